@@ -1,0 +1,258 @@
+"""A bundle on disk: its manifest, its checks, the bundles of the data folder. See BUNDLE.md."""
+
+import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from foretell_models import files, paths
+from foretell_models.errors import BadBundle, UsageProblem
+
+FORMAT = 1
+#: Raised when an import makes another graph of the same source: older bundles are made again.
+IMPORTER = 1
+MANIFEST = "foretell.json"
+_MAX_MANIFEST = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """Size in bytes and SHA-256 (hex) of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The checkpoint that a bundle was made from; `sha256` is of the file, or of the list of
+    names and hashes of a folder's files.
+    """
+
+    format: str
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Fim:
+    """Ids of the fill-in-the-middle tokens and the order in which the model was taught them."""
+
+    family: str
+    order: str
+    prefix: int
+    suffix: int
+    middle: int
+    pad: int | None = None
+    repo: int | None = None
+    file_sep: int | None = None
+
+    def ids(self) -> list[int]:
+        """All of the ids that there are."""
+        every = (self.prefix, self.suffix, self.middle, self.pad, self.repo, self.file_sep)
+        return [token for token in every if token is not None]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `foretell.json`; BUNDLE.md says what each field means."""
+
+    name: str
+    title: str
+    licence: str
+    source: Source
+    architecture: str
+    target: str
+    quantization: str
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    head_dim: int
+    kv_dtype: str
+    context_length: int
+    vocab_size: int
+    eos_ids: list[int]
+    fim: Fim | None
+    files: dict[str, FileInfo]
+    graphs: list[dict[str, Any]] | None = None
+    importer: int = 0
+    format: int = FORMAT
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        fields = dataclasses.asdict(self)
+        if self.graphs is None:
+            del fields["graphs"]
+        return (json.dumps({"format": fields.pop("format"), **fields}, indent=2) + "\n").encode()
+
+
+def safe_name(name: object) -> bool:
+    """Whether a file name stays inside its folder: one plain component, not hidden."""
+    if not isinstance(name, str) or not name or name.startswith(".") or "\0" in name:
+        return False
+    return (
+        len(PurePosixPath(name).parts) == 1
+        and len(PureWindowsPath(name).parts) == 1
+        and (PureWindowsPath(name).name == name and ":" not in name)
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads and checks `foretell.json`; raises `BadBundle`. Files' hashes are not looked at."""
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > _MAX_MANIFEST:
+            raise BadBundle(f"{path}: larger than {_MAX_MANIFEST} bytes")
+        fields = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise BadBundle(f"{folder} is not a bundle: it has no {MANIFEST}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadBundle(f"{path}: not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise BadBundle(f"{path}: not a JSON object")
+    if fields.get("format") != FORMAT:
+        raise BadBundle(
+            f"{path}: format {fields.get('format')!r}, this program reads {FORMAT}; add it again"
+        )
+    return _parse(path, fields)
+
+
+def _parse(path: Path, fields: dict[str, Any]) -> Manifest:
+    try:
+        listed = {name: FileInfo(**info) for name, info in fields["files"].items()}
+        fim = fields["fim"]
+        known = {field.name for field in dataclasses.fields(Manifest)}
+        manifest = Manifest(
+            **{key: value for key, value in fields.items() if key in known}
+            | {
+                "files": listed,
+                "source": Source(**fields["source"]),
+                "fim": None if fim is None else Fim(**fim),
+            }
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadBundle(f"{path}: a field is missing or of the wrong kind: {error}") from None
+    for name, info in listed.items():
+        if not safe_name(name):
+            raise BadBundle(f"{path}: the file name {name!r} leads out of the bundle; refused")
+        if not isinstance(info.size, int) or not _SHA256.fullmatch(str(info.sha256)):
+            raise BadBundle(f"{path}: {name}: size or sha256 is malformed")
+    for required in ("model.onnx", "model.onnx.data", "tokenizer.json"):
+        if required not in listed:
+            raise BadBundle(f"{path}: {required} is not listed")
+    _check_numbers(path, manifest)
+    return manifest
+
+
+def _check_numbers(path: Path, manifest: Manifest) -> None:
+    counts = {
+        name: getattr(manifest, name)
+        for name in (
+            "n_layers",
+            "n_heads",
+            "n_kv_heads",
+            "head_dim",
+            "context_length",
+            "vocab_size",
+        )
+    }
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 24:
+            raise BadBundle(f"{path}: {name} is {value!r}")
+    if manifest.kv_dtype not in ("float32", "float16"):
+        raise BadBundle(f"{path}: kv_dtype is {manifest.kv_dtype!r}")
+    ids = manifest.eos_ids if isinstance(manifest.eos_ids, list) else [None]
+    for token in [*ids, *(manifest.fim.ids() if manifest.fim else [])]:
+        if not isinstance(token, int) or not 0 <= token < manifest.vocab_size:
+            raise BadBundle(f"{path}: the token id {token!r} is not in the vocabulary")
+
+
+def check_sizes(folder: Path, manifest: Manifest) -> None:
+    """Raises `BadBundle` unless every file is there in its size: quick, for every start."""
+    for name, info in manifest.files.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise BadBundle(f"{path} is missing or not a plain file; add the model again")
+        if (found := path.stat().st_size) != info.size:
+            raise BadBundle(f"{path}: expected {info.size} bytes, found {found}; add it again")
+
+
+def check_references(folder: Path) -> None:
+    """Raises `BadBundle` if a graph's external data is anything but a listed file of the bundle."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    sizes = {path.name: path.stat().st_size for path in folder.glob("*.data")}
+    for path in sorted(folder.glob("*.onnx")):
+        try:
+            model = onnx.load(path, load_external_data=False)
+        except DecodeError as error:
+            raise BadBundle(f"{path}: not an ONNX model: {error}") from None
+        for tensor in model.graph.initializer:
+            if tensor.data_location != onnx.TensorProto.EXTERNAL:
+                continue
+            entries = {entry.key: entry.value for entry in tensor.external_data}
+            location = entries.get("location", "")
+            if not safe_name(location) or location not in sizes:
+                raise BadBundle(
+                    f"{path}: tensor {tensor.name!r} refers to the data file {location!r}, which "
+                    "is not one of the bundle's; refused"
+                )
+            try:
+                end = int(entries.get("offset", "0")) + int(entries.get("length", "0"))
+            except ValueError:
+                end = -1
+            if not 0 <= end <= sizes[location]:
+                raise BadBundle(f"{path}: tensor {tensor.name!r} lies outside {location}")
+
+
+def check_hashes(folder: Path, manifest: Manifest) -> None:
+    """Raises unless every file has its size and hash."""
+    for name, info in manifest.files.items():
+        files.check_file(folder / name, info.size, info.sha256)
+
+
+def describe_files(folder: Path) -> dict[str, FileInfo]:
+    """Size and hash of every file of a folder that is about to become a bundle."""
+    return {
+        path.name: FileInfo(path.stat().st_size, files.sha256_of(path))
+        for path in sorted(folder.iterdir())
+        if path.name != MANIFEST
+    }
+
+
+def bundles() -> Iterator[tuple[str, Manifest | BadBundle]]:
+    """The bundles of the data folder by name; a damaged one comes as its error."""
+    folder = paths.models_folder()
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        try:
+            manifest = read_manifest(path)
+            check_sizes(path, manifest)
+            yield path.name, manifest
+        except BadBundle as error:
+            yield path.name, error
+
+
+def remove(name: str) -> None:
+    """Removes a bundle and its fetched source; raises `UsageProblem` if there is neither."""
+    targets = [paths.bundle_folder(name), paths.source_folder(name)]
+    if not any(target.exists() for target in targets):
+        raise UsageProblem(f"there is no model {name!r}; `foretell-models list` shows those there")
+    with files.lock(paths.lock_file(name)):
+        for target in targets:
+            if target.exists():
+                # Renamed first, so that a run killed in between leaves no half bundle.
+                gone = target.parent / f"{files.PARTIAL_PREFIX}{name}-removed"
+                shutil.rmtree(gone, ignore_errors=True)
+                target.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""A checkpoint that is one plain file at an address; an interrupted download goes on."""
+
+import http.client
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from foretell_models import files
+from foretell_models.catalogue import UrlSource
+from foretell_models.errors import FetchFailed
+from foretell_models.fetch import join_verified
+from foretell_models.progress import Progress
+
+_TIMEOUT = 60.0
+
+
+def fetch(source: UrlSource, staging: Path, target: Path) -> None:
+    """Downloads to the staging folder from where it stopped, then verifies it into place."""
+    if not source.url.startswith(("https://", "http://", "file://")):
+        raise FetchFailed(f"{source.url}: only https, http and file addresses are fetched")
+    part = staging / "part"
+    start = part.stat().st_size if part.exists() else 0
+    if start > source.size:
+        part.unlink()
+        start = 0
+    files.need_space(staging, 2 * source.size - start, f"fetching {target.name}")
+    if start < source.size:
+        _download(source, part, start)
+    join_verified([part], target, source.size, source.sha256, lambda: part.unlink(missing_ok=True))
+
+
+def _download(source: UrlSource, part: Path, start: int) -> None:
+    request = urllib.request.Request(source.url)
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            resumed = start > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
+            done = start if resumed else 0
+            with (
+                part.open("ab" if resumed else "wb") as out,
+                Progress(f"fetching {source.file}", source.size) as progress,
+            ):
+                progress.advance(done)
+                # One byte more than expected shows that the file is another one.
+                while done <= source.size and (chunk := answer.read(files.CHUNK)):
+                    out.write(chunk)
+                    done += len(chunk)
+                    progress.advance(len(chunk))
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        TimeoutError,
+        ConnectionError,
+    ) as error:
+        raise FetchFailed(
+            f"{source.url}: {error}; what has come is kept: run again to go on"
+        ) from None
+    if part.stat().st_size < source.size:
+        raise FetchFailed(
+            f"{source.url}: the connection ended after {part.stat().st_size} of {source.size} "
+            "bytes; what has come is kept: run again to go on"
+        )

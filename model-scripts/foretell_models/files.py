@@ -1,0 +1,193 @@
+"""Files that are either whole or not there: hashes, atomic writes, locks, free space."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from foretell_models.errors import Busy, HashMismatch, NoSpace
+
+CHUNK = 1 << 20
+#: Names with this prefix are unfinished work: never listed, removed by the next run.
+PARTIAL_PREFIX = ".partial-"
+_OLD_PREFIX = ".old-"
+
+
+def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 of a file as hex, read in pieces of 1 MiB; `progress` gets each piece's size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            if progress:
+                progress(len(chunk))
+    return digest.hexdigest()
+
+
+def check_file(path: Path, size: int, sha256: str) -> None:
+    """Raises `HashMismatch` unless the file has this size in bytes and this SHA-256."""
+    found = path.stat().st_size
+    if found != size:
+        raise HashMismatch(f"{path}: expected {size} bytes, found {found}")
+    digest = sha256_of(path)
+    if digest != sha256:
+        raise HashMismatch(f"{path}: expected sha256 {sha256}, found {digest}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames inside `folder` survive a power cut (a no-op where they cannot be opened)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Flushes a file's content to the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def space_errors(where: Path) -> Iterator[None]:
+    """Turns "no space left" from the system into `NoSpace`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(
+                f"no space left on the disk of {where}: free some and run again"
+            ) from None
+        raise
+
+
+def need_space(folder: Path, size: int, what: str) -> None:
+    """Raises `NoSpace` unless the disk of `folder` has `size` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise NoSpace(
+            f"{what} needs {size / 1e6:.0f} MB on the disk of {folder}, "
+            f"which has {free / 1e6:.0f} MB free: free some and run again"
+        )
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a small file to a temporary name, flushes it and renames it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with space_errors(path):
+        handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    sync_folder(path.parent)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file to a temporary name beside `target`, flushes it and renames it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f"{PARTIAL_PREFIX}{os.getpid()}-{target.name}"
+    with space_errors(target):
+        try:
+            shutil.copyfile(source, temporary)
+            sync_file(temporary)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `final` that takes its place at the end, all or nothing.
+
+    Everything in it is flushed before the rename. If the body raises, the folder is removed and
+    `final` stays as it was. What a killed run left behind is removed by `clean_up`.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{PARTIAL_PREFIX}{final.name}-", dir=final.parent))
+    temporary.chmod(0o755)
+    try:
+        with space_errors(final):
+            yield temporary
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    sync_file(path)
+            sync_folder(temporary)
+        _take_place(temporary, final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _take_place(temporary: Path, final: Path) -> None:
+    """Renames `temporary` to `final`; what was there is moved aside first and then removed.
+
+    A process that has the old files open keeps them: they are unlinked, not overwritten.
+    """
+    old = final.parent / f"{_OLD_PREFIX}{final.name}"
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+    try:
+        temporary.rename(final)
+    except BaseException:
+        if old.exists():
+            old.rename(final)
+        raise
+    sync_folder(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def clean_up(final: Path) -> None:
+    """Removes what a killed run left beside `final`; call it only while holding the lock.
+
+    A run that was killed between the two renames of a replacement gets the old folder back.
+    """
+    if not final.parent.is_dir():
+        return
+    old = final.parent / f"{_OLD_PREFIX}{final.name}"
+    if old.exists():
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(final)
+    for path in final.parent.glob(f"{PARTIAL_PREFIX}{final.name}-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
+    """Holds a lock file; a second run waits up to `timeout` seconds, then raises `Busy`.
+
+    The lock is the operating system's, so it ends with the process that holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(path)
+    try:
+        held.acquire(timeout=timeout)
+    except Timeout:
+        raise Busy(
+            f"another run has held {path} for {timeout:.0f} s: wait for it to end and run again"
+        ) from None
+    try:
+        yield
+    finally:
+        held.release()

@@ -1,0 +1,217 @@
+"""The decoder as ONNX for ONNX Runtime's CPU and CUDA providers.
+
+One GroupQueryAttention a layer works in place on a preallocated KV buffer that is bound as both
+`past` and `present`; `seqlens_k` says how much of it is valid, so rewinding is setting a length
+back. `logits_start` picks the rows that pay for the vocabulary product. See BUNDLE.md.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell_models.linear import LinearWriter
+from foretell_models.model_config import MAX_CONTEXT, ModelConfig, Weights
+from foretell_models.onnx_writer import CONTRIB, DataFile, GraphWriter
+from foretell_models.recipe import INT8, Recipe, Storage
+
+
+def write_decoder(
+    folder: Path, weights: Weights, recipe: Recipe, float_type: npt.DTypeLike = np.float32
+) -> None:
+    """Writes `model.onnx` and its data file into `folder`."""
+    data = DataFile(folder)
+    try:
+        graph = GraphWriter(data, float_type)
+        _Decoder(graph, weights, recipe).write()
+        graph.save(folder / "model.onnx", weights.config.architecture)
+    finally:
+        data.close()
+
+
+class _Decoder:
+    """Builds the graph from the embedding to the logits."""
+
+    def __init__(self, graph: GraphWriter, weights: Weights, recipe: Recipe) -> None:
+        self.graph, self.weights, self.recipe = graph, weights, recipe
+        self.config: ModelConfig = weights.config
+        self.linear = LinearWriter(graph, weights, recipe)
+        self._tied_head: str | None = None
+
+    def write(self) -> None:
+        """Declares the inputs and outputs and adds every node."""
+        graph, c = self.graph, self.config
+        graph.input("input_ids", np.int64, [1, "tokens"])
+        graph.input("seqlens_k", np.int32, [1])
+        graph.input("total_sequence_length", np.int32, [])
+        graph.input("logits_start", np.int64, [1])
+        graph.output("logits", np.float32, [1, "rows", c.vocab_size])
+        length = min(c.context_length, MAX_CONTEXT)
+        for name, cache in zip(("cos", "sin"), c.rotary(length), strict=True):
+            region = graph.data.reserve(graph.float_type, cache.shape)
+            region.write_rows(0, cache)
+            graph.stored(name, region)
+        residual = self._embedding()
+        x = self._first_norm(residual)
+        update = ""
+        for index in range(c.n_layers):
+            attention = self._attention(index, x)
+            x, residual = self._add_norm(residual, attention, f"{index}.ffn_norm")
+            update = self._feed_forward(index, x)
+            if index + 1 < c.n_layers:
+                x, residual = self._add_norm(residual, update, f"{index + 1}.attn_norm")
+        self._head(residual, update)
+
+    def _embedding(self) -> str:
+        graph, c = self.graph, self.config
+        storage = self.linear.storage("embed")
+        if storage.bits == 32:
+            table = graph.stored("embed.w", self.linear.store_table("embed"))
+            x = graph.node("Gather", [table, "input_ids"], ["embed"])
+        else:
+            matrix = self.linear.store(["embed"], storage)
+            assert matrix.scale is not None
+            self._embed = matrix
+            x = self._gather_rows("embed", "input_ids", "embed", storage)
+        if not c.family.scaled_embedding:
+            return x
+        # Gemma rounds the factor to the type it computes in; float32 here.
+        factor = graph.constant("embed.factor", math.sqrt(c.hidden))
+        return graph.node("Mul", [x, factor], ["embed.scaled"])
+
+    def _gather_rows(self, tensor: str, ids: str, out: str, storage: Storage) -> str:
+        matrix = self._embed if tensor == "embed" else self._head_rows
+        assert matrix.scale is not None
+        graph = self.graph
+        shape = (matrix.n_rows, matrix.n_columns)
+        return graph.node(
+            "GatherBlockQuantized",
+            [
+                graph.stored(f"{out}.rows", matrix.data, shape),
+                ids,
+                graph.stored(f"{out}.scales", matrix.scale),
+            ],
+            [out],
+            CONTRIB,
+            bits=8,
+            block_size=storage.block,
+            gather_axis=0,
+            quantize_axis=1,
+        )
+
+    def _norm_inputs(self, name: str) -> list[str]:
+        names = [self.graph.constant(f"{name}.g", self.weights.vector(name))]
+        if self.config.family.norm == "layer":
+            names.append(self.graph.constant(f"{name}.b", self.weights.vector(f"{name}_bias")))
+        return names
+
+    def _first_norm(self, x: str) -> str:
+        rms = self.config.family.norm == "rms"
+        return self.graph.node(
+            "SimplifiedLayerNormalization" if rms else "LayerNormalization",
+            [x, *self._norm_inputs("0.attn_norm")],
+            ["0.attn_norm"],
+            epsilon=self.config.norm_eps,
+            axis=-1,
+            stash_type=1,
+        )
+
+    def _add_norm(self, residual: str, update: str, name: str) -> tuple[str, str]:
+        """Adds an update to the residual stream; returns the sum normalised, and the sum."""
+        rms = self.config.family.norm == "rms"
+        total = f"{name}.sum"
+        self.graph.node(
+            "SkipSimplifiedLayerNormalization" if rms else "SkipLayerNormalization",
+            [residual, update, *self._norm_inputs(name)],
+            [name, "", "", total],
+            CONTRIB,
+            epsilon=self.config.norm_eps,
+        )
+        return name, total
+
+    def _attention(self, index: int, x: str) -> str:
+        graph, c = self.graph, self.config
+        names = []
+        for when, dimension in (("past_key_values", "length"), ("present", "length")):
+            for part in ("key", "value"):
+                names.append(f"{when}.{index}.{part}")
+                declare = graph.input if when == "past_key_values" else graph.output
+                shape: list[int | str] = [1, c.n_kv_heads, dimension, c.head_dim]
+                declare(names[-1], graph.float_type, shape)
+        qkv = self.linear.multiply(x, [f"{index}.{part}" for part in "qkv"], f"{index}.qkv")
+        out = f"{index}.attention"
+        window = {"local_window_size": c.window} if c.window else {}
+        graph.node(
+            "GroupQueryAttention",
+            [qkv, "", "", *names[:2], "seqlens_k", "total_sequence_length", "cos", "sin"],
+            [out, *names[2:]],
+            CONTRIB,
+            num_heads=c.n_heads,
+            kv_num_heads=c.n_kv_heads,
+            do_rotary=1,
+            rotary_interleaved=0,
+            scale=float(c.head_dim**-0.5),
+            **window,
+        )
+        return self.linear.multiply(out, [f"{index}.o"], f"{index}.o")
+
+    def _feed_forward(self, index: int, x: str) -> str:
+        graph, family = self.graph, self.config.family
+        if family.gated:
+            both = self.linear.multiply(x, [f"{index}.gate", f"{index}.up"], f"{index}.gate_up")
+            gate, up = f"{index}.gate", f"{index}.up"
+            graph.node("Split", [both], [gate, up], axis=-1, num_outputs=2)
+            x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
+        else:
+            x = self._activation(self.linear.multiply(x, [f"{index}.up"], f"{index}.up"))
+        return self.linear.multiply(x, [f"{index}.down"], f"{index}.down")
+
+    def _activation(self, x: str) -> str:
+        out = f"{x}.active"
+        if self.config.family.activation == "silu":
+            return self.graph.node("QuickGelu", [x], [out], CONTRIB, alpha=1.0)
+        return self.graph.node("Gelu", [x], [out], approximate="tanh")
+
+    def _head(self, residual: str, update: str) -> None:
+        """The last norm and the vocabulary product, for the rows from `logits_start` on only."""
+        graph = self.graph
+        end = graph.constant("end", [2**62], np.int64)
+        axis = graph.constant("token_axis", [1], np.int64)
+        for name in (residual, update):
+            graph.node("Slice", [name, "logits_start", end, axis], [f"{name}.tail"])
+        x, _ = self._add_norm(f"{residual}.tail", f"{update}.tail", "final_norm")
+        half = graph.float_type != np.float32
+        out = "logits.half" if half else "logits"
+        tensor = "head" if self.weights.has("head") else "embed"
+        storage = self.linear.storage(tensor, "head")
+        if self.recipe.candidates and storage.bits == 8:
+            self._rescored(x, tensor, storage, out)
+        elif tensor == "embed" and storage == self.linear.storage("embed") and storage.bits == 8:
+            self.linear.apply(x, self._embed, out)
+        else:
+            self.linear.apply(x, self.linear.store([tensor], storage), out)
+        if half:
+            graph.node("Cast", [out], ["logits"], to=1)
+
+    def _rescored(self, x: str, tensor: str, storage: Storage, out: str) -> None:
+        """A head of 4 bits finds the best tokens; their rows in 8 bits score them again.
+
+        A step reads half the bytes of the 8-bit head, and the tokens that matter lose nothing.
+        """
+        graph, count = self.graph, self.recipe.candidates
+        rough = self.linear.apply(
+            x, self.linear.store([tensor], Storage(4, storage.block)), f"{out}.rough"
+        )
+        k = graph.constant("candidates", [count], np.int64)
+        graph.node("TopK", [rough, k], [f"{out}.best", f"{out}.ids"], axis=-1, sorted=0)
+        if tensor == "embed" and self.linear.storage("embed") == storage:
+            self._head_rows = self._embed
+        else:
+            self._head_rows = self.linear.store([tensor], INT8)
+        rows = self._gather_rows("head", f"{out}.ids", f"{out}.candidates", storage)
+        column = graph.constant("last_axis", [-1], np.int64)
+        graph.node("Unsqueeze", [x, column], [f"{out}.column"])
+        graph.node("MatMul", [rows, f"{out}.column"], [f"{out}.scores"])
+        graph.node("Squeeze", [f"{out}.scores", column], [f"{out}.exact"])
+        graph.node("ScatterElements", [rough, f"{out}.ids", f"{out}.exact"], [out], axis=-1)

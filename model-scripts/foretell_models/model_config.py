@@ -1,0 +1,169 @@
+"""What a decoder is made of, whichever file format it came from."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell_models.errors import BadSource
+from foretell_models.quantize import Grid
+
+Floats = npt.NDArray[np.float32]
+
+#: Rows of the rotary caches in a graph: they stay small, and code prompts are shorter.
+MAX_CONTEXT = 8192
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one architecture differs from another, beside its sizes."""
+
+    norm: Literal["rms", "layer"] = "rms"
+    activation: Literal["silu", "gelu_tanh"] = "silu"
+    gated: bool = True
+    #: The embedding is multiplied by the square root of the width (Gemma).
+    scaled_embedding: bool = False
+    #: Hugging Face stores the norm's weight less one (Gemma); GGUF stores it whole.
+    norm_plus_one: bool = False
+    #: GGUF stores the rows of Q and K so that rotary pairs lie side by side (llama).
+    gguf_interleaved_rope: bool = False
+
+
+FAMILIES: dict[str, Family] = {
+    "llama": Family(gguf_interleaved_rope=True),
+    "qwen2": Family(),
+    "starcoder2": Family(norm="layer", activation="gelu_tanh", gated=False),
+    "gemma": Family(activation="gelu_tanh", scaled_embedding=True, norm_plus_one=True),
+}
+
+
+def family_of(architecture: object, where: object) -> Family:
+    """The family of an architecture's name; raises `BadSource` and says which are known."""
+    if not isinstance(architecture, str) or architecture not in FAMILIES:
+        raise BadSource(
+            f"{where}: architecture {architecture!r} is not supported; "
+            f"known: {', '.join(sorted(FAMILIES))}"
+        )
+    return FAMILIES[architecture]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and constants of one decoder (counts, but `norm_eps` and `rope_theta`)."""
+
+    architecture: str
+    n_layers: int
+    hidden: int
+    ffn: int
+    n_heads: int
+    n_kv_heads: int
+    head_dim: int
+    vocab_size: int
+    context_length: int
+    norm_eps: float
+    rope_theta: float
+    #: Sliding attention window in tokens; 0 is none.
+    window: int = 0
+    #: Divisors of the rotary frequencies, one a pair of dimensions (Llama 3), or none.
+    rope_divisors: tuple[float, ...] = field(default=(), repr=False)
+    #: Positions are divided by this (linear rope scaling).
+    rope_scale: float = 1.0
+
+    @property
+    def family(self) -> Family:
+        """What the architecture's name implies."""
+        return FAMILIES[self.architecture]
+
+    def check(self, where: object) -> None:
+        """Raises `BadSource` if the sizes do not fit together."""
+        limits = {
+            "layers": (self.n_layers, 1 << 10),
+            "width": (self.hidden, 1 << 16),
+            "feed-forward width": (self.ffn, 1 << 18),
+            "heads": (self.n_heads, 1 << 10),
+            "KV heads": (self.n_kv_heads, self.n_heads),
+            "head size": (self.head_dim, 1 << 10),
+            "vocabulary": (self.vocab_size, 1 << 22),
+            "context": (self.context_length, 1 << 24),
+        }
+        for what, (value, most) in limits.items():
+            if not 1 <= value <= most:
+                raise BadSource(f"{where}: {what} is {value}, not between 1 and {most}")
+        if self.n_heads % self.n_kv_heads or self.head_dim % 2:
+            raise BadSource(
+                f"{where}: {self.n_heads} heads, {self.n_kv_heads} KV heads of size "
+                f"{self.head_dim} do not fit together"
+            )
+        if not (0 < self.norm_eps < 1 and 0 < self.rope_theta < 1e12 and self.rope_scale > 0):
+            raise BadSource(f"{where}: norm epsilon or rotary base out of range")
+        if self.rope_divisors and len(self.rope_divisors) != self.head_dim // 2:
+            raise BadSource(f"{where}: {len(self.rope_divisors)} rotary divisors")
+
+    def rotary(self, length: int) -> tuple[Floats, Floats]:
+        """Cosine and sine, float32 [length, head_dim / 2], of every position and frequency."""
+        exponent = np.arange(0, self.head_dim, 2, dtype=np.float64) / self.head_dim
+        frequency = self.rope_theta**-exponent
+        if self.rope_divisors:
+            frequency = frequency / np.asarray(self.rope_divisors)
+        angle = np.arange(length, dtype=np.float64)[:, None] / self.rope_scale * frequency[None]
+        return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+class Weights(Protocol):
+    """A checkpoint, whatever its format; names are those of `tensor_names`.
+
+    Matrices are [outputs, inputs]; vectors are one row.
+    """
+
+    config: ModelConfig
+
+    def has(self, name: str) -> bool:
+        """Whether the checkpoint has this tensor."""
+
+    def rows(self, name: str, start: int, stop: int) -> Floats:
+        """Rows of a matrix as float32."""
+
+    def grid(self, name: str, start: int, stop: int) -> Grid | None:
+        """The same rows exactly as the integers that the file stores, if it does."""
+
+    def storage(self, name: str) -> str:
+        """How the file stores the tensor, in its format's word for it (`Q4_K`, `BF16`)."""
+
+    def vector(self, name: str) -> Floats:
+        """A whole tensor of one dimension."""
+
+
+def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor that a decoder of this configuration may have, with its shape."""
+    c = config
+    q, kv = c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed": (c.vocab_size, c.hidden),
+        "head": (c.vocab_size, c.hidden),
+        "final_norm": (c.hidden,),
+        "final_norm_bias": (c.hidden,),
+    }
+    layer: dict[str, tuple[int, ...]] = {
+        "attn_norm": (c.hidden,), "attn_norm_bias": (c.hidden,),
+        "q": (q, c.hidden), "k": (kv, c.hidden), "v": (kv, c.hidden), "o": (c.hidden, q),
+        "q_bias": (q,), "k_bias": (kv,), "v_bias": (kv,), "o_bias": (c.hidden,),
+        "ffn_norm": (c.hidden,), "ffn_norm_bias": (c.hidden,),
+        "up": (c.ffn, c.hidden), "down": (c.hidden, c.ffn),
+        "up_bias": (c.ffn,), "down_bias": (c.hidden,),
+    }  # fmt: skip
+    if c.family.gated:
+        layer["gate"] = (c.ffn, c.hidden)
+    for index in range(c.n_layers):
+        shapes.update({f"{index}.{name}": shape for name, shape in layer.items()})
+    return shapes
+
+
+def required_tensors(config: ModelConfig) -> list[str]:
+    """The tensors that every checkpoint must have (a missing `head` means: same as `embed`)."""
+    optional_suffix = "_bias"
+    names = [name for name in tensor_shapes(config) if not name.endswith(optional_suffix)]
+    if config.family.norm == "layer":
+        names += [name for name in tensor_shapes(config) if name.endswith("norm_bias")]
+    names.remove("head")
+    return names

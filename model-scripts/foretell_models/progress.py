@@ -1,0 +1,75 @@
+"""Progress: a bar on a terminal, plain lines elsewhere. All of it goes to stderr."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+
+def say(message: str) -> None:
+    """One plain line."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """One line that a reader should not overlook."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes (its resident set).
+
+    0 where the system does not say.
+    """
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Progress:
+    """Counts up to `total` units: a bar on a terminal, else a line at every tenth."""
+
+    def __init__(self, title: str, total: int, unit: str = "B") -> None:
+        self._title, self._total, self._unit = title, max(total, 1), unit
+        self._done, self._tenths, self._start = 0, 0, time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=self._total,
+                desc=self._title,
+                unit=self._unit,
+                unit_scale=self._unit == "B",
+                leave=False,
+            )
+        else:
+            say(f"{self._title} ...")
+        return self
+
+    def advance(self, amount: int) -> None:
+        """Counts `amount` more units."""
+        self._done += amount
+        if self._bar is not None:
+            self._bar.update(amount)
+            return
+        tenths = min(10, 10 * self._done // self._total)
+        if tenths > self._tenths:
+            self._tenths = tenths
+            say(f"{self._title}: {10 * tenths} %")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if kind is None:
+            say(f"{self._title}: done in {time.monotonic() - self._start:.1f} s")

@@ -1,0 +1,125 @@
+"""Rows of float32 as small integers with a scale a block, in the layout of MatMulNBits.
+
+A block is `block` neighbouring values of a row. MatMulNBits computes `(q - zero) * scale`, with
+zero 8 for 4 bits and 128 for 8 bits unless zero points are given.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+_TINY = np.float32(1e-12)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a block format stores: `values * scale + minimum`, exactly.
+
+    `values` int8 [rows, blocks, block]; `scale` float32 [rows, blocks]; `minimum` the same or None.
+    """
+
+    values: npt.NDArray[np.int8]
+    scale: Floats
+    minimum: Floats | None
+
+    @property
+    def block(self) -> int:
+        """Values a block."""
+        return int(self.values.shape[-1])
+
+    def dense(self) -> Floats:
+        """The rows as float32 [rows, columns]."""
+        dense = self.values * self.scale[..., None]
+        if self.minimum is not None:
+            dense += self.minimum[..., None]
+        return dense.reshape(len(self.values), -1)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Rows for MatMulNBits: `data` uint8 [rows, blocks, bytes], `scale` float32 [rows, blocks].
+
+    `zero` uint8 [rows, bytes] is packed like the data, or None for the default. `minimum` float32
+    [rows, blocks] is what is to be added a block, or None.
+    """
+
+    data: Bytes
+    scale: Floats
+    zero: Bytes | None = None
+    minimum: Floats | None = None
+
+
+def _blocks(rows: Floats, block: int) -> Floats:
+    """[rows, blocks, block]; the last block of a row is filled up with zeros."""
+    n, width = rows.shape
+    count = -(-width // block)
+    if count * block == width:
+        return rows.reshape(n, count, block)
+    padded = np.zeros((n, count * block), np.float32)
+    padded[:, :width] = rows
+    return padded.reshape(n, count, block)
+
+
+def _pack(values: npt.NDArray[np.uint8], bits: int) -> Bytes:
+    """Two 4-bit values a byte, the first in the low half; 8-bit values as they are."""
+    if bits == 8:
+        return values
+    if values.shape[-1] % 2:
+        padding = np.zeros((*values.shape[:-1], 1), np.uint8)
+        values = np.concatenate([values, padding], axis=-1)
+    packed: Bytes = values[..., 0::2] | (values[..., 1::2] << 4)
+    return packed
+
+
+def int8(rows: Floats, block: int = 32) -> Packed:
+    """Rounds to the nearest of 255 steps, symmetric about zero."""
+    x = _blocks(rows, block)
+    scale = np.maximum(np.abs(x).max(-1) / np.float32(127), _TINY)
+    data = (np.rint(x / scale[..., None]) + 128).astype(np.uint8)
+    return Packed(data, scale)
+
+
+def exact(grid: Grid, bits: int) -> Packed:
+    """The stored integers themselves; raises `ValueError` if they need more bits."""
+    half = 1 << (bits - 1)
+    if grid.values.min() < -half or grid.values.max() >= half:
+        raise ValueError(f"the grid needs more than {bits} bits")
+    data = (grid.values.astype(np.int16) + half).astype(np.uint8)
+    return Packed(_pack(data, bits), grid.scale, None, grid.minimum)
+
+
+def int4(rows: Floats, block: int = 32, importance: Floats | None = None) -> Packed:
+    """Rounds to 16 steps with an integer zero point; scales searched for the least square error.
+
+    `importance` [columns] weighs the error of each column (mean square of what it multiplies).
+    """
+    x = _blocks(rows, block)
+    if importance is None:
+        weight = np.ones((1, *x.shape[1:]), np.float32)
+    else:
+        weight = _blocks(importance[None], block)
+    low, high = np.minimum(x.min(-1), 0), np.maximum(x.max(-1), 0)
+    best_error = np.full(low.shape, np.inf, np.float32)
+    best_q = np.zeros(x.shape, np.uint8)
+    best_scale, best_zero = np.zeros_like(low), np.zeros(low.shape, np.uint8)
+    for shrink in (0.8, 0.85, 0.9, 0.95, 1.0):
+        scale = np.maximum((high - low) * np.float32(shrink / 15), _TINY)
+        zero = np.clip(np.rint(-low * np.float32(shrink) / scale), 0, 15)
+        q = np.clip(np.rint(x / scale[..., None]) + zero[..., None], 0, 15)
+        centred = q - zero[..., None]
+        power = (weight * centred * centred).sum(-1)
+        # Given the integers, the scale of least weighted error has a closed form.
+        fitted = np.where(
+            power > 0, (weight * centred * x).sum(-1) / np.maximum(power, _TINY), scale
+        )
+        error = (weight * (centred * fitted[..., None] - x) ** 2).sum(-1)
+        better = error < best_error
+        best_error = np.where(better, error, best_error)
+        best_q = np.where(better[..., None], q.astype(np.uint8), best_q)
+        best_scale = np.where(better, fitted, best_scale).astype(np.float32)
+        best_zero = np.where(better, zero.astype(np.uint8), best_zero)
+    return Packed(_pack(best_q, 4), best_scale, _pack(best_zero, 4))

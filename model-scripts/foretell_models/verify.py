@@ -1,0 +1,81 @@
+"""Does a bundle work: hashes, graph, tokenizer, one completion."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from foretell_models import bundle
+from foretell_models.bundle import Manifest
+from foretell_models.errors import BadBundle
+
+_PREFIX = "def add(a, b):\n    return "
+_SUFFIX = "\n\n\nprint(add(1, 2))\n"
+_TOKENS = 32
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a bundle wrote, and how fast: tokens a second of reading and of writing."""
+
+    text: str
+    prefill_rate: float
+    decode_rate: float
+    load_seconds: float
+
+
+def verify(folder: Path) -> tuple[Manifest, Verdict]:
+    """Checks everything of a bundle; raises `BadBundle` or `HashMismatch`."""
+    manifest = bundle.read_manifest(folder)
+    bundle.check_sizes(folder, manifest)
+    bundle.check_hashes(folder, manifest)
+    return manifest, run(folder, manifest)
+
+
+def run(folder: Path, manifest: Manifest) -> Verdict:
+    """Opens the session and writes one completion."""
+    from tokenizers import Tokenizer
+
+    from foretell_models.session import Session
+
+    bundle.check_references(folder)
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # The library raises plain `Exception`.
+        raise BadBundle(f"{folder}/tokenizer.json: {error}") from None
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    fim = manifest.fim
+    if fim is None:
+        ids = encode(_PREFIX)
+    elif fim.order == "suffix_prefix_middle":
+        ids = [fim.suffix, *encode(_SUFFIX), fim.prefix, *encode(_PREFIX), fim.middle]
+    else:
+        ids = [fim.prefix, *encode(_PREFIX), fim.suffix, *encode(_SUFFIX), fim.middle]
+    start = time.perf_counter()
+    try:
+        session = Session(folder, manifest, max_length=512)
+    except Exception as error:  # ONNX Runtime has an exception a cause, without a common base.
+        raise BadBundle(f"{folder}: ONNX Runtime does not load the graph: {error}") from None
+    loaded = time.perf_counter()
+    logits = session.step(ids)[-1]
+    read = time.perf_counter()
+    if logits.shape != (manifest.vocab_size,) or not np.isfinite(logits).all():
+        raise BadBundle(
+            f"{folder}: the graph's logits are not {manifest.vocab_size} finite numbers"
+        )
+    written: list[int] = []
+    stop = set(manifest.eos_ids)
+    while len(written) < _TOKENS and (token := int(logits.argmax())) not in stop:
+        written.append(token)
+        logits = session.step([token])[-1]
+    wrote = time.perf_counter()
+    return Verdict(
+        text=str(tokenizer.decode(written)),
+        prefill_rate=len(ids) / (read - loaded),
+        decode_rate=len(written) / (wrote - read),
+        load_seconds=loaded - start,
+    )
