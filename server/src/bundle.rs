@@ -1,0 +1,314 @@
+//! A model bundle on disk: `model.onnx`, its data, `tokenizer.json` and the manifest
+//! `foretell.json`. The format is described in `model-scripts/BUNDLE.md`.
+//!
+//! A bundle is hostile input: every number in the manifest is checked before memory is taken for
+//! it, and the names of files can't leave the folder.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// The only manifest format that this version reads.
+pub const FORMAT: u32 = 1;
+
+/// The model that `make model` fetches and that is used unless another is named.
+pub const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b";
+
+/// What makes a bundle unusable, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// No such folder, or no manifest in it.
+    #[error(
+        "no model at {0}: run `make model`, or name a bundle's folder with --model or FORETELL_MODEL"
+    )]
+    Missing(PathBuf),
+    /// A file of the bundle can't be read.
+    #[error("{path}: {source}: the model bundle is incomplete, run `make model` again", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The manifest is not what [`Manifest`] says.
+    #[error("{path}: {message}", path = .path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        message: String,
+    },
+    /// A file is not the one that the manifest describes.
+    #[error(
+        "{path}: {what} is {found}, the manifest says {expected}: the model bundle is damaged, \
+         remove its folder and run `make model` again",
+        path = .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// `size` or `sha256`.
+        what: &'static str,
+        /// What the file is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+}
+
+/// The order of the parts in a fill-in-the-middle prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FimOrder {
+    /// Prefix, suffix, middle (PSM).
+    PrefixSuffixMiddle,
+    /// Suffix, prefix, middle (SPM).
+    SuffixPrefixMiddle,
+}
+
+/// The special tokens of a model's fill-in-the-middle form.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Fim {
+    /// Whose form it is, `qwen2.5-coder` for instance.
+    pub family: String,
+    /// The order of the parts.
+    pub order: FimOrder,
+    /// The id before the text before the cursor.
+    pub prefix: u32,
+    /// The id before the text after the cursor.
+    pub suffix: u32,
+    /// The id after which the model writes.
+    pub middle: u32,
+}
+
+/// Size and hash of a file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FileInfo {
+    /// In bytes.
+    pub size: u64,
+    /// SHA-256, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The manifest, `foretell.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The name in the catalogue.
+    pub name: String,
+    /// The name for people.
+    #[serde(default)]
+    pub title: String,
+    /// The model's licence, an SPDX expression where there is one.
+    pub licence: String,
+    /// The weights' architecture, `qwen2` for instance.
+    pub architecture: String,
+    /// Which execution provider the graph is for, `cpu` for instance.
+    pub target: String,
+    /// How the weights are stored, `int8` for instance.
+    pub quantization: String,
+    /// Number of layers, each with one key and one value buffer.
+    pub n_layers: usize,
+    /// Key and value heads of a layer.
+    pub n_kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// The element type of the KV buffers, `float32` for instance.
+    pub kv_dtype: String,
+    /// The most tokens that the graph can hold positions for.
+    pub context_length: usize,
+    /// The width of the logits.
+    pub vocab_size: usize,
+    /// The ids that end a generation.
+    pub eos_ids: Vec<u32>,
+    /// The fill-in-the-middle form, or none for a model without one.
+    pub fim: Option<Fim>,
+    /// Every other file of the bundle.
+    pub files: BTreeMap<String, FileInfo>,
+}
+
+/// A bundle whose manifest has been read and found plausible, and whose files are there.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The bundle's folder.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+const MODEL: &str = "model.onnx";
+const TOKENIZER: &str = "tokenizer.json";
+const MANIFEST: &str = "foretell.json";
+
+impl Bundle {
+    /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
+    /// tokenizer: the files that decide what is done with the weights. [`Bundle::verify`] checks
+    /// the weights too, which takes as long as reading them.
+    ///
+    /// # Errors
+    /// See [`BundleError`].
+    pub fn open(path: &Path) -> Result<Self, BundleError> {
+        let manifest_path = path.join(MANIFEST);
+        let text = std::fs::read_to_string(&manifest_path).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                BundleError::Missing(path.to_owned())
+            } else {
+                BundleError::Unreadable { path: manifest_path.clone(), source }
+            }
+        })?;
+        let refuse = |message| BundleError::Manifest { path: manifest_path.clone(), message };
+        let manifest: Manifest = serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("not a manifest: {error}")))?;
+        manifest.check().map_err(refuse)?;
+        let bundle = Self { path: path.to_owned(), manifest };
+        for (name, info) in &bundle.manifest.files {
+            bundle.check_size(name, info)?;
+        }
+        for name in [MODEL, TOKENIZER] {
+            bundle.check_hash(name)?;
+        }
+        Ok(bundle)
+    }
+
+    /// Checks the hash of every file.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`] for the first file that differs.
+    pub fn verify(&self) -> Result<(), BundleError> {
+        self.manifest.files.keys().try_for_each(|name| self.check_hash(name))
+    }
+
+    /// The graph's file.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.path.join(MODEL)
+    }
+
+    /// The tokenizer's file.
+    #[must_use]
+    pub fn tokenizer(&self) -> PathBuf {
+        self.path.join(TOKENIZER)
+    }
+
+    fn check_size(&self, name: &str, info: &FileInfo) -> Result<(), BundleError> {
+        let path = self.path.join(name);
+        let found = std::fs::metadata(&path)
+            .map_err(|source| BundleError::Unreadable { path: path.clone(), source })?
+            .len();
+        if found == info.size {
+            return Ok(());
+        }
+        Err(BundleError::Damaged {
+            path,
+            what: "size",
+            found: found.to_string(),
+            expected: info.size.to_string(),
+        })
+    }
+
+    fn check_hash(&self, name: &str) -> Result<(), BundleError> {
+        let Some(info) = self.manifest.files.get(name) else {
+            return Ok(());
+        };
+        let path = self.path.join(name);
+        let found = sha256(&path)
+            .map_err(|source| BundleError::Unreadable { path: path.clone(), source })?;
+        if found == info.sha256 {
+            return Ok(());
+        }
+        Err(BundleError::Damaged { path, what: "sha256", found, expected: info.sha256.clone() })
+    }
+}
+
+impl Manifest {
+    /// What is implausible in it, if anything is.
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "the bundle has format {}, this version reads format {FORMAT}: \
+                 import the model again with this version's `make model`",
+                self.format
+            ));
+        }
+        let in_range = |name, value: usize, most| {
+            if (1..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("`{name}` is {value}, not between 1 and {most}"))
+            }
+        };
+        in_range("n_layers", self.n_layers, 1_000)?;
+        in_range("n_kv_heads", self.n_kv_heads, 1_000)?;
+        in_range("head_dim", self.head_dim, 4_096)?;
+        in_range("context_length", self.context_length, 4_000_000)?;
+        in_range("vocab_size", self.vocab_size, 4_000_000)?;
+        let fim_ids = self.fim.iter().flat_map(|fim| [fim.prefix, fim.suffix, fim.middle]);
+        if let Some(id) =
+            self.eos_ids.iter().copied().chain(fim_ids).find(|id| *id as usize >= self.vocab_size)
+        {
+            return Err(format!("token id {id} is not below `vocab_size` {}", self.vocab_size));
+        }
+        for required in [MODEL, TOKENIZER] {
+            if !self.files.contains_key(required) {
+                return Err(format!("`files` does not name {required}"));
+            }
+        }
+        match self.files.keys().find(|name| !is_plain_file_name(name)) {
+            Some(name) => Err(format!("`files` names {name:?}, which is not a plain file name")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a name stays in its folder, on every platform.
+fn is_plain_file_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n_bytes = file.read(&mut buffer)?;
+        if n_bytes == 0 {
+            break;
+        }
+        hasher.update(&buffer[..n_bytes]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Where models and the runtime library lie: `$FORETELL_HOME`, else `foretell` in the platform's
+/// data folder.
+#[must_use]
+pub fn data_folder() -> PathBuf {
+    use etcetera::BaseStrategy;
+    if let Some(home) = std::env::var_os("FORETELL_HOME").filter(|home| !home.is_empty()) {
+        return home.into();
+    }
+    etcetera::choose_base_strategy()
+        .map_or_else(|_| std::env::temp_dir(), |strategy| strategy.data_dir())
+        .join("foretell")
+}
+
+/// The folder of a model that is given by name or by path.
+#[must_use]
+pub fn model_path(name_or_path: &str) -> PathBuf {
+    let path = Path::new(name_or_path);
+    if path.components().count() > 1 || path.join(MANIFEST).is_file() {
+        path.to_owned()
+    } else {
+        data_folder().join("models").join(name_or_path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! What each subcommand does.
+
+pub(crate) mod complete;
+pub(crate) mod doctor;
+pub(crate) mod serve;

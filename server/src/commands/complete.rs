@@ -1,0 +1,195 @@
+//! `foretell complete FILE:LINE:COL`.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    str::FromStr,
+};
+
+use anyhow::{Context, bail, ensure};
+use foretell::{
+    completer::Completer,
+    config::Config,
+    document::Snapshot,
+    engine::{Draft, Finish, Progress, State},
+};
+
+/// What `foretell complete` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The place: line and column count from 1, a column is a character, and the text goes in
+    /// before it. Without a column it is the line's end.
+    #[arg(value_name = "FILE:LINE[:COL]")]
+    place: FilePlace,
+
+    /// Print one JSON object at the end instead of the text as it is made.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FilePlace {
+    path: PathBuf,
+    line: usize,
+    col: Option<usize>,
+}
+
+impl FromStr for FilePlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().filter(|n: &usize| *n > 0);
+        let split = |text: &str| {
+            let (head, tail) = text.rsplit_once(':')?;
+            Some((head.to_owned(), number(tail)?))
+        };
+        let (head, last) = split(text).ok_or("expected FILE:LINE:COL, both counted from 1")?;
+        let (path, line, col) = match split(&head) {
+            Some((path, line)) => (path, line, Some(last)),
+            None => (head, last, None),
+        };
+        Ok(Self { path: path.into(), line, col })
+    }
+}
+
+/// A file's text and the cursor in it, a char_idx.
+fn open(place: &FilePlace) -> anyhow::Result<(Snapshot, usize)> {
+    let FilePlace { path, line, col } = place;
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("{}: not UTF-8 text", path.display()))?;
+    let snapshot = Snapshot::of_text(&path.to_string_lossy(), "", &text);
+    let n_lines = snapshot.rope.len_lines();
+    ensure!(*line <= n_lines, "{}: line {line} of {n_lines} does not exist", path.display());
+    let range = snapshot.line_range(line - 1);
+    let Some(col) = col else {
+        return Ok((snapshot, range.end));
+    };
+    ensure!(
+        *col <= range.len() + 1,
+        "{}: line {line} ends at column {}, column {col} does not exist",
+        path.display(),
+        range.len() + 1
+    );
+    Ok((snapshot, range.start + col - 1))
+}
+
+/// Completes and prints.
+pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (snapshot, cursor) = open(&arguments.place)?;
+    let completer = Completer::start(config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let progress = runtime.block_on(async {
+        if let State::Failed(message) = completer.loaded().await {
+            bail!("{message}");
+        }
+        let draft = completer.draft(&snapshot, cursor).context("the model is not ready")?;
+        if arguments.json {
+            silent(draft).await
+        } else {
+            let line_start = snapshot.rope.line_to_char(snapshot.rope.char_to_line(cursor));
+            streamed(draft, &snapshot.slice(line_start..cursor)).await
+        }
+    })?;
+    if let Some(Finish::Failed(message)) = &progress.finish {
+        bail!("{message}");
+    }
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let figures = progress.figures;
+        let json = serde_json::json!({
+            "text": progress.text,
+            "reused": figures.reused,
+            "read": figures.read,
+            "generated": figures.generated,
+            "first_token_ms": figures.first_token_ms,
+            "total_ms": figures.total_ms,
+            "finish": progress.finish.as_ref().map(Finish::name),
+        });
+        writeln!(out, "{json}")?;
+    } else {
+        writeln!(out, "{}", summary(&progress))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn silent(mut draft: Draft) -> anyhow::Result<Progress> {
+    loop {
+        let now = draft.now();
+        if now.finish.is_some() || !draft.changed().await {
+            return Ok(draft.now());
+        }
+    }
+}
+
+/// Prints the line before the cursor, then the text in grey as it comes.
+async fn streamed(mut draft: Draft, line_before: &str) -> anyhow::Result<Progress> {
+    let mut out = io::stdout();
+    let (grey, plain) = if out.is_terminal() { ("\x1b[90m", "\x1b[0m") } else { ("", "") };
+    write!(out, "{}{grey}", printable(line_before))?;
+    out.flush()?;
+    let mut n_shown = 0;
+    loop {
+        let now = draft.now();
+        write!(out, "{}", printable(&now.text[n_shown..]))?;
+        out.flush()?;
+        n_shown = now.text.len();
+        if now.finish.is_some() || !draft.changed().await {
+            writeln!(out, "{plain}")?;
+            return Ok(draft.now());
+        }
+    }
+}
+
+/// A text that can't steer the terminal: control characters but tab and line break are shown as
+/// their pictures.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+            '\x7f'..='\u{9f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            _ => c,
+        })
+        .collect()
+}
+
+fn summary(progress: &Progress) -> String {
+    let figures = progress.figures;
+    let first = figures.first_token_ms.map_or("no text".to_owned(), |ms| format!("{ms:.0} ms"));
+    let finish = progress.finish.as_ref().map_or("", Finish::name);
+    format!(
+        "-- first token {first}, total {:.0} ms; tokens: {} reused, {} read, {} generated; {}",
+        figures.total_ms,
+        figures.reused,
+        figures.read,
+        figures.generated,
+        finish.replace('_', " "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_split_from_the_right() {
+        let place = |path: &str, line, col| Ok(FilePlace { path: path.into(), line, col });
+        assert_eq!("a.rs:3:7".parse(), place("a.rs", 3, Some(7)));
+        assert_eq!("a.rs:3".parse(), place("a.rs", 3, None));
+        assert_eq!("C:\\a.rs:3:7".parse(), place("C:\\a.rs", 3, Some(7)));
+        for wrong in ["a.rs", "a.rs:0", "a.rs:x", ""] {
+            assert!(wrong.parse::<FilePlace>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[31m\tb\n\u{202e}"), "a\u{241b}[31m\tb\n\u{fffd}");
+    }
+}

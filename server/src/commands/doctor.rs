@@ -1,0 +1,60 @@
+//! `foretell doctor`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use foretell::{
+    bundle::{Bundle, data_folder, model_path},
+    config::Config,
+    engine::onnx,
+};
+
+/// Checks what a completion needs, a line each; fails if something is missing.
+pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let library = onnx::find_library(config.library.as_deref())
+        .and_then(|path| Ok((onnx::runtime_info(&path)?, path)));
+    let bundle = Bundle::open(&model_path(&config.model))
+        .and_then(|bundle| bundle.verify().map(|()| bundle));
+    let mut all_well = true;
+    let mut out = io::stdout().lock();
+    let mut line = |name: &str, well: bool, what: String| {
+        all_well &= well;
+        writeln!(out, "{} {name:<9} {what}", if well { "✓" } else { "✗" })
+    };
+    line("data", true, data_folder().display().to_string())?;
+    match library {
+        Ok((info, path)) => {
+            let version = info.split("build info:").next().unwrap_or_default();
+            line(
+                "library",
+                true,
+                format!("{} ({})", path.display(), version.trim().trim_end_matches(',')),
+            );
+            line("provider", true, "CPU".to_owned())?;
+        }
+        Err(error) => line("library", false, error.to_string())?,
+    }
+    match bundle {
+        Ok(bundle) => {
+            let it = &bundle.manifest;
+            line("model", true, format!("{} ({})", it.name, bundle.path.display()))?;
+            let n_bytes: u64 = it.files.values().map(|file| file.size).sum();
+            let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
+            line(
+                "",
+                true,
+                format!(
+                    "{}, {}, {} MB, fill-in-the-middle: {fim}, licence {}, every hash is right",
+                    it.architecture,
+                    it.quantization,
+                    n_bytes / 1_000_000,
+                    it.licence
+                ),
+            );
+        }
+        Err(error) => line("model", false, error.to_string())?,
+    }
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

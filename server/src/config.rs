@@ -1,0 +1,38 @@
+//! What the user can set.
+
+use std::path::PathBuf;
+
+use crate::{bundle, prompt::Window};
+
+/// The settings, each with a default that suits a plain laptop.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The bundle's name in the data folder, or its path.
+    pub model: String,
+    /// The ONNX Runtime library, if not one of the usual places.
+    pub library: Option<PathBuf>,
+    /// The most tokens that the model holds: prompt and completion.
+    pub context_tokens: usize,
+    /// The most tokens of one completion.
+    pub max_tokens: usize,
+    /// How many threads compute.
+    pub n_threads: usize,
+    /// How much text the prompt takes in.
+    pub window: Window,
+    /// How long a request may wait for more than the first line, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            model: bundle::DEFAULT_MODEL.to_owned(),
+            library: None,
+            context_tokens: 2048,
+            max_tokens: 128,
+            n_threads: std::thread::available_parallelism().map_or(1, usize::from).min(8),
+            window: Window::default(),
+            deadline_ms: 400,
+        }
+    }
+}

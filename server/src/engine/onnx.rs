@@ -1,0 +1,223 @@
+//! The model in ONNX Runtime. The only file that names `ort`.
+//!
+//! The graph's inputs and outputs are described in `model-scripts/BUNDLE.md`. Each KV buffer is
+//! one tensor of the full capacity, bound once as `past` and as `present`: the runtime appends in
+//! place, `seqlens_k` says how much is valid, and rewinding costs nothing.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use ort::{
+    environment::Environment,
+    memory::Allocator,
+    session::{IoBinding, Session},
+    value::Tensor,
+};
+
+use super::{Model, ModelError};
+use crate::bundle::{Bundle, Manifest, data_folder};
+
+impl From<ort::Error> for ModelError {
+    fn from(error: ort::Error) -> Self {
+        Self(format!("ONNX Runtime: {error}"))
+    }
+}
+
+/// The version whose library `make model` installs.
+pub const RUNTIME_VERSION: &str = "1.31.1";
+
+/// Why there is no ONNX Runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// No library in any of the places.
+    #[error(
+        "the ONNX Runtime library was not found; run `make model`, or name it in ORT_DYLIB_PATH. \
+         Looked at: {}",
+        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Missing(Vec<PathBuf>),
+    /// A library that does not load or does not fit.
+    #[error(
+        "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
+         to work: `make model` installs it",
+        path = .path.display()
+    )]
+    Unfit {
+        /// The library.
+        path: PathBuf,
+        /// What the loader says.
+        message: String,
+    },
+}
+
+/// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
+/// the binary, the data folder. An explicit choice is the only place if there is one.
+#[must_use]
+pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
+    let explicit = setting.map(Path::to_owned).or_else(|| {
+        std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
+    });
+    if let Some(path) = explicit {
+        return vec![path];
+    }
+    let names: [String; 2] = if cfg!(windows) {
+        ["onnxruntime.dll".into(), format!("onnxruntime-{RUNTIME_VERSION}.dll")]
+    } else if cfg!(target_os = "macos") {
+        [format!("libonnxruntime.{RUNTIME_VERSION}.dylib"), "libonnxruntime.dylib".into()]
+    } else {
+        [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
+    };
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    [beside, Some(data_folder().join("lib"))]
+        .into_iter()
+        .flatten()
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .collect()
+}
+
+/// The library that will be loaded.
+///
+/// # Errors
+/// [`RuntimeError::Missing`] if there is none in any of [`library_candidates`].
+pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
+    let candidates = library_candidates(setting);
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))
+}
+
+/// Loads the library. It stays loaded until the process ends, so a second call with another path
+/// gets the first one.
+fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    if let Some(environment) = ENVIRONMENT.get() {
+        return Ok(environment);
+    }
+    let unfit = |message| RuntimeError::Unfit { path: library.to_owned(), message };
+    let environment = ort::init_from(library)
+        .map_err(|error| unfit(error.to_string()))?
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| unfit(error.to_string()))?;
+    Ok(ENVIRONMENT.get_or_init(|| environment))
+}
+
+/// Loads the library and says which build of which version it is.
+///
+/// # Errors
+/// See [`RuntimeError`].
+pub fn runtime_info(library: &Path) -> Result<String, RuntimeError> {
+    environment(library)?;
+    Ok(ort::info().to_owned())
+}
+
+/// How to run a model.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The library.
+    pub library: PathBuf,
+    /// The most tokens that the KV buffers hold; less if the model has positions for less.
+    pub context_tokens: usize,
+    /// How many threads compute.
+    pub n_threads: usize,
+}
+
+/// A session with its KV buffers.
+#[derive(Debug)]
+pub struct OnnxModel {
+    session: Session,
+    binding: IoBinding,
+    capacity: usize,
+    n_vocab: usize,
+    logits: Vec<f32>,
+}
+
+impl OnnxModel {
+    /// Opens a session on a bundle and takes the memory for its KV buffers.
+    ///
+    /// # Errors
+    /// If the library or the graph can't be used, or there is not enough memory.
+    pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
+        let environment = environment(&options.library)?;
+        let manifest = &bundle.manifest;
+        anyhow::ensure!(
+            manifest.kv_dtype == "float32" && manifest.target == "cpu",
+            "{}: target {:?} with {:?} KV buffers can't be run yet, only \"cpu\" with \"float32\"",
+            bundle.path.display(),
+            manifest.target,
+            manifest.kv_dtype,
+        );
+        let session = open(environment, &bundle.model(), options.n_threads)
+            .map_err(|error| anyhow::anyhow!("{}: {}", bundle.model().display(), error.0))?;
+        let capacity = options.context_tokens.min(manifest.context_length);
+        let binding = bind_kv(&session, manifest, capacity)
+            .map_err(|error| anyhow::anyhow!("no KV buffers for {capacity} tokens: {}", error.0))?;
+        let n_vocab = manifest.vocab_size;
+        Ok(Self { session, binding, capacity, n_vocab, logits: Vec::new() })
+    }
+}
+
+fn open(environment: &Environment, model: &Path, n_threads: usize) -> Result<Session, ModelError> {
+    let builder = Session::builder(environment)?
+        .with_intra_threads(n_threads)
+        .map_err(ort::Error::from)?
+        .with_inter_threads(1)
+        .map_err(ort::Error::from)?;
+    Ok({ builder }.commit_from_file(model)?)
+}
+
+fn bind_kv(
+    session: &Session,
+    manifest: &Manifest,
+    capacity: usize,
+) -> Result<IoBinding, ModelError> {
+    let shape = [1, manifest.n_kv_heads, capacity, manifest.head_dim];
+    let allocator = Allocator::default();
+    let mut binding = session.create_binding()?;
+    for layer in 0..manifest.n_layers {
+        for part in ["key", "value"] {
+            let mut buffer = Tensor::<f32>::new(&allocator, shape)?;
+            binding.bind_input(format!("past_key_values.{layer}.{part}"), &buffer)?;
+            binding.bind_output(format!("present.{layer}.{part}"), &mut buffer)?;
+        }
+    }
+    let logits = Tensor::<f32>::new(&allocator, [1, 1, manifest.vocab_size])?;
+    binding.bind_output("logits", logits)?;
+    Ok(binding)
+}
+
+impl Model for OnnxModel {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn read(&mut self, n_past: usize, tokens: &[u32]) -> Result<&[f32], ModelError> {
+        let n_total = n_past + tokens.len();
+        if n_total > self.capacity {
+            return Err(ModelError(format!("{n_total} tokens do not fit into {}", self.capacity)));
+        }
+        let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let binding = &mut self.binding;
+        binding.bind_input("input_ids", &Tensor::from_array(([1, tokens.len()], ids))?)?;
+        binding.bind_input("seqlens_k", &Tensor::from_array(([1], vec![as_i32(n_total - 1)]))?)?;
+        let scalar: [usize; 0] = [];
+        let total = Tensor::from_array((scalar, vec![as_i32(n_total)]))?;
+        binding.bind_input("total_sequence_length", &total)?;
+        let last = Tensor::from_array(([1], vec![as_i64(tokens.len() - 1)]))?;
+        binding.bind_input("logits_start", &last)?;
+        let outputs = self.session.run_binding(&self.binding)?;
+        let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
+        if logits.len() != self.n_vocab {
+            return Err(ModelError(format!(
+                "the model returned {} logits, the manifest says {}",
+                logits.len(),
+                self.n_vocab
+            )));
+        }
+        self.logits.clear();
+        self.logits.extend_from_slice(logits);
+        Ok(&self.logits)
+    }
+}

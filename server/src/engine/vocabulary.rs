@@ -1,0 +1,227 @@
+//! The tokenizer, and what each token is in bytes.
+//!
+//! Text comes out of the bytes, not out of a decoder with state: a byte-level BPE's tokens are
+//! bytes, so "whole characters only" is "up to the last complete UTF-8 sequence", and a constraint
+//! on the first bytes ([`Vocabulary::beginning`]) is a range in the sorted vocabulary.
+
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+/// Why a tokenizer can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct VocabularyError(String);
+
+/// A tokenizer and its tokens as bytes, by id and in order.
+#[derive(Debug)]
+pub struct Vocabulary {
+    tokenizer: Tokenizer,
+    /// The bytes of each id; empty for special tokens and for ids without a token.
+    bytes: Vec<Box<[u8]>>,
+    /// The ids whose bytes are not empty, in the order of their bytes.
+    sorted: Vec<u32>,
+}
+
+impl Vocabulary {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// If the file can't be read, or is not a byte-level tokenizer.
+    pub fn from_file(path: &Path) -> Result<Self, VocabularyError> {
+        let tokenizer = Tokenizer::from_file(path).map_err(|error| {
+            VocabularyError(format!("{}: not a readable tokenizer: {error}", path.display()))
+        })?;
+        Self::new(tokenizer)
+    }
+
+    /// Takes in a tokenizer, from then on with special tokens in the text read as plain text.
+    ///
+    /// # Errors
+    /// If a token's text is in none of the two known writings (byte-level, or sentencepiece with
+    /// byte fallback).
+    pub fn new(mut tokenizer: Tokenizer) -> Result<Self, VocabularyError> {
+        // `<|fim_middle|>` in the user's text must stay text.
+        tokenizer.set_encode_special_tokens(true);
+        let vocab = tokenizer.get_vocab(true);
+        let special: std::collections::HashSet<u32> = tokenizer
+            .get_added_tokens_decoder()
+            .iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, _)| *id)
+            .collect();
+        let n_ids = vocab.values().max().map_or(0, |id| *id as usize + 1);
+        // An absurd id in a hostile file must not become an allocation.
+        if n_ids > 4_000_000 {
+            return Err(VocabularyError(format!("a tokenizer with id {n_ids} is not plausible")));
+        }
+        let byte_level = byte_level_chars();
+        let sentencepiece = vocab.contains_key("<0x0A>");
+        let mut bytes = vec![Box::<[u8]>::default(); n_ids];
+        for (text, id) in &vocab {
+            if special.contains(id) {
+                continue;
+            }
+            bytes[*id as usize] = if sentencepiece {
+                sentencepiece_bytes(text)
+            } else {
+                text.chars()
+                    .map(|c| byte_level.get(&c).copied())
+                    .collect::<Option<Vec<u8>>>()
+                    .ok_or_else(|| {
+                        VocabularyError(format!(
+                            "token {id} ({text:?}) is not in byte-level writing: \
+                             the bundle's tokenizer.json is of an unknown kind"
+                        ))
+                    })?
+                    .into()
+            };
+        }
+        let mut sorted: Vec<u32> =
+            (0u32..).take(n_ids).filter(|id| !bytes[*id as usize].is_empty()).collect();
+        sorted.sort_by(|a, b| bytes[*a as usize].cmp(&bytes[*b as usize]));
+        Ok(Self { tokenizer, bytes, sorted })
+    }
+
+    /// The token ids of a text. No special token comes out, whatever the text says.
+    #[must_use]
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        if text.is_empty() {
+            return Vec::new();
+        }
+        // Encoding without truncation or padding has no way to fail; an empty prompt is the
+        // honest answer if a tokenizer file finds one.
+        self.tokenizer.encode_fast(text, false).map_or_else(
+            |error| {
+                tracing::error!("the tokenizer refused a text of {} bytes: {error}", text.len());
+                Vec::new()
+            },
+            |encoding| encoding.get_ids().to_vec(),
+        )
+    }
+
+    /// The bytes of a token; empty for special tokens and unknown ids.
+    #[must_use]
+    pub fn bytes(&self, id: u32) -> &[u8] {
+        self.bytes.get(id as usize).map_or(&[], |bytes| bytes)
+    }
+
+    /// How many ids there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no token at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The id of a special token by its text.
+    #[must_use]
+    pub fn special_id(&self, text: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(text)
+    }
+
+    /// Every token that can begin a text which must begin with `prefix`: those whose bytes start
+    /// with `prefix`, and those that are themselves a beginning of it. O(log n + matches).
+    pub fn beginning<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
+        let longer_from = self.sorted.partition_point(|id| self.bytes(*id) < prefix);
+        let longer = self.sorted[longer_from..]
+            .iter()
+            .copied()
+            .take_while(move |id| self.bytes(*id).starts_with(prefix));
+        let shorter = (1..prefix.len()).flat_map(move |n_bytes| {
+            let head = &prefix[..n_bytes];
+            let from = self.sorted.partition_point(|id| self.bytes(*id) < head);
+            self.sorted[from..].iter().copied().take_while(move |id| self.bytes(*id) == head)
+        });
+        longer.chain(shorter)
+    }
+}
+
+/// GPT-2's table of printable stand-ins for bytes (`bytes_to_unicode` in its `encoder.py`).
+fn byte_level_chars() -> std::collections::HashMap<char, u8> {
+    let printable = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let mut stand_in = 0x100;
+    (0..=255u8)
+        .filter_map(|byte| {
+            let code = if printable(byte) {
+                u32::from(byte)
+            } else {
+                stand_in += 1;
+                stand_in - 1
+            };
+            Some((char::from_u32(code)?, byte))
+        })
+        .collect()
+}
+
+/// Sentencepiece's writing: `▁` is a space, `<0xNN>` a byte, all else itself.
+fn sentencepiece_bytes(text: &str) -> Box<[u8]> {
+    let byte = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+    match byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+        Some(byte) => Box::new([byte]),
+        None => text.replace('\u{2581}', " ").into_bytes().into(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A vocabulary of the 256 bytes and a few words, for tests without a model: ids 0 to 255 are
+    /// the bytes, then the words, then the special tokens.
+    pub(crate) fn byte_vocabulary(words: &[&str], special: &[&str]) -> Vocabulary {
+        let chars = byte_level_chars();
+        let written = |byte: u8| chars.iter().find(|(_, b)| **b == byte).map(|(c, _)| *c).unwrap();
+        let mut vocab: serde_json::Map<String, serde_json::Value> =
+            (0..=255u8).map(|b| (written(b).to_string(), b.into())).collect();
+        for (i, word) in words.iter().enumerate() {
+            vocab.insert(word.bytes().map(written).collect(), (256 + i).into());
+        }
+        let added: Vec<_> = special
+            .iter()
+            .enumerate()
+            .map(|(i, text)| {
+                serde_json::json!({"id": 256 + words.len() + i, "content": text, "special": true,
+                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false})
+            })
+            .collect();
+        let json = serde_json::json!({
+            "version": "1.0", "added_tokens": added, "normalizer": null,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false,
+                "trim_offsets": true, "use_regex": false},
+            "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": false,
+                "trim_offsets": true, "use_regex": false},
+            "model": {"type": "BPE", "vocab": vocab, "merges": [], "ignore_merges": true},
+        });
+        Vocabulary::new(json.to_string().parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_special_token_stays_text() {
+        let vocabulary = byte_vocabulary(&[], &["<|fim_middle|>"]);
+        let ids = vocabulary.encode("a<|fim_middle|>");
+        assert!(ids.iter().all(|id| *id < 256), "{ids:?}");
+        assert_eq!(vocabulary.bytes(256), b"");
+    }
+
+    #[test]
+    fn the_beginnings_of_a_prefix_are_what_a_scan_of_all_tokens_finds() {
+        let vocabulary = byte_vocabulary(&["re", "ret", "return", "returns", "retro", " ret"], &[]);
+        for prefix in ["r", "ret", "retu", " ", "x", "returns!"] {
+            let prefix = prefix.as_bytes();
+            let mut found: Vec<u32> = vocabulary.beginning(prefix).collect();
+            found.sort_unstable();
+            let scan: Vec<u32> = (0..vocabulary.len() as u32)
+                .filter(|id| {
+                    let bytes = vocabulary.bytes(*id);
+                    !bytes.is_empty() && (bytes.starts_with(prefix) || prefix.starts_with(bytes))
+                })
+                .collect();
+            assert_eq!(found, scan);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! In front of tower-lsp: what must happen in the wire's order, before anything else.
+//!
+//! tower-lsp runs handlers as futures that wait for each other. [`Front::call`] runs synchronously
+//! for each message in the order of arrival, so this is where text changes are applied, where the
+//! running request is superseded, and where a request gets its [`Ticket`]: the text as it was when
+//! the request came. Handlers find it in [`ticket`].
+//!
+//! **Architecture Invariant:** no handler changes a document or looks at one; it has a ticket.
+
+use std::{
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use tower::Service;
+use tower_lsp::{
+    gen_lsp_types as lsp,
+    jsonrpc::{Error, Id, Request, Response},
+};
+
+use crate::{
+    document::PositionEncoding,
+    session::{Session, Ticket},
+};
+
+/// The most handlers that run at once. Superseded ones end at once, so this is only ever reached
+/// by a client that floods us with other requests.
+pub const CONCURRENCY: usize = 64;
+
+tokio::task_local! {
+    static TICKET: Ticket;
+}
+
+/// The ticket of the request whose handler is running; none if its document is not open.
+#[must_use]
+pub fn ticket() -> Option<Ticket> {
+    TICKET.try_with(Clone::clone).ok()
+}
+
+/// What a front shares with the server behind it.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Documents, the running request, the offer.
+    pub session: Arc<Session>,
+    /// How the client counts; set by `initialize`.
+    pub encoding: Arc<OnceLock<PositionEncoding>>,
+}
+
+impl Shared {
+    fn encoding(&self) -> PositionEncoding {
+        self.encoding.get().copied().unwrap_or_default()
+    }
+}
+
+/// The service that sees every message first.
+#[derive(Debug)]
+pub struct Front<S> {
+    inner: S,
+    shared: Shared,
+}
+
+impl<S> Front<S> {
+    /// Puts the front before a service.
+    pub fn new(inner: S, shared: Shared) -> Self {
+        Self { inner, shared }
+    }
+
+    /// Applies what a message says of documents.
+    fn sync_text(&self, request: &Request) {
+        let Shared { session, .. } = &self.shared;
+        match request.method() {
+            "textDocument/didOpen" => {
+                if let Some(lsp::DidOpenTextDocumentParams { text_document: it }) = params(request)
+                {
+                    let uri = it.uri.0.as_str();
+                    session.documents.open(
+                        uri,
+                        &String::from(it.language_id),
+                        it.version,
+                        &it.text,
+                    );
+                    session.forget(uri);
+                }
+            }
+            "textDocument/didChange" => {
+                let Some(it) = params::<lsp::DidChangeTextDocumentParams>(request) else {
+                    return;
+                };
+                let uri = it.text_document.text_document_identifier.uri.0.as_str();
+                let version = it.text_document.version;
+                let changes = &it.content_changes;
+                match session.documents.change(uri, version, changes, self.shared.encoding()) {
+                    Some(edits) => session.edit(uri, &edits),
+                    None => tracing::warn!("a change of a document that is not open was ignored"),
+                }
+            }
+            "textDocument/didClose" => {
+                if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
+                    session.documents.close(it.text_document.uri.0.as_str());
+                    session.forget(it.text_document.uri.0.as_str());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The ticket for a request that concerns a cursor in an open document.
+    fn begin(&self, request: &Request) -> Option<Ticket> {
+        if request.method() != "textDocument/inlineCompletion" {
+            return None;
+        }
+        let it = params::<lsp::InlineCompletionParams>(request)?.text_document_position_params;
+        let uri = it.text_document.uri.0.as_str();
+        let snapshot = self.shared.session.documents.snapshot(uri, self.shared.encoding())?;
+        let cursor = snapshot.char_idx(it.position);
+        Some(self.shared.session.begin(snapshot, cursor))
+    }
+}
+
+/// The parameters of a message, or `None` for others: the handler behind answers those.
+fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
+    P::deserialize(request.params()?)
+        .inspect_err(|error| {
+            tracing::warn!("{}: unreadable parameters: {error}", request.method());
+        })
+        .ok()
+}
+
+impl<S> Service<Request> for Front<S>
+where
+    S: Service<Request, Response = Option<Response>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Option<Response>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.sync_text(&request);
+        let id = request.id().cloned();
+        let ticket = self.begin(&request);
+        let handler = self.inner.call(request);
+        match (id, ticket) {
+            (Some(id), Some(ticket)) => Box::pin(race(id, ticket, handler)),
+            _ => Box::pin(handler),
+        }
+    }
+}
+
+/// Runs a handler until its request is superseded: exactly one answer in either case.
+async fn race<E>(
+    id: Id,
+    ticket: Ticket,
+    handler: impl Future<Output = Result<Option<Response>, E>>,
+) -> Result<Option<Response>, E> {
+    let superseded = ticket.superseded.clone();
+    tokio::select! {
+        biased;
+        () = superseded.cancelled() => {
+            Ok(Some(Response::from_error(id, Error::request_cancelled())))
+        }
+        answer = TICKET.scope(ticket, handler) => answer,
+    }
+}

@@ -1,0 +1,87 @@
+//! Cut where the text after the cursor begins again.
+
+use super::{Look, Stop, brackets, indent_width, lines};
+
+/// Where a line says what stands after the cursor already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meets {
+    /// From this byte_idx on.
+    At(usize),
+    /// From this byte_idx on, if what comes next goes on like it.
+    MaybeAt(usize),
+    /// Nowhere.
+    Not,
+}
+
+/// The shortest rest of a line that is looked for as a text; a shorter one (`)`, `;`) is found in
+/// too many places and only counts as a bracket or an end.
+const MIN_REST_CHARS: usize = 3;
+
+/// Looks for the rest of the cursor's line in a line that was generated.
+pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
+    let rest = line_after.trim();
+    let Some(first) = rest.chars().next() else {
+        return Meets::Not;
+    };
+    if brackets::only_closers(rest) {
+        return brackets::first_unmatched(line, first).map_or(Meets::Not, Meets::At);
+    }
+    if rest.chars().count() < MIN_REST_CHARS {
+        let at = line.len().saturating_sub(rest.len());
+        return match line.get(at..) {
+            Some(end) if complete && end == rest => Meets::At(at),
+            _ if complete => Meets::Not,
+            // The end may turn out to be the rest; only the line's end tells.
+            _ => MaybeTail { line, rest }.find(),
+        };
+    }
+    match line.find(rest) {
+        Some(at) => Meets::At(at),
+        None if complete => Meets::Not,
+        None => MaybeTail { line, rest }.find(),
+    }
+}
+
+struct MaybeTail<'a> {
+    line: &'a str,
+    rest: &'a str,
+}
+
+impl MaybeTail<'_> {
+    /// The longest end of the line that is a beginning of the rest.
+    fn find(&self) -> Meets {
+        let from = self.line.len().saturating_sub(self.rest.len());
+        (from..self.line.len())
+            .filter(|at| self.line.is_char_boundary(*at))
+            .find(|at| self.rest.starts_with(&self.line[*at..]))
+            .map_or(Meets::Not, Meets::MaybeAt)
+    }
+}
+
+/// Looks for the next line of the file among the generated ones.
+pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -> Look {
+    let all = Look { keep_bytes: text.len(), stop: None };
+    let next = next_line.trim();
+    if next.is_empty() {
+        return all;
+    }
+    let n_lines = lines(text).count();
+    for (i, (start, line)) in lines(text).enumerate() {
+        let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
+        let complete = ended || i + 1 < n_lines;
+        // A bracket that the text itself opened is its own, however the next line looks.
+        let own = brackets::only_closers(next)
+            && (brackets::depth(&text[..start]) > 0
+                || indent_width(&written) != indent_width(next_line));
+        if own {
+            continue;
+        }
+        if complete && line.trim() == next {
+            return Look { keep_bytes: start, stop: Some(Stop::SuffixMet) };
+        }
+        if !complete && next.starts_with(line.trim()) {
+            return Look { keep_bytes: start, stop: None };
+        }
+    }
+    all
+}

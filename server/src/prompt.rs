@@ -1,0 +1,304 @@
+//! From a snapshot and a cursor to the tokens that the model reads.
+//!
+//! In prefix-suffix-middle order the suffix comes after the prefix, so with the split at the
+//! cursor every typed character would make the model read the whole suffix again. Here the split
+//! is at an **anchor** some lines above the cursor:
+//!
+//! ```text
+//! <prefix> text before the anchor <suffix> text after the cursor <middle> text from the anchor to the cursor
+//! ```
+//!
+//! While the user types, only the end grows: a key costs one to three tokens. The anchor moves
+//! when the cursor leaves the middle's reach or the middle has grown long.
+//!
+//! What an editor closes by itself (`)`, `"`, `;` behind the cursor) is not part of the suffix:
+//! it comes and goes while the user types, and each time all of the suffix would be read again.
+//! The policy knows it and cuts what the model writes of it.
+
+mod healing;
+
+use std::sync::Arc;
+
+use ropey::RopeSlice;
+
+use crate::{
+    bundle::{Fim, FimOrder},
+    document::{Edit, Snapshot},
+    engine::vocabulary::Vocabulary,
+    policy::{self, Place},
+};
+
+/// What the model reads, and what it must begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The token ids.
+    pub ids: Vec<u32>,
+    /// The bytes of the user's last word, which the model writes again (token healing).
+    pub healed: Vec<u8>,
+}
+
+/// How much text a prompt takes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// The most lines before the cursor.
+    pub before_lines: usize,
+    /// The most lines after the cursor.
+    pub after_lines: usize,
+    /// How many lines above the cursor a new anchor is set.
+    pub anchor_lines: usize,
+    /// The most lines between anchor and cursor.
+    pub middle_lines: usize,
+    /// The most tokens before the anchor.
+    pub before_tokens: usize,
+    /// The most tokens after the cursor.
+    pub after_tokens: usize,
+    /// The most tokens between anchor and cursor; beyond, the anchor follows into the line.
+    pub middle_tokens: usize,
+}
+
+impl Default for Window {
+    /// 60 lines before and 20 after, the anchor about 10 lines up: what the anchored layout was
+    /// measured with (ARCHITECTURE.md, "The anchored prompt").
+    fn default() -> Self {
+        Self {
+            before_lines: 60,
+            after_lines: 20,
+            anchor_lines: 10,
+            middle_lines: 30,
+            before_tokens: 768,
+            after_tokens: 256,
+            middle_tokens: 512,
+        }
+    }
+}
+
+/// A text cut to the window, with its tokens.
+#[derive(Debug, Default)]
+struct Part {
+    /// As it stands in the document.
+    text: String,
+    ids: Vec<u32>,
+}
+
+/// The parts of a prompt that stay while the user types.
+#[derive(Debug)]
+struct Layout {
+    uri: Arc<str>,
+    /// Where `before` ends in the document.
+    anchor_char_idx: usize,
+    before: Part,
+    after: Part,
+}
+
+/// Builds prompts, and remembers the layout of the last one.
+#[derive(Debug)]
+pub struct Prompter {
+    vocabulary: Arc<Vocabulary>,
+    fim: Option<Fim>,
+    window: Window,
+    layout: Option<Layout>,
+}
+
+impl Prompter {
+    /// A prompter for a model's vocabulary and fill-in-the-middle form. Without one, the prompt is
+    /// the text before the cursor.
+    #[must_use]
+    pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
+        Self { vocabulary, fim, window, layout: None }
+    }
+
+    /// Follows an edit, so that an edit above the window does not cost the layout.
+    pub fn edited(&mut self, uri: &str, edit: &Edit) {
+        let Some(layout) = &mut self.layout else {
+            return;
+        };
+        let anchor = layout.anchor_char_idx;
+        let window_start = anchor - layout.before.text.chars().count().min(anchor);
+        if *layout.uri == *uri && edit.removed.end <= window_start && edit.removed.start < anchor {
+            layout.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
+        }
+    }
+
+    /// The prompt for a cursor, a char_idx that is clamped to the text's end.
+    pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        let cursor = cursor.min(snapshot.rope.len_chars());
+        let layout = self.layout(snapshot, cursor);
+        let middle = snapshot.slice(layout.anchor_char_idx..cursor);
+        let (middle, healed) = healing::heal(self.encode(&middle), &self.vocabulary);
+        let Some(layout) = &self.layout else {
+            return Prompt { ids: middle, healed };
+        };
+        let (before, after) = (&layout.before.ids, &layout.after.ids);
+        let ids = match &self.fim {
+            None => [before.as_slice(), &middle].concat(),
+            Some(fim) => match fim.order {
+                FimOrder::PrefixSuffixMiddle => {
+                    [&[fim.prefix], &before[..], &[fim.suffix], after, &[fim.middle], &middle]
+                        .concat()
+                }
+                FimOrder::SuffixPrefixMiddle => {
+                    [&[fim.suffix], &after[..], &[fim.prefix], before, &middle, &[fim.middle]]
+                        .concat()
+                }
+            },
+        };
+        Prompt { ids, healed }
+    }
+
+    /// The layout of the last prompt if it still fits, a new one otherwise.
+    fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> &Layout {
+        let after_start = after_start(snapshot, cursor);
+        let kept = self.layout.take().filter(|layout| self.holds(layout, snapshot, cursor));
+        let layout = match kept {
+            Some(layout)
+                if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) =>
+            {
+                layout
+            }
+            // Only the text after the cursor is another one: what was read before it stays read.
+            Some(layout) => Layout { after: self.after(snapshot, after_start), ..layout },
+            None => self.new_layout(snapshot, cursor, after_start),
+        };
+        self.layout.insert(layout)
+    }
+
+    /// Whether the text before the anchor is as it was, and the cursor within the middle's reach.
+    fn holds(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> bool {
+        let rope = &snapshot.rope;
+        let anchor = layout.anchor_char_idx;
+        if layout.uri != snapshot.uri || cursor < anchor {
+            return false;
+        }
+        let n_lines = rope.char_to_line(cursor) - rope.char_to_line(anchor);
+        // A byte is at least a third of a token in any text that is worth completing.
+        let n_bytes = rope.char_to_byte(cursor) - rope.char_to_byte(anchor);
+        n_lines <= self.window.middle_lines
+            && n_bytes <= 3 * self.window.middle_tokens
+            && ends_with(&rope.slice(..anchor), &layout.before.text)
+    }
+
+    fn new_layout(&self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Layout {
+        let rope = &snapshot.rope;
+        let line = rope.char_to_line(cursor);
+        let anchor_line = line.saturating_sub(self.window.anchor_lines);
+        let reach = cursor.saturating_sub(3 * self.window.middle_tokens / 2);
+        let anchor = rope.line_to_char(anchor_line).max(reach);
+        let first_line = line.saturating_sub(self.window.before_lines);
+        let window_start = rope.line_to_char(first_line).min(anchor);
+        let text = snapshot.slice(window_start..anchor);
+        Layout {
+            uri: Arc::clone(&snapshot.uri),
+            anchor_char_idx: anchor,
+            before: self.cut(text, self.window.before_tokens, End::Tail),
+            after: self.after(snapshot, after_start),
+        }
+    }
+
+    fn after(&self, snapshot: &Snapshot, after_start: usize) -> Part {
+        let rope = &snapshot.rope;
+        let last_line = rope.char_to_line(after_start) + self.window.after_lines;
+        let end = snapshot.line_range(last_line).end.max(after_start);
+        // Without this form the text after the cursor has no place in the prompt.
+        let n_tokens = if self.fim.is_some() { self.window.after_tokens } else { 0 };
+        self.cut(snapshot.slice(after_start..end), n_tokens, End::Head)
+    }
+
+    /// Cuts a text to `n_tokens` at a line border, or within the line where one line is too long.
+    fn cut(&self, mut text: String, n_tokens: usize, keep: End) -> Part {
+        // No token of these vocabularies is longer than some 128 bytes; most are about 4.
+        let mut n_bytes = n_tokens * 8;
+        loop {
+            text = keep.of(&text, n_bytes).to_owned();
+            let ids = self.encode(&text);
+            if ids.len() <= n_tokens {
+                return Part { text, ids };
+            }
+            n_bytes = (text.len() * n_tokens / ids.len()).min(text.len() - 1);
+        }
+    }
+
+    /// The model reads `\n` whatever the file's line breaks are.
+    fn encode(&self, text: &str) -> Vec<u32> {
+        if text.contains('\r') {
+            self.vocabulary.encode(&to_lf(text))
+        } else {
+            self.vocabulary.encode(text)
+        }
+    }
+}
+
+/// A text with `\n` for each of its line breaks.
+#[must_use]
+pub fn to_lf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// What the policy needs to know of a cursor's surroundings.
+#[must_use]
+pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
+    let rope = &snapshot.rope;
+    let cursor = cursor.min(rope.len_chars());
+    let line = rope.char_to_line(cursor);
+    let before = snapshot.slice(rope.line_to_char(line)..cursor);
+    let after_end = snapshot.line_range(line + 20).end.max(cursor);
+    // A minified line of megabytes tells the rules nothing that its beginning does not.
+    let after = snapshot.slice(cursor..after_end.min(cursor + 4_000));
+    Place::new(&to_lf(&before), &to_lf(&after))
+}
+
+/// Where the suffix of the prompt begins: at the cursor, or at the line's end where only closers
+/// stand between.
+fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
+    let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
+    if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
+        line_end
+    } else {
+        cursor
+    }
+}
+
+/// Which end of a text is the nearer one to the cursor, and kept.
+#[derive(Clone, Copy)]
+enum End {
+    Head,
+    Tail,
+}
+
+impl End {
+    /// At most `n_bytes` of `text`, in whole lines if there is a line border within.
+    fn of(self, text: &str, n_bytes: usize) -> &str {
+        if text.len() <= n_bytes {
+            return text;
+        }
+        match self {
+            Self::Head => {
+                let end = (0..=n_bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+                let head = &text[..end];
+                head.rfind('\n').map_or(head, |line_end| &head[..=line_end])
+            }
+            Self::Tail => {
+                let from = text.len() - n_bytes;
+                let start = (from..text.len()).find(|i| text.is_char_boundary(*i));
+                let tail = &text[start.unwrap_or(text.len())..];
+                match tail.find('\n') {
+                    Some(line_end) if line_end + 1 < tail.len() => &tail[line_end + 1..],
+                    _ => tail,
+                }
+            }
+        }
+    }
+}
+
+fn starts_with(text: &RopeSlice<'_>, head: &str) -> bool {
+    text.get_byte_slice(..head.len()).is_some_and(|slice| slice == head)
+}
+
+fn ends_with(text: &RopeSlice<'_>, tail: &str) -> bool {
+    text.len_bytes()
+        .checked_sub(tail.len())
+        .and_then(|start| text.get_byte_slice(start..))
+        .is_some_and(|slice| slice == tail)
+}
+
+#[cfg(test)]
+mod tests;

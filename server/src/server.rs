@@ -1,0 +1,146 @@
+//! LSP in, LSP out.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower_lsp::{LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result};
+
+use crate::{
+    document::PositionEncoding,
+    front::{self, Front, Shared},
+    session::{Answer, Session, Ticket},
+};
+
+#[derive(Debug)]
+struct Foretell(Shared);
+
+impl LanguageServer for Foretell {
+    async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
+        let kinds =
+            params.capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
+        let encoding = *self.0.encoding.get_or_init(|| PositionEncoding::negotiate(kinds));
+        if let Some(client) = &params.client_info {
+            let version = client.version.as_deref().unwrap_or("of unknown version");
+            tracing::info!("client: {:?} {version:?}, positions in {encoding:?}", client.name);
+        }
+        let sync = lsp::TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(lsp::TextDocumentSyncKind::Incremental),
+            ..Default::default()
+        };
+        Ok(lsp::InitializeResult {
+            capabilities: lsp::ServerCapabilities {
+                position_encoding: Some(encoding.kind()),
+                text_document_sync: Some(sync.into()),
+                inline_completion_provider: Some(true.into()),
+                ..Default::default()
+            },
+            server_info: Some(lsp::ServerInfo {
+                name: "foretell".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        })
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.0.session.end();
+        Ok(())
+    }
+
+    // The front has applied these already.
+    async fn did_open(&self, _: lsp::DidOpenTextDocumentParams) {}
+    async fn did_change(&self, _: lsp::DidChangeTextDocumentParams) {}
+    async fn did_close(&self, _: lsp::DidCloseTextDocumentParams) {}
+
+    async fn inline_completion(
+        &self,
+        _: lsp::InlineCompletionParams,
+    ) -> Result<Option<lsp::InlineCompletionResponse>> {
+        let items = match front::ticket() {
+            Some(ticket) => self.items(&ticket).await,
+            None => {
+                tracing::info!("nothing: the document is not open");
+                Vec::new()
+            }
+        };
+        Ok(Some(lsp::InlineCompletionList { items }.into()))
+    }
+}
+
+impl Foretell {
+    async fn items(&self, ticket: &Ticket) -> Vec<lsp::InlineCompletionItem> {
+        let started = std::time::Instant::now();
+        let answer = self.0.session.answer(ticket).await;
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        match answer {
+            Answer::Shows(text, source) => {
+                tracing::info!("shown: {} chars, {source:?}, {ms:.1} ms", text.chars().count());
+                vec![item(ticket, text)]
+            }
+            Answer::Nothing(why) => {
+                tracing::info!("nothing: {why:?}, {ms:.1} ms");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The item for a text at the request's cursor.
+fn item(ticket: &Ticket, text: String) -> lsp::InlineCompletionItem {
+    let Ticket { snapshot, cursor, .. } = ticket;
+    let at = snapshot.position(*cursor);
+    // The text goes into a file whose line breaks may not be ours.
+    let crlf = text.contains('\n')
+        && snapshot.rope.lines().next().is_some_and(|line| line.chars().any(|c| c == '\r'));
+    let text = if crlf { text.replace('\n', "\r\n") } else { text };
+    lsp::InlineCompletionItem {
+        insert_text: text.into(),
+        filter_text: None,
+        range: Some(lsp::Range::new(at, at)),
+        command: None,
+    }
+}
+
+/// Speaks LSP until the client says `exit` or its end is closed.
+pub async fn serve(session: Arc<Session>, input: impl AsyncRead + Unpin, output: impl AsyncWrite) {
+    let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
+    let (service, socket) = LspService::new(|_client| Foretell(shared.clone()));
+    let input = UntilClosed { input, session: Arc::clone(&session) };
+    Server::new(input, output, socket)
+        .concurrency_level(front::CONCURRENCY)
+        .serve(Front::new(service, shared))
+        .await;
+    session.end();
+}
+
+/// The client's messages. When they end without `exit`, the request that runs is given up, or the
+/// server would wait for it.
+struct UntilClosed<R> {
+    input: R,
+    session: Arc<Session>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for UntilClosed<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n_before = buf.filled().len();
+        let read = Pin::new(&mut self.input).poll_read(cx, buf);
+        let ended = match &read {
+            Poll::Ready(Ok(())) => buf.filled().len() == n_before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if ended {
+            self.session.end();
+        }
+        read
+    }
+}

@@ -1,0 +1,221 @@
+//! One client's session: its documents, the one request that runs, the one offer that stands.
+//!
+//! [`Session::edit`] and [`Session::begin`] are synchronous and are called in the wire's order;
+//! [`Session::answer`] is what a request does while it waits.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    completer::Completer,
+    config::Config,
+    document::{Documents, Edit, Snapshot},
+    engine::{Draft, Finish, State},
+    suggestion::{Suggestion, Verdict},
+};
+
+/// A request as it was when it came: the text, the cursor, and the token that an edit or a later
+/// request cancels.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    /// The text when the request came.
+    pub snapshot: Snapshot,
+    /// The cursor, a char_idx.
+    pub cursor: usize,
+    /// Cancelled when the request is superseded.
+    pub superseded: CancellationToken,
+}
+
+/// Where a text that is shown came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The offer that stood already: no model call.
+    TypeThrough,
+    /// A draft that ran already when the request came.
+    RunningDraft,
+    /// A run of the model for this request.
+    Model,
+}
+
+/// Why nothing is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nothing {
+    /// The model is still being loaded.
+    ModelLoading,
+    /// The model can't be used; the message says why.
+    ModelFailed(String),
+    /// The model was asked and nothing of what it said is worth showing.
+    NothingToSay(Finish),
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Show this text at the cursor.
+    Shows(String, Source),
+    /// Show nothing, for this reason.
+    Nothing(Nothing),
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    /// The request that runs: its document, and how to supersede it.
+    running: Option<(Arc<str>, CancellationToken)>,
+    suggestion: Option<Suggestion>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Session {
+    /// The open documents.
+    pub documents: Documents,
+    completer: Completer,
+    deadline: Duration,
+    now: Mutex<Now>,
+}
+
+impl Session {
+    /// A session without documents.
+    #[must_use]
+    pub fn new(completer: Completer, config: &Config) -> Self {
+        Self {
+            documents: Documents::default(),
+            completer,
+            deadline: Duration::from_millis(config.deadline_ms),
+            now: Mutex::default(),
+        }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Nothing in here is left half done by a panic.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the model is loaded.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.completer.state()
+    }
+
+    /// Waits until the model is loaded or has failed to load.
+    pub async fn loaded(&self) -> State {
+        self.completer.loaded().await
+    }
+
+    /// Follows edits that were applied to a document: supersedes its request, and drops the offer
+    /// if they contradict it.
+    pub fn edit(&self, uri: &str, edits: &[Edit]) {
+        let mut now = self.now();
+        now.supersede(Some(uri));
+        for edit in edits {
+            self.completer.edited(uri, edit);
+            let gone = now.suggestion.as_mut().and_then(|it| it.apply(uri, edit).err());
+            if let Some(why) = gone {
+                tracing::debug!(?why, "offer dropped");
+                now.suggestion = None;
+            }
+        }
+    }
+
+    /// Forgets what concerns a document that was opened anew or closed.
+    pub fn forget(&self, uri: &str) {
+        let mut now = self.now();
+        now.supersede(Some(uri));
+        now.suggestion.take_if(|it| it.uri() == uri);
+    }
+
+    /// Gives up whatever runs: the client is gone.
+    pub fn end(&self) {
+        let mut now = self.now();
+        now.supersede(None);
+        now.suggestion = None;
+    }
+
+    /// Takes in a request for a cursor, which supersedes the one before.
+    #[must_use]
+    pub fn begin(&self, snapshot: Snapshot, cursor: usize) -> Ticket {
+        let superseded = CancellationToken::new();
+        let mut now = self.now();
+        now.supersede(None);
+        now.running = Some((Arc::clone(&snapshot.uri), superseded.clone()));
+        Ticket { snapshot, cursor, superseded }
+    }
+
+    /// Answers a request: from the offer that stands, from the draft that runs, or with a new one,
+    /// whichever is there first in this order.
+    pub async fn answer(&self, ticket: &Ticket) -> Answer {
+        let Ticket { snapshot, cursor, .. } = ticket;
+        let (mut draft, source) = match self.offer(&snapshot.uri, *cursor) {
+            Ok(Verdict::Shows(rest)) => return Answer::Shows(rest, Source::TypeThrough),
+            Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
+            Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+            Ok(Verdict::Gone(_)) | Err(()) => match self.new_offer(snapshot, *cursor) {
+                Ok(draft) => (draft, Source::Model),
+                Err(nothing) => return Answer::Nothing(nothing),
+            },
+        };
+        let deadline = tokio::time::sleep(self.deadline);
+        tokio::pin!(deadline);
+        let mut late = false;
+        loop {
+            let finished = draft.now().finish.is_some();
+            match self.offer(&snapshot.uri, *cursor) {
+                Ok(Verdict::Shows(rest)) if finished || (late && rest.contains('\n')) => {
+                    return Answer::Shows(rest, source);
+                }
+                Ok(Verdict::Shows(_) | Verdict::NotYet(_)) => {}
+                Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+                Ok(Verdict::Gone(_)) | Err(()) => {
+                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
+                    return Answer::Nothing(nothing_of(finish));
+                }
+            }
+            tokio::select! {
+                more = draft.changed(), if !finished => if !more {
+                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
+                    return Answer::Nothing(nothing_of(finish));
+                },
+                () = &mut deadline, if !late => late = true,
+            }
+        }
+    }
+
+    /// What the offer that stands says of a cursor; an error if none stands.
+    fn offer(&self, uri: &str, cursor: usize) -> Result<Verdict<Draft>, ()> {
+        self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
+    }
+
+    /// Starts a run. The offer before it is dropped first, so that its run ends first.
+    fn new_offer(&self, snapshot: &Snapshot, cursor: usize) -> Result<Draft, Nothing> {
+        self.now().suggestion = None;
+        let Some(draft) = self.completer.draft(snapshot, cursor) else {
+            return Err(match self.completer.state() {
+                State::Failed(message) => Nothing::ModelFailed(message),
+                State::Loading | State::Ready => Nothing::ModelLoading,
+            });
+        };
+        self.now().suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
+        Ok(draft)
+    }
+}
+
+impl Now {
+    /// Supersedes the request that runs, if it is for this document or `None` is given.
+    fn supersede(&mut self, uri: Option<&str>) {
+        let concerned = self.running.take_if(|(of, _)| uri.is_none_or(|uri| **of == *uri));
+        if let Some((_, token)) = concerned {
+            token.cancel();
+        }
+    }
+}
+
+fn nothing_of(finish: Finish) -> Nothing {
+    match finish {
+        Finish::Failed(message) => Nothing::ModelFailed(message),
+        finish => Nothing::NothingToSay(finish),
+    }
+}

@@ -1,0 +1,200 @@
+//! What is on offer at the cursor, and whether it survives an edit.
+//!
+//! One rule decides (it is Zed's `interpolate`): an offer lives as long as what was typed since is
+//! a beginning of what it says. **Architecture Invariant:** a [`Suggestion`] owns the reading end
+//! of its draft, so dropping the suggestion is the cancel of the run behind it.
+
+use std::sync::Arc;
+
+use crate::{
+    document::{Edit, Snapshot},
+    engine::{Draft, Finish, Progress},
+    policy,
+    prompt::to_lf,
+};
+
+/// Why an offer is no longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gone {
+    /// The user typed something else.
+    Contradicted,
+    /// The user has typed all of it.
+    UsedUp,
+    /// The cursor is somewhere else.
+    CursorMoved,
+    /// The text that the offer was made for is another one.
+    TextChanged,
+    /// Its run came to no end of its own.
+    Failed,
+}
+
+/// What an offer says of a cursor; `D` is the draft to wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<D = ()> {
+    /// This text follows the cursor. It may still grow.
+    Shows(String),
+    /// The draft does not contradict what was typed, but is not beyond it yet: wait for it.
+    NotYet(D),
+    /// The model had its say: nothing follows the cursor.
+    Nothing(Finish),
+    /// Drop it.
+    Gone(Gone),
+}
+
+/// Where an offer was made, and what was typed into it since.
+#[derive(Debug, Clone)]
+struct Anchored {
+    /// The start of the cursor's line.
+    line_char_idx: usize,
+    /// The cursor that the offer was made for.
+    start_char_idx: usize,
+    /// The document's text from there to where the user's edits have ended.
+    typed: String,
+}
+
+impl Anchored {
+    /// Follows an edit; `false` if the offer can't be one any more, whatever its draft says.
+    fn apply(&mut self, edit: &Edit) -> bool {
+        let n_inserted = edit.inserted.chars().count();
+        let Edit { removed, inserted } = edit;
+        let typed_end = self.start_char_idx + self.typed.chars().count();
+        let on_a_line_above = removed.end < self.line_char_idx
+            || (removed.end == self.line_char_idx
+                && removed.start < self.line_char_idx
+                && inserted.ends_with(['\n', '\r']));
+        if on_a_line_above {
+            let shift = |idx: usize| idx - removed.len() + n_inserted;
+            self.line_char_idx = shift(self.line_char_idx);
+            self.start_char_idx = shift(self.start_char_idx);
+            return true;
+        }
+        if self.start_char_idx <= removed.start && removed.end <= typed_end {
+            let byte_of = |char_idx: usize| {
+                let n_chars = char_idx - self.start_char_idx;
+                self.typed.char_indices().nth(n_chars).map_or(self.typed.len(), |(i, _)| i)
+            };
+            let range = byte_of(removed.start)..byte_of(removed.end);
+            self.typed.replace_range(range, inserted);
+            return true;
+        }
+        // Behind the cursor, what an editor closes or unclosed again by itself makes no offer
+        // wrong; any other text may.
+        removed.start > typed_end && (inserted.is_empty() || policy::only_closers(inserted))
+    }
+
+    /// Compares the draft with what stands between the offer's start and `cursor`. Behind the
+    /// cursor there may be what an editor closed by itself since.
+    fn verdict(&self, cursor: usize, draft: &Progress) -> Verdict {
+        let moved = Verdict::Gone(Gone::CursorMoved);
+        let Some(n_chars) = cursor.checked_sub(self.start_char_idx) else {
+            return moved;
+        };
+        let mut ends = self.typed.char_indices().map(|(i, _)| i).chain([self.typed.len()]);
+        let Some(byte_idx) = ends.nth(n_chars) else {
+            return moved;
+        };
+        let (typed, closed) = self.typed.split_at(byte_idx);
+        if !policy::only_closers(closed) {
+            return moved;
+        }
+        match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
+            (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
+                "" => Verdict::Gone(Gone::UsedUp),
+                rest => Verdict::Shows(rest.to_owned()),
+            },
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// Whether there is a cursor for which the offer lives. After an edit the cursor is not known
+    /// yet: it is at the end of what was typed, or before closers at that end.
+    fn may_live(&self, draft: &Progress) -> Result<(), Gone> {
+        let n_chars = self.typed.chars().count();
+        let n_closers = self.typed.chars().rev().take_while(|c| policy::is_closer(*c)).count();
+        let mut gone = Gone::Contradicted;
+        for cursor in
+            (self.start_char_idx + n_chars - n_closers..=self.start_char_idx + n_chars).rev()
+        {
+            match self.verdict(cursor, draft) {
+                Verdict::Gone(why) => gone = why,
+                _ => return Ok(()),
+            }
+        }
+        // All of it was typed: the request that follows says what comes next.
+        if gone == Gone::UsedUp { Ok(()) } else { Err(gone) }
+    }
+}
+
+fn compare(typed: &str, draft: &Progress) -> Verdict {
+    let text = draft.text.as_str();
+    if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
+        return Verdict::Shows(rest.to_owned());
+    }
+    let Some(finish) = &draft.finish else {
+        let fits = typed.starts_with(text);
+        return if fits { Verdict::NotYet(()) } else { Verdict::Gone(Gone::Contradicted) };
+    };
+    match finish {
+        Finish::Cancelled | Finish::Failed(_) => Verdict::Gone(Gone::Failed),
+        _ if typed.is_empty() => Verdict::Nothing(finish.clone()),
+        _ if typed == text => Verdict::Gone(Gone::UsedUp),
+        _ => Verdict::Gone(Gone::Contradicted),
+    }
+}
+
+/// An offer with the draft behind it.
+#[derive(Debug)]
+pub struct Suggestion {
+    uri: Arc<str>,
+    anchored: Anchored,
+    draft: Draft,
+}
+
+impl Suggestion {
+    /// An offer for the cursor, a char_idx of the snapshot.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, cursor: usize, draft: Draft) -> Self {
+        let start_char_idx = cursor.min(snapshot.rope.len_chars());
+        let line = snapshot.rope.char_to_line(start_char_idx);
+        let line_char_idx = snapshot.rope.line_to_char(line);
+        let anchored = Anchored { line_char_idx, start_char_idx, typed: String::new() };
+        Self { uri: Arc::clone(&snapshot.uri), anchored, draft }
+    }
+
+    /// Follows an edit.
+    ///
+    /// # Errors
+    /// Why the offer is gone, if it is.
+    pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), Gone> {
+        if *self.uri != *uri {
+            return Ok(());
+        }
+        if !self.anchored.apply(edit) {
+            return Err(Gone::TextChanged);
+        }
+        self.anchored.may_live(&self.draft.now())
+    }
+
+    /// What the offer says of a cursor in a document.
+    #[must_use]
+    pub fn verdict(&self, uri: &str, cursor: usize) -> Verdict<Draft> {
+        if *self.uri != *uri {
+            return Verdict::Gone(Gone::CursorMoved);
+        }
+        match self.anchored.verdict(cursor, &self.draft.now()) {
+            Verdict::Shows(rest) => Verdict::Shows(rest),
+            Verdict::NotYet(()) => Verdict::NotYet(self.draft.clone()),
+            Verdict::Nothing(finish) => Verdict::Nothing(finish),
+            Verdict::Gone(gone) => Verdict::Gone(gone),
+        }
+    }
+
+    /// The document that it is for.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+#[cfg(test)]
+mod tests;
