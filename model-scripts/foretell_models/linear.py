@@ -15,8 +15,8 @@ from foretell_models.onnx_writer import CONTRIB, GraphWriter, Region
 from foretell_models.quantize import Packed
 from foretell_models.recipe import Place, Recipe, Storage
 
-#: Values that are worked on at a time: 64 MiB as float32.
-_PIECE = 1 << 24
+#: Values that are worked on at a time: 2 MiB as float32, so that a piece stays in the cache.
+_PIECE = 1 << 19
 #: MatMulNBits rounds its input to 8 bits a block: the fast kernels.
 _ACCURACY_INT8 = 4
 

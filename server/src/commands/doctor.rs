@@ -31,7 +31,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
                 "library",
                 true,
                 format!("{} ({})", path.display(), version.trim().trim_end_matches(',')),
-            );
+            )?;
             line("provider", true, "CPU".to_owned())?;
         }
         Err(error) => line("library", false, error.to_string())?,
@@ -52,7 +52,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
                     n_bytes / 1_000_000,
                     it.licence
                 ),
-            );
+            )?;
         }
         Err(error) => line("model", false, error.to_string())?,
     }
