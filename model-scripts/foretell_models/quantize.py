@@ -79,8 +79,8 @@ def int8(rows: Floats, block: int = 32) -> Packed:
     """Rounds to the nearest of 255 steps, symmetric about zero."""
     x = _blocks(rows, block)
     scale = np.maximum(np.abs(x).max(-1) / np.float32(127), _TINY)
-    data = (np.rint(x / scale[..., None]) + 128).astype(np.uint8)
-    return Packed(data, scale)
+    shifted = np.rint(x / scale[..., None]) + np.float32(128)
+    return Packed(shifted.astype(np.uint8), scale)
 
 
 def exact(grid: Grid, bits: int) -> Packed:
