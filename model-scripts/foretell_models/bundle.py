@@ -194,7 +194,7 @@ def check_references(folder: Path) -> None:
             model = onnx.load(path, load_external_data=False)
         except DecodeError as error:
             raise BadBundle(f"{path}: not an ONNX model: {error}") from None
-        for tensor in model.graph.initializer:
+        for tensor in _tensors(model.graph):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -205,11 +205,24 @@ def check_references(folder: Path) -> None:
                     "is not one of the bundle's; refused"
                 )
             try:
-                end = int(entries.get("offset", "0")) + int(entries.get("length", "0"))
+                start, length = int(entries.get("offset", "0")), int(entries.get("length", "0"))
             except ValueError:
-                end = -1
-            if not 0 <= end <= sizes[location]:
+                start, length = -1, -1
+            if min(start, length) < 0 or start + length > sizes[location]:
                 raise BadBundle(f"{path}: tensor {tensor.name!r} lies outside {location}")
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every tensor of a graph, those in the attributes of its nodes and in subgraphs included."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node or inner.initializer:
+                    yield from _tensors(inner)
 
 
 def check_hashes(folder: Path, manifest: Manifest) -> None:

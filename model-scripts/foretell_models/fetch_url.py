@@ -12,6 +12,8 @@ from foretell_models.fetch import join_verified
 from foretell_models.progress import Progress
 
 _TIMEOUT = 60.0
+#: Small, so that a slow line shows progress and an interruption loses little.
+_CHUNK = 1 << 16
 
 
 def fetch(source: UrlSource, staging: Path, target: Path) -> None:
@@ -43,7 +45,7 @@ def _download(source: UrlSource, part: Path, start: int) -> None:
             ):
                 progress.advance(done)
                 # One byte more than expected shows that the file is another one.
-                while done <= source.size and (chunk := answer.read(files.CHUNK)):
+                while done <= source.size and (chunk := answer.read(_CHUNK)):
                     out.write(chunk)
                     done += len(chunk)
                     progress.advance(len(chunk))

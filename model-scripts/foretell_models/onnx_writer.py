@@ -4,6 +4,7 @@ Nothing but the graph is held in memory, so the memory needed does not grow with
 """
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,17 @@ class DataFile:
         unit = _PAGE if size >= _LARGE else _LINE
         start = -(-self._end // unit) * unit
         self._end = start + size
-        self._file.truncate(self._end)
+        if hasattr(os, "posix_fallocate"):
+            # A full disk shows here, not as a signal when a mapped page is written.
+            os.posix_fallocate(self._file.fileno(), start, size)
+        else:
+            self._file.truncate(self._end)
         return Region(self, np.dtype(dtype), shape, start, size)
 
     def write(self, offset: int, array: npt.NDArray[Any]) -> None:
         """Writes an array's bytes at an offset."""
         self._file.seek(offset)
-        np.ascontiguousarray(array).tofile(self._file)
+        self._file.write(np.ascontiguousarray(array).tobytes())
 
     def close(self) -> None:
         """Hands everything to the system; the folder's owner flushes it to the disk."""

@@ -1,0 +1,152 @@
+"""Bundles on disk: nothing leads out of the folder, nothing half is listed."""
+
+import dataclasses
+import json
+import shutil
+
+import onnx
+import pytest
+
+from foretell_models import bundle, tiny, verify
+from foretell_models.errors import BadBundle, HashMismatch
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    tiny.make(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "tiny")
+
+
+def change(folder, **fields):
+    path = folder / bundle.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_manifest_comes_back_as_it_was(folder):
+    manifest = bundle.read_manifest(folder)
+    (folder / bundle.MANIFEST).write_bytes(manifest.to_json())
+    assert bundle.read_manifest(folder) == manifest
+    verify.verify(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/passwd", "a/b", "..", ".", "", "C:\\x", "..\\x", "a\\b", "x\0", ".hid"]
+)
+def test_a_manifest_that_leads_out_is_refused(folder, name):
+    files = json.loads((folder / bundle.MANIFEST).read_text())["files"]
+    change(folder, files=files | {name: {"size": 1, "sha256": "0" * 64}})
+    with pytest.raises(BadBundle, match="leads out of the bundle"):
+        bundle.read_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": 2}, "format 2, this program reads 1"),
+        ({"format": None}, "format None"),
+        ({"files": {}}, "model.onnx is not listed"),
+        ({"files": {"model.onnx": {"size": "1", "sha256": "0" * 64}}}, "malformed"),
+        ({"files": {"model.onnx": {"size": 1, "sha256": "../" * 20}}}, "malformed"),
+        ({"files": []}, "wrong kind"),
+        ({"fim": {"family": "x"}}, "wrong kind"),
+        ({"fim": "yes"}, "wrong kind"),
+        ({"source": None}, "wrong kind"),
+        ({"eos_ids": [1 << 20]}, "not in the vocabulary"),
+        ({"eos_ids": "all"}, "not in the vocabulary"),
+        ({"n_layers": 0}, "n_layers"),
+        ({"head_dim": 1 << 60}, "head_dim"),
+        ({"kv_dtype": "int3"}, "kv_dtype"),
+    ],
+    ids=str,
+)
+def test_a_malformed_manifest_is_refused(folder, fields, message):
+    change(folder, **fields)
+    with pytest.raises(BadBundle, match=message):
+        bundle.read_manifest(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, "\x00"])
+def test_a_manifest_that_is_no_object_is_refused(folder, content):
+    (folder / bundle.MANIFEST).write_text(content)
+    with pytest.raises(BadBundle):
+        bundle.read_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    "location", ["../model.onnx.data", "/etc/passwd", "sub/../model.onnx.data", "other.data", ""]
+)
+def test_external_data_outside_the_bundle_is_refused(folder, location):
+    (folder.parent / "model.onnx.data").write_bytes(b"\0" * (1 << 20))
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    tensor = next(t for t in model.graph.initializer if t.external_data)
+    next(entry for entry in tensor.external_data if entry.key == "location").value = location
+    onnx.save(model, folder / "model.onnx")
+    with pytest.raises(BadBundle, match="refers to the data file|cannot be checked"):
+        verify.run(folder, bundle.read_manifest(folder))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("offset", "-5"), ("length", str(1 << 60)), ("offset", "x")]
+)
+def test_external_data_beyond_the_file_is_refused(folder, key, value):
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    tensor = next(t for t in model.graph.initializer if t.external_data)
+    next(entry for entry in tensor.external_data if entry.key == key).value = value
+    onnx.save(model, folder / "model.onnx")
+    with pytest.raises(BadBundle, match="lies outside"):
+        verify.run(folder, bundle.read_manifest(folder))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.onnx.data", "tokenizer.json"])
+def test_one_changed_byte_is_found(folder, name):
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(HashMismatch, match="expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"):
+        verify.verify(folder)
+
+
+def test_a_short_missing_or_linked_file_is_found(folder):
+    manifest = bundle.read_manifest(folder)
+    target = folder / "tokenizer.json"
+    data = target.read_bytes()
+    target.write_bytes(data[:-1])
+    with pytest.raises(BadBundle, match="expected"):
+        bundle.check_sizes(folder, manifest)
+    target.unlink()
+    with pytest.raises(BadBundle, match="missing"):
+        bundle.check_sizes(folder, manifest)
+    (folder.parent / "elsewhere").write_bytes(data)
+    target.symlink_to(folder.parent / "elsewhere")
+    with pytest.raises(BadBundle, match="not a plain file"):
+        bundle.check_sizes(folder, manifest)
+
+
+def test_a_graph_that_is_no_graph_is_a_bad_bundle(folder):
+    (folder / "model.onnx").write_bytes(b"\xff" * 500)
+    with pytest.raises(BadBundle, match="not an ONNX model"):
+        verify.run(folder, bundle.read_manifest(folder))
+
+
+def test_a_manifest_that_lies_about_the_graph_is_found(folder):
+    manifest = dataclasses.replace(bundle.read_manifest(folder), vocab_size=321)
+    with pytest.raises(BadBundle, match="321"):
+        verify.run(folder, manifest)
+
+
+def test_tiny_is_small_and_the_same_each_time(made, tmp_path):
+    again = tmp_path / "again"
+    tiny.make(again)
+    sizes = [path.stat().st_size for path in made.iterdir()]
+    assert sum(sizes) < 400_000
+    for path in made.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+    tiny.make(tmp_path / "other", seed=1)
+    data = "model.onnx.data"
+    assert (tmp_path / "other" / data).read_bytes() != (made / data).read_bytes()

@@ -1,0 +1,259 @@
+"""The command line: exit codes, messages, and runs that are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gguf
+import pytest
+import toy
+
+from foretell_models import bundle, cli, files
+from foretell_models.errors import NoSpace
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def source(tmp_path):
+    w = toy.weights(toy.config("qwen2"))
+    return toy.write_gguf(tmp_path / "toy.gguf", w, gguf.GGMLQuantizationType.Q8_0)
+
+
+@pytest.fixture
+def catalogue(tmp_path, source):
+    path = tmp_path / "catalogue.toml"
+    path.write_text(
+        '[models.toy]\ntitle = "Toy"\nlicence = "MIT"\narchitecture = "qwen2"\n'
+        f'[[models.toy.sources]]\nkind = "url"\nurl = "{source.as_uri()}"\nfile = "toy.gguf"\n'
+        f'size = {source.stat().st_size}\nsha256 = "{files.sha256_of(source)}"\n'
+    )
+    return path
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def manifest(folder):
+    return json.loads((folder / "foretell.json").read_text())
+
+
+def test_add_is_done_once(home, catalogue, capsys):
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    folder = home / "models" / "toy"
+    made = manifest(folder)
+    assert made["title"] == "Toy" and made["licence"] == "MIT"
+    assert not (home / "sources" / "toy").exists()
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    error = capsys.readouterr().err
+    assert "toy is there" in error and "peak memory" in error and "verified: wrote" in error
+    library = {path.name for path in (home / "lib").iterdir()}
+    assert any("onnxruntime" in name for name in library)
+
+
+def test_add_makes_it_again_if_it_should(home, catalogue):
+    folder = home / "models" / "toy"
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    assert run("add", "toy", "--catalogue", catalogue, "--quantization", "fp32") == 0
+    assert manifest(folder)["quantization"] == "fp32"
+    (folder / "model.onnx.data").write_bytes(b"")
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    bundle.check_sizes(folder, bundle.read_manifest(folder))
+    (folder / "foretell.json").write_text(json.dumps(manifest(folder) | {"importer": 0}))
+    assert run("add", "toy", "--catalogue", catalogue, "--keep-source") == 0
+    assert manifest(folder)["importer"] == bundle.IMPORTER
+    assert (home / "sources" / "toy" / "toy.gguf").is_file()
+
+
+def test_adding_again_takes_no_time(home, catalogue):
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    command = [sys.executable, "-X", "importtime", "-m", "foretell_models", "add", "toy"]
+    result = subprocess.run(
+        [*command, "--catalogue", str(catalogue)], capture_output=True, text=True, check=True
+    )
+    for heavy in ("numpy", "onnx", "onnxruntime", "gguf", "tokenizers"):
+        assert f" {heavy}\n" not in result.stderr
+
+
+def test_verify_list_path_and_remove(home, catalogue, capsys):
+    run("add", "toy", "--catalogue", catalogue)
+    capsys.readouterr()
+    assert run("verify", "toy") == 0
+    assert "tokens/s" in capsys.readouterr().out
+    assert run("list") == 0
+    assert capsys.readouterr().out.startswith("toy\tToy\tMIT\tint8")
+    assert run("path", "toy") == 0
+    assert Path(capsys.readouterr().out.strip()) == home / "models" / "toy"
+    assert run("remove", "toy") == 0
+    assert run("list") == 0
+    assert "toy\t" not in capsys.readouterr().out
+    assert run("remove", "toy") == 2
+    assert "there is no model 'toy'" in capsys.readouterr().err
+
+
+def test_a_damaged_bundle_is_listed_as_such(home, catalogue, capsys):
+    run("add", "toy", "--catalogue", catalogue)
+    (home / "models" / "toy" / "tokenizer.json").unlink()
+    run("list")
+    assert "toy\tdamaged: " in capsys.readouterr().out
+    assert run("verify", "toy") == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("add", "nothing"), 2, "known: qwen2.5-coder-0.5b"),
+        (("remove", "../x"), 2, "not a model name"),
+        (("verify", "/nowhere"), 2, "not a model name"),
+        (("import", "/nowhere.gguf", "--out", "{tmp}/out"), 2, "does not exist"),
+        (("import", "{source}", "--out", "{tmp}"), 2, "is not a bundle"),
+        (
+            ("import", "{source}", "--out", "{tmp}/out", "--quantization", "int3"),
+            2,
+            "known: fp32, lossless, int8",
+        ),
+        (("import", "{tmp}/zero", "--out", "{tmp}/out"), 3, "too short"),
+        (("verify", "{tmp}"), 8, "is not a bundle"),
+    ],
+    ids=str,
+)
+def test_exit_codes_and_messages(home, source, tmp_path, capsys, arguments, code, message):
+    (tmp_path / "zero").write_bytes(b"")
+    filled = [text.format(tmp=tmp_path, source=source) for text in arguments]
+    assert run(*filled) == code
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_fim_tokens_is_warned_of(tmp_path, capsys):
+    w = toy.weights(toy.config("llama"))
+    source = toy.write_gguf(tmp_path / "toy.gguf", w, with_fim=False)
+    assert run("import", source, "--out", tmp_path / "out") == 0
+    assert "warning: out has no fill-in-the-middle tokens" in capsys.readouterr().err
+    assert manifest(tmp_path / "out")["fim"] is None
+    assert run("verify", tmp_path / "out") == 0
+
+
+def test_fim_tokens_are_recorded(source, tmp_path):
+    assert run("import", source, "--out", tmp_path / "out", "--licence", "Apache-2.0") == 0
+    made = manifest(tmp_path / "out")
+    assert made["fim"]["family"] == "qwen2.5-coder"
+    assert made["fim"]["order"] == "prefix_suffix_middle"
+    assert {made["fim"][part] for part in ("prefix", "suffix", "middle")} < set(made["eos_ids"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("tokenizer.ggml.model", "llama", "tokenizer model 'llama' is not supported"),
+        ("tokenizer.ggml.pre", "viking", "pre-tokenizer 'viking' is not supported; known:"),
+    ],
+)
+def test_an_unknown_tokenizer_is_refused(tmp_path, capsys, key, value, message, monkeypatch):
+    adders = {
+        "tokenizer.ggml.model": "add_tokenizer_model",
+        "tokenizer.ggml.pre": "add_tokenizer_pre",
+    }
+    true = getattr(gguf.GGUFWriter, adders[key])
+    monkeypatch.setattr(gguf.GGUFWriter, adders[key], lambda self, _: true(self, value))
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    assert run("import", source, "--out", tmp_path / "out") == 3
+    error = capsys.readouterr().err
+    assert message in error and "--tokenizer" in error
+
+
+def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path, capsys):
+    w = toy.weights(toy.config("qwen2", vocab_size=200))
+    source = toy.write_gguf(tmp_path / "toy.gguf", w)
+    assert run("import", source, "--out", tmp_path / "out") == 3
+    assert "the tokenizer has 286 tokens, the model only 200 rows" in capsys.readouterr().err
+
+
+def start_import(source, out):
+    command = [sys.executable, "-m", "foretell_models", "import", str(source), "--out", str(out)]
+    command += ["--quantization", "int4"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, process):
+    """Polls until `condition()`; fails if the process ends before."""
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.001)
+
+
+def test_a_killed_import_leaves_nothing_and_can_be_run_again(home, tmp_path, capsys):
+    w = toy.weights(toy.config("qwen2", n_layers=6, hidden=512, ffn=2048, n_heads=32))
+    source = toy.write_gguf(tmp_path / "toy.gguf", w)
+    models = home / "models"
+    process = start_import(source, models / "toy")
+    wait_for(lambda: list(models.glob(".partial-toy-*/model.onnx.data")), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (models / "toy").exists()
+    assert run("list") == 0
+    assert not capsys.readouterr().out.startswith("toy")
+    assert list(models.glob(".partial-*")), "killed too late to test anything"
+    assert run("import", source, "--out", models / "toy") == 0
+    assert run("verify", "toy") == 0
+    assert not list(models.glob(".partial-*"))
+
+
+def test_a_run_killed_between_the_two_renames_gets_the_old_bundle_back(tmp_path):
+    (tmp_path / ".old-toy").mkdir()
+    (tmp_path / ".old-toy" / "file").write_text("old")
+    files.clean_up(tmp_path / "toy")
+    assert (tmp_path / "toy" / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def test_a_failed_replacement_leaves_the_old_bundle(tmp_path):
+    final = tmp_path / "toy"
+    final.mkdir()
+    (final / "file").write_text("old")
+    with pytest.raises(KeyError), files.new_folder(final) as folder:
+        (folder / "file").write_text("new")
+        raise KeyError
+    assert (final / "file").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+    with files.new_folder(final) as folder:
+        (folder / "file").write_text("new")
+    assert (final / "file").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def test_no_space_is_said_before_a_download_starts(tmp_path):
+    with pytest.raises(NoSpace, match=r"needs 1000000000000000 MB .* free some and run again"):
+        files.need_space(tmp_path, 10**21, "fetching the moon")
+
+
+IMPORT_WITHOUT_SPACE = """
+mkdir -p "$1"
+mount -t tmpfs -o size=100k tmpfs "$1"
+"$2" -m foretell_models import "$3" --out "$1/toy" --quantization "$4"
+code=$?
+find "$1" -name '*.onnx*'
+exit $code
+"""
+
+
+@pytest.mark.parametrize("quantization", ["int8", "fp32"])
+def test_an_import_without_space_leaves_nothing(tmp_path, source, quantization):
+    script = ["sh", "-c", IMPORT_WITHOUT_SPACE, "sh", str(tmp_path / "small"), sys.executable]
+    command = ["unshare", "--map-root-user", "--mount", *script, str(source), quantization]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert result.returncode == 6, result.stderr
+    assert "no space left" in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout == ""

@@ -1,0 +1,118 @@
+"""Hugging Face folders that are damaged or hostile."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+import toy
+from tokenizers import AddedToken, Tokenizer
+
+from foretell_models.errors import BadSource
+from foretell_models.importer import Order, import_checkpoint
+from foretell_models.safetensors_weights import SafetensorsWeights, _llama3_divisors
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return toy.write_folder(tmp_path / "hub", toy.weights(toy.config("qwen2")), shards=2)
+
+
+def change(path, **fields):
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_missing_shard_is_named(folder):
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(BadSource, match="1 of 2 shards are missing, the first model-00002-of"):
+        SafetensorsWeights(folder)
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "a/b", "..\\x"])
+def test_a_shard_outside_the_folder_is_refused(folder, name):
+    index = folder / "model.safetensors.index.json"
+    mapping = json.loads(index.read_text())["weight_map"]
+    change(index, weight_map=mapping | {"model.norm.weight": name})
+    with pytest.raises(BadSource, match="leads out of the folder"):
+        SafetensorsWeights(folder)
+
+
+def test_truncated_anywhere(folder):
+    path = folder / "model-00001-of-00002.safetensors"
+    data = path.read_bytes()
+    for end in np.linspace(0, len(data) - 1, 100).astype(int):
+        path.write_bytes(data[:end])
+        with pytest.raises(BadSource, match="truncated"):
+            SafetensorsWeights(folder)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [96], "data_offsets": [0, 1 << 50]},
+        {"dtype": "F32", "shape": [-96], "data_offsets": [0, 384]},
+        {"dtype": "F32", "shape": [96], "data_offsets": [384, 0]},
+        {"dtype": "F32", "shape": [97], "data_offsets": [0, 384]},
+        {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 384]},
+        {"dtype": "F32", "shape": 96, "data_offsets": [0, 384]},
+        {"dtype": "F32"},
+        7,
+    ],
+    ids=str,
+)
+def test_a_damaged_header_is_refused(folder, entry):
+    path = folder / "model-00001-of-00002.safetensors"
+    header = json.dumps({"model.norm.weight": entry}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 1000)
+    with pytest.raises(BadSource):
+        SafetensorsWeights(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model_type": "mamba"}, "'mamba' is not supported; known: gemma"),
+        ({"model_type": 3}, "not supported"),
+        ({"num_attention_heads": 0}, "0 attention heads"),
+        ({"num_attention_heads": "six"}, "'six'"),
+        ({"num_key_value_heads": 4}, "do not fit together"),
+        ({"num_hidden_layers": 10**9}, "layers"),
+        ({"vocab_size": 321}, "expected"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2}}, "'yarn' is not supported"),
+        ({"rope_scaling": {"rope_type": "linear"}}, "factor"),
+        ({"tie_word_embeddings": False}, "'lm_head.weight' is missing"),
+    ],
+    ids=str,
+)
+def test_a_config_that_does_not_fit_is_refused(folder, fields, message):
+    change(folder / "config.json", **fields)
+    with pytest.raises(BadSource, match=message):
+        SafetensorsWeights(folder)
+
+
+def test_a_tokenizer_beyond_the_vocabulary_is_refused(folder, tmp_path):
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens([AddedToken(f"<extra{index}>") for index in range(40)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    with pytest.raises(BadSource, match="has the id 325, the model only 320 rows"):
+        import_checkpoint(folder, tmp_path / "out", Order("x", "x", "MIT", "int8"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tokenizer_that_is_none_is_refused(folder, tmp_path):
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(BadSource, match="not a tokenizer"):
+        import_checkpoint(folder, tmp_path / "out", Order("x", "x", "MIT", "int8"))
+
+
+def test_llama3_divisors_leave_short_waves_and_slow_long_ones():
+    table = {
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    divisors = _llama3_divisors(table, 500000.0, 128)
+    assert divisors[0] == 1.0 and divisors[-1] == 8.0
+    assert list(divisors) == sorted(divisors)
+    assert sum(1 < divisor < 8 for divisor in divisors) > 3

@@ -1,0 +1,115 @@
+"""The `cuda` and `coreml` graphs, checked without the hardware."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import toy
+from onnx import TensorProto
+
+from foretell_models import static_graph
+from foretell_models.bundle import read_manifest
+from foretell_models.importer import Order, import_checkpoint
+from foretell_models.model_config import FAMILIES
+
+IDS = [(11 * index + index * index) % 270 for index in range(24)]
+PAST = 64
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def coreml(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coreml")
+    w = toy.weights(toy.config(request.param))
+    graphs = static_graph.write_decoders(folder, w, buckets=(16,), past=PAST)
+    return folder, w, graphs
+
+
+def test_every_operator_is_in_the_providers_list(coreml):
+    folder, _, graphs = coreml
+    for graph in graphs:
+        onnx.checker.check_model(str(folder / graph["file"]))
+        model = onnx.load(folder / graph["file"], load_external_data=False)
+        assert {node.domain for node in model.graph.node} == {""}
+        assert {node.op_type for node in model.graph.node} <= static_graph.COREML_OPERATORS
+
+
+def test_all_shapes_are_fixed(coreml):
+    folder, _, graphs = coreml
+    for graph in graphs:
+        path = folder / graph["file"]
+        model = onnx.shape_inference.infer_shapes(onnx.load(path), strict_mode=True)
+        values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
+        known = {value.name for value in values}
+        for node in model.graph.node:
+            assert set(node.output) <= known, f"{node.name}: no shape inferred"
+        for value in values:
+            for dimension in value.type.tensor_type.shape.dim:
+                assert dimension.HasField("dim_value") and dimension.dim_value > 0, value.name
+
+
+def test_weights_and_kv_are_fp16(coreml):
+    folder, _, graphs = coreml
+    model = onnx.load(folder / graphs[0]["file"], load_external_data=False)
+    external = [t for t in model.graph.initializer if t.external_data]
+    assert external and {t.data_type for t in external} == {TensorProto.FLOAT16}
+    kv = [v for v in model.graph.input if v.name.startswith("past_key_values")]
+    assert {v.type.tensor_type.elem_type for v in kv} == {TensorProto.FLOAT16}
+
+
+def test_prefill_then_decode_gives_the_formulas_logits(coreml):
+    folder, w, _ = coreml
+    c = w.config
+    names = [f"{i}.{part}" for i in range(c.n_layers) for part in ("key", "value")]
+    shape = (1, c.n_kv_heads, PAST, c.head_dim)
+    buffers = {f"past_key_values.{name}": np.zeros(shape, np.float16) for name in names}
+
+    def run(file, ids, start, size):
+        session = ort.InferenceSession(folder / file)
+        feeds = {
+            "input_ids": np.array([ids + [0] * (size - len(ids))]),
+            "position_ids": np.arange(start, start + size)[None],
+        }
+        outputs = [output.name for output in session.get_outputs()]
+        results = dict(zip(outputs, session.run(None, feeds | buffers), strict=True))
+        for name in names:
+            rows = results[f"present.{name}"][:, :, : len(ids)]
+            buffers[f"past_key_values.{name}"][:, :, start : start + len(ids)] = rows
+        return results.get("logits")
+
+    # A full bucket, then one that is filled up, then token by token.
+    run("prefill-16.onnx", IDS[:16], 0, 16)
+    run("prefill-16.onnx", IDS[16:20], 16, 16)
+    expected = toy.logits(w, IDS)
+    for index in range(20, 24):
+        found = run("model.onnx", [IDS[index]], index, 1)[0, 0]
+        assert np.abs(found - expected[index]).max() < 0.05
+        assert np.abs(found - expected[index]).max() < 0.02 * np.abs(expected[index]).max() + 0.02
+
+
+def test_a_coreml_bundle_lists_its_graphs(tmp_path):
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    import_checkpoint(source, tmp_path / "out", Order("x", "x", "MIT", "int8", "coreml"))
+    manifest = read_manifest(tmp_path / "out")
+    assert [graph["tokens"] for graph in manifest.graphs] == [1, 16, 64, 256]
+    assert {graph["file"] for graph in manifest.graphs} < set(manifest.files)
+    assert (manifest.quantization, manifest.kv_dtype) == ("fp16", "float16")
+
+
+@pytest.mark.parametrize("quantization", ["fp32", "int8", "int8-rescored"])
+def test_the_cuda_graph_is_the_same_in_fp16(quantization, tmp_path):
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    models = {}
+    for target in ("cpu", "cuda"):
+        order = Order("x", "x", "MIT", quantization, target)
+        import_checkpoint(source, tmp_path / target, order)
+        path = tmp_path / target / "model.onnx"
+        models[target] = onnx.load(path, load_external_data=False)
+    kinds = {
+        target: [node.op_type for node in model.graph.node] for target, model in models.items()
+    }
+    assert kinds["cuda"] == [*kinds["cpu"], "Cast"]
+    tensors = models["cuda"].graph.initializer
+    assert TensorProto.FLOAT not in {tensor.data_type for tensor in tensors}
+    assert read_manifest(tmp_path / "cuda").kv_dtype == "float16"
+    logits = next(v for v in models["cuda"].graph.output if v.name == "logits")
+    assert logits.type.tensor_type.elem_type == TensorProto.FLOAT
