@@ -7,27 +7,69 @@ use std::{
     task::{Context, Poll},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tower_lsp::{LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result};
+use tower_lsp::{
+    Client, LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result,
+};
 
 use crate::{
     document::PositionEncoding,
+    engine::State,
     front::{self, Front, Shared},
     session::{Answer, Session, Ticket},
 };
 
+/// What a client may say in `initializationOptions`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Options {
+    /// Whether to send `foretell/status`.
+    status: bool,
+}
+
+/// `foretell/status`: sent when the model is ready or has failed, to clients that ask for it.
 #[derive(Debug)]
-struct Foretell(Shared);
+enum Status {}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StatusParams {
+    /// `ready` or `failed`.
+    state: String,
+    /// What was wrong and what to do, if it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl lsp::Notification for Status {
+    type Params = StatusParams;
+    const METHOD: lsp::LspNotificationMethod<'static> =
+        lsp::LspNotificationMethod::new("foretell/status");
+    const MESSAGE_DIRECTION: lsp::MessageDirection = lsp::MessageDirection::ServerToClient;
+}
+
+#[derive(Debug)]
+struct Foretell {
+    shared: Shared,
+    client: Client,
+    options: OnceLock<Options>,
+}
 
 impl LanguageServer for Foretell {
     async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
         let kinds =
             params.capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
-        let encoding = *self.0.encoding.get_or_init(|| PositionEncoding::negotiate(kinds));
+        let encoding = *self.shared.encoding.get_or_init(|| PositionEncoding::negotiate(kinds));
         if let Some(client) = &params.client_info {
             let version = client.version.as_deref().unwrap_or("of unknown version");
             tracing::info!("client: {:?} {version:?}, positions in {encoding:?}", client.name);
         }
+        let options = params.initialization_options.map(Options::deserialize);
+        let options = options.transpose().unwrap_or_else(|error| {
+            tracing::warn!("unreadable initializationOptions: {error}");
+            None
+        });
+        self.options.get_or_init(|| options.unwrap_or_default());
         let sync = lsp::TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(lsp::TextDocumentSyncKind::Incremental),
@@ -47,8 +89,25 @@ impl LanguageServer for Foretell {
         })
     }
 
+    async fn initialized(&self, _: lsp::InitializedParams) {
+        if self.options.get().is_some_and(|options| options.status) {
+            let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
+            tokio::spawn(async move {
+                let params = match session.loaded().await {
+                    State::Failed(message) => {
+                        StatusParams { state: "failed".into(), message: Some(message) }
+                    }
+                    State::Ready | State::Loading => {
+                        StatusParams { state: "ready".into(), message: None }
+                    }
+                };
+                client.send_notification::<Status>(params).await;
+            });
+        }
+    }
+
     async fn shutdown(&self) -> Result<()> {
-        self.0.session.end();
+        self.shared.session.end();
         Ok(())
     }
 
@@ -75,7 +134,7 @@ impl LanguageServer for Foretell {
 impl Foretell {
     async fn items(&self, ticket: &Ticket) -> Vec<lsp::InlineCompletionItem> {
         let started = std::time::Instant::now();
-        let answer = self.0.session.answer(ticket).await;
+        let answer = self.shared.session.answer(ticket).await;
         let ms = started.elapsed().as_secs_f64() * 1e3;
         match answer {
             Answer::Shows(text, source) => {
@@ -109,7 +168,11 @@ fn item(ticket: &Ticket, text: String) -> lsp::InlineCompletionItem {
 /// Speaks LSP until the client says `exit` or its end is closed.
 pub async fn serve(session: Arc<Session>, input: impl AsyncRead + Unpin, output: impl AsyncWrite) {
     let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
-    let (service, socket) = LspService::new(|_client| Foretell(shared.clone()));
+    let (service, socket) = LspService::new(|client| Foretell {
+        shared: shared.clone(),
+        client,
+        options: OnceLock::new(),
+    });
     let input = UntilClosed { input, session: Arc::clone(&session) };
     Server::new(input, output, socket)
         .concurrency_level(front::CONCURRENCY)

@@ -60,7 +60,7 @@ impl Anchored {
         let typed_end = self.start_char_idx + self.typed.chars().count();
         let on_a_line_above = removed.end < self.line_char_idx
             || (removed.end == self.line_char_idx
-                && removed.start < self.line_char_idx
+                && removed.start.min(self.line_char_idx) < self.start_char_idx
                 && inserted.ends_with(['\n', '\r']));
         if on_a_line_above {
             let shift = |idx: usize| idx - removed.len() + n_inserted;

@@ -16,7 +16,10 @@ pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec
     let mut keep = ids.len();
     while let Some(id) = keep.checked_sub(1).and_then(|last| ids.get(last)) {
         let bytes = vocabulary.bytes(*id);
-        if bytes.is_empty() || (n_bytes > 0 && n_bytes + bytes.len() > MAX_BYTES) {
+        let more = n_bytes > 0;
+        // No vocabulary joins a line break and the word behind it: a step for nothing.
+        let joins = !bytes.ends_with(b"\n") && n_bytes + bytes.len() <= MAX_BYTES;
+        if bytes.is_empty() || (more && !joins) {
             break;
         }
         keep -= 1;

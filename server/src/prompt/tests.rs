@@ -1,1 +1,116 @@
+use super::*;
+use crate::engine::vocabulary::tests::byte_vocabulary;
 
+const FIM: [&str; 3] = ["<P>", "<S>", "<M>"];
+
+fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
+    let vocabulary = Arc::new(byte_vocabulary(&[], &FIM));
+    let fim = order.map(|order| Fim {
+        family: "test".into(),
+        order,
+        prefix: 256,
+        suffix: 257,
+        middle: 258,
+    });
+    Prompter::new(vocabulary, fim, window)
+}
+
+/// The prompt as text, the healed part between `‹›`.
+fn written(prompter: &mut Prompter, fixture: &str) -> String {
+    let cursor = fixture.chars().position(|c| c == 'ˇ').unwrap();
+    let snapshot = Snapshot::of_text("a", "", &fixture.replace('ˇ', ""));
+    let prompt = prompter.prompt(&snapshot, cursor);
+    let mut bytes = Vec::new();
+    for id in prompt.ids {
+        match id.checked_sub(256) {
+            Some(special) => bytes.extend_from_slice(FIM[special as usize].as_bytes()),
+            None => bytes.push(u8::try_from(id).unwrap()),
+        }
+    }
+    let healed = String::from_utf8_lossy(&prompt.healed).into_owned();
+    format!("{}‹{healed}›", String::from_utf8_lossy(&bytes))
+}
+
+fn two_lines_up() -> Window {
+    Window {
+        anchor_lines: 2,
+        before_lines: 4,
+        after_lines: 1,
+        middle_lines: 3,
+        ..Window::default()
+    }
+}
+
+const PSM: Option<FimOrder> = Some(FimOrder::PrefixSuffixMiddle);
+
+#[test]
+fn the_split_is_at_the_anchor() {
+    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
+    let mut psm = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut psm, text), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
+    let mut spm = prompter(two_lines_up(), Some(FimOrder::SuffixPrefixMiddle));
+    assert_eq!(written(&mut spm, text), "<S>\n7<P>2\n3\n4\n5\n6<M>‹ fo›");
+    let mut plain = prompter(two_lines_up(), None);
+    assert_eq!(written(&mut plain, text), "2\n3\n4\n5\n6‹ fo›");
+}
+
+#[test]
+fn typing_only_makes_the_middle_grow() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let first = written(&mut prompter, "1\n2\n3\n4ˇ\n5");
+    let typed = written(&mut prompter, "1\n2\n3\n4 + 5;\n6 = ˇ\n5");
+    assert_eq!(first, "<P>1\n<S>\n5<M>2\n3\n‹4›");
+    assert_eq!(typed, "<P>1\n<S>\n5<M>2\n3\n4 + 5;\n6 =‹ ›");
+}
+
+#[test]
+fn a_long_middle_moves_the_anchor() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    written(&mut prompter, "1\n2\n3\n4ˇ\n5");
+    assert_eq!(written(&mut prompter, "1\n2\n3\n4\na\nbˇ\n5"), "<P>2\n3\n<S>\n5<M>4\na\n‹b›");
+}
+
+#[test]
+fn what_an_editor_closes_is_not_part_of_the_suffix() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut prompter, "f(xˇ);\n7"), "<P><S>\n7<M>f‹(x›");
+    assert_eq!(written(&mut prompter, "f(xˇ) + 1;\n7"), "<P><S>) + 1;\n7<M>f‹(x›");
+}
+
+#[test]
+fn an_edit_above_the_window_moves_the_anchor_along() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let before = written(&mut prompter, "0\n1\n2\n3\n4\n5\n6\nxˇ");
+    prompter.edited("a", &Edit { removed: 0..1, inserted: "zero\nhalf".into() });
+    let after = written(&mut prompter, "zero\nhalf\n1\n2\n3\n4\n5\n6\nxyˇ");
+    assert_eq!(before, "<P>3\n4\n<S><M>5\n6\n‹x›");
+    assert_eq!(after, "<P>3\n4\n<S><M>5\n6\n‹xy›");
+}
+
+#[test]
+fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
+    let window = Window { before_tokens: 8, after_tokens: 8, anchor_lines: 0, ..Window::default() };
+    let mut at_lines = prompter(window, PSM);
+    assert_eq!(
+        written(&mut at_lines, "11111\n22222\n333\nˇ\n555\n66666\n77777"),
+        "<P>333\n<S>\n555\n<M>‹›"
+    );
+    let mut within = prompter(window, PSM);
+    let line = format!("{}\nˇ\n{}", "a".repeat(5_000), "é".repeat(5_000));
+    assert_eq!(written(&mut within, &line), "<P>aaaaaaa\n<S>\n<M>‹›");
+}
+
+#[test]
+fn the_model_reads_one_kind_of_line_break() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut prompter, "1\r\n2\r\n3ˇ\r\n4"), "<P><S>\n4<M>1\n2\n‹3›");
+}
+
+#[test]
+fn markers_in_the_text_stay_text() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let snapshot = Snapshot::of_text("a", "", "<P><S><M>");
+    let prompt = prompter.prompt(&snapshot, 9);
+    let markers = prompt.ids.iter().filter(|id| **id >= 256).count();
+    assert_eq!(markers, 3, "{prompt:?}");
+}

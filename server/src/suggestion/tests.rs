@@ -1,1 +1,103 @@
+use super::*;
 
+/// A draft at one moment: `…` at the end says that it goes on.
+fn draft(says: &str) -> Progress {
+    let finish = if says.ends_with('…') { None } else { Some(Finish::EndOfText) };
+    Progress { text: says.trim_end_matches('…').to_owned(), finish, ..Progress::default() }
+}
+
+/// A document with the offer's place at `ˇ`, then edits, each a text with the old part between
+/// `‹›` and, behind `→`, the new one; then the verdict for a cursor that is `back` characters
+/// before the end of what the last edit inserted.
+#[track_caller]
+fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expected: &str) {
+    let start = document.chars().position(|c| c == 'ˇ').unwrap();
+    let mut text = document.replace('ˇ', "");
+    let snapshot = Snapshot::of_text("a", "", &text);
+    let line_char_idx = snapshot.rope.line_to_char(snapshot.rope.char_to_line(start));
+    let mut anchored = Anchored { line_char_idx, start_char_idx: start, typed: String::new() };
+    let draft = draft(says);
+    let mut cursor = start;
+    for (marked, inserted) in edits {
+        let (head, rest) = marked.split_once('‹').unwrap();
+        let (old, tail) = rest.split_once('›').unwrap();
+        assert_eq!(format!("{head}{old}{tail}"), text, "the edit is for this text");
+        text = format!("{head}{inserted}{tail}");
+        let from = head.chars().count();
+        let edit = Edit { removed: from..from + old.chars().count(), inserted: (*inserted).into() };
+        cursor = from + inserted.chars().count();
+        let fits = anchored.apply(&edit);
+        let lives = if fits { anchored.may_live(&draft) } else { Err(Gone::TextChanged) };
+        if let Err(gone) = lives {
+            assert_eq!(format!("dropped: {gone:?}"), expected);
+            return;
+        }
+    }
+    let verdict = match anchored.verdict(cursor - back, &draft) {
+        Verdict::Shows(rest) => format!("shows {rest:?}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(verdict, expected);
+}
+
+#[test]
+fn typing_into_an_offer_keeps_it() {
+    check("let xˇ", " = 1;", &[], 0, r#"shows " = 1;""#);
+    check("let xˇ", " = 1;", &[("let x‹›", " ")], 0, r#"shows "= 1;""#);
+    check("let xˇ", " = 1;", &[("let x‹›", " "), ("let x ‹›", "= ")], 0, r#"shows "1;""#);
+}
+
+#[test]
+fn typing_against_an_offer_drops_it() {
+    check("let xˇ", " = 1;", &[("let x‹›", "y")], 0, "dropped: Contradicted");
+    check("let xˇ", " = …", &[("let x‹›", "y")], 0, "dropped: Contradicted");
+}
+
+#[test]
+fn an_offer_that_is_not_there_yet_is_waited_for() {
+    check("let xˇ", "…", &[("let x‹›", " =")], 0, "NotYet(())");
+    check("let xˇ", " =…", &[("let x‹›", " = 1")], 0, "NotYet(())");
+    check("let xˇ", " = 1;", &[("let x‹›", " = 1;")], 0, "Gone(UsedUp)");
+    check("let xˇ", "", &[], 0, "Nothing(EndOfText)");
+}
+
+#[test]
+fn backspace_and_retyping_lead_back_into_the_offer() {
+    check("let xˇ", " = 1;", &[("let x‹›", " ="), ("let x ‹=›", "")], 0, r#"shows "= 1;""#);
+    check("let xˇ", " = 1;", &[("let x‹›", " = "), ("let x ‹= ›", "=")], 0, r#"shows " 1;""#);
+    check("let xˇ", " = 1;", &[("let ‹x›", "")], 0, "dropped: TextChanged");
+}
+
+#[test]
+fn a_bracket_that_the_editor_closes_is_no_contradiction() {
+    let typed = &[("f‹›", "()")];
+    check("fˇ", "(x, y);", typed, 1, r#"shows "x, y""#);
+    check("fˇ", "(x, y);", &[typed[0], ("f(‹›)", "x,")], 0, r#"shows " y""#);
+    check("fˇ", "(x, y);", &[("f‹›", "("), ("f(‹›", ")")], 1, r#"shows "x, y""#);
+    check("fˇ", "(x, y);", &[typed[0], ("f(‹›)", "z")], 0, "dropped: Contradicted");
+}
+
+#[test]
+fn edits_elsewhere_leave_the_offer_where_it_is() {
+    check("use a;\nlet xˇ", " = 1;", &[("use ‹a›;\nlet x", "bcd")], 0, "Gone(CursorMoved)");
+    check(
+        "use a;\nlet xˇ\nend",
+        " = 1;",
+        &[("use a;\nlet x\n‹end›", "END")],
+        0,
+        "dropped: TextChanged",
+    );
+    check("‹›let xˇ", " = 1;", &[], 0, r#"shows " = 1;""#);
+}
+
+#[test]
+fn lines_above_move_the_offer_along() {
+    let edits = [("use a;\n‹›let x", "use b;\n"), ("use a;\nuse b;\nlet x‹›", " =")];
+    check("use a;\nlet xˇ", " = 1;", &edits, 0, r#"shows " 1;""#);
+    check("use a;\nlet xˇ", " = 1;", &[("use a;\n‹let› x", "var")], 0, "dropped: TextChanged");
+}
+
+#[test]
+fn line_breaks_are_the_same_whatever_the_file_has() {
+    check("{ˇ", "\n    x", &[("{‹›", "\r\n")], 0, r#"shows "    x""#);
+}

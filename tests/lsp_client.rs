@@ -1,0 +1,160 @@
+//! A language client for tests: frames, ids and the order of arrival, over any pair of pipes.
+
+#![allow(dead_code)] // each test target uses its part
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// Longer than anything takes that works, on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A client and, if it started one, the server's process.
+pub struct Client {
+    output: Option<Box<dyn Write + Send>>,
+    messages: mpsc::Receiver<Value>,
+    /// What has arrived and was not asked for yet.
+    kept: Vec<Value>,
+    next_id: i64,
+    process: Option<Child>,
+}
+
+impl Client {
+    /// Speaks over a pair of pipes.
+    pub fn new(input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Self {
+        let (tx, messages) = mpsc::channel();
+        thread::spawn(move || {
+            let mut input = BufReader::new(input);
+            while let Some(message) = read_message(&mut input) {
+                if tx.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let output: Box<dyn Write + Send> = Box::new(output);
+        Self { output: Some(output), messages, kept: Vec::new(), next_id: 1, process: None }
+    }
+
+    /// Starts a server and speaks to it over its standard input and output.
+    pub fn start(command: &mut Command) -> Self {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server can be started");
+        let (stdin, stdout) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        let mut client = Self::new(stdout, stdin);
+        client.process = Some(process);
+        client
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        let output = self.output.as_mut().expect("the pipe is open");
+        output.write_all(bytes).and_then(|()| output.flush()).expect("the server reads");
+    }
+
+    fn send(&mut self, message: &Value) {
+        let body = message.to_string();
+        self.send_raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    }
+
+    /// Sends a notification.
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// Sends a request and returns its id.
+    pub fn request(&mut self, method: &str, params: Value) -> i64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        id
+    }
+
+    /// The answer to a request: the message with its id, whole.
+    pub fn answer(&mut self, id: i64) -> Value {
+        self.wait_for(|message| message["id"] == id && message.get("method").is_none())
+            .unwrap_or_else(|| panic!("no answer to request {id} within {PATIENCE:?}"))
+    }
+
+    /// The next message of the server that is one of `wanted`.
+    pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        if let Some(i) = self.kept.iter().position(&wanted) {
+            return Some(self.kept.remove(i));
+        }
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let left = patience.saturating_duration_since(Instant::now());
+            match self.messages.recv_timeout(left) {
+                Ok(message) if wanted(&message) => return Some(message),
+                Ok(message) => self.kept.push(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Everything that the server sends until it closes its end, what was kept first.
+    pub fn rest(&mut self) -> Vec<Value> {
+        let mut rest = std::mem::take(&mut self.kept);
+        while let Ok(message) = self.messages.recv_timeout(PATIENCE) {
+            rest.push(message);
+        }
+        rest
+    }
+
+    /// Shakes hands; `params` are those of `initialize`. Returns the result.
+    pub fn initialize(&mut self, params: Value) -> Value {
+        let id = self.request("initialize", params);
+        let result = self.answer(id)["result"].clone();
+        self.notify("initialized", json!({}));
+        result
+    }
+
+    /// Says `shutdown` and `exit`, and waits for the process to end.
+    pub fn end(mut self) -> Option<std::process::ExitStatus> {
+        let id = self.request("shutdown", Value::Null);
+        self.answer(id);
+        self.notify("exit", Value::Null);
+        self.process.take().map(|mut process| process.wait().expect("the server ends"))
+    }
+
+    /// Closes the server's input without a word, and waits for the process to end.
+    pub fn hang_up(mut self) -> Option<std::process::ExitStatus> {
+        self.output = None;
+        self.process.take().map(|mut process| process.wait().expect("the server ends"))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn read_message(input: &mut impl BufRead) -> Option<Value> {
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if input.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end().split_once(": ") {
+            Some(("Content-Length", n)) => length = n.parse().ok(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length.expect("stdout carries framed messages and nothing else")];
+    input.read_exact(&mut body).ok()?;
+    Some(serde_json::from_slice(&body).expect("a message is JSON"))
+}

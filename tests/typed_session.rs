@@ -1,0 +1,79 @@
+//! A session with the real server process and the real model, printed key by key: what `make demo`
+//! ends with.
+//!
+//! Usage: `typed_session SERVER FILE LINE N_LINES` — opens FILE without its lines from LINE (from
+//! 1) on, and types them.
+
+mod lsp_client;
+mod typist;
+
+use std::{error::Error, process::Command, time::Duration};
+
+use lsp_client::Client;
+use serde_json::json;
+use typist::{Seen, Typist};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [server, file, line, n_lines] = arguments.as_slice() else {
+        return Err("usage: typed_session SERVER FILE LINE N_LINES".into());
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    if from == 0 || from + n_lines > lines.len() {
+        return Err(format!("{file} has no lines {from} to {}", from + n_lines - 1).into());
+    }
+    let (before, rest) = lines.split_at(from - 1);
+    let (typed, after) = rest.split_at(n_lines);
+    let marked = format!("{}ˇ\n{}", before.concat(), after.concat());
+
+    let mut client = Client::start(Command::new(server).arg("serve").env("FORETELL_LOG", "error"));
+    let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
+    client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
+        "initializationOptions": {"status": true}}));
+    let status = client.wait_for(|message| message["method"] == "foretell/status");
+    if let Some(message) =
+        status.and_then(|status| status["params"]["message"].as_str().map(String::from))
+    {
+        return Err(message.into());
+    }
+    println!("{file}, {} lines; typing lines {from} to {}", lines.len(), from + n_lines - 1);
+    let mut typist = Typist::open(client, "file:///typed", &marked);
+    let (cold_text, cold) = typist.ask_and_see();
+    report("(opened)", &cold_text, cold);
+
+    let mut foretold = (0, 0);
+    let mut next_key = None;
+    let mut seen = cold_text;
+    for key in typed.concat().trim_end_matches('\n').chars() {
+        if let Seen::Grey(text) = &seen {
+            foretold = (foretold.0 + usize::from(text.starts_with(key)), foretold.1 + 1);
+        }
+        let kept = matches!(&seen, Seen::Grey(text) if text.starts_with(key) && text.len() > 1);
+        typist.type_text(key.encode_utf8(&mut [0; 4]));
+        let (now, took) = typist.ask_and_see();
+        if !kept && next_key.is_none() {
+            next_key = Some(took);
+        }
+        report(&format!("{key:?}"), &now, took);
+        seen = now;
+    }
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!("\nwhat was shown foretold {} of the next {} keys", foretold.0, foretold.1);
+    println!("to the answer, cold file:       {:8.1} ms", ms(cold));
+    if let Some(next_key) = next_key {
+        println!("to the answer, next model run:  {:8.1} ms", ms(next_key));
+    }
+    typist.client.end();
+    Ok(())
+}
+
+fn report(key: &str, seen: &Seen, took: Duration) {
+    let shown = match seen {
+        Seen::Grey(text) => format!("{text:?}"),
+        Seen::Nothing => "-".to_owned(),
+        Seen::Superseded => "superseded".to_owned(),
+    };
+    println!("{key:>8} {:8.1} ms  {shown}", took.as_secs_f64() * 1e3);
+}
