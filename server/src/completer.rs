@@ -73,7 +73,7 @@ impl Completer {
     pub fn draft(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
         let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
         let policy = Policy::new(prompt::place(snapshot, cursor));
-        Some(self.engine.generate(Request { prompt, policy, max_tokens: self.max_tokens }))
+        Some(self.engine.generate(Request::new(prompt, policy, self.max_tokens)))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod decoder;
 pub mod kv_cache;
 pub mod onnx;
 pub mod sampler;
+pub mod scripted;
 pub mod vocabulary;
 
 use std::{
@@ -31,23 +32,37 @@ use decoder::Decoder;
 
 /// Why a run of the model failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ModelError(pub String);
+pub enum ModelError {
+    /// The runtime or the bundle is at fault; the message says how.
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// A decoder-only transformer with KV buffers of its own.
 ///
 /// It has no length: every read says how many tokens before it are valid, so rewinding is saying
 /// a smaller number. [`kv_cache::KvCache`] keeps the account of what the buffers hold.
 pub trait Model: Send {
-    /// The most tokens that the buffers hold.
+    /// The most tokens that the buffers of one slot hold.
     fn capacity(&self) -> usize;
 
-    /// Reads `tokens` after the first `n_past` tokens in the buffers, and returns the logits
-    /// (`n_vocab` floats) that follow the last of them.
+    /// How many sets of buffers there are.
+    fn n_slots(&self) -> usize {
+        1
+    }
+
+    /// Reads `tokens` after the first `n_past` tokens in the buffers of a slot. Returns the logits
+    /// that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
     ///
     /// # Errors
-    /// If the runtime fails; what the buffers hold from `n_past` on is then undefined.
-    fn read(&mut self, n_past: usize, tokens: &[u32]) -> Result<&[f32], ModelError>;
+    /// If the runtime fails; what the slot's buffers hold is then undefined.
+    fn read(
+        &mut self,
+        slot: usize,
+        n_past: usize,
+        tokens: &[u32],
+        n_logits: usize,
+    ) -> Result<&[f32], ModelError>;
 }
 
 /// What to generate.
@@ -59,6 +74,14 @@ pub struct Request {
     pub policy: Policy,
     /// The most tokens to generate, the healed ones included.
     pub max_tokens: usize,
+}
+
+impl Request {
+    /// A request for the most likely text.
+    #[must_use]
+    pub fn new(prompt: Prompt, policy: Policy, max_tokens: usize) -> Self {
+        Self { prompt, policy, max_tokens }
+    }
 }
 
 /// Why a draft is at its end.

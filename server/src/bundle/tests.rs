@@ -1,1 +1,174 @@
+//! A bundle is hostile input: each way in which it can be wrong has a message of its own.
 
+use std::{
+    fs,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A bundle in a folder of its own, removed when the test is done.
+struct TestBundle(PathBuf);
+
+impl TestBundle {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("foretell-bundle-{}-{number}", std::process::id());
+        let bundle = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&bundle.0).unwrap();
+        let mut files = serde_json::Map::new();
+        for (name, text) in [(MODEL, "graph"), ("model.onnx.data", "weights"), (TOKENIZER, "{}")] {
+            let path = bundle.0.join(name);
+            fs::write(&path, text).unwrap();
+            let info = json!({"size": text.len(), "sha256": sha256(&path).unwrap()});
+            files.insert(name.to_owned(), info);
+        }
+        bundle.write(&json!({
+            "format": 1, "name": "tiny", "licence": "MIT", "architecture": "llama",
+            "target": "cpu", "quantization": "int8", "n_layers": 2, "n_kv_heads": 1,
+            "head_dim": 8, "kv_dtype": "float32", "context_length": 256, "vocab_size": 300,
+            "eos_ids": [299], "fim": null, "files": files,
+        }));
+        bundle
+    }
+
+    fn write(&self, manifest: &Value) {
+        fs::write(self.0.join(MANIFEST), manifest.to_string()).unwrap();
+    }
+
+    /// Changes one field of the manifest, given as a JSON pointer.
+    fn set(&self, pointer: &str, value: Value) {
+        let text = fs::read_to_string(self.0.join(MANIFEST)).unwrap();
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        *manifest.pointer_mut(pointer).unwrap() = value;
+        self.write(&manifest);
+    }
+
+    fn error(&self) -> String {
+        let error = Bundle::open(&self.0).unwrap_err().to_string();
+        error.replace(&self.0.display().to_string(), "BUNDLE")
+    }
+}
+
+impl Drop for TestBundle {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn a_whole_bundle_opens_and_verifies() {
+    let bundle = TestBundle::new();
+    let opened = Bundle::open(&bundle.0).unwrap();
+    assert_eq!(opened.manifest.name, "tiny");
+    opened.verify().unwrap();
+}
+
+#[test]
+fn a_missing_bundle_says_how_to_get_it() {
+    let bundle = TestBundle::new();
+    fs::remove_file(bundle.0.join(MANIFEST)).unwrap();
+    assert_eq!(
+        bundle.error(),
+        "no model at BUNDLE: run `make model`, or name a bundle's folder with --model or \
+         FORETELL_MODEL"
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let bundle = TestBundle::new();
+    fs::remove_file(bundle.0.join("model.onnx.data")).unwrap();
+    let error = bundle.error();
+    assert!(error.starts_with("BUNDLE/model.onnx.data: "), "{error}");
+    assert!(error.ends_with("the model bundle is incomplete, run `make model` again"), "{error}");
+}
+
+#[test]
+fn another_format_is_refused() {
+    let bundle = TestBundle::new();
+    bundle.set("/format", json!(2));
+    let error = bundle.error();
+    assert!(error.contains("the bundle has format 2, this version reads format 1"), "{error}");
+}
+
+#[test]
+fn a_manifest_that_is_none_is_refused() {
+    let bundle = TestBundle::new();
+    fs::write(bundle.0.join(MANIFEST), "{\"format\": 1").unwrap();
+    assert!(bundle.error().starts_with("BUNDLE/foretell.json: not a manifest: EOF"));
+}
+
+#[test]
+fn a_file_of_another_size_is_damaged() {
+    let bundle = TestBundle::new();
+    fs::write(bundle.0.join("model.onnx.data"), "weight").unwrap();
+    let error = bundle.error();
+    assert!(error.starts_with("BUNDLE/model.onnx.data: size is 6, the manifest says 7"), "{error}");
+}
+
+#[test]
+fn a_graph_of_another_hash_is_damaged() {
+    let bundle = TestBundle::new();
+    fs::write(bundle.0.join(MODEL), "grape").unwrap();
+    assert!(bundle.error().starts_with("BUNDLE/model.onnx: sha256 is "));
+}
+
+#[test]
+fn weights_of_another_hash_are_found_when_asked_for() {
+    let bundle = TestBundle::new();
+    fs::write(bundle.0.join("model.onnx.data"), "weightz").unwrap();
+    let opened = Bundle::open(&bundle.0).unwrap();
+    let error = opened.verify().unwrap_err().to_string();
+    assert!(error.contains("model.onnx.data: sha256 is "), "{error}");
+}
+
+#[test]
+fn numbers_that_no_model_has_are_refused() {
+    for (field, value) in [
+        ("/n_layers", json!(0)),
+        ("/n_kv_heads", json!(1_000_000)),
+        ("/head_dim", json!(usize::MAX)),
+        ("/context_length", json!(0)),
+        ("/vocab_size", json!(4_000_001)),
+    ] {
+        let bundle = TestBundle::new();
+        bundle.set(field, value);
+        let error = bundle.error();
+        assert!(error.contains(&format!("`{}` is ", &field[1..])), "{error}");
+    }
+    let bundle = TestBundle::new();
+    bundle.set("/n_layers", json!(-1));
+    assert!(bundle.error().contains("not a manifest: invalid value: integer `-1`"));
+}
+
+#[test]
+fn ids_beyond_the_vocabulary_are_refused() {
+    let bundle = TestBundle::new();
+    bundle.set("/eos_ids", json!([300]));
+    assert!(bundle.error().ends_with("token id 300 is not below `vocab_size` 300"));
+}
+
+#[test]
+fn file_names_can_not_leave_the_folder() {
+    for name in ["../secret", "/etc/passwd", "a/b", "..", "", "c:x", "a\\b", "nul\0"] {
+        let bundle = TestBundle::new();
+        let text = fs::read_to_string(bundle.0.join(MANIFEST)).unwrap();
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        let info = manifest["files"][MODEL].clone();
+        manifest["files"][name] = info;
+        bundle.write(&manifest);
+        let error = bundle.error();
+        assert!(error.ends_with("which is not a plain file name"), "{error}");
+    }
+}
+
+#[test]
+fn the_files_that_decide_must_be_in_the_manifest() {
+    let bundle = TestBundle::new();
+    bundle.set("/files", json!({}));
+    assert!(bundle.error().ends_with("`files` does not name model.onnx"));
+}

@@ -72,7 +72,7 @@ impl<M: Model> Decoder<M> {
         run: &mut Run<'_>,
     ) -> Result<ControlFlow<Finish, u32>, ModelError> {
         if ids.is_empty() {
-            return Err(ModelError("the prompt is empty".into()));
+            return Err(ModelError::Failed("the prompt is empty".into()));
         }
         if ids.len() > self.model.capacity() {
             return Ok(ControlFlow::Break(Finish::ContextFull));
@@ -86,7 +86,7 @@ impl<M: Model> Decoder<M> {
             if run.is_cancelled() {
                 return Ok(ControlFlow::Break(Finish::Cancelled));
             }
-            let logits = self.model.read(self.cache.len(), chunk)?;
+            let logits = self.model.read(0, self.cache.len(), chunk, 1)?;
             self.cache.push(chunk);
             run.figures.read += chunk.len();
             if self.cache.len() == ids.len() {
@@ -121,7 +121,7 @@ impl<M: Model> Decoder<M> {
             if self.cache.len() == self.model.capacity() {
                 return Ok(ControlFlow::Break(Finish::ContextFull));
             }
-            let logits = self.model.read(self.cache.len(), &[token])?;
+            let logits = self.model.read(0, self.cache.len(), &[token], 1)?;
             self.cache.push(&[token]);
             match run.healing.pick(logits, &self.vocabulary) {
                 Some(next) => token = next,

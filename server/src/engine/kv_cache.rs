@@ -23,6 +23,12 @@ impl KvCache {
         self.tokens.is_empty()
     }
 
+    /// The tokens that are held.
+    #[must_use]
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
     /// How many tokens at the beginning of `prompt` are held already.
     #[must_use]
     pub fn common_prefix(&self, prompt: &[u32]) -> usize {

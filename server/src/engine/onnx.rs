@@ -21,7 +21,7 @@ use crate::bundle::{Bundle, Manifest, data_folder};
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
-        Self(format!("ONNX Runtime: {error}"))
+        Self::Failed(format!("ONNX Runtime: {error}"))
     }
 }
 
@@ -148,10 +148,10 @@ impl OnnxModel {
             manifest.kv_dtype,
         );
         let session = open(environment, &bundle.model(), options.n_threads)
-            .map_err(|error| anyhow::anyhow!("{}: {}", bundle.model().display(), error.0))?;
+            .map_err(|error| anyhow::anyhow!("{}: {}", bundle.model().display(), error))?;
         let capacity = options.context_tokens.min(manifest.context_length);
         let binding = bind_kv(&session, manifest, capacity)
-            .map_err(|error| anyhow::anyhow!("no KV buffers for {capacity} tokens: {}", error.0))?;
+            .map_err(|error| anyhow::anyhow!("no KV buffers for {capacity} tokens: {error}"))?;
         let n_vocab = manifest.vocab_size;
         Ok(Self { session, binding, capacity, n_vocab, logits: Vec::new() })
     }
@@ -191,10 +191,19 @@ impl Model for OnnxModel {
         self.capacity
     }
 
-    fn read(&mut self, n_past: usize, tokens: &[u32]) -> Result<&[f32], ModelError> {
+    fn read(
+        &mut self,
+        _slot: usize,
+        n_past: usize,
+        tokens: &[u32],
+        n_logits: usize,
+    ) -> Result<&[f32], ModelError> {
         let n_total = n_past + tokens.len();
         if n_total > self.capacity {
-            return Err(ModelError(format!("{n_total} tokens do not fit into {}", self.capacity)));
+            return Err(ModelError::Failed(format!(
+                "{n_total} tokens do not fit into {}",
+                self.capacity
+            )));
         }
         let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -205,12 +214,12 @@ impl Model for OnnxModel {
         let scalar: [usize; 0] = [];
         let total = Tensor::from_array((scalar, vec![as_i32(n_total)]))?;
         binding.bind_input("total_sequence_length", &total)?;
-        let last = Tensor::from_array(([1], vec![as_i64(tokens.len() - 1)]))?;
+        let last = Tensor::from_array(([1], vec![as_i64(tokens.len() - n_logits)]))?;
         binding.bind_input("logits_start", &last)?;
         let outputs = self.session.run_binding(&self.binding)?;
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
-        if logits.len() != self.n_vocab {
-            return Err(ModelError(format!(
+        if logits.len() != n_logits * self.n_vocab {
+            return Err(ModelError::Failed(format!(
                 "the model returned {} logits, the manifest says {}",
                 logits.len(),
                 self.n_vocab

@@ -35,6 +35,17 @@ impl Vocabulary {
         Self::new(tokenizer)
     }
 
+    /// Reads the text of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// If it is no tokenizer, or not a byte-level one.
+    pub fn from_json(json: &str) -> Result<Self, VocabularyError> {
+        let tokenizer = json
+            .parse()
+            .map_err(|error| VocabularyError(format!("not a readable tokenizer: {error}")))?;
+        Self::new(tokenizer)
+    }
+
     /// Takes in a tokenizer, from then on with special tokens in the text read as plain text.
     ///
     /// # Errors
@@ -142,7 +153,7 @@ impl Vocabulary {
 }
 
 /// GPT-2's table of printable stand-ins for bytes (`bytes_to_unicode` in its `encoder.py`).
-fn byte_level_chars() -> std::collections::HashMap<char, u8> {
+pub(super) fn byte_level_chars() -> std::collections::HashMap<char, u8> {
     let printable = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let mut stand_in = 0x100;
     (0..=255u8)
@@ -171,33 +182,9 @@ fn sentencepiece_bytes(text: &str) -> Box<[u8]> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A vocabulary of the 256 bytes and a few words, for tests without a model: ids 0 to 255 are
-    /// the bytes, then the words, then the special tokens.
+    /// See [`crate::engine::scripted::byte_vocabulary`].
     pub(crate) fn byte_vocabulary(words: &[&str], special: &[&str]) -> Vocabulary {
-        let chars = byte_level_chars();
-        let written = |byte: u8| chars.iter().find(|(_, b)| **b == byte).map(|(c, _)| *c).unwrap();
-        let mut vocab: serde_json::Map<String, serde_json::Value> =
-            (0..=255u8).map(|b| (written(b).to_string(), b.into())).collect();
-        for (i, word) in words.iter().enumerate() {
-            vocab.insert(word.bytes().map(written).collect(), (256 + i).into());
-        }
-        let added: Vec<_> = special
-            .iter()
-            .enumerate()
-            .map(|(i, text)| {
-                serde_json::json!({"id": 256 + words.len() + i, "content": text, "special": true,
-                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false})
-            })
-            .collect();
-        let json = serde_json::json!({
-            "version": "1.0", "added_tokens": added, "normalizer": null,
-            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false,
-                "trim_offsets": true, "use_regex": false},
-            "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": false,
-                "trim_offsets": true, "use_regex": false},
-            "model": {"type": "BPE", "vocab": vocab, "merges": [], "ignore_merges": true},
-        });
-        Vocabulary::new(json.to_string().parse().unwrap()).unwrap()
+        crate::engine::scripted::byte_vocabulary(words, special).unwrap()
     }
 
     #[test]

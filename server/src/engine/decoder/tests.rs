@@ -1,1 +1,352 @@
+//! The laws of the engine, with a scripted model: what holds for any model holds for it.
 
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    engine::scripted::{Controls, Fault, Script},
+    policy::Place,
+    prompt::Prompt,
+};
+
+const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n\
+    fn twice(x: u32) -> u32 {\n    return x + x;\n}\n";
+
+fn script() -> Script {
+    Script::with_words(TEXT, &["fn ", "    ", "return", " return", "let ", "u32", "len"]).unwrap()
+}
+
+/// One run to its end, on this thread.
+fn run(decoder: &mut Decoder<Script>, request: Request) -> Progress {
+    let (progress, draft) = watch::channel(Progress::default());
+    decoder.run(request, &progress, Instant::now());
+    draft.borrow().clone()
+}
+
+/// A request for `context` whose last `n_healed` bytes are to be written again.
+fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request {
+    let split = (0..=context.len().saturating_sub(n_healed))
+        .rev()
+        .find(|i| context.is_char_boundary(*i))
+        .unwrap();
+    let ids = decoder.vocabulary.encode(&context[..split]);
+    let prompt = Prompt { ids, healed: context.as_bytes()[split..].to_vec() };
+    // In a block, the policy goes on over several lines.
+    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+    Request::new(prompt, policy, 40)
+}
+
+fn complete(decoder: &mut Decoder<Script>, context: &str, n_healed: usize) -> Progress {
+    let request = request(decoder, context, n_healed);
+    run(decoder, request)
+}
+
+#[test]
+fn a_text_goes_on_to_where_the_policy_stops_it() {
+    let mut decoder = script().into_decoder();
+    let done = complete(&mut decoder, "fn main() {\n    let naïve = ", 0);
+    assert_eq!(done.text, "\"日本語 🦀\";\n    return naïve.len();");
+    assert_eq!(done.finish, Some(Finish::Stopped(crate::policy::Stop::BlockEnd)));
+}
+
+#[test]
+fn characters_come_out_whole() {
+    let script = script();
+    let controls = script.controls();
+    controls.hold();
+    let engine = crate::engine::Engine::start(move || Ok(script.into_decoder()));
+    let ids = self::script().vocabulary().encode("let naïve = \"");
+    let prompt = Prompt { ids, healed: Vec::new() };
+    let policy = Policy::new(Place { line_before: "let naïve = \"".into(), ..Place::default() });
+    let draft = engine.generate(Request::new(prompt, policy, 64));
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        controls.wait_until_held();
+        seen.push(draft.now().text);
+        controls.permit(1);
+    }
+    // 日 is three tokens, and stays unseen until the third.
+    assert_eq!(seen, ["", "", "", "日", "日", "日", "日本", "日本"]);
+}
+
+#[test]
+fn a_second_run_reads_only_what_is_new() {
+    let script = script();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder();
+    let first = complete(&mut decoder, "fn twice(x: u32) -> u32 {\n", 0);
+    assert_eq!((first.figures.reused, first.figures.read), (0, 26));
+    let second = complete(&mut decoder, "fn twice(x: u64) -> u32 {\n", 0);
+    assert_eq!((second.figures.reused, second.figures.read), (13, 13));
+    assert!(controls.reads().iter().any(|read| read.n_past == 13 && read.n_tokens == 13));
+}
+
+#[test]
+fn a_prompt_that_was_read_already_is_read_from_its_last_token() {
+    let mut decoder = script().into_decoder();
+    let first = complete(&mut decoder, "fn twice", 0);
+    let again = complete(&mut decoder, "fn twice", 0);
+    assert_eq!((again.figures.reused, again.figures.read), (7, 1));
+    assert_eq!(again.text, first.text);
+}
+
+#[test]
+fn a_long_prompt_is_read_in_chunks() {
+    let script = Script::new(&"ab ".repeat(100)).unwrap();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder();
+    complete(&mut decoder, &"ab ".repeat(50), 0);
+    let prefill = controls.reads().iter().take(3).map(|read| read.n_tokens).collect::<Vec<_>>();
+    assert_eq!(prefill, [64, 64, 22]);
+}
+
+#[test]
+fn the_prompt_must_not_be_empty_and_must_fit() {
+    let mut decoder = script().with_capacity(16).into_decoder();
+    let finish = |done: Progress| done.finish.unwrap().name();
+    assert_eq!(finish(complete(&mut decoder, "", 0)), "failed");
+    assert_eq!(finish(complete(&mut decoder, "fn twice(x: u32) ->", 0)), "context_full");
+    // Seven tokens and nine more fit; the one after them is still known.
+    let full = complete(&mut decoder, "fn twic", 0);
+    assert_eq!((full.text.as_str(), full.figures.generated), ("e(x: u32) ->", 10));
+    assert_eq!(finish(full), "context_full");
+}
+
+#[test]
+fn it_ends_where_it_is_told_to() {
+    let mut decoder = script().into_decoder();
+    let mut few = request(&decoder, "fn twice(x: u", 0);
+    few.max_tokens = 3;
+    let few = run(&mut decoder, few);
+    assert_eq!((few.figures.generated, few.finish), (3, Some(Finish::MaxTokens)));
+    let mut decoder = Script::new("return x;").unwrap().into_decoder();
+    let to_the_end = complete(&mut decoder, "return", 0);
+    assert_eq!((to_the_end.text.as_str(), to_the_end.finish), (" x;", Some(Finish::EndOfText)));
+}
+
+#[test]
+fn bytes_that_are_no_text_end_the_draft() {
+    // The only places where the byte 0x97 occurs go on with the rest of other characters.
+    let mut decoder = Script::new("本日").unwrap().into_decoder();
+    let mut request = request(&decoder, "", 0);
+    request.prompt.ids = vec![0xe6, 0x9c];
+    let done = run(&mut decoder, request);
+    assert_eq!((done.text.as_str(), done.finish), ("", Some(Finish::NotText)));
+}
+
+#[test]
+fn a_word_that_no_token_begins_is_no_text() {
+    let mut decoder = script().into_decoder();
+    let mut request = request(&decoder, "fn ", 0);
+    decoder.vocabulary = Arc::new(crate::engine::scripted::byte_vocabulary(&[], &[]).unwrap());
+    request.prompt.healed = vec![0xff, 0xff];
+    // Every byte is a token, so even this can be written; what it makes is no text, and not shown.
+    let done = run(&mut decoder, request);
+    assert_eq!(done.text, "");
+}
+
+#[test]
+fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
+    let script = script();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder();
+    let whole = complete(&mut decoder, "fn twice(", 0);
+    controls.fail_after(3, Fault::Error);
+    let failed = complete(&mut decoder, "fn twice(x", 0);
+    assert_eq!(failed.finish, Some(Finish::Failed("a scripted error".into())));
+    let again = complete(&mut decoder, "fn twice(", 0);
+    assert_eq!(again.figures.reused, 0);
+    assert_eq!(again.text, whole.text);
+}
+
+#[tokio::test]
+async fn a_panic_costs_the_run_and_not_the_engine() {
+    let script = script();
+    let controls = script.controls();
+    let reference = complete(&mut self::script().into_decoder(), "fn twice(", 0);
+    let ask = |engine: &crate::engine::Engine| {
+        let prompt =
+            Prompt { ids: self::script().vocabulary().encode("fn twice("), healed: Vec::new() };
+        let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+        engine.generate(Request::new(prompt, policy, 40))
+    };
+    let engine = crate::engine::Engine::start(move || Ok(script.into_decoder()));
+    controls.fail_after(2, Fault::Panic);
+    let failed = finished(ask(&engine)).await;
+    assert_eq!(failed.finish.unwrap().name(), "failed");
+    let again = finished(ask(&engine)).await;
+    assert_eq!((again.text, again.figures.reused), (reference.text, 0));
+}
+
+async fn finished(mut draft: crate::engine::Draft) -> Progress {
+    while draft.now().finish.is_none() && draft.changed().await {}
+    draft.now()
+}
+
+/// Drops the draft while the model stands before its read number `n_reads`.
+fn cancel_at(
+    decoder: Decoder<Script>,
+    controls: &Controls,
+    request: Request,
+    n_reads: usize,
+) -> Decoder<Script> {
+    let (progress, draft) = watch::channel(Progress::default());
+    controls.hold();
+    controls.permit(n_reads);
+    let mut decoder = decoder;
+    let thread = std::thread::spawn(move || {
+        decoder.run(request, &progress, Instant::now());
+        (decoder, progress.borrow().clone())
+    });
+    controls.wait_until_held();
+    drop(draft);
+    controls.permit(1);
+    let (decoder, last) = thread.join().unwrap();
+    assert_eq!(last.finish, Some(Finish::Cancelled));
+    assert!(last.text.len() <= TEXT.len());
+    controls.release();
+    decoder
+}
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Insert(usize, String),
+    Delete(usize, usize),
+    /// Back to the text before.
+    Undo,
+    /// To the other file and back.
+    Switch,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let snippet = proptest::sample::select(vec![
+        "x",
+        "let ",
+        "return",
+        "\n    ",
+        "日",
+        "fn main() {\n",
+        "}",
+        " ",
+        "naïve",
+        "u32",
+    ]);
+    prop_oneof![
+        4 => (any::<usize>(), snippet).prop_map(|(at, text)| Edit::Insert(at, text.into())),
+        2 => (any::<usize>(), 1..12usize).prop_map(|(at, n)| Edit::Delete(at, n)),
+        1 => Just(Edit::Undo),
+        1 => Just(Edit::Switch),
+    ]
+}
+
+/// The texts before the cursor that a script of edits asks completions for.
+fn contexts(edits: &[Edit]) -> Vec<String> {
+    let mut files = [TEXT[..60].to_owned(), "fn twice(x: u32) -> u32 {\n    ret".to_owned()];
+    let mut open = 0;
+    let mut before = files.clone();
+    let mut contexts = vec![files[0].clone()];
+    for edit in edits {
+        let text = &mut files[open];
+        let border = |text: &str, at: usize| {
+            let at = at % (text.len() + 1);
+            (at..=text.len()).find(|i| text.is_char_boundary(*i)).unwrap()
+        };
+        match edit {
+            Edit::Insert(at, what) => {
+                before[open].clone_from(text);
+                // Most edits are near the end, where the user types.
+                let at = border(text, if at % 3 == 0 { *at } else { text.len() });
+                text.insert_str(at, what);
+            }
+            Edit::Delete(at, n_bytes) => {
+                before[open].clone_from(text);
+                let start = border(text, *at);
+                let end = border(text, (start + n_bytes).min(text.len()));
+                text.replace_range(start..end, "");
+            }
+            Edit::Undo => std::mem::swap(text, &mut before[open]),
+            Edit::Switch => open = 1 - open,
+        }
+        contexts.push(format!("\n{}", files[open]));
+    }
+    contexts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn cached_equals_cold(
+        edits in proptest::collection::vec(edit(), 1..12), n_healed in 0..9usize,
+    ) {
+        let mut warm = script().into_decoder();
+        for context in contexts(&edits) {
+            let cached = complete(&mut warm, &context, n_healed);
+            let cold = complete(&mut script().into_decoder(), &context, n_healed);
+            prop_assert_eq!(&cached.text, &cold.text);
+            prop_assert_eq!(&cached.finish, &cold.finish);
+            prop_assert_eq!(cached.figures.generated, cold.figures.generated);
+            prop_assert_eq!(cached.figures.reused + cached.figures.read, cold.figures.read);
+        }
+    }
+
+    #[test]
+    fn healing_keeps_what_the_user_typed(context in "[a-z日ï \n]{4,40}", n_healed in 0..9usize) {
+        let mut decoder = script().into_decoder();
+        let request = request(&decoder, &context, n_healed);
+        let (n_prompt, owed) = (request.prompt.ids.len(), request.prompt.healed.clone());
+        let done = run(&mut decoder, request);
+        // What the model has read after the prompt begins with the healed bytes, or is a
+        // beginning of them where the run ended before they were written.
+        let written: Vec<u8> = decoder.cache.tokens()[n_prompt..]
+            .iter()
+            .flat_map(|id| decoder.vocabulary.bytes(*id).to_vec())
+            .collect();
+        let n_common = written.len().min(owed.len());
+        prop_assert_eq!(&written[..n_common], &owed[..n_common]);
+        if written.len() < owed.len() {
+            prop_assert_eq!(done.text, "");
+        } else {
+            prop_assert!(written[owed.len()..].starts_with(done.text.as_bytes())
+                || done.text.as_bytes().starts_with(&written[owed.len()..]));
+        }
+    }
+
+    #[test]
+    fn a_cancel_at_any_moment_leaves_a_cache_that_answers_right(
+        edits in proptest::collection::vec(edit(), 1..5),
+        moments in proptest::collection::vec(0..4usize, 6),
+    ) {
+        let script = script();
+        let controls = script.controls();
+        let mut decoder = script.into_decoder();
+        for (context, n_reads) in contexts(&edits).into_iter().zip(moments) {
+            let cold = complete(&mut self::script().into_decoder(), &context, 0);
+            // Only moments that the run lives to see: a chunk of the prompt, or a token.
+            let cancelled = request(&decoder, &context, 0);
+            let n_reads = n_reads.min(cold.figures.generated.saturating_sub(2));
+            decoder = cancel_at(decoder, &controls, cancelled, n_reads);
+            let after = complete(&mut decoder, &context, 0);
+            prop_assert_eq!(after.text, cold.text);
+            prop_assert_eq!(after.finish, cold.finish);
+        }
+    }
+
+    #[test]
+    fn text_is_what_the_bytes_say_however_they_are_split(
+        text in "\\PC{0,20}", cuts in proptest::collection::vec(any::<usize>(), 0..8),
+    ) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        let mut out = Text::default();
+        for pair in cuts.windows(2) {
+            prop_assert!(out.push(&text.as_bytes()[pair[0]..pair[1]]));
+            prop_assert!(text.starts_with(out.as_str()));
+        }
+        prop_assert_eq!(out.as_str(), text.as_str());
+    }
+}

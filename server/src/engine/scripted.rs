@@ -1,0 +1,358 @@
+//! A model without weights for tests: it says what follows in a text that is known to it.
+//!
+//! A [`Script`] looks for the longest end of what it has read that occurs in its text, and finds
+//! the tokens that go on from there most likely. A fill-in-the-middle prompt is read as such: what
+//! counts is the text before the anchor and the text after the middle marker, joined.
+//!
+//! Its buffers behave like the real ones: what lies beyond `n_past` is overwritten, and the answer
+//! depends on what lies before it. An engine that believes to have read what it has not gets
+//! another answer.
+//!
+//! [`Controls`] hold the model at any read, so that a test can look at an engine in the middle of
+//! its work without a sleep:
+//!
+//! ```
+//! use foretell::{engine::{Engine, Request, scripted::Script}, prompt::Prompt};
+//!
+//! let script = Script::new("let answer = 42;\n")?;
+//! let (vocabulary, controls) = (script.vocabulary(), script.controls());
+//! controls.hold();
+//! let engine = Engine::start(move || Ok(script.into_decoder()));
+//! let prompt = Prompt { ids: vocabulary.encode("let answer"), healed: Vec::new() };
+//! let draft = engine.generate(Request::new(prompt, Default::default(), 64));
+//! controls.wait_until_held(); // the engine is about to read the prompt
+//! controls.permit(2); // the prompt and one token of the answer
+//! controls.wait_until_held();
+//! assert_eq!(draft.now().text, " =");
+//! controls.release(); // from now on it runs freely
+//! # Ok::<(), foretell::engine::vocabulary::VocabularyError>(())
+//! ```
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::json;
+
+use super::{
+    Model, ModelError,
+    decoder::Decoder,
+    vocabulary::{Vocabulary, VocabularyError, byte_level_chars},
+};
+use crate::bundle::{Fim, FimOrder};
+
+/// The special tokens of a [`Script`], in the order of their ids, which follow the words'.
+const SPECIAL: [&str; 4] = ["<|prefix|>", "<|suffix|>", "<|middle|>", "<|end|>"];
+
+/// A vocabulary of the 256 bytes and a few words: ids 0 to 255 are the bytes, then come the words,
+/// then the special tokens. Texts are encoded as bytes; words are what a model may say.
+///
+/// # Errors
+/// None for words that do not repeat and are longer than a byte.
+pub fn byte_vocabulary(words: &[&str], special: &[&str]) -> Result<Vocabulary, VocabularyError> {
+    let mut written = ['\0'; 256];
+    for (stand_in, byte) in byte_level_chars() {
+        written[usize::from(byte)] = stand_in;
+    }
+    let spelled = |word: &str| word.bytes().map(|b| written[usize::from(b)]).collect::<String>();
+    let mut vocab: serde_json::Map<String, serde_json::Value> =
+        (0..=255u8).map(|byte| (written[usize::from(byte)].into(), byte.into())).collect();
+    vocab.extend(words.iter().enumerate().map(|(i, word)| (spelled(word), (256 + i).into())));
+    let added: Vec<_> = special
+        .iter()
+        .enumerate()
+        .map(|(i, text)| {
+            json!({"id": 256 + words.len() + i, "content": text, "special": true,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false})
+        })
+        .collect();
+    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false,
+        "trim_offsets": true, "use_regex": false});
+    let json = json!({
+        "version": "1.0", "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": byte_level, "post_processor": null, "decoder": byte_level,
+        "model": {"type": "BPE", "vocab": vocab, "merges": [], "ignore_merges": true},
+    });
+    Vocabulary::from_json(&json.to_string())
+}
+
+/// One read of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Which of the KV buffers.
+    pub slot: usize,
+    /// How many tokens in it were said to be valid.
+    pub n_past: usize,
+    /// How many tokens were read.
+    pub n_tokens: usize,
+}
+
+/// What goes wrong in a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The runtime reports an error, and what the buffer holds is garbage.
+    Error,
+    /// The thread panics, and what the buffer holds is garbage.
+    Panic,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many reads may still be made; `None` is any number.
+    permits: Option<usize>,
+    is_held: bool,
+    reads: Vec<Read>,
+    /// What goes wrong in the next reads, if anything.
+    faults: VecDeque<Option<Fault>>,
+}
+
+/// A handle on a script that an engine owns. Clones control the same script.
+#[derive(Debug, Clone, Default)]
+pub struct Controls(Arc<(Mutex<Shared>, Condvar)>);
+
+impl Controls {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Shared)) {
+        change(&mut self.shared());
+        self.0.1.notify_all();
+    }
+
+    fn wait_while(&self, condition: impl FnMut(&mut Shared) -> bool) -> MutexGuard<'_, Shared> {
+        let (_, changed) = &*self.0;
+        changed.wait_while(self.shared(), condition).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the model before its next read.
+    pub fn hold(&self) {
+        self.change(|shared| shared.permits = Some(0));
+    }
+
+    /// Lets the model make `n_reads` more reads, then holds it.
+    pub fn permit(&self, n_reads: usize) {
+        self.change(|shared| {
+            let left = shared.permits.unwrap_or(0) + n_reads;
+            shared.permits = Some(left);
+            shared.is_held &= left == 0;
+        });
+    }
+
+    /// Lets the model run freely.
+    pub fn release(&self) {
+        self.change(|shared| shared.permits = None);
+    }
+
+    /// Waits until the model stands before a read that it has no permit for.
+    pub fn wait_until_held(&self) {
+        drop(self.wait_while(|shared| !shared.is_held));
+    }
+
+    /// The reads so far, oldest first.
+    #[must_use]
+    pub fn reads(&self) -> Vec<Read> {
+        self.shared().reads.clone()
+    }
+
+    /// Makes the read after the next `n_reads` go wrong.
+    pub fn fail_after(&self, n_reads: usize, fault: Fault) {
+        self.change(|shared| {
+            let n_planned = shared.faults.len().max(n_reads + 1);
+            shared.faults.resize(n_planned, None);
+            shared.faults[n_reads] = Some(fault);
+        });
+    }
+
+    /// Called by the model: waits for a permit, and says what is to go wrong.
+    fn enter(&self, read: Read) -> Option<Fault> {
+        self.change(|shared| shared.is_held = shared.permits == Some(0));
+        let mut shared = self.wait_while(|shared| shared.permits == Some(0));
+        shared.is_held = false;
+        if let Some(permits) = &mut shared.permits {
+            *permits -= 1;
+        }
+        shared.reads.push(read);
+        shared.faults.pop_front().flatten()
+    }
+}
+
+/// A model that says what follows in its text. See the module's documentation.
+#[derive(Debug)]
+pub struct Script {
+    text: Vec<u8>,
+    vocabulary: Arc<Vocabulary>,
+    fim: Fim,
+    end: u32,
+    capacity: usize,
+    buffers: Vec<Vec<u32>>,
+    controls: Controls,
+    logits: Vec<f32>,
+}
+
+impl Script {
+    /// A script whose tokens are single bytes.
+    ///
+    /// # Errors
+    /// See [`byte_vocabulary`].
+    pub fn new(text: &str) -> Result<Self, VocabularyError> {
+        Self::with_words(text, &[])
+    }
+
+    /// A script that prefers `words`, longest first, to single bytes.
+    ///
+    /// # Errors
+    /// See [`byte_vocabulary`].
+    pub fn with_words(text: &str, words: &[&str]) -> Result<Self, VocabularyError> {
+        let vocabulary = Arc::new(byte_vocabulary(words, &SPECIAL)?);
+        let special = |i| u32::try_from(256 + words.len() + i).unwrap_or(u32::MAX);
+        let fim = Fim {
+            family: "scripted".into(),
+            order: FimOrder::PrefixSuffixMiddle,
+            prefix: special(0),
+            suffix: special(1),
+            middle: special(2),
+        };
+        Ok(Self {
+            text: text.as_bytes().to_vec(),
+            vocabulary,
+            fim,
+            end: special(3),
+            capacity: 4096,
+            buffers: vec![Vec::new()],
+            controls: Controls::default(),
+            logits: Vec::new(),
+        })
+    }
+
+    /// The same script with buffers for `capacity` tokens.
+    #[must_use]
+    pub fn with_capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
+    }
+
+    /// The same script with `n_slots` KV buffers.
+    #[must_use]
+    pub fn with_slots(self, n_slots: usize) -> Self {
+        Self { buffers: vec![Vec::new(); n_slots], ..self }
+    }
+
+    /// The handle on this script.
+    #[must_use]
+    pub fn controls(&self) -> Controls {
+        self.controls.clone()
+    }
+
+    /// Its vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> Arc<Vocabulary> {
+        Arc::clone(&self.vocabulary)
+    }
+
+    /// Its fill-in-the-middle form.
+    #[must_use]
+    pub fn fim(&self) -> Fim {
+        self.fim.clone()
+    }
+
+    /// A decoder over this script.
+    #[must_use]
+    pub fn into_decoder(self) -> Decoder<Self> {
+        let (vocabulary, end) = (self.vocabulary(), self.end);
+        Decoder::new(self, vocabulary, vec![end])
+    }
+
+    /// The text that counts of what was read.
+    fn context(&self, ids: &[u32]) -> Vec<u8> {
+        let position = |wanted| ids.iter().position(|id| *id == wanted);
+        let Fim { prefix, suffix, middle, .. } = self.fim;
+        let bytes = |ids: &[u32]| -> Vec<u8> {
+            ids.iter().flat_map(|id| self.vocabulary.bytes(*id)).copied().collect()
+        };
+        match (position(prefix), position(suffix), position(middle)) {
+            (Some(p), Some(s), Some(m)) if p < s && s < m => {
+                [bytes(&ids[p + 1..s]), bytes(&ids[m + 1..])].concat()
+            }
+            _ => bytes(ids),
+        }
+    }
+
+    /// What follows in the text after the longest end of `context` that occurs in it; the first of
+    /// several places. `None` if not even its last byte occurs.
+    fn what_follows(&self, context: &[u8]) -> Option<&[u8]> {
+        let common_end = |end: usize| {
+            self.text[..end].iter().rev().zip(context.iter().rev()).take_while(|(a, b)| a == b)
+        };
+        let (n_common, end) = (1..=self.text.len())
+            .map(|end| (common_end(end).count(), end))
+            .max_by_key(|(n_common, end)| (*n_common, usize::MAX - end))?;
+        (n_common > 0).then(|| &self.text[end..])
+    }
+
+    /// Appends the logits that follow `ids`.
+    fn say(&mut self, ids: &[u32]) {
+        let context = self.context(ids);
+        let follows = self.what_follows(&context);
+        // What the text does not say is decided by what was read, and by all of it.
+        let seed = ids.iter().fold(17u64, |seed, id| mix(seed ^ u64::from(*id)));
+        let logits: Vec<f32> = (0u32..)
+            .take(self.vocabulary.len())
+            .map(|id| {
+                let bytes = self.vocabulary.bytes(id);
+                let said = match follows {
+                    Some(text) if !text.is_empty() => !bytes.is_empty() && text.starts_with(bytes),
+                    _ => id == self.end,
+                };
+                let noise = (mix(seed ^ u64::from(id)) >> 48) as f32 / 65536.0;
+                if said { 1.0 + bytes.len() as f32 } else { noise }
+            })
+            .collect();
+        self.logits.extend(logits);
+    }
+}
+
+/// The finalizer of splitmix64.
+fn mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+impl Model for Script {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn n_slots(&self) -> usize {
+        self.buffers.len()
+    }
+
+    fn read(
+        &mut self,
+        slot: usize,
+        n_past: usize,
+        tokens: &[u32],
+        n_logits: usize,
+    ) -> Result<&[f32], ModelError> {
+        let fault = self.controls.enter(Read { slot, n_past, n_tokens: tokens.len() });
+        let n_total = n_past + tokens.len();
+        assert!(n_total <= self.capacity, "{n_total} tokens do not fit into {}", self.capacity);
+        let buffer = &mut self.buffers[slot];
+        assert!(n_past <= buffer.len(), "only {} of {n_past} tokens were read", buffer.len());
+        buffer.truncate(n_past);
+        if let Some(fault) = fault {
+            buffer.fill(0);
+            assert!(fault != Fault::Panic, "a scripted panic");
+            return Err(ModelError::Failed("a scripted error".into()));
+        }
+        buffer.extend_from_slice(tokens);
+        let read = std::mem::take(buffer);
+        self.logits.clear();
+        for n_known in n_total + 1 - n_logits..=n_total {
+            self.say(&read[..n_known]);
+        }
+        self.buffers[slot] = read;
+        Ok(&self.logits)
+    }
+}
