@@ -125,9 +125,14 @@ impl Client {
         self.process.take().map(|mut process| process.wait().expect("the server ends"))
     }
 
+    /// Closes the server's input without a word.
+    pub fn close_output(&mut self) {
+        self.output = None;
+    }
+
     /// Closes the server's input without a word, and waits for the process to end.
     pub fn hang_up(mut self) -> Option<std::process::ExitStatus> {
-        self.output = None;
+        self.close_output();
         self.process.take().map(|mut process| process.wait().expect("the server ends"))
     }
 }

@@ -1,2 +1,260 @@
+//! The server on the wire with a scripted model: order, supersession, and what is shown.
+
+mod lsp_client;
+mod typist;
+
+use std::{sync::Arc, thread};
+
+use expect_test::{Expect, expect};
+use foretell::{
+    completer::Completer,
+    config::Config,
+    engine::scripted::{Controls, Script},
+    prompt::{Prompter, Window},
+    server,
+    session::Session,
+};
+use lsp_client::Client;
+use serde_json::{Value, json};
+use tokio_util::io::SyncIoBridge;
+use typist::{Seen, Typist};
+
+/// A server in this process whose model knows one text, and a client that has not said anything.
+fn connect(says: &str) -> (Client, Controls) {
+    let script = Script::new(says).unwrap();
+    let controls = script.controls();
+    // No test waits for a deadline: what is shown is complete, or its draft is held.
+    let config = Config { deadline_ms: 1_000_000, ..Config::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (to_server, input) = tokio::io::duplex(1 << 20);
+    let (output, from_server) = tokio::io::duplex(1 << 20);
+    let client = {
+        let _inside = runtime.enter();
+        Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
+    };
+    thread::spawn(move || {
+        let completer = Completer::start_with(&config, move || {
+            let prompter =
+                Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
+            Ok((script.into_decoder(), prompter))
+        });
+        let session = Arc::new(Session::new(completer, &config));
+        runtime.block_on(server::serve(session, input, output));
+        runtime.shutdown_background();
+    });
+    (client, controls)
+}
+
+fn initialize(client: &mut Client) -> Value {
+    let result = client.initialize(json!({
+        "processId": null, "rootUri": null,
+        "capabilities": {"general": {"positionEncodings": ["utf-8", "utf-16"]}},
+        "initializationOptions": {"status": true},
+    }));
+    let ready = client.wait_for(|it| it["method"] == "foretell/status").expect("the model loads");
+    assert_eq!(ready["params"], json!({"state": "ready"}));
+    result
+}
+
+fn open(marked: &str, says: &str) -> (Typist, Controls) {
+    let (mut client, controls) = connect(says);
+    initialize(&mut client);
+    (Typist::open(client, "file:///a.rs", marked), controls)
+}
+
+/// Types `keys` at the cursor of `marked`, one request a key, `⌫` being backspace; the trace says
+/// what is shown after each and how often the model was read for it.
+fn check(marked: &str, keys: &str, says: &str, expected: &Expect) {
+    let (mut typist, controls) = open(marked, says);
+    let mut trace = String::new();
+    let mut n_reads = 0;
+    for key in std::iter::once(None).chain(keys.chars().map(Some)) {
+        match key {
+            Some('⌫') => typist.replace(1, ""),
+            Some(key) => typist.type_text(key.encode_utf8(&mut [0; 4])),
+            None => {}
+        }
+        let shown = match typist.ask_and_see().0 {
+            Seen::Grey(text) => format!("{text:?}"),
+            other => format!("{other:?}"),
+        };
+        let n_reads_now = controls.reads().len();
+        let cost = if n_reads_now > n_reads { "model" } else { "-" };
+        n_reads = n_reads_now;
+        let key = key.map_or("(open)".to_owned(), |key| format!("{key:?}"));
+        trace.push_str(&format!("{key:<7}{cost:<6}{shown}\n"));
+    }
+    expected.assert_eq(&trace);
+}
+
 #[test]
-fn todo() {}
+fn typing_into_an_offer_costs_no_model_call() {
+    check(
+        "fn main() {\n    priˇ\n}\n",
+        "ntl",
+        "fn main() {\n    println!();\n}\n",
+        &expect![[r#"
+        (open) model "ntln!();"
+        'n'    -     "tln!();"
+        't'    -     "ln!();"
+        'l'    -     "n!();"
+    "#]],
+    );
+}
+
+#[test]
+fn typing_against_an_offer_asks_the_model_again() {
+    check(
+        "let x = oˇ;\n",
+        "u⌫",
+        "let x = one;\nlet x = our;\n",
+        &expect![[r#"
+        (open) model "ne"
+        'u'    model "r"
+        '⌫'    model "ne"
+    "#]],
+    );
+}
+
+#[test]
+fn an_empty_line_gets_a_block() {
+    check(
+        "fn f() {\n    ˇ\n}\n",
+        "l",
+        "fn f() {\n    let a = 1;\n    g(a);\n}\n",
+        &expect![[r#"
+        (open) model "let a = 1;\n    g(a);"
+        'l'    -     "et a = 1;\n    g(a);"
+    "#]],
+    );
+}
+
+#[test]
+fn nothing_to_say_is_an_empty_list() {
+    check(
+        "let x = 1;ˇ\n",
+        "",
+        "let x = 1;\n",
+        &expect![[r#"
+        (open) model Nothing
+    "#]],
+    );
+}
+
+#[test]
+fn a_request_that_an_edit_supersedes_is_answered_as_cancelled() {
+    for reads_before in [0, 2] {
+        let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\nlet x = zoo;\n");
+        controls.hold();
+        let first = typist.ask();
+        controls.permit(reads_before); // the prompt's read, then a decode step
+        controls.wait_until_held();
+        typist.type_text("z");
+        let second = typist.ask();
+        assert_eq!(typist.see(first), Seen::Superseded);
+        controls.release();
+        assert_eq!(typist.see(second), Seen::Grey("oo;".into()));
+    }
+}
+
+#[test]
+fn what_is_typed_into_a_running_draft_is_handed_over() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
+    controls.hold();
+    let first = typist.ask();
+    controls.permit(1);
+    controls.wait_until_held();
+    typist.type_text("comp");
+    let second = typist.ask();
+    assert_eq!(typist.see(first), Seen::Superseded);
+    controls.release();
+    assert_eq!(typist.see(second), Seen::Grey("ute(1);".into()));
+    let reads = controls.reads();
+    let prompts = reads.iter().filter(|read| read.n_tokens > 1).count();
+    assert_eq!(prompts, 1, "the draft went on: {reads:?}");
+}
+
+#[test]
+fn stuck_requests_delay_neither_edits_nor_answers() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\nlet x = abcdefgh;\n");
+    controls.hold();
+    let stuck: Vec<i64> = (0..8).map(|_| typist.ask()).collect();
+    typist.type_text("abcd");
+    let last = typist.ask();
+    for id in stuck {
+        assert_eq!(typist.see(id), Seen::Superseded);
+    }
+    controls.release();
+    assert_eq!(typist.see(last), Seen::Grey("efgh;".into()));
+}
+
+#[test]
+fn a_cancelled_request_is_answered_at_once() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
+    controls.hold();
+    let id = typist.ask();
+    controls.wait_until_held();
+    typist.client.notify("$/cancelRequest", json!({"id": id}));
+    assert_eq!(typist.see(id), Seen::Superseded);
+    controls.release();
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("1;".into()));
+}
+
+#[test]
+fn edits_are_applied_in_the_order_of_the_wire() {
+    let (mut typist, _) = open("ˇ", "abcdefghijklmnopqrstuvwxyz\n");
+    let mut asked = Vec::new();
+    for key in 'a'..='t' {
+        typist.type_text(&key.to_string());
+        asked.push(typist.ask());
+    }
+    let last = asked.pop().unwrap();
+    assert_eq!(typist.see(last), Seen::Grey("uvwxyz".into()));
+    for id in asked {
+        typist.client.answer(id); // exactly one each; what it says depends on the race
+    }
+}
+
+#[test]
+fn line_breaks_of_the_file_come_back() {
+    let (mut client, _) = connect("fn f() {\n    a();\n    b();\n}\n");
+    initialize(&mut client);
+    let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\r\n    ˇ\r\n}\r\n");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("a();\r\n    b();".into()));
+}
+
+#[test]
+fn a_document_that_is_not_open_gets_nothing() {
+    let (mut client, _) = connect("x");
+    initialize(&mut client);
+    let id = client.request(
+        "textDocument/inlineCompletion",
+        json!({"textDocument": {"uri": "file:///none"}, "position": {"line": 0, "character": 0},
+            "context": {"triggerKind": 1}}),
+    );
+    assert_eq!(client.answer(id)["result"], json!({"items": []}));
+}
+
+#[test]
+fn it_says_what_it_can_do() {
+    let (mut client, _) = connect("x");
+    let result = initialize(&mut client);
+    let capabilities = &result["capabilities"];
+    assert_eq!(capabilities["positionEncoding"], "utf-8");
+    assert_eq!(capabilities["inlineCompletionProvider"], true);
+    assert_eq!(capabilities["textDocumentSync"], json!({"openClose": true, "change": 2}));
+    client.end();
+}
+
+#[test]
+fn the_session_ends_when_the_client_hangs_up() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
+    controls.hold();
+    let id = typist.ask();
+    controls.wait_until_held();
+    let mut client = typist.client;
+    client.close_output();
+    let rest = client.rest();
+    assert!(rest.iter().any(|it| it["id"] == id && it["error"]["code"] == -32800), "{rest:?}");
+    controls.release();
+}

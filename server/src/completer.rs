@@ -61,6 +61,13 @@ impl Completer {
         self.engine.loaded().await
     }
 
+    /// Gives up the engine, and waits until its thread has ended. Drafts must be dropped before.
+    pub async fn end(self) {
+        let states = self.engine.states();
+        drop(self.engine);
+        Engine::ended(states).await;
+    }
+
     /// Follows an edit of a document.
     pub fn edited(&self, uri: &str, edit: &Edit) {
         if let Some(prompter) = self.prompter.get() {

@@ -230,6 +230,18 @@ impl Engine {
         Draft(draft)
     }
 
+    /// Waits until the thread has ended, which it does within one read after the last draft and
+    /// the last handle are dropped: leaving the process while the runtime computes is not safe.
+    pub async fn ended(mut state: watch::Receiver<State>) {
+        while state.changed().await.is_ok() {}
+    }
+
+    /// The engine's state as a channel, which closes when the thread ends.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
     /// What the engine can do now.
     #[must_use]
     pub fn state(&self) -> State {

@@ -135,6 +135,12 @@ impl Session {
         now.suggestion = None;
     }
 
+    /// Ends the engine, at the end of all.
+    pub async fn close(self) {
+        self.end();
+        self.completer.end().await;
+    }
+
     /// Takes in a request for a cursor, which supersedes the one before.
     #[must_use]
     pub fn begin(&self, snapshot: Snapshot, cursor: usize) -> Ticket {
@@ -149,8 +155,8 @@ impl Session {
     /// whichever is there first in this order.
     pub async fn answer(&self, ticket: &Ticket) -> Answer {
         let Ticket { snapshot, cursor, .. } = ticket;
-        let (mut draft, source) = match self.offer(&snapshot.uri, *cursor) {
-            Ok(Verdict::Shows(rest)) => return Answer::Shows(rest, Source::TypeThrough),
+        let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
+            Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
             Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
             Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
             Ok(Verdict::Gone(_)) | Err(()) => match self.new_offer(snapshot, *cursor) {
@@ -164,11 +170,22 @@ impl Session {
         loop {
             let finished = draft.now().finish.is_some();
             match self.offer(&snapshot.uri, *cursor) {
-                Ok(Verdict::Shows(rest)) if finished || (late && rest.contains('\n')) => {
-                    return Answer::Shows(rest, source);
+                Ok(Verdict::Shows(rest, _)) => {
+                    if let Some(cut) = worth_showing(&rest, finished, late) {
+                        return Answer::Shows(cut.to_owned(), source);
+                    }
                 }
-                Ok(Verdict::Shows(_) | Verdict::NotYet(_)) => {}
+                Ok(Verdict::NotYet(_)) => {}
                 Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+                // What was waited for turned out to say something else.
+                Ok(Verdict::Gone(_)) if source != Source::Model => {
+                    source = Source::Model;
+                    match self.new_offer(snapshot, *cursor) {
+                        Ok(new) => draft = new,
+                        Err(nothing) => return Answer::Nothing(nothing),
+                    }
+                    continue;
+                }
                 Ok(Verdict::Gone(_)) | Err(()) => {
                     let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
                     return Answer::Nothing(nothing_of(finish));
@@ -211,6 +228,20 @@ impl Now {
             token.cancel();
         }
     }
+}
+
+/// How much of what an offer says is shown: all of it once the draft is at its end; until then the
+/// lines that are whole, or past the deadline the words that are.
+fn worth_showing(rest: &str, finished: bool, late: bool) -> Option<&str> {
+    if finished {
+        return Some(rest);
+    }
+    let cut = match rest.trim_start_matches('\n').rfind('\n') {
+        Some(_) => rest.rfind('\n').map_or(rest, |line_end| &rest[..line_end]),
+        None if late => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
+        None => "",
+    };
+    Some(cut.trim_end()).filter(|cut| !cut.is_empty())
 }
 
 fn nothing_of(finish: Finish) -> Nothing {

@@ -31,8 +31,8 @@ pub enum Gone {
 /// What an offer says of a cursor; `D` is the draft to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict<D = ()> {
-    /// This text follows the cursor. It may still grow.
-    Shows(String),
+    /// This text follows the cursor. It may still grow, as its draft does.
+    Shows(String, D),
     /// The draft does not contradict what was typed, but is not beyond it yet: wait for it.
     NotYet(D),
     /// The model had its say: nothing follows the cursor.
@@ -98,9 +98,9 @@ impl Anchored {
             return moved;
         }
         match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
-            (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
+            (Verdict::Shows(rest, ()), Some(closer)) => match policy::cut_closed(&rest, closer) {
                 "" => Verdict::Gone(Gone::UsedUp),
-                rest => Verdict::Shows(rest.to_owned()),
+                rest => Verdict::Shows(rest.to_owned(), ()),
             },
             (verdict, _) => verdict,
         }
@@ -128,7 +128,7 @@ impl Anchored {
 fn compare(typed: &str, draft: &Progress) -> Verdict {
     let text = draft.text.as_str();
     if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
-        return Verdict::Shows(rest.to_owned());
+        return Verdict::Shows(rest.to_owned(), ());
     }
     let Some(finish) = &draft.finish else {
         let fits = typed.starts_with(text);
@@ -182,7 +182,7 @@ impl Suggestion {
             return Verdict::Gone(Gone::CursorMoved);
         }
         match self.anchored.verdict(cursor, &self.draft.now()) {
-            Verdict::Shows(rest) => Verdict::Shows(rest),
+            Verdict::Shows(rest, ()) => Verdict::Shows(rest, self.draft.clone()),
             Verdict::NotYet(()) => Verdict::NotYet(self.draft.clone()),
             Verdict::Nothing(finish) => Verdict::Nothing(finish),
             Verdict::Gone(gone) => Verdict::Gone(gone),

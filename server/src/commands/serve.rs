@@ -1,6 +1,6 @@
 //! `foretell serve`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use foretell::{completer::Completer, config::Config, server, session::Session};
 
@@ -9,8 +9,14 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let session = Arc::new(Session::new(Completer::start(config), config));
-    runtime.block_on(server::serve(session, tokio::io::stdin(), tokio::io::stdout()));
-    // A thread may wait in a read of stdin that never returns, and the engine may be in a run.
+    runtime.block_on(async {
+        server::serve(Arc::clone(&session), tokio::io::stdin(), tokio::io::stdout()).await;
+        if let Some(session) = Arc::into_inner(session) {
+            // A run of the model ends within one read; a load that hangs must not keep us.
+            let _ = tokio::time::timeout(Duration::from_millis(900), session.close()).await;
+        }
+    });
+    // A thread may wait in a read of stdin that never returns.
     runtime.shutdown_background();
     std::process::exit(0)
 }

@@ -71,7 +71,7 @@ impl Healing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::vocabulary::tests::byte_vocabulary;
+    use crate::engine::scripted::byte_vocabulary;
 
     #[test]
     fn the_highest_logit_wins_and_nan_never_does() {

@@ -36,11 +36,11 @@ pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::vocabulary::tests::byte_vocabulary;
+    use crate::engine::scripted::byte_vocabulary;
 
     #[test]
     fn the_last_word_is_taken_back_to_where_it_begins() {
-        let vocabulary = byte_vocabulary(&["let", " ret", "ur", "    "], &[]);
+        let vocabulary = byte_vocabulary(&["let", " ret", "ur", "    "], &[]).unwrap();
         let healed = |ids: &[u32]| {
             let (kept, healed) = heal(ids.to_vec(), &vocabulary);
             (kept, String::from_utf8(healed).unwrap())
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_word_without_end_is_not_taken_back_whole() {
-        let vocabulary = byte_vocabulary(&[], &[]);
+        let vocabulary = byte_vocabulary(&[], &[]).unwrap();
         let (kept, healed) = heal(vec![u32::from(b'a'); 100], &vocabulary);
         assert_eq!((kept.len(), healed.len()), (76, 24));
     }

@@ -1,10 +1,10 @@
 use super::*;
-use crate::engine::vocabulary::tests::byte_vocabulary;
+use crate::engine::scripted::byte_vocabulary;
 
 const FIM: [&str; 3] = ["<P>", "<S>", "<M>"];
 
 fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
-    let vocabulary = Arc::new(byte_vocabulary(&[], &FIM));
+    let vocabulary = Arc::new(byte_vocabulary(&[], &FIM).unwrap());
     let fim = order.map(|order| Fim {
         family: "test".into(),
         order,

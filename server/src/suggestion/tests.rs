@@ -34,7 +34,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
         }
     }
     let verdict = match anchored.verdict(cursor - back, &draft) {
-        Verdict::Shows(rest) => format!("shows {rest:?}"),
+        Verdict::Shows(rest, ()) => format!("shows {rest:?}"),
         other => format!("{other:?}"),
     };
     assert_eq!(verdict, expected);
