@@ -39,7 +39,7 @@ fn connect(says: &str) -> (Client, Controls) {
             Ok((script.into_decoder(), prompter))
         });
         let session = Arc::new(Session::new(completer, &config));
-        runtime.block_on(server::serve(session, input, output));
+        runtime.block_on(server::serve(session, Box::new(input), Box::new(output)));
         runtime.shutdown_background();
     });
     (client, controls)

@@ -29,6 +29,10 @@ use crate::{
 /// by a client that floods us with other requests.
 pub const CONCURRENCY: usize = 64;
 
+/// What a client says of its documents: applied in [`Front::call`].
+pub const TEXT_SYNC: [&str; 3] =
+    ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"];
+
 tokio::task_local! {
     static TICKET: Ticket;
 }

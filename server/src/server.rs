@@ -110,16 +110,16 @@ impl LanguageServer for Foretell {
         self.shared.session.end();
         Ok(())
     }
+}
 
-    // The front has applied these already.
-    async fn did_open(&self, _: lsp::DidOpenTextDocumentParams) {}
-    async fn did_change(&self, _: lsp::DidChangeTextDocumentParams) {}
-    async fn did_close(&self, _: lsp::DidCloseTextDocumentParams) {}
+impl Foretell {
+    /// The front has applied what the client says of its documents.
+    async fn applied(&self, _: serde_json::Value) {}
 
     async fn inline_completion(
         &self,
         _: lsp::InlineCompletionParams,
-    ) -> Result<Option<lsp::InlineCompletionResponse>> {
+    ) -> Result<lsp::InlineCompletionList> {
         let items = match front::ticket() {
             Some(ticket) => self.items(&ticket).await,
             None => {
@@ -127,11 +127,9 @@ impl LanguageServer for Foretell {
                 Vec::new()
             }
         };
-        Ok(Some(lsp::InlineCompletionList { items }.into()))
+        Ok(lsp::InlineCompletionList { items })
     }
-}
 
-impl Foretell {
     async fn items(&self, ticket: &Ticket) -> Vec<lsp::InlineCompletionItem> {
         let started = std::time::Instant::now();
         let answer = self.shared.session.answer(ticket).await;
@@ -165,14 +163,22 @@ fn item(ticket: &Ticket, text: String) -> lsp::InlineCompletionItem {
     }
 }
 
+/// Where the client's messages come from.
+pub type Input = Box<dyn AsyncRead + Send + Unpin>;
+/// Where ours go.
+pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// Speaks LSP until the client says `exit` or its end is closed.
-pub async fn serve(session: Arc<Session>, input: impl AsyncRead + Unpin, output: impl AsyncWrite) {
+pub async fn serve(session: Arc<Session>, input: Input, output: Output) {
     let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
-    let (service, socket) = LspService::new(|client| Foretell {
-        shared: shared.clone(),
-        client,
-        options: OnceLock::new(),
-    });
+    let server = |client| Foretell { shared: shared.clone(), client, options: OnceLock::new() };
+    // All the methods of LSP would be four fifths of the binary.
+    let mut service = LspService::build_with_lifecycle_methods(server)
+        .custom_method("textDocument/inlineCompletion", Foretell::inline_completion);
+    for method in front::TEXT_SYNC {
+        service = service.custom_method(method, Foretell::applied);
+    }
+    let (service, socket) = service.finish();
     let input = UntilClosed { input, session: Arc::clone(&session) };
     Server::new(input, output, socket)
         .concurrency_level(front::CONCURRENCY)
@@ -183,12 +189,12 @@ pub async fn serve(session: Arc<Session>, input: impl AsyncRead + Unpin, output:
 
 /// The client's messages. When they end without `exit`, the request that runs is given up, or the
 /// server would wait for it.
-struct UntilClosed<R> {
-    input: R,
+struct UntilClosed {
+    input: Input,
     session: Arc<Session>,
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for UntilClosed<R> {
+impl AsyncRead for UntilClosed {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -10,7 +10,8 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let session = Arc::new(Session::new(Completer::start(config), config));
     runtime.block_on(async {
-        server::serve(Arc::clone(&session), tokio::io::stdin(), tokio::io::stdout()).await;
+        let (input, output) = (Box::new(tokio::io::stdin()), Box::new(tokio::io::stdout()));
+        server::serve(Arc::clone(&session), input, output).await;
         if let Some(session) = Arc::into_inner(session) {
             // A run of the model ends within one read; a load that hangs must not keep us.
             let _ = tokio::time::timeout(Duration::from_millis(900), session.close()).await;
