@@ -19,11 +19,16 @@ use super::{Finish, Progress, Request};
 pub struct Abort(Box<dyn Fn() + Send>);
 
 impl Abort {
-    /// Wraps what ends the read. It is called at most once, from any thread, and possibly after
-    /// the read is over.
+    /// Wraps what ends the read. It is called from any thread, and possibly after the read is
+    /// over.
     #[must_use]
     pub fn new(abort: impl Fn() + Send + 'static) -> Self {
         Self(Box::new(abort))
+    }
+
+    /// Ends the read.
+    pub fn call(&self) {
+        (self.0)();
     }
 }
 
@@ -193,7 +198,7 @@ impl State {
         };
         let wanted = &next.request.prompt.ids;
         if let Some(read) = running.read.take_if(|read| read.is_useless_for(wanted)) {
-            (read.abort.0)();
+            read.abort.call();
         }
     }
 }
