@@ -9,6 +9,7 @@ use crate::{
     engine::{
         Draft, Engine, Request, State,
         decoder::Decoder,
+        lookup::Mode,
         onnx::{OnnxModel, Options, find_library},
         vocabulary::Vocabulary,
     },
@@ -94,11 +95,14 @@ fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let options = Options {
         library: find_library(config.library.as_deref())?,
         context_tokens: config.context_tokens,
+        kv_cache_bytes: config.kv_cache_mb * 1_000_000,
         n_threads: config.n_threads,
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;
     let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, config.window);
-    Ok((Decoder::new(model, vocabulary, manifest.eos_ids), prompter))
+    let lookup = if config.lookup { Mode::Adaptive } else { Mode::Off };
+    let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
+    Ok((decoder, prompter))
 }

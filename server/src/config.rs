@@ -15,6 +15,10 @@ pub struct Config {
     pub context_tokens: usize,
     /// The most tokens of one completion.
     pub max_tokens: usize,
+    /// The most memory for what the model has read, in MB: the KV caches of two or three places.
+    pub kv_cache_mb: usize,
+    /// Whether text that was written before is tried as a draft. The answers are the same.
+    pub lookup: bool,
     /// How many threads compute.
     pub n_threads: usize,
     /// How much text the prompt takes in.
@@ -29,6 +33,8 @@ impl Default for Config {
             model: bundle::DEFAULT_MODEL.to_owned(),
             library: None,
             context_tokens: 2048,
+            kv_cache_mb: 128,
+            lookup: true,
             max_tokens: 128,
             n_threads: std::thread::available_parallelism().map_or(1, usize::from).min(8),
             window: Window::default(),

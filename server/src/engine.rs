@@ -6,19 +6,25 @@
 //!
 //! **Architecture Invariant:** dropping the last reader of a draft is the cancel, and the only
 //! one. The engine looks at it between two chunks of the prefill and between two decode steps, so
-//! it is free within one of them; what it had read stays in the KV cache.
+//! it is free within one of them; what it had read stays in the KV cache. A chunk itself is ended
+//! early if another request waits that has no use for it.
 
 pub mod decoder;
 pub mod kv_cache;
+pub mod lookup;
 pub mod onnx;
+mod queue;
+mod run;
 pub mod sampler;
 pub mod scripted;
+pub mod slots;
 pub mod vocabulary;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
+    sync::Arc,
     thread,
+    time::Instant,
 };
 
 use serde::Serialize;
@@ -29,6 +35,9 @@ use crate::{
     prompt::Prompt,
 };
 use decoder::Decoder;
+pub use queue::Abort;
+use queue::{Job, Kind, Queue, Worker};
+use sampler::Sampling;
 
 /// Why a run of the model failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +45,9 @@ pub enum ModelError {
     /// The runtime or the bundle is at fault; the message says how.
     #[error("{0}")]
     Failed(String),
+    /// The read was ended early by its [`Abort`]. What the buffers held before it, they hold still.
+    #[error("the read was ended early")]
+    Aborted,
 }
 
 /// A decoder-only transformer with KV buffers of its own.
@@ -51,11 +63,18 @@ pub trait Model: Send {
         1
     }
 
+    /// Makes the next read one that can be ended early, from any thread, and returns how. `None` if
+    /// the model can't do that.
+    fn arm(&mut self) -> Option<Abort> {
+        None
+    }
+
     /// Reads `tokens` after the first `n_past` tokens in the buffers of a slot. Returns the logits
     /// that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
     ///
     /// # Errors
-    /// If the runtime fails; what the slot's buffers hold is then undefined.
+    /// [`ModelError::Failed`] if the runtime fails; what the slot's buffers hold is then undefined.
+    /// [`ModelError::Aborted`] if the read was armed and ended early.
     fn read(
         &mut self,
         slot: usize,
@@ -74,13 +93,24 @@ pub struct Request {
     pub policy: Policy,
     /// The most tokens to generate, the healed ones included.
     pub max_tokens: usize,
+    /// How a token is chosen.
+    pub sampling: Sampling,
+    /// How many texts are asked for. Where it is more than one, the first is the most likely one
+    /// and the others are drawn by `sampling`, each with a seed of its own.
+    pub n_candidates: usize,
 }
 
 impl Request {
     /// A request for the most likely text.
     #[must_use]
     pub fn new(prompt: Prompt, policy: Policy, max_tokens: usize) -> Self {
-        Self { prompt, policy, max_tokens }
+        Self { prompt, policy, max_tokens, sampling: Sampling::Greedy, n_candidates: 1 }
+    }
+
+    /// The same request for several texts, the further ones drawn by `sampling`.
+    #[must_use]
+    pub fn with_candidates(self, n_candidates: usize, sampling: Sampling) -> Self {
+        Self { n_candidates, sampling, ..self }
     }
 }
 
@@ -97,7 +127,9 @@ pub enum Finish {
     ContextFull,
     /// The model wrote bytes that are no text.
     NotText,
-    /// Nobody reads it any more.
+    /// The prompt is read, which is all that a prewarm does.
+    PromptRead,
+    /// Nobody reads it any more, or a prewarm made room for a request.
     Cancelled,
     /// The model can't be used; the message says why.
     Failed(String),
@@ -113,6 +145,7 @@ impl Finish {
             Self::MaxTokens => "max_tokens",
             Self::ContextFull => "context_full",
             Self::NotText => "not_text",
+            Self::PromptRead => "prompt_read",
             Self::Cancelled => "cancelled",
             Self::Failed(_) => "failed",
         }
@@ -126,10 +159,20 @@ pub struct Figures {
     pub reused: usize,
     /// Tokens of the prompt that were read.
     pub read: usize,
-    /// Tokens that were generated, the healed ones included.
+    /// Tokens that were generated, the healed ones and those of all candidates included.
     pub generated: usize,
+    /// Tokens that the lookup drafted and the model read.
+    pub drafted: usize,
+    /// Drafted tokens that the model would have chosen.
+    pub accepted: usize,
+    /// From the request until the engine took it up, in milliseconds.
+    pub queued_ms: f64,
+    /// Reading the prompt, in milliseconds.
+    pub prefill_ms: f64,
     /// From the request to the first new text, in milliseconds.
     pub first_token_ms: Option<f64>,
+    /// From the end of the prompt to the end, in milliseconds.
+    pub decode_ms: f64,
     /// From the request to the end, in milliseconds.
     pub total_ms: f64,
 }
@@ -139,6 +182,9 @@ pub struct Figures {
 pub struct Progress {
     /// The text so far, as the policy lets it through: it only ever grows.
     pub text: String,
+    /// The further candidates, each one whole and unlike the others; they come one by one after
+    /// `text` is complete.
+    pub alternatives: Vec<String>,
     /// Set once, with the last text.
     pub finish: Option<Finish>,
     /// Complete once `finish` is set.
@@ -147,19 +193,33 @@ pub struct Progress {
 
 /// The reading end of a text that is being generated. Dropping it (and its clones) is the cancel.
 #[derive(Debug, Clone)]
-pub struct Draft(watch::Receiver<Progress>);
+pub struct Draft {
+    // In this order: the receiver is gone when the notice is given.
+    progress: watch::Receiver<Progress>,
+    _notice: Arc<Notice>,
+}
+
+/// Tells the queue when the last reader is gone.
+#[derive(Debug)]
+struct Notice(Arc<Queue>);
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        self.0.reader_is_gone();
+    }
+}
 
 impl Draft {
     /// The draft as it is now.
     #[must_use]
     pub fn now(&self) -> Progress {
-        self.0.borrow().clone()
+        self.progress.borrow().clone()
     }
 
     /// Waits until there is more than what was last seen. Returns `false` once the writer is gone,
     /// after which nothing can change.
     pub async fn changed(&mut self) -> bool {
-        self.0.changed().await.is_ok()
+        self.progress.changed().await.is_ok()
     }
 }
 
@@ -174,17 +234,21 @@ pub enum State {
     Failed(String),
 }
 
-struct Job {
-    request: Request,
-    progress: watch::Sender<Progress>,
-    asked: std::time::Instant,
-}
-
 /// A handle on the engine's thread, which ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    jobs: mpsc::Sender<Job>,
+    asking: Arc<Asking>,
     state: watch::Receiver<State>,
+}
+
+/// Closes the queue when nobody can ask any more.
+#[derive(Debug)]
+struct Asking(Arc<Queue>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Engine {
@@ -192,42 +256,57 @@ impl Engine {
     pub fn start<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<Decoder<M>> + Send + 'static,
     ) -> Self {
-        let (jobs, inbox) = mpsc::channel::<Job>();
+        let queue = Arc::new(Queue::default());
+        let worker = Worker(Arc::clone(&queue));
         let (state_tx, state) = watch::channel(State::Loading);
-        let work = move || match load() {
-            Ok(mut decoder) => {
-                state_tx.send_replace(State::Ready);
-                for job in inbox {
-                    run(&mut decoder, job);
+        let work = move || {
+            let queue = &worker.0;
+            match load() {
+                Ok(mut decoder) => {
+                    state_tx.send_replace(State::Ready);
+                    while let Some(job) = queue.next() {
+                        run(&mut decoder, job, queue);
+                    }
                 }
-            }
-            Err(error) => {
-                let message = format!("{error:#}");
-                tracing::error!("{message}");
-                state_tx.send_replace(State::Failed(message.clone()));
-                for job in inbox {
-                    finish(&job.progress, Finish::Failed(message.clone()));
+                Err(error) => {
+                    let message = format!("{error:#}");
+                    tracing::error!("{message}");
+                    state_tx.send_replace(State::Failed(message.clone()));
+                    while let Some(job) = queue.next() {
+                        job.fail(&message);
+                    }
                 }
             }
         };
         let thread = thread::Builder::new().name("engine".into()).spawn(work);
         if let Err(error) = thread {
-            // The closure is gone, and with it the inbox: every request fails by itself.
+            // The worker is gone with the closure, and has told the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
-        Self { jobs, state }
+        Self { asking: Arc::new(Asking(queue)), state }
     }
 
     /// Asks for a text. The engine takes requests in order and passes over those whose draft was
     /// dropped.
     #[must_use]
     pub fn generate(&self, request: Request) -> Draft {
-        let (progress, draft) = watch::channel(Progress::default());
-        let job = Job { request, progress, asked: std::time::Instant::now() };
-        if let Err(mpsc::SendError(job)) = self.jobs.send(job) {
-            finish(&job.progress, Finish::Failed("the engine's thread has ended".into()));
-        }
-        Draft(draft)
+        self.push(Kind::Generate, request)
+    }
+
+    /// Reads a prompt that will be asked for soon, when nothing else is to do. Its draft never has
+    /// a text; it ends with [`Finish::PromptRead`], or with [`Finish::Cancelled`] as soon as a
+    /// request comes. What was read until then stays in the KV cache. A prewarm that has not begun
+    /// is given up for a newer one.
+    #[must_use]
+    pub fn prewarm(&self, prompt: Prompt) -> Draft {
+        self.push(Kind::Prewarm, Request::new(prompt, Policy::default(), 0))
+    }
+
+    fn push(&self, kind: Kind, request: Request) -> Draft {
+        let queue = &self.asking.0;
+        let (progress, reader) = watch::channel(Progress::default());
+        queue.push(Job { kind, request, progress, asked: Instant::now() });
+        Draft { progress: reader, _notice: Arc::new(Notice(Arc::clone(queue))) }
     }
 
     /// Waits until the thread has ended, which it does within one read after the last draft and
@@ -260,15 +339,15 @@ impl Engine {
 }
 
 /// A panic in the decoder (a broken model, a bug of ours) costs the job, not the server.
-fn run<M: Model>(decoder: &mut Decoder<M>, job: Job) {
-    let progress = Arc::new(job.progress);
-    let run = AssertUnwindSafe(|| decoder.run(job.request, &progress, job.asked));
+fn run<M: Model>(decoder: &mut Decoder<M>, job: Job, queue: &Queue) {
+    let progress = job.progress.clone();
+    let run = AssertUnwindSafe(|| decoder.run(job, queue));
     if catch_unwind(run).is_err() {
         decoder.forget();
-        finish(&progress, Finish::Failed("the engine had an internal error, see the log".into()));
+        let message = "the engine had an internal error, see the log".to_owned();
+        progress.send_modify(|now| now.finish = Some(Finish::Failed(message)));
     }
 }
 
-fn finish(progress: &watch::Sender<Progress>, finish: Finish) {
-    progress.send_modify(|now| now.finish = Some(finish));
-}
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,15 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
-use tokio::sync::watch;
-
 use super::{
-    Figures, Finish, Model, ModelError, Progress, Request, kv_cache::KvCache, sampler::Healing,
+    Finish, Model, ModelError, Request,
+    lookup::{Lookup, Mode},
+    queue::{Job, Kind, Queue},
+    run::{Candidate, Run, ms_since},
+    sampler::{Sampler, Sampling},
+    slots::Slots,
     vocabulary::Vocabulary,
 };
-use crate::policy::Policy;
 
 /// How many tokens of a prompt are read between two looks at the cancel. 64 costs nothing
 /// measurable against one run of all tokens; 32 costs about a tenth.
@@ -18,216 +20,219 @@ pub const PREFILL_CHUNK: usize = 64;
 #[derive(Debug)]
 pub struct Decoder<M> {
     model: M,
-    cache: KvCache,
+    slots: Slots,
+    lookup: Lookup,
     vocabulary: Arc<Vocabulary>,
     eos_ids: Vec<u32>,
 }
 
 impl<M: Model> Decoder<M> {
-    /// A decoder that has read nothing yet.
+    /// A decoder that has read nothing yet, without lookup.
     pub fn new(model: M, vocabulary: Arc<Vocabulary>, eos_ids: Vec<u32>) -> Self {
-        Self { model, cache: KvCache::default(), vocabulary, eos_ids }
+        let slots = Slots::new(model.n_slots());
+        Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
     }
 
-    /// Drops what the model has read: after a failure nobody knows what the buffers hold.
+    /// The same decoder with drafts from a lookup. The text does not change by it, only the time.
+    #[must_use]
+    pub fn with_lookup(self, mode: Mode) -> Self {
+        Self { lookup: Lookup::new(mode), ..self }
+    }
+
+    /// Drops what the model has read: after a panic nobody knows what the buffers hold.
     pub(super) fn forget(&mut self) {
-        self.cache.truncate(0);
+        self.slots.forget();
     }
 
-    /// Generates into `progress` until the policy, the model or the reader ends it.
-    pub(super) fn run(
-        &mut self,
-        request: Request,
-        progress: &watch::Sender<Progress>,
-        asked: Instant,
-    ) {
-        let Request { prompt, policy, max_tokens } = request;
-        let mut run = Run {
-            text: Text::default(),
-            shown: 0,
-            figures: Figures::default(),
-            healing: Healing::new(prompt.healed),
-            policy,
-            progress,
-            asked,
+    /// Does a job until the policy, the model or the reader ends it.
+    pub(super) fn run(&mut self, job: Job, queue: &Queue) {
+        let Job { kind, request, progress, asked } = job;
+        let slot = self.slots.choose(&request.prompt.ids);
+        let candidate = |is_first| {
+            Candidate::new(request.prompt.healed.clone(), request.policy.clone(), is_first)
         };
-        let finish = self
-            .prefill(&prompt.ids, &mut run)
-            .and_then(|first| self.decode(first, max_tokens, &mut run));
-        let finish = match finish {
-            Ok(ControlFlow::Break(finish)) => finish,
-            Ok(ControlFlow::Continue(())) => Finish::MaxTokens,
-            Err(error) => {
-                self.forget();
-                Finish::Failed(error.to_string())
+        let mut run = Run::new(candidate(true), &progress, queue, asked);
+        let mut work = Work { decoder: self, slot, queue };
+        let finish = match kind {
+            Kind::Prewarm => work.prewarm(&request, &mut run),
+            Kind::Generate => {
+                let sampler =
+                    |n| Sampler::new(request.sampling.of_candidate(n, request.n_candidates));
+                let mut finish = work.generate(&request, sampler(0), &mut run);
+                for n in 1..request.n_candidates {
+                    if matches!(finish, Finish::Cancelled | Finish::Failed(_)) {
+                        break;
+                    }
+                    run.candidate = candidate(false);
+                    // The reason is the first candidate's, unless something went wrong since.
+                    let other = work.generate(&request, sampler(n), &mut run);
+                    if matches!(other, Finish::Cancelled | Finish::Failed(_)) {
+                        finish = other;
+                    }
+                }
+                finish
             }
         };
         run.end(finish);
     }
+}
+
+/// A decoder at work for one job.
+struct Work<'a, M> {
+    decoder: &'a mut Decoder<M>,
+    slot: usize,
+    queue: &'a Queue,
+}
+
+type Step<T> = Result<ControlFlow<Finish, T>, ModelError>;
+
+impl<M: Model> Work<'_, M> {
+    fn prewarm(&mut self, request: &Request, run: &mut Run<'_>) -> Finish {
+        let read = self.prefill(&request.prompt.ids, &mut Sampler::new(Sampling::Greedy), run);
+        self.finish(read.map(|read| match read {
+            ControlFlow::Continue(_) => Finish::PromptRead,
+            ControlFlow::Break(finish) => finish,
+        }))
+    }
+
+    fn generate(&mut self, request: &Request, mut sampler: Sampler, run: &mut Run<'_>) -> Finish {
+        let prefill_start = Instant::now();
+        let first = self.prefill(&request.prompt.ids, &mut sampler, run);
+        run.figures.prefill_ms += ms_since(prefill_start);
+        let decode_start = Instant::now();
+        let finish = first.and_then(|first| match first {
+            ControlFlow::Continue(first) => {
+                self.decode(first, request.max_tokens, &mut sampler, run)
+            }
+            ControlFlow::Break(finish) => Ok(finish),
+        });
+        run.figures.decode_ms += ms_since(decode_start);
+        let finish = self.finish(finish);
+        run.end_candidate(finish)
+    }
+
+    fn finish(&mut self, finish: Result<Finish, ModelError>) -> Finish {
+        finish.unwrap_or_else(|error| match error {
+            ModelError::Aborted => Finish::Cancelled,
+            ModelError::Failed(message) => {
+                self.decoder.slots.cache_mut(self.slot).truncate(0);
+                Finish::Failed(message)
+            }
+        })
+    }
 
     /// Reads what the cache does not hold of the prompt. Returns the token that follows it.
-    fn prefill(
-        &mut self,
-        ids: &[u32],
-        run: &mut Run<'_>,
-    ) -> Result<ControlFlow<Finish, u32>, ModelError> {
+    fn prefill(&mut self, ids: &[u32], sampler: &mut Sampler, run: &mut Run<'_>) -> Step<u32> {
         if ids.is_empty() {
             return Err(ModelError::Failed("the prompt is empty".into()));
         }
-        if ids.len() > self.model.capacity() {
+        let Decoder { model, slots, vocabulary, .. } = &mut *self.decoder;
+        if ids.len() > model.capacity() {
             return Ok(ControlFlow::Break(Finish::ContextFull));
         }
+        let cache = slots.cache_mut(self.slot);
         // The last token is read in any case: its logits are not kept.
-        let n_reused = self.cache.common_prefix(ids).min(ids.len() - 1);
-        self.cache.truncate(n_reused);
-        run.figures.reused = n_reused;
+        let n_reused = cache.common_prefix(ids).min(ids.len() - 1);
+        cache.truncate(n_reused);
+        run.figures.reused += n_reused;
         let mut next = None;
         for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
             if run.is_cancelled() {
                 return Ok(ControlFlow::Break(Finish::Cancelled));
             }
-            let logits = self.model.read(0, self.cache.len(), chunk, 1)?;
-            self.cache.push(chunk);
+            if let Some(abort) = model.arm() {
+                self.queue.begin_read(cache.tokens(), chunk, abort);
+            }
+            let logits = model.read(self.slot, cache.len(), chunk, 1);
+            self.queue.end_read();
+            let logits = logits?;
+            cache.push(chunk);
             run.figures.read += chunk.len();
-            if self.cache.len() == ids.len() {
-                next = run.healing.pick(logits, &self.vocabulary);
+            if cache.len() == ids.len() {
+                next = run.candidate.healing.pick(sampler, logits, vocabulary);
             }
         }
         Ok(next.map_or(ControlFlow::Break(Finish::NotText), ControlFlow::Continue))
     }
 
+    /// Goes on from a token that is chosen and not read yet.
     fn decode(
         &mut self,
-        first: ControlFlow<Finish, u32>,
+        first: u32,
         max_tokens: usize,
+        sampler: &mut Sampler,
         run: &mut Run<'_>,
-    ) -> Result<ControlFlow<Finish>, ModelError> {
-        let mut token = match first {
-            ControlFlow::Continue(token) => token,
-            ControlFlow::Break(finish) => return Ok(ControlFlow::Break(finish)),
+    ) -> Result<Finish, ModelError> {
+        let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
+        let cache = slots.cache_mut(self.slot);
+        let take = |token: u32, run: &mut Run<'_>| {
+            if run.candidate.n_generated == max_tokens {
+                return ControlFlow::Break(Finish::MaxTokens);
+            }
+            run.candidate.n_generated += 1;
+            run.figures.generated += 1;
+            let bytes = vocabulary.bytes(token);
+            if eos_ids.contains(&token) || bytes.is_empty() {
+                return ControlFlow::Break(Finish::EndOfText);
+            }
+            run.take(bytes)?;
+            if run.candidate.n_generated == max_tokens {
+                return ControlFlow::Break(Finish::MaxTokens);
+            }
+            ControlFlow::Continue(())
         };
-        for n_generated in 1..=max_tokens {
-            run.figures.generated = n_generated;
-            let bytes = self.vocabulary.bytes(token);
-            if self.eos_ids.contains(&token) || bytes.is_empty() {
-                return Ok(ControlFlow::Break(Finish::EndOfText));
+        let mut token = first;
+        let mut history = cache.tokens().to_vec();
+        loop {
+            if let ControlFlow::Break(finish) = take(token, run) {
+                return Ok(finish);
             }
-            if let ControlFlow::Break(finish) = run.take(bytes) {
-                return Ok(ControlFlow::Break(finish));
+            if cache.len() == model.capacity() {
+                return Ok(Finish::ContextFull);
             }
-            if n_generated == max_tokens {
-                break;
+            let n_room = model.capacity() - cache.len() - 1;
+            let n_wanted = max_tokens - run.candidate.n_generated - 1;
+            history.push(token);
+            let draft = lookup.draft(&history, n_room.min(n_wanted)).to_vec();
+            let batch = [&[token], draft.as_slice()].concat();
+            if !draft.is_empty()
+                && let Some(abort) = model.arm()
+            {
+                self.queue.begin_read(cache.tokens(), &batch, abort);
             }
-            if self.cache.len() == self.model.capacity() {
-                return Ok(ControlFlow::Break(Finish::ContextFull));
-            }
-            let logits = self.model.read(0, self.cache.len(), &[token], 1)?;
-            self.cache.push(&[token]);
-            match run.healing.pick(logits, &self.vocabulary) {
-                Some(next) => token = next,
-                None => return Ok(ControlFlow::Break(Finish::NotText)),
+            let read_start = Instant::now();
+            let logits = model.read(self.slot, cache.len(), &batch, batch.len());
+            self.queue.end_read();
+            let logits = logits?;
+            lookup.measure(draft.len(), ms_since(read_start));
+            run.figures.drafted += draft.len();
+            cache.push(&[token]);
+            for (row, drafted) in
+                rows(logits, batch.len()).zip(draft.iter().map(Some).chain([None]))
+            {
+                let Some(next) = run.candidate.healing.pick(sampler, row, vocabulary) else {
+                    return Ok(Finish::NotText);
+                };
+                lookup.observe(next);
+                if drafted != Some(&next) {
+                    token = next;
+                    break;
+                }
+                // It is read already.
+                run.figures.accepted += 1;
+                cache.push(&[next]);
+                history.push(next);
+                if let ControlFlow::Break(finish) = take(next, run) {
+                    return Ok(finish);
+                }
             }
         }
-        Ok(ControlFlow::Continue(()))
     }
 }
 
-/// The part of a job that changes with every token.
-struct Run<'a> {
-    text: Text,
-    /// How much of the text the policy has let through, in bytes.
-    shown: usize,
-    figures: Figures,
-    healing: Healing,
-    policy: Policy,
-    progress: &'a watch::Sender<Progress>,
-    asked: Instant,
-}
-
-impl Run<'_> {
-    fn is_cancelled(&self) -> bool {
-        self.progress.is_closed()
-    }
-
-    fn elapsed_ms(&self) -> f64 {
-        self.asked.elapsed().as_secs_f64() * 1e3
-    }
-
-    /// Takes in a token's bytes and shows what they add.
-    fn take(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
-        if self.is_cancelled() {
-            return ControlFlow::Break(Finish::Cancelled);
-        }
-        if !self.text.push(self.healing.pay(bytes)) {
-            return ControlFlow::Break(Finish::NotText);
-        }
-        if !self.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
-            self.figures.first_token_ms = Some(self.elapsed_ms());
-        }
-        let look = self.policy.look(self.text.as_str(), false);
-        self.show(look.keep_bytes);
-        match look.stop {
-            Some(stop) => ControlFlow::Break(Finish::Stopped(stop)),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn show(&mut self, keep_bytes: usize) {
-        if keep_bytes > self.shown {
-            self.shown = keep_bytes;
-            let text = &self.text.as_str()[..keep_bytes];
-            self.progress.send_modify(|now| text.clone_into(&mut now.text));
-        }
-    }
-
-    fn end(mut self, finish: Finish) {
-        let look = self.policy.look(self.text.as_str(), true);
-        let complete = !matches!(finish, Finish::Cancelled | Finish::Failed(_));
-        if complete && self.healing.is_done() {
-            self.show(look.keep_bytes);
-        }
-        // The rules may only see at the very end that the text stops by one of them.
-        let finish = match (finish, look.stop) {
-            (Finish::EndOfText | Finish::MaxTokens, Some(stop)) => Finish::Stopped(stop),
-            (finish, _) => finish,
-        };
-        self.figures.total_ms = self.elapsed_ms();
-        self.progress.send_modify(|now| {
-            now.figures = self.figures;
-            now.finish = Some(finish);
-        });
-    }
-}
-
-/// Bytes that become text as soon as they are whole characters.
-#[derive(Debug, Default)]
-struct Text {
-    text: String,
-    /// The beginning of a character whose end has not come yet.
-    partial: Vec<u8>,
-}
-
-impl Text {
-    fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns `false` if the bytes can't become text whatever follows.
-    fn push(&mut self, bytes: &[u8]) -> bool {
-        self.partial.extend_from_slice(bytes);
-        match std::str::from_utf8(&self.partial) {
-            Ok(text) => {
-                self.text.push_str(text);
-                self.partial.clear();
-                true
-            }
-            Err(error) => {
-                let whole: Vec<u8> = self.partial.drain(..error.valid_up_to()).collect();
-                self.text.push_str(&String::from_utf8_lossy(&whole));
-                error.error_len().is_none()
-            }
-        }
-    }
+/// The logits of each token of a read.
+fn rows(logits: &[f32], n_rows: usize) -> impl Iterator<Item = &[f32]> {
+    logits.chunks_exact((logits.len() / n_rows).max(1))
 }
 
 #[cfg(test)]

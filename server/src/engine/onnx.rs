@@ -2,21 +2,25 @@
 //!
 //! The graph's inputs and outputs are described in `model-scripts/BUNDLE.md`. Each KV buffer is
 //! one tensor of the full capacity, bound once as `past` and as `present`: the runtime appends in
-//! place, `seqlens_k` says how much is valid, and rewinding costs nothing.
+//! place, `seqlens_k` says how much is valid, and rewinding costs nothing. A slot is a binding
+//! with buffers of its own.
 
 use std::{
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ort::{
     environment::Environment,
-    memory::Allocator,
-    session::{IoBinding, Session},
+    memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
+    session::{IoBinding, RunOptions, Session},
     value::Tensor,
 };
 
-use super::{Model, ModelError};
+use super::{Abort, Model, ModelError};
 use crate::bundle::{Bundle, Manifest, data_folder};
 
 impl From<ort::Error> for ModelError {
@@ -116,20 +120,47 @@ pub fn runtime_info(library: &Path) -> Result<String, RuntimeError> {
 pub struct Options {
     /// The library.
     pub library: PathBuf,
-    /// The most tokens that the KV buffers hold; less if the model has positions for less.
+    /// The most tokens that the KV buffers of a slot hold; less if the model has positions for
+    /// less.
     pub context_tokens: usize,
+    /// The most memory for the KV buffers of all slots, in bytes. There are as many slots as fit,
+    /// up to [`MAX_SLOTS`]; if not even one does, its context is shorter.
+    pub kv_cache_bytes: usize,
     /// How many threads compute.
     pub n_threads: usize,
 }
+
+/// The cursor's slot and two others: more places than that, nobody goes back to within minutes.
+pub const MAX_SLOTS: usize = 3;
 
 /// A session with its KV buffers.
 #[derive(Debug)]
 pub struct OnnxModel {
     session: Session,
-    binding: IoBinding,
+    slots: Vec<Slot>,
     capacity: usize,
     n_vocab: usize,
     logits: Vec<f32>,
+    armed: Option<Arc<Armed>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    binding: IoBinding,
+    /// For how many rows of logits the output is bound.
+    n_logits: usize,
+}
+
+/// The options of one run, by which it can be ended early.
+struct Armed {
+    options: RunOptions,
+    was_ended: AtomicBool,
+}
+
+impl std::fmt::Debug for Armed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Armed").field("was_ended", &self.was_ended).finish_non_exhaustive()
+    }
 }
 
 impl OnnxModel {
@@ -147,15 +178,39 @@ impl OnnxModel {
             manifest.target,
             manifest.kv_dtype,
         );
+        let (n_slots, capacity) = slots_within(manifest, options)?;
         let session = open(environment, &bundle.model(), options.n_threads)
-            .map_err(|error| anyhow::anyhow!("{}: {}", bundle.model().display(), error))?;
-        let capacity = options.context_tokens.min(manifest.context_length);
-        let binding = bind_kv(&session, manifest, capacity)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", bundle.model().display()))?;
+        let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, capacity));
+        let slots = slots
+            .collect::<Result<_, _>>()
             .map_err(|error| anyhow::anyhow!("no KV buffers for {capacity} tokens: {error}"))?;
+        tracing::info!(n_slots, capacity, n_threads = options.n_threads, "model loaded");
         let n_vocab = manifest.vocab_size;
-        Ok(Self { session, binding, capacity, n_vocab, logits: Vec::new() })
+        Ok(Self { session, slots, capacity, n_vocab, logits: Vec::new(), armed: None })
     }
 }
+
+/// How many slots of how many tokens fit into the memory limit.
+fn slots_within(manifest: &Manifest, options: &Options) -> anyhow::Result<(usize, usize)> {
+    let token_bytes =
+        2 * manifest.n_layers * manifest.n_kv_heads * manifest.head_dim * size_of::<f32>();
+    let n_fitting = options.kv_cache_bytes / token_bytes;
+    let wanted = options.context_tokens.min(manifest.context_length);
+    let capacity = wanted.min(n_fitting);
+    anyhow::ensure!(
+        capacity >= MIN_CAPACITY.min(wanted),
+        "a KV cache of {} MB holds {n_fitting} tokens of this model, at least {MIN_CAPACITY} are needed",
+        options.kv_cache_bytes / 1_000_000,
+    );
+    if capacity < wanted {
+        tracing::warn!("the KV cache's limit allows {capacity} of {wanted} tokens of context");
+    }
+    Ok(((n_fitting / capacity.max(1)).clamp(1, MAX_SLOTS), capacity))
+}
+
+/// With less than this there is no room for a useful prompt.
+const MIN_CAPACITY: usize = 256;
 
 fn open(environment: &Environment, model: &Path, n_threads: usize) -> Result<Session, ModelError> {
     let builder = Session::builder(environment)?
@@ -166,45 +221,23 @@ fn open(environment: &Environment, model: &Path, n_threads: usize) -> Result<Ses
     Ok({ builder }.commit_from_file(model)?)
 }
 
-fn bind_kv(
-    session: &Session,
-    manifest: &Manifest,
-    capacity: usize,
-) -> Result<IoBinding, ModelError> {
-    let shape = [1, manifest.n_kv_heads, capacity, manifest.head_dim];
-    let allocator = Allocator::default();
-    let mut binding = session.create_binding()?;
-    for layer in 0..manifest.n_layers {
-        for part in ["key", "value"] {
-            let mut buffer = Tensor::<f32>::new(&allocator, shape)?;
-            binding.bind_input(format!("past_key_values.{layer}.{part}"), &buffer)?;
-            binding.bind_output(format!("present.{layer}.{part}"), &mut buffer)?;
+impl Slot {
+    fn new(session: &Session, manifest: &Manifest, capacity: usize) -> Result<Self, ModelError> {
+        let shape = [1, manifest.n_kv_heads, capacity, manifest.head_dim];
+        let allocator = Allocator::default();
+        let mut binding = session.create_binding()?;
+        for layer in 0..manifest.n_layers {
+            for part in ["key", "value"] {
+                let mut buffer = Tensor::<f32>::new(&allocator, shape)?;
+                binding.bind_input(format!("past_key_values.{layer}.{part}"), &buffer)?;
+                binding.bind_output(format!("present.{layer}.{part}"), &mut buffer)?;
+            }
         }
-    }
-    let logits = Tensor::<f32>::new(&allocator, [1, 1, manifest.vocab_size])?;
-    binding.bind_output("logits", logits)?;
-    Ok(binding)
-}
-
-impl Model for OnnxModel {
-    fn capacity(&self) -> usize {
-        self.capacity
+        Ok(Self { binding, n_logits: 0 })
     }
 
-    fn read(
-        &mut self,
-        _slot: usize,
-        n_past: usize,
-        tokens: &[u32],
-        n_logits: usize,
-    ) -> Result<&[f32], ModelError> {
-        let n_total = n_past + tokens.len();
-        if n_total > self.capacity {
-            return Err(ModelError::Failed(format!(
-                "{n_total} tokens do not fit into {}",
-                self.capacity
-            )));
-        }
+    /// Binds what is to be read. `n_total` tokens are valid after it.
+    fn bind(&mut self, tokens: &[u32], n_total: usize, n_logits: usize) -> Result<(), ModelError> {
         let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
@@ -214,13 +247,75 @@ impl Model for OnnxModel {
         let scalar: [usize; 0] = [];
         let total = Tensor::from_array((scalar, vec![as_i32(n_total)]))?;
         binding.bind_input("total_sequence_length", &total)?;
-        let last = Tensor::from_array(([1], vec![as_i64(tokens.len() - n_logits)]))?;
-        binding.bind_input("logits_start", &last)?;
-        let outputs = self.session.run_binding(&self.binding)?;
+        let first = Tensor::from_array(([1], vec![as_i64(tokens.len() - n_logits)]))?;
+        binding.bind_input("logits_start", &first)?;
+        if n_logits != self.n_logits {
+            // The runtime makes the output's buffer in the first run and keeps it for the next, so
+            // another number of rows needs another one.
+            let memory = MemoryInfo::new(
+                AllocationDevice::CPU,
+                0,
+                AllocatorType::Device,
+                MemoryType::CPUOutput,
+            )?;
+            binding.bind_output_to_device("logits", &memory)?;
+            self.n_logits = n_logits;
+        }
+        Ok(())
+    }
+}
+
+impl Model for OnnxModel {
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn n_slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn arm(&mut self) -> Option<Abort> {
+        let options = RunOptions::new().inspect_err(|error| tracing::warn!("{error}")).ok()?;
+        let armed = Arc::new(Armed { options, was_ended: AtomicBool::new(false) });
+        self.armed = Some(Arc::clone(&armed));
+        Some(Abort::new(move || {
+            armed.was_ended.store(true, Ordering::Relaxed);
+            if let Err(error) = armed.options.terminate() {
+                tracing::warn!("{error}");
+            }
+        }))
+    }
+
+    fn read(
+        &mut self,
+        slot: usize,
+        n_past: usize,
+        tokens: &[u32],
+        n_logits: usize,
+    ) -> Result<&[f32], ModelError> {
+        let armed = self.armed.take();
+        let n_total = n_past + tokens.len();
+        if n_total > self.capacity || n_logits > tokens.len() || tokens.is_empty() {
+            return Err(ModelError::Failed(format!(
+                "{} tokens after {n_past} with {n_logits} logits do not fit into {}",
+                tokens.len(),
+                self.capacity
+            )));
+        }
+        let slot = &mut self.slots[slot];
+        slot.bind(tokens, n_total, n_logits)?;
+        let outputs = match &armed {
+            Some(armed) => self.session.run_binding_with_options(&slot.binding, &armed.options),
+            None => self.session.run_binding(&slot.binding),
+        };
+        let outputs = outputs.map_err(|error| match &armed {
+            Some(armed) if armed.was_ended.load(Ordering::Relaxed) => ModelError::Aborted,
+            _ => error.into(),
+        })?;
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         if logits.len() != n_logits * self.n_vocab {
             return Err(ModelError::Failed(format!(
-                "the model returned {} logits, the manifest says {}",
+                "the model returned {} logits, {n_logits} times {} were expected",
                 logits.len(),
                 self.n_vocab
             )));

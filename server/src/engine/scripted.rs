@@ -36,7 +36,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Model, ModelError,
+    Abort, Model, ModelError,
     decoder::Decoder,
     vocabulary::{Vocabulary, VocabularyError, byte_level_chars},
 };
@@ -102,9 +102,13 @@ struct Shared {
     /// How many reads may still be made; `None` is any number.
     permits: Option<usize>,
     is_held: bool,
+    was_ended: bool,
     reads: Vec<Read>,
     /// What goes wrong in the next reads, if anything.
     faults: VecDeque<Option<Fault>>,
+    /// The number of the last read that was armed, and of the last one that was ended early.
+    armed: usize,
+    aborted: usize,
 }
 
 /// A handle on a script that an engine owns. Clones control the same script.
@@ -150,7 +154,12 @@ impl Controls {
         drop(self.wait_while(|shared| !shared.is_held));
     }
 
-    /// The reads so far, oldest first.
+    /// Waits until a read was ended early since the last call.
+    pub fn wait_until_read_is_ended(&self) {
+        self.wait_while(|shared| !shared.was_ended).was_ended = false;
+    }
+
+    /// The reads so far, oldest first; those that were ended early are not among them.
     #[must_use]
     pub fn reads(&self) -> Vec<Read> {
         self.shared().reads.clone()
@@ -166,15 +175,21 @@ impl Controls {
     }
 
     /// Called by the model: waits for a permit, and says what is to go wrong.
-    fn enter(&self, read: Read) -> Option<Fault> {
-        self.change(|shared| shared.is_held = shared.permits == Some(0));
-        let mut shared = self.wait_while(|shared| shared.permits == Some(0));
+    fn enter(&self, read: Read, armed: Option<usize>) -> Result<Option<Fault>, ModelError> {
+        let is_aborted = |shared: &Shared| armed.is_some_and(|number| number == shared.aborted);
+        self.change(|shared| shared.is_held = shared.permits == Some(0) && !is_aborted(shared));
+        let mut shared = self.wait_while(|shared| shared.permits == Some(0) && !is_aborted(shared));
         shared.is_held = false;
+        if is_aborted(&shared) {
+            shared.was_ended = true;
+            self.0.1.notify_all();
+            return Err(ModelError::Aborted);
+        }
         if let Some(permits) = &mut shared.permits {
             *permits -= 1;
         }
         shared.reads.push(read);
-        shared.faults.pop_front().flatten()
+        Ok(shared.faults.pop_front().flatten())
     }
 }
 
@@ -188,6 +203,7 @@ pub struct Script {
     capacity: usize,
     buffers: Vec<Vec<u32>>,
     controls: Controls,
+    armed: Option<usize>,
     logits: Vec<f32>,
 }
 
@@ -222,6 +238,7 @@ impl Script {
             capacity: 4096,
             buffers: vec![Vec::new()],
             controls: Controls::default(),
+            armed: None,
             logits: Vec::new(),
         })
     }
@@ -328,6 +345,17 @@ impl Model for Script {
         self.buffers.len()
     }
 
+    fn arm(&mut self) -> Option<Abort> {
+        let controls = self.controls();
+        let number = {
+            let mut shared = controls.shared();
+            shared.armed += 1;
+            shared.armed
+        };
+        self.armed = Some(number);
+        Some(Abort::new(move || controls.change(|shared| shared.aborted = number)))
+    }
+
     fn read(
         &mut self,
         slot: usize,
@@ -335,7 +363,8 @@ impl Model for Script {
         tokens: &[u32],
         n_logits: usize,
     ) -> Result<&[f32], ModelError> {
-        let fault = self.controls.enter(Read { slot, n_past, n_tokens: tokens.len() });
+        let read = Read { slot, n_past, n_tokens: tokens.len() };
+        let fault = self.controls.enter(read, self.armed.take())?;
         let n_total = n_past + tokens.len();
         assert!(n_total <= self.capacity, "{n_total} tokens do not fit into {}", self.capacity);
         let buffer = &mut self.buffers[slot];

@@ -7,8 +7,12 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    engine::scripted::{Controls, Fault, Script},
-    policy::Place,
+    engine::{
+        Figures, Progress,
+        run::Text,
+        scripted::{Controls, Fault, Script},
+    },
+    policy::{Place, Policy},
     prompt::Prompt,
 };
 
@@ -22,8 +26,12 @@ fn script() -> Script {
 /// One run to its end, on this thread.
 fn run(decoder: &mut Decoder<Script>, request: Request) -> Progress {
     let (progress, draft) = watch::channel(Progress::default());
-    decoder.run(request, &progress, Instant::now());
+    decoder.run(job(request, progress), &Queue::default());
     draft.borrow().clone()
+}
+
+fn job(request: Request, progress: watch::Sender<Progress>) -> Job {
+    Job { kind: Kind::Generate, request, progress, asked: Instant::now() }
 }
 
 /// A request for `context` whose last `n_healed` bytes are to be written again.
@@ -50,26 +58,6 @@ fn a_text_goes_on_to_where_the_policy_stops_it() {
     let done = complete(&mut decoder, "fn main() {\n    let naïve = ", 0);
     assert_eq!(done.text, "\"日本語 🦀\";\n    return naïve.len();");
     assert_eq!(done.finish, Some(Finish::Stopped(crate::policy::Stop::BlockEnd)));
-}
-
-#[test]
-fn characters_come_out_whole() {
-    let script = script();
-    let controls = script.controls();
-    controls.hold();
-    let engine = crate::engine::Engine::start(move || Ok(script.into_decoder()));
-    let ids = self::script().vocabulary().encode("let naïve = \"");
-    let prompt = Prompt { ids, healed: Vec::new() };
-    let policy = Policy::new(Place { line_before: "let naïve = \"".into(), ..Place::default() });
-    let draft = engine.generate(Request::new(prompt, policy, 64));
-    let mut seen = Vec::new();
-    for _ in 0..8 {
-        controls.wait_until_held();
-        seen.push(draft.now().text);
-        controls.permit(1);
-    }
-    // 日 is three tokens, and stays unseen until the third.
-    assert_eq!(seen, ["", "", "", "日", "日", "日", "日本", "日本"]);
 }
 
 #[test]
@@ -149,6 +137,43 @@ fn a_word_that_no_token_begins_is_no_text() {
 }
 
 #[test]
+fn repeated_text_is_drafted_and_read_at_once() {
+    let line = "    values.push(compute(values.len()));\n";
+    let script = Script::new(&line.repeat(4)).unwrap();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder().with_lookup(Mode::Fixed(8));
+    let mut request = request(&decoder, &line.repeat(2), 0);
+    request.max_tokens = 80;
+    let done = run(&mut decoder, request);
+    assert!(done.text.starts_with(line.trim_end()), "{}", done.text);
+    let Figures { generated, drafted, accepted, .. } = done.figures;
+    assert!(accepted >= 35, "{accepted} of {drafted} drafted tokens accepted, {generated} written");
+    let n_steps = controls.reads().iter().filter(|read| read.n_past >= 2 * line.len()).count();
+    assert!(n_steps + accepted <= generated, "an accepted token costs no step");
+}
+
+#[test]
+fn the_candidates_are_unlike_each_other_and_the_first_is_the_likeliest() {
+    let mut decoder = script().into_decoder();
+    let likeliest = complete(&mut decoder, "fn main() {\n    let ", 0).text;
+    // Hot enough to leave the script now and then.
+    let sampling = Sampling::Random { temperature: 1.5, top_k: 4, top_p: 1.0, seed: 5 };
+    let several = |decoder: &mut Decoder<Script>| {
+        let request = request(decoder, "fn main() {\n    let ", 0).with_candidates(6, sampling);
+        run(decoder, request)
+    };
+    let done = several(&mut decoder);
+    assert_eq!(done.text, likeliest);
+    let mut all = done.alternatives.clone();
+    all.push(done.text);
+    assert!(all.len() > 2, "{all:?}");
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), done.alternatives.len() + 1);
+    assert_eq!(several(&mut decoder).alternatives, done.alternatives, "the seed decides");
+}
+
+#[test]
 fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     let script = script();
     let controls = script.controls();
@@ -160,30 +185,6 @@ fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     let again = complete(&mut decoder, "fn twice(", 0);
     assert_eq!(again.figures.reused, 0);
     assert_eq!(again.text, whole.text);
-}
-
-#[tokio::test]
-async fn a_panic_costs_the_run_and_not_the_engine() {
-    let script = script();
-    let controls = script.controls();
-    let reference = complete(&mut self::script().into_decoder(), "fn twice(", 0);
-    let ask = |engine: &crate::engine::Engine| {
-        let prompt =
-            Prompt { ids: self::script().vocabulary().encode("fn twice("), healed: Vec::new() };
-        let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
-        engine.generate(Request::new(prompt, policy, 40))
-    };
-    let engine = crate::engine::Engine::start(move || Ok(script.into_decoder()));
-    controls.fail_after(2, Fault::Panic);
-    let failed = finished(ask(&engine)).await;
-    assert_eq!(failed.finish.unwrap().name(), "failed");
-    let again = finished(ask(&engine)).await;
-    assert_eq!((again.text, again.figures.reused), (reference.text, 0));
-}
-
-async fn finished(mut draft: crate::engine::Draft) -> Progress {
-    while draft.now().finish.is_none() && draft.changed().await {}
-    draft.now()
 }
 
 /// Drops the draft while the model stands before its read number `n_reads`.
@@ -198,7 +199,7 @@ fn cancel_at(
     controls.permit(n_reads);
     let mut decoder = decoder;
     let thread = std::thread::spawn(move || {
-        decoder.run(request, &progress, Instant::now());
+        decoder.run(job(request, progress.clone()), &Queue::default());
         (decoder, progress.borrow().clone())
     });
     controls.wait_until_held();
@@ -206,7 +207,6 @@ fn cancel_at(
     controls.permit(1);
     let (decoder, last) = thread.join().unwrap();
     assert_eq!(last.finish, Some(Finish::Cancelled));
-    assert!(last.text.len() <= TEXT.len());
     controls.release();
     decoder
 }
@@ -294,6 +294,42 @@ proptest! {
     }
 
     #[test]
+    fn drafts_change_nothing_but_the_time(
+        edits in proptest::collection::vec(edit(), 1..6),
+        n_healed in 0..9usize,
+        n_drafted in 1..16usize,
+        seed in proptest::option::of(any::<u64>()),
+    ) {
+        let sampling = seed.map_or(Sampling::Greedy, |seed| Sampling::Random {
+            temperature: 1.0, top_k: 8, top_p: 0.95, seed,
+        });
+        let mut with = script().into_decoder().with_lookup(Mode::Fixed(n_drafted));
+        let mut without = script().into_decoder();
+        for context in contexts(&edits) {
+            let [with, without] = [&mut with, &mut without].map(|decoder| {
+                let request = Request { sampling, ..request(decoder, &context, n_healed) };
+                run(decoder, request)
+            });
+            prop_assert_eq!(&with.text, &without.text);
+            prop_assert_eq!(&with.finish, &without.finish);
+            prop_assert_eq!(with.figures.generated, without.figures.generated);
+        }
+    }
+
+    #[test]
+    fn several_slots_answer_as_one_does(
+        edits in proptest::collection::vec(edit(), 1..12), n_slots in 2..4usize,
+    ) {
+        let mut several = script().with_slots(n_slots).into_decoder();
+        for context in contexts(&edits) {
+            let cached = complete(&mut several, &context, 3);
+            let cold = complete(&mut script().into_decoder(), &context, 3);
+            prop_assert_eq!(&cached.text, &cold.text);
+            prop_assert_eq!(&cached.finish, &cold.finish);
+        }
+    }
+
+    #[test]
     fn healing_keeps_what_the_user_typed(context in "[a-z日ï \n]{4,40}", n_healed in 0..9usize) {
         let mut decoder = script().into_decoder();
         let request = request(&decoder, &context, n_healed);
@@ -301,7 +337,7 @@ proptest! {
         let done = run(&mut decoder, request);
         // What the model has read after the prompt begins with the healed bytes, or is a
         // beginning of them where the run ended before they were written.
-        let written: Vec<u8> = decoder.cache.tokens()[n_prompt..]
+        let written: Vec<u8> = decoder.slots.cache(0).tokens()[n_prompt..]
             .iter()
             .flat_map(|id| decoder.vocabulary.bytes(*id).to_vec())
             .collect();

@@ -1,0 +1,261 @@
+//! Lookup decoding: what follows was often written before.
+//!
+//! The last tokens are looked for in all that was read and written so far, and what followed them
+//! there is the draft. The model reads the draft in one run with the token before it and says what
+//! it would have chosen at each place; the draft is taken as far as that is the same. So the text
+//! is the one without drafts, by construction; only the time differs. (Saxena, "Prompt Lookup
+//! Decoding", 2023; speculative decoding with an n-gram model.)
+//!
+//! Whether a draft pays is decided from what was measured: how often drafts of this kind were
+//! right, and what a token more in a run costs. How often they *would have been* right is seen
+//! without reading them, so a lookup that has switched itself off knows when to come back.
+
+/// The most tokens that are drafted at once.
+pub const MAX_DRAFT: usize = 15;
+
+/// Drafts after fewer equal tokens than this are mostly wrong.
+const MIN_MATCH: usize = 2;
+
+/// Equal tokens beyond this say no more about the next one.
+const MAX_MATCH: usize = 12;
+
+/// A draft must promise at least this much more speed: measurements vary.
+const MIN_GAIN: f64 = 1.05;
+
+/// How a decoder uses drafts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Not at all.
+    Off,
+    /// As many tokens as pay by what was measured.
+    Adaptive,
+    /// Always this many, if there is something to draft from: for tests and measurements.
+    Fixed(usize),
+}
+
+/// How often drafts after a match of about one length are right, token by token.
+#[derive(Debug, Clone, Copy)]
+struct Acceptance {
+    n_right: f64,
+    n_wrong: f64,
+}
+
+impl Acceptance {
+    fn rate(self) -> f64 {
+        self.n_right / (self.n_right + self.n_wrong)
+    }
+
+    fn observe(&mut self, is_right: bool) {
+        // What was seen 50 tokens ago counts about a third.
+        self.n_right = self.n_right * 0.98 + f64::from(u8::from(is_right));
+        self.n_wrong = self.n_wrong * 0.98 + f64::from(u8::from(!is_right));
+    }
+}
+
+/// Drafts, and what is known about their worth.
+#[derive(Debug)]
+pub struct Lookup {
+    mode: Mode,
+    /// By the length of the match, see [`class`].
+    acceptance: [Acceptance; 5],
+    /// One token in a run, in milliseconds; 0 until it was measured.
+    step_ms: f64,
+    /// Each further token, as a share of `step_ms`.
+    extra_cost: f64,
+    /// The draft whose tokens are compared with those that are chosen, in reverse, and its class.
+    pending: Vec<u32>,
+    pending_class: usize,
+}
+
+fn class(n_match: usize) -> usize {
+    match n_match {
+        0..=2 => 0,
+        3 => 1,
+        4..=5 => 2,
+        6..=9 => 3,
+        _ => 4,
+    }
+}
+
+impl Lookup {
+    /// A lookup that has measured nothing yet.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        let prior = |rate: f64| Acceptance { n_right: 6.0 * rate, n_wrong: 6.0 * (1.0 - rate) };
+        Self {
+            mode,
+            acceptance: [0.4, 0.55, 0.7, 0.8, 0.9].map(prior),
+            step_ms: 0.0,
+            // Five tokens take about 2.2 single steps with the default model on a laptop's CPU.
+            extra_cost: 0.3,
+            pending: Vec::new(),
+            pending_class: 0,
+        }
+    }
+
+    /// Tokens that may follow `history`, at most `n_most`; as many as are worth reading.
+    /// O(tokens of the history).
+    pub fn draft<'h>(&mut self, history: &'h [u32], n_most: usize) -> &'h [u32] {
+        if self.mode == Mode::Off {
+            return &[];
+        }
+        let Some((n_match, follows)) = find(history) else {
+            self.pending.clear();
+            return &[];
+        };
+        let n_most = n_most.min(follows.len()).min(MAX_DRAFT);
+        self.pending_class = class(n_match);
+        self.pending = follows[..follows.len().min(MAX_DRAFT)].iter().rev().copied().collect();
+        let n_drafted = match self.mode {
+            Mode::Off => 0,
+            Mode::Fixed(n_tokens) => n_tokens.min(n_most),
+            Mode::Adaptive => self.best_length(n_most),
+        };
+        &follows[..n_drafted]
+    }
+
+    /// The number of tokens for which tokens per time are the most.
+    fn best_length(&self, n_most: usize) -> usize {
+        let rate = self.acceptance[self.pending_class].rate();
+        let (mut best, mut best_speed) = (0, MIN_GAIN);
+        let (mut expected, mut all_right) = (1.0, 1.0);
+        for n_drafted in 1..=n_most {
+            all_right *= rate;
+            expected += all_right;
+            let speed = expected / (1.0 + self.extra_cost * n_drafted as f64);
+            if speed > best_speed {
+                (best, best_speed) = (n_drafted, speed);
+            }
+        }
+        best
+    }
+
+    /// Takes in the token that was chosen, whether it was drafted or not.
+    pub fn observe(&mut self, chosen: u32) {
+        if let Some(drafted) = self.pending.pop() {
+            let is_right = drafted == chosen;
+            self.acceptance[self.pending_class].observe(is_right);
+            if !is_right {
+                self.pending.clear();
+            }
+        }
+    }
+
+    /// Takes in how long a run of one token and `n_drafted` drafted ones took.
+    pub fn measure(&mut self, n_drafted: usize, ms: f64) {
+        let towards = |old: f64, new: f64| old + 0.1 * (new - old);
+        if n_drafted == 0 {
+            self.step_ms = if self.step_ms == 0.0 { ms } else { towards(self.step_ms, ms) };
+        } else if self.step_ms > 0.0 {
+            let extra = (ms / self.step_ms - 1.0) / n_drafted as f64;
+            // Something else on the machine may make one run slow; that is not the draft's cost.
+            self.extra_cost = towards(self.extra_cost, extra.clamp(0.0, 1.5));
+        }
+    }
+
+    /// What a drafted token costs as a share of a step without drafts, as measured so far.
+    #[must_use]
+    pub fn extra_cost(&self) -> f64 {
+        self.extra_cost
+    }
+}
+
+/// The longest match of the end of `history` earlier in it, the latest of several: its length, up
+/// to [`MAX_MATCH`], and what follows it.
+fn find(history: &[u32]) -> Option<(usize, &[u32])> {
+    let (&last, _) = history.split_last()?;
+    let mut best: Option<(usize, usize)> = None;
+    for end in (1..history.len()).rev() {
+        if history[end - 1] != last {
+            continue;
+        }
+        let n_match = history[..end]
+            .iter()
+            .rev()
+            .zip(history.iter().rev())
+            .take(MAX_MATCH)
+            .take_while(|(a, b)| a == b)
+            .count();
+        if best.is_none_or(|(best, _)| n_match > best) {
+            best = Some((n_match, end));
+            if n_match == MAX_MATCH {
+                break;
+            }
+        }
+    }
+    best.filter(|(n_match, _)| *n_match >= MIN_MATCH)
+        .map(|(n_match, end)| (n_match, &history[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_match_counts_and_of_equal_ones_the_latest() {
+        assert_eq!(
+            find(&[1, 2, 3, 9, 5, 2, 3, 7, 1, 2, 3]),
+            Some((3, &[9, 5, 2, 3, 7, 1, 2, 3][..]))
+        );
+        assert_eq!(find(&[1, 2, 8, 1, 2, 9, 1, 2]), Some((2, &[9, 1, 2][..])));
+        assert_eq!(find(&[1, 2, 3]), None);
+        assert_eq!(find(&[1, 5, 1]), None, "one token is no match");
+        assert_eq!(find(&[]), None);
+    }
+
+    /// Feeds a lookup with a history whose drafts are right in `share` of the cases.
+    fn after(n_tokens: u32, is_right: impl Fn(u32) -> bool) -> Lookup {
+        let mut lookup = Lookup::new(Mode::Adaptive);
+        let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4];
+        lookup.measure(0, 30.0);
+        for n in 0..n_tokens {
+            lookup.draft(&history, MAX_DRAFT);
+            lookup.observe(if is_right(n) { 5 } else { 99 });
+        }
+        lookup
+    }
+
+    fn n_drafted(lookup: &mut Lookup) -> usize {
+        lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], MAX_DRAFT).len()
+    }
+
+    #[test]
+    fn it_drafts_more_the_more_it_is_right() {
+        let mut right = after(100, |_| true);
+        let mut half = after(100, |n| n % 4 != 0);
+        let mut wrong = after(100, |_| false);
+        let [right, half, wrong] = [&mut right, &mut half, &mut wrong].map(n_drafted);
+        assert!(right > half && half > wrong && wrong == 0, "{right} {half} {wrong}");
+    }
+
+    #[test]
+    fn it_switches_itself_off_and_on_again() {
+        let mut lookup = after(100, |_| false);
+        assert_eq!(n_drafted(&mut lookup), 0);
+        // It drafts nothing, but it would have been right.
+        for _ in 0..100 {
+            lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], MAX_DRAFT);
+            lookup.observe(5);
+        }
+        assert!(n_drafted(&mut lookup) > 0);
+    }
+
+    #[test]
+    fn dear_runs_make_short_drafts() {
+        let mut lookup = after(100, |_| true);
+        let cheap = n_drafted(&mut lookup);
+        for _ in 0..100 {
+            lookup.measure(4, 30.0 * 5.4);
+        }
+        assert!(cheap > 0);
+        assert_eq!(n_drafted(&mut lookup), 0, "a drafted token costs more than a step");
+    }
+
+    #[test]
+    fn there_is_never_more_than_was_asked_for() {
+        let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3];
+        assert_eq!(Lookup::new(Mode::Fixed(4)).draft(&history, 2), [4, 5]);
+        assert_eq!(Lookup::new(Mode::Fixed(2)).draft(&history, 9), [4, 5]);
+        assert!(Lookup::new(Mode::Off).draft(&history, 9).is_empty());
+    }
+}

@@ -1,0 +1,157 @@
+//! What a job has written so far, and what of it its readers see.
+
+use std::{ops::ControlFlow, time::Instant};
+
+use tokio::sync::watch;
+
+use super::{Figures, Finish, Progress, queue::Queue, sampler::Healing};
+use crate::policy::Policy;
+
+/// The part of a job that changes with every token.
+pub(super) struct Run<'a> {
+    pub(super) figures: Figures,
+    pub(super) candidate: Candidate,
+    progress: &'a watch::Sender<Progress>,
+    queue: &'a Queue,
+    asked: Instant,
+}
+
+/// One text that is being written.
+pub(super) struct Candidate {
+    pub(super) healing: Healing,
+    pub(super) n_generated: usize,
+    policy: Policy,
+    text: Text,
+    /// How much of the text the policy has let through, in bytes.
+    shown: usize,
+    is_first: bool,
+}
+
+impl Candidate {
+    pub(super) fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
+        let healing = Healing::new(healed);
+        Self { healing, n_generated: 0, policy, text: Text::default(), shown: 0, is_first }
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        candidate: Candidate,
+        progress: &'a watch::Sender<Progress>,
+        queue: &'a Queue,
+        asked: Instant,
+    ) -> Self {
+        let queued_ms = ms_since(asked);
+        let figures = Figures { queued_ms, ..Figures::default() };
+        Self { figures, candidate, progress, queue, asked }
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.progress.is_closed() || self.queue.is_preempted()
+    }
+
+    /// Takes in a token's bytes and shows what they add.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
+        if self.is_cancelled() {
+            return ControlFlow::Break(Finish::Cancelled);
+        }
+        let it = &mut self.candidate;
+        if !it.text.push(it.healing.pay(bytes)) {
+            return ControlFlow::Break(Finish::NotText);
+        }
+        if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
+            self.figures.first_token_ms = Some(ms_since(self.asked));
+        }
+        let look = it.policy.look(it.text.as_str(), false);
+        self.show(look.keep_bytes);
+        match look.stop {
+            Some(stop) => ControlFlow::Break(Finish::Stopped(stop)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn show(&mut self, keep_bytes: usize) {
+        let it = &mut self.candidate;
+        if keep_bytes > it.shown {
+            it.shown = keep_bytes;
+            let text = &it.text.as_str()[..keep_bytes];
+            if it.is_first {
+                self.progress.send_modify(|now| text.clone_into(&mut now.text));
+            }
+        }
+    }
+
+    /// Ends the candidate: shows what is only known to be text at its end, and gives the reason as
+    /// the policy sees it.
+    pub(super) fn end_candidate(&mut self, finish: Finish) -> Finish {
+        let it = &self.candidate;
+        let look = it.policy.look(it.text.as_str(), true);
+        let is_complete = !matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        if is_complete && it.healing.is_done() {
+            self.show(look.keep_bytes);
+        }
+        let it = &self.candidate;
+        if is_complete && !it.is_first {
+            let text = &it.text.as_str()[..it.shown];
+            self.progress.send_if_modified(|now| {
+                let is_new = !text.is_empty() && now.text != text;
+                let is_new = is_new && !now.alternatives.iter().any(|other| other == text);
+                if is_new {
+                    now.alternatives.push(text.to_owned());
+                }
+                is_new
+            });
+        }
+        // The rules may only see at the very end that the text stops by one of them.
+        match (finish, look.stop) {
+            (Finish::EndOfText | Finish::MaxTokens, Some(stop)) => Finish::Stopped(stop),
+            (finish, _) => finish,
+        }
+    }
+
+    /// Ends the job.
+    pub(super) fn end(mut self, finish: Finish) {
+        self.figures.total_ms = ms_since(self.asked);
+        tracing::debug!(finish = finish.name(), figures = ?self.figures, "run");
+        self.progress.send_modify(|now| {
+            now.figures = self.figures;
+            now.finish = Some(finish);
+        });
+    }
+}
+
+/// The time since `start`, in milliseconds.
+pub(super) fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Bytes that become text as soon as they are whole characters.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    text: String,
+    /// The beginning of a character whose end has not come yet.
+    partial: Vec<u8>,
+}
+
+impl Text {
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns `false` if the bytes can't become text whatever follows.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        self.partial.extend_from_slice(bytes);
+        match std::str::from_utf8(&self.partial) {
+            Ok(text) => {
+                self.text.push_str(text);
+                self.partial.clear();
+                true
+            }
+            Err(error) => {
+                let whole: Vec<u8> = self.partial.drain(..error.valid_up_to()).collect();
+                self.text.push_str(&String::from_utf8_lossy(&whole));
+                error.error_len().is_none()
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Several KV caches, so that going to another file and back does not read everything again.
+
+use super::kv_cache::KvCache;
+
+/// The caches of a model's slots, and which were used last.
+#[derive(Debug)]
+pub struct Slots {
+    caches: Vec<KvCache>,
+    /// The slots' numbers, most recently used first.
+    recent: Vec<usize>,
+}
+
+impl Slots {
+    /// `n_slots` empty caches, at least one.
+    #[must_use]
+    pub fn new(n_slots: usize) -> Self {
+        let n_slots = n_slots.max(1);
+        Self { caches: vec![KvCache::default(); n_slots], recent: (0..n_slots).collect() }
+    }
+
+    /// The slot to read a prompt into, which from now on is the one used last.
+    ///
+    /// It is the one where the most is won: each token that is held is one less to read now, and
+    /// each token that is lost is one more to read if the user goes back. Back to where the user
+    /// was a moment ago is likelier than back to an older place.
+    pub fn choose(&mut self, prompt: &[u32]) -> usize {
+        let gain = |rank: usize, slot: usize| {
+            let cache = &self.caches[slot];
+            let n_held = cache.common_prefix(prompt);
+            let n_lost = cache.len() - n_held;
+            let odds_of_return = if rank == 0 { 2 } else { 8 };
+            (8 * n_held).cast_signed() - (8 * n_lost / odds_of_return).cast_signed()
+        };
+        // Of equal ones the least recently used.
+        let best =
+            (0..self.recent.len()).max_by_key(|rank| (gain(*rank, self.recent[*rank]), *rank));
+        let slot = self.recent.remove(best.unwrap_or(0));
+        self.recent.insert(0, slot);
+        slot
+    }
+
+    /// A slot's cache.
+    #[must_use]
+    pub fn cache(&self, slot: usize) -> &KvCache {
+        &self.caches[slot]
+    }
+
+    /// A slot's cache, to record what was read.
+    pub fn cache_mut(&mut self, slot: usize) -> &mut KvCache {
+        &mut self.caches[slot]
+    }
+
+    /// Empties all caches.
+    pub fn forget(&mut self) {
+        for cache in &mut self.caches {
+            cache.truncate(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(slots: &mut Slots, prompt: &[u32]) -> (usize, usize) {
+        let slot = slots.choose(prompt);
+        let cache = slots.cache_mut(slot);
+        let n_reused = cache.common_prefix(prompt);
+        cache.truncate(n_reused);
+        cache.push(&prompt[n_reused..]);
+        (slot, n_reused)
+    }
+
+    #[test]
+    fn another_file_and_back_reads_nothing_twice() {
+        let (a, b): (Vec<u32>, Vec<u32>) = ((0..100).collect(), (1000..1100).collect());
+        let mut slots = Slots::new(2);
+        let first = read(&mut slots, &a).0;
+        let other = read(&mut slots, &b).0;
+        assert_ne!(first, other);
+        assert_eq!(read(&mut slots, &a), (first, 100));
+        assert_eq!(read(&mut slots, &b), (other, 100));
+    }
+
+    #[test]
+    fn typing_stays_in_its_slot() {
+        let mut slots = Slots::new(3);
+        let mut prompt: Vec<u32> = (0..100).collect();
+        let slot = read(&mut slots, &prompt).0;
+        for id in 200..210 {
+            prompt.truncate(99);
+            prompt.extend([id, id + 1]);
+            assert_eq!(read(&mut slots, &prompt), (slot, 99));
+        }
+    }
+
+    #[test]
+    fn the_oldest_place_is_given_up_first() {
+        let file = |n: u32| (n * 1000..n * 1000 + 50).collect::<Vec<u32>>();
+        let mut slots = Slots::new(2);
+        for n in 1..=3 {
+            read(&mut slots, &file(n));
+        }
+        assert_eq!(read(&mut slots, &file(2)).1, 50);
+        assert_eq!(read(&mut slots, &file(3)).1, 50);
+        assert_eq!(read(&mut slots, &file(1)).1, 0);
+    }
+
+    #[test]
+    fn one_slot_is_enough() {
+        let mut slots = Slots::new(0);
+        assert_eq!(read(&mut slots, &[1, 2, 3]), (0, 0));
+        assert_eq!(read(&mut slots, &[1, 2, 9]), (0, 2));
+        slots.forget();
+        assert_eq!(slots.cache(0).len(), 0);
+    }
+}
