@@ -14,7 +14,7 @@ import numpy.typing as npt
 from foretell_models.linear import LinearWriter
 from foretell_models.model_config import MAX_CONTEXT, ModelConfig, Weights
 from foretell_models.onnx_writer import CONTRIB, DataFile, GraphWriter
-from foretell_models.recipe import INT8, Recipe, Storage
+from foretell_models.recipe import INT8, Recipe, Storage, wide_block
 
 
 def write_decoder(
@@ -200,9 +200,8 @@ class _Decoder:
         A step reads half the bytes of the 8-bit head, and the tokens that matter lose nothing.
         """
         graph, count = self.graph, self.recipe.candidates
-        rough = self.linear.apply(
-            x, self.linear.store([tensor], Storage(4, storage.block)), f"{out}.rough"
-        )
+        head = self.linear.store([tensor], Storage(4, wide_block(self.config.hidden)))
+        rough = self.linear.apply(x, head, f"{out}.rough")
         k = graph.constant("candidates", [count], np.int64)
         graph.node("TopK", [rough, k], [f"{out}.best", f"{out}.ids"], axis=-1, sorted=0)
         if tensor == "embed" and self.linear.storage("embed") == storage:
@@ -214,4 +213,15 @@ class _Decoder:
         graph.node("Unsqueeze", [x, column], [f"{out}.column"])
         graph.node("MatMul", [rows, f"{out}.column"], [f"{out}.scores"])
         graph.node("Squeeze", [f"{out}.scores", column], [f"{out}.exact"])
-        graph.node("ScatterElements", [rough, f"{out}.ids", f"{out}.exact"], [out], axis=-1)
+        # Just above the last candidate the two scores are blended: a token that is or is not
+        # among the candidates by a rounding error must not jump.
+        axis = graph.constant("last_axis", [-1], np.int64)
+        best, exact = f"{out}.best", f"{out}.exact"
+        floor = graph.node("ReduceMin", [best, axis], [f"{out}.floor"], keepdims=1)
+        above = graph.node("Sub", [best, floor], [f"{out}.above"])
+        limits = [graph.constant(f"blend.{value}", value) for value in (0, 1)]
+        share = graph.node("Clip", [above, *limits], [f"{out}.share"])
+        better = graph.node("Sub", [exact, best], [f"{out}.better"])
+        change = graph.node("Mul", [share, better], [f"{out}.change"])
+        final = graph.node("Add", [best, change], [f"{out}.final"])
+        graph.node("ScatterElements", [rough, f"{out}.ids", final], [out], axis=-1)

@@ -48,6 +48,7 @@ class LinearWriter:
         return self.recipe.storage(
             Place(
                 role or part,
+                self._shapes[name][1],
                 int(layer or 0),
                 self.weights.config.n_layers,
                 self.weights.storage(name),

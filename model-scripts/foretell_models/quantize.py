@@ -71,7 +71,7 @@ def _pack(values: npt.NDArray[np.uint8], bits: int) -> Bytes:
     if values.shape[-1] % 2:
         padding = np.zeros((*values.shape[:-1], 1), np.uint8)
         values = np.concatenate([values, padding], axis=-1)
-    packed: Bytes = values[..., 0::2] | (values[..., 1::2] << 4)
+    packed: Bytes = values[..., 0::2] | (values[..., 1::2] << np.uint8(4))
     return packed
 
 

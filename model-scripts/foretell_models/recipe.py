@@ -24,11 +24,12 @@ class Storage:
 
 @dataclass(frozen=True)
 class Place:
-    """Which matrix: its role (`embed`, `q`, `k`, `v`, `o`, `gate`, `up`, `down`, `head`),
-    its layer (0 for those outside the layers) and how the source stores it.
+    """Which matrix: its role (`embed`, `q`, `k`, `v`, `o`, `gate`, `up`, `down`, `head`), its
+    columns, its layer (0 for those outside the layers) and how the source stores it.
     """
 
     role: str
+    columns: int
     layer: int
     n_layers: int
     stored_as: str
@@ -70,10 +71,25 @@ def _lossless(place: Place) -> Storage:
     return storage
 
 
+def _mixed(place: Place) -> Storage:
+    # Wider blocks have fewer scales to read and quicker kernels; the integers are rounded again.
+    return INT8 if place.role in ("embed", "head") else Storage(8, wide_block(place.columns))
+
+
+def wide_block(columns: int) -> int:
+    """The widest block, up to 64, that divides a row; a block that does not is filled up.
+
+    Not 128: there the result of a row depends in its last bits on how many rows are multiplied,
+    rounding the next input to 8 bits makes that large, and a reused KV cache would not give what
+    an empty one gives.
+    """
+    return 64 if columns % 64 == 0 else 32
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """A named choice. `candidates` > 0: a 4-bit head finds that many tokens, and an 8-bit copy
-    of the head scores them again.
+    """A named choice. `candidates` > 0: a head of 4 bits finds that many tokens, and an 8-bit
+    copy of the head scores them again.
     """
 
     name: str
@@ -88,10 +104,11 @@ RECIPES: dict[str, Recipe] = {
         Recipe("lossless", _lossless),
         Recipe("int8", _int8),
         Recipe("int8-rescored", _int8, candidates=64),
+        Recipe("mixed", _mixed, candidates=64),
         Recipe("int4", _int4),
     )
 }
-DEFAULT = "int8"
+DEFAULT = "mixed"
 
 
 def recipe_of(name: str) -> Recipe:

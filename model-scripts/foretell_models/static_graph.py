@@ -25,10 +25,14 @@ PAST = 2048
 #: ONNX Runtime's list for the CoreML provider in MLProgram format (its
 #: `coreml_supported_mlprogram_ops.md`), less what a decoder would never use.
 COREML_OPERATORS = frozenset(
-    "Add Cast Clip Concat Div Erf Exp GatherND Gelu Gemm Identity LayerNormalization MatMul Max "
-    "Mul Pow Reciprocal ReduceMax ReduceMean ReduceSum Relu Reshape Round Shape Sigmoid Slice "
-    "Softmax Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose Unsqueeze".split()
-)
+    {
+        "Add", "Cast", "Clip", "Concat", "Div", "Erf", "Exp", "GatherND", "Gelu", "Gemm",
+        "Identity", "LayerNormalization", "MatMul", "Max", "Mul", "Pow", "Reciprocal", "ReduceMax",
+        "ReduceMean", "ReduceSum", "Relu", "Reshape", "Round", "Shape", "Sigmoid", "Slice",
+        "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "Transpose",
+        "Unsqueeze",
+    }
+)  # fmt: skip
 _FP16, _FP32 = 10, 1
 _HIDDEN_SLOT = -1e4  # Added to a score that is not to count; within fp16.
 

@@ -79,5 +79,5 @@ def test_an_unknown_rope_scaling_is_refused(tmp_path):
 
     w = toy.weights(toy.config("llama"))
     source = toy.write_gguf(tmp_path / "toy.gguf", w, metadata={"llama.rope.scaling.type": "yarn"})
-    with pytest.raises(BadSource, match="yarn.*known: linear"):
+    with pytest.raises(BadSource, match=r"yarn.*known: linear"):
         imported_logits(source, tmp_path / "bundle")

@@ -87,7 +87,7 @@ def test_external_data_outside_the_bundle_is_refused(folder, location):
     tensor = next(t for t in model.graph.initializer if t.external_data)
     next(entry for entry in tensor.external_data if entry.key == "location").value = location
     onnx.save(model, folder / "model.onnx")
-    with pytest.raises(BadBundle, match="refers to the data file|cannot be checked"):
+    with pytest.raises(BadBundle, match=r"refers to the data file"):
         verify.run(folder, bundle.read_manifest(folder))
 
 
@@ -108,7 +108,7 @@ def test_one_changed_byte_is_found(folder, name):
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
-    with pytest.raises(HashMismatch, match="expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"):
+    with pytest.raises(HashMismatch, match=r"expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}"):
         verify.verify(folder)
 
 

@@ -92,7 +92,7 @@ def test_verify_list_path_and_remove(home, catalogue, capsys):
     assert run("verify", "toy") == 0
     assert "tokens/s" in capsys.readouterr().out
     assert run("list") == 0
-    assert capsys.readouterr().out.startswith("toy\tToy\tMIT\tint8")
+    assert capsys.readouterr().out.startswith("toy\tToy\tMIT\tmixed")
     assert run("path", "toy") == 0
     assert Path(capsys.readouterr().out.strip()) == home / "models" / "toy"
     assert run("remove", "toy") == 0

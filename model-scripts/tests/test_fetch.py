@@ -18,6 +18,7 @@ from foretell_models.catalogue import load
 from foretell_models.errors import UsageProblem
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
+SIZE = len(CONTENT)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -69,7 +70,7 @@ def catalogue(tmp_path, body):
     return path
 
 
-def url_source(tmp_path, url, sha256=SHA256, size=len(CONTENT)):
+def url_source(tmp_path, url, sha256=SHA256, size=SIZE):
     body = f'kind = "url"\nurl = "{url}"\nfile = "toy.gguf"\nsize = {size}\nsha256 = "{sha256}"'
     return catalogue(tmp_path, body)
 

@@ -45,14 +45,14 @@ def test_wrong_magic(good, tmp_path):
 
 @pytest.mark.parametrize("version", [0, 1, 4, 3 << 24])
 def test_unknown_version(good, version, tmp_path):
-    with pytest.raises(BadSource, match="version .* not supported"):
+    with pytest.raises(BadSource, match=r"version .* not supported"):
         GgufFile(write(tmp_path, good[:4] + struct.pack("<I", version) + good[8:]))
 
 
 def test_truncated_anywhere(good, tmp_path):
     """Cut at 200 places, the header and the tensors alike."""
     for end in np.linspace(0, len(good) - 1, 200).astype(int):
-        with pytest.raises(BadSource, match="truncated|too short"):
+        with pytest.raises(BadSource, match=r"truncated|too short"):
             GgufFile(write(tmp_path, good[:end]))
 
 
@@ -104,7 +104,7 @@ def test_an_unknown_tensor_is_named(tmp_path):
     w.tensors["0.o_bias"] = np.ones(96, np.float32)
     GgufWeights(GgufFile(toy.write_gguf(tmp_path / "bias.gguf", w)))
     data = (tmp_path / "bias.gguf").read_bytes().replace(b"attn_output.bias", b"attn_sinkss.bias")
-    with pytest.raises(BadSource, match="'blk.0.attn_sinkss.bias'"):
+    with pytest.raises(BadSource, match=r"'blk.0.attn_sinkss.bias'"):
         GgufWeights(GgufFile(write(tmp_path, data)))
 
 

@@ -135,3 +135,21 @@ def test_the_kernel_multiplies_by_what_was_stored(storage, tmp_path):
     # Integer kernels round the input to 8 bits a block.
     tolerance = 1e-5 if storage.bits == 32 else 0.02
     assert np.abs(found - expected).std() < tolerance * expected.std()
+
+
+@pytest.mark.parametrize("storage", [Storage(8), Storage(8, 64), Storage(4)], ids=str)
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
+def test_a_row_does_not_depend_on_the_others(storage, count, tmp_path):
+    """To the last bit, in the storages of the default: else reuse would not be exact."""
+    data = DataFile(tmp_path)
+    graph = GraphWriter(data)
+    linear = LinearWriter(graph, OneMatrix(), RECIPES["fp32"])
+    graph.input("x", np.float32, [1, "n", 96])
+    graph.output("y", np.float32, [1, "n", 48])
+    linear.apply("x", linear.store(["0.up"], storage), "y")
+    graph.save(tmp_path / "model.onnx", "product")
+    data.close()
+    session = ort.InferenceSession(tmp_path / "model.onnx")
+    x = RANDOM.standard_normal((1, 40, 96)).astype(np.float32)
+    every = session.run(None, {"x": x})[0]
+    np.testing.assert_array_equal(session.run(None, {"x": x[:, :count]})[0], every[:, :count])

@@ -1,0 +1,44 @@
+"""The default model, fetched and imported by the product's own commands, once a session."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from foretell_models import cli, paths
+from foretell_models.catalogue import find
+from foretell_models.fetch import fetched
+
+DEFAULT = "qwen2.5-coder-0.5b"
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def default_source():
+    """The default model's GGUF file in the data folder; kept there for the next session."""
+    assert cli.main(["fetch", DEFAULT]) == 0
+    return fetched(find(DEFAULT))
+
+
+@pytest.fixture(scope="session")
+def default_bundle(default_source):
+    """The default model's bundle in the data folder."""
+    assert cli.main(["add", DEFAULT]) == 0
+    return paths.bundle_folder(DEFAULT)
+
+
+@pytest.fixture(scope="session")
+def fp32_bundle(default_source, tmp_path_factory):
+    """The default model without any rounding: 2.5 GB, removed at the end."""
+    folder = tmp_path_factory.mktemp("fp32") / "fp32"
+    arguments = ["import", str(default_source), "--out", str(folder), "--quantization", "fp32"]
+    assert cli.main(arguments) == 0
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def reference_facts():
+    """What llama.cpp's own run of the 4-bit file loses against F32, and the versions."""
+    return json.loads((REFERENCE / "reference.json").read_text())

@@ -1,0 +1,79 @@
+"""Reuse is exact: a rewound KV buffer gives what an empty one gives."""
+
+import numpy as np
+import pytest
+
+from foretell_models import tiny
+from foretell_models.bundle import read_manifest
+from foretell_models.session import Session
+
+
+@pytest.fixture(scope="module")
+def tiny_bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reuse") / "tiny"
+    tiny.make(folder)
+    return folder
+
+
+def worst_difference(folder, pairs, seed):
+    """The largest difference of logits over all pairs (tokens read first, tokens kept)."""
+    manifest = read_manifest(folder)
+    random = np.random.default_rng(seed)
+    warm, cold = (Session(folder, manifest, 512, threads=2) for _ in range(2))
+    worst = 0.0
+    for read, kept in pairs(random):
+        # Ids below those of the special tokens, which are the last ones.
+        first, more = (random.integers(0, 250, count).tolist() for count in (read, 4))
+        warm.rewind(0)
+        warm.step(first)
+        warm.rewind(kept)
+        cold.rewind(0)
+        cold.step(first[:kept])
+        for token in more:
+            worst = max(worst, float(np.abs(warm.step([token]) - cold.step([token])).max()))
+    return worst
+
+
+def some(most):
+    def pairs(random):
+        for _ in range(50):
+            read = int(random.integers(2, most))
+            yield read, int(random.integers(1, read))
+
+    return pairs
+
+
+def test_fifty_rewinds_of_the_default_model(default_bundle):
+    assert worst_difference(default_bundle, some(40), 1) < 1e-4
+
+
+def test_fifty_rewinds_of_the_tiny_model(tiny_bundle):
+    assert worst_difference(tiny_bundle, some(500), 2) < 1e-4
+
+
+def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
+    session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
+    ids = list(range(20, 50))
+    at_once = session.step(ids, len(ids))
+    session.rewind(0)
+    one_by_one = np.concatenate([session.step([token]) for token in ids])
+    np.testing.assert_allclose(one_by_one, at_once, atol=1e-4)
+
+
+def test_what_is_kept_matters(tiny_bundle):
+    """The comparison can fail: one token more or less of the past is seen."""
+    session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
+    session.step([30, 31, 32, 33])
+    session.rewind(2)
+    short = session.step([40])
+    session.rewind(0)
+    session.step([30, 31, 32])
+    assert np.abs(session.step([40]) - short).max() > 1e-2
+
+
+def test_the_buffers_end_is_an_error(tiny_bundle):
+    session = Session(tiny_bundle, read_manifest(tiny_bundle), 8, threads=1)
+    with pytest.raises(ValueError, match="9 tokens do not fit a buffer of 8"):
+        session.step(list(range(9)))
+    with pytest.raises(ValueError, match="cannot rewind"):
+        session.rewind(1)
