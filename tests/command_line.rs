@@ -1,2 +1,221 @@
+//! `foretell complete` and `foretell doctor` as a user calls them, right and wrong.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+fn foretell(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
+    command.args(arguments).env_remove("ORT_DYLIB_PATH").env_remove("FORETELL_MODEL");
+    command
+}
+
+fn run(command: &mut Command) -> (Output, String, String) {
+    let output = command.output().expect("foretell can be started");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// Fails with this message and exit code, prints nothing else, writes nothing.
+fn check_error(command: &mut Command, code: i32, folder: &Path, expected: &Expect) {
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let before = files(folder);
+    let (output, out, err) = run(command);
+    expected.assert_eq(&err.replace(&*folder.to_string_lossy(), "DIR"));
+    assert_eq!((out.as_str(), output.status.code()), ("", Some(code)));
+    assert_eq!(files(folder), before);
+}
+
+const SMALL: &str = "\
+/// Counts the words of a text.
+pub fn word_counts(text: &str) -> HashMap<&str, usize> {
+    let mut counts = HashMap::new();
+    for word in text.
+    }
+    counts
+}
+";
+
+fn small_file() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.rs");
+    std::fs::write(&path, SMALL).unwrap();
+    let path = path.to_string_lossy().into_owned();
+    (folder, path)
+}
+
 #[test]
-fn todo() {}
+fn a_loop_over_words_is_completed() {
+    let (_folder, path) = small_file();
+    let (output, out, err) = run(&mut foretell(&["complete", &format!("{path}:4:22")]));
+    assert!(output.status.success(), "{err}");
+    let (text, figures) = out.split_once("\n-- ").expect("a line of figures");
+    assert!(text.starts_with("    for word in text.split"), "{out}");
+    assert!(figures.contains("first token") && figures.contains("line end"), "{out}");
+}
+
+#[test]
+fn json_says_the_same_with_figures() {
+    let (_folder, path) = small_file();
+    let (output, out, err) = run(&mut foretell(&["complete", "--json", &format!("{path}:4")]));
+    assert!(output.status.success(), "{err}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert!(json["text"].as_str().unwrap().starts_with("split"), "{json}");
+    assert_eq!((&json["reused"], &json["finish"]), (&Value::from(0), &Value::from("line_end")));
+    for figure in ["read", "generated", "first_token_ms", "total_ms"] {
+        assert!(json[figure].as_f64().unwrap() > 0.0, "{figure} in {json}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_place_is_said() {
+    let (folder, path) = small_file();
+    let folder = folder.path();
+    let complete = |place: &str| foretell(&["complete", &format!("{path}{place}")]);
+    check_error(
+        &mut complete(":99:1"),
+        1,
+        folder,
+        &expect![[r#"
+        foretell: DIR/words.rs: line 99 of 8 does not exist
+    "#]],
+    );
+    check_error(
+        &mut complete(":4:99"),
+        1,
+        folder,
+        &expect![[r#"
+        foretell: DIR/words.rs: line 4 ends at column 22, column 99 does not exist
+    "#]],
+    );
+    check_error(
+        &mut complete(".gone:1:1"),
+        1,
+        folder,
+        &expect![[r#"
+        foretell: DIR/words.rs.gone: No such file or directory (os error 2)
+    "#]],
+    );
+    check_error(
+        &mut complete(":x"),
+        2,
+        folder,
+        &expect![[r#"
+        error: invalid value 'DIR/words.rs:x' for '<FILE:LINE[:COL]>': expected FILE:LINE:COL, both counted from 1
+
+        For more information, try '--help'.
+    "#]],
+    );
+    let binary = folder.join("binary");
+    std::fs::write(&binary, [0xff, 0xfe, 0]).unwrap();
+    let place = format!("{}:1", binary.display());
+    check_error(
+        &mut foretell(&["complete", &place]),
+        1,
+        folder,
+        &expect![[r#"
+        foretell: DIR/binary: not UTF-8 text
+    "#]],
+    );
+}
+
+#[test]
+fn a_missing_model_is_named_with_what_to_do() {
+    let (folder, path) = small_file();
+    let model = folder.path().join("no/model");
+    let model = model.to_string_lossy();
+    let place = format!("{path}:4");
+    check_error(
+        &mut foretell(&["complete", "--model", &model, &place]),
+        1,
+        folder.path(),
+        &expect![[r#"
+            foretell: no model at DIR/no/model: run `make model`, or name a bundle's folder with --model or FORETELL_MODEL
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_or_unfit_library_is_named_with_what_to_do() {
+    let (folder, path) = small_file();
+    let place = format!("{path}:4");
+    let library = folder.path().join("libonnxruntime.so");
+    let arguments = ["complete", "--library", &library.to_string_lossy(), &place];
+    check_error(
+        &mut foretell(&arguments),
+        1,
+        folder.path(),
+        &expect![[r#"
+        foretell: the ONNX Runtime library was not found; run `make model`, or name it in ORT_DYLIB_PATH. Looked at: DIR/libonnxruntime.so
+    "#]],
+    );
+    std::fs::write(&library, "no library").unwrap();
+    let (output, _, err) = run(&mut foretell(&arguments));
+    assert!(
+        err.contains("not a usable ONNX Runtime library") && err.contains("make model"),
+        "{err}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// The default bundle's folder, with its own copies of the small files.
+fn copy_of_the_bundle() -> tempfile::TempDir {
+    let original = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&original).expect("run `make model` first") {
+        let (from, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
+        let to = copy.path().join(&name);
+        if name == "model.onnx.data" {
+            std::os::unix::fs::symlink(&from, &to).unwrap();
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_damaged_bundle_is_refused() {
+    let (_folder, path) = small_file();
+    let complete = |bundle: &Path| {
+        let (output, out, err) = run(&mut foretell(&[
+            "complete",
+            "--model",
+            &bundle.to_string_lossy(),
+            &format!("{path}:4"),
+        ]));
+        assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
+        err
+    };
+    let bundle = copy_of_the_bundle();
+    let graph = bundle.path().join("model.onnx");
+    let mut bytes = std::fs::read(&graph).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&graph, &bytes).unwrap();
+    assert!(complete(bundle.path()).contains("sha256 is "), "a flipped bit");
+    std::fs::write(&graph, &bytes[..middle]).unwrap();
+    assert!(complete(bundle.path()).contains("size is "), "a truncated file");
+    std::fs::write(bundle.path().join("foretell.json"), "{}").unwrap();
+    assert!(complete(bundle.path()).contains("not a manifest"), "an empty manifest");
+}
+
+#[test]
+fn doctor_says_what_is_used_and_what_is_missing() {
+    let (output, out, _) = run(&mut foretell(&["doctor"]));
+    assert!(output.status.success(), "{out}");
+    for part in ["✓ library", "✓ provider  CPU", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
+    {
+        assert!(out.contains(part), "{part} in:\n{out}");
+    }
+    let (output, out, _) = run(&mut foretell(&["doctor", "--model", "none/such"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out.contains("✗ model     no model at none/such: run `make model`"), "{out}");
+}

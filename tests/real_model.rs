@@ -1,2 +1,114 @@
+//! The real server process with the real model, in a real file. Needs `make model`.
+
+mod lsp_client;
+mod typist;
+
+use std::{fs::File, process::Command};
+
+use lsp_client::Client;
+use serde_json::json;
+use typist::{Seen, Typist};
+
+/// A file of this repository of a few hundred lines.
+const REAL_FILE: &str = include_str!("../server/src/bundle.rs");
+
+/// The real file without the lines that begin with `line` and those behind it, `n_lines` in all,
+/// the cursor in their place; and these lines.
+fn without(line: &str, n_lines: usize) -> (String, String) {
+    let start = REAL_FILE.find(line).expect("the file has this line");
+    let rest = &REAL_FILE[start..];
+    let ends = rest.match_indices('\n').nth(n_lines - 1).expect("and those behind it").0;
+    (format!("{}ˇ{}", &REAL_FILE[..start], &rest[ends..]), rest[..ends].to_owned())
+}
+
+/// Starts a server that logs to a file, and waits until it has loaded the model.
+fn start(log: &File) -> Client {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
+    command.env("FORETELL_LOG", "foretell=info").stderr(log.try_clone().unwrap());
+    let mut client = Client::start(&mut command);
+    client.initialize(json!({
+        "processId": null, "rootUri": null,
+        "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
+        "initializationOptions": {"status": true},
+    }));
+    let status = client.wait_for(|it| it["method"] == "foretell/status").expect("a status");
+    assert_eq!(status["params"], json!({"state": "ready"}), "run `make model` first");
+    client
+}
+
 #[test]
-fn todo() {}
+fn two_lines_are_typed_in_a_real_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let log_path = folder.path().join("log");
+    let log = File::create(&log_path).unwrap();
+    let (marked, typed) = without("        let manifest_path = path.join(MANIFEST);", 2);
+    let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
+    let (mut seen, _) = typist.ask_and_see();
+    let (mut n_foretold, mut n_shown, mut n_kept) = (0, 0, 0);
+    for (i, key) in typed.chars().enumerate() {
+        let foretold = match &seen {
+            Seen::Grey(text) => text.strip_prefix(key).map(str::to_owned),
+            _ => None,
+        };
+        n_shown += usize::from(matches!(seen, Seen::Grey(_)));
+        n_foretold += usize::from(foretold.is_some());
+        typist.type_text(&key.to_string());
+        if i % 8 == 7 {
+            // Two requests at one place: the first is superseded or answered, but never lost.
+            let (first, second) = (typist.ask(), typist.ask());
+            assert_ne!(typist.see(first), Seen::Nothing);
+            seen = typist.see(second);
+        } else {
+            seen = typist.ask_and_see().0;
+        }
+        // What was shown and typed into stays: it may grow, and never changes.
+        if let Some(rest) = foretold.filter(|rest| !rest.is_empty()) {
+            n_kept += 1;
+            match &seen {
+                Seen::Grey(now) => assert!(now.starts_with(rest.as_str()), "{rest:?} → {now:?}"),
+                other => panic!("{rest:?} was shown, then {other:?}"),
+            }
+        }
+    }
+    assert!(typist.text.contains(&typed), "the text is what was typed");
+    let status = typist.client.end().unwrap();
+    assert!(status.success());
+
+    let log = std::fs::read_to_string(log_path).unwrap();
+    let n_type_through = log.matches("TypeThrough").count();
+    println!("{n_foretold} of {n_shown} keys foretold, {n_type_through} answers without the model");
+    assert!(n_type_through >= n_kept, "typing into a suggestion calls no model:\n{log}");
+    assert!(n_foretold * 2 > n_shown, "only {n_foretold} of {n_shown} keys were foretold");
+    assert!(!log.contains("manifest_path"), "the user's code is not in the log:\n{log}");
+}
+
+#[test]
+fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
+
+    let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
+    let first = typist.ask(); // a file that was never read: the edit comes in its prefill
+    typist.type_text("        let text = ");
+    let second = typist.ask();
+    assert_eq!(typist.see(first), Seen::Superseded);
+    let warm = typist.see(second);
+
+    let marked = marked.replace('ˇ', "        let text = ˇ");
+    let (cold, _) = Typist::open(start(&log), "file:///bundle.rs", &marked).ask_and_see();
+    assert!(matches!(&cold, Seen::Grey(text) if text.len() > 3), "{cold:?}");
+    assert_eq!(warm, cold);
+}
+
+#[test]
+fn the_server_ends_when_its_client_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
+    let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
+    typist.ask(); // it is in the middle of a prefill
+    let started = std::time::Instant::now();
+    assert!(typist.client.hang_up().unwrap().success());
+    println!("ended {} ms after the client", started.elapsed().as_millis());
+}

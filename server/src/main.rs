@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
     // stdout belongs to the protocol; what a command prints to people must not drown in a log.
-    let level = if matches!(command, Command::Serve { .. }) { "info" } else { "error" };
+    let level = if matches!(command, Command::Serve { .. }) { "info" } else { "off" };
     let filter = EnvFilter::try_from_env("FORETELL_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("off,foretell={level}")));
     tracing_subscriber::fmt()

@@ -1,0 +1,61 @@
+# The commands of the README. `make help` lists them.
+
+MODEL ?= qwen2.5-coder-0.5b
+PREFIX ?= $(HOME)/.local
+VENV := .venv
+BIN := $(VENV)/bin
+FORETELL := target/release/foretell
+
+.PHONY: help model build demo test lint install clean prerequisites
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+model: $(VENV)/installed ## Fetch and import the model and the runtime library (once)
+	@$(BIN)/foretell-models add $(MODEL)
+
+build: prerequisites ## Build the server
+	@cargo build --release --locked
+
+demo: model build ## Complete a line in the terminal, then type into the real server
+	@cargo build --release --locked --quiet --example typed_session
+	@printf '\n== foretell complete: a line of server/src/completer.rs\n\n'
+	@$(FORETELL) complete server/src/completer.rs:51:17
+	@printf '\n== foretell serve: two lines typed into a cold file, a request a key\n\n'
+	@target/release/examples/typed_session $(FORETELL) server/src/bundle.rs 166 2
+
+test: lint model ## Everything that is tested: needs the model, fetches what it needs
+	@cargo test --release --locked
+	@$(BIN)/python -m pytest -q model-scripts/tests
+
+lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
+	@cargo fmt --check
+	@cargo clippy --release --locked --all-targets -- -D warnings
+	@$(BIN)/ruff check model-scripts
+	@$(BIN)/ruff format --check model-scripts
+	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
+
+install: model build ## Put the binary into PREFIX/bin (default ~/.local)
+	@install -d "$(PREFIX)/bin"
+	@install -m 755 $(FORETELL) "$(PREFIX)/bin/foretell"
+	@echo "installed $(PREFIX)/bin/foretell"
+	@"$(PREFIX)/bin/foretell" doctor
+
+clean: ## Remove what was built here; the model stays in the data folder
+	@rm -rf target $(VENV)
+
+prerequisites:
+	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs, or 'apt install rustup', 'dnf install rustup', 'brew install rustup'"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C linker is missing: 'apt install gcc', 'dnf install gcc', 'xcode-select --install'"; exit 1; }
+
+$(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: 'apt install python3 python3-venv', 'dnf install python3', 'brew install python'"; exit 1; }
+	@test -x $(BIN)/pip || python3 -m venv $(VENV) || { echo "the venv module is missing: 'apt install python3-venv'"; exit 1; }
+	@echo "installing the model scripts into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e model-scripts
+	@touch $@
+
+$(VENV)/dev-installed: $(VENV)/installed model-scripts/requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements-dev.lock
+	@touch $@
