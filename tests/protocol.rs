@@ -24,7 +24,8 @@ fn connect(says: &str) -> (Client, Controls) {
     let script = Script::new(says).unwrap();
     let controls = script.controls();
     // No test waits for a deadline: what is shown is complete, or its draft is held.
-    let config = Config { deadline_ms: 1_000_000, ..Config::default() };
+    // Nothing is computed ahead but where a test is about it.
+    let config = Config { deadline_ms: 1_000_000, compute_ahead: false, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (to_server, input) = tokio::io::duplex(1 << 20);
     let (output, from_server) = tokio::io::duplex(1 << 20);
@@ -127,6 +128,34 @@ fn an_empty_line_gets_a_block() {
         'l'    -     "et a = 1;\n    g(a);"
     "#]],
     );
+}
+
+#[test]
+fn a_text_that_was_given_before_is_given_again() {
+    check("let x = oˇ;\n", "ne⌫⌫⌫o", "let x = one;\n", &expect![[r#"
+        (open) model "ne"
+        'n'    -     "e"
+        'e'    model Nothing
+        '⌫'    -     "e"
+        '⌫'    -     "ne"
+        '⌫'    -     "one"
+        'o'    -     "ne"
+    "#]]);
+}
+
+#[test]
+fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
+    let says = "fn f() {\n    first();\n    second();\n}\n";
+    let (mut client, controls) = connect_with(says, Config::default());
+    initialize(&mut client);
+    let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
+    typist.type_text("rst();");
+    typist.type_text("\n    ");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("second();".into()));
+    let reads = controls.reads();
+    let n_prompts = reads.iter().filter(|read| read.n_tokens > 1).count();
+    assert_eq!(n_prompts, 2, "the first prompt, and the one that was read ahead: {reads:?}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub struct Config {
     pub window: Window,
     /// How long a request may wait for more than the first line, in milliseconds.
     pub deadline_ms: u64,
+    /// Whether what would follow an accepted suggestion is computed while the user reads it.
+    pub compute_ahead: bool,
 }
 
 impl Default for Config {
@@ -39,6 +41,7 @@ impl Default for Config {
             n_threads: std::thread::available_parallelism().map_or(1, usize::from).min(8),
             window: Window::default(),
             deadline_ms: 400,
+            compute_ahead: true,
         }
     }
 }

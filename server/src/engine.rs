@@ -127,6 +127,8 @@ pub enum Finish {
     ContextFull,
     /// The model wrote bytes that are no text.
     NotText,
+    /// It was written before and is only shown again.
+    Recalled,
     /// The prompt is read, which is all that a prewarm does.
     PromptRead,
     /// Nobody reads it any more, or a prewarm made room for a request.
@@ -145,6 +147,7 @@ impl Finish {
             Self::MaxTokens => "max_tokens",
             Self::ContextFull => "context_full",
             Self::NotText => "not_text",
+            Self::Recalled => "recalled",
             Self::PromptRead => "prompt_read",
             Self::Cancelled => "cancelled",
             Self::Failed(_) => "failed",
@@ -196,7 +199,7 @@ pub struct Progress {
 pub struct Draft {
     // In this order: the receiver is gone when the notice is given.
     progress: watch::Receiver<Progress>,
-    _notice: Arc<Notice>,
+    _notice: Option<Arc<Notice>>,
 }
 
 /// Tells the queue when the last reader is gone.
@@ -210,6 +213,14 @@ impl Drop for Notice {
 }
 
 impl Draft {
+    /// A draft that is at its end already, with a text that was there before.
+    #[must_use]
+    pub fn of_text(text: String) -> Self {
+        let finish = Some(Finish::Recalled);
+        let (_, progress) = watch::channel(Progress { text, finish, ..Progress::default() });
+        Self { progress, _notice: None }
+    }
+
     /// The draft as it is now.
     #[must_use]
     pub fn now(&self) -> Progress {
@@ -306,7 +317,7 @@ impl Engine {
         let queue = &self.asking.0;
         let (progress, reader) = watch::channel(Progress::default());
         queue.push(Job { kind, request, progress, asked: Instant::now() });
-        Draft { progress: reader, _notice: Arc::new(Notice(Arc::clone(queue))) }
+        Draft { progress: reader, _notice: Some(Arc::new(Notice(Arc::clone(queue)))) }
     }
 
     /// Waits until the thread has ended, which it does within one read after the last draft and

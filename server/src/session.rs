@@ -15,7 +15,11 @@ use crate::{
     config::Config,
     document::{Documents, Edit, Snapshot},
     engine::{Draft, Finish, State},
-    suggestion::{Suggestion, Verdict},
+    prompt::place,
+    suggestion::{
+        Suggestion, Verdict,
+        recent::{Recent, Surroundings},
+    },
 };
 
 /// A request as it was when it came: the text, the cursor, and the token that an edit or a later
@@ -37,6 +41,10 @@ pub enum Source {
     TypeThrough,
     /// A draft that ran already when the request came.
     RunningDraft,
+    /// A text that the model gave for this place before.
+    Recent,
+    /// A draft that was started for this place before the user was there.
+    Ahead,
     /// A run of the model for this request.
     Model,
 }
@@ -66,6 +74,9 @@ struct Now {
     /// The request that runs: its document, and how to supersede it.
     running: Option<(Arc<str>, CancellationToken)>,
     suggestion: Option<Suggestion>,
+    recent: Recent,
+    /// What would follow if the offer were accepted.
+    ahead: Option<(Surroundings, Draft)>,
 }
 
 /// See the module's documentation.
@@ -75,6 +86,7 @@ pub struct Session {
     pub documents: Documents,
     completer: Completer,
     deadline: Duration,
+    compute_ahead: bool,
     now: Mutex<Now>,
 }
 
@@ -86,6 +98,7 @@ impl Session {
             documents: Documents::default(),
             completer,
             deadline: Duration::from_millis(config.deadline_ms),
+            compute_ahead: config.compute_ahead,
             now: Mutex::default(),
         }
     }
@@ -116,7 +129,8 @@ impl Session {
             let gone = now.suggestion.as_mut().and_then(|it| it.apply(uri, edit).err());
             if let Some(why) = gone {
                 tracing::debug!(?why, "offer dropped");
-                now.suggestion = None;
+                now.drop_suggestion();
+                now.ahead = None;
             }
         }
     }
@@ -125,7 +139,9 @@ impl Session {
     pub fn forget(&self, uri: &str) {
         let mut now = self.now();
         now.supersede(Some(uri));
-        now.suggestion.take_if(|it| it.uri() == uri);
+        if now.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
+            now.drop_suggestion();
+        }
     }
 
     /// Gives up whatever runs: the client is gone.
@@ -133,6 +149,7 @@ impl Session {
         let mut now = self.now();
         now.supersede(None);
         now.suggestion = None;
+        now.ahead = None;
     }
 
     /// Ends the engine, at the end of all.
@@ -159,9 +176,12 @@ impl Session {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
             Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
             Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
-            Ok(Verdict::Gone(_)) | Err(()) => match self.new_offer(snapshot, *cursor) {
-                Ok(draft) => (draft, Source::Model),
-                Err(nothing) => return Answer::Nothing(nothing),
+            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(snapshot, *cursor) {
+                Some((draft, source)) => (draft, source),
+                None => match self.new_offer(snapshot, *cursor) {
+                    Ok(draft) => (draft, Source::Model),
+                    Err(nothing) => return Answer::Nothing(nothing),
+                },
             },
         };
         let deadline = tokio::time::sleep(self.deadline);
@@ -171,8 +191,12 @@ impl Session {
             let finished = draft.now().finish.is_some();
             match self.offer(&snapshot.uri, *cursor) {
                 Ok(Verdict::Shows(rest, _)) => {
-                    if let Some(cut) = worth_showing(&rest, finished, late) {
-                        return Answer::Shows(cut.to_owned(), source);
+                    let n_bytes = self.shown(&rest, worth_showing(&rest, finished, late).len());
+                    if n_bytes > 0 {
+                        if finished {
+                            self.look_ahead(snapshot, *cursor, &rest);
+                        }
+                        return Answer::Shows(rest[..n_bytes].to_owned(), source);
                     }
                 }
                 Ok(Verdict::NotYet(_)) => {}
@@ -206,9 +230,64 @@ impl Session {
         self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
     }
 
+    /// Remembers that at least `n_bytes` of what the offer shows are shown; returns how many are,
+    /// those included that were shown before.
+    fn shown(&self, rest: &str, n_bytes: usize) -> usize {
+        let mut now = self.now();
+        let Some(it) = &mut now.suggestion else { return n_bytes };
+        let n_bytes = n_bytes.max(it.n_shown_bytes_of(rest));
+        if n_bytes > 0 {
+            it.shown(rest.len() - n_bytes);
+        }
+        n_bytes
+    }
+
+    /// Makes an offer of a text that was given before, or of the draft that was started ahead.
+    fn recall(&self, snapshot: &Snapshot, cursor: usize) -> Option<(Draft, Source)> {
+        let here = Surroundings::new(snapshot, cursor);
+        let mut now = self.now();
+        now.keep_ahead();
+        let (draft, source) = match now.ahead.take_if(|(at, _)| *at == here) {
+            Some((_, draft)) => (draft, Source::Ahead),
+            None => (Draft::of_text(now.recent.find(&here)?), Source::Recent),
+        };
+        now.drop_suggestion();
+        now.suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
+        Some((draft, source))
+    }
+
+    /// Starts on what would follow if `rest` were accepted, while the user reads it. After the end
+    /// of a line that is the next line: nothing is offered behind a complete one.
+    fn look_ahead(&self, snapshot: &Snapshot, cursor: usize, rest: &str) {
+        if !self.compute_ahead || self.now().ahead.is_some() {
+            return;
+        }
+        let mut accepted = snapshot.clone();
+        let line =
+            accepted.slice(accepted.rope.line_to_char(accepted.rope.char_to_line(cursor))..cursor);
+        let last_line = format!("{line}{rest}");
+        let last_line = last_line.rsplit('\n').next().unwrap_or_default();
+        let indent = &last_line[..last_line.len() - last_line.trim_start().len()];
+        let line_ends = place(snapshot, cursor).line_after.trim().is_empty();
+        let text = if line_ends { format!("{rest}\n{indent}") } else { rest.to_owned() };
+        if cursor > accepted.rope.len_chars() {
+            return;
+        }
+        accepted.rope.insert(cursor, &text);
+        let cursor = cursor + text.chars().count();
+        let at = Surroundings::new(&accepted, cursor);
+        if let Some(draft) = self.completer.draft(&accepted, cursor) {
+            self.now().ahead = Some((at, draft));
+        }
+    }
+
     /// Starts a run. The offer before it is dropped first, so that its run ends first.
     fn new_offer(&self, snapshot: &Snapshot, cursor: usize) -> Result<Draft, Nothing> {
-        self.now().suggestion = None;
+        {
+            let mut now = self.now();
+            now.drop_suggestion();
+            now.ahead = None;
+        }
         let Some(draft) = self.completer.draft(snapshot, cursor) else {
             return Err(match self.completer.state() {
                 State::Failed(message) => Nothing::ModelFailed(message),
@@ -221,6 +300,23 @@ impl Session {
 }
 
 impl Now {
+    /// Drops the offer, which is the cancel; a complete one may be recalled.
+    fn drop_suggestion(&mut self) {
+        if let Some((at, text)) = self.suggestion.take().as_ref().and_then(Suggestion::complete) {
+            self.recent.keep(at, text);
+        }
+    }
+
+    /// Puts what was started ahead with the recent texts once it is complete.
+    fn keep_ahead(&mut self) {
+        let complete = |it: &(Surroundings, Draft)| {
+            matches!(it.1.now().finish, Some(Finish::Stopped(_) | Finish::EndOfText))
+        };
+        if let Some((at, draft)) = self.ahead.take_if(|it| complete(it)) {
+            self.recent.keep(at, draft.now().text);
+        }
+    }
+
     /// Supersedes the request that runs, if it is for this document or `None` is given.
     fn supersede(&mut self, uri: Option<&str>) {
         let concerned = self.running.take_if(|(of, _)| uri.is_none_or(|uri| **of == *uri));
@@ -230,18 +326,18 @@ impl Now {
     }
 }
 
-/// How much of what an offer says is shown: all of it once the draft is at its end; until then the
-/// lines that are whole, or past the deadline the words that are.
-fn worth_showing(rest: &str, finished: bool, late: bool) -> Option<&str> {
+/// How much of what an offer says is worth showing: all of it once the draft is at its end; until
+/// then the lines that are whole, or past the deadline the words that are.
+fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
     if finished {
-        return Some(rest);
+        return rest;
     }
-    let cut = match rest.trim_start_matches('\n').rfind('\n') {
-        Some(_) => rest.rfind('\n').map_or(rest, |line_end| &rest[..line_end]),
-        None if late => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
-        None => "",
+    let cut = match rest.rfind('\n') {
+        Some(line_end) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
+        _ if late => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
+        _ => "",
     };
-    Some(cut.trim_end()).filter(|cut| !cut.is_empty())
+    cut.trim_end()
 }
 
 fn nothing_of(finish: Finish) -> Nothing {

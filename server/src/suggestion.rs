@@ -4,6 +4,8 @@
 //! a beginning of what it says. **Architecture Invariant:** a [`Suggestion`] owns the reading end
 //! of its draft, so dropping the suggestion is the cancel of the run behind it.
 
+pub mod recent;
+
 use std::sync::Arc;
 
 use crate::{
@@ -12,13 +14,14 @@ use crate::{
     policy,
     prompt::to_lf,
 };
+use recent::Surroundings;
 
 /// Why an offer is no longer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Gone {
     /// The user typed something else.
     Contradicted,
-    /// The user has typed all of it.
+    /// The user has typed all of it, and may be beyond.
     UsedUp,
     /// The cursor is somewhere else.
     CursorMoved,
@@ -137,7 +140,7 @@ fn compare(typed: &str, draft: &Progress) -> Verdict {
     match finish {
         Finish::Cancelled | Finish::Failed(_) => Verdict::Gone(Gone::Failed),
         _ if typed.is_empty() => Verdict::Nothing(finish.clone()),
-        _ if typed == text => Verdict::Gone(Gone::UsedUp),
+        _ if typed.starts_with(text) => Verdict::Gone(Gone::UsedUp),
         _ => Verdict::Gone(Gone::Contradicted),
     }
 }
@@ -147,7 +150,11 @@ fn compare(typed: &str, draft: &Progress) -> Verdict {
 pub struct Suggestion {
     uri: Arc<str>,
     anchored: Anchored,
+    /// Where it was made, for when it is recalled.
+    at: Surroundings,
     draft: Draft,
+    /// How much of the draft the user has seen, in bytes: that much is shown again at once.
+    n_shown_bytes: usize,
 }
 
 impl Suggestion {
@@ -158,7 +165,13 @@ impl Suggestion {
         let line = snapshot.rope.char_to_line(start_char_idx);
         let line_char_idx = snapshot.rope.line_to_char(line);
         let anchored = Anchored { line_char_idx, start_char_idx, typed: String::new() };
-        Self { uri: Arc::clone(&snapshot.uri), anchored, draft }
+        Self {
+            uri: Arc::clone(&snapshot.uri),
+            anchored,
+            at: Surroundings::new(snapshot, start_char_idx),
+            draft,
+            n_shown_bytes: 0,
+        }
     }
 
     /// Follows an edit.
@@ -187,6 +200,27 @@ impl Suggestion {
             Verdict::Nothing(finish) => Verdict::Nothing(finish),
             Verdict::Gone(gone) => Verdict::Gone(gone),
         }
+    }
+
+    /// Remembers that all but the last `n_hidden_bytes` of the draft's text now was shown.
+    pub fn shown(&mut self, n_hidden_bytes: usize) {
+        let n_bytes = self.draft.now().text.len().saturating_sub(n_hidden_bytes);
+        self.n_shown_bytes = self.n_shown_bytes.max(n_bytes);
+    }
+
+    /// How much at the beginning of `rest`, which the offer shows, was shown before, in bytes.
+    #[must_use]
+    pub fn n_shown_bytes_of(&self, rest: &str) -> usize {
+        let n_typed_bytes = self.draft.now().text.len().saturating_sub(rest.len());
+        self.n_shown_bytes.saturating_sub(n_typed_bytes).min(rest.len())
+    }
+
+    /// Where the offer was made and all that it says, if its draft has come to an end of its own.
+    #[must_use]
+    pub fn complete(&self) -> Option<(Surroundings, String)> {
+        let Progress { text, finish, .. } = self.draft.now();
+        let ended = !matches!(finish?, Finish::Cancelled | Finish::Failed(_));
+        ended.then(|| (self.at.clone(), text))
     }
 
     /// The document that it is for.
