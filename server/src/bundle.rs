@@ -116,6 +116,9 @@ pub struct Manifest {
     pub quantization: String,
     /// Number of layers, each with one key and one value buffer.
     pub n_layers: usize,
+    /// Query heads of a layer; 0 if the importer did not say.
+    #[serde(default)]
+    pub n_heads: usize,
     /// Key and value heads of a layer.
     pub n_kv_heads: usize,
     /// Width of a head.

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+pub(crate) mod bench;
 pub(crate) mod complete;
 pub(crate) mod doctor;
 pub(crate) mod serve;

@@ -35,6 +35,8 @@ enum Command {
     },
     /// Complete a file at a place and show the text as it is made.
     Complete(commands::complete::Arguments),
+    /// Measure how fast things are on this machine.
+    Bench(commands::bench::Arguments),
     /// Say which library, which model and which provider are used, and what is missing.
     Doctor,
 }
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve { .. } => commands::serve::run(&config),
         Command::Complete(arguments) => commands::complete::run(&config, &arguments),
+        Command::Bench(arguments) => commands::bench::run(&config, &arguments),
         Command::Doctor => commands::doctor::run(&config),
     };
     match done {

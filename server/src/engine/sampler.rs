@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn healing_lets_only_the_users_word_begin() {
-        let vocabulary = byte_vocabulary(&["re", "return", "reset"], &[]);
+        let vocabulary = byte_vocabulary(&["re", "return", "reset"], &[]).unwrap();
         let mut logits = vec![0.0; vocabulary.len()];
         logits[usize::from(b'x')] = 9.0; // what a free model would say
         logits[258] = 5.0; // "reset" contradicts "ret"
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn healing_goes_on_over_several_tokens() {
-        let vocabulary = byte_vocabulary(&["re"], &[]);
+        let vocabulary = byte_vocabulary(&["re"], &[]).unwrap();
         let mut logits = vec![0.0; vocabulary.len()];
         logits[256] = 3.0;
         let mut healing = Healing::new(b"ret".to_vec());

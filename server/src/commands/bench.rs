@@ -1,0 +1,82 @@
+//! `foretell bench`.
+
+mod cancel;
+mod contender;
+mod decode;
+mod engine;
+mod machine;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use foretell::config::Config;
+
+/// What `foretell bench` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Measure the engine: prefill, decode, edits, lookup, cancel, idle; beside llama.cpp if it is
+    /// named, turn by turn on the same text and threads.
+    Engine(EngineArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EngineArguments {
+    /// The Python in which llama-cpp-python is installed.
+    #[arg(long, value_name = "PYTHON", requires = "gguf")]
+    llama_python: Option<PathBuf>,
+
+    /// The model for llama.cpp.
+    #[arg(long, value_name = "FILE")]
+    gguf: Option<PathBuf>,
+
+    /// The script that drives llama.cpp.
+    #[arg(long, value_name = "FILE", default_value = "tests/bench/llama_driver.py")]
+    driver: PathBuf,
+
+    /// How often each measurement is made; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+
+    /// How many runs are cancelled at random moments.
+    #[arg(long, default_value_t = 100)]
+    cancels: usize,
+}
+
+/// Measures and prints.
+pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.what {
+        What::Engine(arguments) => engine::run(config, arguments),
+    }
+}
+
+/// The value in the middle; of an even number the upper one. `NaN` of none.
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value that `share` of the values are not above, at least.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * share) as usize;
+    sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values = [5.0, 1.0, 3.0, 2.0, 4.0];
+        assert_eq!(median(&values), 3.0);
+        assert_eq!(quantile(&values, 0.99), 5.0);
+        assert_eq!(quantile(&values, 0.0), 1.0);
+        assert!(median(&[]).is_nan());
+    }
+}
