@@ -44,7 +44,7 @@ def some(most):
 
 
 def test_fifty_rewinds_of_the_default_model(default_bundle):
-    assert worst_difference(default_bundle, some(40), 1) < 1e-4
+    assert worst_difference(default_bundle, some(24), 1) < 1e-4
 
 
 def test_fifty_rewinds_of_the_tiny_model(tiny_bundle):
