@@ -326,16 +326,14 @@ impl Now {
     }
 }
 
-/// How much of what an offer says is worth showing: all of it once the draft is at its end; until
-/// then the lines that are whole, or past the deadline the words that are.
+/// How much of what an offer says is worth showing: all of it once the draft is at its end; past
+/// the deadline the lines that are whole, or the words of a first line that is not.
 fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
-    if finished {
-        return rest;
-    }
-    let cut = match rest.rfind('\n') {
-        Some(line_end) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
-        _ if late => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
-        _ => "",
+    let cut = match (finished, late, rest.rfind('\n')) {
+        (true, ..) => return rest,
+        (false, false, _) => "",
+        (_, _, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
+        _ => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
     };
     cut.trim_end()
 }

@@ -159,6 +159,11 @@ impl Controls {
         self.wait_while(|shared| !shared.was_ended).was_ended = false;
     }
 
+    /// Waits until the model has begun its read number `n_reads`.
+    pub fn wait_until_reads(&self, n_reads: usize) {
+        drop(self.wait_while(|shared| shared.reads.len() < n_reads));
+    }
+
     /// The reads so far, oldest first; those that were ended early are not among them.
     #[must_use]
     pub fn reads(&self) -> Vec<Read> {
@@ -189,6 +194,7 @@ impl Controls {
             *permits -= 1;
         }
         shared.reads.push(read);
+        self.0.1.notify_all();
         Ok(shared.faults.pop_front().flatten())
     }
 }

@@ -42,9 +42,12 @@ impl Surroundings {
     }
 }
 
-/// Whether one text ends as the other does, as far as both reach.
+/// How much of two texts that were cut at [`BEFORE_CHARS`] must be there to be compared, in bytes.
+const MIN_COMMON_BYTES: usize = 32;
+
+/// Whether two texts are the same, or one is an end of the other because both were cut.
 fn same_end(a: &str, b: &str) -> bool {
-    a.ends_with(b) || b.ends_with(a)
+    a == b || (a.len().min(b.len()) >= MIN_COMMON_BYTES && (a.ends_with(b) || b.ends_with(a)))
 }
 
 #[derive(Debug)]
@@ -70,20 +73,33 @@ impl Recent {
         self.entries.push_front(Entry { at, text });
     }
 
-    /// What follows a cursor with these surroundings, from the latest text that fits.
+    /// What follows a cursor with these surroundings, from the latest text that fits. A text that
+    /// was given there or before comes first: what was just taken back is not offered again.
     #[must_use]
     pub fn find(&self, here: &Surroundings) -> Option<String> {
-        self.entries.iter().filter(|entry| entry.at.after == here.after).find_map(|entry| {
-            let Entry { at, text } = entry;
-            if let Some(n_typed) = here.typed_since(at, text) {
-                return Some(text[n_typed..].to_owned()).filter(|rest| !rest.is_empty());
-            }
-            let line = &at.before[at.before.rfind('\n').map_or(0, |i| i + 1)..];
-            let starts = line.char_indices().rev().take(BACKSPACE_CHARS).map(|(i, _)| &line[i..]);
-            starts.into_iter().find_map(|deleted| {
-                let head = at.before.strip_suffix(deleted)?;
-                same_end(&here.before, head).then(|| format!("{deleted}{text}"))
-            })
+        let fitting = || self.entries.iter().filter(|entry| entry.at.after == here.after);
+        fitting()
+            .find_map(|it| it.further_in(here))
+            .or_else(|| fitting().find_map(|it| it.before(here)))
+    }
+}
+
+impl Entry {
+    /// The rest of the text for a cursor that is in it.
+    fn further_in(&self, here: &Surroundings) -> Option<String> {
+        let n_typed_bytes = here.typed_since(&self.at, &self.text)?;
+        Some(self.text[n_typed_bytes..].to_owned()).filter(|rest| !rest.is_empty())
+    }
+
+    /// The text and what was taken back before it, for a cursor a little before it.
+    fn before(&self, here: &Surroundings) -> Option<String> {
+        let Self { at, text } = self;
+        let line = &at.before[at.before.rfind('\n').map_or(0, |i| i + 1)..];
+        let mut taken_back =
+            line.char_indices().rev().take(BACKSPACE_CHARS).map(|(i, _)| &line[i..]);
+        taken_back.find_map(|taken_back| {
+            let head = at.before.strip_suffix(taken_back)?;
+            same_end(&here.before, head).then(|| format!("{taken_back}{text}"))
         })
     }
 }
@@ -119,6 +135,15 @@ mod tests {
         check(given, "a\nlet x ˇ;\n", Some("= f(1)"));
         check(given, "a\nlet y ˇ;\n", None);
         check(given, "aˇ;\n", None);
+    }
+
+    #[test]
+    fn a_text_is_found_again_in_a_long_file() {
+        let long = "some_line();\n".repeat(40);
+        let given = format!("{long}let x = ˇ;\n");
+        check((&given, "f(1)"), &format!("{long}let x = f(ˇ;\n"), Some("1)"));
+        check((&given, "f(1)"), &format!("{long}let x ˇ;\n"), Some("= f(1)"));
+        check((&given, "f(1)"), &format!("{long}let y = ˇ;\n"), None);
     }
 
     #[test]
