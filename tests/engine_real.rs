@@ -30,6 +30,7 @@ fn model(n_slots: usize) -> (OnnxModel, Arc<Vocabulary>, Vec<u32>) {
         library: find_library(None).expect("run `make model`"),
         context_tokens: 512,
         kv_cache_bytes: n_slots * 13_000_000,
+        provider: foretell::engine::provider::Setting::Auto,
         n_threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer()).unwrap());

@@ -96,6 +96,7 @@ fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
         library: find_library(config.library.as_deref())?,
         context_tokens: config.context_tokens,
         kv_cache_bytes: config.kv_cache_mb * 1_000_000,
+        provider: config.provider,
         n_threads: config.n_threads,
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{bundle, prompt::Window};
+use crate::{bundle, engine::provider, prompt::Window};
 
 /// The settings, each with a default that suits a plain laptop.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub kv_cache_mb: usize,
     /// Whether text that was written before is tried as a draft. The answers are the same.
     pub lookup: bool,
+    /// On what the model computes.
+    pub provider: provider::Setting,
     /// How many threads compute.
     pub n_threads: usize,
     /// How much text the prompt takes in.
@@ -36,6 +38,7 @@ impl Default for Config {
             library: None,
             context_tokens: 2048,
             kv_cache_mb: 128,
+            provider: provider::Setting::Auto,
             lookup: true,
             max_tokens: 128,
             n_threads: std::thread::available_parallelism().map_or(1, usize::from).min(8),

@@ -13,6 +13,7 @@ pub mod decoder;
 pub mod kv_cache;
 pub mod lookup;
 pub mod onnx;
+pub mod provider;
 mod queue;
 mod run;
 pub mod sampler;

@@ -15,12 +15,16 @@ use std::{
 
 use ort::{
     environment::Environment,
+    ep::{CUDA, CoreML, ExecutionProvider},
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::{IoBinding, RunOptions, Session},
     value::Tensor,
 };
 
-use super::{Abort, Model, ModelError};
+use super::{
+    Abort, Model, ModelError,
+    provider::{Provider, Setting, choose},
+};
 use crate::bundle::{Bundle, Manifest, data_folder};
 
 impl From<ort::Error> for ModelError {
@@ -126,6 +130,8 @@ pub struct Options {
     /// The most memory for the KV buffers of all slots, in bytes. There are as many slots as fit,
     /// up to [`MAX_SLOTS`]; if not even one does, its context is shorter.
     pub kv_cache_bytes: usize,
+    /// On what to compute.
+    pub provider: Setting,
     /// How many threads compute.
     pub n_threads: usize,
 }
@@ -171,6 +177,7 @@ impl OnnxModel {
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let environment = environment(&options.library)?;
         let manifest = &bundle.manifest;
+        let provider = provider(options.provider, &manifest.target)?;
         anyhow::ensure!(
             manifest.kv_dtype == "float32" && manifest.target == "cpu",
             "{}: target {:?} with {:?} KV buffers can't be run yet, only \"cpu\" with \"float32\"",
@@ -179,7 +186,7 @@ impl OnnxModel {
             manifest.kv_dtype,
         );
         let (n_slots, capacity) = slots_within(manifest, options)?;
-        let session = open(environment, &bundle.model(), options.n_threads)
+        let session = open(environment, &bundle.model(), provider, options.n_threads)
             .map_err(|error| anyhow::anyhow!("{}: {error}", bundle.model().display()))?;
         let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, capacity));
         let slots = slots
@@ -212,9 +219,38 @@ fn slots_within(manifest: &Manifest, options: &Options) -> anyhow::Result<(usize
 /// With less than this there is no room for a useful prompt.
 const MIN_CAPACITY: usize = 256;
 
-fn open(environment: &Environment, model: &Path, n_threads: usize) -> Result<Session, ModelError> {
-    let builder = Session::builder(environment)?
+/// Chooses a provider, and logs the reason for each one that is passed over.
+fn provider(setting: Setting, target: &str) -> anyhow::Result<Provider> {
+    let is_in_library = |provider| match provider {
+        Provider::CoreMl => CoreML::is_available().unwrap_or(false),
+        Provider::Cuda => CUDA::is_available().unwrap_or(false),
+        Provider::Cpu => true,
+    };
+    let (provider, passed_over) = choose(setting, target, is_in_library)?;
+    for other in passed_over {
+        tracing::info!("not used: {other}");
+    }
+    Ok(provider)
+}
+
+fn open(
+    environment: &Environment,
+    model: &Path,
+    provider: Provider,
+    n_threads: usize,
+) -> Result<Session, ModelError> {
+    let mut builder = Session::builder(environment)?;
+    match provider {
+        Provider::CoreMl => CoreML::default().register(&mut builder)?,
+        Provider::Cuda => CUDA::default().register(&mut builder)?,
+        Provider::Cpu => {}
+    }
+    let builder = builder
         .with_intra_threads(n_threads)
+        .map_err(ort::Error::from)?
+        // A thread that spins between two steps takes the time of whatever else runs: with the
+        // processor shared, a step took twice as long with spinning; idle threads must sleep.
+        .with_intra_op_spinning(false)
         .map_err(ort::Error::from)?
         .with_inter_threads(1)
         .map_err(ort::Error::from)?;

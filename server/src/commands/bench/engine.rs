@@ -47,6 +47,7 @@ pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Resul
         library: find_library(config.library.as_deref())?,
         context_tokens: 2112,
         kv_cache_bytes: config.kv_cache_mb * 1_000_000,
+        provider: config.provider,
         n_threads: config.n_threads,
     };
     let bandwidth = machine::read_bytes_per_s(config.n_threads);
@@ -191,9 +192,11 @@ fn bandwidth_line(
         .filter(|(name, _)| name.ends_with(".data"))
         .map(|(_, f)| f.size)
         .sum();
-    // int8 in blocks of 32 with a float scale each, as the head: 9 bytes for 8 weights.
-    let n_embedding = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
-    let step_bytes = weights.saturating_sub(n_embedding as u64 * 9 / 8);
+    // Of the embedding, and of the exact head beside a rescored 4-bit one, a step reads a few rows.
+    // Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
+    let n_table = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
+    let n_tables = if manifest.quantization == "mixed" { 2 } else { 1 };
+    let step_bytes = weights.saturating_sub((n_tables * n_table) as u64 * 9 / 8);
     let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
     writeln!(
         out,
