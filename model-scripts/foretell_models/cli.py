@@ -5,6 +5,7 @@ download, 6 no space, 7 another run is at it, 8 a bad bundle, 130 interrupted.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -18,12 +19,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return problem.exit_code
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader has what it wanted (`list | head`); nothing may be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except PermissionError as error:
         print(f"error: no permission: {error.filename}; check its owner", file=sys.stderr)
         return 1
