@@ -19,10 +19,10 @@ build: prerequisites ## Build the server
 
 demo: model build ## Complete a line in the terminal, then type into the real server
 	@cargo build --release --locked --quiet --example typed_session
-	@printf '\n== foretell complete: a line of server/src/completer.rs\n\n'
-	@$(FORETELL) complete server/src/completer.rs:51:17
-	@printf '\n== foretell serve: two lines typed into a cold file, a request a key\n\n'
-	@target/release/examples/typed_session $(FORETELL) server/src/bundle.rs 166 2
+	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
+	@$(FORETELL) complete docs/demo/word_counts.rs:8
+	@printf '\n== foretell serve: two lines typed into a file that it has not read, a request a key\n\n'
+	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 319 2
 
 test: lint model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked

@@ -1,5 +1,7 @@
 //! `foretell complete` and `foretell doctor` as a user calls them, right and wrong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},

@@ -1,5 +1,6 @@
 //! A language client for tests: frames, ids and the order of arrival, over any pair of pipes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(dead_code)] // each test target uses its part
 
 use std::{

@@ -1,5 +1,7 @@
 //! The server on the wire with a scripted model: order, supersession, and what is shown.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 mod lsp_client;
 mod typist;
 
@@ -116,7 +118,7 @@ fn typing_against_an_offer_asks_the_model_again() {
         &expect![[r#"
         (open) model "ne"
         'u'    model "r"
-        '⌫'    model "ne"
+        '⌫'    -     "ne"
     "#]],
     );
 }

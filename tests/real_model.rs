@@ -1,5 +1,7 @@
 //! The real server process with the real model, in a real file. Needs `make model`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 mod lsp_client;
 mod typist;
 

@@ -4,6 +4,8 @@
 //! Usage: `typed_session SERVER FILE LINE N_LINES` — opens FILE without its lines from LINE (from
 //! 1) on, and types them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 mod lsp_client;
 mod typist;
 

@@ -1,6 +1,7 @@
 //! Types into a document as a user in an editor does, keeps its own copy of the text, and checks
 //! every answer against it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(dead_code)] // each test target uses its part
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The walls between the modules, checked in the source text (ARCHITECTURE.md, "Walls").
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
