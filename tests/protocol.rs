@@ -3,65 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod lsp_client;
+mod scripted_server;
 mod typist;
 
-use std::{sync::Arc, thread};
-
 use expect_test::{Expect, expect};
-use foretell::{
-    completer::Completer,
-    config::Config,
-    engine::scripted::{Controls, Script},
-    prompt::{Prompter, Window},
-    server,
-    session::Session,
-};
-use lsp_client::Client;
+use foretell::{config::Config, engine::scripted::Controls};
+use scripted_server::{connect, connect_with, initialize, initialize_with};
 use serde_json::{Value, json};
-use tokio_util::io::SyncIoBridge;
 use typist::{Seen, Typist};
-
-/// A server in this process whose model knows one text, and a client that has not said anything.
-fn connect(says: &str) -> (Client, Controls) {
-    // Nothing is computed ahead but where a test is about it.
-    connect_with(says, Config { compute_ahead: false, ..Config::default() })
-}
-
-fn connect_with(says: &str, config: Config) -> (Client, Controls) {
-    let script = Script::new(says).unwrap();
-    let controls = script.controls();
-    // No test waits for a deadline: what is shown is complete, or its draft is held.
-    let config = Config { deadline_ms: 1_000_000, ..config };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (to_server, input) = tokio::io::duplex(1 << 20);
-    let (output, from_server) = tokio::io::duplex(1 << 20);
-    let client = {
-        let _inside = runtime.enter();
-        Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
-    };
-    thread::spawn(move || {
-        let completer = Completer::start_with(&config, move || {
-            let prompter =
-                Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
-            Ok((script.into_decoder(), prompter))
-        });
-        let session = Arc::new(Session::new(completer, &config));
-        runtime.block_on(server::serve(session, Box::new(input), Box::new(output)));
-        runtime.shutdown_background();
-    });
-    (client, controls)
-}
-
-fn initialize(client: &mut Client) -> Value {
-    let result = client.initialize(json!({
-        "processId": null, "rootUri": null,
-        "capabilities": {"general": {"positionEncodings": ["utf-8", "utf-16"]}},
-        "initializationOptions": {"status": true},
-    }));
-    let ready = client.wait_for(|it| it["method"] == "foretell/status").expect("the model loads");
-    assert_eq!(ready["params"], json!({"state": "ready"}));
-    result
-}
 
 fn open(marked: &str, says: &str) -> (Typist, Controls) {
     let (mut client, controls) = connect(says);
@@ -299,4 +248,64 @@ fn the_session_ends_when_the_client_hangs_up() {
     let rest = client.rest();
     assert!(rest.iter().any(|it| it["id"] == id && it["error"]["code"] == -32800), "{rest:?}");
     controls.release();
+}
+
+/// The updates up to the last one, as texts.
+fn updates(typist: &mut Typist) -> Vec<String> {
+    let mut texts = Vec::new();
+    loop {
+        let it = typist.client.wait_for(|it| it["method"] == "foretell/inlineCompletion/update");
+        let params = it.expect("an update")["params"].clone();
+        assert_eq!(params["textDocument"], json!({"uri": "file:///a.rs", "version": 1}));
+        assert_eq!(params["position"], params["item"]["range"]["start"]);
+        texts.push(params["item"]["insertText"].as_str().unwrap().to_owned());
+        if params["done"] == true {
+            return texts;
+        }
+    }
+}
+
+fn open_streaming(marked: &str, says: &str) -> (Typist, Controls) {
+    let (mut client, controls) = connect(says);
+    initialize_with(&mut client, json!({"status": true, "streaming": true}));
+    (Typist::open(client, "file:///a.rs", marked), controls)
+}
+
+#[test]
+fn a_client_that_asks_for_it_sees_the_text_grow() {
+    let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
+    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
+    controls.hold();
+    let asked = typist.ask();
+    controls.wait_until_held();
+    controls.permit(6); // the prompt and what makes the first word
+    let Seen::Grey(first) = typist.see(asked) else { panic!("a first piece") };
+    assert_eq!(first, "let");
+    controls.release();
+    let texts = updates(&mut typist);
+    assert_eq!(texts.last().unwrap(), "let a = one();\n    let b = two();");
+    for (shorter, longer) in [&first].into_iter().chain(&texts).zip(&texts) {
+        assert!(longer.starts_with(shorter.as_str()), "{shorter:?} → {longer:?}");
+    }
+}
+
+#[test]
+fn an_edit_ends_the_updates() {
+    let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
+    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
+    controls.hold();
+    let asked = typist.ask();
+    controls.wait_until_held();
+    controls.permit(6);
+    assert_eq!(typist.see(asked), Seen::Grey("let".into()));
+    typist.type_text("x");
+    let asked = typist.ask();
+    controls.release();
+    typist.client.answer(asked);
+    typist.client.close_output();
+    let late = |it: &Value| {
+        it["method"] == "foretell/inlineCompletion/update"
+            && it["params"]["textDocument"]["version"] == 1
+    };
+    assert_eq!(typist.client.rest().into_iter().find(late), None);
 }

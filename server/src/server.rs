@@ -1,5 +1,7 @@
 //! LSP in, LSP out.
 
+mod extensions;
+
 use std::{
     io,
     pin::Pin,
@@ -7,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_lsp::{
     Client, LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result,
@@ -19,34 +21,7 @@ use crate::{
     front::{self, Front, Shared},
     session::{Answer, Session, Ticket},
 };
-
-/// What a client may say in `initializationOptions`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Options {
-    /// Whether to send `foretell/status`.
-    status: bool,
-}
-
-/// `foretell/status`: sent when the model is ready or has failed, to clients that ask for it.
-#[derive(Debug)]
-enum Status {}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct StatusParams {
-    /// `ready` or `failed`.
-    state: String,
-    /// What was wrong and what to do, if it has failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
-impl lsp::Notification for Status {
-    type Params = StatusParams;
-    const METHOD: lsp::LspNotificationMethod<'static> =
-        lsp::LspNotificationMethod::new("foretell/status");
-    const MESSAGE_DIRECTION: lsp::MessageDirection = lsp::MessageDirection::ServerToClient;
-}
+use extensions::{Options, Status, StatusParams, Update, UpdateParams};
 
 #[derive(Debug)]
 struct Foretell {
@@ -132,11 +107,15 @@ impl Foretell {
 
     async fn items(&self, ticket: &Ticket) -> Vec<lsp::InlineCompletionItem> {
         let started = std::time::Instant::now();
-        let answer = self.shared.session.answer(ticket).await;
+        let streams = self.options.get().is_some_and(|options| options.streaming);
+        let answer = self.shared.session.answer(ticket, streams).await;
         let ms = started.elapsed().as_secs_f64() * 1e3;
         match answer {
-            Answer::Shows(text, source) => {
+            Answer::Shows { text, source, done } => {
                 tracing::info!("shown: {} chars, {source:?}, {ms:.1} ms", text.chars().count());
+                if streams && !done {
+                    self.follow(ticket, text.clone());
+                }
                 vec![item(ticket, text)]
             }
             Answer::Nothing(why) => {
@@ -144,6 +123,32 @@ impl Foretell {
                 Vec::new()
             }
         }
+    }
+}
+
+impl Foretell {
+    /// Sends what a draft says beyond `shown`, until the request is superseded.
+    fn follow(&self, ticket: &Ticket, shown: String) {
+        let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
+        let ticket = ticket.clone();
+        tokio::spawn(async move {
+            let send = |text, done| {
+                let Ticket { snapshot, cursor, .. } = &ticket;
+                let params = UpdateParams {
+                    text_document: lsp::VersionedTextDocumentIdentifier {
+                        version: snapshot.version,
+                        text_document_identifier: lsp::TextDocumentIdentifier {
+                            uri: lsp::Uri(snapshot.uri.to_string()),
+                        },
+                    },
+                    position: snapshot.position(*cursor),
+                    item: item(&ticket, text),
+                    done,
+                };
+                client.send_notification::<Update>(params)
+            };
+            session.follow(&ticket, shown, send).await;
+        });
     }
 }
 

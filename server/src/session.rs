@@ -64,7 +64,14 @@ pub enum Nothing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// Show this text at the cursor.
-    Shows(String, Source),
+    Shows {
+        /// The text.
+        text: String,
+        /// Where it came from.
+        source: Source,
+        /// Whether its draft is at its end; if not, [`Session::follow`] tells the rest.
+        done: bool,
+    },
     /// Show nothing, for this reason.
     Nothing(Nothing),
 }
@@ -78,6 +85,9 @@ struct Now {
     /// What would follow if the offer were accepted.
     ahead: Option<(Surroundings, Draft)>,
 }
+
+/// The least time between two updates of one text: a screen shows no more.
+pub const UPDATE_INTERVAL: Duration = Duration::from_millis(16);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -170,7 +180,10 @@ impl Session {
 
     /// Answers a request: from the offer that stands, from the draft that runs, or with a new one,
     /// whichever is there first in this order.
-    pub async fn answer(&self, ticket: &Ticket) -> Answer {
+    ///
+    /// With `streams` the first useful piece is the answer, and the rest is for
+    /// [`Session::follow`]; without it, more is waited for until the deadline.
+    pub async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
         let Ticket { snapshot, cursor, .. } = ticket;
         let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
@@ -186,17 +199,19 @@ impl Session {
         };
         let deadline = tokio::time::sleep(self.deadline);
         tokio::pin!(deadline);
-        let mut late = false;
+        let mut late = streams;
         loop {
             let finished = draft.now().finish.is_some();
             match self.offer(&snapshot.uri, *cursor) {
                 Ok(Verdict::Shows(rest, _)) => {
-                    let n_bytes = self.shown(&rest, worth_showing(&rest, finished, late).len());
+                    let n_bytes =
+                        self.shown(*cursor, &rest, worth_showing(&rest, finished, late).len());
                     if n_bytes > 0 {
                         if finished {
                             self.look_ahead(snapshot, *cursor, &rest);
                         }
-                        return Answer::Shows(rest[..n_bytes].to_owned(), source);
+                        let text = rest[..n_bytes].to_owned();
+                        return Answer::Shows { text, source, done: finished };
                     }
                 }
                 Ok(Verdict::NotYet(_)) => {}
@@ -232,14 +247,51 @@ impl Session {
 
     /// Remembers that at least `n_bytes` of what the offer shows are shown; returns how many are,
     /// those included that were shown before.
-    fn shown(&self, rest: &str, n_bytes: usize) -> usize {
+    fn shown(&self, cursor: usize, rest: &str, n_bytes: usize) -> usize {
         let mut now = self.now();
         let Some(it) = &mut now.suggestion else { return n_bytes };
-        let n_bytes = n_bytes.max(it.n_shown_bytes_of(rest));
-        if n_bytes > 0 {
-            it.shown(rest.len() - n_bytes);
-        }
+        let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
+        it.shown(cursor, n_bytes);
         n_bytes
+    }
+
+    /// Follows a draft that was shown before its end, for a client that can make what it shows
+    /// grow: calls `update` with each longer text, at most one per [`UPDATE_INTERVAL`], and with
+    /// whether it is the last one. Ends when the request is superseded.
+    pub async fn follow<F>(
+        &self,
+        ticket: &Ticket,
+        mut shown: String,
+        mut update: impl FnMut(String, bool) -> F,
+    ) where
+        F: Future<Output = ()>,
+    {
+        let Ticket { snapshot, cursor, superseded } = ticket;
+        let follow = async {
+            tokio::time::sleep(UPDATE_INTERVAL).await;
+            while let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) {
+                let done = draft.now().finish.is_some();
+                // The draft may have come to its end between the two looks at it.
+                let n_bytes = self.shown(*cursor, &rest, worth_showing(&rest, done, true).len());
+                let text = &rest[..n_bytes];
+                if (text.len() > shown.len() && text.starts_with(&shown)) || done {
+                    text.clone_into(&mut shown);
+                    update(text.to_owned(), done).await;
+                    if done {
+                        self.look_ahead(snapshot, *cursor, &rest);
+                        return;
+                    }
+                    tokio::time::sleep(UPDATE_INTERVAL).await;
+                } else if !draft.changed().await {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = superseded.cancelled() => {}
+            () = follow => {}
+        }
     }
 
     /// Makes an offer of a text that was given before, or of the draft that was started ahead.

@@ -202,17 +202,22 @@ impl Suggestion {
         }
     }
 
-    /// Remembers that all but the last `n_hidden_bytes` of the draft's text now was shown.
-    pub fn shown(&mut self, n_hidden_bytes: usize) {
-        let n_bytes = self.draft.now().text.len().saturating_sub(n_hidden_bytes);
-        self.n_shown_bytes = self.n_shown_bytes.max(n_bytes);
+    /// Remembers that `n_bytes` of what the offer shows at `cursor` were shown.
+    pub fn shown(&mut self, cursor: usize, n_bytes: usize) {
+        self.n_shown_bytes = self.n_shown_bytes.max(self.n_typed_bytes(cursor) + n_bytes);
     }
 
-    /// How much at the beginning of `rest`, which the offer shows, was shown before, in bytes.
+    /// How much of `rest`, which the offer shows at `cursor`, was shown before, in bytes.
     #[must_use]
-    pub fn n_shown_bytes_of(&self, rest: &str) -> usize {
-        let n_typed_bytes = self.draft.now().text.len().saturating_sub(rest.len());
-        self.n_shown_bytes.saturating_sub(n_typed_bytes).min(rest.len())
+    pub fn n_shown_bytes_of(&self, cursor: usize, rest: &str) -> usize {
+        self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor)).min(rest.len())
+    }
+
+    /// How much of the draft the user has typed up to `cursor`, in bytes.
+    fn n_typed_bytes(&self, cursor: usize) -> usize {
+        let n_chars = cursor.saturating_sub(self.anchored.start_char_idx);
+        let typed: String = self.anchored.typed.chars().take(n_chars).collect();
+        to_lf(&typed).len()
     }
 
     /// Where the offer was made and all that it says, if its draft has come to an end of its own.
