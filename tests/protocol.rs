@@ -121,6 +121,35 @@ fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
 }
 
 #[test]
+fn the_whole_window_is_read_while_the_user_rests() {
+    let above = "// a line that is read later\n".repeat(20);
+    let config = Config { compute_ahead: false, ..Config::default() };
+    let (mut client, controls) = connect_with("let x = compute(1);\nlet y = 2;\n", config);
+    initialize(&mut client);
+    let mut typist = Typist::open(client, "file:///a.rs", &format!("{above}let x = ˇ\n"));
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("compute(1);".into()));
+    let reads = controls.reads();
+    let n_prompt = reads.iter().find(|read| read.n_tokens == 1).map(|read| read.n_past).unwrap();
+    assert!(n_prompt < above.len() / 2, "{n_prompt} tokens were read before the first answer");
+
+    // Each key that contradicts the offer asks the model; sooner or later about all of the text.
+    let is_whole = |controls: &Controls| {
+        let reads = controls.reads();
+        reads.iter().any(|read| read.n_tokens == 1 && read.n_past > above.len())
+    };
+    for _ in 0..1_000 {
+        typist.type_text("#");
+        typist.ask_and_see();
+        if is_whole(&controls) {
+            return;
+        }
+        typist.replace(1, "");
+        typist.ask_and_see();
+    }
+    panic!("the whole window was never used");
+}
+
+#[test]
 fn nothing_to_say_is_an_empty_list() {
     check(
         "let x = 1;ˇ\n",
@@ -278,9 +307,9 @@ fn a_client_that_asks_for_it_sees_the_text_grow() {
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();
-    controls.permit(6); // the prompt and what makes the first word
+    controls.permit(8); // the prompt and what makes the first words
     let Seen::Grey(first) = typist.see(asked) else { panic!("a first piece") };
-    assert_eq!(first, "let");
+    assert_eq!(first, "let a =");
     controls.release();
     let texts = updates(&mut typist);
     assert_eq!(texts.last().unwrap(), "let a = one();\n    let b = two();");
@@ -296,8 +325,8 @@ fn an_edit_ends_the_updates() {
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();
-    controls.permit(6);
-    assert_eq!(typist.see(asked), Seen::Grey("let".into()));
+    controls.permit(8);
+    assert_eq!(typist.see(asked), Seen::Grey("let a =".into()));
     typist.type_text("x");
     let asked = typist.ask();
     controls.release();

@@ -21,7 +21,8 @@ use crate::lsp_client::Client;
 /// A server in this process whose model knows one text, and a client that has not said anything.
 pub fn connect(says: &str) -> (Client, Controls) {
     // Nothing is computed ahead but where a test is about it.
-    connect_with(says, Config { compute_ahead: false, ..Config::default() })
+    let window = Window { first: None, ..Window::default() };
+    connect_with(says, Config { compute_ahead: false, window, ..Config::default() })
 }
 
 pub fn connect_with(says: &str, config: Config) -> (Client, Controls) {
@@ -42,8 +43,9 @@ pub fn serve(script: Script, config: Config) -> (Client, Arc<Session>) {
         let _inside = runtime.enter();
         Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
     };
+    let window = config.window;
     let completer = Completer::start_with(&config, move || {
-        let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
+        let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
         Ok((script.into_decoder(), prompter))
     });
     let session = Arc::new(Session::new(completer, &config));

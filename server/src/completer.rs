@@ -83,6 +83,21 @@ impl Completer {
         let policy = Policy::new(prompt::place(snapshot, cursor));
         Some(self.engine.generate(Request::new(prompt, policy, self.max_tokens)))
     }
+
+    /// Reads the whole window of a cursor whose last prompt was of a narrow one, while nothing
+    /// else is to do. `None` if there is no more to read. Dropping the draft is the cancel.
+    #[must_use]
+    pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+        let prompt = lock(self.prompter.get()?).wider(snapshot, cursor)?;
+        Some(self.engine.prewarm(prompt))
+    }
+
+    /// Takes the whole window for what follows, since a prewarm has read it.
+    pub fn widen(&self) {
+        if let Some(prompter) = self.prompter.get() {
+            lock(prompter).widen();
+        }
+    }
 }
 
 /// A prompter is whole after every call, so a panic in one does not spoil it for the next.

@@ -54,6 +54,20 @@ pub struct Window {
     pub after_tokens: usize,
     /// The most tokens between anchor and cursor; beyond, the anchor follows into the line.
     pub middle_tokens: usize,
+    /// How much of it is read before the first answer at a new place; the rest is read while the
+    /// user rests. `None` is all of it at once.
+    pub first: Option<First>,
+}
+
+/// The part of a window that is read first.
+#[derive(Debug, Clone, Copy)]
+pub struct First {
+    /// How many lines above the cursor the anchor is set.
+    pub anchor_lines: usize,
+    /// The most tokens before the anchor.
+    pub before_tokens: usize,
+    /// The most tokens after the cursor.
+    pub after_tokens: usize,
 }
 
 impl Default for Window {
@@ -68,7 +82,16 @@ impl Default for Window {
             before_tokens: 768,
             after_tokens: 256,
             middle_tokens: 512,
+            first: Some(First { anchor_lines: 5, before_tokens: 64, after_tokens: 32 }),
         }
+    }
+}
+
+impl Window {
+    /// The window that is read first, if it is another one.
+    fn narrow(&self) -> Option<Self> {
+        let First { anchor_lines, before_tokens, after_tokens } = self.first?;
+        Some(Self { anchor_lines, before_tokens, after_tokens, ..*self })
     }
 }
 
@@ -88,6 +111,10 @@ struct Layout {
     anchor_char_idx: usize,
     before: Part,
     after: Part,
+    /// The window that it was cut to.
+    window: Window,
+    /// Whether there is a wider one to be read.
+    is_narrow: bool,
 }
 
 /// Builds prompts, and remembers the layout of the last one.
@@ -97,6 +124,8 @@ pub struct Prompter {
     fim: Option<Fim>,
     window: Window,
     layout: Option<Layout>,
+    /// The whole window at the place of a narrow layout, while it is being read.
+    wider: Option<Layout>,
 }
 
 impl Prompter {
@@ -104,18 +133,19 @@ impl Prompter {
     /// the text before the cursor.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
-        Self { vocabulary, fim, window, layout: None }
+        Self { vocabulary, fim, window, layout: None, wider: None }
     }
 
     /// Follows an edit, so that an edit above the window does not cost the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
-        let Some(layout) = &mut self.layout else {
-            return;
-        };
-        let anchor = layout.anchor_char_idx;
-        let window_start = anchor - layout.before.text.chars().count().min(anchor);
-        if *layout.uri == *uri && edit.removed.end <= window_start && edit.removed.start < anchor {
-            layout.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
+        for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
+            let anchor = layout.anchor_char_idx;
+            let window_start = anchor - layout.before.text.chars().count().min(anchor);
+            let is_above = edit.removed.end <= window_start && edit.removed.start < anchor;
+            if *layout.uri == *uri && is_above {
+                layout.anchor_char_idx =
+                    anchor - edit.removed.len() + edit.inserted.chars().count();
+            }
         }
     }
 
@@ -123,11 +153,36 @@ impl Prompter {
     pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let cursor = cursor.min(snapshot.rope.len_chars());
         let layout = self.layout(snapshot, cursor);
+        let prompt = self.written(&layout, snapshot, cursor);
+        self.layout = Some(layout);
+        prompt
+    }
+
+    /// The prompt of the whole window for a cursor whose last prompt was of a narrow one: to be
+    /// read while the user rests. After [`Prompter::widen`], prompts there are of this one.
+    pub fn wider(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Prompt> {
+        let cursor = cursor.min(snapshot.rope.len_chars());
+        self.layout.as_ref().filter(|it| it.is_narrow && self.holds(it, snapshot, cursor))?;
+        let after_start = after_start(snapshot, cursor);
+        let kept = self.wider.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
+        let wider =
+            kept.unwrap_or_else(|| self.new_layout(self.window, snapshot, cursor, after_start));
+        let prompt = self.written(&wider, snapshot, cursor);
+        self.wider = Some(wider);
+        Some(prompt)
+    }
+
+    /// Takes the whole window for what follows: it has been read.
+    pub fn widen(&mut self) {
+        if let Some(wider) = self.wider.take() {
+            self.layout = Some(wider);
+        }
+    }
+
+    /// The tokens of a layout with the middle that ends at `cursor`.
+    fn written(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let middle = snapshot.slice(layout.anchor_char_idx..cursor);
         let (middle, healed) = healing::heal(self.encode(&middle), &self.vocabulary);
-        let Some(layout) = &self.layout else {
-            return Prompt { ids: middle, healed };
-        };
         let (before, after) = (&layout.before.ids, &layout.after.ids);
         let ids = match &self.fim {
             None => [before.as_slice(), &middle].concat(),
@@ -146,20 +201,35 @@ impl Prompter {
     }
 
     /// The layout of the last prompt if it still fits, a new one otherwise.
-    fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> &Layout {
+    fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Layout {
         let after_start = after_start(snapshot, cursor);
-        let kept = self.layout.take().filter(|layout| self.holds(layout, snapshot, cursor));
-        let layout = match kept {
-            Some(layout)
-                if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) =>
-            {
-                layout
-            }
-            // Only the text after the cursor is another one: what was read before it stays read.
-            Some(layout) => Layout { after: self.after(snapshot, after_start), ..layout },
-            None => self.new_layout(snapshot, cursor, after_start),
-        };
-        self.layout.insert(layout)
+        let kept = self.layout.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
+        kept.unwrap_or_else(|| {
+            let whole = self.new_layout(self.window, snapshot, cursor, after_start);
+            let Some(narrow) = self.window.narrow() else { return whole };
+            let narrow = self.new_layout(narrow, snapshot, cursor, after_start);
+            let is_narrow = narrow.before.ids.len() + narrow.after.ids.len()
+                < whole.before.ids.len() + whole.after.ids.len();
+            if is_narrow { Layout { is_narrow, ..narrow } } else { whole }
+        })
+    }
+
+    /// A layout as it is now, if it holds for a cursor.
+    fn kept(
+        &self,
+        layout: Layout,
+        snapshot: &Snapshot,
+        cursor: usize,
+        after_start: usize,
+    ) -> Option<Layout> {
+        if !self.holds(&layout, snapshot, cursor) {
+            return None;
+        }
+        if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) {
+            return Some(layout);
+        }
+        // Only the text after the cursor is another one: what was read before it stays read.
+        Some(Layout { after: self.after(layout.window, snapshot, after_start), ..layout })
     }
 
     /// Whether the text before the anchor is as it was, and the cursor within the middle's reach.
@@ -177,29 +247,37 @@ impl Prompter {
             && ends_with(&rope.slice(..anchor), &layout.before.text)
     }
 
-    fn new_layout(&self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Layout {
+    fn new_layout(
+        &self,
+        window: Window,
+        snapshot: &Snapshot,
+        cursor: usize,
+        after_start: usize,
+    ) -> Layout {
         let rope = &snapshot.rope;
         let line = rope.char_to_line(cursor);
-        let anchor_line = line.saturating_sub(self.window.anchor_lines);
-        let reach = cursor.saturating_sub(3 * self.window.middle_tokens / 2);
+        let anchor_line = line.saturating_sub(window.anchor_lines);
+        let reach = cursor.saturating_sub(3 * window.middle_tokens / 2);
         let anchor = rope.line_to_char(anchor_line).max(reach);
-        let first_line = line.saturating_sub(self.window.before_lines);
+        let first_line = line.saturating_sub(window.before_lines);
         let window_start = rope.line_to_char(first_line).min(anchor);
         let text = snapshot.slice(window_start..anchor);
         Layout {
             uri: Arc::clone(&snapshot.uri),
             anchor_char_idx: anchor,
-            before: self.cut(text, self.window.before_tokens, End::Tail),
-            after: self.after(snapshot, after_start),
+            before: self.cut(text, window.before_tokens, End::Tail),
+            after: self.after(window, snapshot, after_start),
+            window,
+            is_narrow: false,
         }
     }
 
-    fn after(&self, snapshot: &Snapshot, after_start: usize) -> Part {
+    fn after(&self, window: Window, snapshot: &Snapshot, after_start: usize) -> Part {
         let rope = &snapshot.rope;
-        let last_line = rope.char_to_line(after_start) + self.window.after_lines;
+        let last_line = rope.char_to_line(after_start) + window.after_lines;
         let end = snapshot.line_range(last_line).end.max(after_start);
         // Without this form the text after the cursor has no place in the prompt.
-        let n_tokens = if self.fim.is_some() { self.window.after_tokens } else { 0 };
+        let n_tokens = if self.fim.is_some() { window.after_tokens } else { 0 };
         self.cut(snapshot.slice(after_start..end), n_tokens, End::Head)
     }
 

@@ -84,6 +84,8 @@ struct Now {
     recent: Recent,
     /// What would follow if the offer were accepted.
     ahead: Option<(Surroundings, Draft)>,
+    /// The whole window of the cursor's place, while it is being read.
+    prewarm: Option<Draft>,
 }
 
 /// The least time between two updates of one text: a screen shows no more.
@@ -160,6 +162,7 @@ impl Session {
         now.supersede(None);
         now.suggestion = None;
         now.ahead = None;
+        now.prewarm = None;
     }
 
     /// Ends the engine, at the end of all.
@@ -184,6 +187,17 @@ impl Session {
     /// With `streams` the first useful piece is the answer, and the rest is for
     /// [`Session::follow`]; without it, more is waited for until the deadline.
     pub async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+        let prewarm = self.now().prewarm.take();
+        if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
+            self.completer.widen();
+        }
+        let answer = self.find(ticket, streams).await;
+        let prewarm = self.completer.prewarm(&ticket.snapshot, ticket.cursor);
+        self.now().prewarm = prewarm;
+        answer
+    }
+
+    async fn find(&self, ticket: &Ticket, streams: bool) -> Answer {
         let Ticket { snapshot, cursor, .. } = ticket;
         let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
@@ -378,6 +392,10 @@ impl Now {
     }
 }
 
+/// The shortest beginning of a line that is shown before the line is whole, in characters: `let`
+/// alone tells nobody anything.
+const MIN_PIECE_CHARS: usize = 6;
+
 /// How much of what an offer says is worth showing: all of it once the draft is at its end; past
 /// the deadline the lines that are whole, or the words of a first line that is not.
 fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
@@ -387,7 +405,8 @@ fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
         (_, _, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
         _ => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
     };
-    cut.trim_end()
+    let cut = cut.trim_end();
+    if cut.trim_start().chars().count() < MIN_PIECE_CHARS { "" } else { cut }
 }
 
 fn nothing_of(finish: Finish) -> Nothing {

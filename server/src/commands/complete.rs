@@ -13,6 +13,7 @@ use foretell::{
     config::Config,
     document::Snapshot,
     engine::{Draft, Finish, Progress, State},
+    prompt::Window,
 };
 
 /// What `foretell complete` takes.
@@ -79,7 +80,9 @@ fn open(place: &FilePlace) -> anyhow::Result<(Snapshot, usize)> {
 /// Completes and prints.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (snapshot, cursor) = open(&arguments.place)?;
-    let completer = Completer::start(config);
+    // There is one answer, and no later one that more could be read for.
+    let window = Window { first: None, ..config.window };
+    let completer = Completer::start(&Config { window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let progress = runtime.block_on(async {
         if let State::Failed(message) = completer.loaded().await {

@@ -37,6 +37,7 @@ fn two_lines_up() -> Window {
         before_lines: 4,
         after_lines: 1,
         middle_lines: 3,
+        first: None,
         ..Window::default()
     }
 }
@@ -78,6 +79,22 @@ fn what_an_editor_closes_is_not_part_of_the_suffix() {
 }
 
 #[test]
+fn a_new_place_is_answered_from_a_narrow_window_until_the_whole_one_is_read() {
+    let first = Some(First { anchor_lines: 1, before_tokens: 2, after_tokens: 2 });
+    let mut prompter = prompter(Window { first, ..two_lines_up() }, PSM);
+    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
+    assert_eq!(written(&mut prompter, text), "<P>4\n<S>\n7<M>5\n6‹ fo›");
+
+    let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
+    let wider = prompter.wider(&snapshot, 14).expect("there is more to read");
+    assert_eq!(written(&mut prompter, text), "<P>4\n<S>\n7<M>5\n6‹ fo›", "until it is read");
+    prompter.widen();
+    assert_eq!(written(&mut prompter, text), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
+    assert_eq!(prompter.prompt(&snapshot, 14), wider, "what was read is what is asked for");
+    assert_eq!(prompter.wider(&snapshot, 14), None, "there is nothing more to read");
+}
+
+#[test]
 fn an_edit_above_the_window_moves_the_anchor_along() {
     let mut prompter = prompter(two_lines_up(), PSM);
     let before = written(&mut prompter, "0\n1\n2\n3\n4\n5\n6\nxˇ");
@@ -89,7 +106,13 @@ fn an_edit_above_the_window_moves_the_anchor_along() {
 
 #[test]
 fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
-    let window = Window { before_tokens: 8, after_tokens: 8, anchor_lines: 0, ..Window::default() };
+    let window = Window {
+        before_tokens: 8,
+        after_tokens: 8,
+        anchor_lines: 0,
+        first: None,
+        ..Window::default()
+    };
     let mut at_lines = prompter(window, PSM);
     assert_eq!(
         written(&mut at_lines, "11111\n22222\n333\nˇ\n555\n66666\n77777"),
