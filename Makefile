@@ -22,7 +22,7 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
 	@$(FORETELL) complete docs/demo/word_counts.rs:8
 	@printf '\n== foretell serve: two lines typed into a file that it has not read, a request a key\n\n'
-	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 319 2
+	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 308 3
 
 test: lint model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     report("(opened)", &cold_text, cold);
 
     let mut foretold = (0, 0);
-    let mut next_key = None;
+    let (mut by_model, mut without) = (Vec::new(), Vec::new());
     let mut seen = cold_text;
     for key in typed.concat().trim_end_matches('\n').chars() {
         if let Seen::Grey(text) = &seen {
@@ -55,20 +55,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         let kept = matches!(&seen, Seen::Grey(text) if text.starts_with(key) && text.len() > 1);
         typist.type_text(key.encode_utf8(&mut [0; 4]));
         let (now, took) = typist.ask_and_see();
-        if !kept && next_key.is_none() {
-            next_key = Some(took);
-        }
+        if kept { &mut without } else { &mut by_model }.push(took);
         report(&format!("{key:?}"), &now, took);
         seen = now;
     }
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!("\nwhat was shown foretold {} of the next {} keys", foretold.0, foretold.1);
-    println!("to the answer, cold file:       {:8.1} ms", ms(cold));
-    if let Some(next_key) = next_key {
-        println!("to the answer, next model run:  {:8.1} ms", ms(next_key));
+    println!("from a request to grey text:");
+    println!("  the first, in a file that was never read {:8.1} ms", ms(cold));
+    if let Some(next) = by_model.first() {
+        println!("  the next key that needs the model        {:8.1} ms", ms(*next));
     }
+    println!("  median of {:3} keys that need the model   {:8.1} ms", by_model.len(), median(&mut by_model));
+    println!("  median of {:3} keys typed into a text     {:8.1} ms", without.len(), median(&mut without));
     typist.client.end();
     Ok(())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort();
+    times.get(times.len() / 2).map_or(f64::NAN, |time| ms(*time))
 }
 
 fn report(key: &str, seen: &Seen, took: Duration) {
@@ -77,5 +86,5 @@ fn report(key: &str, seen: &Seen, took: Duration) {
         Seen::Nothing => "-".to_owned(),
         Seen::Superseded => "superseded".to_owned(),
     };
-    println!("{key:>8} {:8.1} ms  {shown}", took.as_secs_f64() * 1e3);
+    println!("{key:>8} {:8.1} ms  {shown}", ms(took));
 }
