@@ -65,8 +65,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(next) = by_model.first() {
         println!("  the next key that needs the model        {:8.1} ms", ms(*next));
     }
-    println!("  median of {:3} keys that need the model   {:8.1} ms", by_model.len(), median(&mut by_model));
-    println!("  median of {:3} keys typed into a text     {:8.1} ms", without.len(), median(&mut without));
+    println!(
+        "  median of {:3} keys that need the model   {:8.1} ms",
+        by_model.len(),
+        median(&mut by_model)
+    );
+    println!(
+        "  median of {:3} keys typed into a text     {:8.1} ms",
+        without.len(),
+        median(&mut without)
+    );
     typist.client.end();
     Ok(())
 }
