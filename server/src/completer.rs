@@ -64,9 +64,7 @@ impl Completer {
 
     /// Gives up the engine, and waits until its thread has ended. Drafts must be dropped before.
     pub async fn end(self) {
-        let states = self.engine.states();
-        drop(self.engine);
-        Engine::ended(states).await;
+        self.engine.end().await;
     }
 
     /// Follows an edit of a document.

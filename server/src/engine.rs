@@ -321,16 +321,12 @@ impl Engine {
         Draft { progress: reader, _notice: Some(Arc::new(Notice(Arc::clone(queue)))) }
     }
 
-    /// Waits until the thread has ended, which it does within one read after the last draft and
-    /// the last handle are dropped: leaving the process while the runtime computes is not safe.
-    pub async fn ended(mut state: watch::Receiver<State>) {
+    /// Drops this handle and waits until the thread has ended: within one read, if it was the last
+    /// one and all drafts are dropped. Leaving the process while the runtime computes is not safe.
+    pub async fn end(self) {
+        let Self { asking, mut state } = self;
+        drop(asking);
         while state.changed().await.is_ok() {}
-    }
-
-    /// The engine's state as a channel, which closes when the thread ends.
-    #[must_use]
-    pub fn states(&self) -> watch::Receiver<State> {
-        self.state.clone()
     }
 
     /// What the engine can do now.

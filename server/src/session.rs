@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     document::{Documents, Edit, Snapshot},
     engine::{Draft, Finish, State},
+    policy::Place,
     prompt::place,
     suggestion::{
         Suggestion, Verdict,
@@ -118,12 +119,6 @@ impl Session {
     fn now(&self) -> MutexGuard<'_, Now> {
         // Nothing in here is left half done by a panic.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the model is loaded.
-    #[must_use]
-    pub fn state(&self) -> State {
-        self.completer.state()
     }
 
     /// Waits until the model is loaded or has failed to load.
@@ -328,17 +323,16 @@ impl Session {
         if !self.compute_ahead || self.now().ahead.is_some() {
             return;
         }
+        let Place { line_before, line_after, .. } = place(snapshot, cursor);
+        let text = if line_after.trim().is_empty() {
+            let last_line = format!("{line_before}{rest}");
+            let last_line = last_line.rsplit('\n').next().unwrap_or_default();
+            let indent = &last_line[..last_line.len() - last_line.trim_start().len()];
+            format!("{rest}\n{indent}")
+        } else {
+            rest.to_owned()
+        };
         let mut accepted = snapshot.clone();
-        let line =
-            accepted.slice(accepted.rope.line_to_char(accepted.rope.char_to_line(cursor))..cursor);
-        let last_line = format!("{line}{rest}");
-        let last_line = last_line.rsplit('\n').next().unwrap_or_default();
-        let indent = &last_line[..last_line.len() - last_line.trim_start().len()];
-        let line_ends = place(snapshot, cursor).line_after.trim().is_empty();
-        let text = if line_ends { format!("{rest}\n{indent}") } else { rest.to_owned() };
-        if cursor > accepted.rope.len_chars() {
-            return;
-        }
         accepted.rope.insert(cursor, &text);
         let cursor = cursor + text.chars().count();
         let at = Surroundings::new(&accepted, cursor);

@@ -129,12 +129,6 @@ impl Vocabulary {
         self.bytes.is_empty()
     }
 
-    /// The id of a special token by its text.
-    #[must_use]
-    pub fn special_id(&self, text: &str) -> Option<u32> {
-        self.tokenizer.token_to_id(text)
-    }
-
     /// Every token that can begin a text which must begin with `prefix`: those whose bytes start
     /// with `prefix`, and those that are themselves a beginning of it. O(log n + matches).
     pub fn beginning<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
