@@ -7,8 +7,11 @@ mod scripted_server;
 mod typist;
 
 use expect_test::{Expect, expect};
-use foretell::{config::Config, engine::scripted::Controls};
-use scripted_server::{connect, connect_with, initialize, initialize_with};
+use foretell::{
+    config::{Config, Suggest},
+    engine::scripted::Controls,
+};
+use scripted_server::{connect, connect_with, initialize, initialize_with, still};
 use serde_json::{Value, json};
 use typist::{Seen, Typist};
 
@@ -103,10 +106,16 @@ fn a_text_that_was_given_before_is_given_again() {
     );
 }
 
+/// Settings by which the next text is computed while the one before is read.
+fn ahead() -> Config {
+    let suggest = Suggest { compute_ahead: true, ..still().suggest };
+    Config { suggest, ..still() }
+}
+
 #[test]
 fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
-    let (mut client, controls) = connect_with(says, Config::default());
+    let (mut client, controls) = connect_with(says, &ahead());
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
@@ -123,8 +132,8 @@ fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
 #[test]
 fn the_whole_window_is_read_while_the_user_rests() {
     let above = "// a line that is read later\n".repeat(20);
-    let config = Config { compute_ahead: false, ..Config::default() };
-    let (mut client, controls) = connect_with("let x = compute(1);\nlet y = 2;\n", config);
+    let config = Config { prompt: Config::default().prompt, ..still() };
+    let (mut client, controls) = connect_with("let x = compute(1);\nlet y = 2;\n", &config);
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", &format!("{above}let x = ˇ\n"));
     assert_eq!(typist.ask_and_see().0, Seen::Grey("compute(1);".into()));

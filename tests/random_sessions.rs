@@ -9,7 +9,10 @@ mod scripted_server;
 use std::{collections::HashMap, sync::Arc};
 
 use foretell::{
-    config::Config, document::PositionEncoding, engine::scripted::Script, session::Session,
+    config::{Config, Suggest},
+    document::PositionEncoding,
+    engine::scripted::Script,
+    session::Session,
 };
 use lsp_client::Client;
 use proptest::{
@@ -206,8 +209,9 @@ fn check(answer: &Value, position: &Value) -> Option<String> {
 #[test]
 fn every_request_is_answered_once_and_the_text_is_the_clients() {
     let n_sessions = std::env::var("FORETELL_SESSIONS").map_or(500, |n| n.parse().unwrap());
-    let config = Config { deadline_ms: 1_000_000, ..Config::default() };
-    let (client, session) = serve(Script::new(SAYS).unwrap(), config);
+    let suggest = Suggest { deadline_ms: 60_000, ..Suggest::default() };
+    let config = Config { suggest, ..Config::default() };
+    let (client, session) = serve(Script::new(SAYS).unwrap(), &config);
     let client = std::cell::RefCell::new(client);
     initialize(&mut client.borrow_mut());
     let n = std::cell::Cell::new(0);

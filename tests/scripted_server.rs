@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code)] // each test target uses its part
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
 
 use foretell::{
     completer::Completer,
-    config::Config,
+    config::{Config, Suggest, layers::Layer},
     engine::scripted::{Controls, Script},
     prompt::{Prompter, Window},
-    server,
+    server::{self, Startup},
     session::Session,
 };
 use serde_json::{Value, json};
@@ -21,21 +24,26 @@ use crate::lsp_client::Client;
 /// A server in this process whose model knows one text, and a client that has not said anything.
 pub fn connect(says: &str) -> (Client, Controls) {
     // Nothing is computed ahead but where a test is about it.
-    let window = Window { first: None, ..Window::default() };
-    connect_with(says, Config { compute_ahead: false, window, ..Config::default() })
+    connect_with(says, &still())
 }
 
-pub fn connect_with(says: &str, config: Config) -> (Client, Controls) {
+/// Settings by which the model is asked for what the client asks, and for nothing else. No test
+/// waits for a deadline: what is shown is complete, or its draft is held.
+pub fn still() -> Config {
+    let prompt = Window { first: None, ..Window::default() };
+    let suggest = Suggest { compute_ahead: false, deadline_ms: 60_000, ..Suggest::default() };
+    Config { prompt, suggest, ..Config::default() }
+}
+
+pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
     let script = Script::new(says).unwrap();
     let controls = script.controls();
-    // No test waits for a deadline: what is shown is complete, or its draft is held.
-    let config = Config { deadline_ms: 1_000_000, ..config };
     let (client, _) = serve(script, config);
     (client, controls)
 }
 
 /// A server in this process for a scripted model, and its session.
-pub fn serve(script: Script, config: Config) -> (Client, Arc<Session>) {
+pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (to_server, input) = tokio::io::duplex(1 << 20);
     let (output, from_server) = tokio::io::duplex(1 << 20);
@@ -43,18 +51,29 @@ pub fn serve(script: Script, config: Config) -> (Client, Arc<Session>) {
         let _inside = runtime.enter();
         Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
     };
-    let window = config.window;
-    let completer = Completer::start_with(&config, move || {
-        let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
-        Ok((script.into_decoder(), prompter))
-    });
-    let session = Arc::new(Session::new(completer, &config));
+    let script = Mutex::new(Some(script));
+    let load = move |config: &Config| {
+        let script = script.lock().unwrap().take().expect("the model is loaded once");
+        let window = config.prompt;
+        Completer::start_with(move || {
+            let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
+            Ok((script.into_decoder(), prompter))
+        })
+    };
+    let session = Arc::new(Session::new(Box::new(load)));
     let served = Arc::clone(&session);
+    let user = Some(Layer::new("test", serde_json::to_value(config).unwrap()));
+    let startup = Startup { user, ..Startup::default() };
     thread::spawn(move || {
-        runtime.block_on(server::serve(served, Box::new(input), Box::new(output)));
+        runtime.block_on(server::serve(served, startup, Box::new(input), Box::new(output)));
         runtime.shutdown_background();
     });
     (client, session)
+}
+
+/// Whether a message says that things are so.
+pub fn is_status(message: &Value, state: &str) -> bool {
+    message["method"] == "foretell/status" && message["params"]["state"] == state
 }
 
 /// Shakes hands and waits until the model is loaded; returns the result.
@@ -69,7 +88,6 @@ pub fn initialize_with(client: &mut Client, options: Value) -> Value {
         "capabilities": {"general": {"positionEncodings": ["utf-8", "utf-16"]}},
         "initializationOptions": options,
     }));
-    let ready = client.wait_for(|it| it["method"] == "foretell/status").expect("the model loads");
-    assert_eq!(ready["params"], json!({"state": "ready"}));
+    client.wait_for(|it| is_status(it, "ready")).expect("the model loads");
     result
 }

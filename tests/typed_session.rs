@@ -34,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
     client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
         "initializationOptions": {"status": true}}));
-    let status = client.wait_for(|message| message["method"] == "foretell/status");
+    let status = client.wait_for(|message| {
+        message["method"] == "foretell/status" && message["params"]["state"] != "loading"
+    });
     if let Some(message) =
         status.and_then(|status| status["params"]["message"].as_str().map(String::from))
     {

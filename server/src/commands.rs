@@ -2,5 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod complete;
+pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod serve;
+pub(crate) mod stats;

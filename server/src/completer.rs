@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::{
     bundle::{Bundle, model_path},
-    config::Config,
+    config::{Config, Suggest},
     document::{Edit, Snapshot},
     engine::{
-        Draft, Engine, Request, State,
+        Draft, Engine, Model, Request, State,
         decoder::Decoder,
         lookup::Mode,
         onnx::{OnnxModel, Options, find_library},
+        sampler::Sampling,
         vocabulary::Vocabulary,
     },
-    policy::Policy,
+    policy::{Indent, Policy},
     prompt::{self, Prompter},
 };
 
@@ -23,8 +24,32 @@ pub struct Completer {
     engine: Engine,
     /// Set by the engine's thread before it says that it is ready.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
-    max_tokens: usize,
 }
+
+/// What is wanted of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The most tokens.
+    pub max_tokens: usize,
+    /// The most lines.
+    pub max_lines: usize,
+    /// How many texts: the most likely one, and others drawn at random.
+    pub n_candidates: usize,
+    /// How the editor indents, if it says so.
+    pub indent: Option<Indent>,
+}
+
+impl Wanted {
+    /// One text, within the user's limits.
+    #[must_use]
+    pub fn one(suggest: &Suggest) -> Self {
+        let Suggest { max_tokens, max_lines, .. } = *suggest;
+        Self { max_tokens, max_lines, n_candidates: 1, indent: None }
+    }
+}
+
+/// How the further candidates are drawn: hot enough to differ, from what the model thinks likely.
+const FURTHER: Sampling = Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
 
 impl Completer {
     /// Starts an engine with the model of the settings. Whether it could be loaded is told by
@@ -32,13 +57,12 @@ impl Completer {
     #[must_use]
     pub fn start(config: &Config) -> Self {
         let settings = config.clone();
-        Self::start_with(config, move || load(&settings))
+        Self::start_with(move || load(&settings))
     }
 
     /// Starts an engine with any model.
     #[must_use]
-    pub fn start_with<M: crate::engine::Model + 'static>(
-        config: &Config,
+    pub fn start_with<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<(Decoder<M>, Prompter)> + Send + 'static,
     ) -> Self {
         let prompter = Arc::new(OnceLock::new());
@@ -48,7 +72,7 @@ impl Completer {
             slot.get_or_init(|| Mutex::new(prompter));
             Ok(decoder)
         });
-        Self { engine, prompter, max_tokens: config.max_tokens }
+        Self { engine, prompter }
     }
 
     /// What the engine can do now.
@@ -62,9 +86,10 @@ impl Completer {
         self.engine.loaded().await
     }
 
-    /// Gives up the engine, and waits until its thread has ended. Drafts must be dropped before.
-    pub async fn end(self) {
-        self.engine.end().await;
+    /// A handle on the engine, to wait for its end with.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine.clone()
     }
 
     /// Follows an edit of a document.
@@ -76,10 +101,23 @@ impl Completer {
 
     /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
     #[must_use]
-    pub fn draft(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+    pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
         let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
         let policy = Policy::new(prompt::place(snapshot, cursor));
-        Some(self.engine.generate(Request::new(prompt, policy, self.max_tokens)))
+        let policy = policy.with_style(wanted.max_lines, wanted.indent);
+        let request = Request::new(prompt, policy, wanted.max_tokens);
+        Some(self.engine.generate(match wanted.n_candidates {
+            0 | 1 => request,
+            n => request.with_candidates(n, FURTHER),
+        }))
+    }
+
+    /// Reads what a request at a cursor would read first, while nothing else is to do. `None`
+    /// until the model is loaded. Dropping the draft is the cancel.
+    #[must_use]
+    pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+        let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
+        Some(self.engine.prewarm(prompt))
     }
 
     /// Reads the whole window of a cursor whose last prompt was of a narrow one, while nothing
@@ -104,19 +142,21 @@ fn lock(prompter: &Mutex<Prompter>) -> std::sync::MutexGuard<'_, Prompter> {
 }
 
 fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
-    let bundle = Bundle::open(&model_path(&config.model))?;
+    let settings = &config.model;
+    let bundle = Bundle::open(&model_path(&settings.name))?;
     let options = Options {
-        library: find_library(config.library.as_deref())?,
-        context_tokens: config.context_tokens,
-        kv_cache_bytes: config.kv_cache_mb * 1_000_000,
-        provider: config.provider,
-        n_threads: config.n_threads,
+        library: find_library(settings.library.as_deref())?,
+        context_tokens: settings.context_tokens,
+        kv_cache_bytes: settings.kv_cache_mb * 1_000_000,
+        provider: settings.provider,
+        n_threads: settings.n_threads(),
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;
-    let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, config.window);
-    let lookup = if config.lookup { Mode::Adaptive } else { Mode::Off };
+    let window = config.prompt.within(model.capacity().saturating_sub(config.suggest.max_tokens));
+    let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, window);
+    let lookup = if settings.lookup { Mode::Adaptive } else { Mode::Off };
     let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
     Ok((decoder, prompter))
 }

@@ -171,6 +171,8 @@ struct Document {
     version: i32,
     language: Arc<str>,
     rope: Rope,
+    /// Where the user was last, a char_idx of some version.
+    cursor: usize,
 }
 
 /// Every document that the client holds open.
@@ -183,7 +185,8 @@ impl Documents {
     /// Takes in a document that the client opened, in place of an older one of that name.
     pub fn open(&self, uri: &str, language: &str, version: i32, text: &str) {
         let rope = Rope::from_str(text);
-        self.by_uri.insert(uri.into(), Document { version, language: language.into(), rope });
+        self.by_uri
+            .insert(uri.into(), Document { version, language: language.into(), rope, cursor: 0 });
     }
 
     /// Applies the changes of one notification, each on the text that the one before it left.
@@ -201,6 +204,20 @@ impl Documents {
         let mut document = self.by_uri.get_mut(uri)?;
         document.version = version;
         Some(changes.iter().map(|change| apply(&mut document.rope, change, encoding)).collect())
+    }
+
+    /// Remembers where the user is in a document.
+    pub fn set_cursor(&self, uri: &str, cursor: usize) {
+        if let Some(mut document) = self.by_uri.get_mut(uri) {
+            document.cursor = cursor;
+        }
+    }
+
+    /// Where the user was last in a document, a char_idx of its text as it is now; its beginning
+    /// if that is not known.
+    #[must_use]
+    pub fn cursor(&self, uri: &str) -> usize {
+        self.by_uri.get(uri).map_or(0, |it| it.cursor.min(it.rope.len_chars()))
     }
 
     /// Forgets a document.
@@ -228,17 +245,34 @@ fn apply(
     encoding: PositionEncoding,
 ) -> Edit {
     use lsp::TextDocumentContentChangeEvent as Change;
-    let (removed, text) = match change {
+    let (removed, inserted) = match change {
         Change::TextDocumentContentChangePartial(partial) => {
             let start = char_idx(rope, partial.range.start, encoding);
             let end = char_idx(rope, partial.range.end, encoding);
-            (start.min(end)..start.max(end), &partial.text)
+            (start.min(end)..start.max(end), partial.text.as_str())
         }
-        Change::TextDocumentContentChangeWholeDocument(whole) => (0..rope.len_chars(), &whole.text),
+        // Most of the whole text is what was there: an offer does not die of what did not change.
+        Change::TextDocumentContentChangeWholeDocument(whole) => difference(rope, &whole.text),
     };
     rope.remove(removed.clone());
-    rope.insert(removed.start, text);
-    Edit { removed, inserted: text.clone() }
+    rope.insert(removed.start, inserted);
+    Edit { removed, inserted: inserted.to_owned() }
+}
+
+/// The one edit that makes `text` of a rope: what stands between their common beginning and their
+/// common end. O(n).
+fn difference<'a>(rope: &Rope, text: &'a str) -> (Range<usize>, &'a str) {
+    let same_head = rope.chars().zip(text.chars()).take_while(|(a, b)| a == b);
+    let (n_head_chars, n_head_bytes) =
+        same_head.fold((0, 0), |(n_chars, n_bytes), (c, _)| (n_chars + 1, n_bytes + c.len_utf8()));
+    let text = &text[n_head_bytes..];
+    let n_left = rope.len_chars() - n_head_chars;
+    let tail = rope.chars_at(rope.len_chars()).reversed().take(n_left);
+    let same_tail = tail.zip(text.chars().rev()).take_while(|(a, b)| a == b);
+    let (n_tail_chars, n_tail_bytes) =
+        same_tail.fold((0, 0), |(n_chars, n_bytes), (c, _)| (n_chars + 1, n_bytes + c.len_utf8()));
+    let removed = n_head_chars..rope.len_chars() - n_tail_chars;
+    (removed, &text[..text.len() - n_tail_bytes])
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ pub struct Figures {
 }
 
 /// A draft at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
     /// The text so far, as the policy lets it through: it only ever grows.
     pub text: String,

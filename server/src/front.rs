@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use tower::Service;
 use tower_lsp::{
     gen_lsp_types as lsp,
@@ -21,8 +21,9 @@ use tower_lsp::{
 };
 
 use crate::{
-    document::PositionEncoding,
-    session::{Session, Ticket},
+    document::{PositionEncoding, Snapshot},
+    policy::Indent,
+    session::{Ask, Selected, Session, Ticket},
 };
 
 /// The most handlers that run at once. Superseded ones end at once, so this is only ever reached
@@ -110,17 +111,74 @@ impl<S> Front<S> {
         }
     }
 
-    /// The ticket for a request that concerns a cursor in an open document.
-    fn begin(&self, request: &Request) -> Option<Ticket> {
-        if request.method() != "textDocument/inlineCompletion" {
-            return None;
+    /// The ticket for a message that concerns a cursor in an open document.
+    fn ticket(&self, request: &Request) -> Option<Ticket> {
+        let session = &self.shared.session;
+        match request.method() {
+            "textDocument/inlineCompletion" => {
+                let it = params::<lsp::InlineCompletionParams>(request)?;
+                let at = &it.text_document_position_params;
+                let snapshot = self.snapshot(&at.text_document)?;
+                let beyond = request.params().and_then(|it| BeyondLsp::deserialize(it).ok());
+                let BeyondLsp { text_document, formatting_options } = beyond.unwrap_or_default();
+                let ask = Ask {
+                    cursor: snapshot.char_idx(at.position),
+                    invoked: it.context.trigger_kind == lsp::InlineCompletionTriggerKind::Invoked,
+                    selected: it.context.selected_completion_info.map(|it| {
+                        let idx = |position| snapshot.char_idx(position);
+                        let (start, end) = (idx(it.range.start), idx(it.range.end));
+                        Selected { range: start.min(end)..start.max(end), text: it.text }
+                    }),
+                    version: text_document.version,
+                    indent: formatting_options.map(|it| Indent {
+                        with_spaces: it.insert_spaces,
+                        tab_columns: it.tab_size.min(64) as usize,
+                    }),
+                };
+                Some(session.begin(snapshot, ask))
+            }
+            "textDocument/completion" => {
+                let it = params::<lsp::CompletionParams>(request)?.text_document_position_params;
+                let snapshot = self.snapshot(&it.text_document)?;
+                let cursor = snapshot.char_idx(it.position);
+                Some(session.begin(snapshot, Ask { cursor, ..Ask::default() }))
+            }
+            DID_FOCUS => {
+                let it = params::<DidFocusParams>(request)?;
+                let snapshot = self.snapshot(&it.text_document)?;
+                Some(session.look(snapshot))
+            }
+            _ => None,
         }
-        let it = params::<lsp::InlineCompletionParams>(request)?.text_document_position_params;
-        let uri = it.text_document.uri.0.as_str();
-        let snapshot = self.shared.session.documents.snapshot(uri, self.shared.encoding())?;
-        let cursor = snapshot.char_idx(it.position);
-        Some(self.shared.session.begin(snapshot, cursor))
     }
+
+    fn snapshot(&self, document: &lsp::TextDocumentIdentifier) -> Option<Snapshot> {
+        let Shared { session, .. } = &self.shared;
+        session.documents.snapshot(document.uri.0.as_str(), self.shared.encoding())
+    }
+}
+
+/// The user looks at another document: a notification of Copilot's dialect.
+pub const DID_FOCUS: &str = "textDocument/didFocus";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidFocusParams {
+    text_document: lsp::TextDocumentIdentifier,
+}
+
+/// What clients of Copilot's dialect say in a request beyond LSP.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct BeyondLsp {
+    text_document: Versioned,
+    formatting_options: Option<lsp::FormattingOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Versioned {
+    version: Option<i32>,
 }
 
 /// The parameters of a message, or `None` for others: the handler behind answers those.
@@ -149,11 +207,14 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         self.sync_text(&request);
         let id = request.id().cloned();
-        let ticket = self.begin(&request);
+        let ticket = self.ticket(&request);
         let handler = self.inner.call(request);
         match (id, ticket) {
-            (Some(id), Some(ticket)) => Box::pin(race(id, ticket, handler)),
-            _ => Box::pin(handler),
+            (Some(id), Some(ticket)) => {
+                Box::pin(race(id, Arc::clone(&self.shared.session), ticket, handler))
+            }
+            (None, Some(ticket)) => Box::pin(TICKET.scope(ticket, handler)),
+            (_, None) => Box::pin(handler),
         }
     }
 }
@@ -161,6 +222,7 @@ where
 /// Runs a handler until its request is superseded: exactly one answer in either case.
 async fn race<E>(
     id: Id,
+    session: Arc<Session>,
     ticket: Ticket,
     handler: impl Future<Output = Result<Option<Response>, E>>,
 ) -> Result<Option<Response>, E> {
@@ -168,6 +230,7 @@ async fn race<E>(
     tokio::select! {
         biased;
         () = superseded.cancelled() => {
+            session.superseded();
             Ok(Some(Response::from_error(id, Error::request_cancelled())))
         }
         answer = TICKET.scope(ticket, handler) => answer,

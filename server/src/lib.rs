@@ -17,4 +17,5 @@ pub mod policy;
 pub mod prompt;
 pub mod server;
 pub mod session;
+pub mod stats;
 pub mod suggestion;

@@ -5,7 +5,8 @@ mod commands;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use foretell::{bundle, config::Config};
+use foretell::server::Startup;
+use serde_json::{Map, Value, json};
 use tracing_subscriber::EnvFilter;
 
 /// The next lines of code as ghost text, on your own machine.
@@ -16,13 +17,36 @@ struct Arguments {
     command: Option<Command>,
 
     /// The model: a name in the data folder, or a bundle's folder.
-    #[arg(long, global = true, env = "FORETELL_MODEL", default_value = bundle::DEFAULT_MODEL)]
-    model: String,
+    #[arg(long, global = true, env = "FORETELL_MODEL")]
+    model: Option<String>,
 
     /// The ONNX Runtime library; without it ORT_DYLIB_PATH, then beside this program, then the
     /// data folder are looked at.
     #[arg(long, global = true, value_name = "FILE")]
     library: Option<PathBuf>,
+
+    /// On what the model computes: auto, cpu, cuda or coreml.
+    #[arg(long, global = true)]
+    provider: Option<String>,
+
+    /// How many threads compute.
+    #[arg(long, global = true)]
+    threads: Option<usize>,
+}
+
+impl Arguments {
+    /// What the command line says of the settings.
+    fn settings(&self) -> Value {
+        let Self { model, library, provider, threads, .. } = self;
+        let said = [
+            ("name", model.as_ref().map(|it| json!(it))),
+            ("library", library.as_ref().map(|it| json!(it))),
+            ("provider", provider.as_ref().map(|it| json!(it))),
+            ("threads", threads.map(|it| json!(it))),
+        ];
+        let said = said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        json!({"model": said.collect::<Map<_, _>>()})
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,12 +61,25 @@ enum Command {
     Complete(commands::complete::Arguments),
     /// Measure how fast things are on this machine.
     Bench(commands::bench::Arguments),
+    /// Show the settings, without those of an editor.
+    Config {
+        /// Print the JSON schema of all settings instead.
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Show what was suggested, what was taken and what it cost, in numbers.
+    Stats {
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say which library, which model and which provider are used, and what is missing.
     Doctor,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let settings = arguments.settings();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
     // stdout belongs to the protocol; what a command prints to people must not drown in a log.
     let level = if matches!(command, Command::Serve { .. }) { "info" } else { "off" };
@@ -53,18 +90,30 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let config = Config { model: arguments.model, library: arguments.library, ..Config::default() };
-    let done = match command {
-        Command::Serve { .. } => commands::serve::run(&config),
-        Command::Complete(arguments) => commands::complete::run(&config, &arguments),
-        Command::Bench(arguments) => commands::bench::run(&config, &arguments),
-        Command::Doctor => commands::doctor::run(&config),
-    };
+    let done = run(command, Startup::new(settings));
     match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("foretell: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve { .. } => return commands::serve::run(startup),
+        Command::Config { schema } => return commands::config::run(&startup, schema),
+        Command::Stats { json } => return commands::stats::run(json),
+        Command::Complete(_) | Command::Bench(_) | Command::Doctor => {}
+    }
+    let (config, unfit) = startup.config();
+    for it in unfit {
+        eprintln!("foretell: {it}");
+    }
+    match command {
+        Command::Complete(arguments) => commands::complete::run(&config, &arguments),
+        Command::Bench(arguments) => commands::bench::run(&config, &arguments),
+        _ => commands::doctor::run(&config),
     }
 }

@@ -6,11 +6,15 @@
 
 mod block_end;
 mod brackets;
+mod indent;
 mod suffix;
 
-pub(crate) use brackets::{is_closer, only_closers};
+use std::borrow::Cow;
 
-/// The most lines that one completion shows.
+pub(crate) use brackets::{is_closer, only_closers};
+pub use indent::Indent;
+
+/// The most lines that one completion shows, unless the user says otherwise.
 pub const MAX_LINES: usize = 16;
 
 /// The rule that stopped a completion.
@@ -22,7 +26,7 @@ pub enum Stop {
     BlockEnd,
     /// The text after the cursor begins again.
     SuffixMet,
-    /// [`MAX_LINES`] lines are there.
+    /// The most lines that may be shown are there.
     MaxLines,
 }
 
@@ -76,16 +80,37 @@ impl Place {
 }
 
 /// The rules for one place.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     place: Place,
+    max_lines: usize,
+    indent: Option<Indent>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(Place::default())
+    }
 }
 
 impl Policy {
     /// The rules for a completion at `place`.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        Self { place }
+        Self { place, max_lines: MAX_LINES, indent: None }
+    }
+
+    /// The same rules for at most `max_lines` lines, which are indented as the editor does it.
+    #[must_use]
+    pub fn with_style(self, max_lines: usize, indent: Option<Indent>) -> Self {
+        Self { max_lines, indent, ..self }
+    }
+
+    /// A text that was let through as it is shown, with the document's indentation. The text of a
+    /// partial stays a beginning of the text of a longer one.
+    #[must_use]
+    pub fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.indent.map_or(Cow::Borrowed(text), |indent| indent.apply(text))
     }
 
     /// Looks at the text so far; `ended` says that nothing more will come.
@@ -128,7 +153,7 @@ impl Policy {
     /// `indent` is what stands before the text in its first line.
     fn look_at_block(&self, indent: &str, text: &str, ended: bool) -> Look {
         let suffix = suffix::in_block(indent, text, &self.place.next_line, ended);
-        let end = block_end::block_end(indent, text, ended);
+        let end = block_end::block_end(indent, text, self.max_lines, ended);
         if suffix.keep_bytes < end.keep_bytes || (suffix.stop.is_some() && end.stop.is_none()) {
             suffix
         } else {

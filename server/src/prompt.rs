@@ -20,6 +20,8 @@ mod healing;
 use std::sync::Arc;
 
 use ropey::RopeSlice;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     bundle::{Fim, FimOrder},
@@ -38,35 +40,47 @@ pub struct Prompt {
 }
 
 /// How much text a prompt takes in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Window {
     /// The most lines before the cursor.
+    #[schemars(range(max = 10_000))]
     pub before_lines: usize,
     /// The most lines after the cursor.
+    #[schemars(range(max = 10_000))]
     pub after_lines: usize,
     /// How many lines above the cursor a new anchor is set.
+    #[schemars(range(max = 10_000))]
     pub anchor_lines: usize,
     /// The most lines between anchor and cursor.
+    #[schemars(range(max = 10_000))]
     pub middle_lines: usize,
     /// The most tokens before the anchor.
+    #[schemars(range(max = 10_000))]
     pub before_tokens: usize,
     /// The most tokens after the cursor.
+    #[schemars(range(max = 10_000))]
     pub after_tokens: usize,
     /// The most tokens between anchor and cursor; beyond, the anchor follows into the line.
+    #[schemars(range(min = 16, max = 10_000))]
     pub middle_tokens: usize,
     /// How much of it is read before the first answer at a new place; the rest is read while the
-    /// user rests. `None` is all of it at once.
+    /// user rests. Null is all of it at once.
     pub first: Option<First>,
 }
 
 /// The part of a window that is read first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct First {
     /// How many lines above the cursor the anchor is set.
+    #[schemars(range(max = 10_000))]
     pub anchor_lines: usize,
     /// The most tokens before the anchor.
+    #[schemars(range(max = 10_000))]
     pub before_tokens: usize,
     /// The most tokens after the cursor.
+    #[schemars(range(max = 10_000))]
     pub after_tokens: usize,
 }
 
@@ -82,12 +96,37 @@ impl Default for Window {
             before_tokens: 768,
             after_tokens: 256,
             middle_tokens: 512,
-            first: Some(First { anchor_lines: 5, before_tokens: 64, after_tokens: 32 }),
+            first: Some(First::default()),
         }
     }
 }
 
+impl Default for First {
+    fn default() -> Self {
+        Self { anchor_lines: 5, before_tokens: 64, after_tokens: 32 }
+    }
+}
+
 impl Window {
+    /// The same window with no more than `n_tokens` in all: each part in its share.
+    #[must_use]
+    pub fn within(self, n_tokens: usize) -> Self {
+        // The marks between the parts, and a tokenizer that needs a little more for a middle than
+        // its bytes promise.
+        let n_tokens = n_tokens.saturating_sub(64);
+        let all = self.before_tokens + self.after_tokens + self.middle_tokens;
+        if all <= n_tokens {
+            return self;
+        }
+        let share = |part: usize| part * n_tokens / all;
+        Self {
+            before_tokens: share(self.before_tokens),
+            after_tokens: share(self.after_tokens),
+            middle_tokens: share(self.middle_tokens),
+            ..self
+        }
+    }
+
     /// The window that is read first, if it is another one.
     fn narrow(&self) -> Option<Self> {
         let First { anchor_lines, before_tokens, after_tokens } = self.first?;
@@ -184,15 +223,18 @@ impl Prompter {
         let middle = snapshot.slice(layout.anchor_char_idx..cursor);
         let (middle, healed) = healing::heal(self.encode(&middle), &self.vocabulary);
         let (before, after) = (&layout.before.ids, &layout.after.ids);
+        // A middle of rare characters has more tokens than its bytes promise.
+        let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
+        let before = &before[n_beyond.min(before.len())..];
+        let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
         let ids = match &self.fim {
-            None => [before.as_slice(), &middle].concat(),
+            None => [before, middle].concat(),
             Some(fim) => match fim.order {
                 FimOrder::PrefixSuffixMiddle => {
-                    [&[fim.prefix], &before[..], &[fim.suffix], after, &[fim.middle], &middle]
-                        .concat()
+                    [&[fim.prefix], before, &[fim.suffix], after, &[fim.middle], middle].concat()
                 }
                 FimOrder::SuffixPrefixMiddle => {
-                    [&[fim.suffix], &after[..], &[fim.prefix], before, &middle, &[fim.middle]]
+                    [&[fim.suffix], &after[..], &[fim.prefix], before, middle, &[fim.middle]]
                         .concat()
                 }
             },

@@ -1,50 +1,89 @@
 //! LSP in, LSP out.
 
 mod extensions;
+mod items;
+mod life;
+mod settings;
 
 use std::{
-    io,
-    pin::Pin,
+    path::PathBuf,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use serde_json::{Value, json};
 use tower_lsp::{
     Client, LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result,
 };
 
 use crate::{
+    config::{Config, Offer, exclude::path_of},
     document::PositionEncoding,
-    engine::State,
+    engine::{Figures, State},
     front::{self, Front, Shared},
-    session::{Answer, Session, Ticket},
+    session::{Answer, Nothing, Session, Source, Ticket, accept::Part},
+    stats,
 };
-use extensions::{Options, Status, StatusParams, Update, UpdateParams};
+use extensions::{
+    AcceptedPart, COMMANDS, Options, STATS, Shown, Status, StatusParams, Update, UpdateParams,
+};
+pub use life::{Input, Output};
+use settings::Layers;
+pub use settings::Startup;
+
+/// How long an answer may take before the client is told that the model is at work.
+const THINKING_AFTER: Duration = Duration::from_millis(100);
+/// The token of the progress that loading the model makes.
+const LOADING: &str = "foretell/loading";
+/// How long an answer of the client is waited for.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct Foretell {
     shared: Shared,
     client: Client,
     options: OnceLock<Options>,
+    layers: Layers,
+    gone: tokio_util::sync::CancellationToken,
 }
 
 impl LanguageServer for Foretell {
     async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
-        let kinds =
-            params.capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
+        let capabilities = &params.capabilities;
+        let kinds = capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
         let encoding = *self.shared.encoding.get_or_init(|| PositionEncoding::negotiate(kinds));
         if let Some(client) = &params.client_info {
             let version = client.version.as_deref().unwrap_or("of unknown version");
             tracing::info!("client: {:?} {version:?}, positions in {encoding:?}", client.name);
         }
+        if let Some(process_id) = params.process_id {
+            life::watch(process_id, self.gone.clone());
+        }
+        let folders = folders(&params);
         let options = params.initialization_options.map(Options::deserialize);
-        let options = options.transpose().unwrap_or_else(|error| {
+        let mut options = options.transpose().unwrap_or_else(|error| {
             tracing::warn!("unreadable initializationOptions: {error}");
             None
         });
-        self.options.get_or_init(|| options.unwrap_or_default());
+        let mut options = options.take().unwrap_or_default();
+        let window = capabilities.window.as_ref();
+        options.has_progress = window.and_then(|it| it.work_done_progress) == Some(true);
+        let workspace = capabilities.workspace.as_ref();
+        options.has_configuration = workspace.and_then(|it| it.configuration) == Some(true);
+        let speaks_inline =
+            capabilities.text_document.as_ref().is_some_and(|it| it.inline_completion.is_some())
+                || options.streaming;
+        self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
+        let options = self.options.get_or_init(|| options);
+        self.configure();
+        let config = self.shared.session.config();
+        let completes = match config.completion.enabled {
+            Offer::Auto => !speaks_inline,
+            Offer::On => true,
+            Offer::Off => false,
+        };
+        tracing::debug!(?options, completes, "options");
         let sync = lsp::TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(lsp::TextDocumentSyncKind::Incremental),
@@ -55,6 +94,11 @@ impl LanguageServer for Foretell {
                 position_encoding: Some(encoding.kind()),
                 text_document_sync: Some(sync.into()),
                 inline_completion_provider: Some(true.into()),
+                completion_provider: completes.then(items::completion_options),
+                execute_command_provider: Some(lsp::ExecuteCommandOptions {
+                    commands: COMMANDS.map(str::to_owned).to_vec(),
+                    ..Default::default()
+                }),
                 ..Default::default()
             },
             server_info: Some(lsp::ServerInfo {
@@ -65,20 +109,8 @@ impl LanguageServer for Foretell {
     }
 
     async fn initialized(&self, _: lsp::InitializedParams) {
-        if self.options.get().is_some_and(|options| options.status) {
-            let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
-            tokio::spawn(async move {
-                let params = match session.loaded().await {
-                    State::Failed(message) => {
-                        StatusParams { state: "failed".into(), message: Some(message) }
-                    }
-                    State::Ready | State::Loading => {
-                        StatusParams { state: "ready".into(), message: None }
-                    }
-                };
-                client.send_notification::<Status>(params).await;
-            });
-        }
+        self.tell_unfit().await;
+        self.tell_loading();
     }
 
     async fn shutdown(&self) -> Result<()> {
@@ -87,62 +119,100 @@ impl LanguageServer for Foretell {
     }
 }
 
+/// The folders that are open in the client.
+fn folders(params: &lsp::InitializeParams) -> Vec<PathBuf> {
+    // The older names of the same thing are in use still.
+    let value = serde_json::to_value(params).unwrap_or_default();
+    let uris = value["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
+    let uris = uris.chain([&value["rootUri"]]).filter_map(Value::as_str);
+    uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()
+}
+
 impl Foretell {
     /// The front has applied what the client says of its documents.
-    async fn applied(&self, _: serde_json::Value) {}
+    async fn applied(&self, _: Value) {}
 
     async fn inline_completion(
         &self,
         _: lsp::InlineCompletionParams,
     ) -> Result<lsp::InlineCompletionList> {
         let items = match front::ticket() {
-            Some(ticket) => self.items(&ticket).await,
+            Some(ticket) => {
+                let streams = self.options.get().is_some_and(|options| options.streaming);
+                match self.answer(&ticket, streams).await {
+                    Answer::Shows { text, others, progress, .. } => {
+                        if streams && progress.finish.is_none() {
+                            self.follow(&ticket, text.clone());
+                        }
+                        let texts = std::iter::once(text).chain(others);
+                        texts.map(|text| items::inline(&ticket, &text)).collect()
+                    }
+                    Answer::Nothing(_) => Vec::new(),
+                }
+            }
             None => {
-                tracing::info!("nothing: the document is not open");
+                self.not_open();
                 Vec::new()
             }
         };
         Ok(lsp::InlineCompletionList { items })
     }
 
-    async fn items(&self, ticket: &Ticket) -> Vec<lsp::InlineCompletionItem> {
-        let started = std::time::Instant::now();
-        let streams = self.options.get().is_some_and(|options| options.streaming);
-        let answer = self.shared.session.answer(ticket, streams).await;
-        let ms = started.elapsed().as_secs_f64() * 1e3;
-        match answer {
-            Answer::Shows { text, source, done } => {
-                tracing::info!("shown: {} chars, {source:?}, {ms:.1} ms", text.chars().count());
-                if streams && !done {
-                    self.follow(ticket, text.clone());
-                }
-                vec![item(ticket, text)]
-            }
-            Answer::Nothing(why) => {
-                tracing::info!("nothing: {why:?}, {ms:.1} ms");
+    /// For clients without inline completion.
+    async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
+        let items = match front::ticket() {
+            Some(ticket) => match self.answer(&ticket, false).await {
+                Answer::Shows { text, .. } => vec![items::in_menu(&ticket, &text)],
+                Answer::Nothing(_) => Vec::new(),
+            },
+            None => {
+                self.not_open();
                 Vec::new()
             }
-        }
+        };
+        Ok(lsp::CompletionList { is_incomplete: true, items, ..Default::default() })
     }
-}
 
-impl Foretell {
+    fn not_open(&self) {
+        let why = Nothing::NotOpen.name();
+        self.shared.session.stats.count(|it| stats::tally(&mut it.nothing, why));
+        tracing::info!("nothing: {why}");
+    }
+
+    async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+        let started = Instant::now();
+        let answer = self.shared.session.answer(ticket, streams);
+        tokio::pin!(answer);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = tokio::time::sleep(THINKING_AFTER) => {
+                self.tell("thinking", None).await;
+                let answer = answer.await;
+                self.tell_state().await;
+                answer
+            }
+        };
+        log(&answer, started);
+        answer
+    }
+
     /// Sends what a draft says beyond `shown`, until the request is superseded.
     fn follow(&self, ticket: &Ticket, shown: String) {
         let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
         let ticket = ticket.clone();
         tokio::spawn(async move {
-            let send = |text, done| {
-                let Ticket { snapshot, cursor, .. } = &ticket;
+            let send = |text: String, done| {
+                let Ticket { original, ask, .. } = &ticket;
                 let params = UpdateParams {
                     text_document: lsp::VersionedTextDocumentIdentifier {
-                        version: snapshot.version,
+                        version: original.version,
                         text_document_identifier: lsp::TextDocumentIdentifier {
-                            uri: lsp::Uri(snapshot.uri.to_string()),
+                            uri: lsp::Uri(original.uri.to_string()),
                         },
                     },
-                    position: snapshot.position(*cursor),
-                    item: item(&ticket, text),
+                    position: original.position(ask.cursor),
+                    item: items::inline(&ticket, &text),
                     done,
                 };
                 client.send_notification::<Update>(params)
@@ -150,71 +220,182 @@ impl Foretell {
             session.follow(&ticket, shown, send).await;
         });
     }
-}
 
-/// The item for a text at the request's cursor.
-fn item(ticket: &Ticket, text: String) -> lsp::InlineCompletionItem {
-    let Ticket { snapshot, cursor, .. } = ticket;
-    let at = snapshot.position(*cursor);
-    // The text goes into a file whose line breaks may not be ours.
-    let crlf = text.contains('\n')
-        && snapshot.rope.lines().next().is_some_and(|line| line.chars().any(|c| c == '\r'));
-    let text = if crlf { text.replace('\n', "\r\n") } else { text };
-    lsp::InlineCompletionItem {
-        insert_text: text.into(),
-        filter_text: None,
-        range: Some(lsp::Range::new(at, at)),
-        command: None,
+    async fn focus(&self, _: Value) {
+        if let Some(ticket) = front::ticket() {
+            self.shared.session.focus(&ticket).await;
+        }
+    }
+
+    /// What was shown is known here already; a client that says so has nothing to be told.
+    async fn shown(&self, _: Shown) {}
+
+    async fn accepted_part(&self, it: AcceptedPart) {
+        self.shared.session.accepted(Part::Some, it.accepted_length);
+    }
+
+    async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
+        let session = &self.shared.session;
+        if params.command == STATS {
+            let counts = session.stats.now();
+            return Ok(json!({"page": stats::page(&counts), "counts": counts}));
+        }
+        let n_chars = params.arguments.as_ref().and_then(|it| it.first()?.as_u64()).unwrap_or(0);
+        session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));
+        Ok(Value::Null)
+    }
+
+    async fn change_configuration(&self, params: lsp::DidChangeConfigurationParams) {
+        let mut settings = params.settings;
+        if settings.is_null() && self.options.get().is_some_and(|it| it.has_configuration) {
+            let item = lsp::ConfigurationItem { section: Some("foretell".into()), scope_uri: None };
+            let asked =
+                tokio::time::timeout(CLIENT_PATIENCE, self.client.configuration(vec![item]));
+            if let Ok(Ok(answer)) = asked.await {
+                settings = answer.into_iter().next().unwrap_or_default();
+            }
+        }
+        self.layers.changed(settings);
+        self.configure();
+        self.tell_unfit().await;
+        self.tell_loading();
+    }
+
+    /// Puts the settings of all places in force.
+    fn configure(&self) {
+        let config: Config = self.layers.merge();
+        let unfit = self.shared.session.configure(config);
+        self.layers.add_unfit(unfit);
+    }
+
+    /// Says which settings do not hold.
+    async fn tell_unfit(&self) {
+        for message in self.layers.take_unfit() {
+            tracing::warn!("{message}");
+            let message = format!("foretell: {message}");
+            self.client.show_message(lsp::MessageType::Warning, message).await;
+        }
+    }
+
+    /// Says that the model is being loaded, and how that ends.
+    fn tell_loading(&self) {
+        let it = Teller { client: self.client.clone(), options: self.options() };
+        let session = Arc::clone(&self.shared.session);
+        tokio::spawn(async move {
+            it.tell_state(&session).await;
+            if session.state() == State::Loading {
+                if it.has_progress().await {
+                    let progress = it.client.progress(LOADING.into(), "Foretell");
+                    let progress = progress.with_message("loading the model").begin().await;
+                    session.loaded().await;
+                    progress.finish().await;
+                }
+                session.loaded().await;
+                it.tell_state(&session).await;
+            }
+        });
+    }
+
+    async fn tell_state(&self) {
+        let it = Teller { client: self.client.clone(), options: self.options() };
+        it.tell_state(&self.shared.session).await;
+    }
+
+    async fn tell(&self, state: &str, message: Option<String>) {
+        let it = Teller { client: self.client.clone(), options: self.options() };
+        it.tell(state, message).await;
+    }
+
+    fn options(&self) -> Options {
+        self.options.get().cloned().unwrap_or_default()
     }
 }
 
-/// Where the client's messages come from.
-pub type Input = Box<dyn AsyncRead + Send + Unpin>;
-/// Where ours go.
-pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
+/// Tells the client how things are, as far as it wants to know.
+struct Teller {
+    client: Client,
+    options: Options,
+}
 
-/// Speaks LSP until the client says `exit` or its end is closed.
-pub async fn serve(session: Arc<Session>, input: Input, output: Output) {
+impl Teller {
+    async fn tell(&self, state: &str, message: Option<String>) {
+        if self.options.status {
+            let params = StatusParams { state: state.to_owned(), message };
+            self.client.send_notification::<Status>(params).await;
+        }
+    }
+
+    async fn tell_state(&self, session: &Session) {
+        match session.state() {
+            _ if !session.config().suggest.enabled => self.tell("off", None).await,
+            State::Failed(message) => self.tell("failed", Some(message)).await,
+            State::Ready => self.tell("ready", None).await,
+            State::Loading => self.tell("loading", None).await,
+        }
+    }
+
+    /// Whether the client shows how the loading goes.
+    async fn has_progress(&self) -> bool {
+        let asked = self.client.create_work_done_progress(LOADING.into());
+        self.options.has_progress
+            && matches!(tokio::time::timeout(CLIENT_PATIENCE, asked).await, Ok(Ok(())))
+    }
+}
+
+/// One line a request.
+fn log(answer: &Answer, started: Instant) {
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    match answer {
+        Answer::Shows { text, source, progress, .. } => {
+            let n_chars = text.chars().count();
+            let Figures { reused, read, generated, drafted, accepted, first_token_ms, .. } =
+                progress.figures;
+            if *source == Source::Model || *source == Source::RunningDraft {
+                let first = first_token_ms.map_or("-".into(), |ms| format!("{ms:.0} ms"));
+                tracing::info!(
+                    "shown: {n_chars} chars, {} | prompt: {reused} reused, {read} read | \
+                     {generated} generated, {accepted}/{drafted} drafts | first {first}, {ms:.1} ms",
+                    source.name(),
+                );
+            } else {
+                tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
+            }
+        }
+        Answer::Nothing(Nothing::ModelFailed(message)) => {
+            tracing::info!("nothing: model_failed ({message}) | {ms:.1} ms");
+        }
+        Answer::Nothing(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
+    }
+}
+
+/// Speaks LSP until the client says `exit`, its end is closed or its process is gone.
+pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output: Output) {
     let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
-    let server = |client| Foretell { shared: shared.clone(), client, options: OnceLock::new() };
+    let gone = tokio_util::sync::CancellationToken::new();
+    let server = |client| Foretell {
+        shared: shared.clone(),
+        client,
+        options: OnceLock::new(),
+        layers: Layers::new(startup),
+        gone: gone.clone(),
+    };
     // All the methods of LSP would be four fifths of the binary.
     let mut service = LspService::build_with_lifecycle_methods(server)
-        .custom_method("textDocument/inlineCompletion", Foretell::inline_completion);
+        .custom_method("textDocument/inlineCompletion", Foretell::inline_completion)
+        .custom_method("textDocument/completion", Foretell::completion)
+        .custom_method("workspace/executeCommand", Foretell::execute_command)
+        .custom_method("workspace/didChangeConfiguration", Foretell::change_configuration)
+        .custom_method(front::DID_FOCUS, Foretell::focus)
+        .custom_method("textDocument/didShowCompletion", Foretell::shown)
+        .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
     for method in front::TEXT_SYNC {
         service = service.custom_method(method, Foretell::applied);
     }
     let (service, socket) = service.finish();
-    let input = UntilClosed { input, session: Arc::clone(&session) };
+    let input = life::UntilClosed::new(input, Arc::clone(&session), gone);
     Server::new(input, output, socket)
         .concurrency_level(front::CONCURRENCY)
         .serve(Front::new(service, shared))
         .await;
     session.end();
-}
-
-/// The client's messages. When they end without `exit`, the request that runs is given up, or the
-/// server would wait for it.
-struct UntilClosed {
-    input: Input,
-    session: Arc<Session>,
-}
-
-impl AsyncRead for UntilClosed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let n_before = buf.filled().len();
-        let read = Pin::new(&mut self.input).poll_read(cx, buf);
-        let ended = match &read {
-            Poll::Ready(Ok(())) => buf.filled().len() == n_before,
-            Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
-        };
-        if ended {
-            self.session.end();
-        }
-        read
-    }
 }

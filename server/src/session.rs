@@ -3,34 +3,70 @@
 //! [`Session::edit`] and [`Session::begin`] are synchronous and are called in the wire's order;
 //! [`Session::answer`] is what a request does while it waits.
 
+pub mod accept;
+mod ahead;
+mod answer;
+mod pace;
+mod several;
+
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    completer::Completer,
-    config::Config,
+    completer::{Completer, Wanted},
+    config::{Config, Trigger, exclude::Exclusions},
     document::{Documents, Edit, Snapshot},
-    engine::{Draft, Finish, State},
-    policy::Place,
-    prompt::place,
+    engine::{Draft, Figures, Finish, Progress, State},
+    policy::Indent,
+    stats::Stats,
     suggestion::{
-        Suggestion, Verdict,
+        Suggestion,
         recent::{Recent, Surroundings},
     },
 };
+pub use answer::UPDATE_INTERVAL;
+use pace::Pace;
+
+/// What a request asks.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// The cursor, a char_idx.
+    pub cursor: usize,
+    /// Whether the user asked by a key of their own, and wants a choice.
+    pub invoked: bool,
+    /// The item that is selected in the editor's completion menu.
+    pub selected: Option<Selected>,
+    /// The version of the document that the client has, if it says so.
+    pub version: Option<i32>,
+    /// How the editor indents, if it says so.
+    pub indent: Option<Indent>,
+}
+
+/// An item of the completion menu, as if it were accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// What it would take the place of, in char_idx.
+    pub range: std::ops::Range<usize>,
+    /// Its text.
+    pub text: String,
+}
 
 /// A request as it was when it came: the text, the cursor, and the token that an edit or a later
 /// request cancels.
 #[derive(Debug, Clone)]
 pub struct Ticket {
-    /// The text when the request came.
+    /// The text when the request came; with a selected item, as if that were accepted.
     pub snapshot: Snapshot,
-    /// The cursor, a char_idx.
+    /// The cursor in it, a char_idx.
     pub cursor: usize,
+    /// The text as the client has it.
+    pub original: Snapshot,
+    /// What was asked.
+    pub ask: Ask,
     /// Cancelled when the request is superseded.
     pub superseded: CancellationToken,
 }
@@ -50,9 +86,37 @@ pub enum Source {
     Model,
 }
 
+impl Source {
+    /// The source in one word, as it stands in logs and counts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TypeThrough => "type_through",
+            Self::RunningDraft => "running_draft",
+            Self::Recent => "recent",
+            Self::Ahead => "ahead",
+            Self::Model => "model",
+        }
+    }
+}
+
 /// Why nothing is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Nothing {
+    /// The client's document is not open.
+    NotOpen,
+    /// `suggest.enabled` is off.
+    TurnedOff,
+    /// `suggest.trigger` is `manual`, and the user did not ask.
+    ManualOnly,
+    /// `suggest.languages` says no.
+    LanguageOff,
+    /// `suggest.exclude` has the document.
+    Excluded,
+    /// The client's version is not the one that its changes make.
+    StaleVersion,
+    /// `suggest.runs_per_minute` were made.
+    RateLimited,
     /// The model is still being loaded.
     ModelLoading,
     /// The model can't be used; the message says why.
@@ -61,57 +125,96 @@ pub enum Nothing {
     NothingToSay(Finish),
 }
 
+impl Nothing {
+    /// The reason in one word, as it stands in logs and counts.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotOpen => "not_open",
+            Self::TurnedOff => "turned_off",
+            Self::ManualOnly => "manual_only",
+            Self::LanguageOff => "language_off",
+            Self::Excluded => "excluded",
+            Self::StaleVersion => "stale_version",
+            Self::RateLimited => "rate_limited",
+            Self::ModelLoading => "model_loading",
+            Self::ModelFailed(_) => "model_failed",
+            Self::NothingToSay(finish) => finish.name(),
+        }
+    }
+}
+
 /// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// Show this text at the cursor.
     Shows {
         /// The text.
         text: String,
+        /// Others to choose from, if the user asked for them.
+        others: Vec<String>,
         /// Where it came from.
         source: Source,
-        /// Whether its draft is at its end; if not, [`Session::follow`] tells the rest.
-        done: bool,
+        /// Its draft at that moment; where that is not at its end, [`Session::follow`] tells the
+        /// rest.
+        progress: Progress,
     },
     /// Show nothing, for this reason.
     Nothing(Nothing),
 }
 
-#[derive(Debug, Default)]
+/// What loads a model by the settings.
+pub type Load = Box<dyn Fn(&Config) -> Completer + Send + Sync>;
+
+/// The settings, ready for use.
+#[derive(Debug, Clone, Default)]
+struct Settings {
+    config: Config,
+    exclusions: Exclusions,
+}
+
+#[derive(Default)]
 struct Now {
+    settings: Arc<Settings>,
+    /// None until the settings are known.
+    completer: Option<Arc<Completer>>,
     /// The request that runs: its document, and how to supersede it.
     running: Option<(Arc<str>, CancellationToken)>,
     suggestion: Option<Suggestion>,
     recent: Recent,
-    /// What would follow if the offer were accepted.
+    /// What would follow if the offer were accepted, or a selected item.
     ahead: Option<(Surroundings, Draft)>,
     /// The whole window of the cursor's place, while it is being read.
     prewarm: Option<Draft>,
+    pace: Pace,
+    /// Whether the client says by itself what was accepted.
+    tells_accepted: bool,
 }
 
-/// The least time between two updates of one text: a screen shows no more.
-pub const UPDATE_INTERVAL: Duration = Duration::from_millis(16);
-
 /// See the module's documentation.
-#[derive(Debug)]
 pub struct Session {
     /// The open documents.
     pub documents: Documents,
-    completer: Completer,
-    deadline: Duration,
-    compute_ahead: bool,
+    /// What was counted.
+    pub stats: Stats,
+    load: Load,
     now: Mutex<Now>,
 }
 
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("documents", &self.documents).finish_non_exhaustive()
+    }
+}
+
 impl Session {
-    /// A session without documents.
+    /// A session without documents. It has no model until [`Session::configure`] says which.
     #[must_use]
-    pub fn new(completer: Completer, config: &Config) -> Self {
+    pub fn new(load: Load) -> Self {
         Self {
             documents: Documents::default(),
-            completer,
-            deadline: Duration::from_millis(config.deadline_ms),
-            compute_ahead: config.compute_ahead,
+            stats: Stats::default(),
+            load,
             now: Mutex::default(),
         }
     }
@@ -121,9 +224,49 @@ impl Session {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes the settings, and returns what is wrong with them. What stood by other settings is
+    /// dropped; the model is loaded anew only if it is another one or runs in another way.
+    pub fn configure(&self, config: Config) -> Vec<String> {
+        let (exclusions, unfit) = Exclusions::new(&config.suggest.exclude);
+        let mut now = self.now();
+        let (model, prompt) = (&now.settings.config.model, &now.settings.config.prompt);
+        let is_other = *model != config.model || *prompt != config.prompt;
+        let settings = Arc::new(Settings { config, exclusions });
+        if now.settings.config != settings.config || now.completer.is_none() {
+            self.drop_all(&mut now);
+            now.recent = Recent::default();
+        }
+        if is_other || now.completer.is_none() {
+            // The old model is let go first: two would need twice the memory.
+            now.completer = None;
+            now.completer = Some(Arc::new((self.load)(&settings.config)));
+        }
+        now.settings = settings;
+        unfit
+    }
+
+    /// The settings that hold.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.now().settings.config.clone()
+    }
+
+    fn completer(&self) -> Option<Arc<Completer>> {
+        self.now().completer.clone()
+    }
+
+    /// What the model can do now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.completer().map_or(State::Loading, |completer| completer.state())
+    }
+
     /// Waits until the model is loaded or has failed to load.
     pub async fn loaded(&self) -> State {
-        self.completer.loaded().await
+        match self.completer() {
+            Some(completer) => completer.loaded().await,
+            None => State::Loading,
+        }
     }
 
     /// Follows edits that were applied to a document: supersedes its request, and drops the offer
@@ -132,12 +275,15 @@ impl Session {
         let mut now = self.now();
         now.supersede(Some(uri));
         for edit in edits {
-            self.completer.edited(uri, edit);
+            if let Some(completer) = &now.completer {
+                completer.edited(uri, edit);
+            }
+            self.infer_acceptance(&mut now, uri, edit);
             let gone = now.suggestion.as_mut().and_then(|it| it.apply(uri, edit).err());
             if let Some(why) = gone {
                 tracing::debug!(?why, "offer dropped");
-                now.drop_suggestion();
-                now.ahead = None;
+                self.drop_suggestion(&mut now);
+                self.drop_ahead(&mut now);
             }
         }
     }
@@ -147,265 +293,142 @@ impl Session {
         let mut now = self.now();
         now.supersede(Some(uri));
         if now.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
-            now.drop_suggestion();
+            self.drop_suggestion(&mut now);
         }
     }
 
     /// Gives up whatever runs: the client is gone.
     pub fn end(&self) {
-        let mut now = self.now();
+        self.drop_all(&mut self.now());
+    }
+
+    fn drop_all(&self, now: &mut Now) {
         now.supersede(None);
-        now.suggestion = None;
-        now.ahead = None;
+        self.drop_suggestion(now);
+        self.drop_ahead(now);
         now.prewarm = None;
     }
 
     /// Ends the engine, at the end of all.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.end();
-        self.completer.end().await;
+        let completer = self.now().completer.take();
+        if let Some(completer) = completer {
+            let engine = completer.engine();
+            drop(completer);
+            engine.end().await;
+        }
     }
 
-    /// Takes in a request for a cursor, which supersedes the one before.
+    /// Takes in a request, which supersedes the one before. With a selected item, the text is as
+    /// if that were accepted: the offer is for what the user would get.
     #[must_use]
-    pub fn begin(&self, snapshot: Snapshot, cursor: usize) -> Ticket {
+    pub fn begin(&self, mut snapshot: Snapshot, ask: Ask) -> Ticket {
         let superseded = CancellationToken::new();
         let mut now = self.now();
         now.supersede(None);
         now.running = Some((Arc::clone(&snapshot.uri), superseded.clone()));
-        Ticket { snapshot, cursor, superseded }
-    }
-
-    /// Answers a request: from the offer that stands, from the draft that runs, or with a new one,
-    /// whichever is there first in this order.
-    ///
-    /// With `streams` the first useful piece is the answer, and the rest is for
-    /// [`Session::follow`]; without it, more is waited for until the deadline.
-    pub async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
-        let prewarm = self.now().prewarm.take();
-        if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
-            self.completer.widen();
+        drop(now);
+        self.stats.count(|it| it.requests += 1);
+        let original = snapshot.clone();
+        let mut cursor = ask.cursor;
+        self.documents.set_cursor(&snapshot.uri, cursor);
+        if let Some(Selected { range, text }) = &ask.selected {
+            snapshot.rope.remove(range.clone());
+            snapshot.rope.insert(range.start, text);
+            cursor = range.start + text.chars().count();
         }
-        let answer = self.find(ticket, streams).await;
-        let prewarm = self.completer.prewarm(&ticket.snapshot, ticket.cursor);
-        self.now().prewarm = prewarm;
-        answer
+        Ticket { snapshot, cursor, original, ask, superseded }
     }
 
-    async fn find(&self, ticket: &Ticket, streams: bool) -> Answer {
-        let Ticket { snapshot, cursor, .. } = ticket;
-        let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
-            Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
-            Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
-            Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
-            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(snapshot, *cursor) {
-                Some((draft, source)) => (draft, source),
-                None => match self.new_offer(snapshot, *cursor) {
-                    Ok(draft) => (draft, Source::Model),
-                    Err(nothing) => return Answer::Nothing(nothing),
-                },
-            },
-        };
-        let deadline = tokio::time::sleep(self.deadline);
-        tokio::pin!(deadline);
-        let mut late = streams;
-        loop {
-            let finished = draft.now().finish.is_some();
-            match self.offer(&snapshot.uri, *cursor) {
-                Ok(Verdict::Shows(rest, _)) => {
-                    let n_bytes =
-                        self.shown(*cursor, &rest, worth_showing(&rest, finished, late).len());
-                    if n_bytes > 0 {
-                        if finished {
-                            self.look_ahead(snapshot, *cursor, &rest);
-                        }
-                        let text = rest[..n_bytes].to_owned();
-                        return Answer::Shows { text, source, done: finished };
-                    }
-                }
-                Ok(Verdict::NotYet(_)) => {}
-                Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
-                // What was waited for turned out to say something else.
-                Ok(Verdict::Gone(_)) if source != Source::Model => {
-                    source = Source::Model;
-                    match self.new_offer(snapshot, *cursor) {
-                        Ok(new) => draft = new,
-                        Err(nothing) => return Answer::Nothing(nothing),
-                    }
-                    continue;
-                }
-                Ok(Verdict::Gone(_)) | Err(()) => {
-                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
-                    return Answer::Nothing(nothing_of(finish));
-                }
-            }
-            tokio::select! {
-                more = draft.changed(), if !finished => if !more {
-                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
-                    return Answer::Nothing(nothing_of(finish));
-                },
-                () = &mut deadline, if !late => late = true,
-            }
-        }
-    }
-
-    /// What the offer that stands says of a cursor; an error if none stands.
-    fn offer(&self, uri: &str, cursor: usize) -> Result<Verdict<Draft>, ()> {
-        self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
-    }
-
-    /// Remembers that at least `n_bytes` of what the offer shows are shown; returns how many are,
-    /// those included that were shown before.
-    fn shown(&self, cursor: usize, rest: &str, n_bytes: usize) -> usize {
-        let mut now = self.now();
-        let Some(it) = &mut now.suggestion else { return n_bytes };
-        let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
-        it.shown(cursor, n_bytes);
-        n_bytes
-    }
-
-    /// Follows a draft that was shown before its end, for a client that can make what it shows
-    /// grow: calls `update` with each longer text, at most one per [`UPDATE_INTERVAL`], and with
-    /// whether it is the last one. Ends when the request is superseded.
-    pub async fn follow<F>(
-        &self,
-        ticket: &Ticket,
-        mut shown: String,
-        mut update: impl FnMut(String, bool) -> F,
-    ) where
-        F: Future<Output = ()>,
-    {
-        let Ticket { snapshot, cursor, superseded } = ticket;
-        let follow = async {
-            tokio::time::sleep(UPDATE_INTERVAL).await;
-            while let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) {
-                let done = draft.now().finish.is_some();
-                // The draft may have come to its end between the two looks at it.
-                let n_bytes = self.shown(*cursor, &rest, worth_showing(&rest, done, true).len());
-                let text = &rest[..n_bytes];
-                if (text.len() > shown.len() && text.starts_with(&shown)) || done {
-                    text.clone_into(&mut shown);
-                    update(text.to_owned(), done).await;
-                    if done {
-                        self.look_ahead(snapshot, *cursor, &rest);
-                        return;
-                    }
-                    tokio::time::sleep(UPDATE_INTERVAL).await;
-                } else if !draft.changed().await {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = superseded.cancelled() => {}
-            () = follow => {}
-        }
-    }
-
-    /// Makes an offer of a text that was given before, or of the draft that was started ahead.
-    fn recall(&self, snapshot: &Snapshot, cursor: usize) -> Option<(Draft, Source)> {
-        let here = Surroundings::new(snapshot, cursor);
-        let mut now = self.now();
-        now.keep_ahead();
-        let (draft, source) = match now.ahead.take_if(|(at, _)| *at == here) {
-            Some((_, draft)) => (draft, Source::Ahead),
-            None => (Draft::of_text(now.recent.find(&here)?), Source::Recent),
-        };
-        now.drop_suggestion();
-        now.suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
-        Some((draft, source))
-    }
-
-    /// Starts on what would follow if `rest` were accepted, while the user reads it. After the end
-    /// of a line that is the next line: nothing is offered behind a complete one.
-    fn look_ahead(&self, snapshot: &Snapshot, cursor: usize, rest: &str) {
-        if !self.compute_ahead || self.now().ahead.is_some() {
-            return;
-        }
-        let Place { line_before, line_after, .. } = place(snapshot, cursor);
-        let text = if line_after.trim().is_empty() {
-            let last_line = format!("{line_before}{rest}");
-            let last_line = last_line.rsplit('\n').next().unwrap_or_default();
-            let indent = &last_line[..last_line.len() - last_line.trim_start().len()];
-            format!("{rest}\n{indent}")
+    /// Why nothing is to be shown, whatever the model would say.
+    fn refusal(&self, ticket: &Ticket) -> Option<Nothing> {
+        let settings = Arc::clone(&self.now().settings);
+        let (suggest, Snapshot { uri, language, version, .. }) =
+            (&settings.config.suggest, &ticket.snapshot);
+        let ask = &ticket.ask;
+        if !suggest.enabled {
+            Some(Nothing::TurnedOff)
+        } else if suggest.trigger == Trigger::Manual && !ask.invoked {
+            Some(Nothing::ManualOnly)
+        } else if !suggest.language_is_on(language) {
+            Some(Nothing::LanguageOff)
+        } else if settings.exclusions.contain(uri) {
+            Some(Nothing::Excluded)
+        } else if ask.version.is_some_and(|it| it != *version) {
+            Some(Nothing::StaleVersion)
         } else {
-            rest.to_owned()
-        };
-        let mut accepted = snapshot.clone();
-        accepted.rope.insert(cursor, &text);
-        let cursor = cursor + text.chars().count();
-        let at = Surroundings::new(&accepted, cursor);
-        if let Some(draft) = self.completer.draft(&accepted, cursor) {
-            self.now().ahead = Some((at, draft));
+            None
         }
     }
 
-    /// Starts a run. The offer before it is dropped first, so that its run ends first.
-    fn new_offer(&self, snapshot: &Snapshot, cursor: usize) -> Result<Draft, Nothing> {
-        {
-            let mut now = self.now();
-            now.drop_suggestion();
-            now.ahead = None;
-        }
-        let Some(draft) = self.completer.draft(snapshot, cursor) else {
-            return Err(match self.completer.state() {
-                State::Failed(message) => Nothing::ModelFailed(message),
-                State::Loading | State::Ready => Nothing::ModelLoading,
-            });
+    /// One text for a request.
+    fn wanted(&self, ticket: &Ticket) -> Wanted {
+        Wanted { indent: ticket.ask.indent, ..Wanted::one(&self.now().settings.config.suggest) }
+    }
+
+    /// A ticket for the cursor where the user was last, which supersedes nothing.
+    #[must_use]
+    pub fn look(&self, snapshot: Snapshot) -> Ticket {
+        let cursor = self.documents.cursor(&snapshot.uri);
+        let ask = Ask { cursor, invoked: true, ..Ask::default() };
+        let original = snapshot.clone();
+        Ticket { snapshot, cursor, original, ask, superseded: CancellationToken::new() }
+    }
+
+    /// Reads what a request for a ticket would read: the user looks there. First the narrow
+    /// window, then the whole one; both are given up at once for a request.
+    pub async fn focus(&self, ticket: &Ticket) {
+        let Ticket { snapshot, cursor, .. } = ticket;
+        let Some(completer) = self.completer().filter(|_| self.refusal(ticket).is_none()) else {
+            return;
         };
-        self.now().suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
-        Ok(draft)
+        let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
+        while first.now().finish.is_none() && first.changed().await {}
+        if first.now().finish == Some(Finish::PromptRead) {
+            let prewarm = completer.prewarm(snapshot, *cursor);
+            self.now().prewarm = prewarm;
+        }
+    }
+
+    /// Drops the offer, which is the cancel; a complete one may be recalled.
+    fn drop_suggestion(&self, now: &mut Now) {
+        let Some(it) = now.suggestion.take() else { return };
+        self.account(&it.progress(), it.is_seen());
+        if let Some((at, text)) = it.complete() {
+            now.recent.keep(at, text, 0);
+        }
+    }
+
+    fn drop_ahead(&self, now: &mut Now) {
+        if let Some((_, draft)) = now.ahead.take() {
+            self.account(&draft.now(), false);
+        }
+    }
+
+    /// Counts a run that is at its end, or is given up now.
+    fn account(&self, progress: &Progress, seen: bool) {
+        if progress.figures != Figures::default() {
+            self.stats.count(|it| {
+                it.model.add(&progress.figures, seen);
+                it.queued_ms.add(progress.figures.queued_ms);
+            });
+        }
+    }
+
+    /// Counts a request that was superseded before it had its answer.
+    pub fn superseded(&self) {
+        self.now().pace.superseded();
+        self.stats.count(|it| it.superseded += 1);
     }
 }
 
 impl Now {
-    /// Drops the offer, which is the cancel; a complete one may be recalled.
-    fn drop_suggestion(&mut self) {
-        if let Some((at, text)) = self.suggestion.take().as_ref().and_then(Suggestion::complete) {
-            self.recent.keep(at, text);
-        }
-    }
-
-    /// Puts what was started ahead with the recent texts once it is complete.
-    fn keep_ahead(&mut self) {
-        let complete = |it: &(Surroundings, Draft)| {
-            matches!(it.1.now().finish, Some(Finish::Stopped(_) | Finish::EndOfText))
-        };
-        if let Some((at, draft)) = self.ahead.take_if(|it| complete(it)) {
-            self.recent.keep(at, draft.now().text);
-        }
-    }
-
     /// Supersedes the request that runs, if it is for this document or `None` is given.
     fn supersede(&mut self, uri: Option<&str>) {
         let concerned = self.running.take_if(|(of, _)| uri.is_none_or(|uri| **of == *uri));
         if let Some((_, token)) = concerned {
             token.cancel();
         }
-    }
-}
-
-/// The shortest beginning of a line that is shown before the line is whole, in characters: `let`
-/// alone tells nobody anything.
-const MIN_PIECE_CHARS: usize = 6;
-
-/// How much of what an offer says is worth showing: all of it once the draft is at its end; past
-/// the deadline the lines that are whole, or the words of a first line that is not.
-fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
-    let cut = match (finished, late, rest.rfind('\n')) {
-        (true, ..) => return rest,
-        (false, false, _) => "",
-        (_, _, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
-        _ => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
-    };
-    let cut = cut.trim_end();
-    if cut.trim_start().chars().count() < MIN_PIECE_CHARS { "" } else { cut }
-}
-
-fn nothing_of(finish: Finish) -> Nothing {
-    match finish {
-        Finish::Failed(message) => Nothing::ModelFailed(message),
-        finish => Nothing::NothingToSay(finish),
     }
 }

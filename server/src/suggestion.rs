@@ -228,6 +228,18 @@ impl Suggestion {
         ended.then(|| (self.at.clone(), text))
     }
 
+    /// Its draft as it is now.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.draft.now()
+    }
+
+    /// Whether any of it was shown.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.n_shown_bytes > 0
+    }
+
     /// The document that it is for.
     #[must_use]
     pub fn uri(&self) -> &str {

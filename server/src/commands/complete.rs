@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use foretell::{
-    completer::Completer,
+    completer::{Completer, Wanted},
     config::Config,
     document::Snapshot,
     engine::{Draft, Finish, Progress, State},
@@ -81,14 +81,16 @@ fn open(place: &FilePlace) -> anyhow::Result<(Snapshot, usize)> {
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (snapshot, cursor) = open(&arguments.place)?;
     // There is one answer, and no later one that more could be read for.
-    let window = Window { first: None, ..config.window };
-    let completer = Completer::start(&Config { window, ..config.clone() });
+    let window = Window { first: None, ..config.prompt };
+    let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let progress = runtime.block_on(async {
         if let State::Failed(message) = completer.loaded().await {
             bail!("{message}");
         }
-        let draft = completer.draft(&snapshot, cursor).context("the model is not ready")?;
+        let draft = completer
+            .draft(&snapshot, cursor, &Wanted::one(&config.suggest))
+            .context("the model is not ready")?;
         if arguments.json {
             silent(draft).await
         } else {

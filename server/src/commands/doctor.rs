@@ -13,9 +13,9 @@ use foretell::{
 
 /// Checks what a completion needs, a line each; fails if something is missing.
 pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let library = onnx::find_library(config.library.as_deref())
+    let library = onnx::find_library(config.model.library.as_deref())
         .and_then(|path| Ok((onnx::runtime_info(&path)?, path)));
-    let bundle = Bundle::open(&model_path(&config.model))
+    let bundle = Bundle::open(&model_path(&config.model.name))
         .and_then(|bundle| bundle.verify().map(|()| bundle));
     let mut all_well = true;
     let mut out = io::stdout().lock();

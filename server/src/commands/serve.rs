@@ -2,21 +2,44 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use foretell::{completer::Completer, config::Config, server, session::Session};
+use foretell::{
+    bundle::data_folder,
+    completer::Completer,
+    server::{self, Startup},
+    session::Session,
+    stats::Store,
+};
+
+/// How often the counts are kept while the session goes on.
+const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Serves one client on standard input and output.
-pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
-    let session = Arc::new(Session::new(Completer::start(config), config));
+    let session = Arc::new(Session::new(Box::new(Completer::start)));
+    let store = Store::new(&data_folder());
+    let keep = |session: &Session| {
+        if session.config().stats.keep
+            && let Err(error) = store.keep(&session.stats.now())
+        {
+            tracing::warn!("the counts could not be kept: {error}");
+        }
+    };
     runtime.block_on(async {
         let (input, output) = (Box::new(tokio::io::stdin()), Box::new(tokio::io::stdout()));
-        server::serve(Arc::clone(&session), input, output).await;
-        if let Some(session) = Arc::into_inner(session) {
-            // A run of the model ends within one read; a load that hangs must not keep us.
-            let _ = tokio::time::timeout(Duration::from_millis(900), session.close()).await;
+        let serve = server::serve(Arc::clone(&session), startup, input, output);
+        tokio::pin!(serve);
+        loop {
+            tokio::select! {
+                () = &mut serve => break,
+                () = tokio::time::sleep(KEEP_INTERVAL) => keep(&session),
+            }
         }
+        // A run of the model ends within one read; a load that hangs must not keep us.
+        let _ = tokio::time::timeout(Duration::from_millis(900), session.close()).await;
     });
+    keep(&session);
     // A thread may wait in a read of stdin that never returns.
     runtime.shutdown_background();
     std::process::exit(0)

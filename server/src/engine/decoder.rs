@@ -148,6 +148,7 @@ impl<M: Model> Work<'_, M> {
             let logits = logits?;
             cache.push(chunk);
             run.figures.read += chunk.len();
+            run.tell_cost();
             if cache.len() == ids.len() {
                 next = run.candidate.healing.pick(sampler, logits, vocabulary);
             }

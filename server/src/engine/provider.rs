@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// An execution provider of ONNX Runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
@@ -38,13 +40,32 @@ impl Provider {
 }
 
 /// What the user wants.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Setting {
     /// The first that fits.
     #[default]
     Auto,
     /// This one or an error.
     Only(Provider),
+}
+
+impl TryFrom<String> for Setting {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Setting> for String {
+    fn from(setting: Setting) -> Self {
+        match setting {
+            Setting::Auto => "auto",
+            Setting::Only(provider) => provider.name(),
+        }
+        .to_owned()
+    }
 }
 
 impl FromStr for Setting {

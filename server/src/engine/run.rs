@@ -50,11 +50,20 @@ impl<'a> Run<'a> {
         self.progress.is_closed() || self.queue.is_preempted()
     }
 
+    /// Tells what the run has cost so far to whoever looks; nobody is woken for it.
+    pub(super) fn tell_cost(&self) {
+        self.progress.send_if_modified(|now| {
+            now.figures = self.figures;
+            false
+        });
+    }
+
     /// Takes in a token's bytes and shows what they add.
     pub(super) fn take(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
         if self.is_cancelled() {
             return ControlFlow::Break(Finish::Cancelled);
         }
+        self.tell_cost();
         let it = &mut self.candidate;
         if !it.text.push(it.healing.pay(bytes)) {
             return ControlFlow::Break(Finish::NotText);
@@ -74,9 +83,9 @@ impl<'a> Run<'a> {
         let it = &mut self.candidate;
         if keep_bytes > it.shown {
             it.shown = keep_bytes;
-            let text = &it.text.as_str()[..keep_bytes];
             if it.is_first {
-                self.progress.send_modify(|now| text.clone_into(&mut now.text));
+                let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
+                self.progress.send_modify(|now| now.text = text.into_owned());
             }
         }
     }
@@ -92,12 +101,12 @@ impl<'a> Run<'a> {
         }
         let it = &self.candidate;
         if is_complete && !it.is_first {
-            let text = &it.text.as_str()[..it.shown];
+            let text = it.policy.written(&it.text.as_str()[..it.shown]);
             self.progress.send_if_modified(|now| {
                 let is_new = !text.is_empty() && now.text != text;
-                let is_new = is_new && !now.alternatives.iter().any(|other| other == text);
+                let is_new = is_new && !now.alternatives.iter().any(|other| *other == text);
                 if is_new {
-                    now.alternatives.push(text.to_owned());
+                    now.alternatives.push(text.into_owned());
                 }
                 is_new
             });

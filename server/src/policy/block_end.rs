@@ -1,10 +1,10 @@
 //! Stop where the block that the text began is complete.
 
-use super::{Look, MAX_LINES, Stop, indent_width, lines};
+use super::{Look, Stop, indent_width, lines};
 
 /// Where the block ends: before a line that is indented less than its first one, before a blank
-/// line, after a line at the margin that closes what the text opened, after [`MAX_LINES`] lines.
-pub(super) fn block_end(indent: &str, text: &str, ended: bool) -> Look {
+/// line, after a line at the margin that closes what the text opened, after `max_lines` lines.
+pub(super) fn block_end(indent: &str, text: &str, max_lines: usize, ended: bool) -> Look {
     let n_lines = lines(text).count();
     let mut block_width = None;
     let mut n_shown = 0;
@@ -34,7 +34,7 @@ pub(super) fn block_end(indent: &str, text: &str, ended: bool) -> Look {
         if complete && closes {
             return Look { keep_bytes: end, stop: Some(Stop::BlockEnd) };
         }
-        if complete && n_shown == MAX_LINES {
+        if complete && n_shown >= max_lines {
             return Look { keep_bytes: end, stop: Some(Stop::MaxLines) };
         }
     }

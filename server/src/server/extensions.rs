@@ -1,7 +1,15 @@
 //! What goes over the wire beyond LSP (docs/protocol.md), all of it for clients that ask for it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tower_lsp::gen_lsp_types as lsp;
+
+/// The command of each item: the client runs it when the user takes the item.
+pub(crate) const ACCEPT: &str = "foretell.accept";
+/// The command that returns the session's counts.
+pub(crate) const STATS: &str = "foretell.stats";
+/// All our commands.
+pub(crate) const COMMANDS: [&str; 2] = [ACCEPT, STATS];
 
 /// What a client may say in `initializationOptions`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -11,15 +19,37 @@ pub(crate) struct Options {
     pub(crate) status: bool,
     /// Whether to send `foretell/inlineCompletion/update`.
     pub(crate) streaming: bool,
+    /// Whether the user trusts the folders that are open, and so their `foretell.toml`.
+    pub(crate) workspace_trusted: bool,
+    /// The client's settings.
+    pub(crate) settings: Option<Value>,
+    /// The client's capability `window.workDoneProgress`.
+    #[serde(skip)]
+    pub(crate) has_progress: bool,
+    /// The client's capability `workspace.configuration`.
+    #[serde(skip)]
+    pub(crate) has_configuration: bool,
 }
 
-/// `foretell/status`: sent when the model is ready or has failed, to clients that ask for it.
+/// `textDocument/didShowCompletion`, of Copilot's dialect.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shown {}
+
+/// `textDocument/didPartiallyAcceptCompletion`, of Copilot's dialect.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AcceptedPart {
+    /// How much of the item's text was taken, in UTF-16 code units from its start.
+    pub(crate) accepted_length: usize,
+}
+
+/// `foretell/status`: how things are, each time that changes, to clients that ask for it.
 #[derive(Debug)]
 pub(crate) enum Status {}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StatusParams {
-    /// `ready` or `failed`.
+    /// `loading`, `ready`, `thinking`, `off` or `failed`.
     pub(crate) state: String,
     /// What was wrong and what to do, if it has failed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -54,6 +54,7 @@ fn same_end(a: &str, b: &str) -> bool {
 struct Entry {
     at: Surroundings,
     text: String,
+    n_unseen_tokens: usize,
 }
 
 /// A bounded memory of texts.
@@ -63,24 +64,32 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Keeps a text for where it was given, in place of an older one for the same place.
-    pub fn keep(&mut self, at: Surroundings, text: String) {
+    /// Keeps a text for where it was given; of the same text for the same place, once.
+    /// `n_unseen_tokens` is what it cost, if nobody has seen it.
+    pub fn keep(&mut self, at: Surroundings, text: String, n_unseen_tokens: usize) {
         if text.is_empty() {
             return;
         }
-        self.entries.retain(|entry| entry.at != at);
+        self.entries.retain(|entry| entry.at != at || entry.text != text);
         self.entries.truncate(CAPACITY - 1);
-        self.entries.push_front(Entry { at, text });
+        self.entries.push_front(Entry { at, text, n_unseen_tokens });
     }
 
     /// What follows a cursor with these surroundings, from the latest text that fits. A text that
     /// was given there or before comes first: what was just taken back is not offered again.
+    /// With it comes what it cost, if this is the first time that anybody sees it.
     #[must_use]
-    pub fn find(&self, here: &Surroundings) -> Option<String> {
-        let fitting = || self.entries.iter().filter(|entry| entry.at.after == here.after);
-        fitting()
-            .find_map(|it| it.further_in(here))
-            .or_else(|| fitting().find_map(|it| it.before(here)))
+    pub fn find(&mut self, here: &Surroundings) -> Option<(String, usize)> {
+        let find = |rest: fn(&Entry, &Surroundings) -> Option<String>| {
+            self.entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.at.after == here.after)
+                .find_map(|(i, entry)| Some((i, rest(entry, here)?)))
+        };
+        let (i, text) = find(Entry::further_in).or_else(|| find(Entry::before))?;
+        let n_unseen_tokens = std::mem::take(&mut self.entries.get_mut(i)?.n_unseen_tokens);
+        Some((text, n_unseen_tokens))
     }
 }
 
@@ -93,7 +102,7 @@ impl Entry {
 
     /// The text and what was taken back before it, for a cursor a little before it.
     fn before(&self, here: &Surroundings) -> Option<String> {
-        let Self { at, text } = self;
+        let Self { at, text, .. } = self;
         let line = &at.before[at.before.rfind('\n').map_or(0, |i| i + 1)..];
         let mut taken_back =
             line.char_indices().rev().take(BACKSPACE_CHARS).map(|(i, _)| &line[i..]);
@@ -116,8 +125,9 @@ mod tests {
     #[track_caller]
     fn check(given: (&str, &str), here: &str, found: Option<&str>) {
         let mut recent = Recent::default();
-        recent.keep(at(given.0), given.1.to_owned());
-        assert_eq!(recent.find(&at(here)).as_deref(), found);
+        recent.keep(at(given.0), given.1.to_owned(), 3);
+        assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 3)));
+        assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 0)), "it was seen");
     }
 
     #[test]
@@ -155,10 +165,10 @@ mod tests {
     fn the_latest_text_wins_and_the_oldest_is_forgotten() {
         let mut recent = Recent::default();
         for i in 0..=CAPACITY {
-            recent.keep(at(&format!("line {i} ˇ\n")), format!("text {i}"));
+            recent.keep(at(&format!("line {i} ˇ\n")), format!("text {i}"), 0);
         }
-        recent.keep(at("line 7 ˇ\n"), "newer".into());
-        assert_eq!(recent.find(&at("line 7 ˇ\n")).as_deref(), Some("newer"));
+        recent.keep(at("line 7 ˇ\n"), "newer".into(), 0);
+        assert_eq!(recent.find(&at("line 7 ˇ\n")), Some(("newer".into(), 0)));
         assert_eq!(recent.find(&at("line 0 ˇ\n")), None);
         assert_eq!(recent.entries.len(), CAPACITY);
     }

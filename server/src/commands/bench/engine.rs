@@ -39,26 +39,32 @@ const N_STEPS: usize = 16;
 /// Measures and prints.
 pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    let bundle = Bundle::open(&model_path(&config.model))?;
+    let bundle = Bundle::open(&model_path(&config.model.name))?;
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
     let ids = vocabulary.encode(CODE);
     anyhow::ensure!(ids.len() > 2100, "the text has only {} tokens", ids.len());
     let options = Options {
-        library: find_library(config.library.as_deref())?,
+        library: find_library(config.model.library.as_deref())?,
         context_tokens: 2112,
-        kv_cache_bytes: config.kv_cache_mb * 1_000_000,
-        provider: config.provider,
-        n_threads: config.n_threads,
+        kv_cache_bytes: config.model.kv_cache_mb * 1_000_000,
+        provider: config.model.provider,
+        n_threads: config.model.n_threads(),
     };
-    let bandwidth = machine::read_bytes_per_s(config.n_threads);
+    let bandwidth = machine::read_bytes_per_s(config.model.n_threads());
     let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(Ours::load(&bundle, &options)?)];
     if let (Some(python), Some(gguf)) = (&arguments.llama_python, &arguments.gguf) {
-        let n_threads = config.n_threads;
+        let n_threads = config.model.n_threads();
         let llama =
             Llama::start(python, &arguments.driver, gguf, n_threads, options.context_tokens)?;
         contenders.push(Box::new(llama));
     }
-    writeln!(out, "{}, {} threads, {} rounds", config.model, config.n_threads, arguments.rounds)?;
+    writeln!(
+        out,
+        "{}, {} threads, {} rounds",
+        config.model.name,
+        config.model.n_threads(),
+        arguments.rounds
+    )?;
     let names: Vec<_> = contenders.iter().map(|it| it.name()).collect();
     let mut table = Table::default();
     for (column, contender) in contenders.iter().enumerate() {

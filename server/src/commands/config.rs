@@ -1,0 +1,30 @@
+//! `foretell config`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use foretell::{
+    config::{Config, layers::user_file},
+    server::Startup,
+};
+
+/// Prints the settings that hold without a client's, or their schema.
+pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    if schema {
+        writeln!(out, "{}", serde_json::to_string_pretty(&Config::schema())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (config, unfit) = startup.config();
+    if let Some(file) = user_file() {
+        let is_there = if file.exists() { "" } else { " (not there)" };
+        writeln!(out, "# {}{is_there}", file.display())?;
+    }
+    write!(out, "{}", toml::to_string_pretty(&config)?)?;
+    for it in &unfit {
+        eprintln!("foretell: {it}");
+    }
+    Ok(if unfit.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,32 @@
+//! `foretell stats`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use foretell::{
+    bundle::data_folder,
+    stats::{Counts, page, read_all},
+};
+
+/// Prints the counts of the last session and of all that are kept.
+pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
+    let folder = data_folder();
+    let sessions = read_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    let mut all = Counts::default();
+    sessions.iter().for_each(|it| all.merge(it));
+    let mut out = io::stdout().lock();
+    if json {
+        let value =
+            serde_json::json!({"sessions": sessions.len(), "last": sessions.last(), "all": all});
+        writeln!(out, "{value}")?;
+    } else if let Some(last) = sessions.last() {
+        writeln!(out, "The last session\n\n{}", page(last))?;
+        writeln!(out, "All {} sessions that are kept\n\n{}", sessions.len(), page(&all))?;
+    } else {
+        writeln!(out, "No session has been kept yet: they are, once an editor has asked.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

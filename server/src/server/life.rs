@@ -1,0 +1,79 @@
+//! How long the server lives: until its input ends, or the editor's process is gone.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::session::Session;
+
+/// Where the client's messages come from.
+pub type Input = Box<dyn AsyncRead + Send + Unpin>;
+/// Where ours go.
+pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// How often the editor's process is looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Says `gone` when a process is no more. Where that can't be seen, the end of our input tells.
+pub(super) fn watch(process_id: i32, gone: CancellationToken) {
+    #[cfg(unix)]
+    if let Some(process) = rustix::process::Pid::from_raw(process_id) {
+        tokio::spawn(async move {
+            // A process of another user is there too, and says that it is not to be disturbed.
+            while rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH) {
+                tokio::time::sleep(WATCH_INTERVAL).await;
+            }
+            tracing::info!("the editor's process {process_id} is gone");
+            gone.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = (process_id, gone);
+}
+
+/// The client's messages. When they end without `exit`, the request that runs is given up, or the
+/// server would wait for it.
+pub(super) struct UntilClosed {
+    input: Input,
+    session: Arc<Session>,
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl UntilClosed {
+    pub(super) fn new(input: Input, session: Arc<Session>, gone: CancellationToken) -> Self {
+        Self { input, session, gone: Box::pin(gone.cancelled_owned()) }
+    }
+}
+
+impl AsyncRead for UntilClosed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n_before = buf.filled().len();
+        let is_gone = self.gone.as_mut().poll(cx).is_ready();
+        // Nothing read is the input's end.
+        let read = if is_gone {
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.input).poll_read(cx, buf)
+        };
+        let ended = match &read {
+            Poll::Ready(Ok(())) => buf.filled().len() == n_before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if ended {
+            self.session.end();
+        }
+        read
+    }
+}

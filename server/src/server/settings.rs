@@ -1,0 +1,132 @@
+//! The settings of all places: files, client, command line.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use crate::config::{
+    Config,
+    layers::{FileError, Layer, merge},
+};
+
+/// What is known of the settings before the client says anything.
+#[derive(Debug, Clone, Default)]
+pub struct Startup {
+    /// The user's file, lowest.
+    pub user: Option<Layer>,
+    /// The command line, highest.
+    pub command_line: Option<Layer>,
+    /// What is to be told of them.
+    pub unfit: Vec<String>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Layers(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    startup: Startup,
+    workspaces: Vec<Layer>,
+    client: Option<Layer>,
+    changed: Option<Layer>,
+    unfit: Vec<String>,
+}
+
+impl Layers {
+    pub(super) fn new(mut startup: Startup) -> Self {
+        let unfit = std::mem::take(&mut startup.unfit);
+        Self(Mutex::new(Inner {
+            startup,
+            workspaces: Vec::new(),
+            client: None,
+            changed: None,
+            unfit,
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the client says when it starts, and the files of the folders that it has open,
+    /// as far as the user trusts them.
+    pub(super) fn client(&self, settings: Option<Value>, folders: &[PathBuf], trusts_all: bool) {
+        let client = settings.map(|it| Layer::new("initializationOptions.settings", section(it)));
+        let mut inner = self.inner();
+        inner.client = client;
+        let (own, _) = merge(&inner.all());
+        let trusts = |folder: &Path| {
+            trusts_all || own.workspace.trusted.iter().any(|it| folder.starts_with(it))
+        };
+        for folder in folders.iter().filter(|folder| trusts(folder)) {
+            match Layer::of_workspace(folder) {
+                Ok(layer) => inner.workspaces.extend(layer),
+                Err(error) => inner.unfit.push(error.to_string()),
+            }
+        }
+    }
+
+    /// Takes the client's settings in place of those that it sent before.
+    pub(super) fn changed(&self, settings: Value) {
+        self.inner().changed = Some(Layer::new("settings", section(settings)));
+    }
+
+    pub(super) fn merge(&self) -> Config {
+        let mut inner = self.inner();
+        let (config, unfit) = merge(&inner.all());
+        inner.unfit.extend(unfit.iter().map(ToString::to_string));
+        config
+    }
+
+    pub(super) fn add_unfit(&self, unfit: Vec<String>) {
+        self.inner().unfit.extend(unfit);
+    }
+
+    pub(super) fn take_unfit(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().unfit)
+    }
+}
+
+impl Inner {
+    /// The lowest first.
+    fn all(&self) -> Vec<Layer> {
+        let Self { startup, workspaces, client, changed, .. } = self;
+        let layers = startup.user.iter().chain(workspaces).chain(client).chain(changed);
+        layers.chain(&startup.command_line).cloned().collect()
+    }
+}
+
+/// Our settings of all that a client sends: some send them under our name, some as they are.
+fn section(mut settings: Value) -> Value {
+    match settings.get_mut("foretell") {
+        Some(ours) => ours.take(),
+        None => settings,
+    }
+}
+
+impl Startup {
+    /// The user's file, and the command line over it.
+    #[must_use]
+    pub fn new(command_line: Value) -> Self {
+        let (user, unfit) = match Layer::of_user() {
+            Ok(user) => (user, vec![]),
+            Err(error @ (FileError::Unreadable { .. } | FileError::NotToml { .. })) => {
+                (None, vec![error.to_string()])
+            }
+        };
+        Self { user, command_line: Some(Layer::new("command line", command_line)), unfit }
+    }
+
+    /// The settings without a client's.
+    #[must_use]
+    pub fn config(&self) -> (Config, Vec<String>) {
+        let layers: Vec<_> = self.user.iter().chain(&self.command_line).cloned().collect();
+        let (config, unfit) = merge(&layers);
+        let unfit = self.unfit.iter().cloned().chain(unfit.iter().map(ToString::to_string));
+        (config, unfit.collect())
+    }
+}

@@ -1,0 +1,214 @@
+//! What a request does while it waits: the cheapest answer first.
+
+use std::time::{Duration, Instant};
+
+use super::{Answer, Nothing, Session, Source, Ticket};
+use crate::{
+    engine::{Draft, Finish},
+    suggestion::Verdict,
+};
+
+/// The least time between two updates of one text: a screen shows no more.
+pub const UPDATE_INTERVAL: Duration = Duration::from_millis(16);
+
+/// The shortest beginning of a line that is shown before the line is whole, in characters: `let`
+/// alone tells nobody anything.
+const MIN_PIECE_CHARS: usize = 6;
+
+impl Session {
+    /// Answers a request: from the offer that stands, from the draft that runs, or with a new one,
+    /// whichever is there first in this order.
+    ///
+    /// With `streams` the first useful piece is the answer, and the rest is for
+    /// [`Session::follow`]; without it, more is waited for until the deadline.
+    pub async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+        let asked = Instant::now();
+        let answer = match self.refusal(ticket) {
+            Some(nothing) => Answer::Nothing(nothing),
+            None => self.worked_out(ticket, streams, asked).await,
+        };
+        self.count(&answer, asked);
+        answer
+    }
+
+    async fn worked_out(&self, ticket: &Ticket, streams: bool, asked: Instant) -> Answer {
+        let Some(completer) = self.completer() else {
+            return Answer::Nothing(Nothing::ModelLoading);
+        };
+        let prewarm = self.now().prewarm.take();
+        if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
+            completer.widen();
+        }
+        let answer = if ticket.ask.selected.is_some() {
+            self.selected(ticket).await
+        } else if ticket.ask.invoked {
+            self.several(ticket).await
+        } else {
+            self.find(ticket, streams, asked).await
+        };
+        let prewarm = completer.prewarm(&ticket.snapshot, ticket.cursor);
+        self.now().prewarm = prewarm;
+        answer
+    }
+
+    fn count(&self, answer: &Answer, asked: Instant) {
+        let ms = asked.elapsed().as_secs_f64() * 1e3;
+        match answer {
+            Answer::Shows { source, .. } => self.stats.count(|it| {
+                crate::stats::tally(&mut it.shown, source.name());
+                match source {
+                    Source::Model | Source::RunningDraft => it.first_text_ms.add(ms),
+                    Source::TypeThrough | Source::Recent | Source::Ahead => {
+                        it.other_text_ms.add(ms);
+                    }
+                }
+            }),
+            Answer::Nothing(why) => {
+                self.stats.count(|it| crate::stats::tally(&mut it.nothing, why.name()));
+            }
+        }
+    }
+
+    async fn find(&self, ticket: &Ticket, streams: bool, asked: Instant) -> Answer {
+        let Ticket { snapshot, cursor, .. } = ticket;
+        let suggest = self.now().settings.config.suggest.clone();
+        let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
+            Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
+            Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
+            Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(snapshot, *cursor) {
+                Some((draft, source)) => (draft, source),
+                None => match self.paced_offer(ticket).await {
+                    Ok(draft) => (draft, Source::Model),
+                    Err(nothing) => return Answer::Nothing(nothing),
+                },
+            },
+        };
+        let until = |ms: u64| tokio::time::Instant::from_std(asked + Duration::from_millis(ms));
+        let deadline = tokio::time::sleep_until(until(suggest.deadline_ms));
+        let delay_ms = if source == Source::TypeThrough { 0 } else { suggest.delay_ms };
+        let delay = tokio::time::sleep_until(until(delay_ms));
+        tokio::pin!(deadline, delay);
+        let (mut late, mut may_show) = (streams, delay_ms == 0);
+        loop {
+            let now = draft.now();
+            let finished = now.finish.is_some();
+            match self.offer(&snapshot.uri, *cursor) {
+                Ok(Verdict::Shows(rest, _)) if may_show => {
+                    let n_bytes =
+                        self.shown(*cursor, &rest, worth_showing(&rest, finished, late).len());
+                    if n_bytes > 0 {
+                        if finished {
+                            self.look_ahead(ticket, &rest);
+                        }
+                        let text = rest[..n_bytes].to_owned();
+                        return Answer::Shows { text, others: vec![], source, progress: now };
+                    }
+                }
+                Ok(Verdict::Shows(..) | Verdict::NotYet(_)) => {}
+                Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+                // What was waited for turned out to say something else.
+                Ok(Verdict::Gone(_)) if source != Source::Model => {
+                    source = Source::Model;
+                    match self.paced_offer(ticket).await {
+                        Ok(new) => draft = new,
+                        Err(nothing) => return Answer::Nothing(nothing),
+                    }
+                    continue;
+                }
+                Ok(Verdict::Gone(_)) | Err(()) => {
+                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
+                    return Answer::Nothing(nothing_of(finish));
+                }
+            }
+            tokio::select! {
+                more = draft.changed(), if !finished => if !more {
+                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
+                    return Answer::Nothing(nothing_of(finish));
+                },
+                () = &mut deadline, if !late => late = true,
+                () = &mut delay, if !may_show => may_show = true,
+            }
+        }
+    }
+
+    /// What the offer that stands says of a cursor; an error if none stands.
+    pub(super) fn offer(&self, uri: &str, cursor: usize) -> Result<Verdict<Draft>, ()> {
+        self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
+    }
+
+    /// Remembers that at least `n_bytes` of what the offer shows are shown; returns how many are,
+    /// those included that were shown before.
+    pub(super) fn shown(&self, cursor: usize, rest: &str, n_bytes: usize) -> usize {
+        let mut now = self.now();
+        let Some(it) = &mut now.suggestion else { return n_bytes };
+        let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
+        if n_bytes > 0 && !it.is_seen() {
+            self.stats.count(|it| it.offers += 1);
+        }
+        it.shown(cursor, n_bytes);
+        if n_bytes > 0 {
+            now.pace.shown();
+        }
+        n_bytes
+    }
+
+    /// Follows a draft that was shown before its end, for a client that can make what it shows
+    /// grow: calls `update` with each longer text, at most one per [`UPDATE_INTERVAL`], and with
+    /// whether it is the last one. Ends when the request is superseded.
+    pub async fn follow<F>(
+        &self,
+        ticket: &Ticket,
+        mut shown: String,
+        mut update: impl FnMut(String, bool) -> F,
+    ) where
+        F: Future<Output = ()>,
+    {
+        let Ticket { snapshot, cursor, superseded, .. } = ticket;
+        let follow = async {
+            tokio::time::sleep(UPDATE_INTERVAL).await;
+            while let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) {
+                let done = draft.now().finish.is_some();
+                // The draft may have come to its end between the two looks at it.
+                let n_bytes = self.shown(*cursor, &rest, worth_showing(&rest, done, true).len());
+                let text = &rest[..n_bytes];
+                if (text.len() > shown.len() && text.starts_with(&shown)) || done {
+                    text.clone_into(&mut shown);
+                    update(text.to_owned(), done).await;
+                    if done {
+                        self.look_ahead(ticket, &rest);
+                        return;
+                    }
+                    tokio::time::sleep(UPDATE_INTERVAL).await;
+                } else if !draft.changed().await {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = superseded.cancelled() => {}
+            () = follow => {}
+        }
+    }
+}
+
+/// How much of what an offer says is worth showing: all of it once the draft is at its end; past
+/// the deadline the lines that are whole, or the words of a first line that is not.
+fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
+    let cut = match (finished, late, rest.rfind('\n')) {
+        (true, ..) => return rest,
+        (false, false, _) => "",
+        (_, _, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
+        _ => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
+    };
+    let cut = cut.trim_end();
+    if cut.trim_start().chars().count() < MIN_PIECE_CHARS { "" } else { cut }
+}
+
+pub(super) fn nothing_of(finish: Finish) -> Nothing {
+    match finish {
+        Finish::Failed(message) => Nothing::ModelFailed(message),
+        finish => Nothing::NothingToSay(finish),
+    }
+}
