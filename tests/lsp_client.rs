@@ -6,7 +6,10 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, Condvar, Mutex,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -24,22 +27,27 @@ pub struct Client {
     kept: Vec<Value>,
     next_id: i64,
     process: Option<Child>,
+    /// Whether the reader reads.
+    reads: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Client {
     /// Speaks over a pair of pipes.
     pub fn new(input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Self {
         let (tx, messages) = mpsc::channel();
+        let reads = Arc::new((Mutex::new(true), Condvar::new()));
+        let gate = Arc::clone(&reads);
         thread::spawn(move || {
             let mut input = BufReader::new(input);
             while let Some(message) = read_message(&mut input) {
+                drop(gate.1.wait_while(gate.0.lock().unwrap(), |reads| !*reads).unwrap());
                 if tx.send(message).is_err() {
                     break;
                 }
             }
         });
         let output: Box<dyn Write + Send> = Box::new(output);
-        Self { output: Some(output), messages, kept: Vec::new(), next_id: 1, process: None }
+        Self { output: Some(output), messages, kept: Vec::new(), next_id: 1, process: None, reads }
     }
 
     /// Starts a server and speaks to it over its standard input and output.
@@ -64,6 +72,22 @@ impl Client {
     fn send(&mut self, message: &Value) {
         let body = message.to_string();
         self.send_raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    }
+
+    /// Leaves what the server says in the pipe.
+    pub fn stop_reading(&mut self) {
+        *self.reads.0.lock().unwrap() = false;
+    }
+
+    /// Reads again.
+    pub fn go_on_reading(&mut self) {
+        *self.reads.0.lock().unwrap() = true;
+        self.reads.1.notify_all();
+    }
+
+    /// Answers a request of the server.
+    pub fn answer_to(&mut self, request: &Value, result: Value) {
+        self.send(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result}));
     }
 
     /// Sends a notification.

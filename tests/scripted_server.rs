@@ -46,7 +46,8 @@ pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
 pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (to_server, input) = tokio::io::duplex(1 << 20);
-    let (output, from_server) = tokio::io::duplex(1 << 20);
+    // As small as a pipe may be.
+    let (output, from_server) = tokio::io::duplex(1 << 12);
     let client = {
         let _inside = runtime.enter();
         Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))

@@ -36,6 +36,8 @@ pub use settings::Startup;
 const THINKING_AFTER: Duration = Duration::from_millis(100);
 /// The token of the progress that loading the model makes.
 const LOADING: &str = "foretell/loading";
+/// How long a client that does not read is waited for at the end.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 /// How long an answer of the client is waited for.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -393,9 +395,13 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
     }
     let (service, socket) = service.finish();
     let input = life::UntilClosed::new(input, Arc::clone(&session), gone);
+    let (output, pump) = life::Unblocked::new(output);
+    let pump = tokio::spawn(pump);
     Server::new(input, output, socket)
         .concurrency_level(front::CONCURRENCY)
         .serve(Front::new(service, shared))
         .await;
     session.end();
+    // What was said last still goes out, if there is somebody to read it.
+    let _ = tokio::time::timeout(LAST_WORDS, pump).await;
 }

@@ -3,12 +3,18 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    sync::mpsc,
+};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::session::Session;
@@ -36,6 +42,57 @@ pub(super) fn watch(process_id: i32, gone: CancellationToken) {
     }
     #[cfg(not(unix))]
     let _ = (process_id, gone);
+}
+
+/// The most that waits for a client that does not read, in bytes. One that has not read so much is
+/// not there any more.
+const MAX_UNREAD_BYTES: usize = 64 << 20;
+
+/// Where our messages go. Writing never waits: a client that does not read for a while holds up
+/// neither its own edits nor the answers to come.
+pub(super) struct Unblocked {
+    to_pump: mpsc::UnboundedSender<Vec<u8>>,
+    n_unread_bytes: Arc<AtomicUsize>,
+}
+
+impl Unblocked {
+    /// The writing end, and what brings the messages to `output` until that end is dropped.
+    pub(super) fn new(mut output: Output) -> (Self, impl Future<Output = io::Result<()>>) {
+        let (to_pump, mut from_server) = mpsc::unbounded_channel::<Vec<u8>>();
+        let n_unread_bytes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&n_unread_bytes);
+        let pump = async move {
+            while let Some(bytes) = from_server.recv().await {
+                output.write_all(&bytes).await?;
+                output.flush().await?;
+                counter.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        (Self { to_pump, n_unread_bytes }, pump)
+    }
+}
+
+impl AsyncWrite for Unblocked {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let n_unread_bytes = self.n_unread_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        if n_unread_bytes > MAX_UNREAD_BYTES || self.to_pump.send(bytes.to_vec()).is_err() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// The client's messages. When they end without `exit`, the request that runs is given up, or the

@@ -1,7 +1,7 @@
 //! What the user took of what was shown.
 
 use super::{Now, Session};
-use crate::{document::Edit, prompt::to_lf, suggestion::Verdict};
+use crate::{document::Edit, prompt::to_lf, stats::Accepted, suggestion::Verdict};
 
 /// How much of a text was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,11 @@ pub enum Part {
 
 impl Session {
     /// The client says that the user took a text, or so many characters of it. From then on
-    /// nothing is inferred: the client tells.
+    /// nothing is inferred, and what was inferred before is taken back: this client tells all.
     pub fn accepted(&self, part: Part, n_chars: usize) {
-        self.now().tells_accepted = true;
+        if !std::mem::replace(&mut self.now().tells_accepted, true) {
+            self.stats.count(|it| it.accepted = Accepted::default());
+        }
         self.count_accepted(part, n_chars);
     }
 

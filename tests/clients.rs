@@ -1,0 +1,395 @@
+//! What clients say beyond one request a key: real handshakes, menus, choices, settings, accepted
+//! texts, and clients that behave badly. On the wire, with a scripted model.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod lsp_client;
+mod scripted_server;
+mod typist;
+
+use std::sync::Arc;
+
+use expect_test::expect;
+use foretell::{
+    config::{Config, Suggest},
+    engine::scripted::{Controls, Script},
+    session::Session,
+};
+use lsp_client::Client;
+use scripted_server::{initialize, initialize_with, is_status, serve, still};
+use serde_json::{Value, json};
+use typist::{Seen, Typist};
+
+const SAYS: &str = "fn main() {\n    println!(\"hello\");\n    exit();\n}\n";
+const URI: &str = "file:///a.rs";
+
+fn start(config: &Config) -> (Client, Controls, Arc<Session>) {
+    let script = Script::new(SAYS).unwrap();
+    let controls = script.controls();
+    let (client, session) = serve(script, config);
+    (client, controls, session)
+}
+
+fn open_with(config: &Config, marked: &str) -> (Typist, Controls, Arc<Session>) {
+    let (mut client, controls, session) = start(config);
+    initialize(&mut client);
+    (Typist::open(client, URI, marked), controls, session)
+}
+
+fn open(marked: &str) -> (Typist, Controls, Arc<Session>) {
+    open_with(&still(), marked)
+}
+
+/// The items for a request at the typist's cursor, with more parameters.
+fn items(typist: &mut Typist, more: Value) -> Vec<Value> {
+    let mut params = json!({
+        "textDocument": {"uri": URI},
+        "position": typist.position(typist.cursor),
+        "context": {"triggerKind": 2},
+    });
+    merge(&mut params, more);
+    let id = typist.client.request("textDocument/inlineCompletion", params);
+    let answer = typist.client.answer(id);
+    answer["result"]["items"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more,
+    }
+}
+
+fn counts(session: &Session) -> foretell::stats::Counts {
+    session.stats.now()
+}
+
+#[test]
+fn real_handshakes_are_understood() {
+    let mut trace = String::new();
+    for name in ["helix-25.07.1", "nvim-0.11.4", "nvim-0.12-dev", "vscode-1.139.1"] {
+        let path =
+            format!("{}/../tests/clients/initialize.{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let recorded: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let params = recorded.get("params").unwrap_or(&recorded).clone();
+        let (mut client, _, session) = start(&still());
+        let result = client.initialize(params);
+        let capabilities = &result["capabilities"];
+        let in_menu = capabilities.get("completionProvider").is_some();
+        let encoding = &capabilities["positionEncoding"];
+        trace.push_str(&format!("{name:<15} {encoding} in the menu: {in_menu}\n"));
+        // It serves, whatever the client asked for.
+        wait_until_loaded(&session);
+        let mut typist = Typist::open(client, URI, "fn main() {\n    priˇ\n}\n");
+        assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()), "{name}");
+        assert!(typist.client.end().is_none());
+    }
+    expect![[r#"
+        helix-25.07.1   "utf-8" in the menu: true
+        nvim-0.11.4     "utf-8" in the menu: true
+        nvim-0.12-dev   "utf-8" in the menu: false
+        vscode-1.139.1  "utf-16" in the menu: false
+    "#]]
+    .assert_eq(&trace);
+}
+
+/// For clients that do not ask to be told.
+fn wait_until_loaded(session: &Session) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(session.loaded());
+}
+
+#[test]
+fn a_menu_gets_an_item_that_it_does_not_filter_out() {
+    let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
+    let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
+    let id = typist.client.request("textDocument/completion", params);
+    expect![[r#"
+        {
+          "isIncomplete": true,
+          "items": [
+            {
+              "detail": "foretell",
+              "documentation": {
+                "kind": "markdown",
+                "value": "```rust\nprintln!(\"hello\");\n```"
+              },
+              "filterText": "println!(\"hello\");",
+              "insertTextFormat": 1,
+              "insertTextMode": 1,
+              "kind": 1,
+              "label": "println!(\"hello\");",
+              "preselect": true,
+              "sortText": "0",
+              "textEdit": {
+                "newText": "println!(\"hello\");",
+                "range": {
+                  "end": {
+                    "character": 7,
+                    "line": 1
+                  },
+                  "start": {
+                    "character": 4,
+                    "line": 1
+                  }
+                }
+              }
+            }
+          ]
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&typist.client.answer(id)["result"]).unwrap());
+}
+
+#[test]
+fn a_label_has_one_line() {
+    let (mut typist, ..) = open("fn main() {\n    ˇ\n}\n");
+    let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
+    let id = typist.client.request("textDocument/completion", params);
+    let answer = typist.client.answer(id);
+    assert_eq!(answer["result"]["items"][0]["label"], "println!(\"hello\"); …", "{answer}");
+}
+
+#[test]
+fn a_user_who_asks_gets_a_choice() {
+    let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
+    let invoked = json!({"context": {"triggerKind": 1}});
+    let choice = items(&mut typist, invoked);
+    let texts: Vec<_> = choice.iter().map(|it| it["insertText"].as_str().unwrap()).collect();
+    assert_eq!(texts[0], "ntln!(\"hello\");");
+    assert!(texts.len() > 1 && texts.len() <= 3, "{texts:?}");
+    assert!(texts[1..].iter().all(|it| *it != texts[0]), "{texts:?}");
+    // The likeliest one stands.
+    typist.type_text("n");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("tln!(\"hello\");".into()));
+}
+
+#[test]
+fn a_user_who_asks_gets_what_is_shown_first() {
+    let suggest = Suggest { candidates: 8, ..still().suggest };
+    let (mut typist, ..) = open_with(&Config { suggest, ..still() }, "fn main() {\n    priˇ\n}\n");
+    typist.ask_and_see();
+    typist.type_text("nt");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("ln!(\"hello\");".into()));
+    let choice = items(&mut typist, json!({"context": {"triggerKind": 1}}));
+    assert_eq!(choice[0]["insertText"], "ln!(\"hello\");");
+    assert!(choice.len() > 1, "{choice:?}");
+}
+
+#[test]
+fn one_of_the_others_may_be_typed() {
+    let (mut typist, controls, _) = open("fn main() {\n    priˇ\n}\n");
+    let choice = items(&mut typist, json!({"context": {"triggerKind": 1}}));
+    let other = choice[1]["insertText"].as_str().unwrap().to_owned();
+    let first = other.chars().next().unwrap().to_string();
+    let n_reads = controls.reads().len();
+    typist.type_text(&first);
+    assert_eq!(typist.ask_and_see().0, Seen::Grey(other[first.len()..].to_owned()));
+    assert_eq!(controls.reads().len(), n_reads, "no model call");
+}
+
+#[test]
+fn an_item_extends_the_one_that_is_selected_in_the_menu() {
+    let (mut typist, controls, _) = open("fn main() {\n    prˇ\n}\n");
+    let range = json!({"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 6}});
+    let selected =
+        json!({"context": {"selectedCompletionInfo": {"range": range, "text": "println!"}}});
+    let found = items(&mut typist, selected);
+    assert_eq!(found[0]["insertText"], "println!(\"hello\");", "{found:?}");
+    assert_eq!(found[0]["range"], range);
+    // When the user takes the menu's item, the rest is there.
+    let n_reads = controls.reads().len();
+    typist.replace(2, "println!");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("(\"hello\");".into()));
+    assert_eq!(controls.reads().len(), n_reads, "no model call");
+}
+
+#[test]
+fn a_version_that_is_not_ours_gets_nothing() {
+    let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
+    assert!(items(&mut typist, json!({"textDocument": {"version": 7}})).is_empty());
+    assert_eq!(counts(&session).nothing["stale_version"], 1);
+    assert_eq!(items(&mut typist, json!({"textDocument": {"version": 1}})).len(), 1);
+}
+
+#[test]
+fn lines_are_indented_as_the_editor_does_it() {
+    let (mut typist, ..) = open("fn main() {ˇ\n}\n");
+    let tabs = json!({"formattingOptions": {"tabSize": 4, "insertSpaces": false}});
+    let found = items(&mut typist, tabs);
+    assert_eq!(found[0]["insertText"], "\n\tprintln!(\"hello\");\n\texit();", "{found:?}");
+}
+
+#[test]
+fn what_the_settings_say_no_to_gets_nothing_and_a_reason() {
+    let no = |suggest: Suggest, reason: &str| {
+        let config = Config { suggest, ..still() };
+        let (mut typist, controls, session) = open_with(&config, "fn main() {\n    priˇ\n}\n");
+        assert!(items(&mut typist, json!({})).is_empty(), "{reason}");
+        assert_eq!(counts(&session).nothing.get(reason), Some(&1), "{reason}");
+        assert!(controls.reads().is_empty(), "{reason}: the model was not asked");
+    };
+    let suggest = || still().suggest;
+    no(Suggest { trigger: foretell::config::Trigger::Manual, ..suggest() }, "manual_only");
+    no(Suggest { languages: [("rust".into(), false)].into(), ..suggest() }, "language_off");
+    no(Suggest { exclude: vec!["**/a.rs".into()], ..suggest() }, "excluded");
+}
+
+#[test]
+fn so_many_runs_are_made_in_a_minute() {
+    let suggest = Suggest { runs_per_minute: 1, ..still().suggest };
+    let (mut typist, _, session) =
+        open_with(&Config { suggest, ..still() }, "fn main() {\n    prˇ\n}\n");
+    assert!(matches!(typist.ask_and_see().0, Seen::Grey(_)));
+    typist.type_text("x");
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    assert_eq!(counts(&session).nothing["rate_limited"], 1);
+}
+
+#[test]
+fn settings_change_while_the_server_runs() {
+    let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
+    let change = |typist: &mut Typist, settings: Value| {
+        typist.client.notify("workspace/didChangeConfiguration", json!({"settings": settings}));
+    };
+    change(&mut typist, json!({"foretell": {"suggest": {"enabled": false}}}));
+    typist.client.wait_for(|it| is_status(it, "off")).expect("it says so");
+    assert!(items(&mut typist, json!({})).is_empty());
+    change(&mut typist, json!({"foretell": {"suggest": {"enabled": true}}}));
+    typist.client.wait_for(|it| is_status(it, "ready")).expect("it says so");
+    assert_eq!(items(&mut typist, json!({})).len(), 1);
+}
+
+#[test]
+fn a_setting_that_is_none_is_told_to_the_user() {
+    let (mut client, ..) = start(&still());
+    let settings = json!({"suggest": {"dealy_ms": 1, "max_lines": 2}});
+    initialize_with(&mut client, json!({"status": true, "settings": settings}));
+    let told = client.wait_for(|it| it["method"] == "window/showMessage").expect("a message");
+    expect![[r#"foretell: initializationOptions.settings: "suggest.dealy_ms" is no setting; did you mean "suggest.delay_ms"?"#]]
+        .assert_eq(told["params"]["message"].as_str().unwrap());
+}
+
+#[test]
+fn a_workspace_is_heard_only_if_the_user_trusts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("foretell.toml"), "[suggest]\nenabled = false\n").unwrap();
+    let uri = format!("file://{}", folder.path().display());
+    for (trusted, state) in [(false, "ready"), (true, "off")] {
+        let (mut client, ..) = start(&still());
+        client.initialize(json!({
+            "processId": null, "rootUri": uri, "capabilities": {},
+            "initializationOptions": {"status": true, "workspaceTrusted": trusted},
+        }));
+        client.wait_for(|it| is_status(it, state)).unwrap_or_else(|| panic!("{trusted}: {state}"));
+    }
+}
+
+#[test]
+fn the_loading_of_the_model_is_a_progress() {
+    let (mut client, ..) = start(&still());
+    client.initialize(json!({
+        "processId": null, "rootUri": null,
+        "capabilities": {"window": {"workDoneProgress": true}},
+        "initializationOptions": {"status": true},
+    }));
+    let asked = client
+        .wait_for(|it| it["method"] == "window/workDoneProgress/create" || is_status(it, "ready"));
+    let asked = asked.expect("one of the two");
+    // A model that is there at once needs no progress.
+    if asked["method"] == "window/workDoneProgress/create" {
+        client.answer_to(&asked, Value::Null);
+        for kind in ["begin", "end"] {
+            let is_kind =
+                |it: &Value| it["method"] == "$/progress" && it["params"]["value"]["kind"] == kind;
+            client.wait_for(is_kind).unwrap_or_else(|| panic!("{kind}"));
+        }
+    }
+}
+
+#[test]
+fn what_is_accepted_is_seen_in_the_edits() {
+    let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()));
+    typist.type_text("n");
+    typist.ask_and_see();
+    assert_eq!(counts(&session).accepted.chars, 0, "a letter is typed, not accepted");
+    typist.type_text("tln");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("!(\"hello\");".into()));
+    let accepted = counts(&session).accepted;
+    assert_eq!((accepted.whole, accepted.partly, accepted.chars), (0, 1, 3));
+    typist.type_text("!(\"hello\");");
+    typist.ask_and_see();
+    let accepted = counts(&session).accepted;
+    assert_eq!((accepted.whole, accepted.partly, accepted.chars), (1, 1, 14));
+}
+
+#[test]
+fn a_client_that_tells_what_was_accepted_is_believed() {
+    let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
+    let item = items(&mut typist, json!({})).remove(0);
+    typist.client.notify("textDocument/didShowCompletion", json!({"item": item}));
+    let part = json!({"item": item, "acceptedLength": 4});
+    typist.client.notify("textDocument/didPartiallyAcceptCompletion", part);
+    typist.type_text("ntln");
+    let item = items(&mut typist, json!({})).remove(0);
+    let command = &item["command"];
+    let params = json!({"command": command["command"], "arguments": command["arguments"]});
+    let id = typist.client.request("workspace/executeCommand", params);
+    assert!(typist.client.answer(id).get("error").is_none());
+    typist.type_text("!(\"hello\");");
+    typist.ask_and_see();
+    let accepted = counts(&session).accepted;
+    assert_eq!((accepted.whole, accepted.partly, accepted.chars), (1, 1, 15));
+}
+
+#[test]
+fn the_counts_can_be_asked_for() {
+    let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
+    typist.ask_and_see();
+    typist.type_text("n");
+    typist.ask_and_see();
+    let id =
+        typist.client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
+    let result = typist.client.answer(id)["result"].clone();
+    assert_eq!(result["counts"]["requests"], 2, "{result}");
+    assert_eq!(result["counts"]["shown"], json!({"model": 1, "type_through": 1}));
+    assert!(result["page"].as_str().unwrap().starts_with("requests    2"), "{result}");
+}
+
+#[test]
+fn a_look_at_a_document_reads_it_before_a_request_does() {
+    let (mut typist, controls, _) = open("fn main() {\n    priˇ\n}\n");
+    typist.ask_and_see();
+    let other =
+        json!({"uri": "file:///b.rs", "languageId": "rust", "version": 1, "text": "fn main() {"});
+    typist.client.notify("textDocument/didOpen", json!({"textDocument": other}));
+    let n_reads = controls.reads().len();
+    let focus = json!({"textDocument": {"uri": "file:///b.rs"}});
+    typist.client.notify("textDocument/didFocus", focus);
+    controls.wait_until_reads(n_reads + 1);
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_no_edit() {
+    let (mut typist, _, session) = open("fn main() {\n    ˇ\n}\n");
+    typist.client.stop_reading();
+    // Far more answers than the pipe holds.
+    let typed = "x".repeat(40);
+    for _ in 0..400 {
+        typist.type_text(&typed);
+        typist.ask();
+    }
+    let text = typist.text.clone();
+    let snapshot = || session.documents.snapshot(URI, Default::default()).unwrap();
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while snapshot().rope != text && std::time::Instant::now() < patience {
+        std::thread::yield_now();
+    }
+    assert!(snapshot().rope == text, "all edits are applied");
+    typist.client.go_on_reading();
+    assert_ne!(typist.ask_and_see().0, Seen::Superseded);
+}
