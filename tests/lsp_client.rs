@@ -125,6 +125,14 @@ impl Client {
         }
     }
 
+    /// The next message of the server, if there is one before `due`.
+    pub fn next_before(&mut self, due: Instant) -> Option<Value> {
+        if !self.kept.is_empty() {
+            return Some(self.kept.remove(0));
+        }
+        self.messages.recv_timeout(due.saturating_duration_since(Instant::now())).ok()
+    }
+
     /// Everything that the server sends until it closes its end, what was kept first.
     pub fn rest(&mut self) -> Vec<Value> {
         let mut rest = std::mem::take(&mut self.kept);

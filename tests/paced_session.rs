@@ -1,0 +1,267 @@
+//! A session at the pace of a user: types lines of a real file with the real server and the real
+//! model, and prints what the user would see. `make bench` runs it.
+//!
+//! Usage: `paced_session SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]` — opens FILE without its
+//! lines from LINE (from 1) on and types them, five characters a word. With `plain` the client can't
+//! make a text grow: no streaming.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod lsp_client;
+
+use std::{
+    error::Error,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use foretell::stats::Millis;
+use lsp_client::Client;
+use serde_json::{Value, json};
+
+const URI: &str = "file:///typed";
+/// How long the user looks at the place before the first key.
+const FIRST_LOOK: Duration = Duration::from_secs(4);
+
+/// What the editor shows, and what was seen of it.
+struct Editor {
+    client: Client,
+    text: String,
+    cursor: usize,
+    version: i64,
+    /// The last request and when it was made; older ones are superseded.
+    asked: Option<(i64, Instant)>,
+    /// When the last edit was sent.
+    edited: Instant,
+    grey: String,
+    first_text_ms: Vec<f64>,
+    n_flickers: usize,
+    n_stale: usize,
+}
+
+/// What a message may still have been on its way when the edit was made that makes it stale.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
+
+impl Editor {
+    fn position(&self) -> Value {
+        let before = &self.text[..self.cursor];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        json!({"line": before.matches('\n').count(), "character": self.cursor - line_start})
+    }
+
+    fn type_key(&mut self, key: &str) {
+        let at = self.position();
+        self.text.insert_str(self.cursor, key);
+        self.cursor += key.len();
+        self.version += 1;
+        self.client.notify(
+            "textDocument/didChange",
+            json!({
+                "textDocument": {"uri": URI, "version": self.version},
+                "contentChanges": [{"range": {"start": at, "end": at}, "text": key}],
+            }),
+        );
+        self.edited = Instant::now();
+        let rest = self.grey.strip_prefix(key).unwrap_or_default().to_owned();
+        self.grey = rest;
+        self.ask();
+    }
+
+    fn ask(&mut self) {
+        let params = json!({
+            "textDocument": {"uri": URI}, "position": self.position(),
+            "context": {"triggerKind": 2},
+        });
+        let id = self.client.request("textDocument/inlineCompletion", params);
+        self.asked = Some((id, Instant::now()));
+    }
+
+    /// Takes in what the server says until `due`.
+    fn look_until(&mut self, due: Instant) {
+        while let Some(message) = self.client.next_before(due) {
+            if message["method"] == "foretell/inlineCompletion/update" {
+                let params = &message["params"];
+                let is_ours = params["textDocument"]["version"] == self.version
+                    && params["position"] == self.position();
+                self.item(is_ours, &params["item"]["insertText"]);
+            } else if let Some(items) = message["result"]["items"].as_array() {
+                let asked = self.asked.filter(|(id, _)| message["id"] == *id);
+                match (items.first(), asked) {
+                    (Some(item), asked) => {
+                        if let (Some((_, when)), true) = (asked, self.grey.is_empty()) {
+                            self.first_text_ms.push(when.elapsed().as_secs_f64() * 1e3);
+                        }
+                        let is_here = item["range"]["start"] == self.position();
+                        self.item(asked.is_some() && is_here, &item["insertText"]);
+                    }
+                    (None, Some(_)) => {
+                        self.n_flickers += usize::from(!self.grey.is_empty());
+                        self.grey.clear();
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, is_ours: bool, text: &Value) {
+        if !is_ours {
+            self.n_stale += usize::from(self.edited.elapsed() > ON_ITS_WAY);
+            return;
+        }
+        let text = text.as_str().unwrap_or_default();
+        self.n_flickers += usize::from(!text.starts_with(&self.grey));
+        text.clone_into(&mut self.grey);
+    }
+
+    fn counts(&mut self) -> Value {
+        let command = json!({"command": "foretell.stats"});
+        let id = self.client.request("workspace/executeCommand", command);
+        self.client.answer(id)["result"]["counts"].clone()
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (streams, arguments) = match arguments.split_last() {
+        Some((last, rest)) if last == "plain" => (false, rest),
+        _ => (true, &arguments[..]),
+    };
+    let [server, file, line, n_lines, words] = arguments else {
+        return Err("usage: paced_session SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]".into());
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
+    let between_keys = Duration::from_secs_f64(60.0 / 5.0 / words.parse::<f64>()?);
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    if from == 0 || from + n_lines > lines.len() {
+        return Err(format!("{file} has no lines {from} to {}", from + n_lines - 1).into());
+    }
+    let (before, rest) = lines.split_at(from - 1);
+    let (typed, after) = rest.split_at(n_lines);
+    let typed = typed.concat();
+    let document = format!("{}\n{}", before.concat(), after.concat());
+
+    let mut client = Client::start(Command::new(server).arg("serve").env("FORETELL_LOG", "error"));
+    let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
+    client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
+        "initializationOptions": {"status": true, "streaming": streams}}));
+    let loaded = client.wait_for(|message| {
+        message["method"] == "foretell/status" && message["params"]["state"] != "loading"
+    });
+    if let Some(message) = loaded.as_ref().and_then(|it| it["params"]["message"].as_str()) {
+        return Err(message.into());
+    }
+    let opened = json!({"uri": URI, "languageId": "rust", "version": 1, "text": document});
+    client.notify("textDocument/didOpen", json!({"textDocument": opened}));
+    let mut editor = Editor {
+        client,
+        text: document,
+        cursor: before.concat().len(),
+        version: 1,
+        asked: None,
+        edited: Instant::now(),
+        grey: String::new(),
+        first_text_ms: Vec::new(),
+        n_flickers: 0,
+        n_stale: 0,
+    };
+    editor.ask();
+    editor.look_until(Instant::now() + FIRST_LOOK);
+    let cold_ms = editor.first_text_ms.first().copied();
+    editor.first_text_ms.clear();
+    let cold = editor.counts();
+
+    let (mut n_keys, mut n_foretold) = (0, 0);
+    let mut due = Instant::now();
+    for key in keys(typed.trim_end()) {
+        n_keys += 1;
+        n_foretold += usize::from(editor.grey.starts_with(key));
+        editor.type_key(key);
+        due += between_keys.mul_f64(key.chars().filter(|c| *c != ' ').count().max(1) as f64);
+        editor.look_until(due);
+    }
+    editor.look_until(Instant::now() + FIRST_LOOK);
+    let all = editor.counts();
+    report(file, n_keys, n_foretold, words, streams);
+    println!("stale items {}, flickers {}", editor.n_stale, editor.n_flickers);
+    println!(
+        "first text in a file that was never read {:.0} ms; where none was shown: {}",
+        cold_ms.unwrap_or(f64::NAN),
+        quantiles(&mut editor.first_text_ms)
+    );
+    session(&cold, &all);
+    editor.client.end();
+    Ok(())
+}
+
+/// The keys of a text: a character each, and a line break with the indentation that an editor
+/// makes behind it.
+fn keys(text: &str) -> Vec<&str> {
+    let mut keys = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let n_bytes = if first == '\n' {
+            let next = &rest[1..];
+            let indent = next.len() - next.trim_start_matches([' ', '\t']).len();
+            1 + indent
+        } else {
+            first.len_utf8()
+        };
+        let (key, tail) = rest.split_at(n_bytes);
+        keys.push(key);
+        rest = tail;
+    }
+    keys
+}
+
+fn report(file: &str, n_keys: usize, n_foretold: usize, words: &str, streams: bool) {
+    println!(
+        "{file}: {n_keys} keys at {words} words a minute{}; what was shown foretold {n_foretold} \
+         ({:.0} %)",
+        if streams { "" } else { ", without streaming" },
+        100.0 * n_foretold as f64 / n_keys.max(1) as f64
+    );
+}
+
+fn quantiles(times: &mut [f64]) -> String {
+    times.sort_by(f64::total_cmp);
+    let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q).round() as usize);
+    match (at(0.5), at(0.95)) {
+        (Some(p50), Some(p95)) => {
+            format!("{p50:.0} ms (median), {p95:.0} ms (p95) of {} times", times.len())
+        }
+        _ => "never".to_owned(),
+    }
+}
+
+/// What the server counted, the first look left out.
+fn session(cold: &Value, all: &Value) {
+    let n =
+        |counts: &Value, path: &str| counts.pointer(path).and_then(Value::as_f64).unwrap_or(0.0);
+    let since = |path: &str| n(all, path) - n(cold, path);
+    let shown: f64 = all["shown"]
+        .as_object()
+        .map_or(0.0, |it| it.keys().map(|k| since(&format!("/shown/{k}"))).sum());
+    let by_model = since("/shown/model") + since("/shown/running_draft");
+    println!(
+        "requests {}, superseded {}; shown {shown}, {:.0} % of them without the model",
+        since("/requests"),
+        since("/superseded"),
+        100.0 * (shown - by_model) / shown.max(1.0)
+    );
+    let runs = since("/model/runs");
+    println!(
+        "runs of the model {runs}: {:.1} tokens read a run, {:.1} generated; {:.0} % of those never seen",
+        since("/model/read") / runs.max(1.0),
+        since("/model/generated") / runs.max(1.0),
+        100.0 * since("/model/wasted") / since("/model/generated").max(1.0)
+    );
+    for (name, what) in
+        [("first_text_ms", "from the model"), ("other_text_ms", "without the model")]
+    {
+        let times: Millis = serde_json::from_value(all[name].clone()).unwrap_or_default();
+        let at = |q| times.quantile(q).unwrap_or(f64::NAN);
+        println!("in the server, {what}: {:.1} ms (median), {:.1} ms (p95)", at(0.5), at(0.95));
+    }
+}
