@@ -180,6 +180,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         editor.type_key(key);
         due += between_keys.mul_f64(key.chars().filter(|c| *c != ' ').count().max(1) as f64);
         editor.look_until(due);
+        if std::env::var_os("TRACE").is_some() {
+            println!("{key:?} -> {:?}", editor.grey);
+        }
     }
     editor.look_until(Instant::now() + FIRST_LOOK);
     let all = editor.counts();

@@ -102,15 +102,15 @@ pub struct Suggest {
     /// once. Typing into what is shown never waits.
     #[schemars(range(max = 5_000))]
     pub delay_ms: u64,
-    /// The longest wait before the model is asked, in milliseconds, while its answers are
-    /// overtaken by the next key again and again; 0 is never to wait.
+    /// How long to wait before the model is asked, in milliseconds, while the user types faster
+    /// than a first text can be had; 0 is never to wait.
     #[schemars(range(max = 5_000))]
     pub debounce_ms: u64,
     /// The most runs of the model in a minute that follow keys; 0 is no limit.
     #[schemars(range(max = 10_000))]
     pub runs_per_minute: usize,
-    /// How long a first text waits for its line to be whole, in milliseconds. After it, the words
-    /// that are there are shown.
+    /// How long a first text waits for its line to be whole, in milliseconds, where the editor can't
+    /// make it grow. After it, the words that are there are shown.
     #[schemars(range(max = 60_000))]
     pub deadline_ms: u64,
     /// The most lines of a suggestion.
@@ -139,7 +139,7 @@ impl Default for Suggest {
             delay_ms: 0,
             debounce_ms: 75,
             runs_per_minute: 0,
-            deadline_ms: 250,
+            deadline_ms: 100,
             max_lines: policy::MAX_LINES,
             max_tokens: 128,
             candidates: 3,

@@ -143,9 +143,8 @@ impl Foretell {
                 let streams = self.options.get().is_some_and(|options| options.streaming);
                 match self.answer(&ticket, streams).await {
                     Answer::Shows { text, others, progress, .. } => {
-                        if streams && progress.finish.is_none() {
-                            self.follow(&ticket, text.clone());
-                        }
+                        let grows = streams && progress.finish.is_none();
+                        self.follow(&ticket, grows.then(|| text.clone()));
                         let texts = std::iter::once(text).chain(others);
                         texts.map(|text| items::inline(&ticket, &text)).collect()
                     }
@@ -199,8 +198,9 @@ impl Foretell {
         answer
     }
 
-    /// Sends what a draft says beyond `shown`, until the request is superseded.
-    fn follow(&self, ticket: &Ticket, shown: String) {
+    /// Follows a text that was shown until the request is superseded; with `shown`, sends what its
+    /// draft says beyond that.
+    fn follow(&self, ticket: &Ticket, shown: Option<String>) {
         let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
         let ticket = ticket.clone();
         tokio::spawn(async move {
@@ -219,7 +219,10 @@ impl Foretell {
                 };
                 client.send_notification::<Update>(params)
             };
-            session.follow(&ticket, shown, send).await;
+            match shown {
+                Some(shown) => session.follow(&ticket, shown, send).await,
+                None => session.rest(&ticket).await,
+            }
         });
     }
 

@@ -12,6 +12,7 @@ mod several;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -328,6 +329,7 @@ impl Session {
         let mut now = self.now();
         now.supersede(None);
         now.running = Some((Arc::clone(&snapshot.uri), superseded.clone()));
+        now.pace.request(Instant::now());
         drop(now);
         self.stats.count(|it| it.requests += 1);
         let original = snapshot.clone();
@@ -418,7 +420,6 @@ impl Session {
 
     /// Counts a request that was superseded before it had its answer.
     pub fn superseded(&self) {
-        self.now().pace.superseded();
         self.stats.count(|it| it.superseded += 1);
     }
 }

@@ -12,8 +12,25 @@ use crate::{
 pub const UPDATE_INTERVAL: Duration = Duration::from_millis(16);
 
 /// The shortest beginning of a line that is shown before the line is whole, in characters: `let`
-/// alone tells nobody anything.
+/// alone tells nobody anything. Where it grows before the user's eyes, less is enough.
 const MIN_PIECE_CHARS: usize = 6;
+const MIN_GROWING_CHARS: usize = 3;
+
+/// How long after a text the user rests, or else types on.
+const REST: Duration = Duration::from_millis(400);
+/// How near the end of a text somebody who types into it will soon need the next one.
+const NEAR_END_CHARS: usize = 12;
+
+/// How soon what a draft says is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Not before its end.
+    Whole,
+    /// Whole lines; of a first line, whole words.
+    Words,
+    /// All that is there: it grows while the user looks.
+    Growing,
+}
 
 impl Session {
     /// Answers a request: from the offer that stands, from the draft that runs, or with a new one,
@@ -89,18 +106,16 @@ impl Session {
         let delay_ms = if source == Source::TypeThrough { 0 } else { suggest.delay_ms };
         let delay = tokio::time::sleep_until(until(delay_ms));
         tokio::pin!(deadline, delay);
-        let (mut late, mut may_show) = (streams, delay_ms == 0);
+        let mut cut = if streams { Cut::Growing } else { Cut::Whole };
+        let mut may_show = delay_ms == 0;
         loop {
             let now = draft.now();
             let finished = now.finish.is_some();
             match self.offer(&snapshot.uri, *cursor) {
                 Ok(Verdict::Shows(rest, _)) if may_show => {
                     let n_bytes =
-                        self.shown(*cursor, &rest, worth_showing(&rest, finished, late).len());
+                        self.shown(*cursor, &rest, worth_showing(&rest, finished, cut).len());
                     if n_bytes > 0 {
-                        if finished {
-                            self.look_ahead(ticket, &rest);
-                        }
                         let text = rest[..n_bytes].to_owned();
                         return Answer::Shows { text, others: vec![], source, progress: now };
                     }
@@ -126,7 +141,7 @@ impl Session {
                     let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
                     return Answer::Nothing(nothing_of(finish));
                 },
-                () = &mut deadline, if !late => late = true,
+                () = &mut deadline, if cut == Cut::Whole => cut = Cut::Words,
                 () = &mut delay, if !may_show => may_show = true,
             }
         }
@@ -148,14 +163,15 @@ impl Session {
         }
         it.shown(cursor, n_bytes);
         if n_bytes > 0 {
-            now.pace.shown();
+            now.pace.shown(Instant::now());
         }
         n_bytes
     }
 
-    /// Follows a draft that was shown before its end, for a client that can make what it shows
-    /// grow: calls `update` with each longer text, at most one per [`UPDATE_INTERVAL`], and with
-    /// whether it is the last one. Ends when the request is superseded.
+    /// Follows a text that was shown until the request is superseded. For a client that can make
+    /// what it shows grow, `update` is called with each longer text, at most once per
+    /// [`UPDATE_INTERVAL`], and with whether it is the last one. When the user rests, or is about to
+    /// need it, what comes after the text is computed ahead.
     pub async fn follow<F>(
         &self,
         ticket: &Ticket,
@@ -170,14 +186,14 @@ impl Session {
             while let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) {
                 let done = draft.now().finish.is_some();
                 // The draft may have come to its end between the two looks at it.
-                let n_bytes = self.shown(*cursor, &rest, worth_showing(&rest, done, true).len());
+                let n_bytes =
+                    self.shown(*cursor, &rest, worth_showing(&rest, done, Cut::Growing).len());
                 let text = &rest[..n_bytes];
                 if (text.len() > shown.len() && text.starts_with(&shown)) || done {
                     text.clone_into(&mut shown);
                     update(text.to_owned(), done).await;
                     if done {
-                        self.look_ahead(ticket, &rest);
-                        return;
+                        break;
                     }
                     tokio::time::sleep(UPDATE_INTERVAL).await;
                 } else if !draft.changed().await {
@@ -188,22 +204,49 @@ impl Session {
         tokio::select! {
             biased;
             () = superseded.cancelled() => {}
-            () = follow => {}
+            () = async { follow.await; self.rest(ticket).await } => {}
+        }
+    }
+
+    /// What is done for a user who looks at a whole text.
+    pub async fn rest(&self, ticket: &Ticket) {
+        let Ticket { snapshot, cursor, superseded, .. } = ticket;
+        let look_ahead = async {
+            loop {
+                let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) else {
+                    return;
+                };
+                if draft.now().finish.is_some() {
+                    if rest.chars().count() > NEAR_END_CHARS {
+                        tokio::time::sleep(REST).await;
+                    }
+                    return self.look_ahead(ticket, &rest);
+                }
+                if !draft.changed().await {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = superseded.cancelled() => {}
+            () = look_ahead => {}
         }
     }
 }
 
-/// How much of what an offer says is worth showing: all of it once the draft is at its end; past
-/// the deadline the lines that are whole, or the words of a first line that is not.
-fn worth_showing(rest: &str, finished: bool, late: bool) -> &str {
-    let cut = match (finished, late, rest.rfind('\n')) {
-        (true, ..) => return rest,
-        (false, false, _) => "",
-        (_, _, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
-        _ => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
+/// How much of what an offer says is worth showing; all of it once the draft is at its end.
+fn worth_showing(rest: &str, finished: bool, cut: Cut) -> &str {
+    let piece = match (cut, rest.rfind('\n')) {
+        _ if finished => return rest,
+        (Cut::Whole, _) => "",
+        (Cut::Growing, _) => rest,
+        (Cut::Words, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
+        (Cut::Words, _) => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
     };
-    let cut = cut.trim_end();
-    if cut.trim_start().chars().count() < MIN_PIECE_CHARS { "" } else { cut }
+    let piece = piece.trim_end();
+    let min_chars = if cut == Cut::Growing { MIN_GROWING_CHARS } else { MIN_PIECE_CHARS };
+    if piece.trim_start().chars().count() < min_chars { "" } else { piece }
 }
 
 pub(super) fn nothing_of(finish: Finish) -> Nothing {

@@ -1,8 +1,8 @@
 //! How often the model is asked while the user types on.
 //!
-//! A run that the next key supersedes before anything of it was shown has cost power and brought
-//! nothing. The more of them there are in a row, the longer the next one waits for the user to
-//! rest; one text that is seen, and there is no wait any more.
+//! Who types faster than a first text can be had gets to see nothing of what the model says for
+//! each key: all of it is superseded, and has cost power. Then, and only then, a run waits for the
+//! user to slow down. Both times are measured.
 
 use std::{
     collections::VecDeque,
@@ -11,25 +11,40 @@ use std::{
 
 use crate::config::Suggest;
 
-/// How many runs in a row may be superseded before the next one waits.
-const PATIENCE: u32 = 2;
-/// By how much each further one lengthens the wait.
-const STEP: Duration = Duration::from_millis(25);
+/// The share of the newest time in an average.
+const NEWEST: f64 = 0.25;
+/// A longer time between two requests is a rest, and says nothing of how fast somebody types.
+const REST: Duration = Duration::from_secs(1);
 /// The span of `suggest.runs_per_minute`.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Runs since a text was last shown.
-    n_unseen: u32,
-    /// Whether the last run has not been seen yet.
-    is_running: bool,
+    last_request: Option<Instant>,
+    /// The usual time between two requests.
+    between: Option<Duration>,
+    /// When the run began of which nothing was shown yet.
+    running_since: Option<Instant>,
+    /// The usual time from a run to its first text.
+    first_text: Option<Duration>,
     /// When the runs of the last minute began.
     runs: VecDeque<Instant>,
 }
 
+fn average(usual: &mut Option<Duration>, newest: Duration) {
+    *usual = Some(usual.map_or(newest, |it| it.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)));
+}
+
 impl Pace {
+    /// A request came.
+    pub(super) fn request(&mut self, now: Instant) {
+        let since = self.last_request.replace(now).map(|last| now.duration_since(last));
+        if let Some(since) = since.filter(|since| *since < REST) {
+            average(&mut self.between, since);
+        }
+    }
+
     /// How long to wait before the next run; `None` if it may not be made at all.
     pub(super) fn next(&mut self, now: Instant, suggest: &Suggest) -> Option<Duration> {
         while self.runs.front().is_some_and(|run| now.duration_since(*run) >= MINUTE) {
@@ -41,20 +56,19 @@ impl Pace {
             }
             self.runs.push_back(now);
         }
-        self.is_running = true;
-        let longest = Duration::from_millis(suggest.debounce_ms);
-        Some((STEP * self.n_unseen.saturating_sub(PATIENCE).min(1_000)).min(longest))
+        self.running_since = Some(now);
+        let too_fast = match (self.between, self.first_text) {
+            (Some(between), Some(first_text)) => between < first_text,
+            _ => false,
+        };
+        let wait = if too_fast { suggest.debounce_ms } else { 0 };
+        Some(Duration::from_millis(wait))
     }
 
     /// A text was shown.
-    pub(super) fn shown(&mut self) {
-        *self = Self { runs: std::mem::take(&mut self.runs), ..Self::default() };
-    }
-
-    /// A request was superseded.
-    pub(super) fn superseded(&mut self) {
-        if std::mem::take(&mut self.is_running) {
-            self.n_unseen += 1;
+    pub(super) fn shown(&mut self, now: Instant) {
+        if let Some(since) = self.running_since.take() {
+            average(&mut self.first_text, now.duration_since(since));
         }
     }
 }
@@ -63,31 +77,32 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_wait_grows_while_nothing_is_seen() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
+    /// Keys with `between_ms` between them, each with a run whose first text takes
+    /// `first_text_ms`: how long the last run waits.
+    #[track_caller]
+    fn check(between_ms: u64, first_text_ms: u64, wait_ms: u64) {
+        let (mut pace, start) = (Pace::default(), Instant::now());
         let suggest = Suggest { debounce_ms: 60, ..Suggest::default() };
-        let waits: Vec<_> = (0..7)
-            .map(|_| {
-                let wait = pace.next(now, &suggest).unwrap();
-                pace.superseded();
-                wait.as_millis()
-            })
-            .collect();
-        assert_eq!(waits, [0, 0, 0, 25, 50, 60, 60]);
-        pace.next(now, &suggest);
-        pace.shown();
-        pace.superseded();
-        assert_eq!(pace.next(now, &suggest), Some(Duration::ZERO));
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut wait = Duration::ZERO;
+        // At first the user looks at each text, then they type on.
+        for key in 0..3 {
+            pace.request(at(10_000 * key));
+            pace.next(at(10_000 * key), &suggest);
+            pace.shown(at(10_000 * key + first_text_ms));
+        }
+        for key in 0..10 {
+            pace.request(at(100_000 + between_ms * key));
+            wait = pace.next(at(100_000 + between_ms * key), &suggest).unwrap();
+        }
+        assert_eq!(wait.as_millis(), u128::from(wait_ms));
     }
 
     #[test]
-    fn a_request_that_needed_no_run_does_not_count() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
-        for _ in 0..10 {
-            pace.superseded();
-        }
-        assert_eq!(pace.next(now, &Suggest::default()), Some(Duration::ZERO));
+    fn who_types_faster_than_a_text_can_be_had_makes_the_model_wait() {
+        check(90, 120, 60);
+        check(150, 120, 0);
+        check(5_000, 120, 0);
     }
 
     #[test]
