@@ -31,13 +31,14 @@ class FileInfo:
 @dataclass(frozen=True)
 class Source:
     """The checkpoint that a bundle was made from; `sha256` is of the file, or of the list of
-    names and hashes of a folder's files.
+    names and hashes of a folder's files, `revision` the model hub's commit that it was fetched at.
     """
 
     format: str
     file: str
     size: int
     sha256: str
+    revision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from foretell_models.progress import Progress, say, warn
 
 #: Holds what an interrupted fetch has so far; the next run goes on from there.
 STAGING = ".staging"
+#: Ends a fetch of several files; holds the commit that they are of.
 _DONE = ".verified"
 
 
@@ -69,11 +70,17 @@ def _fetch_from(entry: Entry, source: AnySource) -> Path:
         else:
             from foretell_models import fetch_hub
 
-            fetch_hub.fetch(source, staging, target)
-            files.write_file(target / _DONE, b"")
+            commit = fetch_hub.fetch(source, staging, target)
+            files.write_file(target / _DONE, commit.encode())
     shutil.rmtree(staging, ignore_errors=True)
     say(f"fetched {entry.name} to {target}")
     return target
+
+
+def revision_of(folder: Path) -> str | None:
+    """The commit of a model hub that a fetched folder is of, or None."""
+    done = folder / _DONE
+    return done.read_text("ascii") if done.is_file() else None
 
 
 def forget(entry: Entry) -> None:

@@ -1,36 +1,47 @@
 """A checkpoint in a model hub's repository, through the hub's own client (which resumes)."""
 
+import hashlib
+import re
 from pathlib import Path
 
 from foretell_models import files
 from foretell_models.catalogue import HubSource
-from foretell_models.errors import FetchFailed
+from foretell_models.errors import FetchFailed, HashMismatch
 from foretell_models.progress import say
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
-def fetch(source: HubSource, staging: Path, target: Path) -> None:
-    """Downloads the files of one commit, checks them and moves them to the folder `target`."""
+
+def fetch(source: HubSource, staging: Path, target: Path) -> str:
+    """Downloads the files of one commit, checks them, moves them to the folder `target`.
+
+    Returns the commit: the catalogue's revision, or what a branch's name stands for today.
+    """
     from huggingface_hub import HfApi, hf_hub_download, hf_hub_url
     from huggingface_hub import get_hf_file_metadata as metadata_of
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        commit = HfApi().model_info(source.repository, revision=source.revision).sha
+        commit = str(HfApi().model_info(source.repository, revision=source.revision).sha)
+        if not _COMMIT.fullmatch(commit):
+            raise FetchFailed(f"{source.repository}: the hub names no commit but {commit!r}")
+        if _COMMIT.fullmatch(source.revision) and commit != source.revision:
+            raise FetchFailed(
+                f"{source.repository}: asked for commit {source.revision}, the hub has {commit}"
+            )
         say(f"{source.repository} at commit {commit}")
         for index, name in enumerate(source.files):
             metadata = metadata_of(hf_hub_url(source.repository, name, revision=commit))
-            size = source.sizes[index] if source.sizes else metadata.size
             path = Path(
                 hf_hub_download(source.repository, name, revision=commit, local_dir=staging)
             )
-            # The entity tag of a large file is its SHA-256; small ones have a Git hash.
-            sha256 = source.sha256[index] if source.sha256 else str(metadata.etag)
-            if len(sha256) == 64 and size:
-                try:
-                    files.check_file(path, size, sha256)
-                except Exception:
-                    path.unlink()
-                    raise
+            size = source.sizes[index] if source.sizes else metadata.size
+            digest = source.sha256[index] if source.sha256 else str(metadata.etag)
+            try:
+                _check(path, size, digest)
+            except Exception:
+                path.unlink()
+                raise
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
@@ -38,3 +49,18 @@ def fetch(source: HubSource, staging: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for name in source.files:
         (staging / name).replace(target / name)
+    return commit
+
+
+def _check(path: Path, size: int | None, digest: str) -> None:
+    """Checks a file against its hash at that commit, as the hub tells it in the entity tag.
+
+    That is the SHA-256 of a large file, and Git's hash of a small one.
+    """
+    if len(digest) == 64:
+        files.check_file(path, path.stat().st_size if size is None else size, digest)
+        return
+    content = path.read_bytes()
+    found = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    if found != digest:
+        raise HashMismatch(f"{path}: expected Git's hash {digest}, found {found}")

@@ -1,5 +1,6 @@
 """From a checkpoint to a bundle, all or nothing."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,11 +127,12 @@ def _open_gguf(source: Path, order: Order) -> tuple[Weights, Vocabulary, Source]
 
 
 def _open_folder(source: Path, order: Order) -> tuple[Weights, Vocabulary, Source]:
-    from foretell_models import safetensors_weights
+    from foretell_models import fetch, safetensors_weights
 
     weights = safetensors_weights.SafetensorsWeights(source)
     path = order.tokenizer or source / "tokenizer.json"
     if not path.is_file():
         raise BadSource(f"{source}: it has no tokenizer.json; give one with --tokenizer")
     vocabulary = tokenizer.from_file(path, weights.eos_ids, weights.config.vocab_size)
-    return weights, vocabulary, weights.describe()
+    described = dataclasses.replace(weights.describe(), revision=fetch.revision_of(source))
+    return weights, vocabulary, described

@@ -1,8 +1,6 @@
 """The default model, fetched and imported by the product's own commands, once a session."""
 
-import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,6 @@ from foretell_models.catalogue import find
 from foretell_models.fetch import fetched
 
 DEFAULT = "qwen2.5-coder-0.5b"
-REFERENCE = Path(__file__).parent / "reference"
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +33,3 @@ def fp32_bundle(default_source, tmp_path_factory):
     assert cli.main(arguments) == 0
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def reference_facts():
-    """What llama.cpp's own run of the 4-bit file loses against F32, and the versions."""
-    return json.loads((REFERENCE / "reference.json").read_text())

@@ -90,7 +90,8 @@ def test_verify_list_path_and_remove(home, catalogue, capsys):
     run("add", "toy", "--catalogue", catalogue)
     capsys.readouterr()
     assert run("verify", "toy") == 0
-    assert "tokens/s" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "toy: Toy, mixed, cpu\nwrote: '" in said and "tokens/s" in said
     assert run("list") == 0
     assert capsys.readouterr().out.startswith("toy\tToy\tMIT\tmixed")
     assert run("path", "toy") == 0

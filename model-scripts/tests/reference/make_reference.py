@@ -3,11 +3,13 @@
 Needs `llama-cpp-python` (built from source; kept out of the ordinary test command):
 
     pip install llama-cpp-python==0.3.36
-    python make_reference.py MODEL.gguf WORK_FOLDER
+    python make_reference.py qwen2 MODEL.gguf WORK_FOLDER
+    python make_reference.py smollm2 MODEL.gguf WORK_FOLDER
 
-`MODEL.gguf` is the default model's source. llama.cpp's own quantiser first expands it to F32 (with
-4-bit files llama.cpp rounds activations to 8 bits, which alone costs a KL of 0.004). Reads
-`prompts.json` beside this script, writes `llama_cpp.npz`, `tokens.json` and `reference.json`.
+`MODEL.gguf` is the source of the default model, or of SmolLM2. llama.cpp's own quantiser first
+expands it to F32 (with 4-bit files llama.cpp rounds activations to 8 bits, which alone costs a KL
+of 0.004). Reads `prompts.json` and `texts.json` beside this script, writes `qwen2.npz`,
+`qwen2.tokens.json` and `qwen2.json`, or those of `smollm2`.
 """
 
 import ctypes
@@ -20,7 +22,9 @@ import llama_cpp as ll
 import numpy as np
 
 HERE = Path(__file__).parent
-TOP, POSITIONS, GREEDY = 256, 8, 32
+POSITIONS, GREEDY = 8, 32
+#: Best tokens kept a position, and whether prompts with a hole are taken (or only plain ones).
+KINDS = {"qwen2": (256, True), "smollm2": (64, False)}
 FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX = 151659, 151660, 151661
 
 
@@ -79,28 +83,27 @@ def positions(count):
     return sorted({*np.linspace(count // 2, count - 1, POSITIONS).astype(int).tolist()})
 
 
-def summary(logits):
-    """The best `TOP` ids and log-probabilities of each row; the rest follows from their sum."""
+def summary(logits, top):
+    """The best `top` ids and log-probabilities of each row; the rest follows from their sum."""
     logits = logits.astype(np.float64)
-    top = logits.max(-1, keepdims=True)
-    log_p = logits - top - np.log(np.exp(logits - top).sum(-1, keepdims=True))
-    ids = np.argsort(-log_p, axis=-1)[:, :TOP]
+    best = logits.max(-1, keepdims=True)
+    log_p = logits - best - np.log(np.exp(logits - best).sum(-1, keepdims=True))
+    ids = np.argsort(-log_p, axis=-1)[:, :top]
     return ids.astype(np.int32), np.take_along_axis(log_p, ids, -1).astype(np.float32)
 
 
-def run(path, prompts, greedy):
+def run(path, prompts, top):
     model, out = Llama(path), {}
     for index, prompt in enumerate(prompts):
         ids = prompt_ids(model, prompt)
         model.clear()
         logits = model.step(ids, set(positions(len(ids))))
         out[f"{index}.ids"] = np.array(ids, np.int32)
-        out[f"{index}.top"], out[f"{index}.log_p"] = summary(logits)
-        if greedy:
-            written = [int(logits[-1].argmax())]
-            while len(written) < GREEDY:
-                written.append(int(model.step(written[-1:], {0})[0].argmax()))
-            out[f"{index}.greedy"] = np.array(written, np.int32)
+        out[f"{index}.top"], out[f"{index}.log_p"] = summary(logits, top)
+        written = [int(logits[-1].argmax())]
+        while len(written) < GREEDY:
+            written.append(int(model.step(written[-1:], {0})[0].argmax()))
+        out[f"{index}.greedy"] = np.array(written, np.int32)
         print(path, index, len(ids), flush=True)
     return out, model
 
@@ -122,23 +125,26 @@ def divergence(p, q):
 
 
 def main():
-    source, work = Path(sys.argv[1]), Path(sys.argv[2])
-    f32 = work / "f32.gguf"
+    kind, source, work = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    top, with_holes = KINDS[kind]
+    f32 = work / f"{kind}-f32.gguf"
     if not f32.exists():
         params = ll.llama_model_quantize_default_params()
         params.ftype, params.allow_requantize, params.nthread = 0, True, 2
         paths = str(source).encode(), str(f32).encode()
         assert ll.llama_model_quantize(*paths, ctypes.byref(params)) == 0
     prompts = json.loads((HERE / "prompts.json").read_text())
-    if not (HERE / "llama_cpp.npz").exists():  # Remove it to make it again.
-        exact, model = run(f32, prompts, greedy=True)
-        np.savez_compressed(HERE / "llama_cpp.npz", **exact)
+    prompts = [prompt for prompt in prompts if with_holes or "suffix" not in prompt]
+    kept = HERE / f"{kind}.npz"
+    if not kept.exists():  # Remove it to make it again.
+        exact, model = run(f32, prompts, top)
+        np.savez_compressed(kept, **exact)
         texts = json.loads((HERE / "texts.json").read_text())
         ids = [model.tokens(text) for text in texts]
-        (HERE / "tokens.json").write_text(json.dumps(ids, separators=(",", ":")) + "\n")
-    with np.load(HERE / "llama_cpp.npz") as data:
+        (HERE / f"{kind}.tokens.json").write_text(json.dumps(ids, separators=(",", ":")) + "\n")
+    with np.load(kept) as data:
         exact = dict(data)
-    own, _ = run(source, prompts, greedy=True)
+    own, _ = run(source, prompts, top)
     pairs = [(exact[f"{i}.greedy"], own[f"{i}.greedy"]) for i in range(len(prompts))]
     facts = {
         "llama-cpp-python": version("llama-cpp-python"),
@@ -148,7 +154,7 @@ def main():
         "own_same_first": sum(bool(a[0] == b[0]) for a, b in pairs),
         "prompts": len(prompts),
     }
-    (HERE / "reference.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (HERE / f"{kind}.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(facts)
 
 

@@ -1,0 +1,62 @@
+"""Recipes that are not offered, to be measured: mixes of 8 and 4 bits by layer.
+
+    python study/recipes.py MODEL.gguf FOLDER RECIPE ...
+
+makes the bundle `FOLDER/RECIPE` of each, those that `foretell-models import` knows included.
+"""
+
+import sys
+from pathlib import Path
+
+from foretell_models import recipe
+from foretell_models.importer import Order, import_checkpoint
+from foretell_models.recipe import INT4, INT8, Place, Recipe, Storage, wide_block
+
+
+def eight(place: Place) -> Storage:
+    return Storage(8, wide_block(place.columns))
+
+
+def edges(kept: int) -> Recipe:
+    """The first and last `kept` layers in 8 bits, those between in 4 with searched scales."""
+
+    def storage(place: Place) -> Storage:
+        if place.role in ("embed", "head"):
+            return INT8
+        inner = kept <= place.layer < place.n_layers - kept
+        return INT4 if inner else eight(place)
+
+    return Recipe(f"edges{kept}", storage, candidates=64)
+
+
+def roles(name: str, *four: str, kept: int = 0) -> Recipe:
+    """The matrices of some roles in 4 bits with searched scales, but for `kept` layers a side."""
+
+    def storage(place: Place) -> Storage:
+        if place.role in ("embed", "head"):
+            return INT8
+        inner = kept <= place.layer < place.n_layers - kept
+        return INT4 if inner and place.role in four else eight(place)
+
+    return Recipe(name, storage, candidates=64)
+
+
+TRIED = (
+    edges(2),
+    edges(6),
+    roles("down4", "down"),
+    roles("inner-down4", "down", kept=4),
+    roles("inner-gate-up4", "gate", "up", kept=4),
+)
+
+
+def main() -> None:
+    source, folder, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    recipe.RECIPES.update({tried.name: tried for tried in TRIED})
+    for name in names:
+        order = Order("qwen2.5-coder-0.5b", name, "Apache-2.0", name)
+        import_checkpoint(source, folder / name, order)
+
+
+if __name__ == "__main__":
+    main()
