@@ -60,6 +60,29 @@ def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
     np.testing.assert_allclose(one_by_one, at_once, atol=1e-4)
 
 
+def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
+    """To the last bit: the buffers, and the best logits of each row."""
+    session = Session(default_bundle, read_manifest(default_bundle), 330, threads=2)
+    random = np.random.default_rng(3)
+    ids = random.integers(0, 50_000, 320).tolist()
+
+    def read(sizes):
+        session.rewind(0)
+        rows = []
+        for size in sizes:
+            part = ids[session.length : session.length + size]
+            if part:
+                rows.extend(np.sort(session.step(part, len(part)))[:, -4:])
+        return np.array(rows), [buffer.numpy()[:, :, :320].copy() for buffer in session._buffers]
+
+    rows, buffers = read([64] * 5)
+    for sizes in [[320], [200, *[1] * 40, 80], random.choice([1, 2, 3, 5, 9, 16, 65], 320)]:
+        other_rows, other_buffers = read([int(size) for size in sizes])
+        np.testing.assert_array_equal(other_rows, rows)
+        for one, other in zip(buffers, other_buffers, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_what_is_kept_matters(tiny_bundle):
     """The comparison can fail: one token more or less of the past is seen."""
     session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
