@@ -213,7 +213,7 @@ fn a_damaged_bundle_is_refused() {
 fn doctor_says_what_is_used_and_what_is_missing() {
     let (output, out, _) = run(&mut foretell(&["doctor"]));
     assert!(output.status.success(), "{out}");
-    for part in ["✓ library", "✓ provider  CPU", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
+    for part in ["✓ library", "✓ provider  cpu, ", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
     {
         assert!(out.contains(part), "{part} in:\n{out}");
     }

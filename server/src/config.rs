@@ -41,7 +41,7 @@ impl Default for Config {
             provider: provider::Setting::Auto,
             lookup: true,
             max_tokens: 128,
-            n_threads: std::thread::available_parallelism().map_or(1, usize::from).min(8),
+            n_threads: crate::engine::default_n_threads(),
             window: Window::default(),
             deadline_ms: 400,
             compute_ahead: true,
