@@ -52,6 +52,10 @@ pub(crate) struct EngineArguments {
     #[arg(long, default_value_t = 50)]
     cancels: usize,
 
+    /// For how long an idle engine is watched, in seconds.
+    #[arg(long, default_value_t = 10)]
+    idle_s: u64,
+
     /// At how many random places texts with and without lookup and reuse are compared.
     #[arg(long, default_value_t = 8)]
     places: usize,
@@ -70,7 +74,7 @@ pub(crate) enum Part {
     Sameness,
     /// How soon the engine is free after a cancel.
     Cancels,
-    /// What it takes when it has nothing to do: 20 s.
+    /// The CPU time that it takes when it has nothing to do.
     Idle,
 }
 

@@ -195,16 +195,32 @@ impl OnnxModel {
         })?;
         let (n_slots, capacity) = slots_within(manifest, &kv, options)?;
         let session = open(environment, &bundle.model(), provider, options.n_threads)
-            .with_context(|| format!("{}", bundle.model().display()))?;
+            .with_context(|| format!("{}", bundle.model().display()))
+            .map_err(|error| if_no_memory(error, manifest))?;
         let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, &kv, capacity));
         let slots = slots
             .collect::<Result<_, _>>()
-            .with_context(|| format!("no KV buffers for {n_slots} times {capacity} tokens"))?;
+            .with_context(|| format!("no KV buffers for {n_slots} times {capacity} tokens"))
+            .map_err(|error| if_no_memory(error, manifest))?;
         let n_threads = options.n_threads;
         tracing::info!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
         let n_vocab = manifest.vocab_size;
         Ok(Self { session, slots, capacity, n_vocab, logits: Vec::new(), armed: None })
     }
+}
+
+/// Says what to do if it was memory that was missing; the runtime has two ways to say so.
+fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
+    let text = format!("{error:#}");
+    if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
+        return error;
+    }
+    let n_bytes: u64 = manifest.files.values().map(|file| file.size).sum();
+    error.context(format!(
+        "there is not enough memory for the model, which takes {} MB and what the KV cache may take: \
+         close other programs, or choose a smaller model",
+        n_bytes / 1_000_000
+    ))
 }
 
 /// Of what the KV buffers are made, and where they lie.

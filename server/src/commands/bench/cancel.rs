@@ -100,7 +100,12 @@ fn request(ids: &[u32], max_tokens: usize) -> Request {
 }
 
 /// Prints the CPU time that an idle engine takes.
-pub(super) fn idle(out: &mut impl Write, engine: &Engine, ids: &[u32]) -> anyhow::Result<()> {
+pub(super) fn idle(
+    out: &mut impl Write,
+    engine: &Engine,
+    ids: &[u32],
+    watched_s: u64,
+) -> anyhow::Result<()> {
     let answer = |n: usize| -> Progress { finished(engine.generate(request(&ids[..n], 8))) };
     for what in ["an answer", "a cancel"] {
         let _ = answer(32);
@@ -114,9 +119,9 @@ pub(super) fn idle(out: &mut impl Write, engine: &Engine, ids: &[u32]) -> anyhow
         let Some(before) = machine::cpu_s() else {
             return Ok(());
         };
-        thread::sleep(Duration::from_secs(10));
+        thread::sleep(Duration::from_secs(watched_s));
         let used = machine::cpu_s().unwrap_or(f64::NAN) - before;
-        writeln!(out, "idle after {what}: {used:.2} s of CPU time in 10 s")?;
+        writeln!(out, "idle after {what}: {used:.2} s of CPU time in {watched_s} s")?;
         out.flush()?;
     }
     Ok(())

@@ -86,7 +86,7 @@ pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Resul
             cancel::run(&mut out, &engine, &ids[..1400], arguments.cancels)?;
         }
         if arguments.wants(Part::Idle) {
-            cancel::idle(&mut out, &engine, &ids)?;
+            cancel::idle(&mut out, &engine, &ids, arguments.idle_s)?;
         }
     }
     Ok(ExitCode::SUCCESS)
