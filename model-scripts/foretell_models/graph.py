@@ -58,7 +58,9 @@ class _Decoder:
             region.write_rows(0, cache)
             graph.stored(name, region)
         self._lengths = [
-            graph.node("Add", [name, graph.constant(f"{name}.more", more, np.int32)], [f"{name}.all"])
+            graph.node(
+                "Add", [name, graph.constant(f"{name}.more", more, np.int32)], [f"{name}.all"]
+            )
             for name, more in (("seqlens_k", [1]), ("total_sequence_length", 1))
         ]
         residual = self._embedding()
