@@ -1,7 +1,10 @@
 """Reuse is exact: a rewound KV buffer gives what an empty one gives."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from foretell_models import tiny
 from foretell_models.bundle import read_manifest
@@ -61,10 +64,11 @@ def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
 
 
 def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
-    """To the last bit: the buffers, and the best logits of each row."""
-    session = Session(default_bundle, read_manifest(default_bundle), 330, threads=2)
+    """To the last bit: the buffers, and the best logit of each row."""
+    session = Session(default_bundle, read_manifest(default_bundle), 200, threads=2)
     random = np.random.default_rng(3)
-    ids = random.integers(0, 50_000, 320).tolist()
+    tokenizer = Tokenizer.from_file(str(default_bundle / "tokenizer.json"))
+    ids = tokenizer.encode(Path(__file__).read_text()).ids[:200]
 
     def read(sizes):
         session.rewind(0)
@@ -72,11 +76,11 @@ def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
         for size in sizes:
             part = ids[session.length : session.length + size]
             if part:
-                rows.extend(np.sort(session.step(part, len(part)))[:, -4:])
-        return np.array(rows), [buffer.numpy()[:, :, :320].copy() for buffer in session._buffers]
+                rows.extend(session.step(part, len(part)).max(axis=1))
+        return np.array(rows), [buffer.numpy()[:, :, :200].copy() for buffer in session._buffers]
 
-    rows, buffers = read([64] * 5)
-    for sizes in [[320], [200, *[1] * 40, 80], random.choice([1, 2, 3, 5, 9, 16, 65], 320)]:
+    rows, buffers = read([64] * 4)
+    for sizes in [[200], [130, *[1] * 20, 50], random.choice([1, 2, 3, 5, 9, 16, 65], 200)]:
         other_rows, other_buffers = read([int(size) for size in sizes])
         np.testing.assert_array_equal(other_rows, rows)
         for one, other in zip(buffers, other_buffers, strict=True):
