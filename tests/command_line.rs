@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use expect_test::{Expect, expect};
@@ -74,6 +75,60 @@ fn json_says_the_same_with_figures() {
     for figure in ["read", "generated", "first_token_ms", "total_ms"] {
         assert!(json[figure].as_f64().unwrap() > 0.0, "{figure} in {json}");
     }
+}
+
+#[test]
+fn a_text_from_the_standard_input_is_completed() {
+    let mut command = foretell(&["complete", "--stdin", "--json", "words.rs:4:22"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(SMALL.as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["text"].as_str().unwrap().starts_with("split"), "{json}");
+}
+
+#[test]
+fn a_log_file_holds_the_times_of_a_job() {
+    let (folder, path) = small_file();
+    let log = folder.path().join("log");
+    let arguments = ["complete", "--log", &log.to_string_lossy(), &format!("{path}:4")];
+    let (output, out, err) = run(&mut foretell(&arguments));
+    assert!(output.status.success() && err.is_empty(), "{err}");
+    let log = std::fs::read_to_string(log).unwrap();
+    for part in ["model loaded", "taken from the queue", "job{", "prefill: ", "decode: ", "close"] {
+        assert!(log.contains(part), "{part} in:\n{log}");
+    }
+    assert!(!out.contains("prefill: "), "{out}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn too_little_memory_is_a_message() {
+    let (_folder, path) = small_file();
+    for limit_kb in ["300000", "700000"] {
+        let limited = format!("ulimit -v {limit_kb}; exec \"$0\" complete \"$1:4\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_foretell"), &path]);
+        let (output, out, err) = run(&mut command);
+        assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
+        assert!(err.contains("not enough memory for the model"), "{err}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_idle_engine_takes_no_time() {
+    let arguments = ["bench", "engine", "--only", "idle", "--idle-s", "3"];
+    let (output, out, err) = run(&mut foretell(&arguments));
+    assert!(output.status.success(), "{err}");
+    let used: Vec<f64> = out
+        .lines()
+        .filter_map(|line| line.split_once(": ")?.1.strip_suffix(" s of CPU time in 3 s"))
+        .map(|used| used.parse().unwrap())
+        .collect();
+    // Two threads that spin take 6 s.
+    assert!(used.len() == 2 && used.iter().all(|used| *used < 0.1), "{out}");
 }
 
 #[test]
@@ -210,10 +265,27 @@ fn a_damaged_bundle_is_refused() {
 }
 
 #[test]
+fn a_bundle_for_another_processor_is_refused_with_a_reason_for_each_provider() {
+    let (_folder, path) = small_file();
+    let bundle = copy_of_the_bundle();
+    let manifest = bundle.path().join("foretell.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let text = text.replace("\"target\": \"cpu\"", "\"target\": \"cuda\"");
+    std::fs::write(&manifest, text.replace("\"float32\"", "\"float16\"")).unwrap();
+    let model = bundle.path().to_string_lossy();
+    let arguments = ["complete", "--model", &model, &format!("{path}:4")];
+    let (output, out, err) = run(&mut foretell(&arguments));
+    assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
+    for reason in ["cuda: ", "cpu: the model's graph is for cuda; import it with the target cpu"] {
+        assert!(err.contains(reason), "{reason} in:\n{err}");
+    }
+}
+
+#[test]
 fn doctor_says_what_is_used_and_what_is_missing() {
     let (output, out, _) = run(&mut foretell(&["doctor"]));
     assert!(output.status.success(), "{out}");
-    for part in ["✓ library", "✓ provider  CPU", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
+    for part in ["✓ library", "✓ provider  cpu, ", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
     {
         assert!(out.contains(part), "{part} in:\n{out}");
     }

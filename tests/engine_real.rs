@@ -122,18 +122,88 @@ fn a_read_that_is_ended_early_leaves_what_was_read_before() {
 }
 
 #[test]
-fn the_rows_of_one_read_choose_what_single_reads_choose() {
+fn how_many_tokens_are_read_at_once_makes_no_difference() {
     let (mut model, vocabulary, _) = model(1);
     let ids = vocabulary.encode(CODE);
-    let (head, tail) = ids.split_at(ids.len() - 6);
-    model.read(0, 0, head, 1).unwrap();
-    let best = |logits: &[f32]| foretell::engine::sampler::argmax(logits).unwrap();
-    let rows = model.read(0, head.len(), tail, tail.len()).unwrap();
-    let at_once: Vec<u32> = rows.chunks(rows.len() / tail.len()).map(best).collect();
-    let single: Vec<u32> = (0..tail.len())
-        .map(|i| best(model.read(0, head.len() + i, &tail[i..=i], 1).unwrap()))
-        .collect();
-    assert_eq!(at_once, single);
+    // The likeliest token of each row and its logit, to the last bit.
+    let mut read = |sizes: &[usize]| -> Vec<(u32, u32)> {
+        let (mut n_past, mut best) = (0, Vec::new());
+        for n_tokens in sizes.iter().cycle() {
+            let tokens = &ids[n_past..ids.len().min(n_past + n_tokens)];
+            if tokens.is_empty() {
+                break;
+            }
+            let logits = model.read(0, n_past, tokens, tokens.len()).unwrap();
+            best.extend(logits.chunks(logits.len() / tokens.len()).map(|row| {
+                let token = foretell::engine::sampler::argmax(row).unwrap();
+                (token, row[token as usize].to_bits())
+            }));
+            n_past += tokens.len();
+        }
+        best
+    };
+    let expected = read(&[64]);
+    for sizes in [&[1][..], &[2, 1, 5], &[9, 65, 3], &[ids.len()]] {
+        assert_eq!(read(sizes), expected, "in reads of {sizes:?}");
+    }
+}
+
+/// A linear congruential generator (Knuth's MMIX).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+}
+
+#[test]
+fn random_edits_jumps_and_cancels_change_no_answer() {
+    let (warm, cold) = (start(3, Mode::Adaptive), start(1, Mode::Off));
+    let mut random = Random(5);
+    let other = format!("# Another file.\n{}", CODE.replace("self", "this"));
+    let mut files = [CODE.to_owned(), other];
+    let (mut now, mut undo) = (0, files[0].clone());
+    for n in 0..12 {
+        let text = files[now].clone();
+        let at = random.below(text.len() / 4) + text.len() / 2;
+        match random.below(5) {
+            0 => files[now].insert_str(at, "\n        self.name = None\n"),
+            1 => drop(files[now].drain(at..at + 9)),
+            2 => now = 1 - now,
+            3 => files[now] = std::mem::replace(&mut undo, text),
+            _ => undo = text,
+        }
+        // The cursor is at the end or has jumped back into the text.
+        let cursor = files[now].len() - random.below(3) * random.below(60);
+        let prompt = &files[now][..cursor];
+        if n % 3 == 1 {
+            let mut given_up = warm.generate(request(prompt, 40));
+            for _ in 0..random.below(4) {
+                block_on(given_up.changed());
+            }
+        }
+        let cached = finished(warm.generate(request(prompt, 16)));
+        // It begins like neither file.
+        let _ = finished(cold.generate(request(";", 1)));
+        let alone = finished(cold.generate(request(prompt, 16)));
+        assert_eq!(alone.figures.reused, 0);
+        assert_eq!((cached.text, cached.finish), (alone.text, alone.finish), "step {n}: {prompt}");
+    }
+}
+
+#[test]
+fn healing_what_the_model_writes_anyhow_changes_nothing() {
+    let engine = start(1, Mode::Adaptive);
+    let free = finished(engine.generate(request(CODE, 12))).text;
+    for n_healed in 1..8 {
+        let mut healing = request(CODE, 12);
+        healing.prompt.healed = free.as_bytes()[..n_healed].to_vec();
+        let text = finished(engine.generate(healing)).text;
+        assert!(!text.is_empty() && free[n_healed..].starts_with(&text), "{free:?}: {text:?}");
+    }
 }
 
 #[test]

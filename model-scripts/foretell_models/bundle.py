@@ -14,7 +14,7 @@ from foretell_models.errors import BadBundle, UsageProblem
 
 FORMAT = 1
 #: Raised when an import makes another graph of the same source: older bundles are made again.
-IMPORTER = 2
+IMPORTER = 3
 MANIFEST = "foretell.json"
 _MAX_MANIFEST = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -3,6 +3,10 @@
 One GroupQueryAttention a layer works in place on a preallocated KV buffer that is bound as both
 `past` and `present`; `seqlens_k` says how much of it is valid, so rewinding is setting a length
 back. `logits_start` picks the rows that pay for the vocabulary product. See BUNDLE.md.
+
+A row's result must not depend on how many rows are read with it, to the last bit: rounding to 8
+bits makes a last bit large. The products keep to that; attention takes another path for a single
+row, so each read gets a row more there, the last one again, whose result is dropped.
 """
 
 import math
@@ -47,11 +51,18 @@ class _Decoder:
         graph.input("total_sequence_length", np.int32, [])
         graph.input("logits_start", np.int64, [1])
         graph.output("logits", np.float32, [1, "rows", c.vocab_size])
-        length = min(c.context_length, MAX_CONTEXT)
+        # One row more than tokens: see above.
+        length = min(c.context_length, MAX_CONTEXT) + 1
         for name, cache in zip(("cos", "sin"), c.rotary(length), strict=True):
             region = graph.data.reserve(graph.float_type, cache.shape)
             region.write_rows(0, cache)
             graph.stored(name, region)
+        self._lengths = [
+            graph.node(
+                "Add", [name, graph.constant(f"{name}.more", more, np.int32)], [f"{name}.all"]
+            )
+            for name, more in (("seqlens_k", [1]), ("total_sequence_length", 1))
+        ]
         residual = self._embedding()
         x = self._first_norm(residual)
         update = ""
@@ -141,11 +152,17 @@ class _Decoder:
                 declare(names[-1], graph.float_type, shape)
         qkv = self.linear.multiply(x, [f"{index}.{part}" for part in "qkv"], f"{index}.qkv")
         out = f"{index}.attention"
+        zero, last, end, axis = (
+            graph.constant(name, [value], np.int64)
+            for name, value in (("zero", 0), ("last", -1), ("end", 2**62), ("token_axis", 1))
+        )
+        graph.node("Slice", [qkv, last, end, axis], [f"{index}.qkv.last"])
+        graph.node("Concat", [qkv, f"{index}.qkv.last"], [f"{index}.qkv.all"], axis=1)
         window = {"local_window_size": c.window} if c.window else {}
         graph.node(
             "GroupQueryAttention",
-            [qkv, "", "", *names[:2], "seqlens_k", "total_sequence_length", "cos", "sin"],
-            [out, *names[2:]],
+            [f"{index}.qkv.all", "", "", *names[:2], *self._lengths, "cos", "sin"],
+            [f"{out}.all", *names[2:]],
             CONTRIB,
             num_heads=c.n_heads,
             kv_num_heads=c.n_kv_heads,
@@ -154,6 +171,7 @@ class _Decoder:
             scale=float(c.head_dim**-0.5),
             **window,
         )
+        graph.node("Slice", [f"{out}.all", zero, last, axis], [out])
         return self.linear.multiply(out, [f"{index}.o"], f"{index}.o")
 
     def _feed_forward(self, index: int, x: str) -> str:
@@ -221,7 +239,12 @@ class _Decoder:
         above = graph.node("Sub", [best, floor], [f"{out}.above"])
         limits = [graph.constant(f"blend.{value}", value) for value in (0, 1)]
         share = graph.node("Clip", [above, *limits], [f"{out}.share"])
-        better = graph.node("Sub", [exact, best], [f"{out}.better"])
-        change = graph.node("Mul", [share, better], [f"{out}.change"])
-        final = graph.node("Add", [best, change], [f"{out}.final"])
+        # Not `best + share * (exact - best)`: with a share of 1 this is `exact` to the last bit,
+        # while the rough scores of a single row are not those of several.
+        rest = graph.node("Sub", [limits[1], share], [f"{out}.rest"])
+        parts = [
+            graph.node("Mul", [weight, score], [f"{weight}.score"])
+            for weight, score in ((share, exact), (rest, best))
+        ]
+        final = graph.node("Add", parts, [f"{out}.final"])
         graph.node("ScatterElements", [rough, f"{out}.ids", final], [out], axis=-1)

@@ -29,7 +29,8 @@ class Session:
             folder / "model.onnx", options, providers=["CPUExecutionProvider"]
         )
         self._binding = self._session.io_binding()
-        shape = (1, manifest.n_kv_heads, self.max_length, manifest.head_dim)
+        # A row more than tokens: BUNDLE.md.
+        shape = (1, manifest.n_kv_heads, self.max_length + 1, manifest.head_dim)
         self._buffers: list[Any] = []
         for layer in range(manifest.n_layers):
             for part in ("key", "value"):

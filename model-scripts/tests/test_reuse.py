@@ -1,7 +1,10 @@
 """Reuse is exact: a rewound KV buffer gives what an empty one gives."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from foretell_models import tiny
 from foretell_models.bundle import read_manifest
@@ -58,6 +61,30 @@ def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
     session.rewind(0)
     one_by_one = np.concatenate([session.step([token]) for token in ids])
     np.testing.assert_allclose(one_by_one, at_once, atol=1e-4)
+
+
+def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
+    """To the last bit: the buffers, and the best logit of each row."""
+    session = Session(default_bundle, read_manifest(default_bundle), 200, threads=2)
+    random = np.random.default_rng(3)
+    tokenizer = Tokenizer.from_file(str(default_bundle / "tokenizer.json"))
+    ids = tokenizer.encode(Path(__file__).read_text()).ids[:200]
+
+    def read(sizes):
+        session.rewind(0)
+        rows = []
+        for size in sizes:
+            part = ids[session.length : session.length + size]
+            if part:
+                rows.extend(session.step(part, len(part)).max(axis=1))
+        return np.array(rows), [buffer.numpy()[:, :, :200].copy() for buffer in session._buffers]
+
+    rows, buffers = read([64] * 4)
+    for sizes in [[200], [130, *[1] * 20, 50], random.choice([1, 2, 3, 5, 9, 16, 65], 200)]:
+        other_rows, other_buffers = read([int(size) for size in sizes])
+        np.testing.assert_array_equal(other_rows, rows)
+        for one, other in zip(buffers, other_buffers, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_kept_matters(tiny_bundle):

@@ -11,7 +11,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::{bundle, engine::provider, policy, prompt::Window};
+use crate::{
+    bundle,
+    engine::{default_n_threads, provider},
+    policy,
+    prompt::Window,
+};
 
 /// The settings of Foretell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +47,7 @@ pub struct Model {
     /// On what the model computes; `auto` takes the fastest that is there.
     #[schemars(with = "String", extend("enum" = ["auto", "coreml", "cuda", "cpu"]))]
     pub provider: provider::Setting,
-    /// How many threads compute; null is as many as there are processors, eight at most.
+    /// How many threads compute; null is as many as there are fast cores.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<usize>,
     /// The most tokens that the model holds at once: prompt and completion.
@@ -74,8 +79,7 @@ impl Model {
     /// How many threads compute.
     #[must_use]
     pub fn n_threads(&self) -> usize {
-        let n_processors = || std::thread::available_parallelism().map_or(1, usize::from).min(8);
-        self.threads.unwrap_or_else(n_processors)
+        self.threads.unwrap_or_else(default_n_threads)
     }
 }
 

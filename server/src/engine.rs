@@ -19,6 +19,7 @@ mod run;
 pub mod sampler;
 pub mod scripted;
 pub mod slots;
+mod threads;
 pub mod vocabulary;
 
 use std::{
@@ -39,6 +40,7 @@ use decoder::Decoder;
 pub use queue::Abort;
 use queue::{Job, Kind, Queue, Worker};
 use sampler::Sampling;
+pub use threads::default_n_threads;
 
 /// Why a run of the model failed.
 #[derive(Debug, thiserror::Error)]

@@ -2,12 +2,21 @@
 
 mod commands;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Mutex,
+};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use foretell::server::Startup;
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{format::FmtSpan, writer::BoxMakeWriter},
+};
 
 /// The next lines of code as ghost text, on your own machine.
 #[derive(Debug, Parser)]
@@ -32,6 +41,11 @@ struct Arguments {
     /// How many threads compute.
     #[arg(long, global = true)]
     threads: Option<usize>,
+
+    /// Write the log to this file instead of the standard error output, with the times of each job.
+    /// FORETELL_LOG chooses what is logged, `foretell=trace` is everything.
+    #[arg(long, global = true, value_name = "FILE")]
+    log: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -77,19 +91,39 @@ enum Command {
     Doctor,
 }
 
+fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("FORETELL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("off,foretell={level}")));
+    let (writer, spans) = match file {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            (BoxMakeWriter::new(Mutex::new(file)), FmtSpan::CLOSE)
+        }
+        None => (BoxMakeWriter::new(std::io::stderr), FmtSpan::NONE),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_span_events(spans)
+        .with_ansi(false)
+        .init();
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let settings = arguments.settings();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
     // stdout belongs to the protocol; what a command prints to people must not drown in a log.
-    let level = if matches!(command, Command::Serve { .. }) { "info" } else { "off" };
-    let filter = EnvFilter::try_from_env("FORETELL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("off,foretell={level}")));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    let level = match (&arguments.log, &command) {
+        (Some(_), _) => "debug",
+        (None, Command::Serve { .. }) => "info",
+        (None, _) => "off",
+    };
+    if let Err(error) = start_log(arguments.log.as_deref(), level) {
+        eprintln!("foretell: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let done = run(command, Startup::new(settings));
     match done {
         Ok(code) => code,

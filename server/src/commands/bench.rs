@@ -5,6 +5,8 @@ mod contender;
 mod decode;
 mod engine;
 mod machine;
+mod sameness;
+mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -38,13 +40,48 @@ pub(crate) struct EngineArguments {
     #[arg(long, value_name = "FILE", default_value = "tests/bench/llama_driver.py")]
     driver: PathBuf,
 
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    only: Vec<Part>,
+
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 
-    /// How many runs are cancelled at random moments.
-    #[arg(long, default_value_t = 100)]
+    /// How many runs are cancelled at random moments, of each kind.
+    #[arg(long, default_value_t = 50)]
     cancels: usize,
+
+    /// For how long an idle engine is watched, in seconds.
+    #[arg(long, default_value_t = 10)]
+    idle_s: u64,
+
+    /// At how many random places texts with and without lookup and reuse are compared.
+    #[arg(long, default_value_t = 8)]
+    places: usize,
+}
+
+/// What `foretell bench engine` measures, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Loading, prefill, decode, edits, verification; beside llama.cpp if it is named.
+    Table,
+    /// Prefill by the size of its chunks.
+    Chunks,
+    /// Decode with and without lookup.
+    Lookup,
+    /// Whether lookup and reuse change a text.
+    Sameness,
+    /// How soon the engine is free after a cancel.
+    Cancels,
+    /// The CPU time that it takes when it has nothing to do.
+    Idle,
+}
+
+impl EngineArguments {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 /// Measures and prints.

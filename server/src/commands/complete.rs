@@ -1,7 +1,7 @@
 //! `foretell complete FILE:LINE:COL`.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     path::PathBuf,
     process::ExitCode,
     str::FromStr,
@@ -23,6 +23,11 @@ pub(crate) struct Arguments {
     /// before it. Without a column it is the line's end.
     #[arg(value_name = "FILE:LINE[:COL]")]
     place: FilePlace,
+
+    /// Read the text from the standard input. The place is then LINE[:COL], or begins with the name
+    /// that the text goes by.
+    #[arg(long)]
+    stdin: bool,
 
     /// Print one JSON object at the end instead of the text as it is made.
     #[arg(long)]
@@ -55,10 +60,27 @@ impl FromStr for FilePlace {
     }
 }
 
+impl FilePlace {
+    /// The place as one in a text from the standard input: what looks like a file called `3` with a
+    /// line 7 is line 3, column 7.
+    fn of_stdin(&self) -> Self {
+        match (self.path.to_string_lossy().parse(), self.col) {
+            (Ok(line), None) => Self { path: "stdin".into(), line, col: Some(self.line) },
+            _ => self.clone(),
+        }
+    }
+}
+
 /// A file's text and the cursor in it, a char_idx.
-fn open(place: &FilePlace) -> anyhow::Result<(Snapshot, usize)> {
+fn open(place: &FilePlace, is_stdin: bool) -> anyhow::Result<(Snapshot, usize)> {
     let FilePlace { path, line, col } = place;
-    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let mut bytes = Vec::new();
+    let read = if is_stdin {
+        io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("{}", path.display()))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| anyhow::anyhow!("{}: not UTF-8 text", path.display()))?;
     let snapshot = Snapshot::of_text(&path.to_string_lossy(), "", &text);
@@ -79,7 +101,9 @@ fn open(place: &FilePlace) -> anyhow::Result<(Snapshot, usize)> {
 
 /// Completes and prints.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (snapshot, cursor) = open(&arguments.place)?;
+    let (place, is_stdin) = (&arguments.place, arguments.stdin);
+    let place = if is_stdin { place.of_stdin() } else { place.clone() };
+    let (snapshot, cursor) = open(&place, is_stdin)?;
     // There is one answer, and no later one that more could be read for.
     let window = Window { first: None, ..config.prompt };
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
@@ -195,6 +219,15 @@ mod tests {
         for wrong in ["a.rs", "a.rs:0", "a.rs:x", ""] {
             assert!(wrong.parse::<FilePlace>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_place_in_the_standard_input_may_go_without_a_name() {
+        let place = |text: &str| text.parse::<FilePlace>().unwrap().of_stdin();
+        let expected = |path: &str, line, col| FilePlace { path: path.into(), line, col };
+        assert_eq!(place("3:7"), expected("stdin", 3, Some(7)));
+        assert_eq!(place("a.rs:3"), expected("a.rs", 3, None));
+        assert_eq!(place("a.rs:3:7"), expected("a.rs", 3, Some(7)));
     }
 
     #[test]

@@ -32,7 +32,18 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
                 true,
                 format!("{} ({})", path.display(), version.trim().trim_end_matches(',')),
             )?;
-            line("provider", true, "CPU".to_owned())?;
+            let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
+            match onnx::provider(&path, config.model.provider, target) {
+                Ok(it) => {
+                    let threads =
+                        format!("{}, {} threads", it.provider.name(), config.model.n_threads());
+                    line("provider", true, threads)?;
+                    for other in it.passed_over {
+                        line("", true, format!("not {other}"))?;
+                    }
+                }
+                Err(error) => line("provider", false, error.to_string())?,
+            }
         }
         Err(error) => line("library", false, error.to_string())?,
     }

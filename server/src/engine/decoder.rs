@@ -48,6 +48,9 @@ impl<M: Model> Decoder<M> {
     pub(super) fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
         let slot = self.slots.choose(&request.prompt.ids);
+        let n_tokens = request.prompt.ids.len();
+        let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
+        tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
         let candidate = |is_first| {
             Candidate::new(request.prompt.healed.clone(), request.policy.clone(), is_first)
         };
@@ -131,6 +134,7 @@ impl<M: Model> Work<'_, M> {
             return Ok(ControlFlow::Break(Finish::ContextFull));
         }
         let cache = slots.cache_mut(self.slot);
+        let _span = tracing::debug_span!("prefill").entered();
         // The last token is read in any case: its logits are not kept.
         let n_reused = cache.common_prefix(ids).min(ids.len() - 1);
         cache.truncate(n_reused);
@@ -143,7 +147,8 @@ impl<M: Model> Work<'_, M> {
             if let Some(abort) = model.arm() {
                 self.queue.begin_read(cache.tokens(), chunk, abort);
             }
-            let logits = model.read(self.slot, cache.len(), chunk, 1);
+            let span = tracing::trace_span!("chunk", n_past = cache.len(), n_tokens = chunk.len());
+            let logits = span.in_scope(|| model.read(self.slot, cache.len(), chunk, 1));
             self.queue.end_read();
             let logits = logits?;
             cache.push(chunk);
@@ -166,6 +171,7 @@ impl<M: Model> Work<'_, M> {
     ) -> Result<Finish, ModelError> {
         let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
         let cache = slots.cache_mut(self.slot);
+        let _span = tracing::debug_span!("decode").entered();
         let take = |token: u32, run: &mut Run<'_>| {
             if run.candidate.n_generated == max_tokens {
                 return ControlFlow::Break(Finish::MaxTokens);

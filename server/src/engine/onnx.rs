@@ -1,9 +1,9 @@
 //! The model in ONNX Runtime. The only file that names `ort`.
 //!
 //! The graph's inputs and outputs are described in `model-scripts/BUNDLE.md`. Each KV buffer is
-//! one tensor of the full capacity, bound once as `past` and as `present`: the runtime appends in
-//! place, `seqlens_k` says how much is valid, and rewinding costs nothing. A slot is a binding
-//! with buffers of its own.
+//! one tensor of the full capacity and the one row more that the graph asks for, bound once as
+//! `past` and as `present`: the runtime appends in place, `seqlens_k` says how much is valid, and
+//! rewinding costs nothing. A slot is a binding with buffers of its own.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,17 +13,18 @@ use std::{
     },
 };
 
+use anyhow::Context;
 use ort::{
     environment::Environment,
     ep::{CUDA, CoreML, ExecutionProvider},
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::{IoBinding, RunOptions, Session},
-    value::Tensor,
+    value::{DynTensor, Tensor, TensorElementType},
 };
 
 use super::{
     Abort, Model, ModelError,
-    provider::{Provider, Setting, choose},
+    provider::{Choice, Provider, Setting, choose},
 };
 use crate::bundle::{Bundle, Manifest, data_folder};
 
@@ -177,31 +178,84 @@ impl OnnxModel {
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let environment = environment(&options.library)?;
         let manifest = &bundle.manifest;
-        let provider = provider(options.provider, &manifest.target)?;
-        anyhow::ensure!(
-            manifest.kv_dtype == "float32" && manifest.target == "cpu",
-            "{}: target {:?} with {:?} KV buffers can't be run yet, only \"cpu\" with \"float32\"",
-            bundle.path.display(),
-            manifest.target,
-            manifest.kv_dtype,
-        );
-        let (n_slots, capacity) = slots_within(manifest, options)?;
+        let Choice { provider, passed_over } =
+            choose(options.provider, &manifest.target, is_in_library)
+                .with_context(|| format!("{}", bundle.path.display()))?;
+        for other in passed_over {
+            tracing::info!("not used: {other}");
+        }
+        let kv = KvBuffers::of(manifest, provider).with_context(|| {
+            format!(
+                "{}: target {:?} with {:?} KV buffers can't be run: import the model again with \
+                 the target \"cpu\" or \"cuda\"",
+                bundle.path.display(),
+                manifest.target,
+                manifest.kv_dtype
+            )
+        })?;
+        let (n_slots, capacity) = slots_within(manifest, &kv, options)?;
         let session = open(environment, &bundle.model(), provider, options.n_threads)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", bundle.model().display()))?;
-        let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, capacity));
+            .with_context(|| format!("{}", bundle.model().display()))
+            .map_err(|error| if_no_memory(error, manifest))?;
+        let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, &kv, capacity));
         let slots = slots
             .collect::<Result<_, _>>()
-            .map_err(|error| anyhow::anyhow!("no KV buffers for {capacity} tokens: {error}"))?;
-        tracing::info!(n_slots, capacity, n_threads = options.n_threads, "model loaded");
+            .with_context(|| format!("no KV buffers for {n_slots} times {capacity} tokens"))
+            .map_err(|error| if_no_memory(error, manifest))?;
+        let n_threads = options.n_threads;
+        tracing::info!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
         let n_vocab = manifest.vocab_size;
         Ok(Self { session, slots, capacity, n_vocab, logits: Vec::new(), armed: None })
     }
 }
 
+/// Says what to do if it was memory that was missing; the runtime has two ways to say so.
+fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
+    let text = format!("{error:#}");
+    if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
+        return error;
+    }
+    let n_bytes: u64 = manifest.files.values().map(|file| file.size).sum();
+    error.context(format!(
+        "there is not enough memory for the model, which takes {} MB and what the KV cache may take: \
+         close other programs, or choose a smaller model",
+        n_bytes / 1_000_000
+    ))
+}
+
+/// Of what the KV buffers are made, and where they lie.
+struct KvBuffers {
+    element: TensorElementType,
+    element_bytes: usize,
+    device: AllocationDevice<'static>,
+}
+
+impl KvBuffers {
+    /// `None` if we have no way to run such a graph.
+    fn of(manifest: &Manifest, provider: Provider) -> Option<Self> {
+        let (element, element_bytes) = match manifest.kv_dtype.as_str() {
+            "float32" => (TensorElementType::Float32, 4),
+            "float16" => (TensorElementType::Float16, 2),
+            _ => return None,
+        };
+        let device = match provider {
+            Provider::Cpu => AllocationDevice::CPU,
+            Provider::Cuda => AllocationDevice::CUDA,
+            // Its graphs return the new rows, to be copied into a buffer: BUNDLE.md.
+            Provider::CoreMl => return None,
+        };
+        Some(Self { element, element_bytes, device })
+    }
+}
+
 /// How many slots of how many tokens fit into the memory limit.
-fn slots_within(manifest: &Manifest, options: &Options) -> anyhow::Result<(usize, usize)> {
+fn slots_within(
+    manifest: &Manifest,
+    kv: &KvBuffers,
+    options: &Options,
+) -> anyhow::Result<(usize, usize)> {
     let token_bytes =
-        2 * manifest.n_layers * manifest.n_kv_heads * manifest.head_dim * size_of::<f32>();
+        2 * manifest.n_layers * manifest.n_kv_heads * manifest.head_dim * kv.element_bytes;
     let n_fitting = options.kv_cache_bytes / token_bytes;
     let wanted = options.context_tokens.min(manifest.context_length);
     let capacity = wanted.min(n_fitting);
@@ -219,18 +273,21 @@ fn slots_within(manifest: &Manifest, options: &Options) -> anyhow::Result<(usize
 /// With less than this there is no room for a useful prompt.
 const MIN_CAPACITY: usize = 256;
 
-/// Chooses a provider, and logs the reason for each one that is passed over.
-fn provider(setting: Setting, target: &str) -> anyhow::Result<Provider> {
-    let is_in_library = |provider| match provider {
+/// Which provider a library takes for a graph of a target.
+///
+/// # Errors
+/// If the library can't be loaded, or none fits.
+pub fn provider(library: &Path, setting: Setting, target: &str) -> anyhow::Result<Choice> {
+    environment(library)?;
+    Ok(choose(setting, target, is_in_library)?)
+}
+
+fn is_in_library(provider: Provider) -> bool {
+    match provider {
         Provider::CoreMl => CoreML::is_available().unwrap_or(false),
         Provider::Cuda => CUDA::is_available().unwrap_or(false),
         Provider::Cpu => true,
-    };
-    let (provider, passed_over) = choose(setting, target, is_in_library)?;
-    for other in passed_over {
-        tracing::info!("not used: {other}");
     }
-    Ok(provider)
 }
 
 fn open(
@@ -258,13 +315,21 @@ fn open(
 }
 
 impl Slot {
-    fn new(session: &Session, manifest: &Manifest, capacity: usize) -> Result<Self, ModelError> {
-        let shape = [1, manifest.n_kv_heads, capacity, manifest.head_dim];
-        let allocator = Allocator::default();
+    fn new(
+        session: &Session,
+        manifest: &Manifest,
+        kv: &KvBuffers,
+        capacity: usize,
+    ) -> Result<Self, ModelError> {
+        // The graph writes a row that means nothing behind the last token.
+        let shape = [1, manifest.n_kv_heads, capacity + 1, manifest.head_dim];
+        let memory =
+            MemoryInfo::new(kv.device.clone(), 0, AllocatorType::Device, MemoryType::Default)?;
+        let allocator = Allocator::new(session, memory)?;
         let mut binding = session.create_binding()?;
         for layer in 0..manifest.n_layers {
             for part in ["key", "value"] {
-                let mut buffer = Tensor::<f32>::new(&allocator, shape)?;
+                let mut buffer = DynTensor::new(&allocator, kv.element, shape)?;
                 binding.bind_input(format!("past_key_values.{layer}.{part}"), &buffer)?;
                 binding.bind_output(format!("present.{layer}.{part}"), &mut buffer)?;
             }

@@ -106,70 +106,104 @@ impl fmt::Display for PassedOver {
                 self.provider.remedy()
             ),
             Reason::OtherTarget(target) => {
-                write!(f, "{name}: the model's graph is for {target}; import it with that target")
+                write!(
+                    f,
+                    "{name}: the model's graph is for {target}; \
+                     import it with the target {name} for this"
+                )
             }
         }
     }
 }
 
+/// What is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The provider.
+    pub provider: Provider,
+    /// Those before it, each with its reason.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// No provider can run the graph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no way to compute: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct NoneFits(pub Vec<PassedOver>);
+
 /// The provider for a graph made for `target`, and those that were passed over before it.
 ///
 /// # Errors
-/// The reason of the last one if none fits.
+/// The reason of each one if none fits.
 pub fn choose(
     setting: Setting,
     target: &str,
     is_in_library: impl Fn(Provider) -> bool,
-) -> Result<(Provider, Vec<PassedOver>), PassedOver> {
+) -> Result<Choice, NoneFits> {
     let wanted: &[Provider] = match &setting {
         Setting::Auto => &Provider::ALL,
         Setting::Only(provider) => std::slice::from_ref(provider),
     };
     let mut passed_over = Vec::new();
     for &provider in wanted {
-        let reason = if !is_in_library(provider) {
-            Reason::NotInLibrary
-        } else if provider.name() != target {
+        let reason = if provider.name() != target {
             Reason::OtherTarget(target.to_owned())
+        } else if !is_in_library(provider) {
+            Reason::NotInLibrary
         } else {
-            return Ok((provider, passed_over));
+            return Ok(Choice { provider, passed_over });
         };
         passed_over.push(PassedOver { provider, reason });
     }
-    let unknown =
-        || PassedOver { provider: Provider::Cpu, reason: Reason::OtherTarget(target.to_owned()) };
-    Err(passed_over.pop().unwrap_or_else(unknown))
+    Err(NoneFits(passed_over))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn reasons(passed_over: &[PassedOver]) -> Vec<String> {
+        passed_over.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn the_first_that_fits_is_taken_and_the_others_have_a_reason() {
         let only_cpu = |provider| provider == Provider::Cpu;
-        let (provider, passed_over) = choose(Setting::Auto, "cpu", only_cpu).unwrap();
+        let Choice { provider, passed_over } = choose(Setting::Auto, "cpu", only_cpu).unwrap();
         assert_eq!(provider, Provider::Cpu);
-        let reasons: Vec<String> = passed_over.iter().map(ToString::to_string).collect();
         assert_eq!(
-            reasons,
+            reasons(&passed_over),
             [
-                "coreml: the ONNX Runtime library was built without it; \
-                 it takes a macOS build of ONNX Runtime",
-                "cuda: the ONNX Runtime library was built without it; \
-                 it takes the library from the `onnxruntime-gpu` package, and CUDA",
+                "coreml: the model's graph is for cpu; import it with the target coreml for this",
+                "cuda: the model's graph is for cpu; import it with the target cuda for this",
             ]
         );
     }
 
     #[test]
     fn the_graph_decides_where_several_are_there() {
-        assert_eq!(choose(Setting::Auto, "cuda", |_| true).unwrap().0, Provider::Cuda);
-        assert_eq!(choose(Setting::Auto, "cpu", |_| true).unwrap().0, Provider::Cpu);
-        let error = choose(Setting::Only(Provider::Cuda), "cpu", |_| true).unwrap_err();
-        let expected = "cuda: the model's graph is for cpu; import it with that target";
-        assert_eq!(error.to_string(), expected);
+        let chosen = |target| choose(Setting::Auto, target, |_| true).unwrap().provider;
+        assert_eq!((chosen("cuda"), chosen("cpu")), (Provider::Cuda, Provider::Cpu));
         assert!(choose(Setting::Auto, "abacus", |_| true).is_err());
+    }
+
+    #[test]
+    fn a_graph_that_nothing_can_run_says_why_for_each_provider() {
+        let only_cpu = |provider| provider == Provider::Cpu;
+        let error = choose(Setting::Auto, "cuda", only_cpu).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no way to compute: \
+             coreml: the model's graph is for cuda; import it with the target coreml for this; \
+             cuda: the ONNX Runtime library was built without it; \
+             it takes the library from the `onnxruntime-gpu` package, and CUDA; \
+             cpu: the model's graph is for cuda; import it with the target cpu for this"
+        );
+        let error = choose(Setting::Only(Provider::Cuda), "cpu", |_| true).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no way to compute: \
+             cuda: the model's graph is for cpu; import it with the target cuda for this"
+        );
     }
 
     #[test]

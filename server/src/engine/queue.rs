@@ -198,6 +198,7 @@ impl State {
         };
         let wanted = &next.request.prompt.ids;
         if let Some(read) = running.read.take_if(|read| read.is_useless_for(wanted)) {
+            tracing::debug!(n_past = read.n_past, "cancel: the read is ended early");
             read.abort.call();
         }
     }

@@ -50,7 +50,8 @@ pub(super) fn run(
     Ok(())
 }
 
-fn request(ids: &[u32]) -> Request {
+/// A request for 96 tokens after a text.
+pub(super) fn request(ids: &[u32]) -> Request {
     let prompt = Prompt { ids: ids.to_vec(), healed: Vec::new() };
     // As at the beginning of an indented line: the rules let several lines through.
     let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
