@@ -316,9 +316,9 @@ fn a_client_that_asks_for_it_sees_the_text_grow() {
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();
-    controls.permit(8); // the prompt and what makes the first words
+    controls.permit(8); // the prompt and what makes a first piece
     let Seen::Grey(first) = typist.see(asked) else { panic!("a first piece") };
-    assert_eq!(first, "let a =");
+    assert!("let a = one();".starts_with(&first), "{first:?}");
     controls.release();
     let texts = updates(&mut typist);
     assert_eq!(texts.last().unwrap(), "let a = one();\n    let b = two();");
@@ -335,7 +335,7 @@ fn an_edit_ends_the_updates() {
     let asked = typist.ask();
     controls.wait_until_held();
     controls.permit(8);
-    assert_eq!(typist.see(asked), Seen::Grey("let a =".into()));
+    assert!(matches!(typist.see(asked), Seen::Grey(_)));
     typist.type_text("x");
     let asked = typist.ask();
     controls.release();

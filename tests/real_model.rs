@@ -79,7 +79,7 @@ fn two_lines_are_typed_in_a_real_file() {
     assert!(status.success());
 
     let log = std::fs::read_to_string(log_path).unwrap();
-    let n_type_through = log.matches("TypeThrough").count();
+    let n_type_through = log.matches("type_through").count();
     println!("{n_foretold} of {n_shown} keys foretold, {n_type_through} answers without the model");
     assert!(n_type_through >= n_kept, "typing into a suggestion calls no model:\n{log}");
     assert!(n_foretold * 2 > n_shown, "only {n_foretold} of {n_shown} keys were foretold");

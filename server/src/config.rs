@@ -143,7 +143,7 @@ impl Default for Suggest {
             delay_ms: 0,
             debounce_ms: 75,
             runs_per_minute: 0,
-            deadline_ms: 100,
+            deadline_ms: 300,
             max_lines: policy::MAX_LINES,
             max_tokens: 128,
             candidates: 3,

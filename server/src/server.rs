@@ -287,23 +287,25 @@ impl Foretell {
         let it = Teller { client: self.client.clone(), options: self.options() };
         let session = Arc::clone(&self.shared.session);
         tokio::spawn(async move {
-            it.tell_state(&session).await;
-            if session.state() == State::Loading {
+            let state = session.state();
+            it.tell_state(&session, &state).await;
+            if state == State::Loading {
                 if it.has_progress().await {
                     let progress = it.client.progress(LOADING.into(), "Foretell");
                     let progress = progress.with_message("loading the model").begin().await;
                     session.loaded().await;
                     progress.finish().await;
                 }
-                session.loaded().await;
-                it.tell_state(&session).await;
+                let state = session.loaded().await;
+                it.tell_state(&session, &state).await;
             }
         });
     }
 
     async fn tell_state(&self) {
         let it = Teller { client: self.client.clone(), options: self.options() };
-        it.tell_state(&self.shared.session).await;
+        let session = &self.shared.session;
+        it.tell_state(session, &session.state()).await;
     }
 
     async fn tell(&self, state: &str, message: Option<String>) {
@@ -330,10 +332,10 @@ impl Teller {
         }
     }
 
-    async fn tell_state(&self, session: &Session) {
-        match session.state() {
+    async fn tell_state(&self, session: &Session, state: &State) {
+        match state {
             _ if !session.config().suggest.enabled => self.tell("off", None).await,
-            State::Failed(message) => self.tell("failed", Some(message)).await,
+            State::Failed(message) => self.tell("failed", Some(message.clone())).await,
             State::Ready => self.tell("ready", None).await,
             State::Loading => self.tell("loading", None).await,
         }

@@ -136,6 +136,10 @@ impl Session {
                     return Answer::Nothing(nothing_of(finish));
                 }
             }
+            if source == Source::TypeThrough {
+                // There is too little of it yet.
+                source = Source::RunningDraft;
+            }
             tokio::select! {
                 more = draft.changed(), if !finished => if !more {
                     let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
