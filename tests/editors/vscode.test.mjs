@@ -1,0 +1,142 @@
+// The extension in a real VS Code (code-server), with the real server and the real model.
+// usage: node --test vscode.test.mjs      after `make editors`
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { after, before, beforeEach, test } from 'node:test';
+import { join } from 'node:path';
+import { VSCode } from './vscode.mjs';
+
+const PYTHON = `"""Numbers."""
+
+
+def is_even(number):
+    """Whether a number is even."""
+    return number % 2 == 0
+
+
+def is_odd(number):
+    """Whether a number is odd."""
+`;
+
+let code;
+before(async () => {
+  code = await VSCode.start({ 'numbers.py': PYTHON, 'other.py': 'import os\n' });
+  await code.open('numbers.py');
+  await code.waitForStatus('ready');
+});
+after(() => code?.end());
+
+// Each test begins at the end of the same file, with nothing on the screen.
+beforeEach(async () => {
+  await code.open('numbers.py');
+  await code.replaceAll(PYTHON);
+});
+
+test('a suggestion is grey and not in the document', async () => {
+  await code.type('    return num');
+  const ghost = await code.waitForGhost();
+  assert.match(ghost, /^ber/);
+  assert.equal(await code.saved('numbers.py'), `${PYTHON}    return num`);
+  const [ghostColour, textColour] = await code.colours();
+  assert.notEqual(ghostColour, textColour);
+});
+
+test('typing into it keeps it on the screen', async () => {
+  await code.type('    return num');
+  const ghost = await code.waitForGhost();
+  const frames = await code.watch(async () => {
+    for (const key of ghost.split('\n')[0].slice(0, 6)) {
+      await code.type(key);
+    }
+    await code.waitFor('the keys', async () => (await code.line()).includes(`return num${ghost.slice(0, 6)}`));
+  });
+  const whole = `    return num${ghost.split('\n')[0]}`;
+  assert.deepEqual(frames.filter((line) => line.startsWith('    return num') && !line.startsWith(whole)), []);
+});
+
+test('typing against it clears it', async () => {
+  await code.type('    return num');
+  await code.waitForGhost();
+  await code.type('~');
+  await code.waitFor('no old text', async () => !(await code.line()).includes('~ber'));
+});
+
+test('Tab accepts, and undo gives the text before', async () => {
+  await code.type('    return num');
+  const ghost = await code.waitForGhost();
+  await code.press('Tab');
+  await code.waitFor('the text', async () => (await code.saved('numbers.py')).startsWith(`${PYTHON}    return num${ghost.split('\n')[0]}`));
+  await code.press('Control+z');
+  await code.waitFor('the undo', async () => (await code.saved('numbers.py')) === `${PYTHON}    return num`);
+});
+
+test('a word is accepted and the rest stays', async () => {
+  await code.type('    return num');
+  const ghost = await code.waitForGhost();
+  await code.press('Control+ArrowRight');
+  await code.waitFor('the word', async () => (await code.saved('numbers.py')) === `${PYTHON}    return number`);
+  await code.waitFor('the rest', async () => (await code.line()).startsWith(`    return num${ghost.split('\n')[0]}`));
+});
+
+test('Escape dismisses it', async () => {
+  await code.type('    return num');
+  await code.waitForGhost();
+  await code.press('Escape');
+  await code.waitFor('no grey text', async () => (await code.ghost()) === '');
+});
+
+test('it grows while the model writes, and is never off the screen meanwhile', async () => {
+  await code.type('    return number % 2 == 1\n');
+  await code.press('Shift+Home');
+  await code.press('Delete');
+  const ghosts = [];
+  await code.type('\n\ndef gcd(a, b):\n', { before: () => code.watchGhosts(ghosts) });
+  await code.waitFor('a longer text', async () => {
+    const [first, ...later] = (await code.ghostsSeen()).filter(Boolean);
+    return first && later.some((text) => text.length > first.length && text.startsWith(first));
+  });
+  const seen = await code.ghostsSeen();
+  const from = seen.findIndex(Boolean);
+  assert.deepEqual(seen.slice(from).filter((text) => text === ''), [], seen.join('\n---\n'));
+  await code.picture('vscode');
+});
+
+test('two files have their own', async () => {
+  await code.type('    return num');
+  await code.waitForGhost();
+  await code.open('other.py');
+  await code.replaceAll('import os\n\n\ndef read_text(path):\n');
+  await code.type('    with open(pa');
+  assert.doesNotMatch(await code.waitForGhost(), /^ber/);
+});
+
+test('the status bar has a menu, and turning off is honoured', async () => {
+  await code.clickStatus();
+  await code.picture('vscode-menu');
+  await code.choose('Turn off for python');
+  await code.waitForStatus('off');
+  await code.type('    return num');
+  await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing is what is waited for
+  assert.equal(await code.ghost(), '');
+  await code.clickStatus();
+  await code.choose('Turn on for python');
+  await code.waitForStatus('ready');
+});
+
+test('a server that is killed comes back', async () => {
+  code.killServers();
+  await code.waitForStatus('ready');
+  await code.type('    return num');
+  assert.match(await code.waitForGhost(), /^ber/);
+});
+
+test('a missing server gives the message', async () => {
+  const settings = join(code.userData, 'User', 'settings.json');
+  const before = readFileSync(settings, 'utf8');
+  writeFileSync(settings, JSON.stringify({ ...JSON.parse(before), 'foretell.server.path': '/nowhere/foretell' }));
+  await code.waitForStatus('failed');
+  await code.waitForText('the program `foretell` is not there');
+  await code.picture('vscode-missing');
+  writeFileSync(settings, before);
+  await code.waitForStatus('ready');
+});
