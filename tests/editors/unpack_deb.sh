@@ -40,7 +40,7 @@ loader=$(find "$root" -name 'ld-linux*.so.*' -type f | head -n 1)
 libraries=$(find "$root" -name '*.so*' -printf '%h\n' | grep -v '/gconv' | sort -u | paste -sd:)
 cat >"$folder/$program" <<END
 #!/bin/sh
-export VIMRUNTIME="$root/usr/share/nvim/runtime" HELIX_RUNTIME="$root/usr/lib/helix/runtime"
+export VIMRUNTIME="$root/usr/share/nvim/runtime" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
 exec "$loader" --argv0 "\$0" --library-path "$libraries" "$root/usr/bin/$program" "\$@"
 END
 chmod +x "$folder/$program"

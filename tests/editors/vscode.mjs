@@ -28,7 +28,7 @@ const SETTINGS = {
   'editor.minimap.enabled': false,
   'editor.autoClosingBrackets': 'never',
   'editor.autoClosingQuotes': 'never',
-  'editor.autoIndent': 'keep',
+  'editor.autoIndent': 'none',
   'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
   'editor.suggestOnTriggerCharacters': false,
   'editor.occurrencesHighlight': 'off',
@@ -80,10 +80,9 @@ export class VSCode {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
     code.program = program;
-    writeFileSync(
-      join(code.userData, 'User', 'settings.json'),
-      JSON.stringify({ ...SETTINGS, 'foretell.server.path': program }),
-    );
+    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(SETTINGS));
+    mkdirSync(join(code.userData, 'Machine'));
+    code.setProgram(program);
     try {
       await code.#serve();
       await code.#browse();
@@ -111,7 +110,7 @@ export class VSCode {
     await this.waitFor('code-server', async () => {
       const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`).catch(() => undefined);
       return answer?.ok;
-    }, 60_000);
+    }, 120_000);
   }
 
   async #browse() {
@@ -126,8 +125,9 @@ export class VSCode {
         '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'],
     });
     this.page = await this.browser.newPage({ viewport: { width: 960, height: 540 } });
+    this.page.setDefaultTimeout(90_000);
     await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}`);
-    await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 90_000 });
+    await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
   }
 
   // The user's hands.
@@ -171,6 +171,12 @@ export class VSCode {
     await this.press('Control+End');
   }
 
+  /** Which program is run is a setting of the machine, not of the user or the workspace. */
+  setProgram(program) {
+    const settings = { 'foretell.server.path': program };
+    writeFileSync(join(this.userData, 'Machine', 'settings.json'), JSON.stringify(settings));
+  }
+
   killServers() {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       try {
@@ -210,7 +216,7 @@ export class VSCode {
   waitForStatus(state) {
     const icons = { ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
     return this.waitFor(`the status ${state}`, () =>
-      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 40_000);
+      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 120_000);
   }
 
   waitForText(text) {
@@ -255,7 +261,7 @@ export class VSCode {
   }
 
   /** Waits for a thing to be seen; fails with a picture of what was there instead. */
-  async waitFor(what, found, timeoutMs = 20_000) {
+  async waitFor(what, found, timeoutMs = 30_000) {
     const end = Date.now() + timeoutMs;
     for (;;) {
       const result = await found();
@@ -263,8 +269,10 @@ export class VSCode {
         return result;
       }
       if (Date.now() > end) {
-        await this.page?.screenshot({ path: join(SCREENS, 'vscode-failed.png') });
-        throw new Error(`waited ${timeoutMs / 1000} s for ${what}; target/screens/vscode-failed.png shows what was there`);
+        const name = `vscode-failed-${what.replace(/\W+/g, '-')}`;
+        await this.page?.screenshot({ path: join(SCREENS, `${name}.png`) });
+        const there = JSON.stringify(await this.page?.evaluate(READ));
+        throw new Error(`waited ${timeoutMs / 1000} s for ${what}; target/screens/${name}.png shows what was there: ${there}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

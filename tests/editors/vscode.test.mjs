@@ -1,9 +1,7 @@
 // The extension in a real VS Code (code-server), with the real server and the real model.
 // usage: node --test vscode.test.mjs      after `make editors`
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
-import { join } from 'node:path';
 import { VSCode } from './vscode.mjs';
 
 const PYTHON = `"""Numbers."""
@@ -131,12 +129,10 @@ test('a server that is killed comes back', async () => {
 });
 
 test('a missing server gives the message', async () => {
-  const settings = join(code.userData, 'User', 'settings.json');
-  const before = readFileSync(settings, 'utf8');
-  writeFileSync(settings, JSON.stringify({ ...JSON.parse(before), 'foretell.server.path': '/nowhere/foretell' }));
+  code.setProgram('/nowhere/foretell');
   await code.waitForStatus('failed');
   await code.waitForText('the program `foretell` is not there');
   await code.picture('vscode-missing');
-  writeFileSync(settings, before);
+  code.setProgram(code.program);
   await code.waitForStatus('ready');
 });

@@ -39,10 +39,12 @@ local function in_insert_mode()
   return api.nvim_get_mode().mode:sub(1, 1) == 'i'
 end
 
+--- An item's text as a buffer has it: a file with CRLF line breaks is told so by 'fileformat'.
 ---@param item table lsp.InlineCompletionItem
 ---@return string
 local function text_of(item)
-  return type(item.insertText) == 'table' and item.insertText.value or item.insertText
+  local insert = type(item.insertText) == 'table' and item.insertText.value or item.insertText
+  return (insert:gsub('\r\n', '\n'))
 end
 
 --- What is left of a suggestion at the cursor: nil if something else was typed, or all of it.
@@ -255,6 +257,9 @@ function M.accept(part)
     if client then
       local whole = text_of(item)
       local accepted = whole:sub(1, #whole - #remaining + #taken)
+      if vim.bo[it.buf].fileformat == 'dos' then
+        accepted = accepted:gsub('\n', '\r\n')
+      end
       local params = { item = item, acceptedLength = text.utf16_len(accepted) }
       server.call(client, 'notify', 'textDocument/didPartiallyAcceptCompletion', params)
     end
