@@ -16,9 +16,15 @@ function M.check()
   for name, key in pairs(config.current.keys or {}) do
     local map = key and vim.fn.maparg(key, 'i', false, true)
     if map and not vim.startswith(map.desc or '', 'Foretell') then
-      health.warn(('%s is mapped by something else: %s'):format(key, map.desc or map.rhs or 'unknown'), {
-        ("give `%s` another key, or call require('foretell').%s() from that mapping"):format(name, name),
-      })
+      health.warn(
+        ('%s is mapped by something else: %s'):format(key, map.desc or map.rhs or 'unknown'),
+        {
+          ("give `%s` another key, or call require('foretell').%s() from that mapping"):format(
+            name,
+            name
+          ),
+        }
+      )
     end
   end
 
@@ -40,11 +46,13 @@ function M.check()
   local status = foretell.status()
   local say = status.state == 'failed' and health.error or health.info
   say('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
-  health.info(('attached to %d buffers'):format(
-    vim.iter(vim.lsp.get_clients({ name = 'foretell' })):fold(0, function(n, client)
-      return n + vim.tbl_count(client.attached_buffers)
-    end)
-  ))
+  health.info(
+    ('attached to %d buffers'):format(
+      vim.iter(vim.lsp.get_clients({ name = 'foretell' })):fold(0, function(n, client)
+        return n + vim.tbl_count(client.attached_buffers)
+      end)
+    )
+  )
 end
 
 return M

@@ -53,7 +53,10 @@ local function start_again()
     return now - at < RESTART_WINDOW_MS
   end, restarts)
   if #restarts >= MAX_RESTARTS then
-    set_status('failed', 'the server ended too often. `:Foretell log` says why, `:Foretell restart` tries again')
+    set_status(
+      'failed',
+      'the server ended too often. `:Foretell log` says why, `:Foretell restart` tries again'
+    )
     return
   end
   restarts[#restarts + 1] = now
