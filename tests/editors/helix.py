@@ -56,9 +56,7 @@ class Helix:
 
     def screen(self) -> Screen:
         self._read()
-        cells = [
-            [_cell(self.terminal.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)
-        ]
+        cells = [[_cell(self.terminal.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
         cursor = self.terminal.cursor
         return Screen(cells, (cursor.y, cursor.x), BACKGROUND)
 

@@ -49,7 +49,9 @@ class Neovim:
     def open(self, path: Path) -> None:
         """Opens a file; the cursor is in normal mode."""
         self.nvim.input("<Esc>")
-        self.lua("vim.cmd.edit({ args = { ... }, bang = true, magic = { file = false } })", str(path))
+        self.lua(
+            "vim.cmd.edit({ args = { ... }, bang = true, magic = { file = false } })", str(path)
+        )
 
     # The user's eyes.
 
@@ -91,7 +93,8 @@ class Neovim:
     def watched(self) -> Iterator[list[Screen]]:
         """Every frame that is drawn within."""
         self._pump()
-        self.frames = frames = []
+        frames: list[Screen] = []
+        self.frames = frames
         yield frames
         self._pump()
 
@@ -110,8 +113,8 @@ class Neovim:
             shown = "\n".join(self._snapshot().lines())
             raise AssertionError(f"Neovim waits for Enter below\n{shown}")
         self._marks += 1
-        mark = "vim.cmd.redraw(); vim.rpcnotify(..., 'mark', %d)" % self._marks
-        self.nvim.exec_lua(mark, self.nvim.channel_id)
+        mark = "local channel, mark = ...; vim.cmd.redraw(); vim.rpcnotify(channel, 'mark', mark)"
+        self.nvim.exec_lua(mark, self.nvim.channel_id, self._marks)
         while True:
             _, name, args = self.nvim.next_message()[:3]
             if name == "mark" and args[0] == self._marks:

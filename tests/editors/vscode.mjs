@@ -33,8 +33,6 @@ const SETTINGS = {
   'editor.suggestOnTriggerCharacters': false,
   'editor.occurrencesHighlight': 'off',
   'editor.fontFamily': 'DejaVu Sans Mono',
-  'files.autoSave': 'afterDelay',
-  'files.autoSaveDelay': 50,
   'git.enabled': false,
   'window.menuBarVisibility': 'hidden',
 };
@@ -72,9 +70,8 @@ export class VSCode {
     mkdirSync(join(code.userData, 'User'), { recursive: true });
     mkdirSync(code.workspace);
     mkdirSync(SCREENS, { recursive: true });
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(code.workspace, name), text);
-    }
+    code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
+    files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
     const program = process.env.FORETELL ?? join(ROOT, 'target', 'release', 'foretell');
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
@@ -132,28 +129,22 @@ export class VSCode {
 
   // The user's hands.
 
-  async open(name) {
-    const tab = this.page.locator('.tabs-container .tab', { hasText: name });
-    if (await tab.count()) {
-      await tab.click();
-    } else {
-      await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).dblclick();
-    }
-    await this.page.locator('.editor-group-container.active .tab.active', { hasText: name }).waitFor();
-    await this.page.locator('.editor-group-container.active .view-lines').first().click();
+  /** Opens the next file that has not been used, with the cursor at its end. */
+  async openNext() {
+    this.file = this.files.shift();
+    await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: this.file }).dblclick();
+    await this.page.locator('.tab.active', { hasText: this.file }).waitFor();
+    await this.#focus();
   }
 
-  async replaceAll(text) {
-    await this.press('Escape');
-    await this.press('Control+a');
-    await this.page.keyboard.insertText(text);
+  async #focus() {
+    await this.page.locator('.editor-group-container.active .view-lines').first().click();
     await this.press('Control+End');
   }
 
   /** Types as a person does, key by key. */
-  async type(text, { before } = {}) {
-    await before?.();
-    await this.page.keyboard.type(text, { delay: 30 });
+  type(text) {
+    return this.page.keyboard.type(text, { delay: 30 });
   }
 
   press(key) {
@@ -167,8 +158,7 @@ export class VSCode {
 
   async choose(label) {
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).click();
-    await this.page.locator('.editor-group-container.active .view-lines').first().click();
-    await this.press('Control+End');
+    await this.#focus();
   }
 
   /** Which program is run is a setting of the machine, not of the user or the workspace. */
@@ -204,9 +194,11 @@ export class VSCode {
     return (await this.page.evaluate(READ)).colours;
   }
 
-  async saved(name) {
+  /** What is in the document, by saving it. */
+  async saved() {
+    await this.press('Control+s');
     await this.page.waitForFunction(() => !document.querySelector('.tab.active.dirty'));
-    return readFileSync(join(this.workspace, name), 'utf8');
+    return readFileSync(join(this.workspace, this.file), 'utf8');
   }
 
   waitForGhost() {
