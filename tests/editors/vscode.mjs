@@ -206,7 +206,7 @@ export class VSCode {
   }
 
   waitForStatus(state) {
-    const icons = { ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
+    const icons = { loading: 'loading', ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
     return this.waitFor(`the status ${state}`, () =>
       this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 120_000);
   }
@@ -272,7 +272,7 @@ export class VSCode {
 
   async end() {
     await this.browser?.close();
-    if (this.server) {
+    if (this.server?.exitCode === null) {
       process.kill(-this.server.pid, 'SIGKILL');
     }
     if (this.folder) {

@@ -18,7 +18,7 @@ def is_odd(number):
 
 let code;
 before(async () => {
-  code = await VSCode.start(Array(12).fill(PYTHON));
+  code = await VSCode.start(Array(13).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
@@ -33,7 +33,7 @@ test('a suggestion is grey and not in the document', async () => {
   assert.match(ghost, /^ber/);
   const [ghostColour, textColour] = await code.colours();
   assert.notEqual(ghostColour, textColour);
-  assert.equal(await code.saved(), `${PYTHON}    return num`);
+  await code.waitFor('the document without it', async () => (await code.saved()) === `${PYTHON}    return num`);
 });
 
 test('typing into it keeps it on the screen', async () => {
@@ -117,6 +117,7 @@ test('the status bar has a menu, and turning off is honoured', async () => {
 
 test('a server that is killed comes back', async () => {
   code.killServers();
+  await code.waitForStatus('loading');
   await code.waitForStatus('ready');
   await code.type('    return num');
   assert.match(await code.waitForGhost(), /^ber/);

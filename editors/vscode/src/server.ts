@@ -22,14 +22,12 @@ export interface Options {
 /** How often a server that dies is started again within `RESTART_WINDOW_MS`. */
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 180_000;
-/** VS Code is asked to show longer text at most this often. */
-const GROWTH_MS = 120;
 
 export class Server {
   readonly client: LanguageClient;
   private readonly growing = new Growing<InlineCompletionItem>();
   private restarts: number[] = [];
-  private growth: NodeJS.Timeout | undefined;
+  private isLoading = true;
 
   constructor(private readonly options: Options) {
     this.client = new LanguageClient(
@@ -61,6 +59,10 @@ export class Server {
     );
     this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
       options.onStatus(it.state, it.message);
+      if (it.state === 'ready' && this.isLoading) {
+        this.ask(); // what was asked before had no answer
+      }
+      this.isLoading = it.state === 'loading';
     });
     this.client.onNotification('foretell/inlineCompletion/update', (it: Update) => { this.grow(it); });
   }
@@ -113,27 +115,31 @@ export class Server {
     return converted;
   }
 
-  /** VS Code has no way to change what it shows: it is asked to ask again, and only us. */
+  /**
+   * VS Code asks once by itself at a place, and once more when told to; a third time it does not.
+   * So the text grows once: from the first words to all of it, when the model has written it.
+   */
   private grow(update: Update): void {
     const uri = this.client.protocol2CodeConverter.asUri(update.textDocument.uri).toString();
     const here = { ...update, textDocument: { ...update.textDocument, uri } };
-    if (!this.growing.take(here, update.item)) {
-      return;
+    if (this.growing.take(here, update.item)) {
+      void vscode.commands.executeCommand('setContext', 'foretell.growing', !update.done);
+      if (update.done) {
+        this.ask();
+      }
     }
-    this.growth ??= setTimeout(() => {
-      this.growth = undefined;
-      void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
-        providerId: 'foretell.foretell:*',
-        explicit: false,
-      });
-    }, GROWTH_MS);
-    void vscode.commands.executeCommand('setContext', 'foretell.growing', !update.done);
+  }
+
+  /** Has VS Code ask again where the cursor is, and only us. */
+  ask(): void {
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
+      providerId: 'foretell.foretell:*',
+      explicit: true,
+    });
   }
 
   private stopGrowing(): void {
     this.growing.stop();
-    clearTimeout(this.growth);
-    this.growth = undefined;
     void vscode.commands.executeCommand('setContext', 'foretell.growing', false);
   }
 
@@ -144,6 +150,7 @@ export class Server {
       this.options.onStatus('failed', 'The server ended too often. The log says why.');
       return { action: CloseAction.DoNotRestart, handled: true };
     }
+    this.isLoading = true;
     this.options.onStatus('loading');
     return { action: CloseAction.Restart, handled: true };
   }
