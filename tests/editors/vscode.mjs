@@ -123,7 +123,8 @@ export class VSCode {
     });
     this.page = await this.browser.newPage({ viewport: { width: 960, height: 540 } });
     this.page.setDefaultTimeout(90_000);
-    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}`);
+    const url = `http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}`;
+    await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout: 180_000 });
     await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
   }
 
