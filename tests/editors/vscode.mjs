@@ -223,14 +223,6 @@ export class VSCode {
     return this.#seen();
   }
 
-  watchGhosts() {
-    return this.#watch('ghost');
-  }
-
-  ghostsSeen() {
-    return this.page.evaluate(() => globalThis.seen);
-  }
-
   async #watch(what) {
     await this.page.evaluate(`
       globalThis.watching = true;

@@ -71,7 +71,7 @@ class Extension {
     this.server = new Server({
       program: this.program,
       settings: () => serverSettings(this.settingNames),
-      streaming: configuration.get('streaming', true),
+      streaming: configuration.get('streaming', false),
       log: this.log,
       onStatus: (state, message) => { this.setStatus(state, message); },
     });
