@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint install clean prerequisites
+.PHONY: help model build demo test lint bench install clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@$(BIN)/ruff format --check model-scripts
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 
+bench: model build ## Measure the engine, the server, and a session at 80 words a minute
+	@cargo build --release --locked --quiet --example paced_session
+	@$(FORETELL) bench server
+	@target/release/examples/paced_session $(FORETELL) server/src/session.rs $$(sed -n '/pub fn configure/=' server/src/session.rs) 15 80
+	@$(FORETELL) bench engine
+
 install: model build ## Put the binary into PREFIX/bin (default ~/.local)
 	@install -d "$(PREFIX)/bin"
 	@install -m 755 $(FORETELL) "$(PREFIX)/bin/foretell"
@@ -59,3 +65,5 @@ $(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
 $(VENV)/dev-installed: $(VENV)/installed model-scripts/requirements-dev.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements-dev.lock
 	@touch $@
+
+include editors/editors.mk

@@ -293,3 +293,71 @@ fn doctor_says_what_is_used_and_what_is_missing() {
     assert_eq!(output.status.code(), Some(1));
     assert!(out.contains("✗ model     no model at none/such: run `make model`"), "{out}");
 }
+
+#[test]
+fn the_settings_that_hold_are_printed_and_the_wrong_ones_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let config = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        run(foretell(&["config", "--threads", "3"]).env("XDG_CONFIG_HOME", folder.path()))
+    };
+    let (output, out, err) = config("[suggest]\nmax_lines = 4\n");
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("max_lines = 4\n") && out.contains("threads = 3\n"), "{out}");
+    let (output, _, err) = config("[suggest]\nmax_line = 4\n");
+    assert!(!output.status.success());
+    assert!(err.contains("did you mean \"suggest.max_lines\"?"), "{err}");
+    let (output, out, err) = config("[suggest\n");
+    assert!(!output.status.success());
+    assert!(err.contains("foretell.toml") && out.contains("max_lines = 16\n"), "{err}{out}");
+}
+
+#[test]
+fn the_schema_of_the_settings_is_json() {
+    let (_, out, _) = run(&mut foretell(&["config", "--schema"]));
+    let schema: Value = serde_json::from_str(&out).unwrap();
+    let delay = &schema["properties"]["suggest"]["properties"]["delay_ms"];
+    assert_eq!((&delay["type"], &delay["maximum"]), (&"integer".into(), &5_000.into()), "{delay}");
+}
+
+#[test]
+fn the_counts_of_a_session_are_kept_for_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = || run(foretell(&["stats"]).env("FORETELL_HOME", folder.path())).1;
+    assert!(stats().contains("No session has been kept yet"), "{}", stats());
+    let mut server = foretell(&["serve"])
+        .env("FORETELL_HOME", folder.path())
+        .env("XDG_CONFIG_HOME", folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut send = |body: Value| {
+        let body = body.to_string();
+        let stdin = server.stdin.as_mut().unwrap();
+        write!(stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    };
+    let message = |method: &str, params: Value| serde_json::json!({"jsonrpc": "2.0", "method": method, "params": params});
+    let request = |id: u32, method: &str, params: Value| {
+        let mut request = message(method, params);
+        request["id"] = id.into();
+        request
+    };
+    send(request(1, "initialize", serde_json::json!({"capabilities": {}})));
+    send(message("initialized", serde_json::json!({})));
+    let document =
+        serde_json::json!({"uri": "file:///a", "languageId": "", "version": 1, "text": ""});
+    send(message("textDocument/didOpen", serde_json::json!({"textDocument": document})));
+    let at = serde_json::json!({
+        "textDocument": {"uri": "file:///a"}, "position": {"line": 0, "character": 0},
+        "context": {"triggerKind": 2},
+    });
+    send(request(2, "textDocument/inlineCompletion", at));
+    send(request(3, "shutdown", Value::Null));
+    send(message("exit", Value::Null));
+    assert!(server.wait().unwrap().success());
+    assert!(stats().contains("requests    1, "), "{}", stats());
+}

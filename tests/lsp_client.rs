@@ -50,9 +50,15 @@ impl Client {
         Self { output: Some(output), messages, kept: Vec::new(), next_id: 1, process: None, reads }
     }
 
-    /// Starts a server and speaks to it over its standard input and output.
+    /// Starts a server and speaks to it over its standard input and output. The settings of whoever
+    /// runs this are not its settings, and its counts are not kept among theirs.
     pub fn start(command: &mut Command) -> Self {
+        let config = std::env::temp_dir().join("foretell-test-config");
+        let file = config.join("foretell/foretell.toml");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "[stats]\nkeep = false\n").unwrap();
         let mut process = command
+            .env("XDG_CONFIG_HOME", &config)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

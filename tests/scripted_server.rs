@@ -31,7 +31,8 @@ pub fn connect(says: &str) -> (Client, Controls) {
 /// waits for a deadline: what is shown is complete, or its draft is held.
 pub fn still() -> Config {
     let prompt = Window { first: None, ..Window::default() };
-    let suggest = Suggest { compute_ahead: false, deadline_ms: 60_000, ..Suggest::default() };
+    let suggest =
+        Suggest { compute_ahead: false, deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
     Config { prompt, suggest, ..Config::default() }
 }
 

@@ -6,6 +6,7 @@ mod decode;
 mod engine;
 mod machine;
 mod sameness;
+mod server;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -24,6 +25,12 @@ enum What {
     /// Measure the engine: prefill, decode, edits, lookup, cancel, idle; beside llama.cpp if it is
     /// named, turn by turn on the same text and threads.
     Engine(EngineArguments),
+    /// Measure what the server itself costs a key, with a model that takes no time.
+    Server {
+        /// How often the line is typed.
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +95,7 @@ impl EngineArguments {
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.what {
         What::Engine(arguments) => engine::run(config, arguments),
+        What::Server { rounds } => server::run(*rounds),
     }
 }
 

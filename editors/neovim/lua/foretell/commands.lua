@@ -1,0 +1,111 @@
+--- What `:Foretell` can do.
+local foretell = require('foretell')
+local server = require('foretell.server')
+
+local M = {}
+
+--- Shows lines in a window of their own; `q` closes it.
+---@param title string
+---@param lines string[]
+local function page(title, lines)
+  vim.cmd.new()
+  local buf = vim.api.nvim_get_current_buf()
+  vim.api.nvim_buf_set_name(buf, 'foretell://' .. title)
+  vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
+  vim.bo[buf].buftype, vim.bo[buf].bufhidden, vim.bo[buf].modifiable = 'nofile', 'wipe', false
+  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buf, nowait = true })
+end
+
+--- Lines of an object, its parts indented.
+---@param value table
+---@param indent string
+---@param into string[]
+---@return string[]
+local function outline(value, indent, into)
+  local keys = vim.tbl_keys(value)
+  table.sort(keys, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  for _, key in ipairs(keys) do
+    local name, it = tostring(key):gsub('_', ' '), value[key]
+    if type(it) == 'table' then
+      into[#into + 1] = indent .. name
+      outline(it, indent .. '  ', into)
+    else
+      into[#into + 1] = ('%s%-28s %s'):format(indent, name, it == vim.NIL and '-' or tostring(it))
+    end
+  end
+  return into
+end
+
+---@type table<string, fun(where?: string)>
+local commands = {
+  on = function(where)
+    foretell.enable(true, where == 'buffer' and 0 or nil)
+  end,
+  off = function(where)
+    foretell.enable(false, where == 'buffer' and 0 or nil)
+  end,
+  toggle = function(where)
+    local is_on
+    if where == 'buffer' then
+      is_on = vim.b.foretell ~= false
+    else
+      is_on = vim.g.foretell ~= false
+    end
+    foretell.enable(not is_on, where == 'buffer' and 0 or nil)
+  end,
+  status = function()
+    local status = foretell.status()
+    vim.notify(('Foretell: %s'):format(status.message or status.state))
+  end,
+  stats = function()
+    local client = vim.lsp.get_clients({ name = 'foretell' })[1]
+    if not client then
+      vim.notify('Foretell: the server does not run', vim.log.levels.WARN)
+      return
+    end
+    local params = { command = 'foretell.stats' }
+    server.call(client, 'request', 'workspace/executeCommand', params, function(err, stats)
+      if err then
+        vim.notify('Foretell: no stats: ' .. err.message, vim.log.levels.WARN)
+      else
+        page('stats', outline(stats, '', {}))
+      end
+    end)
+  end,
+  restart = server.restart,
+  log = function()
+    vim.cmd.tabedit(vim.fn.fnameescape(vim.lsp.log.get_filename()))
+  end,
+  health = function()
+    vim.cmd.checkhealth('foretell')
+  end,
+}
+
+---@param words string[]
+function M.run(words)
+  local command = commands[words[1]]
+  if not command then
+    vim.notify(('Foretell: no command %q'):format(words[1]), vim.log.levels.ERROR)
+    return
+  end
+  command(words[2])
+end
+
+---@param lead string
+---@param line string
+---@return string[]
+function M.complete(lead, line)
+  local given = vim.split(line, '%s+', { trimempty = true })
+  local names = vim.tbl_keys(commands)
+  if #given > 2 or (#given == 2 and lead == '') then
+    names = vim.list_contains({ 'on', 'off', 'toggle' }, given[2]) and { 'buffer' } or {}
+  end
+  table.sort(names)
+  return vim.tbl_filter(function(name)
+    return vim.startswith(name, lead)
+  end, names)
+end
+
+return M

@@ -1,0 +1,58 @@
+--- `:checkhealth foretell`
+local config = require('foretell.config')
+local foretell = require('foretell')
+local server = require('foretell.server')
+
+local M = {}
+
+function M.check()
+  local health = vim.health
+  health.start('foretell: the editor')
+  if vim.fn.has('nvim-0.10') == 1 then
+    health.ok('Neovim ' .. tostring(vim.version()))
+  else
+    health.error('Neovim 0.10 or later is needed')
+  end
+  for name, key in pairs(config.current.keys or {}) do
+    local map = key and vim.fn.maparg(key, 'i', false, true)
+    if map and not vim.startswith(map.desc or '', 'Foretell') then
+      health.warn(
+        ('%s is mapped by something else: %s'):format(key, map.desc or map.rhs or 'unknown'),
+        {
+          ("give `%s` another key, or call require('foretell').%s() from that mapping"):format(
+            name,
+            name
+          ),
+        }
+      )
+    end
+  end
+
+  health.start('foretell: the server')
+  local cmd = (vim.lsp.config and vim.lsp.config.foretell or config.current).cmd
+  if vim.fn.executable(cmd[1]) == 0 then
+    health.error(server.missing(cmd[1]))
+    return
+  end
+  health.ok(vim.fn.exepath(cmd[1]))
+  local doctor = vim.system({ cmd[1], 'doctor' }, { text = true }):wait(30000)
+  for line in vim.gsplit(vim.trim(doctor.stdout .. doctor.stderr), '\n') do
+    if doctor.code == 0 then
+      health.ok(line)
+    else
+      health.error(line)
+    end
+  end
+  local status = foretell.status()
+  local say = status.state == 'failed' and health.error or health.info
+  say('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
+  health.info(
+    ('attached to %d buffers'):format(
+      vim.iter(vim.lsp.get_clients({ name = 'foretell' })):fold(0, function(n, client)
+        return n + vim.tbl_count(client.attached_buffers)
+      end)
+    )
+  )
+end
+
+return M

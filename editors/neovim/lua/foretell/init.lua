@@ -1,0 +1,147 @@
+--- Ghost text from a code model on this machine: the next lines of code, while you type.
+---
+--- `require('foretell').setup()` is all that is needed.
+local config = require('foretell.config')
+local ghost = require('foretell.ghost')
+local server = require('foretell.server')
+
+local M = {}
+
+---@return table the module that shows: ours, or what speaks to Neovim's
+local function display()
+  return config.current.native and require('foretell.native') or ghost
+end
+
+local follows_cmp = false
+--- nvim-cmp tells of its menu by events of its own, and is often loaded late.
+local function follow_cmp()
+  local cmp = package.loaded['cmp']
+  if cmp and cmp.event and not follows_cmp then
+    follows_cmp = true
+    for _, event in ipairs({ 'menu_opened', 'menu_closed' }) do
+      cmp.event:on(event, vim.schedule_wrap(ghost.refresh))
+    end
+  end
+end
+
+--- Starts Foretell. Settings: |foretell-settings|.
+---@param opts? table foretell.Config, each part optional
+function M.setup(opts)
+  config.set(opts)
+  if config.current.native and not vim.lsp.inline_completion then
+    error('foretell: `native` needs Neovim 0.12', 0)
+  end
+  local group = vim.api.nvim_create_augroup('foretell', {})
+  local function on(events, callback, pattern)
+    vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
+  end
+  local function highlight()
+    vim.api.nvim_set_hl(0, 'ForetellGhost', { default = true, link = 'Comment' })
+  end
+  highlight()
+  on('ColorScheme', highlight)
+  on({ 'BufEnter' }, function(event)
+    local client = server.client(event.buf)
+    if client then
+      local document = { uri = vim.uri_from_bufnr(event.buf) }
+      server.call(client, 'notify', 'textDocument/didFocus', { textDocument = document })
+    end
+  end)
+  if config.current.native then
+    vim.lsp.inline_completion.enable(true)
+  else
+    on({ 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone' }, function()
+      ghost.on_change()
+    end)
+    on({ 'InsertLeave', 'BufLeave' }, ghost.stop)
+    on('User', vim.schedule_wrap(ghost.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
+    on('InsertEnter', follow_cmp)
+    server.on_update = ghost.on_update
+    server.on_ready = function(buf)
+      if buf == vim.api.nvim_get_current_buf() then
+        ghost.request(false)
+      end
+    end
+  end
+  require('foretell.keys').map(config.current.keys)
+  server.enable()
+end
+
+--- Takes the suggestion. Returns false where none is shown, for a fallback.
+---@return boolean
+function M.accept()
+  return display().accept()
+end
+
+--- Takes the first word of the suggestion.
+---@return boolean
+function M.accept_word()
+  return display().accept('word')
+end
+
+--- Takes the first line of the suggestion.
+---@return boolean
+function M.accept_line()
+  return display().accept('line')
+end
+
+--- Shows the next suggestion, where there are several.
+---@return boolean
+function M.next()
+  return display().cycle(1)
+end
+
+--- Shows the suggestion before.
+---@return boolean
+function M.previous()
+  return display().cycle(-1)
+end
+
+--- Takes the suggestion off the screen until the next key.
+---@return boolean
+function M.dismiss()
+  return display().dismiss()
+end
+
+--- Asks for suggestions at the cursor.
+---@return boolean
+function M.trigger()
+  ghost.request(true)
+  return true
+end
+
+--- Whether accepting would insert something.
+---@return boolean
+function M.is_visible()
+  return ghost.visible() ~= nil
+end
+
+--- Switches suggestions on or off, here or everywhere. The server stays.
+---@param on boolean
+---@param buf? integer only in this buffer
+function M.enable(on, buf)
+  if buf then
+    vim.b[buf].foretell = on
+  else
+    vim.g.foretell = on
+  end
+  if not on then
+    ghost.stop()
+  end
+  vim.cmd.redrawstatus()
+end
+
+--- What the server is about, and why it failed if it did.
+---@return { state: foretell.State, message?: string }
+function M.status()
+  local off = vim.g.foretell == false or vim.b.foretell == false
+  return off and { state = 'off' } or server.status
+end
+
+--- The status in a word or two, for a statusline.
+---@return string
+function M.statusline()
+  return 'foretell: ' .. M.status().state
+end
+
+return M

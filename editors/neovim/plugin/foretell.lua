@@ -1,0 +1,15 @@
+-- `:Foretell`. The plugin itself is loaded by `require('foretell').setup()`.
+if vim.g.loaded_foretell then
+  return
+end
+vim.g.loaded_foretell = true
+
+vim.api.nvim_create_user_command('Foretell', function(args)
+  require('foretell.commands').run(args.fargs)
+end, {
+  nargs = '+',
+  desc = 'Foretell: on, off, status, stats …',
+  complete = function(lead, line)
+    return require('foretell.commands').complete(lead, line)
+  end,
+})

@@ -1,0 +1,133 @@
+-- Writes doc/foretell.txt from the annotations of the code.
+-- usage: nvim -l scripts/doc.lua [--check]
+local root = vim.fs.dirname(vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p')))
+local config = dofile(root .. '/lua/foretell/config.lua')
+
+local HEAD = [[
+*foretell.txt*  Ghost text from a code model on this machine
+
+The next lines of code appear in grey while you type, and <Tab> takes them.
+The server is the program `foretell`; nothing leaves the machine.
+
+==============================================================================
+SETUP                                                         *foretell-setup*
+
+Neovim 0.10 or later, and `foretell` in PATH. Then: >lua
+
+    require('foretell').setup()
+<
+`:checkhealth foretell` says what is missing.
+
+With |lazy.nvim|: >lua
+
+    { dir = '/path/to/foretell/editors/neovim', opts = {} }
+<
+With |vim.pack| (Neovim 0.12), or any other way that puts `editors/neovim` on
+the 'runtimepath': call `setup()` as above.
+
+Where the server is can also be said with |vim.lsp.config()|: >lua
+
+    vim.lsp.config('foretell', { cmd = { '/opt/foretell', 'serve' } })
+<
+Without the plugin, Neovim 0.12 shows suggestions by itself: >lua
+
+    vim.lsp.enable('foretell')
+    vim.lsp.inline_completion.enable()
+<
+It then waits 200 ms after each key, does not grow a text while the model
+writes, and takes it only as a whole.
+]]
+
+local COMMANDS = [[
+==============================================================================
+COMMANDS                                                           *:Foretell*
+
+:Foretell on | off | toggle [buffer]    Suggest or not, here or everywhere.
+:Foretell status                        What the server is about.
+:Foretell stats                         The counts of this session.
+:Foretell restart                       End the server and start it anew.
+:Foretell log                           What the server has said.
+:Foretell health                        |:checkhealth| for Foretell.
+
+`vim.g.foretell = false` and `vim.b.foretell = false` turn it off as well.
+The colour is the highlight group *hl-ForetellGhost*, a link to |hl-Comment|.
+The event `User ForetellStatus` comes with each change of the status.
+]]
+
+---@param title string
+---@param tag string
+local function heading(title, tag)
+  local gap = (' '):rep(78 - #title - #tag - 2)
+  return { ('='):rep(78), ('%s%s*%s*'):format(title, gap, tag), '' }
+end
+
+--- The fields of a class in config.lua, in their order, with their defaults.
+---@param source string
+---@param class string
+---@param defaults table
+local function fields(source, class, defaults)
+  local lines = {}
+  local body = source:match('%-%-%-@class ' .. vim.pesc(class) .. '\n(.-)\n\n')
+  for line in vim.gsplit(body .. '\n', '\n', { trimempty = true }) do
+    local name, rest = line:match('^%-%-%-@field ([%w_]+)%??%s+(.*)$')
+    local type, text = rest:match('^(%S+)%s%s+(.*)$')
+    if not type then
+      type, text = rest:match('^(.-)%s%s+(.*)$')
+    end
+    local default = name == 'keys' and 'see |foretell-keys|' or vim.inspect(defaults[name])
+    lines[#lines + 1] = ('%s  ~'):format(name)
+    lines[#lines + 1] = ('    %s'):format(text)
+    lines[#lines + 1] = ('    Type: %s. Default: %s'):format(type, default:gsub('\n%s*', ' '))
+    lines[#lines + 1] = ''
+  end
+  return lines
+end
+
+--- The public functions, in their order.
+---@param source string
+local function functions(source)
+  local lines = {}
+  for docs, name, args in source:gmatch('\n(%-%-%-[^\n]*\n[^\n]-.-)function M%.([%w_]+)%((.-)%)') do
+    docs = docs:match('.*\n\n(.*)$') or docs
+    local call = ("require('foretell').%s(%s)"):format(name, args)
+    lines[#lines + 1] = call
+      .. (' '):rep(math.max(2, 78 - #call - #name - 13))
+      .. ('*foretell.%s()*'):format(name)
+    for line in vim.gsplit(docs, '\n', { trimempty = true }) do
+      local text = line:match('^%-%-%- ?([^@].*)$')
+      if text then
+        lines[#lines + 1] = '    ' .. text
+      end
+    end
+    lines[#lines + 1] = ''
+  end
+  return lines
+end
+
+local function read(path)
+  return table.concat(vim.fn.readfile(path), '\n') .. '\n'
+end
+
+local settings = read(root .. '/lua/foretell/config.lua')
+local lines = vim.split(HEAD, '\n')
+vim.list_extend(lines, heading('SETTINGS', 'foretell-settings'))
+vim.list_extend(lines, fields(settings, 'foretell.Config', config.defaults))
+vim.list_extend(lines, heading('KEYS', 'foretell-keys'))
+vim.list_extend(lines, { 'In insert mode. `false` maps none.', '' })
+vim.list_extend(lines, fields(settings, 'foretell.Keys', config.defaults.keys))
+vim.list_extend(lines, vim.split(COMMANDS, '\n'))
+vim.list_extend(lines, heading('FUNCTIONS', 'foretell-functions'))
+vim.list_extend(lines, functions(read(root .. '/lua/foretell/init.lua')))
+lines[#lines + 1] = 'vim:tw=78:ts=8:ft=help:norl:'
+
+local path = root .. '/doc/foretell.txt'
+local text = table.concat(lines, '\n') .. '\n'
+if not vim.list_contains(arg, '--check') then
+  vim.fn.mkdir(root .. '/doc', 'p')
+  vim.fn.writefile(lines, path)
+elseif vim.fn.filereadable(path) == 0 or read(path) ~= text then
+  io.stderr:write('editors/neovim/doc/foretell.txt is old: run `nvim -l scripts/doc.lua` there\n')
+  os.exit(1)
+end
+vim.cmd.helptags(root .. '/doc') -- fails on a tag that is there twice
+vim.fs.rm(root .. '/doc/tags')

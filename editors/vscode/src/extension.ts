@@ -1,0 +1,230 @@
+/** Ghost text from a code model on this machine. */
+import { homedir } from 'node:os';
+import * as vscode from 'vscode';
+import { locate } from './locate';
+import { report } from './report';
+import { Server } from './server';
+import { isInLanguages, isOn, serverSettings, type Languages } from './settings';
+import { Status } from './status';
+
+const MISSING =
+  'Foretell: the program `foretell` is not there. Install it (`make install` in its source), or choose where it is.';
+
+class Extension {
+  private readonly log = vscode.window.createOutputChannel('Foretell', { log: true });
+  private readonly status = new Status();
+  private readonly settingNames: string[];
+  private server: Server | undefined;
+  private program: string | undefined;
+
+  constructor(private readonly context: vscode.ExtensionContext) {
+    const manifest = context.extension.packageJSON as {
+      contributes: { configuration: { properties: Record<string, unknown> }[] };
+    };
+    this.settingNames = manifest.contributes.configuration
+      .flatMap((group) => Object.keys(group.properties))
+      .map((name) => name.replace(/^foretell\./, ''));
+
+    const commands: Record<string, () => unknown> = {
+      'foretell.menu': () => this.menu(),
+      'foretell.toggle': () => this.toggle(),
+      'foretell.toggleLanguage': () => this.toggleLanguage(),
+      'foretell.trigger': () => vscode.commands.executeCommand('editor.action.inlineSuggest.trigger'),
+      'foretell.dismiss': () => this.server?.dismiss(),
+      'foretell.restart': () => this.restart(),
+      'foretell.chooseModel': () => this.chooseModel(),
+      'foretell.chooseProgram': () => this.chooseProgram(),
+      'foretell.showStats': () => this.showStats(),
+      'foretell.showLog': () => { this.log.show(); },
+      'foretell.doctor': () => { this.doctor(); },
+    };
+    context.subscriptions.push(
+      this.log,
+      this.status,
+      ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        this.server?.focus(editor);
+        this.draw();
+      }),
+      vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
+    );
+  }
+
+  async start(): Promise<void> {
+    const configuration = vscode.workspace.getConfiguration('foretell');
+    this.program = locate({
+      setting: configuration.get('server.path', ''),
+      extension: this.context.extensionPath,
+      path: process.env['PATH'] ?? '',
+      home: homedir(),
+    });
+    if (!this.program) {
+      this.setStatus('failed', MISSING);
+      void vscode.window.showWarningMessage(MISSING, 'Choose the program…', 'Try again').then((choice) => {
+        if (choice) {
+          void (choice === 'Try again' ? this.restart() : this.chooseProgram());
+        }
+      });
+      return;
+    }
+    this.setStatus('loading');
+    this.server = new Server({
+      program: this.program,
+      settings: () => serverSettings(this.settingNames),
+      streaming: configuration.get('streaming', false),
+      log: this.log,
+      onStatus: (state, message) => { this.setStatus(state, message); },
+    });
+    try {
+      await this.server.client.start();
+      this.server.focus(vscode.window.activeTextEditor);
+      this.noteOtherExtensions();
+    } catch (error) {
+      this.setStatus('failed', `Foretell: ${this.program} did not start: ${String(error)}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.stop();
+    this.server = undefined;
+  }
+
+  private async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  private setStatus(state: Parameters<Status['set']>[0], message?: string): void {
+    const before = this.status.failure;
+    this.status.set(state, message);
+    this.draw();
+    const failure = this.status.failure;
+    if (failure && failure !== before && failure !== MISSING) {
+      void vscode.window.showWarningMessage(`Foretell: ${failure}`, 'Doctor', 'Log').then((choice) => {
+        if (choice) {
+          void vscode.commands.executeCommand(choice === 'Log' ? 'foretell.showLog' : 'foretell.doctor');
+        }
+      });
+    }
+  }
+
+  private draw(): void {
+    this.status.draw(!isOn(vscode.window.activeTextEditor?.document.languageId ?? ''));
+  }
+
+  private async configured(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    if (event.affectsConfiguration('foretell.server.path') || event.affectsConfiguration('foretell.streaming')) {
+      await this.restart();
+    } else if (event.affectsConfiguration('foretell') && this.server?.client.isRunning()) {
+      const settings = { foretell: serverSettings(this.settingNames) };
+      await this.server.client.sendNotification('workspace/didChangeConfiguration', { settings });
+    }
+    this.draw();
+  }
+
+  private async toggle(): Promise<void> {
+    const suggest = vscode.workspace.getConfiguration('foretell.suggest');
+    await suggest.update('enabled', !suggest.get<boolean>('enabled', true), vscode.ConfigurationTarget.Global);
+  }
+
+  private async toggleLanguage(): Promise<void> {
+    const language = vscode.window.activeTextEditor?.document.languageId;
+    if (language) {
+      const suggest = vscode.workspace.getConfiguration('foretell.suggest');
+      const languages = { ...suggest.get<Languages>('languages', {}) };
+      languages[language] = !isInLanguages(languages, language);
+      await suggest.update('languages', languages, vscode.ConfigurationTarget.Global);
+    }
+  }
+
+  private async menu(): Promise<void> {
+    const language = vscode.window.activeTextEditor?.document.languageId;
+    const enabled = vscode.workspace.getConfiguration('foretell.suggest').get<boolean>('enabled', true);
+    const entry = (label: string, command: string, detail?: string) => ({ label, command, detail });
+    const entries = [
+      ...(this.program ? [] : [entry('$(folder-opened) Choose the program…', 'foretell.chooseProgram')]),
+      entry(enabled ? '$(circle-slash) Turn off' : '$(sparkle) Turn on', 'foretell.toggle'),
+      ...(language && enabled
+        ? [entry(`$(code) Turn ${isOn(language) ? 'off' : 'on'} for ${language}`, 'foretell.toggleLanguage')]
+        : []),
+      entry('$(package) Choose a model…', 'foretell.chooseModel'),
+      entry('$(graph) Statistics', 'foretell.showStats'),
+      entry('$(output) Log', 'foretell.showLog'),
+      entry('$(pulse) Doctor', 'foretell.doctor', 'Which library and which model are used, and what is missing'),
+      entry('$(debug-restart) Restart the server', 'foretell.restart'),
+    ];
+    const chosen = await vscode.window.showQuickPick(entries, {
+      title: 'Foretell',
+      placeHolder: this.status.failure ?? 'What to do?',
+    });
+    if (chosen) {
+      await vscode.commands.executeCommand(chosen.command);
+    }
+  }
+
+  private async chooseModel(): Promise<void> {
+    const model = vscode.workspace.getConfiguration('foretell.model');
+    const name = await vscode.window.showInputBox({
+      title: 'Foretell: the model',
+      prompt: 'The name of a bundle in the data folder, or the path of one. Empty for the default.',
+      value: model.get('name', ''),
+    });
+    if (name !== undefined) {
+      await model.update('name', name || undefined, vscode.ConfigurationTarget.Global);
+    }
+  }
+
+  private async chooseProgram(): Promise<void> {
+    const [file] = (await vscode.window.showOpenDialog({ title: 'The program foretell', canSelectMany: false })) ?? [];
+    if (file) {
+      const server = vscode.workspace.getConfiguration('foretell.server');
+      await server.update('path', file.fsPath, vscode.ConfigurationTarget.Global);
+    }
+  }
+
+  private async showStats(): Promise<void> {
+    try {
+      const stats: unknown = await this.server?.client.sendRequest('workspace/executeCommand', {
+        command: 'foretell.stats',
+      });
+      const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: report(stats) });
+      await vscode.commands.executeCommand('markdown.showPreview', document.uri);
+    } catch (error) {
+      void vscode.window.showWarningMessage(`Foretell: no statistics: ${String(error)}`);
+    }
+  }
+
+  private doctor(): void {
+    const terminal = vscode.window.createTerminal({ name: 'Foretell', shellPath: this.program, shellArgs: ['doctor'] });
+    terminal.show();
+  }
+
+  /** VS Code shows one suggestion at a time: with a second extension, either may win. */
+  private noteOtherExtensions(): void {
+    const other = ['GitHub.copilot', 'GitHub.copilot-chat'].find((id) => vscode.extensions.getExtension(id));
+    if (other && !this.context.globalState.get('foretell.noted')) {
+      void this.context.globalState.update('foretell.noted', true);
+      void vscode.window
+        .showInformationMessage(
+          'Foretell: GitHub Copilot writes suggestions too. To see only Foretell’s, turn off Copilot’s inline ones.',
+          'Open the setting',
+        )
+        .then((choice) => {
+          if (choice) {
+            void vscode.commands.executeCommand('workbench.action.openSettings', 'github.copilot.enable');
+          }
+        });
+    }
+  }
+}
+
+let extension: Extension | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  extension = new Extension(context);
+  await extension.start();
+}
+
+export async function deactivate(): Promise<void> {
+  await extension?.stop();
+}

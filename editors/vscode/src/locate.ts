@@ -1,0 +1,38 @@
+/** Where the server is: the setting, next to the extension, PATH, in this order. */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export interface Places {
+  /** `foretell.server.path`; empty if it is not set. */
+  setting: string;
+  /** The folder of this extension. */
+  extension: string;
+  /** The environment's PATH. */
+  path: string;
+  /** Where `make install` and `cargo install` put programs; often not in a desktop's PATH. */
+  home: string;
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The program, or undefined. A setting that names no program is not passed over in silence. */
+export function locate(places: Places, exists: (file: string) => boolean = isProgram): string | undefined {
+  const name = process.platform === 'win32' ? 'foretell.exe' : 'foretell';
+  if (places.setting) {
+    return exists(places.setting) ? places.setting : undefined;
+  }
+  const folders = [
+    join(places.extension, 'bin'),
+    ...places.path.split(delimiter),
+    join(places.home, '.local', 'bin'),
+    join(places.home, '.cargo', 'bin'),
+  ];
+  return folders.filter(Boolean).map((folder) => join(folder, name)).find(exists);
+}

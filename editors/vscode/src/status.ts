@@ -1,0 +1,57 @@
+/** What the status bar says. */
+import * as vscode from 'vscode';
+
+export type State = 'loading' | 'ready' | 'thinking' | 'off' | 'failed';
+
+const ICONS: Record<State, string> = {
+  loading: '$(loading~spin)',
+  ready: '$(sparkle)',
+  thinking: '$(sync~spin)',
+  off: '$(circle-slash)',
+  failed: '$(warning)',
+};
+
+const SAYS: Record<State, string> = {
+  loading: 'The model is being loaded.',
+  ready: 'Ready.',
+  thinking: 'The model is writing.',
+  off: 'Off: nothing is suggested here.',
+  failed: 'No suggestions.',
+};
+
+export class Status implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem('foretell', vscode.StatusBarAlignment.Right, 100);
+  private state: State = 'loading';
+  private message: string | undefined;
+
+  constructor() {
+    this.item.name = 'Foretell';
+    this.item.command = 'foretell.menu';
+    this.item.show();
+  }
+
+  /** What the server or its start has said. */
+  set(state: State, message?: string): void {
+    this.state = state;
+    this.message = message;
+  }
+
+  get failure(): string | undefined {
+    return this.state === 'failed' ? (this.message ?? SAYS.failed) : undefined;
+  }
+
+  /** `isOff`: the user has turned it off for what is on the screen. */
+  draw(isOff: boolean): void {
+    const state = isOff && this.state !== 'failed' ? 'off' : this.state;
+    const says = state === this.state && this.message ? this.message : SAYS[state];
+    this.item.text = `${ICONS[state]} Foretell`;
+    this.item.tooltip = `Foretell: ${says}\nClick for more.`;
+    this.item.accessibilityInformation = { label: `Foretell, ${state}`, role: 'button' };
+    this.item.backgroundColor =
+      state === 'failed' ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
+  }
+
+  dispose(): void {
+    this.item.dispose();
+  }
+}

@@ -1,0 +1,81 @@
+import { delimiter, join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { Growing, type Update } from '../src/growing';
+import { locate } from '../src/locate';
+import { report } from '../src/report';
+
+vi.mock('vscode', () => ({}));
+const { isInLanguages, put } = await import('../src/settings');
+
+describe('locate', () => {
+  const places = { setting: '', extension: '/ext', path: ['/a', '/b'].join(delimiter), home: '/home/me' };
+  const only = (...files: string[]) => (file: string) => files.includes(file);
+
+  test('next to the extension comes before PATH, and PATH before the home', () => {
+    const all = ['/home/me/.cargo/bin/foretell', '/b/foretell', '/ext/bin/foretell'].map((it) => join(it));
+    expect(locate(places, only(...all))).toBe(all[2]);
+    expect(locate(places, only(...all.slice(0, 2)))).toBe(all[1]);
+    expect(locate(places, only(...all.slice(0, 1)))).toBe(all[0]);
+  });
+
+  test('a setting that names no program is not passed over', () => {
+    const setting = '/nowhere/foretell';
+    expect(locate({ ...places, setting }, only('/b/foretell'))).toBeUndefined();
+    expect(locate({ ...places, setting }, only(setting))).toBe(setting);
+  });
+});
+
+describe('growing', () => {
+  const place = { uri: 'file:///a.py', version: 7, position: { line: 3, character: 8 } };
+  const update = (text: string, version = 7, character = 8): Update => ({
+    textDocument: { uri: place.uri, version },
+    position: { line: 3, character },
+    item: { insertText: text },
+    done: false,
+  });
+
+  test('the longest text of the last request is kept', () => {
+    const growing = new Growing<string>();
+    growing.asked(place);
+    expect(growing.at(place)).toBeUndefined();
+    expect(growing.take(update('a'), 'a')).toBe(true);
+    expect(growing.take(update('ab'), 'ab')).toBe(true);
+    expect(growing.at(place)).toBe('ab');
+  });
+
+  test('what belongs to another version or cursor is not taken', () => {
+    const growing = new Growing<string>();
+    growing.asked(place);
+    expect(growing.take(update('a', 6), 'a')).toBe(false);
+    expect(growing.take(update('a', 7, 9), 'a')).toBe(false);
+    expect(growing.at(place)).toBeUndefined();
+  });
+
+  test('nothing grows after a stop, or at another place', () => {
+    const growing = new Growing<string>();
+    growing.asked(place);
+    growing.take(update('a'), 'a');
+    expect(growing.at({ ...place, version: 8 })).toBeUndefined();
+    growing.stop();
+    expect(growing.at(place)).toBeUndefined();
+    expect(growing.take(update('ab'), 'ab')).toBe(false);
+  });
+});
+
+test('a setting is laid in by its path', () => {
+  const settings = put({}, 'suggest.max_lines', 3);
+  expect(put(settings, 'suggest.enabled', false)).toEqual({ suggest: { max_lines: 3, enabled: false } });
+});
+
+test('a language is on unless it, or every other one, is off', () => {
+  expect(isInLanguages({}, 'python')).toBe(true);
+  expect(isInLanguages({ python: false }, 'python')).toBe(false);
+  expect(isInLanguages({ '*': false }, 'python')).toBe(false);
+  expect(isInLanguages({ '*': false, python: true }, 'python')).toBe(true);
+});
+
+test('counts are a page', () => {
+  expect(report({ shown: 12, latency_ms: { median: 31.25 } })).toBe(
+    '# Foretell: this session\n\n- shown: 12\n- **latency ms**\n  - median: 31.3\n',
+  );
+});

@@ -1,0 +1,34 @@
+-- A user's `init.lua`, with nothing but Foretell in it. What the tests say comes in by the environment.
+vim.g.loaded_python3_provider = 0
+vim.o.swapfile, vim.o.shadafile, vim.o.termguicolors = false, 'NONE', true
+vim.o.expandtab, vim.o.shiftwidth, vim.o.autoindent = true, 4, true
+vim.o.laststatus, vim.o.ruler, vim.o.showcmd = 2, false, false
+vim.o.statusline = " %f %m%=%{v:lua.require'foretell'.statusline()} "
+vim.o.completeopt = 'menuone,noinsert'
+vim.o.shortmess = vim.o.shortmess .. 'I'
+vim.cmd.syntax('off')
+vim.opt.runtimepath:prepend(vim.env.PLUGIN)
+-- Tab did something before: it has to go on doing it where nothing is suggested.
+vim.keymap.set('i', '<Tab>', '<Space><Space><Tab>')
+require('foretell').setup(vim.json.decode(vim.env.FORETELL_SETUP))
+
+-- What the tests ask: is a request under way, and how often has a suggestion grown?
+local open = 0
+vim.api.nvim_create_autocmd('LspRequest', {
+  callback = function(event)
+    local request = event.data.request
+    if request.method == 'textDocument/inlineCompletion' then
+      open = open + (request.type == 'pending' and 1 or request.type == 'complete' and -1 or 0)
+    end
+  end,
+})
+function _G.answered()
+  return open == 0
+end
+
+_G.n_updates = 0
+local on_update = require('foretell.server').on_update
+require('foretell.server').on_update = function(...)
+  _G.n_updates = _G.n_updates + 1
+  on_update(...)
+end

@@ -1,0 +1,275 @@
+"""The Neovim plugin in real Neovims, with the real server and the real model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import INSTALLED, ROOT, SCREENS
+from neovim import Neovim
+
+PLUGIN = ROOT / "editors" / "neovim"
+NEOVIMS = {
+    "0.10": INSTALLED / "nvim-0.10" / "nvim",
+    "0.11": INSTALLED / "nvim-0.11",
+    "0.12": INSTALLED / "nvim-0.12" / "nvim",
+}
+PYTHON = '''\
+"""Numbers."""
+
+
+def is_even(number):
+    """Whether a number is even."""
+    return number % 2 == 0
+
+
+def is_odd(number):
+    """Whether a number is odd."""
+'''
+
+
+def start(version: str, folder: Path, server: Path, **setup: object) -> Neovim:
+    """A Neovim with our plugin, in an empty home."""
+    given = {"cmd": [str(server), "serve"], **setup}
+    env = {
+        "PLUGIN": str(PLUGIN),
+        "FORETELL_SETUP": json.dumps(given),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_DATA_HOME": os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")),
+        "NVIM_LOG_FILE": str(folder / "nvim.log"),
+    }
+    (folder / "work").mkdir(exist_ok=True)
+    return Neovim(NEOVIMS[version], Path(__file__).with_name("init.lua"), folder / "work", env)
+
+
+@pytest.fixture(scope="module", params=NEOVIMS)
+def vim(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: Path
+) -> Iterator[Neovim]:
+    vim = start(request.param, tmp_path_factory.mktemp("nvim"), server)
+    version = vim.lua("return ('%d.%d'):format(vim.version().major, vim.version().minor)")
+    assert version == request.param
+    yield vim
+    vim.end()
+
+
+@pytest.fixture
+def editing(vim: Neovim, tmp_path: Path) -> Neovim:
+    """A Neovim with the cursor in insert mode at the end of a Python file."""
+    return open_python(vim, tmp_path / "numbers.py")
+
+
+def open_python(vim: Neovim, path: Path, text: str = PYTHON) -> Neovim:
+    path.write_text(text)
+    vim.open(path)
+    wait_for_state(vim, "ready")
+    vim.type("Go")
+    return vim
+
+
+def wait_for_state(vim: Neovim, state: str) -> None:
+    status = "return require('foretell').status().state"
+    vim.wait(f"the state {state}", lambda: vim.lua(status) in (state, "thinking"))
+
+
+def test_a_suggestion_is_grey_and_not_in_the_buffer(editing: Neovim) -> None:
+    editing.type("return num")
+    ghost = editing.wait_for_ghost()
+    assert ghost.startswith("ber"), ghost
+    assert editing.buffer() == [*PYTHON.splitlines(), "    return num"]
+    line = next(line for line in editing.screen().lines() if "return num" in line)
+    assert line.startswith("    return number")
+
+
+def test_typing_into_it_keeps_it_in_every_frame(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    row = editing.screen().cursor[0]
+    whole = editing.screen().lines()[row]
+    with editing.watched() as frames:
+        for key in whole[len("    return num") :][:6]:
+            editing.type(key.replace("<", "<LT>"))
+            editing.wait("the key", lambda: editing.lua("return _G.answered()"))
+    texts = [frame.lines()[row] for frame in frames]
+    assert len(texts) >= 6
+    assert all(text.startswith(whole) for text in texts), texts
+
+
+def test_typing_against_it_clears_it_at_once(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    with editing.watched() as frames:
+        editing.type("~")
+        editing.wait("the key", lambda: editing.buffer()[-1].endswith("~"))
+    row = editing.screen().cursor[0]
+    drawn = [frame.lines()[row] for frame in frames]
+    assert not any(line.startswith("    return num~ber") for line in drawn), drawn
+    first = next(line for line in drawn if "~" in line)
+    assert first == "    return num~", "in the first frame with the key the old text is gone"
+
+
+def test_tab_accepts_and_undo_gives_the_text_before(editing: Neovim) -> None:
+    editing.type("return num")
+    ghost = editing.wait_for_ghost()
+    before = editing.buffer()
+    editing.type("<Tab>")
+    editing.wait("the text", lambda: editing.buffer() != before)
+    added = "\n".join(editing.buffer()).removeprefix("\n".join(before))
+    first_line = ghost.splitlines()[0]
+    assert added.startswith(first_line), (ghost, added)
+    editing.type("<Esc>u")
+    editing.wait("the undo", lambda: editing.buffer() == before)
+
+
+def test_a_word_and_a_line_are_accepted_and_the_rest_stays(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    row = editing.screen().cursor[0]
+    whole = editing.screen().lines()[row]
+    with editing.watched() as frames:
+        editing.type("<M-Right>")
+        editing.wait("a word", lambda: editing.buffer()[-1] == "    return number")
+    assert all(frame.lines()[row].startswith(whole) for frame in frames)
+    editing.type("<M-C-Right>")
+    editing.wait("the line", lambda: editing.buffer()[-1].startswith(whole))
+
+
+def test_dismiss_takes_it_away_and_trigger_brings_it_back(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    editing.type("<C-]>")
+    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.type("<M-\\>")
+    assert editing.wait_for_ghost().startswith("ber")
+
+
+def test_leaving_insert_mode_takes_it_away(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    editing.type("<Esc>")
+    editing.wait("no grey text", lambda: not editing.ghost())
+
+
+def test_tab_does_what_it_did_where_nothing_is_shown(
+    editing: Neovim, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: editing.lua("require('foretell').enable(true)"))
+    editing.lua("require('foretell').enable(false)")
+    editing.type("ret<Tab>")
+    editing.wait("the old Tab", lambda: editing.buffer()[-1].startswith("    ret  "))
+    assert editing.lua("return require('foretell').status().state") == "off"
+
+
+def test_it_grows_while_the_model_writes(editing: Neovim) -> None:
+    colour = editing.ghost_colour()
+
+    def grew() -> bool:
+        ghosts = [frame.coloured(colour) for frame in frames]
+        pairs = zip(ghosts, ghosts[1:], strict=False)
+        return any(a and b != a and b.startswith(a) for a, b in pairs)
+
+    with editing.watched() as frames:
+        editing.type("return number % 2 == 1<CR><CR><CR><C-u>def gcd(a, b):<CR>")
+        editing.wait("a frame that extends the one before", grew)
+    assert editing.lua("return _G.n_updates") > 0
+
+
+def test_two_files_have_their_own(editing: Neovim, tmp_path: Path) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    other = tmp_path / "other.py"
+    open_python(editing, other, "import os\n\n\ndef read_text(path):\n    with open(pa")
+    editing.type("<BS><Esc>A")
+    editing.wait("no text of the first file", lambda: not editing.ghost().startswith("ber"))
+    assert editing.lua("return #vim.lsp.get_clients({ name = 'foretell' })") == 1
+
+
+def test_a_menu_hides_it_and_gives_it_back(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    editing.type("<C-x><C-n>")
+    editing.wait("the menu", lambda: editing.lua("return vim.fn.pumvisible()") == 1)
+    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.type("<C-e>")
+    editing.wait("the text again", editing.ghost)
+
+
+@pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
+def test_the_menu_of_another_plugin_hides_it(editing: Neovim, menu: str) -> None:
+    """A stand-in with the two functions that we call: the plugins can't be installed here."""
+    editing.lua(
+        """
+        local function is_open() return _G.menu_is_open end
+        package.loaded[...] = { visible = is_open, is_menu_visible = is_open }
+        """,
+        menu,
+    )
+    editing.type("return num")
+    editing.wait_for_ghost()
+    toggle = "_G.menu_is_open = ...; require('foretell.ghost').refresh()"
+    editing.lua(toggle, True)
+    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.lua(toggle, False)
+    editing.wait("the text again", editing.ghost)
+    editing.lua("package.loaded[...] = nil", menu)
+
+
+def test_a_server_that_is_killed_comes_back(editing: Neovim) -> None:
+    editing.type("return num")
+    editing.wait_for_ghost()
+    first = editing.lua("return vim.lsp.get_clients({ name = 'foretell' })[1].id")
+    # Neovim itself tells of a client that has died, in more words than the screen is wide.
+    editing.lua("vim.notify = function(message) _G.told = message end")
+    kill_children(editing.pid)
+    last = "return (vim.lsp.get_clients({ name = 'foretell' })[1] or {}).id"
+    editing.wait("a new server", lambda: editing.lua(last) not in (None, first))
+    wait_for_state(editing, "ready")
+    editing.type("<Esc>ccreturn num")
+    assert editing.wait_for_ghost().startswith("ber")
+
+
+def kill_children(pid: int) -> None:
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(child), 9)
+
+
+def test_stats_log_and_health_have_something_to_say(editing: Neovim) -> None:
+    editing.type("<Esc>")
+    editing.nvim.command("checkhealth foretell")
+    report = editing.wait("the report", lambda: [x for x in editing.buffer() if "model" in x])
+    assert any("OK" in line or "✅" in line for line in report), editing.buffer()
+    editing.nvim.command("bwipeout!")
+
+
+def test_a_missing_server_gives_the_message(tmp_path: Path) -> None:
+    vim = start("0.11", tmp_path, Path("/nowhere/foretell"))
+    vim.wait("the message", lambda: "no program" in "\n".join(vim.screen().lines()))
+    vim.end()
+
+
+def test_neovims_own_display_takes_the_same_keys(server: Path, tmp_path: Path) -> None:
+    vim = start("0.12", tmp_path, server, native=True)
+    open_python(vim, tmp_path / "work" / "numbers.py")
+    vim.type("return num")
+    shown = "return number"
+    vim.wait("Neovim's text", lambda: vim.screen().lines()[vim.cursor[0]].strip().startswith(shown))
+    assert vim.buffer()[-1] == "    return num"
+    vim.type("<M-Right>")
+    vim.wait("the word", lambda: vim.buffer()[-1] == "    return number")
+    vim.end()
+
+
+def test_the_picture_of_the_readme(server: Path, tmp_path: Path) -> None:
+    vim = start("0.11", tmp_path, server)
+    vim.nvim.command("syntax on")
+    path = tmp_path / "work" / "numbers.py"
+    open_python(vim, path)
+    vim.type("return number % 2 == 1<CR><CR><CR><C-u>def gcd(a, b):<CR>")
+    vim.wait("several lines", lambda: "\n" in vim.wait_for_ghost())
+    vim.screen().save(SCREENS / "neovim")
+    vim.end()
