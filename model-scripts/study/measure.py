@@ -1,14 +1,17 @@
 """Measures bundles against each other: the figures of the README.
 
     python study/measure.py kl REFERENCE_BUNDLE CACHE.npy BUNDLE ...
+    python study/measure.py greedy BUNDLE ...
     python study/measure.py fim RESULTS.json BUNDLE ...
     python study/measure.py pairs RESULTS.json REFERENCE_BUNDLE
     python study/measure.py speed ROUNDS BUNDLE ...
 
 `kl` compares next-token distributions with those of a reference bundle (fp32), at 24 positions of
-every fourth prompt of the tests, and 32 greedy tokens a prompt. `fim` completes every case of
-`fim_cases.json` and keeps which lines came out right; `pairs` compares those with one bundle's.
-`speed` interleaves the bundles in one process; on a shared machine only the ratios mean something.
+every fourth prompt of the tests. `greedy` says on how many of all prompts a bundle writes the 32
+tokens that llama.cpp writes with the weights in F32; `kl` does so on its prompts. `fim` completes
+every case of `fim_cases.json` and keeps which lines came out right; `pairs` compares those with one
+bundle's. `speed` interleaves the bundles in one process; on a shared machine only the ratios mean
+something.
 """
 
 import json
@@ -27,11 +30,11 @@ DATA = Path(__file__).parent.parent / "tests" / "reference"
 POSITIONS = 24
 
 
-def prompts(every: int = 4) -> list[list[int]]:
-    """The token ids of every fourth prompt (or so), as llama.cpp made them."""
+def prompts(every: int = 4, field: str = "ids") -> list[list[int]]:
+    """The token ids of every fourth prompt (or so), or llama.cpp's `greedy` tokens after it."""
     with np.load(DATA / "qwen2.npz") as data:
         count = sum(key.endswith(".ids") for key in data)
-        return [data[f"{index}.ids"].tolist() for index in range(0, count, every)]
+        return [data[f"{index}.{field}"].tolist() for index in range(0, count, every)]
 
 
 def open_session(folder: str, length: int = 2048, threads: int = 1) -> Session:
@@ -70,25 +73,24 @@ def continuation(session: Session, ids: list[int], greedy: list[int]) -> bool:
     return bool((found == np.array(greedy)).all())
 
 
-def reference(folder: str, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Logits [prompt, position, vocabulary] and greedy tokens of the reference, made once."""
-    greedy_file = cache.with_suffix(".greedy.npy")
-    if not greedy_file.exists():
+def reference(folder: str, cache: Path) -> np.ndarray:
+    """Logits [prompt, position, vocabulary] of the reference, made once."""
+    if not cache.exists():
         session = open_session(folder)
         np.save(cache, np.stack([rows(session, ids) for ids in prompts()]))
-        np.save(greedy_file, np.array([session.greedy(ids, 32, set()) for ids in prompts()]))
-    return np.load(cache, mmap_mode="r"), np.load(greedy_file)
+    logits: np.ndarray = np.load(cache, mmap_mode="r")
+    return logits
 
 
 def measure_kl(folder: str, cache: Path, bundles: list[str]) -> None:
-    logits, greedy = reference(folder, cache)
+    logits, greedy = reference(folder, cache), prompts(field="greedy")
     for name in bundles:
         session, values, same, agree = open_session(name), [], 0, []
         for index, ids in enumerate(prompts()):
             found = rows(session, ids)
             values.append(kl(logits[index], found))
             agree.append((logits[index].argmax(-1) == found.argmax(-1)).mean())
-            same += continuation(session, ids, greedy[index].tolist())
+            same += continuation(session, ids, greedy[index])
         each = np.concatenate(values)
         print(
             f"{name}: KL mean {each.mean():.5f} median {np.median(each):.5f} "
@@ -96,6 +98,17 @@ def measure_kl(folder: str, cache: Path, bundles: list[str]) -> None:
             f"same 32 greedy {same}/{len(greedy)}",
             flush=True,
         )
+
+
+def measure_greedy(bundles: list[str]) -> None:
+    pairs = list(zip(prompts(1), prompts(1, "greedy"), strict=True))
+    for name in bundles:
+        session, same = open_session(name), []
+        for ids, greedy in pairs:
+            session.rewind(0)
+            session.step(ids)
+            same.append(continuation(session, ids, greedy))
+        print(f"{name}: same 32 greedy {sum(same)}/{len(same)}", flush=True)
 
 
 def measure_fim(results: Path, bundles: list[str]) -> None:
@@ -160,6 +173,8 @@ def main() -> None:
     what, rest = sys.argv[1], sys.argv[2:]
     if what == "kl":
         measure_kl(rest[0], Path(rest[1]), rest[2:])
+    elif what == "greedy":
+        measure_greedy(rest)
     elif what == "fim":
         measure_fim(Path(rest[0]), rest[1:])
     elif what == "pairs":
