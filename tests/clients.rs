@@ -393,3 +393,15 @@ fn a_client_that_does_not_read_holds_up_no_edit() {
     typist.client.go_on_reading();
     assert_ne!(typist.ask_and_see().0, Seen::Superseded);
 }
+
+#[cfg(unix)]
+#[test]
+fn the_server_ends_when_the_editors_process_is_gone() {
+    let mut editor = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let (mut client, ..) = start(&still());
+    let params = json!({"processId": editor.id(), "rootUri": null, "capabilities": {}});
+    client.initialize(params);
+    editor.kill().unwrap();
+    editor.wait().unwrap();
+    assert!(client.is_closed(), "the server goes on without its editor");
+}

@@ -139,6 +139,16 @@ impl Client {
         self.messages.recv_timeout(due.saturating_duration_since(Instant::now())).ok()
     }
 
+    /// Whether the server closes its end, whatever it still says before.
+    pub fn is_closed(&mut self) -> bool {
+        loop {
+            match self.messages.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(error) => return error == RecvTimeoutError::Disconnected,
+            }
+        }
+    }
+
     /// Everything that the server sends until it closes its end, what was kept first.
     pub fn rest(&mut self) -> Vec<Value> {
         let mut rest = std::mem::take(&mut self.kept);

@@ -180,9 +180,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         editor.type_key(key);
         due += between_keys.mul_f64(key.chars().filter(|c| *c != ' ').count().max(1) as f64);
         editor.look_until(due);
-        if std::env::var_os("TRACE").is_some() {
-            println!("{key:?} -> {:?}", editor.grey);
-        }
     }
     editor.look_until(Instant::now() + FIRST_LOOK);
     let all = editor.counts();
@@ -253,6 +250,7 @@ fn session(cold: &Value, all: &Value) {
         since("/superseded"),
         100.0 * (shown - by_model) / shown.max(1.0)
     );
+    println!("where they came from: {}", all["shown"]);
     let runs = since("/model/runs");
     println!(
         "runs of the model {runs}: {:.1} tokens read a run, {:.1} generated; {:.0} % of those never seen",
