@@ -77,6 +77,7 @@ mod tests {
         assert!(unfit.is_empty(), "{unfit:?}");
         for uri in [
             "file:///home/me/app/.env",
+            "file:///home/me/app/%2Eenv",
             "file:///home/me/app/.env.local",
             "file:///home/me/.ssh/config",
             "file:///home/me/id_rsa",
