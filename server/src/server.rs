@@ -284,7 +284,7 @@ impl Foretell {
 
     /// Says that the model is being loaded, and how that ends.
     fn tell_loading(&self) {
-        let it = Teller { client: self.client.clone(), options: self.options() };
+        let it = self.teller();
         let session = Arc::clone(&self.shared.session);
         tokio::spawn(async move {
             let state = session.state();
@@ -303,18 +303,19 @@ impl Foretell {
     }
 
     async fn tell_state(&self) {
-        let it = Teller { client: self.client.clone(), options: self.options() };
+        let it = self.teller();
         let session = &self.shared.session;
         it.tell_state(session, &session.state()).await;
     }
 
     async fn tell(&self, state: &str, message: Option<String>) {
-        let it = Teller { client: self.client.clone(), options: self.options() };
+        let it = self.teller();
         it.tell(state, message).await;
     }
 
-    fn options(&self) -> Options {
-        self.options.get().cloned().unwrap_or_default()
+    fn teller(&self) -> Teller {
+        let options = self.options.get().cloned().unwrap_or_default();
+        Teller { client: self.client.clone(), options }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a request does while it waits: the cheapest answer first.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Answer, Nothing, Session, Source, Ticket};
 use crate::{
@@ -88,7 +91,8 @@ impl Session {
 
     async fn find(&self, ticket: &Ticket, streams: bool, asked: Instant) -> Answer {
         let Ticket { snapshot, cursor, .. } = ticket;
-        let suggest = self.now().settings.config.suggest.clone();
+        let settings = Arc::clone(&self.now().settings);
+        let suggest = &settings.config.suggest;
         let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
             Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
