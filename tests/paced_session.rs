@@ -142,7 +142,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let typed = typed.concat();
     let document = format!("{}\n{}", before.concat(), after.concat());
 
-    let mut client = Client::start(Command::new(server).arg("serve").env("FORETELL_LOG", "error"));
+    let mut client = Client::start(
+        Command::new(server)
+            .arg("serve")
+            .env("FORETELL_LOG", std::env::var("FORETELL_LOG").unwrap_or("error".into())),
+    );
     let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
     client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
         "initializationOptions": {"status": true, "streaming": streams}}));
@@ -177,6 +181,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for key in keys(typed.trim_end()) {
         n_keys += 1;
         n_foretold += usize::from(editor.grey.starts_with(key));
+        if std::env::var_os("TRACE").is_some() {
+            let mark = if editor.grey.starts_with(key) {
+                '.'
+            } else if editor.grey.is_empty() {
+                'o'
+            } else {
+                'x'
+            };
+            println!("{mark} {key:?} grey {:?}", editor.grey);
+        }
         editor.type_key(key);
         due += between_keys.mul_f64(key.chars().filter(|c| *c != ' ').count().max(1) as f64);
         editor.look_until(due);

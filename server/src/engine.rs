@@ -165,9 +165,12 @@ pub struct Figures {
     pub reused: usize,
     /// Tokens of the prompt that were read.
     pub read: usize,
-    /// Tokens that were generated, the healed ones and those of all candidates included.
+    /// Tokens that say what is not in the document yet, those of all candidates included.
     pub generated: usize,
-    /// Tokens that the lookup drafted and the model read.
+    /// Tokens that only write the user's last word again (token healing).
+    pub healed: usize,
+    /// Tokens that were drafted, from the user's last word or by the lookup, and that the model
+    /// read.
     pub drafted: usize,
     /// Drafted tokens that the model would have chosen.
     pub accepted: usize,

@@ -35,8 +35,9 @@ use crate::{
 pub struct Prompt {
     /// The token ids.
     pub ids: Vec<u32>,
-    /// The bytes of the user's last word, which the model writes again (token healing).
-    pub healed: Vec<u8>,
+    /// The user's last word in the user's tokens: the model writes its bytes again, in tokens of
+    /// its own choice (token healing).
+    pub healed: Vec<u32>,
 }
 
 /// How much text a prompt takes in.

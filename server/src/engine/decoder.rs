@@ -7,10 +7,11 @@ use super::{
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
     run::{Candidate, Run, ms_since},
-    sampler::{Sampler, Sampling},
+    sampler::Sampler,
     slots::Slots,
     vocabulary::Vocabulary,
 };
+use crate::prompt::Prompt;
 
 /// How many tokens of a prompt are read between two looks at the cancel. 64 costs nothing
 /// measurable against one run of all tokens; 32 costs about a tenth.
@@ -51,9 +52,8 @@ impl<M: Model> Decoder<M> {
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
-        let candidate = |is_first| {
-            Candidate::new(request.prompt.healed.clone(), request.policy.clone(), is_first)
-        };
+        let healed = self.vocabulary.bytes_of(&request.prompt.healed);
+        let candidate = |is_first| Candidate::new(healed.clone(), request.policy.clone(), is_first);
         let mut run = Run::new(candidate(true), &progress, queue, asked);
         let mut work = Work { decoder: self, slot, queue };
         let finish = match kind {
@@ -91,7 +91,7 @@ type Step<T> = Result<ControlFlow<Finish, T>, ModelError>;
 
 impl<M: Model> Work<'_, M> {
     fn prewarm(&mut self, request: &Request, run: &mut Run<'_>) -> Finish {
-        let read = self.prefill(&request.prompt.ids, &mut Sampler::new(Sampling::Greedy), run);
+        let read = self.prefill(&request.prompt, &[], run);
         self.finish(read.map(|read| match read {
             ControlFlow::Continue(_) => Finish::PromptRead,
             ControlFlow::Break(finish) => finish,
@@ -100,13 +100,11 @@ impl<M: Model> Work<'_, M> {
 
     fn generate(&mut self, request: &Request, mut sampler: Sampler, run: &mut Run<'_>) -> Finish {
         let prefill_start = Instant::now();
-        let first = self.prefill(&request.prompt.ids, &mut sampler, run);
+        let read = self.prefill(&request.prompt, healing_draft(request, 0), run);
         run.figures.prefill_ms += ms_since(prefill_start);
         let decode_start = Instant::now();
-        let finish = first.and_then(|first| match first {
-            ControlFlow::Continue(first) => {
-                self.decode(first, request.max_tokens, &mut sampler, run)
-            }
+        let finish = read.and_then(|read| match read {
+            ControlFlow::Continue(n_drafted) => self.decode(request, n_drafted, &mut sampler, run),
             ControlFlow::Break(finish) => Ok(finish),
         });
         run.figures.decode_ms += ms_since(decode_start);
@@ -124,83 +122,108 @@ impl<M: Model> Work<'_, M> {
         })
     }
 
-    /// Reads what the cache does not hold of the prompt. Returns the token that follows it.
-    fn prefill(&mut self, ids: &[u32], sampler: &mut Sampler, run: &mut Run<'_>) -> Step<u32> {
+    /// Reads what the cache does not hold of the prompt, and in the same run a draft of what
+    /// follows it. After it, the logits behind the prompt are known. Returns how many tokens of the
+    /// draft were read.
+    fn prefill(&mut self, prompt: &Prompt, draft: &[u32], run: &mut Run<'_>) -> Step<usize> {
+        let ids = prompt.ids.as_slice();
         if ids.is_empty() {
             return Err(ModelError::Failed("the prompt is empty".into()));
         }
-        let Decoder { model, slots, vocabulary, .. } = &mut *self.decoder;
+        let Decoder { model, slots, .. } = &mut *self.decoder;
         if ids.len() > model.capacity() {
             return Ok(ControlFlow::Break(Finish::ContextFull));
         }
         let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("prefill").entered();
-        // The last token is read in any case: its logits are not kept.
-        let n_reused = cache.common_prefix(ids).min(ids.len() - 1);
+        let n_held = cache.common_prefix(ids);
+        if n_held == ids.len() && cache.logits(n_held).is_some() {
+            run.figures.reused += n_held;
+            return Ok(ControlFlow::Continue(0));
+        }
+        // What follows a prompt is only known from reading its last token.
+        let n_reused = n_held.min(ids.len() - 1);
         cache.truncate(n_reused);
         run.figures.reused += n_reused;
-        let mut next = None;
+        let mut n_drafted = 0;
         for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
             if run.is_cancelled() {
                 return Ok(ControlFlow::Break(Finish::Cancelled));
             }
+            let is_last = cache.len() + chunk.len() == ids.len();
+            let n_room = model.capacity() - cache.len() - chunk.len();
+            let draft = if is_last { &draft[..draft.len().min(n_room)] } else { &[] };
+            let batch = [chunk, draft].concat();
             if let Some(abort) = model.arm() {
-                self.queue.begin_read(cache.tokens(), chunk, abort);
+                self.queue.begin_read(cache.tokens(), &batch, abort);
             }
-            let span = tracing::trace_span!("chunk", n_past = cache.len(), n_tokens = chunk.len());
-            let logits = span.in_scope(|| model.read(self.slot, cache.len(), chunk, 1));
+            let span = tracing::trace_span!("chunk", n_past = cache.len(), n_tokens = batch.len());
+            let n_rows = 1 + draft.len();
+            let logits = span.in_scope(|| model.read(self.slot, cache.len(), &batch, n_rows));
             self.queue.end_read();
-            let logits = logits?;
-            cache.push(chunk);
+            cache.push(&batch, logits?, n_rows);
+            n_drafted = draft.len();
             run.figures.read += chunk.len();
+            run.figures.drafted += n_drafted;
             run.tell_cost();
-            if cache.len() == ids.len() {
-                next = run.candidate.healing.pick(sampler, logits, vocabulary);
-            }
         }
-        Ok(next.map_or(ControlFlow::Break(Finish::NotText), ControlFlow::Continue))
+        Ok(ControlFlow::Continue(n_drafted))
     }
 
-    /// Goes on from a token that is chosen and not read yet.
+    /// Writes what follows the prompt: chooses a token, and reads it with a draft of the next ones
+    /// if the cache does not hold it already. What is read of a draft stays in the cache; whether
+    /// it is right is seen when its turn comes to be chosen.
     fn decode(
         &mut self,
-        first: u32,
-        max_tokens: usize,
+        request: &Request,
+        n_drafted: usize,
         sampler: &mut Sampler,
         run: &mut Run<'_>,
     ) -> Result<Finish, ModelError> {
         let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
+        slots.forget_other_logits(self.slot);
         let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("decode").entered();
-        let take = |token: u32, run: &mut Run<'_>| {
-            if run.candidate.n_generated == max_tokens {
-                return ControlFlow::Break(Finish::MaxTokens);
-            }
-            run.candidate.n_generated += 1;
-            run.figures.generated += 1;
-            let bytes = vocabulary.bytes(token);
-            if eos_ids.contains(&token) || bytes.is_empty() {
-                return ControlFlow::Break(Finish::EndOfText);
-            }
-            run.take(bytes)?;
-            if run.candidate.n_generated == max_tokens {
-                return ControlFlow::Break(Finish::MaxTokens);
-            }
-            ControlFlow::Continue(())
-        };
-        let mut token = first;
-        let mut history = cache.tokens().to_vec();
+        lookup.begin();
+        // The text so far, the prompt included.
+        let mut history = request.prompt.ids.clone();
+        // Up to where the cache holds what this run has drafted.
+        let mut drafted_end = history.len() + n_drafted;
         loop {
-            if let ControlFlow::Break(finish) = take(token, run) {
+            let Some(logits) = cache.logits(history.len()) else {
+                return Err(ModelError::Failed("the logits behind the text are gone".into()));
+            };
+            let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
+                return Ok(Finish::NotText);
+            };
+            lookup.observe(token);
+            let is_end = eos_ids.contains(&token);
+            if let ControlFlow::Break(finish) = run.take(token, is_end, vocabulary, request) {
                 return Ok(finish);
             }
-            if cache.len() == model.capacity() {
+            if history.len() == model.capacity() {
                 return Ok(Finish::ContextFull);
             }
-            let n_room = model.capacity() - cache.len() - 1;
-            let n_wanted = max_tokens - run.candidate.n_generated - 1;
             history.push(token);
-            let draft = lookup.draft(&history, n_room.min(n_wanted)).to_vec();
+            let n_past = history.len() - 1;
+            if cache.tokens().get(n_past) == Some(&token) && cache.logits(n_past + 1).is_some() {
+                run.figures.accepted += usize::from(n_past < drafted_end);
+                continue;
+            }
+            cache.truncate(n_past);
+            let n_room = model.capacity() - history.len();
+            let n_wanted = request.max_tokens - run.candidate.n_generated - 1;
+            let n_most = n_room.min(n_wanted);
+            let draft = match lookup.draft(&history, n_most) {
+                looked_up if run.candidate.healing.is_done() => looked_up.to_vec(),
+                _ => {
+                    let n_written = history.len() - request.prompt.ids.len();
+                    let same =
+                        request.prompt.healed.starts_with(&history[history.len() - n_written..]);
+                    let rest = if same { healing_draft(request, n_written) } else { &[] };
+                    rest[..rest.len().min(n_most)].to_vec()
+                }
+            };
             let batch = [&[token], draft.as_slice()].concat();
             if !draft.is_empty()
                 && let Some(abort) = model.arm()
@@ -208,38 +231,23 @@ impl<M: Model> Work<'_, M> {
                 self.queue.begin_read(cache.tokens(), &batch, abort);
             }
             let read_start = Instant::now();
-            let logits = model.read(self.slot, cache.len(), &batch, batch.len());
+            let logits = model.read(self.slot, n_past, &batch, batch.len());
             self.queue.end_read();
-            let logits = logits?;
+            cache.push(&batch, logits?, batch.len());
             lookup.measure(draft.len(), ms_since(read_start));
             run.figures.drafted += draft.len();
-            cache.push(&[token]);
-            for (row, drafted) in
-                rows(logits, batch.len()).zip(draft.iter().map(Some).chain([None]))
-            {
-                let Some(next) = run.candidate.healing.pick(sampler, row, vocabulary) else {
-                    return Ok(Finish::NotText);
-                };
-                lookup.observe(next);
-                if drafted != Some(&next) {
-                    token = next;
-                    break;
-                }
-                // It is read already.
-                run.figures.accepted += 1;
-                cache.push(&[next]);
-                history.push(next);
-                if let ControlFlow::Break(finish) = take(next, run) {
-                    return Ok(finish);
-                }
-            }
+            drafted_end = cache.len();
         }
     }
 }
 
-/// The logits of each token of a read.
-fn rows(logits: &[f32], n_rows: usize) -> impl Iterator<Item = &[f32]> {
-    logits.chunks_exact((logits.len() / n_rows).max(1))
+/// The healed word as the user's tokens have it, after `n_written` of them: the best guess at how
+/// the model writes it. The last token may be a word's beginning, which the model ends.
+fn healing_draft(request: &Request, n_written: usize) -> &[u32] {
+    match request.prompt.healed.split_last() {
+        Some((_, whole)) => whole.get(n_written..).unwrap_or_default(),
+        None => &[],
+    }
 }
 
 #[cfg(test)]

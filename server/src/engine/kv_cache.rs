@@ -1,13 +1,22 @@
-//! What the model has read: the token ids whose keys and values lie in its KV buffers.
+//! What the model has read: the token ids whose keys and values lie in its KV buffers, and the
+//! logits that followed the last of them.
 //!
 //! **Architecture Invariant:** the tokens in here are exactly those the model has read. A read is
 //! recorded only after it succeeded, and rewinding is setting the length back: the values of the
 //! tokens that stay are not touched. There is no way to empty the cache because of a cancel.
 
+use std::collections::VecDeque;
+
+/// Of how many tokens at the most the logits are kept. A row of a big vocabulary is over half a
+/// megabyte; a completion is seldom longer.
+const MAX_ROWS: usize = 40;
+
 /// The tokens that one KV buffer holds, in order.
 #[derive(Debug, Default, Clone)]
 pub struct KvCache {
     tokens: Vec<u32>,
+    /// The logits after each of the last tokens, of as many as there are rows.
+    rows: VecDeque<Vec<f32>>,
 }
 
 impl KvCache {
@@ -35,14 +44,41 @@ impl KvCache {
         self.tokens.iter().zip(prompt).take_while(|(held, wanted)| held == wanted).count()
     }
 
+    /// The logits that follow the first `n_tokens` tokens, if they are still known: who knows
+    /// them need not read the last of these tokens again.
+    #[must_use]
+    pub fn logits(&self, n_tokens: usize) -> Option<&[f32]> {
+        let n_behind = self.tokens.len().checked_sub(n_tokens)?;
+        let row = self.rows.len().checked_sub(n_behind + 1)?;
+        self.rows.get(row).map(Vec::as_slice)
+    }
+
     /// Forgets all tokens from `n_tokens` on.
     pub fn truncate(&mut self, n_tokens: usize) {
+        let n_fewer = self.tokens.len().saturating_sub(n_tokens);
+        self.rows.truncate(self.rows.len().saturating_sub(n_fewer));
         self.tokens.truncate(n_tokens);
     }
 
-    /// Records tokens that the model has just read.
-    pub fn push(&mut self, read: &[u32]) {
+    /// Forgets the logits, which frees their memory.
+    pub fn forget_logits(&mut self) {
+        self.rows = VecDeque::new();
+    }
+
+    /// Records tokens that the model has just read, and the logits after the last `n_rows` of them.
+    pub fn push(&mut self, read: &[u32], logits: &[f32], n_rows: usize) {
         self.tokens.extend_from_slice(read);
+        if n_rows < read.len() {
+            // There is a gap between these rows and the ones before.
+            self.rows.clear();
+        }
+        for row in logits.chunks_exact((logits.len() / n_rows.max(1)).max(1)) {
+            let mut kept = if self.rows.len() < MAX_ROWS { None } else { self.rows.pop_front() }
+                .unwrap_or_default();
+            kept.clear();
+            kept.extend_from_slice(row);
+            self.rows.push_back(kept);
+        }
     }
 }
 
@@ -53,12 +89,36 @@ mod tests {
     #[test]
     fn the_common_prefix_ends_at_the_first_difference() {
         let mut cache = KvCache::default();
-        cache.push(&[1, 2, 3, 4]);
+        cache.push(&[1, 2, 3, 4], &[], 0);
         assert_eq!(cache.common_prefix(&[1, 2, 9, 4]), 2);
         assert_eq!(cache.common_prefix(&[1, 2, 3, 4, 5]), 4);
         assert_eq!(cache.common_prefix(&[1, 2]), 2);
         assert_eq!(cache.common_prefix(&[]), 0);
         cache.truncate(2);
         assert_eq!(cache.common_prefix(&[1, 2, 3, 4]), 2);
+    }
+
+    #[test]
+    fn logits_are_known_for_the_tokens_before_which_nothing_has_changed() {
+        let mut cache = KvCache::default();
+        cache.push(&[1, 2, 3], &[0.3], 1);
+        cache.push(&[4, 5], &[0.4, 0.5], 2);
+        let known = |cache: &KvCache| {
+            (0..=6).filter_map(|n| Some((n, cache.logits(n)?[0]))).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&cache), [(3, 0.3), (4, 0.4), (5, 0.5)]);
+        cache.truncate(4);
+        assert_eq!(known(&cache), [(3, 0.3), (4, 0.4)]);
+        cache.push(&[6, 7], &[0.7], 1);
+        assert_eq!(known(&cache), [(6, 0.7)], "a row without the one before it");
+        cache.truncate(2);
+        assert_eq!(known(&cache), []);
+        for token in 0..100 {
+            cache.push(&[token], &[0.1], 1);
+        }
+        assert_eq!(known(&cache), [], "only so many are kept");
+        assert_eq!(cache.logits(102), Some(&[0.1][..]));
+        assert_eq!(cache.logits(103 - MAX_ROWS), Some(&[0.1][..]));
+        assert_eq!(cache.logits(102 - MAX_ROWS), None);
     }
 }

@@ -93,6 +93,11 @@ impl Lookup {
         }
     }
 
+    /// A run begins: what was expected of another one says nothing about it.
+    pub fn begin(&mut self) {
+        self.pending.clear();
+    }
+
     /// Tokens that may follow `history`, at most `n_most`; as many as are worth reading.
     /// O(tokens of the history).
     pub fn draft<'h>(&mut self, history: &'h [u32], n_most: usize) -> &'h [u32] {

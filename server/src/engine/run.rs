@@ -4,7 +4,9 @@ use std::{ops::ControlFlow, time::Instant};
 
 use tokio::sync::watch;
 
-use super::{Figures, Finish, Progress, queue::Queue, sampler::Healing};
+use super::{
+    Figures, Finish, Progress, Request, queue::Queue, sampler::Healing, vocabulary::Vocabulary,
+};
 use crate::policy::Policy;
 
 /// The part of a job that changes with every token.
@@ -58,14 +60,43 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Takes in a token's bytes and shows what they add.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
+    /// Takes in a token and shows what it adds; `is_end` says that it ends the text.
+    pub(super) fn take(
+        &mut self,
+        token: u32,
+        is_end: bool,
+        vocabulary: &Vocabulary,
+        request: &Request,
+    ) -> ControlFlow<Finish> {
+        let it = &mut self.candidate;
+        if it.n_generated == request.max_tokens {
+            return ControlFlow::Break(Finish::MaxTokens);
+        }
+        it.n_generated += 1;
+        let bytes = vocabulary.bytes(token);
+        let new = it.healing.pay(bytes);
+        let counted = if new.is_empty() && !is_end {
+            &mut self.figures.healed
+        } else {
+            &mut self.figures.generated
+        };
+        *counted += 1;
+        if is_end || bytes.is_empty() {
+            return ControlFlow::Break(Finish::EndOfText);
+        }
+        let is_last = it.n_generated == request.max_tokens;
+        self.write(new)?;
+        if is_last { ControlFlow::Break(Finish::MaxTokens) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Adds to the text and shows it.
+    fn write(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
         if self.is_cancelled() {
             return ControlFlow::Break(Finish::Cancelled);
         }
         self.tell_cost();
         let it = &mut self.candidate;
-        if !it.text.push(it.healing.pay(bytes)) {
+        if !it.text.push(bytes) {
             return ControlFlow::Break(Finish::NotText);
         }
         if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {

@@ -31,6 +31,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -76,6 +77,9 @@ pub fn byte_vocabulary(words: &[&str], special: &[&str]) -> Result<Vocabulary, V
     });
     Vocabulary::from_json(&json.to_string())
 }
+
+/// How long a test waits for what the model should do.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One read of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +134,22 @@ impl Controls {
         changed.wait_while(self.shared(), condition).unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits as [`Self::wait_while`], but not for ever: a test that waits for what does not come
+    /// fails.
+    #[track_caller]
+    fn expect(
+        &self,
+        what: &str,
+        mut has_come: impl FnMut(&Shared) -> bool,
+    ) -> MutexGuard<'_, Shared> {
+        let (_, changed) = &*self.0;
+        let (shared, time) = changed
+            .wait_timeout_while(self.shared(), PATIENCE, |shared| !has_come(shared))
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(!time.timed_out(), "for {PATIENCE:?} the model has not {what}");
+        shared
+    }
+
     /// Holds the model before its next read.
     pub fn hold(&self) {
         self.change(|shared| shared.permits = Some(0));
@@ -151,17 +171,17 @@ impl Controls {
 
     /// Waits until the model stands before a read that it has no permit for.
     pub fn wait_until_held(&self) {
-        drop(self.wait_while(|shared| !shared.is_held));
+        drop(self.expect("come to a read that it has no permit for", |shared| shared.is_held));
     }
 
     /// Waits until a read was ended early since the last call.
     pub fn wait_until_read_is_ended(&self) {
-        self.wait_while(|shared| !shared.was_ended).was_ended = false;
+        self.expect("had a read ended early", |shared| shared.was_ended).was_ended = false;
     }
 
     /// Waits until the model has begun its read number `n_reads`.
     pub fn wait_until_reads(&self, n_reads: usize) {
-        drop(self.wait_while(|shared| shared.reads.len() < n_reads));
+        drop(self.expect("begun that many reads", |shared| shared.reads.len() >= n_reads));
     }
 
     /// The reads so far, oldest first; those that were ended early are not among them.

@@ -39,6 +39,16 @@ impl Slots {
         slot
     }
 
+    /// Forgets the logits of all slots but one: they are for the place where the user types, and
+    /// would need as much memory for each.
+    pub fn forget_other_logits(&mut self, slot: usize) {
+        for (other, cache) in self.caches.iter_mut().enumerate() {
+            if other != slot {
+                cache.forget_logits();
+            }
+        }
+    }
+
     /// A slot's cache.
     #[must_use]
     pub fn cache(&self, slot: usize) -> &KvCache {
@@ -67,7 +77,7 @@ mod tests {
         let cache = slots.cache_mut(slot);
         let n_reused = cache.common_prefix(prompt);
         cache.truncate(n_reused);
-        cache.push(&prompt[n_reused..]);
+        cache.push(&prompt[n_reused..], &[], 0);
         (slot, n_reused)
     }
 

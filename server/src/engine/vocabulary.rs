@@ -117,6 +117,12 @@ impl Vocabulary {
         self.bytes.get(id as usize).map_or(&[], |bytes| bytes)
     }
 
+    /// The bytes of several tokens.
+    #[must_use]
+    pub fn bytes_of(&self, ids: &[u32]) -> Vec<u8> {
+        ids.iter().flat_map(|id| self.bytes(*id)).copied().collect()
+    }
+
     /// How many ids there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -7,11 +7,11 @@ use crate::engine::vocabulary::Vocabulary;
 /// The most bytes of a word that are taken back.
 const MAX_BYTES: usize = 24;
 
-/// Splits the tokens before a cursor into those that stay in the prompt and the bytes that the
+/// Splits the tokens before a cursor into those that stay in the prompt and those whose bytes the
 /// model has to write again: the last tokens back to the one that begins the word. White space and
 /// punctuation are taken back too, one token of it: `return x` after eight spaces begins with
 /// seven spaces and a token ` return`.
-pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec<u8>) {
+pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec<u32>) {
     let mut n_bytes = 0;
     let mut keep = ids.len();
     while let Some(id) = keep.checked_sub(1).and_then(|last| ids.get(last)) {
@@ -28,8 +28,7 @@ pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec
             break;
         }
     }
-    let healed = ids[keep..].iter().flat_map(|id| vocabulary.bytes(*id)).copied().collect();
-    ids.truncate(keep);
+    let healed = ids.split_off(keep);
     (ids, healed)
 }
 
@@ -43,7 +42,7 @@ mod tests {
         let vocabulary = byte_vocabulary(&["let", " ret", "ur", "    "], &[]).unwrap();
         let healed = |ids: &[u32]| {
             let (kept, healed) = heal(ids.to_vec(), &vocabulary);
-            (kept, String::from_utf8(healed).unwrap())
+            (kept, String::from_utf8(vocabulary.bytes_of(&healed)).unwrap())
         };
         assert_eq!(healed(&[256, 257, 258]), (vec![256], " retur".into()));
         assert_eq!(healed(&[256, 259]), (vec![256], "    ".into()));

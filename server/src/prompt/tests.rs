@@ -27,7 +27,8 @@ fn written(prompter: &mut Prompter, fixture: &str) -> String {
             None => bytes.push(u8::try_from(id).unwrap()),
         }
     }
-    let healed = String::from_utf8_lossy(&prompt.healed).into_owned();
+    let healed = prompter.vocabulary.bytes_of(&prompt.healed);
+    let healed = String::from_utf8_lossy(&healed).into_owned();
     format!("{}‹{healed}›", String::from_utf8_lossy(&bytes))
 }
 

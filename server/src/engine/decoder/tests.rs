@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Figures, Progress,
         run::Text,
+        sampler::Sampling,
         scripted::{Controls, Fault, Script},
     },
     policy::{Place, Policy},
@@ -41,7 +42,7 @@ fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request
         .find(|i| context.is_char_boundary(*i))
         .unwrap();
     let ids = decoder.vocabulary.encode(&context[..split]);
-    let prompt = Prompt { ids, healed: context.as_bytes()[split..].to_vec() };
+    let prompt = Prompt { ids, healed: decoder.vocabulary.encode(&context[split..]) };
     // In a block, the policy goes on over several lines.
     let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
     Request::new(prompt, policy, 40)
@@ -73,12 +74,32 @@ fn a_second_run_reads_only_what_is_new() {
 }
 
 #[test]
-fn a_prompt_that_was_read_already_is_read_from_its_last_token() {
-    let mut decoder = script().into_decoder();
+fn what_was_read_and_said_before_is_said_again_without_the_model() {
+    let script = script();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder();
     let first = complete(&mut decoder, "fn twice", 0);
+    let n_reads = controls.reads().len();
     let again = complete(&mut decoder, "fn twice", 0);
-    assert_eq!((again.figures.reused, again.figures.read), (7, 1));
+    assert_eq!((again.figures.reused, again.figures.read), (8, 0));
     assert_eq!(again.text, first.text);
+    assert_eq!(controls.reads().len(), n_reads);
+    // The user has typed some of it, and goes on in another way.
+    let typed = complete(&mut decoder, "fn twice(x: u32", 3);
+    assert_eq!((typed.figures.reused, typed.figures.read), (12, 0));
+    assert_eq!(controls.reads().len(), n_reads, "{:?}", controls.reads());
+}
+
+#[test]
+fn the_users_last_word_is_read_at_once_where_the_model_would_write_it_so() {
+    let script = script();
+    let controls = script.controls();
+    let mut decoder = script.into_decoder();
+    let done = complete(&mut decoder, "fn main() {\n    let naïve = \"日本語", 9);
+    assert!(done.text.starts_with(" 🦀"), "{}", done.text);
+    let Figures { healed, drafted, accepted, .. } = done.figures;
+    assert_eq!((healed, drafted, accepted), (9, 8, 8));
+    assert_eq!(controls.reads()[0].n_tokens, done.figures.read + 8);
 }
 
 #[test]
@@ -180,35 +201,39 @@ fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     let mut decoder = script.into_decoder();
     let whole = complete(&mut decoder, "fn twice(", 0);
     controls.fail_after(3, Fault::Error);
-    let failed = complete(&mut decoder, "fn twice(x", 0);
+    let failed = complete(&mut decoder, "fn main(", 0);
     assert_eq!(failed.finish, Some(Finish::Failed("a scripted error".into())));
     let again = complete(&mut decoder, "fn twice(", 0);
     assert_eq!(again.figures.reused, 0);
     assert_eq!(again.text, whole.text);
 }
 
-/// Drops the draft while the model stands before its read number `n_reads`.
+/// Drops the draft while the model stands before its read number `n_reads`, or after its last one
+/// if it makes fewer.
 fn cancel_at(
     decoder: Decoder<Script>,
     controls: &Controls,
     request: Request,
     n_reads: usize,
-) -> Decoder<Script> {
+) -> (Decoder<Script>, Option<Finish>) {
     let (progress, draft) = watch::channel(Progress::default());
     controls.hold();
     controls.permit(n_reads);
     let mut decoder = decoder;
     let thread = std::thread::spawn(move || {
         decoder.run(job(request, progress.clone()), &Queue::default());
+        // Reads that are of no use for anything, so that the model is held in any case.
+        let n_past = decoder.slots.cache(0).len();
+        for _ in 0..=n_reads {
+            decoder.model.read(0, n_past, &[0], 1).unwrap();
+        }
         (decoder, progress.borrow().clone())
     });
     controls.wait_until_held();
     drop(draft);
-    controls.permit(1);
-    let (decoder, last) = thread.join().unwrap();
-    assert_eq!(last.finish, Some(Finish::Cancelled));
     controls.release();
-    decoder
+    let (decoder, last) = thread.join().unwrap();
+    (decoder, last.finish)
 }
 
 #[derive(Debug, Clone)]
@@ -289,6 +314,7 @@ proptest! {
             prop_assert_eq!(&cached.text, &cold.text);
             prop_assert_eq!(&cached.finish, &cold.finish);
             prop_assert_eq!(cached.figures.generated, cold.figures.generated);
+            prop_assert_eq!(cached.figures.healed, cold.figures.healed);
             prop_assert_eq!(cached.figures.reused + cached.figures.read, cold.figures.read);
         }
     }
@@ -333,7 +359,8 @@ proptest! {
     fn healing_keeps_what_the_user_typed(context in "[a-z日ï \n]{4,40}", n_healed in 0..9usize) {
         let mut decoder = script().into_decoder();
         let request = request(&decoder, &context, n_healed);
-        let (n_prompt, owed) = (request.prompt.ids.len(), request.prompt.healed.clone());
+        let n_prompt = request.prompt.ids.len();
+        let owed = decoder.vocabulary.bytes_of(&request.prompt.healed);
         let done = run(&mut decoder, request);
         // What the model has read after the prompt begins with the healed bytes, or is a
         // beginning of them where the run ended before they were written.
@@ -359,12 +386,16 @@ proptest! {
         let script = script();
         let controls = script.controls();
         let mut decoder = script.into_decoder();
+        let mut is_known = false;
         for (context, n_reads) in contexts(&edits).into_iter().zip(moments) {
             let cold = complete(&mut self::script().into_decoder(), &context, 0);
-            // Only moments that the run lives to see: a chunk of the prompt, or a token.
             let cancelled = request(&decoder, &context, 0);
-            let n_reads = n_reads.min(cold.figures.generated.saturating_sub(2));
-            decoder = cancel_at(decoder, &controls, cancelled, n_reads);
+            let finish;
+            (decoder, finish) = cancel_at(decoder, &controls, cancelled, n_reads);
+            let is_whole = finish == cold.finish;
+            prop_assert!(is_whole || finish == Some(Finish::Cancelled), "{:?}", finish);
+            prop_assert!(!is_whole || n_reads > 0 || is_known, "no text without a read");
+            is_known = true;
             let after = complete(&mut decoder, &context, 0);
             prop_assert_eq!(after.text, cold.text);
             prop_assert_eq!(after.finish, cold.finish);
