@@ -97,7 +97,7 @@ fn a_text_that_was_given_before_is_given_again() {
         &expect![[r#"
         (open) model "ne"
         'n'    -     "e"
-        'e'    model Nothing
+        'e'    -     Nothing
         '⌫'    -     "e"
         '⌫'    -     "ne"
         '⌫'    -     "one"
@@ -119,14 +119,34 @@ fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
-    // 10 reads for the prompt and "rst();" to the line's end, 12 for "\n    " and what follows.
-    controls.wait_until_reads(22);
+    // 10 reads for the prompt and "rst();" to the line's end, 13 for what follows.
+    controls.wait_until_reads(23);
     controls.hold();
     typist.type_text("rst();");
     typist.type_text("\n    ");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("second();".into()));
-    assert_eq!(controls.reads().len(), 22, "no read was made for what was computed ahead");
+    assert_eq!(controls.reads().len(), 23, "no read was made for what was computed ahead");
     controls.release();
+}
+
+#[test]
+fn the_line_after_one_that_the_user_has_ended_is_there_before_it_is_asked_for() {
+    let says = "fn f() {\n    first();\n    second();\n}\n";
+    let (mut client, controls) = connect_with(says, &ahead());
+    initialize(&mut client);
+    let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    first()ˇ\n}\n");
+    assert_eq!(typist.ask_and_see().0, Seen::Grey(";".into()));
+    typist.type_text(";");
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    // The model is on its way to "    second();" and has not come to the end of the indentation.
+    controls.wait_until_reads(6);
+    controls.hold();
+    typist.type_text("\n    ");
+    let id = typist.ask();
+    controls.release();
+    assert_eq!(typist.see(id), Seen::Grey("second();".into()));
+    let starts = controls.reads().iter().filter(|read| read.n_tokens > 1).count();
+    assert_eq!(starts, 1, "one prompt was read: {:?}", controls.reads());
 }
 
 #[test]

@@ -402,9 +402,13 @@ impl Session {
         }
     }
 
+    /// Drops what was started ahead, which is the cancel; a complete text may be recalled.
     fn drop_ahead(&self, now: &mut Now) {
-        if let Some((_, draft)) = now.ahead.take() {
-            self.account(&draft.now(), false);
+        let Some((at, draft)) = now.ahead.take() else { return };
+        let progress = draft.now();
+        self.account(&progress, false);
+        if matches!(progress.finish, Some(Finish::Stopped(_) | Finish::EndOfText)) {
+            now.recent.keep(at, progress.text, progress.figures.generated);
         }
     }
 

@@ -174,6 +174,21 @@ impl Suggestion {
         }
     }
 
+    /// An offer whose draft was started `n_typed` characters before the cursor, which have been
+    /// typed since.
+    #[must_use]
+    pub fn typed_into(snapshot: &Snapshot, cursor: usize, n_typed: usize, draft: Draft) -> Self {
+        let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), draft);
+        it.anchored.typed = snapshot.slice(it.anchored.start_char_idx..cursor);
+        it
+    }
+
+    /// How many characters the user has typed into it up to `cursor`.
+    #[must_use]
+    pub fn n_typed_chars(&self, cursor: usize) -> usize {
+        cursor.saturating_sub(self.anchored.start_char_idx)
+    }
+
     /// Follows an edit.
     ///
     /// # Errors
@@ -215,8 +230,7 @@ impl Suggestion {
 
     /// How much of the draft the user has typed up to `cursor`, in bytes.
     fn n_typed_bytes(&self, cursor: usize) -> usize {
-        let n_chars = cursor.saturating_sub(self.anchored.start_char_idx);
-        let typed: String = self.anchored.typed.chars().take(n_chars).collect();
+        let typed: String = self.anchored.typed.chars().take(self.n_typed_chars(cursor)).collect();
         to_lf(&typed).len()
     }
 
@@ -226,6 +240,12 @@ impl Suggestion {
         let Progress { text, finish, .. } = self.draft.now();
         let ended = !matches!(finish?, Finish::Cancelled | Finish::Failed(_));
         ended.then(|| (self.at.clone(), text))
+    }
+
+    /// A further reader of its draft.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        self.draft.clone()
     }
 
     /// Its draft as it is now.

@@ -4,10 +4,10 @@ use super::{Nothing, Now, Session, Source, Ticket};
 use crate::{
     completer::Wanted,
     document::Snapshot,
-    engine::{Draft, Finish, State},
+    engine::{Draft, State},
     policy::Place,
     prompt::place,
-    suggestion::{Suggestion, recent::Surroundings},
+    suggestion::{Suggestion, Verdict, recent::Surroundings},
 };
 
 impl Session {
@@ -15,39 +15,58 @@ impl Session {
     pub(super) fn recall(&self, snapshot: &Snapshot, cursor: usize) -> Option<(Draft, Source)> {
         let here = Surroundings::new(snapshot, cursor);
         let mut now = self.now();
-        self.keep_ahead(&mut now);
-        let (draft, source) = match now.ahead.take_if(|(at, _)| *at == here) {
-            Some((_, draft)) => (draft, Source::Ahead),
-            None => (Draft::of_text(self.find_recent(&mut now, &here)?), Source::Recent),
-        };
+        if let Some(offer) = self.recall_ahead(&mut now, snapshot, cursor, &here) {
+            let draft = offer.draft();
+            self.drop_suggestion(&mut now);
+            now.suggestion = Some(offer);
+            return Some((draft, Source::Ahead));
+        }
+        let draft = Draft::of_text(self.find_recent(&mut now, &here)?);
         self.drop_suggestion(&mut now);
         now.suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
-        Some((draft, source))
+        Some((draft, Source::Recent))
+    }
+
+    /// The draft that was started ahead, if what was typed since does not contradict it.
+    fn recall_ahead(
+        &self,
+        now: &mut Now,
+        snapshot: &Snapshot,
+        cursor: usize,
+        here: &Surroundings,
+    ) -> Option<Suggestion> {
+        let (at, draft) = now.ahead.as_ref()?;
+        let n_typed = here.n_typed_since(at)?;
+        let offer = Suggestion::typed_into(snapshot, cursor, n_typed, draft.clone());
+        match offer.verdict(&snapshot.uri, cursor) {
+            Verdict::Shows(..) | Verdict::NotYet(_) => {
+                now.ahead = None;
+                Some(offer)
+            }
+            Verdict::Nothing(_) | Verdict::Gone(_) => None,
+        }
     }
 
     /// Starts on what would follow if `rest` were accepted, while the user reads it. After the end
     /// of a line that is the next line: nothing is offered behind a complete one.
     pub(super) fn look_ahead(&self, ticket: &Ticket, rest: &str) {
         let Ticket { snapshot, cursor, .. } = ticket;
+        let Place { line_after, .. } = place(snapshot, *cursor);
+        // The indentation is the model's to write: an editor's own need not be that of the line
+        // before.
+        let line_break = if line_after.trim().is_empty() { "\n" } else { "" };
+        let mut accepted = snapshot.clone();
+        accepted.rope.insert(*cursor, &format!("{rest}{line_break}"));
+        let cursor = cursor + rest.chars().count() + line_break.len();
+        let at = Surroundings::new(&accepted, cursor);
         {
-            let now = self.now();
-            if !now.settings.config.suggest.compute_ahead || now.ahead.is_some() {
+            let mut now = self.now();
+            let is_there = now.ahead.as_ref().is_some_and(|(there, _)| *there == at);
+            if !now.settings.config.suggest.compute_ahead || is_there {
                 return;
             }
+            self.drop_ahead(&mut now);
         }
-        let Place { line_before, line_after, .. } = place(snapshot, *cursor);
-        let text = if line_after.trim().is_empty() {
-            let last_line = format!("{line_before}{rest}");
-            let last_line = last_line.rsplit('\n').next().unwrap_or_default();
-            let indent = &last_line[..last_line.len() - last_line.trim_start().len()];
-            format!("{rest}\n{indent}")
-        } else {
-            rest.to_owned()
-        };
-        let mut accepted = snapshot.clone();
-        accepted.rope.insert(*cursor, &text);
-        let cursor = cursor + text.chars().count();
-        let at = Surroundings::new(&accepted, cursor);
         let draft =
             self.completer().and_then(|it| it.draft(&accepted, cursor, &self.wanted(ticket)));
         if let Some(draft) = draft {
@@ -102,17 +121,5 @@ impl Session {
             it.model.wasted = it.model.wasted.saturating_sub(n_unseen_tokens as u64);
         });
         Some(text)
-    }
-
-    /// Puts what was started ahead with the recent texts once it is complete.
-    fn keep_ahead(&self, now: &mut Now) {
-        let is_complete = |draft: &Draft| {
-            matches!(draft.now().finish, Some(Finish::Stopped(_) | Finish::EndOfText))
-        };
-        if let Some((at, draft)) = now.ahead.take_if(|(_, draft)| is_complete(draft)) {
-            let progress = draft.now();
-            self.account(&progress, false);
-            now.recent.keep(at, progress.text, progress.figures.generated);
-        }
     }
 }

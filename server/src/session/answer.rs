@@ -8,6 +8,7 @@ use std::{
 use super::{Answer, Nothing, Session, Source, Ticket};
 use crate::{
     engine::{Draft, Finish},
+    policy::Stop,
     suggestion::Verdict,
 };
 
@@ -21,8 +22,10 @@ const MIN_GROWING_CHARS: usize = 3;
 
 /// How long after a text the user rests, or else types on.
 const REST: Duration = Duration::from_millis(400);
-/// How near the end of a text somebody who types into it will soon need the next one.
-const NEAR_END_CHARS: usize = 12;
+/// Who has typed so much of a text, and has so little of it left, in characters, will soon need
+/// the next one. Before, the text is too likely to be wrong.
+const TYPED_CHARS: usize = 4;
+const NEAR_END_CHARS: usize = 4;
 
 /// How soon what a draft says is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,10 @@ impl Session {
         } else {
             self.find(ticket, streams, asked).await
         };
+        if let Answer::Nothing(Nothing::NothingToSay(Finish::Stopped(Stop::LineEnd))) = answer {
+            // The line is complete: the user is about to begin the next one.
+            self.look_ahead(ticket, "");
+        }
         let prewarm = completer.prewarm(&ticket.snapshot, ticket.cursor);
         self.now().prewarm = prewarm;
         answer
@@ -225,7 +232,10 @@ impl Session {
                     return;
                 };
                 if draft.now().finish.is_some() {
-                    if rest.chars().count() > NEAR_END_CHARS {
+                    let n_typed =
+                        self.now().suggestion.as_ref().map(|it| it.n_typed_chars(*cursor));
+                    let is_likely = n_typed.is_some_and(|n| n >= TYPED_CHARS);
+                    if !is_likely || rest.chars().count() > NEAR_END_CHARS {
                         tokio::time::sleep(REST).await;
                     }
                     return self.look_ahead(ticket, &rest);

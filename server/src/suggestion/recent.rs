@@ -15,6 +15,10 @@ const AFTER_CHARS: usize = 64;
 /// How far before a text's cursor it is still found, in characters of one line.
 const BACKSPACE_CHARS: usize = 16;
 
+/// How much may have been typed since a draft was started ahead, in characters: the indentation
+/// that the editor makes, and a word.
+const TYPED_CHARS: usize = 64;
+
 /// A cursor's surroundings, with `\n` for every line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
@@ -32,7 +36,20 @@ impl Surroundings {
         }
     }
 
-    /// What was typed since `earlier`, if this cursor is reached from there by typing alone.
+    /// How many characters were typed since `earlier`, if this cursor is reached from there by
+    /// typing alone, and not much.
+    #[must_use]
+    pub fn n_typed_since(&self, earlier: &Self) -> Option<usize> {
+        let ends = self.before.char_indices().rev().map(|(i, _)| i);
+        let ends = [self.before.len()].into_iter().chain(ends).take(TYPED_CHARS + 1);
+        let mut heads = ends.map(|end| &self.before[..end]);
+        heads
+            .position(|head| same_end(head, &earlier.before))
+            .filter(|_| self.after == earlier.after)
+    }
+
+    /// What of `most` was typed since `earlier`, in bytes, if this cursor is reached from there by
+    /// typing alone.
     fn typed_since(&self, earlier: &Self, most: &str) -> Option<usize> {
         let ends = most.char_indices().map(|(i, _)| i).chain([most.len()]);
         ends.rev().find(|end| {
