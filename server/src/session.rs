@@ -415,6 +415,8 @@ impl Session {
     /// Counts a run that is at its end, or is given up now.
     fn account(&self, progress: &Progress, seen: bool) {
         if progress.figures != Figures::default() {
+            let Figures { generated, healed, .. } = progress.figures;
+            tracing::debug!(seen, generated, healed, text = progress.text, "run accounted");
             self.stats.count(|it| {
                 it.model.add(&progress.figures, seen);
                 it.queued_ms.add(progress.figures.queued_ms);
