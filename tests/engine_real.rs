@@ -74,7 +74,8 @@ fn finished(mut draft: Draft) -> Progress {
 fn a_cache_that_was_edited_and_drafted_into_answers_as_an_empty_one() {
     let (warm, cold) = (start(2, Mode::Fixed(4)), start(1, Mode::Off));
     let edited = CODE.replace("self.y = y", "self.y = y\n        self.name = None");
-    for text in [CODE, &CODE[..CODE.len() - 20], &edited, CODE] {
+    let typed_into = format!("{CODE}{}", "        self.");
+    for text in [CODE, &typed_into, &CODE[..CODE.len() - 20], &edited, CODE, CODE] {
         let cached = finished(warm.generate(request(text, 24)));
         // A prompt that shares no token takes over the slot.
         let _ = finished(cold.generate(request("#", 1)));

@@ -182,6 +182,7 @@ impl<M: Model> Work<'_, M> {
     ) -> Result<Finish, ModelError> {
         let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
         slots.forget_other_logits(self.slot);
+        let elsewhere = slots.others(self.slot);
         let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("decode").entered();
         lookup.begin();
@@ -214,7 +215,7 @@ impl<M: Model> Work<'_, M> {
             let n_room = model.capacity() - history.len();
             let n_wanted = request.max_tokens - run.candidate.n_generated - 1;
             let n_most = n_room.min(n_wanted);
-            let draft = match lookup.draft(&history, n_most) {
+            let draft = match lookup.draft(&history, &elsewhere, n_most) {
                 looked_up if run.candidate.healing.is_done() => looked_up.to_vec(),
                 _ => {
                     let n_written = history.len() - request.prompt.ids.len();

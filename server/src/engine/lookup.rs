@@ -1,7 +1,8 @@
 //! Lookup decoding: what follows was often written before.
 //!
-//! The last tokens are looked for in all that was read and written so far, and what followed them
-//! there is the draft. The model reads the draft in one run with the token before it and says what
+//! The last tokens are looked for in all that was read and written so far, then in what was read
+//! at other places before (another function, another file), and what followed them there is the
+//! draft. The model reads the draft in one run with the token before it and says what
 //! it would have chosen at each place; the draft is taken as far as that is the same. So the text
 //! is the one without drafts, by construction; only the time differs. (Saxena, "Prompt Lookup
 //! Decoding", 2023; speculative decoding with an n-gram model.)
@@ -98,13 +99,24 @@ impl Lookup {
         self.pending.clear();
     }
 
-    /// Tokens that may follow `history`, at most `n_most`; as many as are worth reading.
-    /// O(tokens of the history).
-    pub fn draft<'h>(&mut self, history: &'h [u32], n_most: usize) -> &'h [u32] {
+    /// Tokens that may follow `history`, at most `n_most`; as many as are worth reading. They come
+    /// from the history, or from `elsewhere` if more tokens match there.
+    /// O(tokens of all these).
+    pub fn draft<'h>(
+        &mut self,
+        history: &'h [u32],
+        elsewhere: &'h [Vec<u32>],
+        n_most: usize,
+    ) -> &'h [u32] {
         if self.mode == Mode::Off {
             return &[];
         }
-        let Some((n_match, follows)) = find(history) else {
+        let others = elsewhere.iter().filter_map(|text| find(text, text.len(), history));
+        // Of equal ones the last: the history's own.
+        let found = others
+            .chain(find(history, history.len().saturating_sub(1), history))
+            .max_by_key(|it| it.0);
+        let Some((n_match, follows)) = found else {
             self.pending.clear();
             return &[];
         };
@@ -165,16 +177,16 @@ impl Lookup {
     }
 }
 
-/// The longest match of the end of `history` earlier in it, the latest of several: its length, up
-/// to [`MAX_MATCH`], and what follows it.
-fn find(history: &[u32]) -> Option<(usize, &[u32])> {
+/// The longest match of the end of `history` that ends within the first `n_ends` tokens of `text`,
+/// the latest of several: its length, up to [`MAX_MATCH`], and what follows it.
+fn find<'t>(text: &'t [u32], n_ends: usize, history: &[u32]) -> Option<(usize, &'t [u32])> {
     let (&last, _) = history.split_last()?;
     let mut best: Option<(usize, usize)> = None;
-    for end in (1..history.len()).rev() {
-        if history[end - 1] != last {
+    for end in (1..=n_ends).rev() {
+        if text[end - 1] != last {
             continue;
         }
-        let n_match = history[..end]
+        let n_match = text[..end]
             .iter()
             .rev()
             .zip(history.iter().rev())
@@ -188,24 +200,39 @@ fn find(history: &[u32]) -> Option<(usize, &[u32])> {
             }
         }
     }
-    best.filter(|(n_match, _)| *n_match >= MIN_MATCH)
-        .map(|(n_match, end)| (n_match, &history[end..]))
+    best.filter(|(n_match, end)| *n_match >= MIN_MATCH && *end < text.len())
+        .map(|(n_match, end)| (n_match, &text[end..]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn in_itself(history: &[u32]) -> Option<(usize, &[u32])> {
+        find(history, history.len().saturating_sub(1), history)
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_is_drafted_where_it_matches_better() {
+        let elsewhere = [vec![1, 2, 3, 4, 5, 6], vec![9, 2, 3]];
+        let draft =
+            |history: &[u32]| Lookup::new(Mode::Fixed(2)).draft(history, &elsewhere, 9).to_vec();
+        assert_eq!(draft(&[7, 2, 3, 8, 7, 1, 2, 3]), [4, 5]);
+        assert_eq!(draft(&[7, 2, 3, 8, 7, 2, 3]), [8, 7], "the history's own match is longer");
+        assert_eq!(draft(&[7, 2, 3, 8, 6, 2, 3]), [8, 6], "and of equal ones it comes first");
+        assert_eq!(draft(&[9, 2, 3]), [4, 5], "nothing follows the longer match");
+    }
+
     #[test]
     fn the_longest_match_counts_and_of_equal_ones_the_latest() {
         assert_eq!(
-            find(&[1, 2, 3, 9, 5, 2, 3, 7, 1, 2, 3]),
+            in_itself(&[1, 2, 3, 9, 5, 2, 3, 7, 1, 2, 3]),
             Some((3, &[9, 5, 2, 3, 7, 1, 2, 3][..]))
         );
-        assert_eq!(find(&[1, 2, 8, 1, 2, 9, 1, 2]), Some((2, &[9, 1, 2][..])));
-        assert_eq!(find(&[1, 2, 3]), None);
-        assert_eq!(find(&[1, 5, 1]), None, "one token is no match");
-        assert_eq!(find(&[]), None);
+        assert_eq!(in_itself(&[1, 2, 8, 1, 2, 9, 1, 2]), Some((2, &[9, 1, 2][..])));
+        assert_eq!(in_itself(&[1, 2, 3]), None);
+        assert_eq!(in_itself(&[1, 5, 1]), None, "one token is no match");
+        assert_eq!(in_itself(&[]), None);
     }
 
     /// Feeds a lookup with a history whose drafts are right in `share` of the cases.
@@ -214,14 +241,14 @@ mod tests {
         let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4];
         lookup.measure(0, 30.0);
         for n in 0..n_tokens {
-            lookup.draft(&history, MAX_DRAFT);
+            lookup.draft(&history, &[], MAX_DRAFT);
             lookup.observe(if is_right(n) { 5 } else { 99 });
         }
         lookup
     }
 
     fn n_drafted(lookup: &mut Lookup) -> usize {
-        lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], MAX_DRAFT).len()
+        lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], &[], MAX_DRAFT).len()
     }
 
     #[test]
@@ -239,7 +266,7 @@ mod tests {
         assert_eq!(n_drafted(&mut lookup), 0);
         // It drafts nothing, but it would have been right.
         for _ in 0..100 {
-            lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], MAX_DRAFT);
+            lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], &[], MAX_DRAFT);
             lookup.observe(5);
         }
         assert!(n_drafted(&mut lookup) > 0);
@@ -259,8 +286,8 @@ mod tests {
     #[test]
     fn there_is_never_more_than_was_asked_for() {
         let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3];
-        assert_eq!(Lookup::new(Mode::Fixed(4)).draft(&history, 2), [4, 5]);
-        assert_eq!(Lookup::new(Mode::Fixed(2)).draft(&history, 9), [4, 5]);
-        assert!(Lookup::new(Mode::Off).draft(&history, 9).is_empty());
+        assert_eq!(Lookup::new(Mode::Fixed(4)).draft(&history, &[], 2), [4, 5]);
+        assert_eq!(Lookup::new(Mode::Fixed(2)).draft(&history, &[], 9), [4, 5]);
+        assert!(Lookup::new(Mode::Off).draft(&history, &[], 9).is_empty());
     }
 }

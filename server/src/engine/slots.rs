@@ -49,6 +49,13 @@ impl Slots {
         }
     }
 
+    /// What the other slots hold.
+    #[must_use]
+    pub fn others(&self, slot: usize) -> Vec<Vec<u32>> {
+        let others = self.caches.iter().enumerate().filter(|(other, _)| *other != slot);
+        others.map(|(_, cache)| cache.tokens().to_vec()).collect()
+    }
+
     /// A slot's cache.
     #[must_use]
     pub fn cache(&self, slot: usize) -> &KvCache {

@@ -85,8 +85,9 @@ fn rates(engine: &Engine, ids: &[u32]) -> (f64, f64) {
         let text = &ids[n..n + 4 * PREFILL_CHUNK];
         finished(engine.generate(request(text, 1))).figures.prefill_ms / 4.0
     };
-    let step = |_| {
-        let figures = finished(engine.generate(request(&ids[..48], 16))).figures;
+    // Another text each time: what was said before would be said again without a step.
+    let step = |from: usize| {
+        let figures = finished(engine.generate(request(&ids[from..from + 48], 16))).figures;
         figures.decode_ms / (figures.generated.max(2) - 1) as f64
     };
     let steps: Vec<f64> = (0..5).map(step).collect();
