@@ -120,6 +120,10 @@ pub struct Suggest {
     /// The most lines of a suggestion.
     #[schemars(range(min = 1, max = 100))]
     pub max_lines: usize,
+    /// The fewest characters of a suggestion, white space not counted: to take a single one costs
+    /// the key that typing it does.
+    #[schemars(range(min = 1, max = 100))]
+    pub min_chars: usize,
     /// The most tokens of a suggestion.
     #[schemars(range(min = 1, max = 1_024))]
     pub max_tokens: usize,
@@ -145,6 +149,7 @@ impl Default for Suggest {
             runs_per_minute: 0,
             deadline_ms: 300,
             max_lines: policy::MAX_LINES,
+            min_chars: policy::MIN_CHARS,
             max_tokens: 128,
             candidates: 3,
             compute_ahead: true,
