@@ -36,6 +36,8 @@ pub struct Wanted {
     pub max_lines: usize,
     /// The fewest characters, white space not counted.
     pub min_chars: usize,
+    /// How sure the model must be, in percent; see [`Style`].
+    pub min_certainty: Option<u8>,
     /// How many texts: the most likely one, and others drawn at random.
     pub n_candidates: usize,
     /// How the editor indents, if it says so.
@@ -49,8 +51,16 @@ impl Wanted {
     /// One text, within the user's limits.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
-        let Suggest { max_tokens, max_lines, min_chars, .. } = *suggest;
-        Self { max_tokens, max_lines, min_chars, n_candidates: 1, indent: None, whole_lines: false }
+        let Suggest { max_tokens, max_lines, min_chars, min_certainty, .. } = *suggest;
+        Self {
+            max_tokens,
+            max_lines,
+            min_chars,
+            min_certainty,
+            n_candidates: 1,
+            indent: None,
+            whole_lines: false,
+        }
     }
 }
 
@@ -111,8 +121,9 @@ impl Completer {
         let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
         let policy = Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax);
-        let Wanted { max_lines, min_chars, indent, whole_lines, .. } = *wanted;
-        let policy = policy.with_style(Style { max_lines, min_chars, indent, whole_lines });
+        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
+        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
+        let policy = policy.with_style(style);
         let request = Request::new(prompt, policy, wanted.max_tokens);
         Some(self.engine.generate(match wanted.n_candidates {
             0 | 1 => request,

@@ -124,6 +124,11 @@ pub struct Suggest {
     /// the key that typing it does.
     #[schemars(range(min = 1, max = 100))]
     pub min_chars: usize,
+    /// How sure the model must be of a suggestion, in percent: the geometric mean of the
+    /// probabilities of its tokens. With it nothing is shown before a text is whole; null is no
+    /// limit.
+    #[schemars(range(min = 1, max = 100))]
+    pub min_certainty: Option<u8>,
     /// The most tokens of a suggestion.
     #[schemars(range(min = 1, max = 1_024))]
     pub max_tokens: usize,
@@ -150,6 +155,7 @@ impl Default for Suggest {
             deadline_ms: 300,
             max_lines: policy::MAX_LINES,
             min_chars: policy::MIN_CHARS,
+            min_certainty: None,
             max_tokens: 128,
             candidates: 3,
             compute_ahead: true,

@@ -57,6 +57,8 @@ pub enum Stop {
     SyntaxErrors,
     /// Too little to be worth a look.
     TooLittle,
+    /// The model was less sure of it than the user wants.
+    Uncertain,
 }
 
 impl Stop {
@@ -76,6 +78,7 @@ impl Stop {
             Self::Hidden => "hidden",
             Self::SyntaxErrors => "syntax_errors",
             Self::TooLittle => "too_little",
+            Self::Uncertain => "uncertain",
         }
     }
 }
@@ -189,11 +192,20 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether nothing is let through of a line before it is whole and its syntax is known.
     pub whole_lines: bool,
+    /// How sure the model must have been, in percent: the geometric mean of the probabilities of
+    /// a text's tokens.
+    pub min_certainty: Option<u8>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { max_lines: MAX_LINES, min_chars: MIN_CHARS, indent: None, whole_lines: false }
+        Self {
+            max_lines: MAX_LINES,
+            min_chars: MIN_CHARS,
+            indent: None,
+            whole_lines: false,
+            min_certainty: None,
+        }
     }
 }
 
@@ -283,6 +295,24 @@ impl Policy {
             _ => look,
         };
         self.look_at_size(text, look, ended)
+    }
+
+    /// Whether nothing may be shown before the text is whole, since only then it is known how sure
+    /// the model was of it.
+    #[must_use]
+    pub fn waits_for_the_end(&self) -> bool {
+        self.style.min_certainty.is_some()
+    }
+
+    /// Shows nothing of what the model was not sure enough of, by the mean of the logarithms of its
+    /// tokens' probabilities.
+    #[must_use]
+    pub fn look_at_certainty(&self, look: Look, mean_log_probability: Option<f32>) -> Look {
+        let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
+            return look;
+        };
+        let is_uncertain = look.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
+        if is_uncertain { Look { keep_bytes: 0, stop: Some(Stop::Uncertain) } } else { look }
     }
 
     /// How far the line or the block goes that belongs to the place.

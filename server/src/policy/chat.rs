@@ -66,7 +66,7 @@ fn commented(line: &str) -> Option<&str> {
 mod tests {
     use expect_test::expect;
 
-    use crate::policy::tests::check;
+    use crate::policy::tests::{check, check_in};
 
     #[test]
     fn a_fence_ends_the_code() {
@@ -118,6 +118,23 @@ mod tests {
                 # Example« usage of the parser»
                 Some(LineEnd)
             "#]],
+        );
+    }
+
+    #[test]
+    fn in_a_text_for_people_they_are_text() {
+        check_in(
+            "markdown",
+            "## Use\n\nˇ",
+            "```sh\nmake\n```",
+            &expect![[r#"
+            ## Use
+
+            «```sh
+            make
+            ```»
+            None
+        "#]],
         );
     }
 

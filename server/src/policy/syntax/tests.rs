@@ -24,14 +24,26 @@ fn a_line_that_breaks_the_document_is_not_shown() {
     check_held(
         "rust",
         "fn f() {\n    let x = ˇ;\n}\n",
-        "g(1] + 2\n",
+        "the sum of all\n",
         &expect![[r#"
-            fn f() {
-                let x = «g(1] + 2»;
-            }
+        fn f() {
+            let x = «»;
+        }
 
-            Some(LineEnd)
-        "#]],
+        Some(SyntaxErrors)
+    "#]],
+    );
+    check_held(
+        "rust",
+        "fn f() {\n    let x = ˇ\n}\n",
+        "all\n    .sum();",
+        &expect![[r#"
+        fn f() {
+            let x = «all»
+        }
+
+        Some(LineEnd)
+    "#]],
     );
     check_held(
         "python",

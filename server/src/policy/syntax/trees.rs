@@ -4,7 +4,6 @@
 use std::{
     ops::{ControlFlow, Range},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
@@ -13,10 +12,12 @@ use super::grammar::Grammar;
 
 /// How many documents' trees are kept.
 const N_TREES: usize = 4;
-/// A parse that takes longer is given up, and what it would have told is not known: of a document
-/// that comes for the first time, and of one in which a text is tried.
-const MAX_FIRST_TIME: Duration = Duration::from_millis(100);
-const MAX_TIME: Duration = Duration::from_millis(20);
+/// A parse with more steps is given up, and what it would have told is not known: of a document that
+/// comes for the first time, and of one in which a text is tried. A step of tree-sitter's progress
+/// takes about 25 µs, so this is about 100 ms and 20 ms; a clock would make the answer depend on
+/// what else the machine does.
+const MAX_FIRST_STEPS: usize = 4_000;
+const MAX_STEPS: usize = 800;
 
 /// The trees of the documents that were completed in last.
 #[derive(Debug, Default)]
@@ -138,13 +139,15 @@ fn parse(grammar: Grammar, pieces: &[&str], old: Option<&Tree>) -> Option<Tree> 
         }
         &[]
     };
-    let start = Instant::now();
-    let max_time = if old.is_none() { MAX_FIRST_TIME } else { MAX_TIME };
-    let mut is_late = |_: &_| match start.elapsed() > max_time {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+    let mut n_left = if old.is_none() { MAX_FIRST_STEPS } else { MAX_STEPS };
+    let mut count = |_: &_| match n_left.checked_sub(1) {
+        Some(n) => {
+            n_left = n;
+            ControlFlow::Continue(())
+        }
+        None => ControlFlow::Break(()),
     };
-    let options = ParseOptions::new().progress_callback(&mut is_late);
+    let options = ParseOptions::new().progress_callback(&mut count);
     parser.parse_with_options(&mut read, old, Some(options))
 }
 
