@@ -34,7 +34,7 @@ pub struct Wanted {
     pub max_tokens: usize,
     /// The most lines.
     pub max_lines: usize,
-    /// The fewest characters, white space not counted.
+    /// The fewest characters; see [`Style`].
     pub min_chars: usize,
     /// How sure the model must be, in percent; see [`Style`].
     pub min_certainty: Option<u8>,

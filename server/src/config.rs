@@ -120,9 +120,9 @@ pub struct Suggest {
     /// The most lines of a suggestion.
     #[schemars(range(min = 1, max = 100))]
     pub max_lines: usize,
-    /// The fewest characters of a suggestion, white space not counted: to take a single one costs
-    /// the key that typing it does.
-    #[schemars(range(min = 1, max = 100))]
+    /// The fewest characters of a suggestion, white space not counted. A lone bracket or quote,
+    /// which editors write by themselves, is too little unless this is 0.
+    #[schemars(range(max = 100))]
     pub min_chars: usize,
     /// How sure the model must be of a suggestion, in percent: the geometric mean of the
     /// probabilities of its tokens. With it nothing is shown before a text is whole; null is no

@@ -26,9 +26,8 @@ pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 /// The most lines that one completion shows, unless the user says otherwise.
 pub const MAX_LINES: usize = 16;
 
-/// The fewest characters of a completion, unless the user says otherwise: to take a single one
-/// costs the key that typing it does.
-pub const MIN_CHARS: usize = 2;
+/// The fewest characters of a completion, unless the user says otherwise.
+pub const MIN_CHARS: usize = 1;
 
 /// The rule that stopped a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,7 +120,7 @@ pub struct Place {
     pub above: String,
     /// How the document is indented, as far as its lines tell.
     pub indent: Option<Indent>,
-    /// The editor's name for the document's language.
+    /// The editor's name for the document's language, or the file's extension.
     pub language: String,
 }
 
@@ -156,21 +155,26 @@ impl Place {
 
     /// Whether the document is a text for people.
     fn is_prose(&self) -> bool {
-        matches!(
-            self.language.as_str(),
-            "markdown"
-                | "plaintext"
-                | "text"
-                | "rst"
-                | "restructuredtext"
-                | "latex"
-                | "tex"
-                | "asciidoc"
-                | "org"
-                | "git-commit"
-                | "gitcommit"
-                | "html"
-        )
+        const NAMES: [&str; 17] = [
+            "markdown",
+            "md",
+            "mdx",
+            "plaintext",
+            "text",
+            "txt",
+            "rst",
+            "restructuredtext",
+            "latex",
+            "tex",
+            "asciidoc",
+            "adoc",
+            "org",
+            "git-commit",
+            "gitcommit",
+            "html",
+            "typst",
+        ];
+        NAMES.contains(&self.language.as_str())
     }
 
     /// Whether a text stands in the document near the cursor.
@@ -186,7 +190,8 @@ impl Place {
 pub struct Style {
     /// The most lines.
     pub max_lines: usize,
-    /// The fewest characters, white space not counted.
+    /// The fewest characters, white space not counted. A lone bracket or quote is too little unless
+    /// this is 0.
     pub min_chars: usize,
     /// How the editor indents, if it says so; else the document's own lines tell.
     pub indent: Option<Indent>,
@@ -373,12 +378,13 @@ impl Policy {
     /// nothing of what is too little.
     fn look_at_size(&self, text: &str, look: Look, ended: bool) -> Look {
         let kept = text[..look.keep_bytes].trim_end();
-        // What is not on every keyboard costs more than a key.
-        let keys = |c: char| usize::from(!c.is_whitespace()) + usize::from(!c.is_ascii());
-        let n_chars = || kept.chars().map(keys).sum::<usize>();
+        // A lone bracket is what an editor writes by itself.
+        let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
+        let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
         let too_little = !self.left_out.contains(&Stop::TooLittle)
             && !kept.is_empty()
-            && n_chars() < self.style.min_chars;
+            && self.style.min_chars > 0
+            && (is_lone(kept) || n_chars() < self.style.min_chars);
         match (too_little, ended || look.stop.is_some()) {
             (true, true) => Look { keep_bytes: 0, stop: Some(Stop::TooLittle) },
             (true, false) => Look { keep_bytes: 0, stop: None },

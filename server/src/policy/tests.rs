@@ -261,7 +261,7 @@ fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
 }
 
 #[test]
-fn a_single_character_is_too_little() {
+fn a_lone_bracket_is_too_little() {
     check(
         "foo(xˇ",
         ")\n",
@@ -278,16 +278,19 @@ fn a_single_character_is_too_little() {
             Some(LineEnd)
         "#]],
     );
-    let any = Style { min_chars: 1, ..Style::default() };
+    let any = Style { min_chars: 0, ..Style::default() };
     let policy = Policy::new(Place::new("foo(x", "")).with_style(any);
     assert_eq!(policy.look(")", true).keep_bytes, 1);
+    let longer = Style { min_chars: 3, ..Style::default() };
+    let policy = Policy::new(Place::new("foo(", "")).with_style(longer);
+    assert_eq!(policy.look("x y", true).stop, Some(Stop::TooLittle));
+    assert_eq!(policy.look("xyz", true).keep_bytes, 3);
 }
 
 #[test]
 fn a_rule_can_be_left_out() {
     let says = "x<|im_end|> y";
-    let all = Policy::new(Place::new("return ", ""))
-        .with_style(Style { min_chars: 1, ..Style::default() });
+    let all = Policy::new(Place::new("return ", ""));
     let without = all.clone().without(vec![Stop::Marker]);
     assert_eq!(streamed(&all, says), ("x".into(), Some(Stop::Marker)));
     assert_eq!(streamed(&without, says), (says.into(), None));
@@ -350,6 +353,26 @@ fn says() -> impl Strategy<Value = String> {
         "\n\n",
     ]);
     prop::collection::vec(pieces, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn text_of_every_script_is_let_through() {
+    check(
+        "// ˇ",
+        "שלום עולם, 你好世界, 한국어, ไทย, हिन्दी, ёж 😀\n",
+        &expect![[r#"
+            // «שלום עולם, 你好世界, 한국어, ไทย, हिन्दी, ёж 😀»
+            Some(LineEnd)
+        "#]],
+    );
+}
+
+#[test]
+fn a_document_of_white_space_is_an_empty_line() {
+    let policy = Policy::new(Place::new("  \n\t\n    ", "\n\n  "));
+    let says = "let x = 1;\n    let y = 2;\n\n";
+    assert_eq!(streamed(&policy, says), (says.trim_end().into(), Some(Stop::BlockEnd)));
+    assert_eq!(policy.written(says.trim_end()), says.trim_end());
 }
 
 proptest! {

@@ -45,7 +45,6 @@ fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request
     let prompt = Prompt { ids, healed: decoder.vocabulary.encode(&context[split..]) };
     // In a block, the policy goes on over several lines.
     let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
-    let policy = policy.with_style(Style { min_chars: 1, ..Style::default() });
     Request::new(prompt, policy, 40)
 }
 
@@ -424,7 +423,7 @@ fn what_the_model_is_not_sure_of_is_not_shown() {
     let certain = |min_certainty| {
         let mut decoder = script().into_decoder();
         let mut request = request(&decoder, "fn twice(", 0);
-        let style = Style { min_certainty, min_chars: 1, ..Style::default() };
+        let style = Style { min_certainty, ..Style::default() };
         request.policy = request.policy.with_style(style);
         run(&mut decoder, request)
     };
