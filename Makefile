@@ -52,7 +52,7 @@ clean: ## Remove what was built here; the model stays in the data folder
 
 prerequisites:
 	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs, or 'apt install rustup', 'dnf install rustup', 'brew install rustup'"; exit 1; }
-	@command -v cc >/dev/null || { echo "a C linker is missing: 'apt install gcc', 'dnf install gcc', 'xcode-select --install'"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing: 'apt install gcc', 'dnf install gcc', 'xcode-select --install'"; exit 1; }
 
 $(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: 'apt install python3 python3-venv', 'dnf install python3', 'brew install python'"; exit 1; }

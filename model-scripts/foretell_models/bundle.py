@@ -49,14 +49,18 @@ class Fim:
     order: str
     prefix: int
     suffix: int
-    middle: int
+    #: None where the model goes on after the prefix.
+    middle: int | None
     pad: int | None = None
     repo: int | None = None
     file_sep: int | None = None
+    bos: int | None = None
 
     def ids(self) -> list[int]:
         """All of the ids that there are."""
-        every = (self.prefix, self.suffix, self.middle, self.pad, self.repo, self.file_sep)
+        every = (
+            self.prefix, self.suffix, self.middle, self.pad, self.repo, self.file_sep, self.bos,
+        )  # fmt: skip
         return [token for token in every if token is not None]
 
 

@@ -119,9 +119,9 @@ def _open_gguf(source: Path, order: Order) -> tuple[Weights, Vocabulary, Source]
     if order.tokenizer:
         declared = file.metadata.get("tokenizer.ggml.eos_token_id")
         ends = [declared] if isinstance(declared, int) else []
-        vocabulary = tokenizer.from_file(order.tokenizer, ends, size)
+        vocabulary = tokenizer.from_file(order.tokenizer, ends, size, order.title)
     else:
-        vocabulary = tokenizer.from_gguf(file.metadata, size, source)
+        vocabulary = tokenizer.from_gguf(file.metadata, size, source, order.title)
     described = Source("gguf", source.name, file.size, files.sha256_of(source))
     return weights, vocabulary, described
 
@@ -133,6 +133,6 @@ def _open_folder(source: Path, order: Order) -> tuple[Weights, Vocabulary, Sourc
     path = order.tokenizer or source / "tokenizer.json"
     if not path.is_file():
         raise BadSource(f"{source}: it has no tokenizer.json; give one with --tokenizer")
-    vocabulary = tokenizer.from_file(path, weights.eos_ids, weights.config.vocab_size)
+    vocabulary = tokenizer.from_file(path, weights.eos_ids, weights.config.vocab_size, order.title)
     described = dataclasses.replace(weights.describe(), revision=fetch.revision_of(source))
     return weights, vocabulary, described

@@ -52,7 +52,9 @@ class Vocabulary:
     fim: Fim | None
 
 
-def from_gguf(metadata: dict[str, Any], vocab_size: int, where: object) -> Vocabulary:
+def from_gguf(
+    metadata: dict[str, Any], vocab_size: int, where: object, name: str = ""
+) -> Vocabulary:
     """Builds the tokenizer that a GGUF's metadata describes; raises `BadSource`."""
     texts = _strings(metadata, "tokenizer.ggml.tokens", where)
     if len(texts) > vocab_size:
@@ -88,20 +90,20 @@ def from_gguf(metadata: dict[str, Any], vocab_size: int, where: object) -> Vocab
         for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
         if isinstance(metadata.get(key), int)
     ]
-    return _vocabulary(tokenizer, declared, vocab_size, where)
+    return _vocabulary(tokenizer, declared, vocab_size, where, name)
 
 
-def from_file(path: Path, declared: Sequence[int], vocab_size: int) -> Vocabulary:
+def from_file(path: Path, declared: Sequence[int], vocab_size: int, model: str = "") -> Vocabulary:
     """Reads a `tokenizer.json`; raises `BadSource` if it is damaged or does not fit the model."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # The library raises plain `Exception`.
         raise BadSource(f"{path}: not a tokenizer: {error}") from None
-    return _vocabulary(tokenizer, declared, vocab_size, path)
+    return _vocabulary(tokenizer, declared, vocab_size, path, model)
 
 
 def _vocabulary(
-    tokenizer: Tokenizer, declared: Sequence[int], vocab_size: int, where: object
+    tokenizer: Tokenizer, declared: Sequence[int], vocab_size: int, where: object, model: str
 ) -> Vocabulary:
     ids = tokenizer.get_vocab(with_added_tokens=True)
     highest = max(ids.values(), default=-1)
@@ -112,7 +114,7 @@ def _vocabulary(
         )
     if not ids:
         raise BadSource(f"{where}: the tokenizer has no tokens")
-    fim = find_fim(ids)
+    fim = find_fim(ids, model)
     ends = [token for token in find_ends(ids, declared, fim) if 0 <= token < vocab_size]
     return Vocabulary(tokenizer, ends, fim)
 

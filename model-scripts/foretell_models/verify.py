@@ -51,10 +51,12 @@ def run(folder: Path, manifest: Manifest) -> Verdict:
     fim = manifest.fim
     if fim is None:
         ids = encode(_PREFIX)
-    elif fim.order == "suffix_prefix_middle":
-        ids = [fim.suffix, *encode(_SUFFIX), fim.prefix, *encode(_PREFIX), fim.middle]
     else:
-        ids = [fim.prefix, *encode(_PREFIX), fim.suffix, *encode(_SUFFIX), fim.middle]
+        prefix, suffix = [fim.prefix, *encode(_PREFIX)], [fim.suffix, *encode(_SUFFIX)]
+        is_suffix_first = fim.order == "suffix_prefix_middle"
+        ids = suffix + prefix if is_suffix_first else prefix + suffix
+        ids += [] if fim.middle is None else [fim.middle]
+        ids = ids if fim.bos is None else [fim.bos, *ids]
     start = time.perf_counter()
     try:
         session = Session(folder, manifest, max_length=512)

@@ -63,17 +63,18 @@ pub enum BundleError {
 }
 
 /// The order of the parts in a fill-in-the-middle prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FimOrder {
     /// Prefix, suffix, middle (PSM).
+    #[default]
     PrefixSuffixMiddle,
     /// Suffix, prefix, middle (SPM).
     SuffixPrefixMiddle,
 }
 
-/// The special tokens of a model's fill-in-the-middle form.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The special tokens of a model's fill-in-the-middle form; `prompt::formats` has the form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Fim {
     /// Whose form it is, `qwen2.5-coder` for instance.
     pub family: String,
@@ -83,8 +84,24 @@ pub struct Fim {
     pub prefix: u32,
     /// The id before the text after the cursor.
     pub suffix: u32,
-    /// The id after which the model writes.
-    pub middle: u32,
+    /// The id after which the model writes; none where it goes on after the prefix.
+    pub middle: Option<u32>,
+    /// The id that every text begins with, if it needs one.
+    #[serde(default)]
+    pub bos: Option<u32>,
+    /// The id before a repository's name.
+    #[serde(default)]
+    pub repo: Option<u32>,
+    /// The id between files, or before a file's path.
+    #[serde(default)]
+    pub file_sep: Option<u32>,
+}
+
+impl Fim {
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        let Self { prefix, suffix, middle, bos, repo, file_sep, .. } = *self;
+        [Some(prefix), Some(suffix), middle, bos, repo, file_sep].into_iter().flatten()
+    }
 }
 
 /// Size and hash of a file.
@@ -252,7 +269,7 @@ impl Manifest {
         in_range("head_dim", self.head_dim, 4_096)?;
         in_range("context_length", self.context_length, 4_000_000)?;
         in_range("vocab_size", self.vocab_size, 4_000_000)?;
-        let fim_ids = self.fim.iter().flat_map(|fim| [fim.prefix, fim.suffix, fim.middle]);
+        let fim_ids = self.fim.iter().flat_map(Fim::ids);
         if let Some(id) =
             self.eos_ids.iter().copied().chain(fim_ids).find(|id| *id as usize >= self.vocab_size)
         {

@@ -14,7 +14,7 @@ use crate::{
         sampler::Sampling,
         vocabulary::Vocabulary,
     },
-    policy::{Indent, Policy},
+    policy::{Indent, Policy, Style, Trees},
     prompt::{self, Prompter},
 };
 
@@ -24,6 +24,7 @@ pub struct Completer {
     engine: Engine,
     /// Set by the engine's thread before it says that it is ready.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
+    trees: Arc<Trees>,
 }
 
 /// What is wanted of a draft.
@@ -33,18 +34,33 @@ pub struct Wanted {
     pub max_tokens: usize,
     /// The most lines.
     pub max_lines: usize,
+    /// The fewest characters; see [`Style`].
+    pub min_chars: usize,
+    /// How sure the model must be, in percent; see [`Style`].
+    pub min_certainty: Option<u8>,
     /// How many texts: the most likely one, and others drawn at random.
     pub n_candidates: usize,
     /// How the editor indents, if it says so.
     pub indent: Option<Indent>,
+    /// Whether nothing is told of a line before it is whole and its syntax is known. Else the first
+    /// line grows, and is shown even if it turns out to be wrong.
+    pub whole_lines: bool,
 }
 
 impl Wanted {
     /// One text, within the user's limits.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
-        let Suggest { max_tokens, max_lines, .. } = *suggest;
-        Self { max_tokens, max_lines, n_candidates: 1, indent: None }
+        let Suggest { max_tokens, max_lines, min_chars, min_certainty, .. } = *suggest;
+        Self {
+            max_tokens,
+            max_lines,
+            min_chars,
+            min_certainty,
+            n_candidates: 1,
+            indent: None,
+            whole_lines: false,
+        }
     }
 }
 
@@ -72,7 +88,7 @@ impl Completer {
             slot.get_or_init(|| Mutex::new(prompter));
             Ok(decoder)
         });
-        Self { engine, prompter }
+        Self { engine, prompter, trees: Arc::default() }
     }
 
     /// What the engine can do now.
@@ -103,8 +119,11 @@ impl Completer {
     #[must_use]
     pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
         let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
-        let policy = Policy::new(prompt::place(snapshot, cursor));
-        let policy = policy.with_style(wanted.max_lines, wanted.indent);
+        let syntax = prompt::syntax(&self.trees, snapshot, cursor);
+        let policy = Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax);
+        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
+        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
+        let policy = policy.with_style(style);
         let request = Request::new(prompt, policy, wanted.max_tokens);
         Some(self.engine.generate(match wanted.n_candidates {
             0 | 1 => request,

@@ -120,6 +120,15 @@ pub struct Suggest {
     /// The most lines of a suggestion.
     #[schemars(range(min = 1, max = 100))]
     pub max_lines: usize,
+    /// The fewest characters of a suggestion, white space not counted. A lone bracket or quote,
+    /// which editors write by themselves, is too little unless this is 0.
+    #[schemars(range(max = 100))]
+    pub min_chars: usize,
+    /// How sure the model must be of a suggestion, in percent: the geometric mean of the
+    /// probabilities of its tokens. With it nothing is shown before a text is whole; null is no
+    /// limit.
+    #[schemars(range(min = 1, max = 100))]
+    pub min_certainty: Option<u8>,
     /// The most tokens of a suggestion.
     #[schemars(range(min = 1, max = 1_024))]
     pub max_tokens: usize,
@@ -145,6 +154,8 @@ impl Default for Suggest {
             runs_per_minute: 0,
             deadline_ms: 300,
             max_lines: policy::MAX_LINES,
+            min_chars: policy::MIN_CHARS,
+            min_certainty: None,
             max_tokens: 128,
             candidates: 3,
             compute_ahead: true,

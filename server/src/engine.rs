@@ -9,6 +9,7 @@
 //! it is free within one of them; what it had read stays in the KV cache. A chunk itself is ended
 //! early if another request waits that has no use for it.
 
+mod certainty;
 pub mod decoder;
 pub mod kv_cache;
 pub mod lookup;
@@ -194,6 +195,9 @@ pub struct Progress {
     /// The further candidates, each one whole and unlike the others; they come one by one after
     /// `text` is complete.
     pub alternatives: Vec<String>,
+    /// How sure the model was of `text`: the mean of the logarithms of its tokens' probabilities.
+    /// `None` while there is no text of its own.
+    pub mean_log_probability: Option<f32>,
     /// Set once, with the last text.
     pub finish: Option<Finish>,
     /// Complete once `finish` is set.

@@ -2,20 +2,32 @@
 //!
 //! The same code looks at every partial text and at the last one. **Architecture Invariant:** what
 //! a partial shows is never taken back: for every text and every longer one that begins with it,
-//! the bytes kept of the first are a beginning of the bytes kept of the second.
+//! the bytes kept of the first are a beginning of the bytes kept of the second. So a rule that
+//! can't tell yet holds back what it may have to cut, and once it has stopped a text it says the
+//! same of every longer one.
 
 mod block_end;
 mod brackets;
+mod chat;
+mod copy;
+mod hidden;
 mod indent;
+mod markers;
+mod repetition;
 mod suffix;
+mod syntax;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 
 pub(crate) use brackets::{is_closer, only_closers};
 pub use indent::Indent;
+pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The most lines that one completion shows, unless the user says otherwise.
 pub const MAX_LINES: usize = 16;
+
+/// The fewest characters of a completion, unless the user says otherwise.
+pub const MIN_CHARS: usize = 1;
 
 /// The rule that stopped a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +40,24 @@ pub enum Stop {
     SuffixMet,
     /// The most lines that may be shown are there.
     MaxLines,
+    /// It is a line of its own, and text follows the cursor in its line.
+    RestFollows,
+    /// The same few characters again and again.
+    Repetition,
+    /// The lines above, once more.
+    Copy,
+    /// What a chat model says around code.
+    Chat,
+    /// A token with a meaning of its own, written out as text.
+    Marker,
+    /// A character that is not to be seen, or that changes the order of others.
+    Hidden,
+    /// With it the document has more syntax errors than without.
+    SyntaxErrors,
+    /// Too little to be worth a look.
+    TooLittle,
+    /// The model was less sure of it than the user wants.
+    Uncertain,
 }
 
 impl Stop {
@@ -39,6 +69,15 @@ impl Stop {
             Self::BlockEnd => "block_end",
             Self::SuffixMet => "suffix_met",
             Self::MaxLines => "max_lines",
+            Self::RestFollows => "rest_follows",
+            Self::Repetition => "repetition",
+            Self::Copy => "copy",
+            Self::Chat => "chat",
+            Self::Marker => "marker",
+            Self::Hidden => "hidden",
+            Self::SyntaxErrors => "syntax_errors",
+            Self::TooLittle => "too_little",
+            Self::Uncertain => "uncertain",
         }
     }
 }
@@ -52,6 +91,22 @@ pub struct Look {
     pub stop: Option<Stop>,
 }
 
+impl Look {
+    /// All of a text.
+    fn all(text: &str) -> Self {
+        Self { keep_bytes: text.len(), stop: None }
+    }
+
+    /// What both let through.
+    fn and(self, other: Self) -> Self {
+        match self.keep_bytes.cmp(&other.keep_bytes) {
+            Ordering::Less => self,
+            Ordering::Greater => other,
+            Ordering::Equal => Self { stop: self.stop.or(other.stop), ..self },
+        }
+    }
+}
+
 /// Where the completion goes. Line breaks are `\n` throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
@@ -61,13 +116,24 @@ pub struct Place {
     pub line_after: String,
     /// The first line after the cursor's that is not blank.
     pub next_line: String,
+    /// The nearest lines above the cursor's, blank ones too.
+    pub above: String,
+    /// How the document is indented, as far as its lines tell.
+    pub indent: Option<Indent>,
+    /// The editor's name for the document's language, or the file's extension.
+    pub language: String,
 }
+
+/// How many lines above the cursor the rules look at.
+const N_ABOVE: usize = 60;
 
 impl Place {
     /// The place at a text's cursor, which is where `before` ends and `after` begins.
     #[must_use]
     pub fn new(before: &str, after: &str) -> Self {
-        let line_before = before.rsplit('\n').next().unwrap_or_default();
+        let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
+        let nearest = above.rmatch_indices('\n').nth(N_ABOVE - 1).map_or(0, |(i, _)| i + 1);
+        let above = &above[nearest..];
         let mut lines = after.split('\n');
         let line_after = lines.next().unwrap_or_default();
         let next_line = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -75,6 +141,75 @@ impl Place {
             line_before: line_before.to_owned(),
             line_after: line_after.to_owned(),
             next_line: next_line.to_owned(),
+            above: above.to_owned(),
+            indent: Indent::of_lines(above.lines().chain(after.lines().skip(1))),
+            language: String::new(),
+        }
+    }
+
+    /// The same place in a document of a language.
+    #[must_use]
+    pub fn in_language(self, language: &str) -> Self {
+        Self { language: language.to_owned(), ..self }
+    }
+
+    /// Whether the document is a text for people.
+    fn is_prose(&self) -> bool {
+        const NAMES: [&str; 17] = [
+            "markdown",
+            "md",
+            "mdx",
+            "plaintext",
+            "text",
+            "txt",
+            "rst",
+            "restructuredtext",
+            "latex",
+            "tex",
+            "asciidoc",
+            "adoc",
+            "org",
+            "git-commit",
+            "gitcommit",
+            "html",
+            "typst",
+        ];
+        NAMES.contains(&self.language.as_str())
+    }
+
+    /// Whether a text stands in the document near the cursor.
+    fn has_nearby(&self, text: &str) -> bool {
+        [&self.above, &self.line_before, &self.line_after, &self.next_line]
+            .iter()
+            .any(|it| it.contains(text))
+    }
+}
+
+/// How a user wants texts to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// The most lines.
+    pub max_lines: usize,
+    /// The fewest characters, white space not counted. A lone bracket or quote is too little unless
+    /// this is 0.
+    pub min_chars: usize,
+    /// How the editor indents, if it says so; else the document's own lines tell.
+    pub indent: Option<Indent>,
+    /// Whether nothing is let through of a line before it is whole and its syntax is known.
+    pub whole_lines: bool,
+    /// How sure the model must have been, in percent: the geometric mean of the probabilities of
+    /// a text's tokens.
+    pub min_certainty: Option<u8>,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            max_lines: MAX_LINES,
+            min_chars: MIN_CHARS,
+            indent: None,
+            whole_lines: false,
+            min_certainty: None,
         }
     }
 }
@@ -83,8 +218,9 @@ impl Place {
 #[derive(Debug, Clone)]
 pub struct Policy {
     place: Place,
-    max_lines: usize,
-    indent: Option<Indent>,
+    style: Style,
+    syntax: Option<Arc<Syntax>>,
+    left_out: Vec<Stop>,
 }
 
 impl Default for Policy {
@@ -93,45 +229,112 @@ impl Default for Policy {
     }
 }
 
+/// A rule that cuts a text wherever it goes, and the reason that it gives.
+type Rule = (Stop, fn(&Place, &str, bool) -> Look);
+
+const RULES: [Rule; 5] = [
+    (Stop::Hidden, hidden::look),
+    (Stop::Marker, markers::look),
+    (Stop::Chat, chat::look),
+    (Stop::Copy, copy::look),
+    (Stop::Repetition, repetition::look),
+];
+
 impl Policy {
     /// The rules for a completion at `place`.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        Self { place, max_lines: MAX_LINES, indent: None }
+        Self { place, style: Style::default(), syntax: None, left_out: vec![] }
     }
 
-    /// The same rules for at most `max_lines` lines, which are indented as the editor does it.
+    /// The same rules for texts of a style.
     #[must_use]
-    pub fn with_style(self, max_lines: usize, indent: Option<Indent>) -> Self {
-        Self { max_lines, indent, ..self }
+    pub fn with_style(self, style: Style) -> Self {
+        Self { style, ..self }
     }
 
-    /// A text that was let through as it is shown, with the document's indentation. The text of a
-    /// partial stays a beginning of the text of a longer one.
+    /// The same rules with what is known of the document's syntax.
+    #[must_use]
+    pub fn with_syntax(self, syntax: Option<Syntax>) -> Self {
+        Self { syntax: syntax.map(Arc::new), ..self }
+    }
+
+    /// The same rules without those that give one of these reasons: to measure what each is good
+    /// for. The ends of lines and blocks, and the text after the cursor, always count.
+    #[must_use]
+    pub fn without(self, left_out: Vec<Stop>) -> Self {
+        Self { left_out, ..self }
+    }
+
+    /// A text that was let through as it is shown: with the document's indentation, and no white
+    /// space at the ends of lines. The text of a partial stays a beginning of the text of a longer
+    /// one.
     #[must_use]
     pub fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.indent.map_or(Cow::Borrowed(text), |indent| indent.apply(text))
+        let trimmed = if self.place.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
+        let (told, own) = (self.style.indent, self.place.indent);
+        // The step is the document's, whatever the editor's settings are.
+        let indent = match (told, own) {
+            (Some(told), Some(own)) if told.with_spaces && own.with_spaces => Some(own),
+            _ => told.or(own),
+        };
+        match indent {
+            Some(indent) => indent.apply(&self.place.line_before, trimmed),
+            None => trimmed,
+        }
     }
 
     /// Looks at the text so far; `ended` says that nothing more will come.
     #[must_use]
     pub fn look(&self, text: &str, ended: bool) -> Look {
-        let place = &self.place;
-        let Look { keep_bytes, stop } = if place.line_before.trim().is_empty() {
-            self.look_at_block(&place.line_before, text, ended)
-        } else if let Some(block) = text.strip_prefix('\n') {
-            // A whole new line after text makes sense where a block opens, and nowhere else.
-            if brackets::opens_a_block(&place.line_before) && place.line_after.trim().is_empty() {
-                let Look { keep_bytes, stop } = self.look_at_block("", block, ended);
-                Look { keep_bytes: if keep_bytes == 0 { 0 } else { keep_bytes + 1 }, stop }
-            } else {
-                Look { keep_bytes: 0, stop: Some(Stop::LineEnd) }
+        let look = RULES
+            .iter()
+            .filter(|(stop, _)| !self.left_out.contains(stop))
+            .fold(self.look_at_shape(text, ended), |look, (_, rule)| {
+                look.and(rule(&self.place, text, ended))
+            });
+        let look = match &self.syntax {
+            Some(syntax) if !self.left_out.contains(&Stop::SyntaxErrors) => {
+                syntax.look(text, look, ended, self.style.whole_lines)
             }
-        } else {
-            self.look_at_line(text, ended)
+            _ => look,
         };
-        // Trailing white space is never worth showing, and may yet be cut while more can come.
-        Look { keep_bytes: text[..keep_bytes].trim_end().len(), stop }
+        self.look_at_size(text, look, ended)
+    }
+
+    /// Whether nothing may be shown before the text is whole, since only then it is known how sure
+    /// the model was of it.
+    #[must_use]
+    pub fn waits_for_the_end(&self) -> bool {
+        self.style.min_certainty.is_some()
+    }
+
+    /// Shows nothing of what the model was not sure enough of, by the mean of the logarithms of its
+    /// tokens' probabilities.
+    #[must_use]
+    pub fn look_at_certainty(&self, look: Look, mean_log_probability: Option<f32>) -> Look {
+        let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
+            return look;
+        };
+        let is_uncertain = look.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
+        if is_uncertain { Look { keep_bytes: 0, stop: Some(Stop::Uncertain) } } else { look }
+    }
+
+    /// How far the line or the block goes that belongs to the place.
+    fn look_at_shape(&self, text: &str, ended: bool) -> Look {
+        let place = &self.place;
+        let is_last = place.line_after.trim().is_empty();
+        if is_last && place.line_before.trim().is_empty() {
+            return self.look_at_block(&place.line_before, text, 0, ended);
+        }
+        match text.strip_prefix('\n') {
+            // A whole new line after text makes sense where a block opens, and nowhere else.
+            Some(_) if is_last && brackets::opens_a_block(&place.line_before) => {
+                self.look_at_block("", text, 1, ended)
+            }
+            Some(_) => Look { keep_bytes: 0, stop: Some(Stop::LineEnd) },
+            None => self.look_at_line(text, ended),
+        }
     }
 
     fn look_at_line(&self, text: &str, ended: bool) -> Look {
@@ -139,9 +342,17 @@ impl Policy {
             Some(line_end) => (&text[..line_end], true),
             None => (text, false),
         };
+        let rest_must_follow = suffix::must_follow(&self.place.line_after);
         match suffix::in_line(line, &self.place.line_after, ended || complete) {
             suffix::Meets::At(byte_idx) => {
                 Look { keep_bytes: byte_idx, stop: Some(Stop::SuffixMet) }
+            }
+            // The rest of the line would be glued to a line that is whole without it.
+            suffix::Meets::Not if rest_must_follow && complete => {
+                Look { keep_bytes: 0, stop: Some(Stop::RestFollows) }
+            }
+            suffix::Meets::Not | suffix::Meets::MaybeAt(_) if rest_must_follow && !ended => {
+                Look { keep_bytes: 0, stop: None }
             }
             suffix::Meets::MaybeAt(byte_idx) => Look { keep_bytes: byte_idx, stop: None },
             suffix::Meets::Not => {
@@ -150,16 +361,45 @@ impl Policy {
         }
     }
 
-    /// `indent` is what stands before the text in its first line.
-    fn look_at_block(&self, indent: &str, text: &str, ended: bool) -> Look {
-        let suffix = suffix::in_block(indent, text, &self.place.next_line, ended);
-        let end = block_end::block_end(indent, text, self.max_lines, ended);
-        if suffix.keep_bytes < end.keep_bytes || (suffix.stop.is_some() && end.stop.is_none()) {
-            suffix
-        } else {
-            end
+    /// The block begins at a byte_idx; `indent` is what stands before it in its first line.
+    fn look_at_block(&self, indent: &str, text: &str, start: usize, ended: bool) -> Look {
+        let block = &text[start..];
+        let is_open = |byte_idx: usize| match &self.syntax {
+            Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
+            None => brackets::depth(&block[..byte_idx]) > 0,
+        };
+        let Look { keep_bytes, stop } =
+            suffix::in_block(indent, block, &self.place.next_line, ended)
+                .and(block_end::block_end(indent, block, self.style.max_lines, ended, is_open));
+        Look { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
+    }
+
+    /// Takes off white space at the end, which may yet be cut while more can come, and shows
+    /// nothing of what is too little.
+    fn look_at_size(&self, text: &str, look: Look, ended: bool) -> Look {
+        let kept = text[..look.keep_bytes].trim_end();
+        // A lone bracket is what an editor writes by itself.
+        let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
+        let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
+        let too_little = !self.left_out.contains(&Stop::TooLittle)
+            && !kept.is_empty()
+            && self.style.min_chars > 0
+            && (is_lone(kept) || n_chars() < self.style.min_chars);
+        match (too_little, ended || look.stop.is_some()) {
+            (true, true) => Look { keep_bytes: 0, stop: Some(Stop::TooLittle) },
+            (true, false) => Look { keep_bytes: 0, stop: None },
+            (false, _) => Look { keep_bytes: kept.len(), ..look },
         }
     }
+}
+
+/// A text without white space at the ends of its lines.
+fn trim_lines(text: &str) -> Cow<'_, str> {
+    if !text.contains([' ', '\t']) || !lines(text).any(|(_, line)| line != line.trim_end()) {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+    Cow::Owned(lines.join("\n"))
 }
 
 /// Cuts an offered text before `closer` where the editor has closed by itself since what the text

@@ -15,7 +15,9 @@
 //! it comes and goes while the user types, and each time all of the suffix would be read again.
 //! The policy knows it and cuts what the model writes of it.
 
+pub mod formats;
 mod healing;
+mod place;
 
 use std::sync::Arc;
 
@@ -24,11 +26,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bundle::{Fim, FimOrder},
+    bundle::Fim,
     document::{Edit, Snapshot},
     engine::vocabulary::Vocabulary,
-    policy::{self, Place},
+    policy,
 };
+use formats::{Around, Lead};
+pub use place::{place, syntax};
 
 /// What the model reads, and what it must begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,18 +232,11 @@ impl Prompter {
         let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
         let before = &before[n_beyond.min(before.len())..];
         let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
-        let ids = match &self.fim {
-            None => [before, middle].concat(),
-            Some(fim) => match fim.order {
-                FimOrder::PrefixSuffixMiddle => {
-                    [&[fim.prefix], before, &[fim.suffix], after, &[fim.middle], middle].concat()
-                }
-                FimOrder::SuffixPrefixMiddle => {
-                    [&[fim.suffix], &after[..], &[fim.prefix], before, middle, &[fim.middle]]
-                        .concat()
-                }
-            },
+        let lead = match &self.fim {
+            Some(fim) => formats::lead(fim, Around::default(), |text| self.encode(text)),
+            None => Lead::default(),
         };
+        let ids = formats::prompt(self.fim.as_ref(), &lead, before, &after[..], middle);
         Prompt { ids, healed }
     }
 
@@ -352,19 +349,6 @@ impl Prompter {
 #[must_use]
 pub fn to_lf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// What the policy needs to know of a cursor's surroundings.
-#[must_use]
-pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
-    let rope = &snapshot.rope;
-    let cursor = cursor.min(rope.len_chars());
-    let line = rope.char_to_line(cursor);
-    let before = snapshot.slice(rope.line_to_char(line)..cursor);
-    let after_end = snapshot.line_range(line + 20).end.max(cursor);
-    // A minified line of megabytes tells the rules nothing that its beginning does not.
-    let after = snapshot.slice(cursor..after_end.min(cursor + 4_000));
-    Place::new(&to_lf(&before), &to_lf(&after))
 }
 
 /// Where the suffix of the prompt begins: at the cursor, or at the line's end where only closers

@@ -108,13 +108,14 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let window = Window { first: None, ..config.prompt };
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    // Where nobody watches the text grow, a line that turns out to be wrong need not be shown.
+    let wanted = Wanted { whole_lines: arguments.json, ..Wanted::one(&config.suggest) };
     let progress = runtime.block_on(async {
         if let State::Failed(message) = completer.loaded().await {
             bail!("{message}");
         }
-        let draft = completer
-            .draft(&snapshot, cursor, &Wanted::one(&config.suggest))
-            .context("the model is not ready")?;
+        let draft =
+            completer.draft(&snapshot, cursor, &wanted).context("the model is not ready")?;
         if arguments.json {
             silent(draft).await
         } else {
@@ -139,6 +140,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             "decode_ms": figures.decode_ms,
             "first_token_ms": figures.first_token_ms,
             "total_ms": figures.total_ms,
+            "mean_log_probability": progress.mean_log_probability,
             "finish": progress.finish.as_ref().map(Finish::name),
         });
         writeln!(out, "{json}")?;

@@ -4,6 +4,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
     Finish, Model, ModelError, Request,
+    certainty::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
     run::{Candidate, Run, ms_since},
@@ -197,6 +198,7 @@ impl<M: Model> Work<'_, M> {
             let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
                 return Ok(Finish::NotText);
             };
+            run.candidate.log_probability = log_probability(logits, token);
             lookup.observe(token);
             let is_end = eos_ids.contains(&token);
             if let ControlFlow::Break(finish) = run.take(token, is_end, vocabulary, request) {

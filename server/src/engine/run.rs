@@ -5,9 +5,10 @@ use std::{ops::ControlFlow, time::Instant};
 use tokio::sync::watch;
 
 use super::{
-    Figures, Finish, Progress, Request, queue::Queue, sampler::Healing, vocabulary::Vocabulary,
+    Figures, Finish, Progress, Request, certainty::Certainty, queue::Queue, sampler::Healing,
+    vocabulary::Vocabulary,
 };
-use crate::policy::Policy;
+use crate::policy::{Policy, Stop};
 
 /// The part of a job that changes with every token.
 pub(super) struct Run<'a> {
@@ -22,6 +23,9 @@ pub(super) struct Run<'a> {
 pub(super) struct Candidate {
     pub(super) healing: Healing,
     pub(super) n_generated: usize,
+    /// How likely the token was that is taken next.
+    pub(super) log_probability: Option<f32>,
+    certainty: Certainty,
     policy: Policy,
     text: Text,
     /// How much of the text the policy has let through, in bytes.
@@ -32,7 +36,16 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
         let healing = Healing::new(healed);
-        Self { healing, n_generated: 0, policy, text: Text::default(), shown: 0, is_first }
+        Self {
+            healing,
+            n_generated: 0,
+            log_probability: None,
+            certainty: Certainty::default(),
+            policy,
+            text: Text::default(),
+            shown: 0,
+            is_first,
+        }
     }
 }
 
@@ -69,6 +82,8 @@ impl<'a> Run<'a> {
         request: &Request,
     ) -> ControlFlow<Finish> {
         let it = &mut self.candidate;
+        // A word that is written again says nothing of the model.
+        let log_probability = it.log_probability.take().filter(|_| it.healing.is_done());
         if it.n_generated == request.max_tokens {
             return ControlFlow::Break(Finish::MaxTokens);
         }
@@ -85,12 +100,12 @@ impl<'a> Run<'a> {
             return ControlFlow::Break(Finish::EndOfText);
         }
         let is_last = it.n_generated == request.max_tokens;
-        self.write(new)?;
+        self.write(new, log_probability)?;
         if is_last { ControlFlow::Break(Finish::MaxTokens) } else { ControlFlow::Continue(()) }
     }
 
     /// Adds to the text and shows it.
-    fn write(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
+    fn write(&mut self, bytes: &[u8], log_probability: Option<f32>) -> ControlFlow<Finish> {
         if self.is_cancelled() {
             return ControlFlow::Break(Finish::Cancelled);
         }
@@ -99,11 +114,16 @@ impl<'a> Run<'a> {
         if !it.text.push(bytes) {
             return ControlFlow::Break(Finish::NotText);
         }
+        if let Some(log_probability) = log_probability {
+            it.certainty.push(it.text.as_str().len(), log_probability);
+        }
         if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
             self.figures.first_token_ms = Some(ms_since(self.asked));
         }
         let look = it.policy.look(it.text.as_str(), false);
-        self.show(look.keep_bytes);
+        if !it.policy.waits_for_the_end() {
+            self.show(look.keep_bytes);
+        }
         match look.stop {
             Some(stop) => ControlFlow::Break(Finish::Stopped(stop)),
             None => ControlFlow::Continue(()),
@@ -116,7 +136,11 @@ impl<'a> Run<'a> {
             it.shown = keep_bytes;
             if it.is_first {
                 let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
-                self.progress.send_modify(|now| now.text = text.into_owned());
+                let mean = it.certainty.mean(keep_bytes);
+                self.progress.send_modify(|now| {
+                    now.text = text.into_owned();
+                    now.mean_log_probability = mean;
+                });
             }
         }
     }
@@ -126,6 +150,7 @@ impl<'a> Run<'a> {
     pub(super) fn end_candidate(&mut self, finish: Finish) -> Finish {
         let it = &self.candidate;
         let look = it.policy.look(it.text.as_str(), true);
+        let look = it.policy.look_at_certainty(look, it.certainty.mean(look.keep_bytes));
         let is_complete = !matches!(finish, Finish::Cancelled | Finish::Failed(_));
         if is_complete && it.healing.is_done() {
             self.show(look.keep_bytes);
@@ -145,6 +170,8 @@ impl<'a> Run<'a> {
         // The rules may only see at the very end that the text stops by one of them.
         match (finish, look.stop) {
             (Finish::EndOfText | Finish::MaxTokens, Some(stop)) => Finish::Stopped(stop),
+            // Only of the whole text it is known how sure the model was.
+            (Finish::Stopped(_), Some(stop @ Stop::Uncertain)) => Finish::Stopped(stop),
             (finish, _) => finish,
         }
     }

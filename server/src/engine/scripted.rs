@@ -254,7 +254,8 @@ impl Script {
             order: FimOrder::PrefixSuffixMiddle,
             prefix: special(0),
             suffix: special(1),
-            middle: special(2),
+            middle: Some(special(2)),
+            ..Fim::default()
         };
         Ok(Self {
             text: text.as_bytes().to_vec(),
@@ -313,7 +314,7 @@ impl Script {
         let bytes = |ids: &[u32]| -> Vec<u8> {
             ids.iter().flat_map(|id| self.vocabulary.bytes(*id)).copied().collect()
         };
-        match (position(prefix), position(suffix), position(middle)) {
+        match (position(prefix), position(suffix), middle.and_then(position)) {
             (Some(p), Some(s), Some(m)) if p < s && s < m => {
                 [bytes(&ids[p + 1..s]), bytes(&ids[m + 1..])].concat()
             }

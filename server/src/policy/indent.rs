@@ -1,45 +1,112 @@
-//! The lines of a text indented as the editor does it.
+//! The lines of a text indented as the document is.
 
 use std::borrow::Cow;
 
-/// How an editor indents (LSP 3.18, `FormattingOptions`).
+/// How a document is indented (LSP 3.18, `FormattingOptions`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indent {
     /// Whether by spaces; else by tabs.
     pub with_spaces: bool,
-    /// How many columns a tab is.
+    /// How many columns a tab is, and a step of spaces.
     pub tab_columns: usize,
 }
 
+/// A step of an indentation is at most this wide.
+const MAX_STEP: usize = 8;
+
 impl Indent {
-    /// Writes the white space at the beginning of each line but the first anew, in as many columns
-    /// as it was.
-    pub(super) fn apply(self, text: &str) -> Cow<'_, str> {
-        if !text.contains(['\t', ' ']) {
-            return Cow::Borrowed(text);
+    /// How these lines are indented: by what most of them begin with, in the step that most of
+    /// those take that are deeper than the line before. `None` if they don't tell.
+    pub(super) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let (mut n_tabs, mut n_spaces) = (0, 0);
+        let mut steps = [0; MAX_STEP + 1];
+        let mut previous = 0;
+        for line in lines.filter(|line| !line.trim().is_empty()) {
+            n_tabs += usize::from(line.starts_with('\t'));
+            n_spaces += usize::from(line.starts_with("  "));
+            let n = line.len() - line.trim_start_matches(' ').len();
+            if let Some(times) = n.checked_sub(previous).and_then(|step| steps.get_mut(step)) {
+                *times += 1;
+            }
+            previous = n;
         }
-        let tab_columns = self.tab_columns.max(1);
+        if n_tabs > n_spaces {
+            return Some(Self { with_spaces: false, tab_columns: 4 });
+        }
+        // A single space is a comment's, or the alignment of something.
+        let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step])?;
+        (n_tabs == 0 && steps[step] > 0).then_some(Self { with_spaces: true, tab_columns: step })
+    }
+
+    /// Writes the white space at the beginning of each line but the first anew. Where a block is
+    /// indented by another step than the document's, its lines take the document's.
+    pub(super) fn apply<'a>(self, line_before: &str, text: Cow<'a, str>) -> Cow<'a, str> {
+        if !text.contains('\n') {
+            return text;
+        }
         let mut lines = text.split('\n');
-        let mut written = lines.next().unwrap_or_default().to_owned();
+        let first = lines.next().unwrap_or_default();
+        let mut written = first.to_owned();
+        let mut above = self.columns(line_before);
+        let mut opens = opens_an_indented_block(&format!("{line_before}{first}"));
+        let mut own: Option<OwnStep> = None;
         for line in lines {
             let code = line.trim_start_matches([' ', '\t']);
-            let white = &line[..line.len() - code.len()];
-            let n_columns = white.chars().fold(0, |n, c| match c {
-                '\t' => n / tab_columns * tab_columns + tab_columns,
-                _ => n + 1,
-            });
-            let (n_tabs, n_spaces) = if self.with_spaces {
-                (0, n_columns)
-            } else {
-                (n_columns / tab_columns, n_columns % tab_columns)
-            };
+            let n_columns = self.columns(line);
+            if own.is_none() && opens && n_columns > above {
+                let step = n_columns - above;
+                own = (step <= MAX_STEP).then_some(OwnStep { from: above, step });
+            }
             written.push('\n');
-            written.extend(std::iter::repeat_n('\t', n_tabs));
-            written.extend(std::iter::repeat_n(' ', n_spaces));
+            self.indent(&mut written, own.map_or(n_columns, |it| it.into(n_columns, self)));
             written.push_str(code);
+            if !code.is_empty() {
+                (above, opens) = (n_columns, opens_an_indented_block(code));
+            }
         }
         Cow::Owned(written)
     }
+
+    /// The width of a line's leading white space.
+    fn columns(self, line: &str) -> usize {
+        let tab_columns = self.tab_columns.max(1);
+        line.chars().take_while(|c| matches!(c, ' ' | '\t')).fold(0, |n, c| match c {
+            '\t' => n / tab_columns * tab_columns + tab_columns,
+            _ => n + 1,
+        })
+    }
+
+    fn indent(self, written: &mut String, n_columns: usize) {
+        let tab_columns = self.tab_columns.max(1);
+        let (n_tabs, n_spaces) = if self.with_spaces {
+            (0, n_columns)
+        } else {
+            (n_columns / tab_columns, n_columns % tab_columns)
+        };
+        written.extend(std::iter::repeat_n('\t', n_tabs));
+        written.extend(std::iter::repeat_n(' ', n_spaces));
+    }
+}
+
+/// The step that a text takes by itself, from this width on.
+#[derive(Clone, Copy)]
+struct OwnStep {
+    from: usize,
+    step: usize,
+}
+
+impl OwnStep {
+    fn into(self, n_columns: usize, indent: Indent) -> usize {
+        match n_columns.checked_sub(self.from) {
+            Some(more) => self.from + more / self.step * indent.tab_columns + more % self.step,
+            None => n_columns,
+        }
+    }
+}
+
+/// Whether the next line is one step deeper; behind `(` it may be aligned with something.
+fn opens_an_indented_block(line: &str) -> bool {
+    line.trim_end().ends_with(['{', ':'])
 }
 
 #[cfg(test)]
@@ -48,7 +115,8 @@ mod tests {
 
     #[track_caller]
     fn check(with_spaces: bool, tab_columns: usize, text: &str, written: &str) {
-        assert_eq!(Indent { with_spaces, tab_columns }.apply(text), written);
+        let indent = Indent { with_spaces, tab_columns };
+        assert_eq!(indent.apply("", Cow::Borrowed(text)), written);
     }
 
     #[test]
@@ -68,5 +136,30 @@ mod tests {
     #[test]
     fn a_tab_of_no_columns_is_one_of_one() {
         check(false, 0, "a\n  b", "a\n\t\tb");
+    }
+
+    #[test]
+    fn a_block_takes_the_documents_step() {
+        check(
+            true,
+            2,
+            "if x {\n    if y {\n        z\n    }\n}",
+            "if x {\n  if y {\n    z\n  }\n}",
+        );
+        check(true, 4, "if x:\n  y\n  if z:\n    a", "if x:\n    y\n    if z:\n        a");
+        check(false, 4, "if x {\n  y\n}", "if x {\n\ty\n}");
+        check(true, 4, "f(\n        a,\n        b)", "f(\n        a,\n        b)");
+    }
+
+    #[test]
+    fn the_documents_lines_tell_how_it_is_indented() {
+        let of =
+            |text: &str| Indent::of_lines(text.lines()).map(|it| (it.with_spaces, it.tab_columns));
+        assert_eq!(of("a {\n\tb\n}"), Some((false, 4)));
+        assert_eq!(of("a {\n  b {\n    c\n  }\n}"), Some((true, 2)));
+        assert_eq!(of("a:\n    b(c,\n      d)\n    if e:\n        f"), Some((true, 4)));
+        assert_eq!(of("a\nb\n"), None);
+        assert_eq!(of("/*\n * a\n */"), None);
+        assert_eq!(of(""), None);
     }
 }

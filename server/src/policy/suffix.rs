@@ -17,6 +17,14 @@ pub(super) enum Meets {
 /// too many places and only counts as a bracket or an end.
 const MIN_REST_CHARS: usize = 3;
 
+/// Whether a line that is written must lead into the rest of the cursor's line, since both can't
+/// stand in one line as two. What an editor closes by itself is no such rest, nor is a comment.
+pub(super) fn must_follow(line_after: &str) -> bool {
+    let rest = line_after.trim();
+    let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| rest.starts_with(it));
+    rest.chars().count() >= MIN_REST_CHARS && !brackets::only_closers(rest) && !is_comment
+}
+
 /// Looks for the rest of the cursor's line in a line that was generated.
 pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
     let rest = line_after.trim();
@@ -60,7 +68,7 @@ impl MaybeTail<'_> {
 
 /// Looks for the next line of the file among the generated ones.
 pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -> Look {
-    let all = Look { keep_bytes: text.len(), stop: None };
+    let all = Look::all(text);
     let next = next_line.trim();
     if next.is_empty() {
         return all;

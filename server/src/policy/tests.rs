@@ -5,15 +5,25 @@ use super::*;
 
 /// Feeds what the model says to the rules one character at a time, at the cursor of `fixture`,
 /// and shows the line or block with the kept text between `«»`, then why it ended.
-fn check(fixture: &str, says: &str, expected: &Expect) {
+#[track_caller]
+pub(super) fn check(fixture: &str, says: &str, expected: &Expect) {
+    check_in("", fixture, says, expected);
+}
+
+/// The same in a document of a language.
+#[track_caller]
+pub(super) fn check_in(language: &str, fixture: &str, says: &str, expected: &Expect) {
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
-    let policy = Policy::new(Place::new(before, after));
+    let text = format!("{before}{after}");
+    let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
+    let place = Place::new(before, after).in_language(language);
+    let policy = Policy::new(place).with_syntax(syntax);
     let (kept, stop) = streamed(&policy, says);
     expected.assert_eq(&format!("{before}«{kept}»{after}\n{stop:?}\n"));
 }
 
 /// What is shown at the end of a stream, which stops at the first rule that says so.
-fn streamed(policy: &Policy, says: &str) -> (String, Option<Stop>) {
+pub(super) fn streamed(policy: &Policy, says: &str) -> (String, Option<Stop>) {
     let mut kept = String::new();
     let boundaries = says.char_indices().map(|(i, c)| i + c.len_utf8());
     for end in boundaries {
@@ -210,20 +220,192 @@ fn white_space_alone_is_nothing() {
     );
 }
 
+#[test]
+fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
+    check(
+        "    ˇfoo();\n",
+        "let x = 1;\n    foo();",
+        &expect![[r#"
+                «»foo();
+
+            Some(RestFollows)
+        "#]],
+    );
+    check(
+        "let x = ˇ.iter().sum();\n",
+        "vec![1];\n",
+        &expect![[r#"
+            let x = «».iter().sum();
+
+            Some(RestFollows)
+        "#]],
+    );
+    check(
+        "    ˇ= 1;\n",
+        "let x ",
+        &expect![[r#"
+                «let x»= 1;
+
+            None
+        "#]],
+    );
+    check(
+        "let x = ˇ // why\n",
+        "1;\n",
+        &expect![[r#"
+            let x = «1;» // why
+
+            Some(LineEnd)
+        "#]],
+    );
+}
+
+#[test]
+fn a_lone_bracket_is_too_little() {
+    check(
+        "foo(xˇ",
+        ")\n",
+        &expect![[r#"
+            foo(x«»
+            Some(TooLittle)
+        "#]],
+    );
+    check(
+        "foo(xˇ",
+        ");\n",
+        &expect![[r#"
+            foo(x«);»
+            Some(LineEnd)
+        "#]],
+    );
+    let any = Style { min_chars: 0, ..Style::default() };
+    let policy = Policy::new(Place::new("foo(x", "")).with_style(any);
+    assert_eq!(policy.look(")", true).keep_bytes, 1);
+    let longer = Style { min_chars: 3, ..Style::default() };
+    let policy = Policy::new(Place::new("foo(", "")).with_style(longer);
+    assert_eq!(policy.look("x y", true).stop, Some(Stop::TooLittle));
+    assert_eq!(policy.look("xyz", true).keep_bytes, 3);
+}
+
+#[test]
+fn a_rule_can_be_left_out() {
+    let says = "x<|im_end|> y";
+    let all = Policy::new(Place::new("return ", ""));
+    let without = all.clone().without(vec![Stop::Marker]);
+    assert_eq!(streamed(&all, says), ("x".into(), Some(Stop::Marker)));
+    assert_eq!(streamed(&without, says), (says.into(), None));
+}
+
+#[test]
+fn what_is_shown_is_written_as_the_document_is() {
+    let written = |before: &str, after: &str, language: &str, text: &str| {
+        let place = Place::new(before, after).in_language(language);
+        Policy::new(place).written(text).into_owned()
+    };
+    let tabs = "int main() {\n\ta();\n\tb();\n\t";
+    assert_eq!(written(tabs, "", "c", "if (c) {\n        d();\n    }"), "if (c) {\n\t\td();\n\t}");
+    let twos = "a {\n  b {\n    c\n  }\n  ";
+    assert_eq!(written(twos, "", "js", "d {\n      e\n  }"), "d {\n    e\n  }");
+    assert_eq!(written("", "", "c", "a;  \n  \nb;"), "a;\n\nb;");
+    assert_eq!(written("", "", "markdown", "one  \ntwo"), "one  \ntwo");
+}
+
+/// What a document or a model may say: pieces that the rules look for, whole and in parts.
+fn says() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "\n",
+        "\n",
+        "\n    ",
+        "\n\t",
+        "    ",
+        " ",
+        "{",
+        "}",
+        "(",
+        ")",
+        ");",
+        ":",
+        "\"",
+        "é",
+        "<",
+        "let x = 1;",
+        "run(all_of_it);",
+        "run(all_of_it);",
+        "ab",
+        "0, ",
+        "0, 0, 0, 0, 0, 0, ",
+        "---",
+        "```",
+        "`",
+        "# ",
+        "// ",
+        "Example usage",
+        "Example",
+        "Here is the ",
+        "Here",
+        "Sure, ",
+        "<|im_end|>",
+        "<|im",
+        "<fim_middle>",
+        "\u{202e}",
+        "\u{200d}",
+        "return total",
+        "\n\n",
+    ]);
+    prop::collection::vec(pieces, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn text_of_every_script_is_let_through() {
+    check(
+        "// ˇ",
+        "שלום עולם, 你好世界, 한국어, ไทย, हिन्दी, ёж 😀\n",
+        &expect![[r#"
+            // «שלום עולם, 你好世界, 한국어, ไทย, हिन्दी, ёж 😀»
+            Some(LineEnd)
+        "#]],
+    );
+}
+
+#[test]
+fn a_document_of_white_space_is_an_empty_line() {
+    let policy = Policy::new(Place::new("  \n\t\n    ", "\n\n  "));
+    let says = "let x = 1;\n    let y = 2;\n\n";
+    assert_eq!(streamed(&policy, says), (says.trim_end().into(), Some(Stop::BlockEnd)));
+    assert_eq!(policy.written(says.trim_end()), says.trim_end());
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
     /// What is shown only grows, and the stream ends at what the whole text gives at once.
     #[test]
     fn a_partial_is_never_taken_back(
-        before in "[ a{(:=\n]{0,8}",
-        after in "[ a)};\n\"]{0,8}",
-        says in "[ ab{}();\n\"éx]{0,40}",
+        before in says(),
+        after in prop_oneof!["[ a)};\n\"]{0,8}", says()],
+        said in prop_oneof!["[ ab{}();\n\"éx]{0,40}", says()],
+        language in prop::sample::select(vec!["", "rust", "python", "markdown"]),
+        whole_lines in any::<bool>(),
     ) {
-        let policy = Policy::new(Place::new(&before, &after));
-        let (kept, stop) = streamed(&policy, &says);
-        let at_once = policy.look(&says, true);
-        prop_assert_eq!(kept.as_str(), &says[..at_once.keep_bytes]);
-        if stop.is_some() {
-            prop_assert_eq!(stop, at_once.stop);
-        }
+        let text = format!("{before}{after}");
+        let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
+        let place = Place::new(&before, &after).in_language(language);
+        let style = Style { whole_lines, ..Style::default() };
+        let policy = Policy::new(place).with_style(style).with_syntax(syntax);
+        let (kept, stop) = streamed(&policy, &said);
+        let at_once = policy.look(&said, true);
+        prop_assert_eq!(kept.as_str(), &said[..at_once.keep_bytes]);
+        // Two rules may cut at the same place; which of them comes first only the stream tells.
+        prop_assert!(stop.is_none() || at_once.stop.is_some());
+    }
+
+    /// Nor is it by the way that it is written.
+    #[test]
+    fn a_partial_is_a_beginning_as_it_is_written(before in says(), said in says(), cut in 0..99usize) {
+        let policy = Policy::new(Place::new(&before, ""));
+        let kept = said.trim_end();
+        let cut = kept.floor_char_boundary(cut.min(kept.len()));
+        let (whole, partial) = (policy.written(kept), policy.written(kept[..cut].trim_end()));
+        prop_assert!(whole.starts_with(&*partial), "{partial:?} is no beginning of {whole:?}");
     }
 }

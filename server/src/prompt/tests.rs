@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::scripted::byte_vocabulary;
+use crate::{bundle::FimOrder, engine::scripted::byte_vocabulary};
 
 const FIM: [&str; 3] = ["<P>", "<S>", "<M>"];
 
@@ -10,7 +10,8 @@ fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
         order,
         prefix: 256,
         suffix: 257,
-        middle: 258,
+        middle: Some(258),
+        ..Fim::default()
     });
     Prompter::new(vocabulary, fim, window)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use foretell::{
     engine::{Draft, Engine, Finish, Progress, Request, vocabulary::Vocabulary},
-    policy::{Place, Policy},
+    policy::{Place, Policy, Stop},
     prompt::Prompt,
 };
 
@@ -53,8 +53,10 @@ pub(super) fn run(
 /// A request for 96 tokens after a text.
 pub(super) fn request(ids: &[u32]) -> Request {
     let prompt = Prompt { ids: ids.to_vec(), healed: Vec::new() };
-    // As at the beginning of an indented line: the rules let several lines through.
-    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+    // As at the beginning of an indented line: the rules let several lines through, and here also
+    // what repeats itself.
+    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() })
+        .without(vec![Stop::Copy, Stop::Repetition]);
     Request::new(prompt, policy, 96)
 }
 

@@ -13,7 +13,7 @@ use crate::{
         sampler::Sampling,
         scripted::{Controls, Fault, Script},
     },
-    policy::{Place, Policy},
+    policy::{Place, Policy, Stop, Style},
     prompt::Prompt,
 };
 
@@ -58,7 +58,7 @@ fn a_text_goes_on_to_where_the_policy_stops_it() {
     let mut decoder = script().into_decoder();
     let done = complete(&mut decoder, "fn main() {\n    let naïve = ", 0);
     assert_eq!(done.text, "\"日本語 🦀\";\n    return naïve.len();");
-    assert_eq!(done.finish, Some(Finish::Stopped(crate::policy::Stop::BlockEnd)));
+    assert_eq!(done.finish, Some(Finish::Stopped(Stop::BlockEnd)));
 }
 
 #[test]
@@ -416,4 +416,23 @@ proptest! {
         }
         prop_assert_eq!(out.as_str(), text.as_str());
     }
+}
+
+#[test]
+fn what_the_model_is_not_sure_of_is_not_shown() {
+    let certain = |min_certainty| {
+        let mut decoder = script().into_decoder();
+        let mut request = request(&decoder, "fn twice(", 0);
+        let style = Style { min_certainty, ..Style::default() };
+        request.policy = request.policy.with_style(style);
+        run(&mut decoder, request)
+    };
+    let free = certain(None);
+    let mean = free.mean_log_probability.expect("the text has tokens");
+    assert!(mean < 0.0, "{mean}");
+    let percent = (mean.exp() * 100.0) as u8;
+    assert_eq!(certain(Some(percent)).text, free.text);
+    let unsure = certain(Some(percent + 1));
+    assert_eq!(unsure.text, "");
+    assert_eq!(unsure.finish, Some(Finish::Stopped(Stop::Uncertain)));
 }

@@ -1,0 +1,215 @@
+//! What a document's syntax says of a text: whether it leaves the document with more errors than
+//! it had, and what it has opened. By tree-sitter, for the languages in `grammar`.
+
+mod grammar;
+mod trees;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use tree_sitter::{Node, Tree, TreeCursor};
+
+use super::{Look, Stop, lines};
+use grammar::Grammar;
+pub use trees::Trees;
+use trees::{Parsed, errors};
+
+/// A longer document is not parsed: the first time would take too long.
+pub const MAX_BYTES: usize = 200_000;
+
+/// The syntax at one cursor.
+#[derive(Debug)]
+pub struct Syntax {
+    trees: Arc<Trees>,
+    uri: Arc<str>,
+    grammar: Grammar,
+    text: Arc<str>,
+    cursor_byte_idx: usize,
+    /// The document without a text, once it was asked for.
+    base: OnceLock<Option<Base>>,
+    /// What was found out about texts at this cursor.
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// A document as the user has it.
+#[derive(Debug)]
+struct Base {
+    parsed: Parsed,
+    /// The fewest pieces of it that are no syntax, with the cursor's line or without it: a line
+    /// that was begun is an error as it stands.
+    n_wrong: usize,
+}
+
+/// What the syntax says of a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Known {
+    /// Whether the document has more errors with it than without, whatever closes what it opened.
+    is_worse: bool,
+    /// Whether it has opened what it has not closed.
+    is_open: bool,
+}
+
+impl Syntax {
+    /// The syntax at a cursor in a document. `None` if nothing is known of its language, by the
+    /// editor's name for it or by the file's extension.
+    #[must_use]
+    pub fn new(
+        trees: &Arc<Trees>,
+        uri: &Arc<str>,
+        language: &str,
+        text: &str,
+        cursor_byte_idx: usize,
+    ) -> Option<Self> {
+        let extension = || Grammar::of(uri.rsplit(['.', '/']).next()?);
+        let grammar = Grammar::of(language).or_else(extension)?;
+        (text.len() <= MAX_BYTES && text.is_char_boundary(cursor_byte_idx)).then(|| Self {
+            trees: Arc::clone(trees),
+            uri: Arc::clone(uri),
+            grammar,
+            text: text.into(),
+            cursor_byte_idx,
+            base: OnceLock::new(),
+            known: Mutex::default(),
+        })
+    }
+
+    /// Lets through of a text that the other rules have let through (`look`) what ends with a line
+    /// that leaves the document with no more errors than it had. A line is only judged when it is
+    /// whole. Its first line may be shown before, and is then not taken back.
+    pub(super) fn look(&self, text: &str, look: Look, ended: bool, holds_lines: bool) -> Look {
+        let kept = text[..look.keep_bytes].trim_end();
+        let may_grow = !ended && look.stop.is_none();
+        let is_cut = text[kept.len()..].trim_start_matches([' ', '\t']).starts_with('\n');
+        let n_lines = lines(kept).count();
+        let mut good = 0;
+        for (i, (start, line)) in lines(kept).enumerate() {
+            let end = start + line.trim_end().len();
+            let is_whole = i + 1 < n_lines || is_cut || !may_grow;
+            let is_first = kept[..start].trim().is_empty();
+            let is_good = is_whole && !line.trim().is_empty() && !self.known(&kept[..end]).is_worse;
+            if is_good || (is_first && !holds_lines) {
+                good = end;
+            }
+        }
+        match (good < kept.len(), may_grow) {
+            (true, false) => Look { keep_bytes: good, stop: Some(Stop::SyntaxErrors) },
+            (true, true) => Look { keep_bytes: good, stop: None },
+            (false, _) => look,
+        }
+    }
+
+    /// Whether a text has opened a block, a bracket or a string that it has not closed.
+    pub(super) fn is_open(&self, text: &str) -> bool {
+        self.known(text).is_open
+    }
+
+    fn known(&self, text: &str) -> Known {
+        // What is known is whole after every call.
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(it) = known().get(text) {
+            return *it;
+        }
+        // Where the syntax can't be found out, it says nothing against the text.
+        let found = self.find_out(text).unwrap_or_default();
+        known().insert(text.to_owned(), found);
+        found
+    }
+
+    fn find_out(&self, text: &str) -> Option<Known> {
+        let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
+        let at = self.cursor_byte_idx..self.cursor_byte_idx;
+        let tree = parsed.with(at.clone(), text)?;
+        let with = errors(&tree);
+        let is_worse = with.n() > parsed.errors.n();
+        let Some(closed) = self.closed(text, &self.opened(&tree, text)) else {
+            // With all of the line there is no error in it, unless it goes on in the next one.
+            let is_wrong = with.n_wrong > *n_wrong && !goes_on(text);
+            return Some(Known { is_worse: is_worse || is_wrong, is_open: false });
+        };
+        let is_worse = is_worse && errors(&parsed.with(at, &closed)?).n() > parsed.errors.n();
+        Some(Known { is_worse, is_open: true })
+    }
+
+    fn parse_base(&self) -> Option<Base> {
+        let parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
+        let mut n_wrong = parsed.errors.n_wrong;
+        if n_wrong > 0 {
+            let cursor = self.cursor_byte_idx;
+            let start = self.text[..cursor].rfind('\n').map_or(0, |at| at + 1);
+            let end = self.text[cursor..].find('\n').map_or(self.text.len(), |at| cursor + at);
+            n_wrong = n_wrong.min(errors(&parsed.with(start..end, "")?).n_wrong);
+        }
+        Some(Base { parsed, n_wrong })
+    }
+
+    /// The closers of what the text has opened and not closed, the innermost last.
+    fn opened(&self, tree: &Tree, text: &str) -> Vec<&'static str> {
+        let range = self.cursor_byte_idx..self.cursor_byte_idx + text.len();
+        let mut open = Vec::new();
+        each_leaf(tree.root_node(), &range, |leaf| {
+            if leaf.is_missing()
+                || !range.contains(&leaf.start_byte())
+                || leaf.end_byte() > range.end
+            {
+                return;
+            }
+            match self.grammar.closes(leaf.kind()) {
+                Some(closer) if !leaf.is_named() => open.push(closer),
+                _ if open.last() == Some(&leaf.kind()) => drop(open.pop()),
+                _ => {}
+            }
+        });
+        open
+    }
+
+    /// The text with what it has opened closed; `None` if it has opened nothing.
+    fn closed(&self, text: &str, open: &[&str]) -> Option<String> {
+        let last_line = text.rsplit('\n').next().unwrap_or_default();
+        let wants_body = self.grammar.is_indented() && last_line.trim_end().ends_with(':');
+        if open.is_empty() && !wants_body {
+            return None;
+        }
+        let mut closed = text.to_owned();
+        if wants_body {
+            // A statement on the header's line is a body, however deep the block is.
+            closed.push_str(" pass");
+        }
+        for closer in open.iter().rev() {
+            let is_bracket = closer.len() == 1;
+            closed.push_str(if is_bracket { "" } else { "\n" });
+            closed.push_str(closer);
+        }
+        Some(closed)
+    }
+}
+
+/// Whether a statement may go on in the next line, by its last sign.
+fn goes_on(text: &str) -> bool {
+    let last = text.trim_end().chars().next_back();
+    last.is_some_and(|c| !c.is_alphanumeric() && !matches!(c, ')' | ']' | '}' | ';' | '"' | '\''))
+}
+
+/// Calls `visit` with each leaf that touches a range.
+fn each_leaf<'a>(root: Node<'a>, range: &std::ops::Range<usize>, mut visit: impl FnMut(Node<'a>)) {
+    let mut cursor: TreeCursor<'a> = root.walk();
+    loop {
+        let node = cursor.node();
+        let touches = node.start_byte() <= range.end && range.start <= node.end_byte();
+        if touches && cursor.goto_first_child() {
+            continue;
+        }
+        if touches {
+            visit(node);
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

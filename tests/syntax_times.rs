@@ -1,0 +1,66 @@
+//! What it costs to ask a document's syntax about a text, printed for each file.
+//!
+//! Usage: `syntax_times FILE...` — takes a line out of FILE at each of 40 places and says it to the
+//! rules character by character, as a model would.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::{error::Error, sync::Arc, time::Instant};
+
+use foretell::policy::{Place, Policy, Stop, Style, Syntax, Trees};
+
+const N_PLACES: usize = 40;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("milliseconds: median, 95th percentile, most");
+    for path in std::env::args().skip(1) {
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let trees = Arc::new(Trees::default());
+        let (mut first_ms, mut begins, mut looks, mut n_wrong) = (0.0, vec![], vec![], 0);
+        for n in 0..N_PLACES.min(lines.len()) {
+            let i = n * lines.len() / N_PLACES.min(lines.len());
+            let (before, line) = (lines[..i].concat(), lines[i].trim_end_matches('\n'));
+            let after = text[before.len() + line.len()..].to_owned();
+            let uri = Arc::from(path.as_str());
+            let document = format!("{before}{after}");
+            let at = |text: &str| {
+                let syntax = Syntax::new(&trees, &uri, "", &document, before.len());
+                let style = Style { whole_lines: true, ..Style::default() };
+                let policy =
+                    Policy::new(Place::new(&before, &after)).with_style(style).with_syntax(syntax);
+                let start = Instant::now();
+                let _ = policy.look(text, true);
+                (policy, start.elapsed().as_secs_f64() * 1e3)
+            };
+            // What comes first pays for the document as it is now.
+            let (policy, ms) = at("x");
+            if n == 0 {
+                first_ms = ms;
+            } else {
+                begins.push(ms);
+            }
+            let start = Instant::now();
+            let look = policy.look(line, true);
+            looks.push(start.elapsed().as_secs_f64() * 1e3);
+            n_wrong += usize::from(look.stop == Some(Stop::SyntaxErrors));
+        }
+        println!(
+            "{path}: {} bytes; first of all {first_ms:.2}; first at a place {}; a line {}; \
+             {n_wrong} of {} lines of the file are called wrong",
+            text.len(),
+            quantiles(&mut begins),
+            quantiles(&mut looks),
+            looks.len(),
+        );
+    }
+    Ok(())
+}
+
+fn quantiles(times: &mut [f64]) -> String {
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1)))
+    };
+    [0.5, 0.95, 1.0].map(|it| at(it).map_or("-".into(), |ms| format!("{ms:.2}"))).join(", ")
+}
