@@ -216,27 +216,28 @@ export class VSCode {
     return this.waitFor(`“${text}”`, async () => (await this.page.locator('body').innerText()).includes(text));
   }
 
-  /** The cursor's line in every frame that is drawn while `act` runs. */
-  async watch(act) {
-    await this.#watch('line');
-    await act();
-    return this.#seen();
-  }
-
-  async #watch(what) {
+  /**
+   * What was to be seen while `act` ran: the cursor's `line`, or the `ghost`, after each change of the
+   * page and in each frame, without repetitions.
+   */
+  async watch(what, act) {
     await this.page.evaluate(`
-      globalThis.watching = true;
       globalThis.seen = [];
-      (function frame() {
+      globalThis.look = () => {
         const now = (${READ.toString()})()[${JSON.stringify(what)}];
         if (now !== seen.at(-1)) seen.push(now);
-        if (watching) requestAnimationFrame(frame);
+      };
+      globalThis.observer = new MutationObserver(look);
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+      (function frame() {
+        look();
+        if (observer) requestAnimationFrame(frame);
       })();`);
-  }
-
-  #seen() {
+    await act();
     return this.page.evaluate(() => {
-      globalThis.watching = false;
+      globalThis.look();
+      globalThis.observer.disconnect();
+      globalThis.observer = undefined;
       return globalThis.seen;
     });
   }

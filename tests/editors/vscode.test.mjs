@@ -39,7 +39,7 @@ test('a suggestion is grey and not in the document', async () => {
 test('typing into it keeps it on the screen', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
-  const frames = await code.watch(async () => {
+  const frames = await code.watch('line', async () => {
     for (const key of ghost.split('\n')[0].slice(0, 6)) {
       await code.type(key);
     }
@@ -80,10 +80,17 @@ test('Escape dismisses it', async () => {
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
 });
 
-test('a text of a new function is shown', async () => {
-  await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b):\n');
-  await code.waitForGhost();
+test('it grows while the model writes, and nothing of it goes', async () => {
+  await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b)');
+  const seen = await code.watch('ghost', async () => {
+    await code.type(':\n');
+    await code.waitFor('three lines', async () => (await code.ghost()).split('\n').length >= 3);
+  });
+  console.log(seen);
   await code.picture('vscode');
+  const texts = seen.slice(seen.findLastIndex((text) => text === '') + 1);
+  assert.ok(texts.length >= 3, 'it grows more than once');
+  texts.slice(1).forEach((text, i) => { assert.ok(text.startsWith(texts[i]), `${texts[i]} → ${text}`); });
 });
 
 test('two files have their own', async () => {

@@ -1,6 +1,7 @@
 /** Ghost text from a code model on this machine. */
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
+import { canAskAgain } from './again';
 import { locate } from './locate';
 import { report } from './report';
 import { Server } from './server';
@@ -71,7 +72,7 @@ class Extension {
     this.server = new Server({
       program: this.program,
       settings: () => serverSettings(this.settingNames),
-      streaming: configuration.get('streaming', false),
+      streaming: configuration.get<boolean>('streaming', true) && canAskAgain(vscode.version),
       log: this.log,
       onStatus: (state, message) => { this.setStatus(state, message); },
     });

@@ -19,7 +19,7 @@ export interface Update {
   done: boolean;
 }
 
-function samePlace(a: Place, b: Place): boolean {
+export function samePlace(a: Place, b: Place): boolean {
   return (
     a.uri === b.uri &&
     a.version === b.version &&
@@ -45,9 +45,8 @@ export class Growing<Item> {
   }
 
   /** Keeps a longer text of the last request's item. False if it is of an earlier request. */
-  take(update: Update, item: Item): boolean {
-    const { uri, version } = update.textDocument;
-    const fits = this.place !== undefined && samePlace(this.place, { uri, version, position: update.position });
+  take(place: Place, item: Item): boolean {
+    const fits = this.place !== undefined && samePlace(this.place, place);
     if (fits) {
       this.longest = item;
     }

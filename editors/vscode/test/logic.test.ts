@@ -1,6 +1,6 @@
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { Growing, type Update } from '../src/growing';
+import { Growing } from '../src/growing';
 import { locate } from '../src/locate';
 import { report } from '../src/report';
 
@@ -27,38 +27,33 @@ describe('locate', () => {
 
 describe('growing', () => {
   const place = { uri: 'file:///a.py', version: 7, position: { line: 3, character: 8 } };
-  const update = (text: string, version = 7, character = 8): Update => ({
-    textDocument: { uri: place.uri, version },
-    position: { line: 3, character },
-    item: { insertText: text },
-    done: false,
-  });
+  const at = (version: number, character: number) => ({ ...place, version, position: { line: 3, character } });
 
   test('the longest text of the last request is kept', () => {
     const growing = new Growing<string>();
     growing.asked(place);
     expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(update('a'), 'a')).toBe(true);
-    expect(growing.take(update('ab'), 'ab')).toBe(true);
+    expect(growing.take(place, 'a')).toBe(true);
+    expect(growing.take(place, 'ab')).toBe(true);
     expect(growing.at(place)).toBe('ab');
   });
 
   test('what belongs to another version or cursor is not taken', () => {
     const growing = new Growing<string>();
     growing.asked(place);
-    expect(growing.take(update('a', 6), 'a')).toBe(false);
-    expect(growing.take(update('a', 7, 9), 'a')).toBe(false);
+    expect(growing.take(at(6, 8), 'a')).toBe(false);
+    expect(growing.take(at(7, 9), 'a')).toBe(false);
     expect(growing.at(place)).toBeUndefined();
   });
 
   test('nothing grows after a stop, or at another place', () => {
     const growing = new Growing<string>();
     growing.asked(place);
-    growing.take(update('a'), 'a');
+    growing.take(place, 'a');
     expect(growing.at({ ...place, version: 8 })).toBeUndefined();
     growing.stop();
     expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(update('ab'), 'ab')).toBe(false);
+    expect(growing.take(place, 'ab')).toBe(false);
   });
 });
 
