@@ -89,5 +89,5 @@ $(EDITORS)/code-server/installed: $(EDITORS)/venv/installed
 $(EDITORS)/foretell.vsix: $(VSCODE)/node_modules/installed $(VSCODE_SOURCES)
 	@cp LICENSE-MIT $(VSCODE)/LICENSE-MIT.txt && cp LICENSE-APACHE $(VSCODE)/LICENSE-APACHE.txt
 	@cd $(VSCODE) && $(EDITORS_NPM) run --silent build -- --log-level=warning
-	@cd $(VSCODE) && $(EDITORS_NPM) exec -- vsce package --allow-missing-repository --no-dependencies --no-rewrite-relative-links --out ../../$@ >/dev/null
+	@cd $(VSCODE) && $(EDITORS_NPM) exec -- vsce package --skip-license --allow-missing-repository --no-dependencies --no-rewrite-relative-links --out ../../$@ >/dev/null
 	@echo "$@"

@@ -50,7 +50,7 @@ const READ = () => {
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
   const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
-  const below = [...(editor?.querySelectorAll('.view-zones .ghost-text, .ghost-text-block .view-line, .suggest-preview-text .view-line') ?? [])];
+  const below = [...(editor?.querySelectorAll('.view-zones .suggest-preview-text .view-line') ?? [])];
   const top = inLine[0]?.closest('.view-line');
   const lines = [...(editor?.querySelectorAll('.view-lines > .view-line') ?? [])]
     .sort((a, b) => a.offsetTop - b.offsetTop);

@@ -16,9 +16,12 @@ def is_odd(number):
     """Whether a number is odd."""
 `;
 
+/** Where nothing is what is waited for, there is no event. */
+const quiet = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 let code;
 before(async () => {
-  code = await VSCode.start(Array(13).fill(PYTHON));
+  code = await VSCode.start(Array(14).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
@@ -52,8 +55,11 @@ test('typing into it keeps it on the screen', async () => {
 test('typing against it clears it', async () => {
   await code.type('    return num');
   await code.waitForGhost();
-  await code.type('~');
-  await code.waitFor('no old text', async () => !(await code.line()).includes('~ber'));
+  const seen = await code.watch('line', async () => {
+    await code.type('~');
+    await code.waitFor('the key', async () => (await code.line()).includes('~'));
+  });
+  assert.deepEqual(seen.filter((line) => line.includes('~ber')), []);
 });
 
 test('Tab accepts, and undo gives the text before', async () => {
@@ -80,13 +86,21 @@ test('Escape dismisses it', async () => {
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
 });
 
+test('Escape takes it away for good while it grows', async () => {
+  await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b):\n');
+  await code.waitForGhost();
+  await code.press('Escape');
+  await code.waitFor('no grey text', async () => (await code.ghost()) === '');
+  const seen = await code.watch('ghost', () => quiet(1000));
+  assert.deepEqual(seen, ['']);
+});
+
 test('it grows while the model writes, and nothing of it goes', async () => {
   await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b)');
   const seen = await code.watch('ghost', async () => {
     await code.type(':\n');
-    await code.waitFor('three lines', async () => (await code.ghost()).split('\n').length >= 3);
+    await code.waitFor('several lines', async () => /\n.*\n.*return/.test(await code.ghost()));
   });
-  console.log(seen);
   await code.picture('vscode');
   const texts = seen.slice(seen.findLastIndex((text) => text === '') + 1);
   assert.ok(texts.length >= 3, 'it grows more than once');
@@ -107,7 +121,7 @@ test('the status bar has a menu, and turning off is honoured', async () => {
   await code.choose('Turn off for python');
   await code.waitForStatus('off');
   await code.type('    return num');
-  await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing is what is waited for
+  await quiet(1000);
   assert.equal(await code.ghost(), '');
   await code.clickStatus();
   await code.choose('Turn on for python');

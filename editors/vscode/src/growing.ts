@@ -11,14 +11,6 @@ export interface Place {
   position: Position;
 }
 
-/** The params of `foretell/inlineCompletion/update`, as far as they matter here. */
-export interface Update {
-  textDocument: { uri: string; version: number };
-  position: Position;
-  item: { insertText: string };
-  done: boolean;
-}
-
 export function samePlace(a: Place, b: Place): boolean {
   return (
     a.uri === b.uri &&

@@ -8,12 +8,19 @@ import {
   type Middleware,
 } from 'vscode-languageclient/node';
 import { Again, type Answer } from './again';
-import { Growing, samePlace, type Place, type Update } from './growing';
+import { Growing, samePlace, type Place } from './growing';
 import type { State } from './status';
 import { isOn } from './settings';
 
 function placeOf(document: vscode.TextDocument, position: vscode.Position): Place {
   return { uri: document.uri.toString(), version: document.version, position };
+}
+
+/** The params of `foretell/inlineCompletion/update`, as far as they matter here. */
+interface Update {
+  textDocument: { uri: string; version: number };
+  position: Place['position'];
+  item: InlineCompletionItem;
 }
 
 export interface Options {
@@ -36,7 +43,6 @@ export class Server {
   private readonly again = new Again(SELECTOR, 'foretell.foretell');
   private next: Answer | undefined;
   private isAsking = false;
-  private isGrowing = false;
   private restarts: number[] = [];
   private isLoading = true;
 
@@ -123,7 +129,6 @@ export class Server {
     const editor = vscode.window.activeTextEditor;
     const isHere = editor && samePlace(placeOf(editor.document, editor.selection.active), place);
     if (isHere && this.growing.take(place, update.item)) {
-      this.setGrowing(!update.done);
       if (!this.isAsking) {
         this.isAsking = true;
         this.again.ask(this.grown);
@@ -140,15 +145,6 @@ export class Server {
   private stopGrowing(): void {
     this.growing.stop();
     this.isAsking = false;
-    this.setGrowing(false);
-  }
-
-  /** While it grows, Escape has to stop more than what is on the screen. */
-  private setGrowing(isGrowing: boolean): void {
-    if (isGrowing !== this.isGrowing) {
-      this.isGrowing = isGrowing;
-      void vscode.commands.executeCommand('setContext', 'foretell.growing', isGrowing);
-    }
   }
 
   private closed(): { action: CloseAction; message?: string; handled?: boolean } {

@@ -6,6 +6,7 @@ import { report } from '../src/report';
 
 vi.mock('vscode', () => ({}));
 const { isInLanguages, put } = await import('../src/settings');
+const { canAskAgain } = await import('../src/again');
 
 describe('locate', () => {
   const places = { setting: '', extension: '/ext', path: ['/a', '/b'].join(delimiter), home: '/home/me' };
@@ -73,4 +74,9 @@ test('counts are a page', () => {
   expect(report({ shown: 12, latency_ms: { median: 31.25 } })).toBe(
     '# Foretell: this session\n\n- shown: 12\n- **latency ms**\n  - median: 31.3\n',
   );
+});
+
+test('a text grows only where VS Code can be told to ask one provider', () => {
+  const versions = ['1.100.3', '1.105.1', '1.106.0', '1.139.1', '2.0.0', '1.106.0-insider'];
+  expect(versions.filter(canAskAgain)).toEqual(versions.slice(2));
 });
