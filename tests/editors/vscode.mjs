@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -36,14 +35,6 @@ const SETTINGS = {
   'git.enabled': false,
   'window.menuBarVisibility': 'hidden',
 };
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 /** What is in the page: the cursor's line with its grey text, and all the grey text. */
 const READ = () => {
@@ -100,14 +91,18 @@ export class VSCode {
     if (installed.status !== 0) {
       throw new Error(`the extension could not be installed: ${installed.stdout}${installed.stderr}`);
     }
-    this.port = await freePort();
-    const args = ['--auth', 'none', '--bind-addr', `127.0.0.1:${this.port}`, '--disable-telemetry',
+    const args = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry',
       '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override', this.workspace];
-    this.server = spawn(process.execPath, [...common, ...args], { env, stdio: 'ignore', detached: true });
-    await this.waitFor('code-server', async () => {
-      const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`).catch(() => undefined);
-      return answer?.ok;
-    }, 120_000);
+    this.server = spawn(process.execPath, [...common, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let said = '';
+    this.server.stdout.on('data', (data) => { said += data; });
+    this.server.stderr.on('data', (data) => { said += data; });
+    this.url = await this.waitFor('code-server', () => {
+      if (this.server.exitCode !== null) {
+        throw new Error(`code-server ended: ${said}`);
+      }
+      return /HTTP server listening on (http:\S+)/.exec(said)?.[1];
+    }, 120_000).catch((error) => { throw new Error(`${error.message}\n${said}`); });
   }
 
   async #browse() {
@@ -123,7 +118,7 @@ export class VSCode {
     });
     this.page = await this.browser.newPage({ viewport: { width: 960, height: 540 } });
     this.page.setDefaultTimeout(90_000);
-    const url = `http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}`;
+    const url = new URL(`?folder=${encodeURIComponent(this.workspace)}`, this.url).href;
     await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout: 180_000 });
     await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
   }
