@@ -255,8 +255,11 @@ def test_a_missing_server_gives_the_message(tmp_path: Path) -> None:
     vim.end()
 
 
-def test_neovims_own_display_takes_the_same_keys(server: Path, tmp_path: Path) -> None:
-    vim = start("0.12", tmp_path, server, native=True)
+@pytest.mark.parametrize("version", ["0.12"])
+def test_neovims_own_display_takes_the_same_keys(
+    version: str, server: Path, tmp_path: Path
+) -> None:
+    vim = start(version, tmp_path, server, native=True)
     open_python(vim, tmp_path / "work" / "numbers.py")
     vim.type("return num")
     shown = "return number"

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -12,7 +12,6 @@ const SCREENS = join(ROOT, 'target', 'screens');
 const require = createRequire(join(ROOT, 'editors', 'vscode', 'package.json'));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { default: playwright } = await load('playwright-core');
-const { default: chromium } = await load('@sparticuz/chromium');
 
 const SETTINGS = {
   'workbench.startupEditor': 'none',
@@ -63,7 +62,7 @@ export class VSCode {
     mkdirSync(SCREENS, { recursive: true });
     code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
     files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
-    const program = process.env.FORETELL ?? join(ROOT, 'target', 'release', 'foretell');
+    const program = resolve(ROOT, process.env.FORETELL ?? 'target/release/foretell');
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
@@ -109,9 +108,8 @@ export class VSCode {
     const fonts = join(this.folder, 'fonts.conf');
     const ttf = join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf');
     writeFileSync(fonts, `<?xml version="1.0"?><fontconfig><dir>${ttf}</dir><cachedir>${this.folder}/fc</cachedir></fontconfig>`);
-    const executablePath = await chromium.executablePath();
     this.browser = await playwright.chromium.launch({
-      executablePath,
+      executablePath: join(INSTALLED, 'chromium', 'chrome'),
       env: { ...process.env, FONTCONFIG_FILE: fonts },
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking',
         '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'],
