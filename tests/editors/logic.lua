@@ -1,6 +1,8 @@
 -- The Neovim plugin's logic, without a server. usage: nvim -l logic.lua
 local here = vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p'))
-vim.opt.runtimepath:prepend(vim.fs.joinpath(vim.fs.dirname(vim.fs.dirname(here)), 'editors', 'neovim'))
+vim.opt.runtimepath:prepend(
+  vim.fs.joinpath(vim.fs.dirname(vim.fs.dirname(here)), 'editors', 'neovim')
+)
 local config = require('foretell.config')
 local text = require('foretell.text')
 

@@ -150,8 +150,16 @@ export class VSCode {
     await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
   }
 
+  choices() {
+    return this.page.locator('.quick-input-list').innerText().catch(() => '');
+  }
+
+  pick(label) {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).click();
+  }
+
   async choose(label) {
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).click();
+    await this.pick(label);
     await this.#focus();
   }
 

@@ -21,7 +21,7 @@ const quiet = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let code;
 before(async () => {
-  code = await VSCode.start(Array(14).fill(PYTHON));
+  code = await VSCode.start(Array(15).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
@@ -126,6 +126,13 @@ test('the status bar has a menu, and turning off is honoured', async () => {
   await code.clickStatus();
   await code.choose('Turn on for python');
   await code.waitForStatus('ready');
+});
+
+test('a model is chosen from those that are there', async () => {
+  await code.clickStatus();
+  await code.pick('Choose a model');
+  await code.waitFor('its name', async () => /qwen[^]*in use/.test(await code.choices()));
+  await code.press('Escape');
 });
 
 test('a server that is killed comes back', async () => {

@@ -1,7 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { Growing } from '../src/growing';
 import { locate } from '../src/locate';
+import { modelNames, modelsFolder } from '../src/models';
 import { report } from '../src/report';
 
 vi.mock('vscode', () => ({}));
@@ -23,6 +26,29 @@ describe('locate', () => {
     const setting = '/nowhere/foretell';
     expect(locate({ ...places, setting }, only('/b/foretell'))).toBeUndefined();
     expect(locate({ ...places, setting }, only(setting))).toBe(setting);
+  });
+});
+
+describe('models', () => {
+  test('they are where the server looks', () => {
+    const share = join('/home/me', '.local', 'share', 'foretell', 'models');
+    expect(modelsFolder({}, '/home/me', 'linux')).toBe(share);
+    expect(modelsFolder({ XDG_DATA_HOME: '/data' }, '/home/me', 'linux')).toBe(join('/data', 'foretell', 'models'));
+    expect(modelsFolder({ XDG_DATA_HOME: 'here' }, '/home/me', 'linux')).toBe(share);
+    expect(modelsFolder({ FORETELL_HOME: '/own', APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/own', 'models'));
+    expect(modelsFolder({ APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/roaming', 'foretell', 'models'));
+  });
+
+  test('a model is a folder with a manifest', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'models-'));
+    for (const name of ['small', 'half', 'big']) {
+      mkdirSync(join(folder, name));
+    }
+    writeFileSync(join(folder, 'small', 'foretell.json'), '{}');
+    writeFileSync(join(folder, 'big', 'foretell.json'), '{}');
+    expect(modelNames(folder)).toEqual(['big', 'small']);
+    expect(modelNames(join(folder, 'none'))).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 });
 
