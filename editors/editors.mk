@@ -33,7 +33,7 @@ vsix: $(EDITORS)/foretell.vsix ## Build the VS Code extension
 test-editors: lint-editors test-plugins test-neovim test-neovim-debs test-helix test-vscode ## Drive the real editors with the real model
 
 # $(call or_skip,WHAT,WHAT IT NEEDS,TARGETS): what can't be had here is said and passed over; what fails is red.
-or_skip = if $(MAKE) --no-print-directory -j3 $(2) 2>$(EDITORS)/fetch.log; \
+or_skip = if $(MAKE) --no-print-directory -s -j3 $(2) 2>$(EDITORS)/fetch.log; \
 	then $(MAKE) --no-print-directory $(3); \
 	else echo "SKIPPED: $(1): $$(grep -v '^make' $(EDITORS)/fetch.log | tail -n 3)"; fi
 
