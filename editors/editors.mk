@@ -35,7 +35,7 @@ test-editors: lint-editors test-plugins test-neovim test-neovim-debs test-helix 
 # $(call or_skip,WHAT,WHAT IT NEEDS,TARGETS): what can't be had here is said and passed over; what fails is red.
 or_skip = if $(MAKE) --no-print-directory -s -j3 $(2) 2>$(EDITORS)/fetch.log; \
 	then $(MAKE) --no-print-directory $(3); \
-	else echo "SKIPPED: $(1): $$(grep -v '^make' $(EDITORS)/fetch.log | tail -n 3)"; fi
+	else echo "SKIPPED: $(1): $$(grep -v '^make' $(EDITORS)/fetch.log | tail -n 3 | grep . || tail -n 1 $(EDITORS)/fetch.log)"; fi
 
 test-editors-or-skip:
 	@mkdir -p $(EDITORS)
