@@ -16,7 +16,7 @@ import msgpack
 from terminal import Screen, Style
 
 WIDTH, HEIGHT = 84, 18
-ANSWER_TIMEOUT_S = 30
+ANSWER_TIMEOUT_S = 90
 
 
 class Neovim:
@@ -77,7 +77,7 @@ class Neovim:
         link = "return vim.api.nvim_get_hl(0, { name = 'ForetellGhost', link = false }).fg"
         return int(self.lua(link))
 
-    def wait(self, what: str, found: Callable[[], object], timeout_s: float = 20) -> Any:
+    def wait(self, what: str, found: Callable[[], object], timeout_s: float = 90) -> Any:
         """Waits for a thing to be seen; fails with the screen that was there instead."""
         end = time.monotonic() + timeout_s
         while True:

@@ -74,7 +74,7 @@ def open_python(vim: Neovim, path: Path, text: str = PYTHON) -> Neovim:
 
 def wait_for_state(vim: Neovim, state: str) -> None:
     status = "return require('foretell').status().state"
-    vim.wait(f"the state {state}", lambda: vim.lua(status) in (state, "thinking"))
+    vim.wait(f"the state {state}", lambda: vim.lua(status) in (state, "thinking"), 180)
 
 
 def test_a_suggestion_is_grey_and_not_in_the_buffer(editing: Neovim) -> None:

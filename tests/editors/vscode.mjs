@@ -101,7 +101,7 @@ export class VSCode {
         throw new Error(`code-server ended: ${said}`);
       }
       return /HTTP server listening on (http:\S+)/.exec(said)?.[1];
-    }, 120_000).catch((error) => { throw new Error(`${error.message}\n${said}`); });
+    }, 240_000).catch((error) => { throw new Error(`${error.message}\n${said}`); });
   }
 
   async #browse() {
@@ -115,7 +115,7 @@ export class VSCode {
         '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'],
     });
     this.page = await this.browser.newPage({ viewport: { width: 960, height: 540 } });
-    this.page.setDefaultTimeout(90_000);
+    this.page.setDefaultTimeout(120_000);
     const url = new URL(`?folder=${encodeURIComponent(this.workspace)}`, this.url).href;
     await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout: 180_000 });
     await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
@@ -210,7 +210,7 @@ export class VSCode {
   waitForStatus(state) {
     const icons = { loading: 'loading', ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
     return this.waitFor(`the status ${state}`, () =>
-      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 120_000);
+      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 240_000);
   }
 
   waitForText(text) {
@@ -248,7 +248,7 @@ export class VSCode {
   }
 
   /** Waits for a thing to be seen; fails with a picture of what was there instead. */
-  async waitFor(what, found, timeoutMs = 30_000) {
+  async waitFor(what, found, timeoutMs = 90_000) {
     const end = Date.now() + timeoutMs;
     for (;;) {
       const result = await found();
