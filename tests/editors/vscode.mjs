@@ -218,8 +218,9 @@ export class VSCode {
   }
 
   /**
-   * What was to be seen while `act` ran: the cursor's `line`, or the `ghost`, after each change of the
-   * page and in each frame, without repetitions.
+   * What was to be seen while `act` ran, without repetitions: the cursor's `line`, or the `ghost`.
+   * After each change of the page we look at the end of the next frame's drawing: VS Code draws lines
+   * in frames too, and has asked for its frame before us, so this is what is painted.
    */
   async watch(what, act) {
     await this.page.evaluate(`
@@ -228,17 +229,13 @@ export class VSCode {
         const now = (${READ.toString()})()[${JSON.stringify(what)}];
         if (now !== seen.at(-1)) seen.push(now);
       };
-      globalThis.observer = new MutationObserver(look);
-      observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
-      (function frame() {
-        look();
-        if (observer) requestAnimationFrame(frame);
-      })();`);
+      look();
+      globalThis.observer = new MutationObserver(() => requestAnimationFrame(look));
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });`);
     await act();
     return this.page.evaluate(() => {
       globalThis.look();
       globalThis.observer.disconnect();
-      globalThis.observer = undefined;
       return globalThis.seen;
     });
   }
