@@ -27,6 +27,7 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 test: lint model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
+	@$(MAKE) --no-print-directory test-editors-or-skip
 
 lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@cargo fmt --check

@@ -15,7 +15,7 @@ SCREENS = ROOT / "target" / "screens"
 @pytest.fixture(scope="session")
 def server() -> Path:
     """The program that is tested, with its model."""
-    program = Path(os.environ.get("FORETELL", ROOT / "target" / "release" / "foretell"))
+    program = ROOT / os.environ.get("FORETELL", "target/release/foretell")
     if not program.exists():
         pytest.exit(f"{program} is missing: `make build model` first, or set FORETELL", 2)
     return program

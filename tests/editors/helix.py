@@ -47,6 +47,8 @@ class Helix:
         )
         self.terminal = Terminal(self.process.write)
         self.stream = pyte.ByteStream(self.terminal)
+        # Helix keeps there what a server says on standard error.
+        self.log_file = Path(env["XDG_CACHE_HOME"]) / "helix" / "helix.log"
 
     def type(self, keys: str) -> None:
         self.process.write(keys.encode())
@@ -60,7 +62,7 @@ class Helix:
         cursor = self.terminal.cursor
         return Screen(cells, (cursor.y, cursor.x), BACKGROUND)
 
-    def wait(self, what: str, found: Callable[[list[str]], Any], timeout_s: float = 20) -> Any:
+    def wait(self, what: str, found: Callable[[list[str]], Any], timeout_s: float = 60) -> Any:
         """Waits for a thing to be seen; fails with the screen that was there instead."""
         end = time.monotonic() + timeout_s
         while True:
@@ -68,10 +70,12 @@ class Helix:
             if result := found(lines):
                 return result
             if time.monotonic() > end:
-                raise AssertionError(
-                    f"waited {timeout_s} s for {what}; on the screen was\n" + "\n".join(lines)
-                )
+                seen = "\n".join([*lines, *self.log().splitlines()[-12:]])
+                raise AssertionError(f"waited {timeout_s} s for {what}; there was\n{seen}")
             select.select([self.process.fd], [], [], 0.05)
+
+    def log(self) -> str:
+        return self.log_file.read_text() if self.log_file.exists() else ""
 
     def end(self) -> None:
         self.process.kill(signal.SIGKILL)

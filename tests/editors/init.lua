@@ -3,7 +3,7 @@ vim.g.loaded_python3_provider = 0
 vim.o.swapfile, vim.o.shadafile, vim.o.termguicolors = false, 'NONE', true
 vim.o.expandtab, vim.o.shiftwidth, vim.o.autoindent = true, 4, true
 vim.o.laststatus, vim.o.ruler, vim.o.showcmd = 2, false, false
-vim.o.statusline = " %f %m%=%{v:lua.require'foretell'.statusline()} "
+vim.o.statusline = " %t %m%=%{v:lua.require'foretell'.statusline()} "
 vim.o.completeopt = 'menuone,noinsert'
 vim.o.shortmess = vim.o.shortmess .. 'I'
 vim.cmd.syntax('off')

@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import os
-import signal
+import select
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import pynvim
+import msgpack
 
 from terminal import Screen, Style
 
 WIDTH, HEIGHT = 84, 18
+ANSWER_TIMEOUT_S = 90
 
 
 class Neovim:
     """Keeps the grid of one Neovim, and every frame that was drawn since `watch`."""
 
     def __init__(self, program: Path, init: Path, cwd: Path, env: dict[str, str]) -> None:
-        before = dict(os.environ)
-        os.environ.update(env)
-        try:
-            argv = [str(program), "--embed", "-u", str(init), "--cmd", f"cd {cwd}"]
-            self.nvim = pynvim.attach("child", argv=argv)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-        self.pid = self.nvim.funcs.getpid()
+        self.process = subprocess.Popen(
+            [str(program), "--embed", "-u", str(init)],
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.unpacker = msgpack.Unpacker(ext_hook=lambda _, data: data)
+        self.n_requests = 0
         self.cells: list[list[tuple[str, int]]] = [[(" ", 0)] * WIDTH for _ in range(HEIGHT)]
         self.highlights: dict[int, dict[str, Any]] = {}
         self.default = Style(0xE0E2EA, 0x14161B)
         self.cursor = (0, 0)
         self.frames: list[Screen] = []
-        self._marks = 0
-        self.nvim.ui_attach(WIDTH, HEIGHT, rgb=True, ext_linegrid=True)
+        self.request("nvim_ui_attach", WIDTH, HEIGHT, {"rgb": True, "ext_linegrid": True})
+        self.pid = self.lua("return vim.fn.getpid()")
 
     # The user's hands.
 
     def type(self, keys: str) -> None:
-        self.nvim.input(keys)
+        self.request("nvim_input", keys)
 
     def lua(self, code: str, *args: object) -> Any:
-        return self.nvim.exec_lua(code, *args)
+        return self.request("nvim_exec_lua", code, args)
+
+    def command(self, command: str) -> None:
+        self.request("nvim_command", command)
 
     def open(self, path: Path) -> None:
         """Opens a file; the cursor is in normal mode."""
-        self.nvim.input("<Esc>")
+        self.type("<Esc>")
         self.lua(
             "vim.cmd.edit({ args = { ... }, bang = true, magic = { file = false } })", str(path)
         )
@@ -61,7 +66,8 @@ class Neovim:
         return self._snapshot()
 
     def buffer(self) -> list[str]:
-        return list(self.nvim.current.buffer[:])
+        lines: list[str] = self.request("nvim_buf_get_lines", 0, 0, -1, False)
+        return lines
 
     def ghost(self) -> str:
         """What is drawn in the ghost's colour."""
@@ -71,7 +77,7 @@ class Neovim:
         link = "return vim.api.nvim_get_hl(0, { name = 'ForetellGhost', link = false }).fg"
         return int(self.lua(link))
 
-    def wait(self, what: str, found: Callable[[], object], timeout_s: float = 20) -> Any:
+    def wait(self, what: str, found: Callable[[], object], timeout_s: float = 90) -> Any:
         """Waits for a thing to be seen; fails with the screen that was there instead."""
         end = time.monotonic() + timeout_s
         while True:
@@ -79,9 +85,8 @@ class Neovim:
             if result := found():
                 return result
             if time.monotonic() > end:
-                shown = "\n".join(self._snapshot().lines())
-                raise AssertionError(f"waited {timeout_s} s for {what}; on the screen was\n{shown}")
-            time.sleep(0.01)
+                self._fail(f"waited {timeout_s} s for {what}")
+            select.select([self._stdout()], [], [], 0.02)
 
     def wait_for_ghost(self) -> str:
         """Waits until the last request is answered with grey text. It may still grow."""
@@ -100,29 +105,45 @@ class Neovim:
 
     def end(self) -> None:
         """Ends it as a lost terminal would, and with it its server."""
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            while True:
-                self.nvim.next_message()
-        except (OSError, EOFError):
-            pass
+        self.process.kill()
+        self.process.communicate()
+
+    # What goes between us: MessagePack-RPC.
+
+    def request(self, method: str, *args: object) -> Any:
+        """Calls a function of Neovim's; what it has drawn before the answer is taken in."""
+        self.n_requests += 1
+        assert self.process.stdin is not None
+        self.process.stdin.write(msgpack.packb([0, self.n_requests, method, args]))
+        self.process.stdin.flush()
+        end = time.monotonic() + ANSWER_TIMEOUT_S
+        while True:
+            for kind, *message in self.unpacker:
+                if kind == 1 and message[0] == self.n_requests:
+                    assert message[1] is None, f"{method}: {message[1]}"
+                    return message[2]
+                if kind == 2 and message[0] == "redraw":
+                    for name, *calls in message[1]:
+                        for call in calls:
+                            self._draw(name, call)
+            if not select.select([self._stdout()], [], [], end - time.monotonic())[0]:
+                self._fail(f"no answer to {method}; does Neovim wait for Enter?")
+            data = os.read(self._stdout(), 65536)
+            assert data, "Neovim has ended"
+            self.unpacker.feed(data)
+
+    def _stdout(self) -> int:
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def _fail(self, why: str) -> NoReturn:
+        raise AssertionError(f"{why}; on the screen was\n" + "\n".join(self._snapshot().lines()))
 
     def _pump(self) -> None:
         """Takes in all that has been drawn up to now."""
-        if self.nvim.api.get_mode()["blocking"]:
-            shown = "\n".join(self._snapshot().lines())
-            raise AssertionError(f"Neovim waits for Enter below\n{shown}")
-        self._marks += 1
-        mark = "local channel, mark = ...; vim.cmd.redraw(); vim.rpcnotify(channel, 'mark', mark)"
-        self.nvim.exec_lua(mark, self.nvim.channel_id, self._marks)
-        while True:
-            _, name, args = self.nvim.next_message()[:3]
-            if name == "mark" and args[0] == self._marks:
-                return
-            if name == "redraw":
-                for event in args:
-                    for event_args in event[1:]:
-                        self._draw(event[0], event_args)
+        if self.request("nvim_get_mode")["blocking"]:
+            self._fail("Neovim waits for Enter")
+        self.lua("vim.cmd.redraw()")
 
     def _draw(self, name: str, args: list[Any]) -> None:
         match name:

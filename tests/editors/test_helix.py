@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -35,6 +38,7 @@ def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
     }
     helix = Helix(INSTALLED / "hx" / "hx", config / "config.toml", file, env)
     helix.wait("the file", lambda lines: any("def is_odd" in line for line in lines))
+    helix.wait("the model", lambda _: "model loaded" in helix.log(), 120)
     yield helix
     helix.end()
 
@@ -42,18 +46,128 @@ def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
 def test_a_suggestion_is_an_item_with_a_preview(helix: Helix) -> None:
     helix.type("geo")
     helix.type("return nu")
-    row = helix.wait("the line", lambda lines: [y for y, x in enumerate(lines) if "nu" in x])[-1]
-    below = slice(row + 1, -2)
-    for _ in range(20):  # until the model is loaded, the answers are empty
+    # A row of the menu: the item's text, and its kind.
+    item = re.compile(r"^\s+~?\s+(number.*?) +text\b")
+
+    def in_menu(lines: list[str]) -> re.Match[str] | None:
+        return next(filter(None, map(item.match, lines)), None)
+
+    for is_last in [False] * 5 + [True]:
         helix.type("m")
-        with contextlib.suppress(AssertionError):
-            helix.wait("the item", lambda lines: any("number" in x for x in lines[below]), 3)
+        try:
+            label = helix.wait("the item", in_menu, 15)[1]
             break
+        except AssertionError:
+            # A key that comes while an answer is awaited cancels it; Helix asks at the next.
+            if is_last:
+                raise
         helix.type("\x7f")
-    assert helix.lines()[row].endswith("return num"), "nothing is inserted unasked"
+
+    def line() -> str:
+        return next(line for line in helix.lines() if " 11 " in line).split("11", 1)[1]
+
+    assert line() == "      return num", "nothing is inserted unasked"
     helix.type("\x0e")
-    helix.wait("its preview", lambda lines: "return number %" in lines[row])
+    helix.wait("its preview", lambda _: line() == f"      return {label}")
     helix.screen().save(SCREENS / "helix")
     helix.type("\r")
-    helix.wait("no menu", lambda lines: not any("number" in x for x in lines[below]))
-    assert "return number %" in helix.lines()[row]
+    helix.wait("no menu", lambda lines: not in_menu(lines))
+    assert line() == f"      return {label}"
+    helix.type("\x1b")
+    helix.wait("normal mode", lambda lines: " NOR " in lines[-2])
+    helix.type("u")
+    helix.wait("the undo", lambda _: label not in line())
+
+
+def test_what_helix_sends_gets_an_item_of_its_shape(server: Path, tmp_path: Path) -> None:
+    """What it sent while `return num` was typed: a request is given up for a key, and none is left
+    without an answer. Then one more."""
+    clients = ROOT / "tests" / "clients"
+    initialize = json.loads((clients / "initialize.helix-25.07.1.json").read_text())
+    typing = (clients / "typing.helix-25.07.1.jsonl").read_text().splitlines()
+    with (tmp_path / "log").open("wb") as log, Replay(server, log) as replay:
+        replay.request("initialize", initialize.get("params", initialize), "initialize")
+        replay.notify("initialized", {})
+        # Helix said that it can show progress: the end of the first one is the end of the loading.
+        replay.read_until(lambda it: it.get("params", {}).get("value", {}).get("kind") == "end")
+        for message in map(json.loads, typing):
+            replay.send(message)
+        document = {"uri": "file:///numbers.py"}
+        cursor = {"line": 10, "character": 14}
+        params = {"context": {"triggerKind": 1}, "position": cursor, "textDocument": document}
+        answer = replay.request("textDocument/completion", params, "last")
+    requests = [it["id"] for it in map(json.loads, typing) if "id" in it]
+    assert sorted(it for it in replay.answered if isinstance(it, int)) == requests
+    (item,) = answer["result"]["items"]
+    label = item["label"]
+    assert label.startswith("number")
+    assert answer["result"] == {
+        "isIncomplete": True,
+        "items": [
+            {
+                "detail": "foretell",
+                "documentation": {"kind": "markdown", "value": f"```python\n{label}\n```"},
+                "filterText": label,
+                "insertTextFormat": 1,
+                "insertTextMode": 1,
+                "kind": 1,
+                "label": label,
+                "preselect": True,
+                "sortText": "0",
+                "textEdit": {
+                    "newText": label,
+                    "range": {"start": {"line": 10, "character": 11}, "end": cursor},
+                },
+            }
+        ],
+    }
+
+
+class Replay:
+    """A client that says what another one has said."""
+
+    def __init__(self, server: Path, log: BinaryIO) -> None:
+        argv = [str(server), "serve"]
+        self.process = Popen(argv, stdin=PIPE, stdout=PIPE, stderr=log)
+        self.answered: list[int | str] = []
+
+    def __enter__(self) -> Replay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.process.stdin.flush()
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        self.send({"method": method, "params": params})
+
+    def request(self, method: str, params: dict[str, Any], id_: str) -> dict[str, Any]:
+        self.send({"id": id_, "method": method, "params": params})
+        return self.read_until(lambda it: it.get("id") == id_)
+
+    def read_until(self, found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        while True:
+            message = self._read()
+            if "method" in message and "id" in message:  # a request of the server's
+                self.send({"id": message["id"], "result": None})
+            elif "id" in message:
+                self.answered.append(message["id"])
+            if found(message):
+                return message
+
+    def _read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = self.process.stdout.read(1)
+            assert byte, "the server has ended"
+            head += byte
+        length = int(head.decode().lower().split("content-length:")[1].split()[0])
+        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        return message

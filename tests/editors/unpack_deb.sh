@@ -11,8 +11,10 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
 [ -n "$mirror" ] || { echo "unpack_deb.sh: no Debian mirror in this machine's apt sources: 'apt-get update' as root, once" >&2; exit 3; }
 
-apt=$folder/apt
 rm -rf "$folder"
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd) # apt takes a relative path for one in /etc/apt
+apt=$folder/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 echo "deb $mirror $suite main" >"$apt/sources.list"
 : >"$apt/status"
@@ -35,7 +37,7 @@ for deb in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$folder/root"; do
 ls "$apt/cache/archives" | grep "^${package}_" >"$folder/version"
 rm -rf "$apt"
 
-root=$(cd "$folder/root" && pwd)
+root=$folder/root
 loader=$(find "$root" -name 'ld-linux*.so.*' -type f | head -n 1)
 libraries=$(find "$root" -name '*.so*' -printf '%h\n' | grep -v '/gconv' | sort -u | paste -sd:)
 cat >"$folder/$program" <<END

@@ -2,9 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -13,7 +12,6 @@ const SCREENS = join(ROOT, 'target', 'screens');
 const require = createRequire(join(ROOT, 'editors', 'vscode', 'package.json'));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { default: playwright } = await load('playwright-core');
-const { default: chromium } = await load('@sparticuz/chromium');
 
 const SETTINGS = {
   'workbench.startupEditor': 'none',
@@ -37,20 +35,12 @@ const SETTINGS = {
   'window.menuBarVisibility': 'hidden',
 };
 
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
 /** What is in the page: the cursor's line with its grey text, and all the grey text. */
 const READ = () => {
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
   const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
-  const below = [...(editor?.querySelectorAll('.view-zones .ghost-text, .ghost-text-block .view-line, .suggest-preview-text .view-line') ?? [])];
+  const below = [...(editor?.querySelectorAll('.view-zones .suggest-preview-text .view-line') ?? [])];
   const top = inLine[0]?.closest('.view-line');
   const lines = [...(editor?.querySelectorAll('.view-lines > .view-line') ?? [])]
     .sort((a, b) => a.offsetTop - b.offsetTop);
@@ -72,7 +62,7 @@ export class VSCode {
     mkdirSync(SCREENS, { recursive: true });
     code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
     files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
-    const program = process.env.FORETELL ?? join(ROOT, 'target', 'release', 'foretell');
+    const program = resolve(ROOT, process.env.FORETELL ?? 'target/release/foretell');
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
@@ -100,30 +90,33 @@ export class VSCode {
     if (installed.status !== 0) {
       throw new Error(`the extension could not be installed: ${installed.stdout}${installed.stderr}`);
     }
-    this.port = await freePort();
-    const args = ['--auth', 'none', '--bind-addr', `127.0.0.1:${this.port}`, '--disable-telemetry',
+    const args = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry',
       '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override', this.workspace];
-    this.server = spawn(process.execPath, [...common, ...args], { env, stdio: 'ignore', detached: true });
-    await this.waitFor('code-server', async () => {
-      const answer = await fetch(`http://127.0.0.1:${this.port}/healthz`).catch(() => undefined);
-      return answer?.ok;
-    }, 120_000);
+    this.server = spawn(process.execPath, [...common, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let said = '';
+    this.server.stdout.on('data', (data) => { said += data; });
+    this.server.stderr.on('data', (data) => { said += data; });
+    this.url = await this.waitFor('code-server', () => {
+      if (this.server.exitCode !== null) {
+        throw new Error(`code-server ended: ${said}`);
+      }
+      return /HTTP server listening on (http:\S+)/.exec(said)?.[1];
+    }, 240_000).catch((error) => { throw new Error(`${error.message}\n${said}`); });
   }
 
   async #browse() {
     const fonts = join(this.folder, 'fonts.conf');
     const ttf = join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf');
     writeFileSync(fonts, `<?xml version="1.0"?><fontconfig><dir>${ttf}</dir><cachedir>${this.folder}/fc</cachedir></fontconfig>`);
-    const executablePath = await chromium.executablePath();
     this.browser = await playwright.chromium.launch({
-      executablePath,
+      executablePath: join(INSTALLED, 'chromium', 'chrome'),
       env: { ...process.env, FONTCONFIG_FILE: fonts },
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking',
         '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'],
     });
     this.page = await this.browser.newPage({ viewport: { width: 960, height: 540 } });
-    this.page.setDefaultTimeout(90_000);
-    const url = `http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}`;
+    this.page.setDefaultTimeout(120_000);
+    const url = new URL(`?folder=${encodeURIComponent(this.workspace)}`, this.url).href;
     await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout: 180_000 });
     await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
   }
@@ -157,8 +150,16 @@ export class VSCode {
     await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
   }
 
+  choices() {
+    return this.page.locator('.quick-input-list').innerText().catch(() => '');
+  }
+
+  pick(label) {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).click();
+  }
+
   async choose(label) {
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).click();
+    await this.pick(label);
     await this.#focus();
   }
 
@@ -209,34 +210,32 @@ export class VSCode {
   waitForStatus(state) {
     const icons = { loading: 'loading', ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
     return this.waitFor(`the status ${state}`, () =>
-      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 120_000);
+      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 240_000);
   }
 
   waitForText(text) {
     return this.waitFor(`“${text}”`, async () => (await this.page.locator('body').innerText()).includes(text));
   }
 
-  /** The cursor's line in every frame that is drawn while `act` runs. */
-  async watch(act) {
-    await this.#watch('line');
-    await act();
-    return this.#seen();
-  }
-
-  async #watch(what) {
+  /**
+   * What was to be seen while `act` ran, without repetitions: the cursor's `line`, or the `ghost`.
+   * After each change of the page we look at the end of the next frame's drawing: VS Code draws lines
+   * in frames too, and has asked for its frame before us, so this is what is painted.
+   */
+  async watch(what, act) {
     await this.page.evaluate(`
-      globalThis.watching = true;
       globalThis.seen = [];
-      (function frame() {
+      globalThis.look = () => {
         const now = (${READ.toString()})()[${JSON.stringify(what)}];
         if (now !== seen.at(-1)) seen.push(now);
-        if (watching) requestAnimationFrame(frame);
-      })();`);
-  }
-
-  #seen() {
+      };
+      look();
+      globalThis.observer = new MutationObserver(() => requestAnimationFrame(look));
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });`);
+    await act();
     return this.page.evaluate(() => {
-      globalThis.watching = false;
+      globalThis.look();
+      globalThis.observer.disconnect();
       return globalThis.seen;
     });
   }
@@ -246,7 +245,7 @@ export class VSCode {
   }
 
   /** Waits for a thing to be seen; fails with a picture of what was there instead. */
-  async waitFor(what, found, timeoutMs = 30_000) {
+  async waitFor(what, found, timeoutMs = 90_000) {
     const end = Date.now() + timeoutMs;
     for (;;) {
       const result = await found();

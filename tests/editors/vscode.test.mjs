@@ -16,9 +16,12 @@ def is_odd(number):
     """Whether a number is odd."""
 `;
 
+/** Where nothing is what is waited for, there is no event. */
+const quiet = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 let code;
 before(async () => {
-  code = await VSCode.start(Array(13).fill(PYTHON));
+  code = await VSCode.start(Array(15).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
@@ -39,7 +42,7 @@ test('a suggestion is grey and not in the document', async () => {
 test('typing into it keeps it on the screen', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
-  const frames = await code.watch(async () => {
+  const frames = await code.watch('line', async () => {
     for (const key of ghost.split('\n')[0].slice(0, 6)) {
       await code.type(key);
     }
@@ -52,8 +55,11 @@ test('typing into it keeps it on the screen', async () => {
 test('typing against it clears it', async () => {
   await code.type('    return num');
   await code.waitForGhost();
-  await code.type('~');
-  await code.waitFor('no old text', async () => !(await code.line()).includes('~ber'));
+  const seen = await code.watch('line', async () => {
+    await code.type('~');
+    await code.waitFor('the key', async () => (await code.line()).includes('~'));
+  });
+  assert.deepEqual(seen.filter((line) => line.includes('~ber')), []);
 });
 
 test('Tab accepts, and undo gives the text before', async () => {
@@ -80,10 +86,25 @@ test('Escape dismisses it', async () => {
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
 });
 
-test('a text of a new function is shown', async () => {
+test('Escape takes it away for good while it grows', async () => {
   await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b):\n');
   await code.waitForGhost();
+  await code.press('Escape');
+  await code.waitFor('no grey text', async () => (await code.ghost()) === '');
+  const seen = await code.watch('ghost', () => quiet(1000));
+  assert.deepEqual(seen, ['']);
+});
+
+test('it grows while the model writes, and nothing of it goes', async () => {
+  await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b)');
+  const seen = await code.watch('ghost', async () => {
+    await code.type(':\n');
+    await code.waitFor('several lines', async () => /\n.*\n[^]*return \w/.test(await code.ghost()));
+  });
   await code.picture('vscode');
+  const texts = seen.slice(seen.findLastIndex((text) => text === '') + 1);
+  assert.ok(texts.length >= 3, 'it grows more than once');
+  texts.slice(1).forEach((text, i) => { assert.ok(text.startsWith(texts[i]), `${texts[i]} → ${text}`); });
 });
 
 test('two files have their own', async () => {
@@ -100,11 +121,18 @@ test('the status bar has a menu, and turning off is honoured', async () => {
   await code.choose('Turn off for python');
   await code.waitForStatus('off');
   await code.type('    return num');
-  await new Promise((resolve) => setTimeout(resolve, 1500)); // nothing is what is waited for
+  await quiet(1000);
   assert.equal(await code.ghost(), '');
   await code.clickStatus();
   await code.choose('Turn on for python');
   await code.waitForStatus('ready');
+});
+
+test('a model is chosen from those that are there', async () => {
+  await code.clickStatus();
+  await code.pick('Choose a model');
+  await code.waitFor('its name', async () => /qwen[^]*in use/.test(await code.choices()));
+  await code.press('Escape');
 });
 
 test('a server that is killed comes back', async () => {

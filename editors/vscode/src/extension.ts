@@ -1,7 +1,9 @@
 /** Ghost text from a code model on this machine. */
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
+import { canAskAgain } from './again';
 import { locate } from './locate';
+import { modelNames, modelsFolder } from './models';
 import { report } from './report';
 import { Server } from './server';
 import { isInLanguages, isOn, serverSettings, type Languages } from './settings';
@@ -71,7 +73,7 @@ class Extension {
     this.server = new Server({
       program: this.program,
       settings: () => serverSettings(this.settingNames),
-      streaming: configuration.get('streaming', false),
+      streaming: configuration.get<boolean>('streaming', true) && canAskAgain(vscode.version),
       log: this.log,
       onStatus: (state, message) => { this.setStatus(state, message); },
     });
@@ -164,14 +166,23 @@ class Extension {
 
   private async chooseModel(): Promise<void> {
     const model = vscode.workspace.getConfiguration('foretell.model');
-    const name = await vscode.window.showInputBox({
+    const folder = modelsFolder(process.env, homedir());
+    const now = model.get('name', '');
+    const entries = modelNames(folder).map((name) => ({ label: name, description: name === now ? 'in use' : '' }));
+    const other = { label: '$(folder-opened) A bundle in another folder…', description: '' };
+    const chosen = await vscode.window.showQuickPick([...entries, other], {
       title: 'Foretell: the model',
-      prompt: 'The name of a bundle in the data folder, or the path of one. Empty for the default.',
-      value: model.get('name', ''),
+      placeHolder: entries.length ? folder : `No model in ${folder}: \`make model\` in Foretell's source gets one`,
     });
-    if (name !== undefined) {
-      await model.update('name', name || undefined, vscode.ConfigurationTarget.Global);
+    const name = chosen === other ? await this.chooseFolder() : chosen?.label;
+    if (name) {
+      await model.update('name', name, vscode.ConfigurationTarget.Global);
     }
+  }
+
+  private async chooseFolder(): Promise<string | undefined> {
+    const options = { title: 'The folder of a model', canSelectFiles: false, canSelectFolders: true };
+    return (await vscode.window.showOpenDialog(options))?.[0]?.fsPath;
   }
 
   private async chooseProgram(): Promise<void> {

@@ -11,15 +11,7 @@ export interface Place {
   position: Position;
 }
 
-/** The params of `foretell/inlineCompletion/update`, as far as they matter here. */
-export interface Update {
-  textDocument: { uri: string; version: number };
-  position: Position;
-  item: { insertText: string };
-  done: boolean;
-}
-
-function samePlace(a: Place, b: Place): boolean {
+export function samePlace(a: Place, b: Place): boolean {
   return (
     a.uri === b.uri &&
     a.version === b.version &&
@@ -45,9 +37,8 @@ export class Growing<Item> {
   }
 
   /** Keeps a longer text of the last request's item. False if it is of an earlier request. */
-  take(update: Update, item: Item): boolean {
-    const { uri, version } = update.textDocument;
-    const fits = this.place !== undefined && samePlace(this.place, { uri, version, position: update.position });
+  take(place: Place, item: Item): boolean {
+    const fits = this.place !== undefined && samePlace(this.place, place);
     if (fits) {
       this.longest = item;
     }

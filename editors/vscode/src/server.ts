@@ -1,4 +1,4 @@
-/** The server as VS Code's client sees it: requests that may be answered from a stream. */
+/** The server as VS Code's client sees it: started, asked, and its texts as they grow. */
 import * as vscode from 'vscode';
 import {
   CloseAction,
@@ -7,9 +7,21 @@ import {
   type InlineCompletionItem,
   type Middleware,
 } from 'vscode-languageclient/node';
-import { Growing, type Place, type Update } from './growing';
+import { Again, type Answer } from './again';
+import { Growing, samePlace, type Place } from './growing';
 import type { State } from './status';
 import { isOn } from './settings';
+
+function placeOf(document: vscode.TextDocument, position: vscode.Position): Place {
+  return { uri: document.uri.toString(), version: document.version, position };
+}
+
+/** The params of `foretell/inlineCompletion/update`, as far as they matter here. */
+interface Update {
+  textDocument: { uri: string; version: number };
+  position: Place['position'];
+  item: InlineCompletionItem;
+}
 
 export interface Options {
   program: string;
@@ -23,9 +35,14 @@ export interface Options {
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 180_000;
 
+const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-remote' }];
+
 export class Server {
   readonly client: LanguageClient;
   private readonly growing = new Growing<InlineCompletionItem>();
+  private readonly again = new Again(SELECTOR, 'foretell.foretell');
+  private next: Answer | undefined;
+  private isAsking = false;
   private restarts: number[] = [];
   private isLoading = true;
 
@@ -35,7 +52,7 @@ export class Server {
       'Foretell',
       { command: options.program, args: ['serve'] },
       {
-        documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-remote' }],
+        documentSelector: SELECTOR,
         initializationOptions: () => ({
           status: true,
           streaming: options.streaming,
@@ -59,8 +76,8 @@ export class Server {
     );
     this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
       options.onStatus(it.state, it.message);
-      if (it.state === 'ready' && this.isLoading) {
-        this.ask(); // what was asked before had no answer
+      if (it.state === 'ready' && this.isLoading && this.next) {
+        this.again.ask(this.next); // what was asked while it was loaded had no answer
       }
       this.isLoading = it.state === 'loading';
     });
@@ -83,6 +100,7 @@ export class Server {
 
   async stop(): Promise<void> {
     this.stopGrowing();
+    this.again.dispose();
     if (this.client.needsStop()) {
       await this.client.dispose(2000);
     }
@@ -98,49 +116,35 @@ export class Server {
     if (!isOn(document.languageId)) {
       return [];
     }
-    const place: Place = { uri: document.uri.toString(), version: document.version, position };
-    const grown = this.growing.at(place);
-    if (grown) {
-      return [await this.item(grown)];
-    }
-    this.growing.asked(place);
+    this.stopGrowing();
+    this.next = next;
+    this.growing.asked(placeOf(document, position));
     return next(document, position, context, token);
   };
 
-  private async item(item: InlineCompletionItem): Promise<vscode.InlineCompletionItem> {
-    const [converted] = await this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
-    if (!converted) {
-      throw new Error('a suggestion that VS Code can not take');
-    }
-    return converted;
-  }
-
-  /**
-   * VS Code asks once by itself at a place, and once more when told to; a third time it does not.
-   * So the text grows once: from the first words to all of it, when the model has written it.
-   */
+  /** Shows the next, longer text of what was asked for last. Those that come meanwhile are left out. */
   private grow(update: Update): void {
     const uri = this.client.protocol2CodeConverter.asUri(update.textDocument.uri).toString();
-    const here = { ...update, textDocument: { ...update.textDocument, uri } };
-    if (this.growing.take(here, update.item)) {
-      void vscode.commands.executeCommand('setContext', 'foretell.growing', !update.done);
-      if (update.done) {
-        this.ask();
+    const place = { uri, version: update.textDocument.version, position: update.position };
+    const editor = vscode.window.activeTextEditor;
+    const isHere = editor && samePlace(placeOf(editor.document, editor.selection.active), place);
+    if (isHere && this.growing.take(place, update.item)) {
+      if (!this.isAsking) {
+        this.isAsking = true;
+        this.again.ask(this.grown);
       }
     }
   }
 
-  /** Has VS Code ask again where the cursor is, and only us. */
-  ask(): void {
-    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
-      providerId: 'foretell.foretell:*',
-      explicit: true,
-    });
-  }
+  private readonly grown: Answer = async (document, position) => {
+    this.isAsking = false;
+    const item = this.growing.at(placeOf(document, position));
+    return item && this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
+  };
 
   private stopGrowing(): void {
     this.growing.stop();
-    void vscode.commands.executeCommand('setContext', 'foretell.growing', false);
+    this.isAsking = false;
   }
 
   private closed(): { action: CloseAction; message?: string; handled?: boolean } {

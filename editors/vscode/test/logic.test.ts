@@ -1,11 +1,15 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { Growing, type Update } from '../src/growing';
+import { Growing } from '../src/growing';
 import { locate } from '../src/locate';
+import { modelNames, modelsFolder } from '../src/models';
 import { report } from '../src/report';
 
 vi.mock('vscode', () => ({}));
 const { isInLanguages, put } = await import('../src/settings');
+const { canAskAgain } = await import('../src/again');
 
 describe('locate', () => {
   const places = { setting: '', extension: '/ext', path: ['/a', '/b'].join(delimiter), home: '/home/me' };
@@ -25,40 +29,58 @@ describe('locate', () => {
   });
 });
 
+describe('models', () => {
+  test('they are where the server looks', () => {
+    const share = join('/home/me', '.local', 'share', 'foretell', 'models');
+    expect(modelsFolder({}, '/home/me', 'linux')).toBe(share);
+    expect(modelsFolder({ XDG_DATA_HOME: '/data' }, '/home/me', 'linux')).toBe(join('/data', 'foretell', 'models'));
+    expect(modelsFolder({ XDG_DATA_HOME: 'here' }, '/home/me', 'linux')).toBe(share);
+    expect(modelsFolder({ FORETELL_HOME: '/own', APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/own', 'models'));
+    expect(modelsFolder({ APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/roaming', 'foretell', 'models'));
+  });
+
+  test('a model is a folder with a manifest', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'models-'));
+    for (const name of ['small', 'half', 'big']) {
+      mkdirSync(join(folder, name));
+    }
+    writeFileSync(join(folder, 'small', 'foretell.json'), '{}');
+    writeFileSync(join(folder, 'big', 'foretell.json'), '{}');
+    expect(modelNames(folder)).toEqual(['big', 'small']);
+    expect(modelNames(join(folder, 'none'))).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe('growing', () => {
   const place = { uri: 'file:///a.py', version: 7, position: { line: 3, character: 8 } };
-  const update = (text: string, version = 7, character = 8): Update => ({
-    textDocument: { uri: place.uri, version },
-    position: { line: 3, character },
-    item: { insertText: text },
-    done: false,
-  });
+  const at = (version: number, character: number) => ({ ...place, version, position: { line: 3, character } });
 
   test('the longest text of the last request is kept', () => {
     const growing = new Growing<string>();
     growing.asked(place);
     expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(update('a'), 'a')).toBe(true);
-    expect(growing.take(update('ab'), 'ab')).toBe(true);
+    expect(growing.take(place, 'a')).toBe(true);
+    expect(growing.take(place, 'ab')).toBe(true);
     expect(growing.at(place)).toBe('ab');
   });
 
   test('what belongs to another version or cursor is not taken', () => {
     const growing = new Growing<string>();
     growing.asked(place);
-    expect(growing.take(update('a', 6), 'a')).toBe(false);
-    expect(growing.take(update('a', 7, 9), 'a')).toBe(false);
+    expect(growing.take(at(6, 8), 'a')).toBe(false);
+    expect(growing.take(at(7, 9), 'a')).toBe(false);
     expect(growing.at(place)).toBeUndefined();
   });
 
   test('nothing grows after a stop, or at another place', () => {
     const growing = new Growing<string>();
     growing.asked(place);
-    growing.take(update('a'), 'a');
+    growing.take(place, 'a');
     expect(growing.at({ ...place, version: 8 })).toBeUndefined();
     growing.stop();
     expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(update('ab'), 'ab')).toBe(false);
+    expect(growing.take(place, 'ab')).toBe(false);
   });
 });
 
@@ -78,4 +100,9 @@ test('counts are a page', () => {
   expect(report({ shown: 12, latency_ms: { median: 31.25 } })).toBe(
     '# Foretell: this session\n\n- shown: 12\n- **latency ms**\n  - median: 31.3\n',
   );
+});
+
+test('a text grows only where VS Code can be told to ask one provider', () => {
+  const versions = ['1.100.3', '1.105.1', '1.106.0', '1.139.1', '2.0.0', '1.106.0-insider'];
+  expect(versions.filter(canAskAgain)).toEqual(versions.slice(2));
 });

@@ -70,6 +70,9 @@ end
 ---@return vim.lsp.ClientConfig
 local function client_config()
   local settings = config.current.settings
+  if vim.tbl_isempty(settings) then
+    settings = vim.empty_dict() -- an empty table of Lua's goes over the wire as a list
+  end
   return {
     name = 'foretell',
     cmd = config.current.cmd,
