@@ -2,11 +2,13 @@
 
 MODEL ?= qwen2.5-coder-0.5b
 PREFIX ?= $(HOME)/.local
+# How many cases of each set `make eval` asks for.
+EVAL_LIMIT ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint bench install clean prerequisites
+.PHONY: help model build demo test lint bench eval install clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,8 +34,8 @@ test: lint model ## Everything that is tested: needs the model, fetches what it 
 lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@cargo fmt --check
 	@cargo clippy --release --locked --all-targets -- -D warnings
-	@$(BIN)/ruff check model-scripts
-	@$(BIN)/ruff format --check model-scripts
+	@$(BIN)/ruff check model-scripts tests/eval
+	@$(BIN)/ruff format --check model-scripts tests/eval
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
@@ -41,6 +43,9 @@ bench: model build ## Measure the engine, the server, and a session at 80 words 
 	@$(FORETELL) bench server
 	@target/release/examples/paced_session $(FORETELL) server/src/session.rs $$(sed -n '/pub fn configure/=' server/src/session.rs) 15 80
 	@$(FORETELL) bench engine
+
+eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
+	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 --cases tests/eval/*.jsonl
 
 install: model build ## Put the binary into PREFIX/bin (default ~/.local)
 	@install -d "$(PREFIX)/bin"

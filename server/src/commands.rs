@@ -4,5 +4,6 @@ pub(crate) mod bench;
 pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod serve;
 pub(crate) mod stats;

@@ -15,7 +15,7 @@ use crate::{
         vocabulary::Vocabulary,
     },
     policy::{Indent, Policy, Style, Trees},
-    prompt::{self, Prompter},
+    prompt::{self, Prompter, Split},
 };
 
 /// Starts drafts for cursors.
@@ -25,6 +25,18 @@ pub struct Completer {
     /// Set by the engine's thread before it says that it is ready.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
     trees: Arc<Trees>,
+    has_policy: bool,
+}
+
+/// What of the way of a keystroke is in place: what an evaluation compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Where the prompt is split.
+    pub layout: Split,
+    /// Whether the last word is healed.
+    pub healing: bool,
+    /// Whether the policy stops and cuts.
+    pub policy: bool,
 }
 
 /// What is wanted of a draft.
@@ -88,7 +100,17 @@ impl Completer {
             slot.get_or_init(|| Mutex::new(prompter));
             Ok(decoder)
         });
-        Self { engine, prompter, trees: Arc::default() }
+        Self { engine, prompter, trees: Arc::default(), has_policy: true }
+    }
+
+    /// A completer for the same model with other parts, which remembers no layout yet. `None` until
+    /// the model is loaded.
+    #[must_use]
+    pub fn with_parts(&self, parts: Parts) -> Option<Self> {
+        let prompter = lock(self.prompter.get()?).another(parts.layout, parts.healing);
+        let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
+        let trees = Arc::clone(&self.trees);
+        Some(Self { engine: self.engine.clone(), prompter, trees, has_policy: parts.policy })
     }
 
     /// What the engine can do now.
@@ -115,15 +137,23 @@ impl Completer {
         }
     }
 
+    /// The rules for a draft at a cursor, a char_idx.
+    #[must_use]
+    pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Policy {
+        if !self.has_policy {
+            return Policy::none();
+        }
+        let syntax = prompt::syntax(&self.trees, snapshot, cursor);
+        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
+        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
+        Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(style)
+    }
+
     /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
     #[must_use]
     pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
         let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
-        let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        let policy = Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax);
-        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
-        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
-        let policy = policy.with_style(style);
+        let policy = self.policy(snapshot, cursor, wanted);
         let request = Request::new(prompt, policy, wanted.max_tokens);
         Some(self.engine.generate(match wanted.n_candidates {
             0 | 1 => request,

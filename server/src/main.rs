@@ -75,6 +75,8 @@ enum Command {
     Complete(commands::complete::Arguments),
     /// Measure how fast things are on this machine.
     Bench(commands::bench::Arguments),
+    /// Measure how good the texts are, by cases whose answer is known.
+    Eval(commands::eval::Arguments),
     /// Show the settings, without those of an editor.
     Config {
         /// Print the JSON schema of all settings instead.
@@ -139,7 +141,7 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         Command::Serve { .. } => return commands::serve::run(startup),
         Command::Config { schema } => return commands::config::run(&startup, schema),
         Command::Stats { json } => return commands::stats::run(json),
-        Command::Complete(_) | Command::Bench(_) | Command::Doctor => {}
+        Command::Complete(_) | Command::Bench(_) | Command::Eval(_) | Command::Doctor => {}
     }
     let (config, unfit) = startup.config();
     for it in unfit {
@@ -148,6 +150,7 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     match command {
         Command::Complete(arguments) => commands::complete::run(&config, &arguments),
         Command::Bench(arguments) => commands::bench::run(&config, &arguments),
+        Command::Eval(arguments) => commands::eval::run(&config, &arguments),
         _ => commands::doctor::run(&config),
     }
 }

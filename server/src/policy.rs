@@ -221,6 +221,7 @@ pub struct Policy {
     style: Style,
     syntax: Option<Arc<Syntax>>,
     left_out: Vec<Stop>,
+    has_rules: bool,
 }
 
 impl Default for Policy {
@@ -244,7 +245,26 @@ impl Policy {
     /// The rules for a completion at `place`.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        Self { place, style: Style::default(), syntax: None, left_out: vec![] }
+        Self { place, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
+    }
+
+    /// The reasons that [`Policy::without`] can leave out.
+    pub const OPTIONAL: &[Stop] = &[
+        Stop::SuffixMet,
+        Stop::BlockEnd,
+        Stop::Hidden,
+        Stop::Marker,
+        Stop::Chat,
+        Stop::Copy,
+        Stop::Repetition,
+        Stop::SyntaxErrors,
+        Stop::TooLittle,
+    ];
+
+    /// No rules: all text is let through, to be measured against.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { has_rules: false, ..Self::default() }
     }
 
     /// The same rules for texts of a style.
@@ -260,7 +280,7 @@ impl Policy {
     }
 
     /// The same rules without those that give one of these reasons: to measure what each is good
-    /// for. The ends of lines and blocks, and the text after the cursor, always count.
+    /// for.
     #[must_use]
     pub fn without(self, left_out: Vec<Stop>) -> Self {
         Self { left_out, ..self }
@@ -271,6 +291,9 @@ impl Policy {
     /// one.
     #[must_use]
     pub fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.has_rules {
+            return Cow::Borrowed(text);
+        }
         let trimmed = if self.place.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
         let (told, own) = (self.style.indent, self.place.indent);
         // The step is the document's, whatever the editor's settings are.
@@ -287,6 +310,9 @@ impl Policy {
     /// Looks at the text so far; `ended` says that nothing more will come.
     #[must_use]
     pub fn look(&self, text: &str, ended: bool) -> Look {
+        if !self.has_rules {
+            return Look::all(text);
+        }
         let look = RULES
             .iter()
             .filter(|(stop, _)| !self.left_out.contains(stop))
@@ -343,7 +369,12 @@ impl Policy {
             None => (text, false),
         };
         let rest_must_follow = suffix::must_follow(&self.place.line_after);
-        match suffix::in_line(line, &self.place.line_after, ended || complete) {
+        let meets = if self.left_out.contains(&Stop::SuffixMet) {
+            suffix::Meets::Not
+        } else {
+            suffix::in_line(line, &self.place.line_after, ended || complete)
+        };
+        match meets {
             suffix::Meets::At(byte_idx) => {
                 Look { keep_bytes: byte_idx, stop: Some(Stop::SuffixMet) }
             }
@@ -368,9 +399,12 @@ impl Policy {
             Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
             None => brackets::depth(&block[..byte_idx]) > 0,
         };
+        let unless =
+            |stop, look| if self.left_out.contains(&stop) { Look::all(block) } else { look };
+        let suffix = suffix::in_block(indent, block, &self.place.next_line, ended);
+        let end = block_end::block_end(indent, block, self.style.max_lines, ended, is_open);
         let Look { keep_bytes, stop } =
-            suffix::in_block(indent, block, &self.place.next_line, ended)
-                .and(block_end::block_end(indent, block, self.style.max_lines, ended, is_open));
+            unless(Stop::SuffixMet, suffix).and(unless(Stop::BlockEnd, end));
         Look { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
     }
 

@@ -14,6 +14,9 @@
 //! What an editor closes by itself (`)`, `"`, `;` behind the cursor) is not part of the suffix:
 //! it comes and goes while the user types, and each time all of the suffix would be read again.
 //! The policy knows it and cuts what the model writes of it.
+//!
+//! [`Split::Plain`] has the split at the cursor, with the same text on both sides of it: what the
+//! anchored layout is measured against (docs/eval.md).
 
 pub mod formats;
 mod healing;
@@ -44,10 +47,27 @@ pub struct Prompt {
     pub healed: Vec<u32>,
 }
 
+/// Where the prompt of a model that reads the suffix after the prefix is split.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// As it is best for the model; at the anchor, until a model is measured to need another.
+    #[default]
+    Auto,
+    /// Some lines above the cursor: a key costs the tokens that were typed.
+    Anchored,
+    /// At the cursor: a key costs the whole suffix.
+    Plain,
+}
+
 /// How much text a prompt takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Window {
+    /// Where the text is split: `anchored` some lines above the cursor, so that a key costs few
+    /// tokens; `plain` at the cursor; `auto` as it is best for the model.
+    #[schemars(with = "String", extend("enum" = ["auto", "anchored", "plain"]))]
+    pub layout: Split,
     /// The most lines before the cursor.
     #[schemars(range(max = 10_000))]
     pub before_lines: usize,
@@ -94,6 +114,7 @@ impl Default for Window {
     /// measured with (ARCHITECTURE.md, "The anchored prompt").
     fn default() -> Self {
         Self {
+            layout: Split::Auto,
             before_lines: 60,
             after_lines: 20,
             anchor_lines: 10,
@@ -167,6 +188,7 @@ pub struct Prompter {
     vocabulary: Arc<Vocabulary>,
     fim: Option<Fim>,
     window: Window,
+    heals: bool,
     layout: Option<Layout>,
     /// The whole window at the place of a narrow layout, while it is being read.
     wider: Option<Layout>,
@@ -177,7 +199,15 @@ impl Prompter {
     /// the text before the cursor.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
-        Self { vocabulary, fim, window, layout: None, wider: None }
+        Self { vocabulary, fim, window, heals: true, layout: None, wider: None }
+    }
+
+    /// Another prompter for the same model, which remembers nothing yet. Without healing it ends
+    /// the prompt in the middle of a word, as it stands: only to measure what healing is worth.
+    #[must_use]
+    pub fn another(&self, layout: Split, heals: bool) -> Self {
+        let window = Window { layout, ..self.window };
+        Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
     }
 
     /// Follows an edit, so that an edit above the window does not cost the layout.
@@ -226,12 +256,18 @@ impl Prompter {
     /// The tokens of a layout with the middle that ends at `cursor`.
     fn written(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let middle = snapshot.slice(layout.anchor_char_idx..cursor);
-        let (middle, healed) = healing::heal(self.encode(&middle), &self.vocabulary);
+        let middle = self.encode(&middle);
+        let (middle, healed) =
+            if self.heals { healing::heal(middle, &self.vocabulary) } else { (middle, Vec::new()) };
         let (before, after) = (&layout.before.ids, &layout.after.ids);
         // A middle of rare characters has more tokens than its bytes promise.
         let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
         let before = &before[n_beyond.min(before.len())..];
         let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
+        let is_plain = self.window.layout == Split::Plain;
+        let upto_cursor = if is_plain { [before, middle].concat() } else { Vec::new() };
+        let (before, middle) =
+            if is_plain { (&upto_cursor[..], &[][..]) } else { (before, middle) };
         let lead = match &self.fim {
             Some(fim) => formats::lead(fim, Around::default(), |text| self.encode(text)),
             None => Lead::default(),

@@ -105,7 +105,7 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// The value that `share` of the values are not above, at least.
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (sorted.len() as f64 * share) as usize;

@@ -58,6 +58,16 @@ fn the_split_is_at_the_anchor() {
 }
 
 #[test]
+fn the_plain_layout_splits_the_same_text_at_the_cursor() {
+    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
+    let window = Window { layout: Split::Plain, ..two_lines_up() };
+    let mut plain = prompter(window, PSM);
+    assert_eq!(written(&mut plain, text), "<P>2\n3\n4\n5\n6<S>\n7<M>‹ fo›");
+    let mut unhealed = prompter(window, PSM).another(Split::Anchored, false);
+    assert_eq!(written(&mut unhealed, text), "<P>2\n3\n<S>\n7<M>4\n5\n6 fo‹›");
+}
+
+#[test]
 fn typing_only_makes_the_middle_grow() {
     let mut prompter = prompter(two_lines_up(), PSM);
     let first = written(&mut prompter, "1\n2\n3\n4ˇ\n5");

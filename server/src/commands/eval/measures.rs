@@ -1,0 +1,149 @@
+//! What a text is worth beside the one that was there. docs/eval.md has each measure in words.
+
+use serde::Serialize;
+
+/// How one text fared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Verdict {
+    pub(super) is_shown: bool,
+    pub(super) is_line_exact: bool,
+    pub(super) is_exact: bool,
+    pub(super) similarity: f64,
+}
+
+impl Verdict {
+    /// Judges a text by the one that was there.
+    pub(super) fn of(text: &str, expected: &str) -> Self {
+        let (text, expected) = (text.trim_end(), expected.trim_end());
+        Self {
+            is_shown: !text.is_empty(),
+            is_line_exact: first_line(text) == first_line(expected),
+            is_exact: text == expected,
+            similarity: strsim::normalized_levenshtein(text, expected),
+        }
+    }
+}
+
+/// The first line that is not blank, without white space at its end.
+fn first_line(text: &str) -> &str {
+    text.lines().map(str::trim_end).find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+/// What many texts are worth. Shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Measures {
+    pub(super) cases: usize,
+    pub(super) exact_first_line: f64,
+    pub(super) exact: f64,
+    pub(super) edit_similarity: f64,
+    pub(super) precision_when_shown: f64,
+    pub(super) wrong_show_rate: f64,
+    pub(super) share_shown: f64,
+    /// Of `exact_first_line`.
+    pub(super) standard_error: f64,
+}
+
+impl Measures {
+    /// The measures of some verdicts.
+    pub(super) fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+        let verdicts: Vec<&Verdict> = verdicts.into_iter().collect();
+        let n = verdicts.len();
+        let mean = |value: &dyn Fn(&Verdict) -> f64| {
+            verdicts.iter().map(|it| value(it)).sum::<f64>() / n.max(1) as f64
+        };
+        let share = |is: &dyn Fn(&Verdict) -> bool| mean(&|it| f64::from(u8::from(is(it))));
+        let share_shown = share(&|it| it.is_shown);
+        let wrong_show_rate = share(&|it| it.is_shown && !it.is_line_exact);
+        let exact_first_line = share(&|it| it.is_line_exact);
+        // Where nothing is shown, nothing wrong is.
+        let precision_when_shown =
+            if share_shown > 0.0 { 1.0 - wrong_show_rate / share_shown } else { 1.0 };
+        Self {
+            cases: n,
+            exact_first_line,
+            exact: share(&|it| it.is_exact),
+            edit_similarity: mean(&|it| it.similarity),
+            precision_when_shown,
+            wrong_show_rate,
+            share_shown,
+            standard_error: (exact_first_line * (1.0 - exact_first_line) / n.max(1) as f64).sqrt(),
+        }
+    }
+}
+
+/// By how much one way is better than another on the same cases.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Difference {
+    pub(super) cases: usize,
+    /// Of the share of cases, in `exact_first_line`.
+    pub(super) mean: f64,
+    pub(super) standard_error: f64,
+    /// Cases that only the one has right, and only the other.
+    pub(super) better: usize,
+    pub(super) worse: usize,
+}
+
+impl Difference {
+    /// The difference of pairs of verdicts on one case each.
+    pub(super) fn of(pairs: &[(Verdict, Verdict)]) -> Self {
+        let n = pairs.len().max(1) as f64;
+        let only = |it: &Verdict, other: &Verdict| it.is_line_exact && !other.is_line_exact;
+        let better = pairs.iter().filter(|(a, b)| only(a, b)).count();
+        let worse = pairs.iter().filter(|(a, b)| only(b, a)).count();
+        let mean = (better as f64 - worse as f64) / n;
+        let variance = (better + worse) as f64 / n - mean * mean;
+        let standard_error = (variance.max(0.0) / n).sqrt();
+        Self { cases: pairs.len(), mean, standard_error, better, worse }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measures(pairs: &[(&str, &str)]) -> Measures {
+        let verdicts: Vec<Verdict> =
+            pairs.iter().map(|(text, expected)| Verdict::of(text, expected)).collect();
+        Measures::of(&verdicts)
+    }
+
+    #[test]
+    fn a_text_is_judged_by_its_first_line_and_as_a_whole() {
+        let verdict = |text: &str| Verdict::of(text, "a + b;\nc\n");
+        assert_eq!(verdict("a + b;\nc"), Verdict::of("x", "x"));
+        let first = verdict("a + b;  \nd");
+        assert!(first.is_line_exact && !first.is_exact && first.similarity < 1.0);
+        assert!(!verdict("a + b").is_line_exact);
+        assert!(!verdict(" a + b;").is_line_exact, "what stands before counts");
+        assert!(!verdict("").is_shown && !verdict(" \n").is_shown);
+        assert_eq!(verdict("").similarity, 0.0);
+    }
+
+    #[test]
+    fn nothing_is_right_where_nothing_should_be() {
+        let silent = Verdict::of("", "");
+        assert!(silent.is_line_exact && silent.is_exact && !silent.is_shown);
+        assert_eq!(silent.similarity, 1.0);
+        assert!(!Verdict::of("\nx", "").is_line_exact);
+    }
+
+    #[test]
+    fn shares_are_of_all_cases_and_precision_of_what_is_shown() {
+        let it = measures(&[("a", "a"), ("b", "a"), ("", "a"), ("", "")]);
+        assert_eq!((it.share_shown, it.wrong_show_rate), (0.5, 0.25));
+        assert_eq!((it.precision_when_shown, it.exact_first_line), (0.5, 0.5));
+        assert_eq!(it.standard_error, 0.25);
+        assert_eq!(measures(&[("", "a")]).precision_when_shown, 1.0);
+        assert!(measures(&[]).exact == 0.0, "no division by nothing");
+    }
+
+    #[test]
+    fn a_difference_is_of_the_cases_where_one_alone_is_right() {
+        let (right, wrong) = (Verdict::of("a", "a"), Verdict::of("b", "a"));
+        let pairs = [(right, right), (right, wrong), (right, wrong), (wrong, right)];
+        let it = Difference::of(&pairs);
+        assert_eq!((it.better, it.worse, it.mean), (2, 1, 0.25));
+        let by_hand = ((0.0625 + 2.0 * 0.5625 + 1.5625) / 4.0 / 4.0_f64).sqrt();
+        assert!((it.standard_error - by_hand).abs() < 1e-12, "{it:?}");
+    }
+}

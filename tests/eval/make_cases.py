@@ -1,0 +1,174 @@
+"""Cuts the cases of `foretell eval` from the packages of sources.toml.
+
+    python make_cases.py [--check]
+
+The same seed and packages give the same bytes, which SHA256SUMS records; `--check` only compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from cutting import KINDS, NEGATIVE_KINDS, Case, cut, head, tail
+from packages import Package, licence_text, members, sources
+from replays import path_of, replays_of
+
+HERE = Path(__file__).parent
+SEED = 20250722
+
+# How many cases of a kind are taken of each language, in each half.
+QUOTAS = {
+    "mid_line": 4,
+    "line_start": 2,
+    "block_start": 2,
+    "mid_word": 3,
+    "end_of_file": 1,
+    "comment": 2,
+    "string": 2,
+}
+# And how many where nothing should be shown, a kind each until there are enough.
+NEGATIVES = 4
+# And how many ends of finished paragraphs, in each half.
+PROSE = 6
+
+
+def main() -> None:
+    """Writes the sets and their hashes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/foretell-eval")
+    arguments = parser.parse_args()
+    tables = tomllib.loads((HERE / "sources.toml").read_text())
+    packages = [Package.of(it) for it in tables["package"]]
+    befores = [it.pop("before") for it in tables["change"]]
+    changed = [Package.of({**it, "half": "replays"}) for it in tables["change"]]
+    sets: dict[str, str] = {}
+    for half in ("dev", "held_out"):
+        cases, negatives = [], []
+        for language in sorted({it.language for it in packages}):
+            of_it = [it for it in packages if (it.language, it.half) == (language, half)]
+            pool = list(candidates(of_it, arguments.cache))
+            cases += take(pool, QUOTAS, f"{half} {language}")
+            negatives += take_negatives(pool, f"{half} {language}")
+        of_half = [it for it in packages if it.half == half]
+        negatives += list(prose(of_half, arguments.cache))[:PROSE]
+        sets[f"cases-{half}.jsonl"] = written(cases)
+        sets[f"negatives-{half}.jsonl"] = written(negatives)
+    replays = [
+        row
+        for package, before in zip(changed, befores, strict=True)
+        for row in replays_of(package, before, arguments.cache)
+    ]
+    sets["replays.jsonl"] = "".join(json.dumps(it, ensure_ascii=False) + "\n" for it in replays)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sets.items()}
+    recorded = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
+    if arguments.check:
+        same = recorded == (HERE / "SHA256SUMS").read_text()
+        raise SystemExit(0 if same else "the cases are not those of SHA256SUMS")
+    for name, text in sets.items():
+        (HERE / name).write_text(text)
+        print(f"{name}: {text.count(chr(10))} cases, {len(text) // 1024} KiB")
+    (HERE / "SHA256SUMS").write_text(recorded)
+    write_licences(packages + changed, arguments.cache)
+
+
+def candidates(packages: list[Package], cache: Path) -> Iterator[Case]:
+    """Every case that could be cut, in a fixed order."""
+    for package in packages:
+        for path, text in sources(package, cache).items():
+            if 1_500 <= len(text) <= 60_000 and "generated" not in text[:400].lower():
+                name = path_of(package, path)
+                cases = cut(name, package.language, text, random.Random(f"{SEED} {name}"))
+                yield from (it for it in cases if not has_address(it))
+
+
+def has_address(case: Case) -> bool:
+    """Whether a text names a place on the web, which is nothing to hand on."""
+    return "://" in case.prefix + case.expected + case.suffix
+
+
+def prose(packages: list[Package], cache: Path) -> Iterator[Case]:
+    """The end of a paragraph of a package's README, with the next one behind it."""
+    for package in packages:
+        readme = members(package, cache, lambda path: path.upper() == "README.MD")
+        for path, data in readme.items():
+            text = data.decode(errors="replace").replace("\r\n", "\n")
+            ends = [it.end(1) for it in re.finditer(r"([a-z ]{20}\.)\n\n(?=[A-Z])", text)]
+            ends = [it for it in ends if it > 200]
+            random.Random(f"{SEED} {package.name} prose").shuffle(ends)
+            name = path_of(package, path)
+            cases = (
+                Case(name, "markdown", "prose", tail(text[:it]), head(text[it:]), "") for it in ends
+            )
+            yield from [it for it in cases if not has_address(it)][:1]
+
+
+def take(pool: list[Case], quotas: dict[str, int], seed: str) -> list[Case]:
+    """A sample of each kind, no more than two of one file and kind."""
+    taken = []
+    for kind in KINDS:
+        of_kind = [it for it in pool if it.kind == kind]
+        random.Random(f"{SEED} {seed} {kind}").shuffle(of_kind)
+        of_file: dict[str, int] = {}
+        chosen: list[Case] = []
+        for case in of_kind:
+            if len(chosen) < quotas[kind] and of_file.get(case.path, 0) < 2:
+                of_file[case.path] = of_file.get(case.path, 0) + 1
+                chosen.append(case)
+        if len(chosen) < quotas[kind]:
+            print(f"{seed}: only {len(chosen)} of {kind}")
+        taken += chosen
+    return taken
+
+
+def take_negatives(pool: list[Case], seed: str) -> list[Case]:
+    """One of each negative kind in turn, the turn begun elsewhere in each language."""
+    rng = random.Random(f"{SEED} {seed} negatives")
+    by_kind = {kind: [it for it in pool if it.kind == kind] for kind in NEGATIVE_KINDS}
+    turn = list(NEGATIVE_KINDS)
+    rng.shuffle(turn)
+    taken: list[Case] = []
+    for kind in turn * 2:
+        left = [it for it in by_kind[kind] if it not in taken]
+        if left and len(taken) < NEGATIVES:
+            taken.append(rng.choice(left))
+    return taken
+
+
+def written(cases: list[Case]) -> str:
+    """A case a line, in random order, so that the first N are of all languages and kinds."""
+    random.Random(f"{SEED} order").shuffle(cases)
+    return "".join(json.dumps(vars(it), ensure_ascii=False) + "\n" for it in cases)
+
+
+def write_licences(packages: list[Package], cache: Path) -> None:
+    """What every package is, and its licence as it carries it."""
+    folder = HERE / "licences"
+    folder.mkdir(exist_ok=True)
+    lines = ["# Where the cases come from\n"]
+    lines.append("Excerpts of these packages, each under its own licence (`licences/`).")
+    lines.append("The path of a file stands in each case.\n")
+    lines.append("| package | version | registry | licence | language | half |")
+    lines.append("|---|---|---|---|---|---|")
+    for it in packages:
+        lines.append(
+            f"| {it.name} | {it.version} | {it.registry} | {it.licence} "
+            f"| {it.language} | {it.half.replace('_', '-')} |"
+        )
+        text = licence_text(it, cache)
+        if text:
+            (folder / f"{it.name.replace('/', '+')}.txt").write_text(text)
+        else:
+            print(f"{it.name} carries no licence text")
+    (HERE / "SOURCES.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
