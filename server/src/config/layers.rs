@@ -137,6 +137,8 @@ pub fn merge(layers: &[Layer]) -> (Config, Vec<Unfit>) {
         match &layer.values {
             Value::Object(values) => merged.lay(layer, "", values),
             Value::Null => {}
+            // Lua has one empty table for both.
+            Value::Array(values) if values.is_empty() => {}
             _ => merged.tell(layer, "", "is not a group of settings"),
         }
     }
@@ -194,6 +196,8 @@ impl Merged {
                 _ if layer.forbids(&key) => {
                     self.tell(layer, &key, "can't be set by a workspace");
                 }
+                (Some(schema), Value::Array(values))
+                    if values.is_empty() && schema.get("properties").is_some() => {}
                 (Some(schema), Value::Object(values)) if schema.get("properties").is_some() => {
                     self.lay(layer, &key, values);
                 }

@@ -82,6 +82,14 @@ fn a_map_of_languages_is_one_setting() {
 }
 
 #[test]
+fn an_empty_list_is_as_good_as_an_empty_group() {
+    check(json!([]), &expect![""]);
+    check(json!({"suggest": []}), &expect![""]);
+    let told = told(&[Layer::new("client", json!({"suggest": [1]}))]);
+    assert!(told.contains("suggest"), "{told}");
+}
+
+#[test]
 fn a_star_is_every_other_language() {
     let values = json!({"suggest": {"languages": {"*": false, "rust": true}}});
     let (config, _) = merge(&[Layer::new("client", values)]);
