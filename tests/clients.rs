@@ -103,6 +103,41 @@ fn wait_until_loaded(session: &Session) {
     runtime.block_on(session.loaded());
 }
 
+/// What a menu gets that has asked before the keys were typed; `None` if the request is superseded.
+fn menu_after(keys: &[&str]) -> Option<Value> {
+    let (mut typist, controls, _) = open("fn main() {\n    prˇ\n}\n");
+    controls.hold();
+    let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
+    let id = typist.client.request("textDocument/completion", params);
+    controls.wait_until_held();
+    for key in keys {
+        match *key {
+            "⌫" => typist.replace(1, ""),
+            key => typist.type_text(key),
+        }
+    }
+    // Its answer says that the edits have arrived.
+    let asked =
+        typist.client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
+    typist.client.answer(asked);
+    controls.release();
+    let answer = typist.client.answer(id);
+    assert!(answer["error"].is_null() || answer["error"]["code"] == -32800, "{answer}");
+    Some(answer["result"]["items"][0]["textEdit"].clone()).filter(|it| !it.is_null())
+}
+
+#[test]
+fn a_menu_that_waits_gets_its_item_while_the_user_types_on() {
+    // Its range ends where it asked, since the client knows what was typed since.
+    let range = json!({"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 6}});
+    let item = |text: &str| Some(json!({"range": range, "newText": text}));
+    assert_eq!(menu_after(&[]), item("println!(\"hello\");"));
+    assert_eq!(menu_after(&["i"]), item("println!(\"hello\");"));
+    assert_eq!(menu_after(&["i", "n"]), item("println!(\"hello\");"));
+    assert_eq!(menu_after(&["i", "⌫"]), None);
+    assert_eq!(menu_after(&["\n"]), None);
+}
+
 #[test]
 fn a_menu_gets_an_item_that_it_does_not_filter_out() {
     let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");

@@ -122,6 +122,7 @@ impl<S> Front<S> {
                 let beyond = request.params().and_then(|it| BeyondLsp::deserialize(it).ok());
                 let BeyondLsp { text_document, formatting_options } = beyond.unwrap_or_default();
                 let ask = Ask {
+                    lives_on: false,
                     cursor: snapshot.char_idx(at.position),
                     invoked: it.context.trigger_kind == lsp::InlineCompletionTriggerKind::Invoked,
                     selected: it.context.selected_completion_info.map(|it| {
@@ -141,7 +142,7 @@ impl<S> Front<S> {
                 let it = params::<lsp::CompletionParams>(request)?.text_document_position_params;
                 let snapshot = self.snapshot(&it.text_document)?;
                 let cursor = snapshot.char_idx(it.position);
-                Some(session.begin(snapshot, Ask { cursor, ..Ask::default() }))
+                Some(session.begin(snapshot, Ask { cursor, lives_on: true, ..Ask::default() }))
             }
             DID_FOCUS => {
                 let it = params::<DidFocusParams>(request)?;

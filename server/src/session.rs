@@ -8,6 +8,7 @@ mod ahead;
 mod answer;
 mod pace;
 mod several;
+mod typed_on;
 
 use std::{
     fmt,
@@ -31,6 +32,7 @@ use crate::{
 };
 pub use answer::UPDATE_INTERVAL;
 use pace::Pace;
+use typed_on::Running;
 
 /// What a request asks.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +41,8 @@ pub struct Ask {
     pub cursor: usize,
     /// Whether the user asked by a key of their own, and wants a choice.
     pub invoked: bool,
+    /// Whether the client makes use of the answer after the user has typed on.
+    pub lives_on: bool,
     /// The item that is selected in the editor's completion menu.
     pub selected: Option<Selected>,
     /// The version of the document that the client has, if it says so.
@@ -179,8 +183,7 @@ struct Now {
     settings: Arc<Settings>,
     /// None until the settings are known.
     completer: Option<Arc<Completer>>,
-    /// The request that runs: its document, and how to supersede it.
-    running: Option<(Arc<str>, CancellationToken)>,
+    running: Option<Running>,
     suggestion: Option<Suggestion>,
     recent: Recent,
     /// What would follow if the offer were accepted, or a selected item.
@@ -274,7 +277,9 @@ impl Session {
     /// if they contradict it.
     pub fn edit(&self, uri: &str, edits: &[Edit]) {
         let mut now = self.now();
-        now.supersede(Some(uri));
+        if !now.running.as_mut().is_some_and(|it| it.lives_on(uri, edits)) {
+            now.supersede(Some(uri));
+        }
         for edit in edits {
             if let Some(completer) = &now.completer {
                 completer.edited(uri, edit);
@@ -328,7 +333,12 @@ impl Session {
         let superseded = CancellationToken::new();
         let mut now = self.now();
         now.supersede(None);
-        now.running = Some((Arc::clone(&snapshot.uri), superseded.clone()));
+        now.running = Some(Running {
+            uri: Arc::clone(&snapshot.uri),
+            superseded: superseded.clone(),
+            cursor: ask.cursor,
+            typed: ask.lives_on.then(String::new),
+        });
         now.pace.request(Instant::now());
         drop(now);
         self.stats.count(|it| it.requests += 1);
@@ -433,9 +443,9 @@ impl Session {
 impl Now {
     /// Supersedes the request that runs, if it is for this document or `None` is given.
     fn supersede(&mut self, uri: Option<&str>) {
-        let concerned = self.running.take_if(|(of, _)| uri.is_none_or(|uri| **of == *uri));
-        if let Some((_, token)) = concerned {
-            token.cancel();
+        let concerned = self.running.take_if(|it| uri.is_none_or(|uri| *it.uri == *uri));
+        if let Some(it) = concerned {
+            it.superseded.cancel();
         }
     }
 }

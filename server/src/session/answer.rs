@@ -69,6 +69,7 @@ impl Session {
         } else {
             self.find(ticket, streams, asked).await
         };
+        let (ticket, _) = &self.moved(ticket);
         if let Answer::Nothing(Nothing::NothingToSay(Finish::Stopped(Stop::LineEnd))) = answer {
             // The line is complete: the user is about to begin the next one.
             self.look_ahead(ticket, "");
@@ -96,17 +97,19 @@ impl Session {
         }
     }
 
-    async fn find(&self, ticket: &Ticket, streams: bool, asked: Instant) -> Answer {
-        let Ticket { snapshot, cursor, .. } = ticket;
+    async fn find(&self, request: &Ticket, streams: bool, asked: Instant) -> Answer {
+        let mut ticket = self.moved(request).0;
+        // Where the run was started that is waited for.
+        let mut started = ticket.cursor;
         let settings = Arc::clone(&self.now().settings);
         let suggest = &settings.config.suggest;
-        let (mut draft, mut source) = match self.offer(&snapshot.uri, *cursor) {
+        let (mut draft, mut source) = match self.offer(&ticket.snapshot.uri, ticket.cursor) {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
             Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
             Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
-            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(snapshot, *cursor) {
+            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(&ticket.snapshot, ticket.cursor) {
                 Some((draft, source)) => (draft, source),
-                None => match self.paced_offer(ticket).await {
+                None => match self.paced_offer(&ticket).await {
                     Ok(draft) => (draft, Source::Model),
                     Err(nothing) => return Answer::Nothing(nothing),
                 },
@@ -122,21 +125,24 @@ impl Session {
         loop {
             let now = draft.now();
             let finished = now.finish.is_some();
-            match self.offer(&snapshot.uri, *cursor) {
+            let typed;
+            (ticket, typed) = self.moved(request);
+            let cursor = ticket.cursor;
+            match self.offer(&ticket.snapshot.uri, cursor) {
                 Ok(Verdict::Shows(rest, _)) if may_show => {
                     let n_bytes =
-                        self.shown(*cursor, &rest, worth_showing(&rest, finished, cut).len());
+                        self.shown(cursor, &rest, worth_showing(&rest, finished, cut).len());
                     if n_bytes > 0 {
-                        let text = rest[..n_bytes].to_owned();
+                        let text = format!("{typed}{}", &rest[..n_bytes]);
                         return Answer::Shows { text, others: vec![], source, progress: now };
                     }
                 }
                 Ok(Verdict::Shows(..) | Verdict::NotYet(_)) => {}
                 Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
                 // What was waited for turned out to say something else.
-                Ok(Verdict::Gone(_)) if source != Source::Model => {
-                    source = Source::Model;
-                    match self.paced_offer(ticket).await {
+                Ok(Verdict::Gone(_)) | Err(()) if source != Source::Model || started != cursor => {
+                    (source, started) = (Source::Model, cursor);
+                    match self.paced_offer(&ticket).await {
                         Ok(new) => draft = new,
                         Err(nothing) => return Answer::Nothing(nothing),
                     }
