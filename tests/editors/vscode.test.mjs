@@ -87,7 +87,7 @@ test('Escape dismisses it', async () => {
 });
 
 test('Escape takes it away for good while it grows', async () => {
-  await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b):\n');
+  await code.type('    return number % 2 == 1\n\n\ndef fibonacci(n):\n');
   await code.waitForGhost();
   await code.press('Escape');
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
