@@ -1,6 +1,9 @@
 /** Has VS Code ask once more at a place where it has asked already. */
 import * as vscode from 'vscode';
 
+/** How long an ask is waited for. */
+const PATIENCE_MS = 300;
+
 export type Answer = vscode.InlineCompletionItemProvider['provideInlineCompletionItems'];
 
 /** The first VS Code whose command takes a provider and can be told not to be explicit. */
@@ -25,8 +28,11 @@ export class Again implements vscode.Disposable {
     private readonly extensionId: string,
   ) {}
 
-  /** Has VS Code ask where the cursor is; `answer` is called once, or never. */
-  ask(answer: Answer): void {
+  /**
+   * Has VS Code ask where the cursor is, and waits until it has. `answer` is called once, or never:
+   * VS Code may be busy with what it asked before.
+   */
+  async ask(answer: Answer): Promise<void> {
     let once: Answer | undefined = answer;
     const provideInlineCompletionItems: Answer = (...request) => {
       const [now, later] = [once, undefined];
@@ -40,10 +46,11 @@ export class Again implements vscode.Disposable {
     if (this.registered.length > 2) {
       this.registered.shift()?.dispose();
     }
-    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
+    const asked = vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
       providerId: `${this.extensionId}:*`,
       explicit: false,
     });
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   }
 
   dispose(): void {

@@ -35,6 +35,9 @@ export interface Options {
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 180_000;
 
+/** How often in a row VS Code may pass over a longer text before the next one is waited for. */
+const MAX_MISSES = 5;
+
 const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-remote' }];
 
 export class Server {
@@ -42,7 +45,11 @@ export class Server {
   private readonly growing = new Growing<InlineCompletionItem>();
   private readonly again = new Again(SELECTOR, 'foretell.foretell');
   private next: Answer | undefined;
+  /** Whether a text is there that VS Code has not got, and whether it is being asked to get it. */
+  private isLonger = false;
   private isAsking = false;
+  /** How often it got one. */
+  private answers = 0;
   private restarts: number[] = [];
   private isLoading = true;
 
@@ -77,7 +84,7 @@ export class Server {
     this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
       options.onStatus(it.state, it.message);
       if (it.state === 'ready' && this.isLoading && this.next) {
-        this.again.ask(this.next); // what was asked while it was loaded had no answer
+        void this.again.ask(this.next); // what was asked while it was loaded had no answer
       }
       this.isLoading = it.state === 'loading';
     });
@@ -129,22 +136,38 @@ export class Server {
     const editor = vscode.window.activeTextEditor;
     const isHere = editor && samePlace(placeOf(editor.document, editor.selection.active), place);
     if (isHere && this.growing.take(place, update.item)) {
-      if (!this.isAsking) {
-        this.isAsking = true;
-        this.again.ask(this.grown);
+      this.isLonger = true;
+      void this.showLonger();
+    }
+  }
+
+  /** Has VS Code ask for the longest text until it has it: it may pass over a single call. */
+  private async showLonger(): Promise<void> {
+    if (this.isAsking) {
+      return;
+    }
+    this.isAsking = true;
+    try {
+      for (let misses = 0; this.isLonger && misses < MAX_MISSES; misses += 1) {
+        const before = this.answers;
+        await this.again.ask(this.grown);
+        misses = this.answers > before ? -1 : misses;
       }
+    } finally {
+      this.isAsking = false;
     }
   }
 
   private readonly grown: Answer = async (document, position) => {
-    this.isAsking = false;
+    this.isLonger = false;
+    this.answers += 1;
     const item = this.growing.at(placeOf(document, position));
     return item && this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
   };
 
   private stopGrowing(): void {
     this.growing.stop();
-    this.isAsking = false;
+    this.isLonger = false;
   }
 
   private closed(): { action: CloseAction; message?: string; handled?: boolean } {
