@@ -204,9 +204,16 @@ impl Session {
         let Ticket { snapshot, cursor, superseded, .. } = ticket;
         let follow = async {
             tokio::time::sleep(UPDATE_INTERVAL).await;
-            while let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) {
+            // One reader for all of it: each new one would find a change that was seen already.
+            let Ok(Verdict::Shows(_, mut draft)) = self.offer(&snapshot.uri, *cursor) else {
+                return;
+            };
+            loop {
+                // Looked at before the text, so that what is told as the last one is whole.
                 let done = draft.now().finish.is_some();
-                // The draft may have come to its end between the two looks at it.
+                let Ok(Verdict::Shows(rest, _)) = self.offer(&snapshot.uri, *cursor) else {
+                    return;
+                };
                 let n_bytes =
                     self.shown(*cursor, &rest, worth_showing(&rest, done, Cut::Growing).len());
                 let text = &rest[..n_bytes];
@@ -233,23 +240,20 @@ impl Session {
     pub async fn rest(&self, ticket: &Ticket) {
         let Ticket { snapshot, cursor, superseded, .. } = ticket;
         let look_ahead = async {
-            loop {
-                let Ok(Verdict::Shows(rest, mut draft)) = self.offer(&snapshot.uri, *cursor) else {
-                    return;
-                };
-                if draft.now().finish.is_some() {
-                    let n_typed =
-                        self.now().suggestion.as_ref().map(|it| it.n_typed_chars(*cursor));
-                    let is_likely = n_typed.is_some_and(|n| n >= TYPED_CHARS);
-                    if !is_likely || rest.chars().count() > NEAR_END_CHARS {
-                        tokio::time::sleep(REST).await;
-                    }
-                    return self.look_ahead(ticket, &rest);
-                }
+            let offer = || self.offer(&snapshot.uri, *cursor);
+            let Ok(Verdict::Shows(_, mut draft)) = offer() else { return };
+            while draft.now().finish.is_none() {
                 if !draft.changed().await {
                     return;
                 }
             }
+            let Ok(Verdict::Shows(rest, _)) = offer() else { return };
+            let n_typed = self.now().suggestion.as_ref().map(|it| it.n_typed_chars(*cursor));
+            let is_likely = n_typed.is_some_and(|n| n >= TYPED_CHARS);
+            if !is_likely || rest.chars().count() > NEAR_END_CHARS {
+                tokio::time::sleep(REST).await;
+            }
+            self.look_ahead(ticket, &rest);
         };
         tokio::select! {
             biased;
