@@ -53,6 +53,17 @@ export class Again implements vscode.Disposable {
     await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   }
 
+  /** The same, up to `times` times, until VS Code has asked. */
+  async askUntilHeard(answer: Answer, times: number): Promise<void> {
+    let isHeard = false;
+    for (let n = 0; n < times && !isHeard; n += 1) {
+      await this.ask((...request) => {
+        isHeard = true;
+        return answer(...request);
+      });
+    }
+  }
+
   dispose(): void {
     this.registered.forEach((it) => { it.dispose(); });
     this.registered = [];

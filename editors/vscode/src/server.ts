@@ -84,7 +84,7 @@ export class Server {
     this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
       options.onStatus(it.state, it.message);
       if (it.state === 'ready' && this.isLoading && this.next) {
-        void this.again.ask(this.next); // what was asked while it was loaded had no answer
+        void this.again.askUntilHeard(this.next, MAX_MISSES); // what was asked while it was loaded had no answer
       }
       this.isLoading = it.state === 'loading';
     });
