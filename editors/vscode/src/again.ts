@@ -55,10 +55,10 @@ export class Again implements vscode.Disposable {
 
   /** The same, up to `times` times, until VS Code has asked. */
   async askUntilHeard(answer: Answer, times: number): Promise<void> {
-    let isHeard = false;
-    for (let n = 0; n < times && !isHeard; n += 1) {
+    const heard: true[] = [];
+    for (let n = 0; n < times && heard.length === 0; n += 1) {
       await this.ask((...request) => {
-        isHeard = true;
+        heard.push(true);
         return answer(...request);
       });
     }
