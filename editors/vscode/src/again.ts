@@ -3,6 +3,8 @@ import * as vscode from 'vscode';
 
 /** How long an ask is waited for. */
 const PATIENCE_MS = 300;
+/** How often in a row VS Code may pass over an ask. */
+const MAX_ASKS = 5;
 
 export type Answer = vscode.InlineCompletionItemProvider['provideInlineCompletionItems'];
 
@@ -32,7 +34,7 @@ export class Again implements vscode.Disposable {
    * Has VS Code ask where the cursor is, and waits until it has. `answer` is called once, or never:
    * VS Code may be busy with what it asked before.
    */
-  async ask(answer: Answer): Promise<void> {
+  private async ask(answer: Answer): Promise<void> {
     let once: Answer | undefined = answer;
     const provideInlineCompletionItems: Answer = (...request) => {
       const [now, later] = [once, undefined];
@@ -53,15 +55,16 @@ export class Again implements vscode.Disposable {
     await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   }
 
-  /** The same, up to `times` times, until VS Code has asked. */
-  async askUntilHeard(answer: Answer, times: number): Promise<void> {
+  /** The same until VS Code has asked, which it may never do; says whether it has. */
+  async askUntilHeard(answer: Answer): Promise<boolean> {
     const heard: true[] = [];
-    for (let n = 0; n < times && heard.length === 0; n += 1) {
+    for (let n = 0; n < MAX_ASKS && heard.length === 0; n += 1) {
       await this.ask((...request) => {
         heard.push(true);
         return answer(...request);
       });
     }
+    return heard.length > 0;
   }
 
   dispose(): void {

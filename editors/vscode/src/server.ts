@@ -35,9 +35,6 @@ export interface Options {
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 180_000;
 
-/** How often in a row VS Code may pass over a longer text before the next one is waited for. */
-const MAX_MISSES = 5;
-
 const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-remote' }];
 
 export class Server {
@@ -48,8 +45,6 @@ export class Server {
   /** Whether a text is there that VS Code has not got, and whether it is being asked to get it. */
   private isLonger = false;
   private isAsking = false;
-  /** How often it got one. */
-  private answers = 0;
   private restarts: number[] = [];
   private isLoading = true;
 
@@ -84,7 +79,7 @@ export class Server {
     this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
       options.onStatus(it.state, it.message);
       if (it.state === 'ready' && this.isLoading && this.next) {
-        void this.again.askUntilHeard(this.next, MAX_MISSES); // what was asked while it was loaded had no answer
+        void this.again.askUntilHeard(this.next); // what was asked while it was loaded had no answer
       }
       this.isLoading = it.state === 'loading';
     });
@@ -141,18 +136,14 @@ export class Server {
     }
   }
 
-  /** Has VS Code ask for the longest text until it has it: it may pass over a single call. */
+  /** Has VS Code ask for the longest text until it has it. */
   private async showLonger(): Promise<void> {
     if (this.isAsking) {
       return;
     }
     this.isAsking = true;
     try {
-      for (let misses = 0; this.isLonger && misses < MAX_MISSES; misses += 1) {
-        const before = this.answers;
-        await this.again.ask(this.grown);
-        misses = this.answers > before ? -1 : misses;
-      }
+      while (this.isLonger && (await this.again.askUntilHeard(this.grown)));
     } finally {
       this.isAsking = false;
     }
@@ -160,7 +151,6 @@ export class Server {
 
   private readonly grown: Answer = async (document, position) => {
     this.isLonger = false;
-    this.answers += 1;
     const item = this.growing.at(placeOf(document, position));
     return item && this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
   };
