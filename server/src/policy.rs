@@ -6,6 +6,7 @@
 //! can't tell yet holds back what it may have to cut, and once it has stopped a text it says the
 //! same of every longer one.
 
+mod before;
 mod block_end;
 mod brackets;
 mod chat;
@@ -151,6 +152,13 @@ impl Place {
     #[must_use]
     pub fn in_language(self, language: &str) -> Self {
         Self { language: language.to_owned(), ..self }
+    }
+
+    /// Whether the cursor is at the start of a line that is there: what is written goes before it.
+    fn is_before_a_line(&self) -> bool {
+        self.line_before.trim().is_empty()
+            && (self.line_before.is_empty() || suffix::must_follow(&self.line_after))
+            && !self.line_after.trim().is_empty()
     }
 
     /// Whether the document is a text for people.
@@ -320,10 +328,12 @@ impl Policy {
                 look.and(rule(&self.place, text, ended))
             });
         let look = match &self.syntax {
-            Some(syntax) if !self.left_out.contains(&Stop::SyntaxErrors) => {
-                syntax.look(text, look, ended, self.style.whole_lines)
+            Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,
+            Some(syntax) if before::is_whole(&self.place, &text[..look.keep_bytes]) => {
+                syntax.look_before_a_line(text, look)
             }
-            _ => look,
+            Some(syntax) => syntax.look(text, look, ended, self.style.whole_lines),
+            None => look,
         };
         self.look_at_size(text, look, ended)
     }
@@ -350,8 +360,14 @@ impl Policy {
     fn look_at_shape(&self, text: &str, ended: bool) -> Look {
         let place = &self.place;
         let is_last = place.line_after.trim().is_empty();
-        if is_last && place.line_before.trim().is_empty() {
-            return self.look_at_block(&place.line_before, text, 0, ended);
+        if place.line_before.trim().is_empty() {
+            return if is_last {
+                self.look_at_block(&place.line_before, text, 0, ended)
+            } else if place.is_before_a_line() {
+                self.look_before_a_line(text, ended)
+            } else {
+                self.look_at_line(text, ended)
+            };
         }
         match text.strip_prefix('\n') {
             // A whole new line after text makes sense where a block opens, and nowhere else.
@@ -360,6 +376,21 @@ impl Policy {
             }
             Some(_) => Look { keep_bytes: 0, stop: Some(Stop::LineEnd) },
             None => self.look_at_line(text, ended),
+        }
+    }
+
+    /// Either the beginning of the line that is there, or lines to put before it.
+    fn look_before_a_line(&self, text: &str, ended: bool) -> Look {
+        let Place { line_before, line_after, .. } = &self.place;
+        let line = text.split('\n').next().unwrap_or_default();
+        let is_complete = ended || line.len() < text.len();
+        let meets = match suffix::must_follow(line_after) {
+            true => suffix::in_line(line, line_after, is_complete),
+            false => suffix::Meets::Not,
+        };
+        match meets {
+            suffix::Meets::Not => before::look(line_before, text, line_after, ended),
+            _ => self.look_at_line(text, ended),
         }
     }
 
@@ -411,7 +442,9 @@ impl Policy {
     /// Takes off white space at the end, which may yet be cut while more can come, and shows
     /// nothing of what is too little.
     fn look_at_size(&self, text: &str, look: Look, ended: bool) -> Look {
-        let kept = text[..look.keep_bytes].trim_end();
+        let all = &text[..look.keep_bytes];
+        // The line break before a line that is there is no white space too much.
+        let kept = if before::is_whole(&self.place, all) { all } else { all.trim_end() };
         // A lone bracket is what an editor writes by itself.
         let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
         let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();

@@ -47,8 +47,9 @@ impl Indent {
         let mut lines = text.split('\n');
         let first = lines.next().unwrap_or_default();
         let mut written = first.to_owned();
-        let mut above = self.columns(line_before);
-        let mut opens = opens_an_indented_block(&format!("{line_before}{first}"));
+        let first_line = format!("{line_before}{first}");
+        let mut above = self.columns(&first_line);
+        let mut opens = opens_an_indented_block(&first_line);
         let mut own: Option<OwnStep> = None;
         for line in lines {
             let code = line.trim_start_matches([' ', '\t']);
@@ -126,6 +127,7 @@ mod tests {
         check(false, 4, "{\n    a\n      b\n}", "{\n\ta\n\t  b\n}");
         check(false, 4, "{\n\ta\n}", "{\n\ta\n}");
         check(true, 4, "{\n  \ta", "{\n    a");
+        check(true, 4, "    if a {\n        b\n    }", "    if a {\n        b\n    }");
     }
 
     #[test]

@@ -100,6 +100,13 @@ impl Syntax {
         }
     }
 
+    /// Lets through lines that are put before the line that is there, unless they leave the
+    /// document with more errors than it had: that line may be the body of what they open.
+    pub(super) fn look_before_a_line(&self, text: &str, look: Look) -> Look {
+        let known = self.known(&text[..look.keep_bytes]);
+        if known.is_worse { Look { keep_bytes: 0, stop: Some(Stop::SyntaxErrors) } } else { look }
+    }
+
     /// Whether a text has opened a block, a bracket or a string that it has not closed.
     pub(super) fn is_open(&self, text: &str) -> bool {
         self.known(text).is_open

@@ -226,9 +226,10 @@ fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
         "    ˇfoo();\n",
         "let x = 1;\n    foo();",
         &expect![[r#"
-                «»foo();
+                «let x = 1;
+                »foo();
 
-            Some(RestFollows)
+            Some(SuffixMet)
         "#]],
     );
     check(
@@ -244,9 +245,9 @@ fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
         "    ˇ= 1;\n",
         "let x ",
         &expect![[r#"
-                «let x»= 1;
+                «»= 1;
 
-            None
+            Some(RestFollows)
         "#]],
     );
     check(
