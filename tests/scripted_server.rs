@@ -30,7 +30,7 @@ pub fn connect(says: &str) -> (Client, Controls) {
 /// Settings by which the model is asked for what the client asks, and for nothing else. No test
 /// waits for a deadline: what is shown is complete, or its draft is held.
 pub fn still() -> Config {
-    let prompt = Window { first: None, ..Window::default() };
+    let prompt = Window { first_ms: None, ..Window::default() };
     let suggest =
         Suggest { compute_ahead: false, deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
     Config { prompt, suggest, ..Config::default() }

@@ -1,6 +1,6 @@
 //! The half of a keystroke that needs the model: prompt, engine and policy in one piece.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::{
     bundle::{Bundle, model_path},
@@ -15,7 +15,7 @@ use crate::{
         vocabulary::Vocabulary,
     },
     policy::{Indent, Policy, Style, Trees},
-    prompt::{self, Prompter, Split},
+    prompt::{self, OtherFiles, Prompter, Split},
 };
 
 /// Starts drafts for cursors.
@@ -37,6 +37,8 @@ pub struct Parts {
     pub healing: bool,
     /// Whether the policy stops and cuts.
     pub policy: bool,
+    /// Of which other files pieces are shown.
+    pub other_files: OtherFiles,
 }
 
 /// What is wanted of a draft.
@@ -107,7 +109,8 @@ impl Completer {
     /// the model is loaded.
     #[must_use]
     pub fn with_parts(&self, parts: Parts) -> Option<Self> {
-        let prompter = lock(self.prompter.get()?).another(parts.layout, parts.healing);
+        let prompter = lock(self.prompter.get()?);
+        let prompter = prompter.another(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
         let trees = Arc::clone(&self.trees);
         Some(Self { engine: self.engine.clone(), prompter, trees, has_policy: parts.policy })
@@ -137,6 +140,25 @@ impl Completer {
         }
     }
 
+    /// Tells of the other documents that pieces may be shown of, those first that matter most;
+    /// they are asked for only if the settings have a use for them.
+    pub fn set_others(&self, others: impl FnOnce() -> Vec<Snapshot>) {
+        if let Some(mut prompter) = self.prompter()
+            && prompter.shows_others()
+        {
+            prompter.set_others(others());
+        }
+    }
+
+    /// The prompter, with the speed that was measured last. `None` until the model is loaded.
+    fn prompter(&self) -> Option<MutexGuard<'_, Prompter>> {
+        let mut prompter = lock(self.prompter.get()?);
+        if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
+            prompter.set_tokens_per_s(tokens_per_s);
+        }
+        Some(prompter)
+    }
+
     /// The rules for a draft at a cursor, a char_idx.
     #[must_use]
     pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Policy {
@@ -152,7 +174,7 @@ impl Completer {
     /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
     #[must_use]
     pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
-        let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
+        let prompt = self.prompter()?.prompt(snapshot, cursor);
         let policy = self.policy(snapshot, cursor, wanted);
         let request = Request::new(prompt, policy, wanted.max_tokens);
         Some(self.engine.generate(match wanted.n_candidates {
@@ -165,7 +187,7 @@ impl Completer {
     /// until the model is loaded. Dropping the draft is the cancel.
     #[must_use]
     pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
-        let prompt = lock(self.prompter.get()?).prompt(snapshot, cursor);
+        let prompt = self.prompter()?.prompt(snapshot, cursor);
         Some(self.engine.prewarm(prompt))
     }
 
@@ -173,7 +195,7 @@ impl Completer {
     /// else is to do. `None` if there is no more to read. Dropping the draft is the cancel.
     #[must_use]
     pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
-        let prompt = lock(self.prompter.get()?).wider(snapshot, cursor)?;
+        let prompt = self.prompter()?.wider(snapshot, cursor)?;
         Some(self.engine.prewarm(prompt))
     }
 
@@ -186,7 +208,7 @@ impl Completer {
 }
 
 /// A prompter is whole after every call, so a panic in one does not spoil it for the next.
-fn lock(prompter: &Mutex<Prompter>) -> std::sync::MutexGuard<'_, Prompter> {
+fn lock(prompter: &Mutex<Prompter>) -> MutexGuard<'_, Prompter> {
     prompter.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

@@ -225,6 +225,15 @@ impl Documents {
         self.by_uri.remove(uri);
     }
 
+    /// Every open document but one as it is now, by their names.
+    #[must_use]
+    pub fn others(&self, uri: &str, encoding: PositionEncoding) -> Vec<Snapshot> {
+        let mut uris: Vec<Arc<str>> = self.by_uri.iter().map(|it| Arc::clone(it.key())).collect();
+        uris.sort_unstable();
+        let others = uris.into_iter().filter(|it| **it != *uri);
+        others.filter_map(|it| self.snapshot(&it, encoding)).collect()
+    }
+
     /// The text of a document as it is now, or `None` if it is not open. O(1).
     #[must_use]
     pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {

@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod onnx;
 pub mod provider;
 mod queue;
+mod rate;
 mod run;
 pub mod sampler;
 pub mod scripted;
@@ -40,6 +41,7 @@ use crate::{
 use decoder::Decoder;
 pub use queue::Abort;
 use queue::{Job, Kind, Queue, Worker};
+use rate::PrefillRate;
 use sampler::Sampling;
 pub use threads::default_n_threads;
 
@@ -260,6 +262,7 @@ pub enum State {
 pub struct Engine {
     asking: Arc<Asking>,
     state: watch::Receiver<State>,
+    rate: Arc<PrefillRate>,
 }
 
 /// Closes the queue when nobody can ask any more.
@@ -280,13 +283,15 @@ impl Engine {
         let queue = Arc::new(Queue::default());
         let worker = Worker(Arc::clone(&queue));
         let (state_tx, state) = watch::channel(State::Loading);
+        let rate = Arc::new(PrefillRate::default());
+        let measured = Arc::clone(&rate);
         let work = move || {
             let queue = &worker.0;
             match load() {
                 Ok(mut decoder) => {
                     state_tx.send_replace(State::Ready);
                     while let Some(job) = queue.next() {
-                        run(&mut decoder, job, queue);
+                        measured.add(&run(&mut decoder, job, queue));
                     }
                 }
                 Err(error) => {
@@ -304,7 +309,7 @@ impl Engine {
             // The worker is gone with the closure, and has told the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
-        Self { asking: Arc::new(Asking(queue)), state }
+        Self { asking: Arc::new(Asking(queue)), state, rate }
     }
 
     /// Asks for a text. The engine takes requests in order and passes over those whose draft was
@@ -333,9 +338,15 @@ impl Engine {
     /// Drops this handle and waits until the thread has ended: within one read, if it was the last
     /// one and all drafts are dropped. Leaving the process while the runtime computes is not safe.
     pub async fn end(self) {
-        let Self { asking, mut state } = self;
+        let Self { asking, mut state, .. } = self;
         drop(asking);
         while state.changed().await.is_ok() {}
+    }
+
+    /// How fast the model reads prompts, in tokens a second. `None` until it was measured.
+    #[must_use]
+    pub fn prefill_tokens_per_s(&self) -> Option<f64> {
+        self.rate.tokens_per_s()
     }
 
     /// What the engine can do now.
@@ -355,8 +366,9 @@ impl Engine {
     }
 }
 
-/// A panic in the decoder (a broken model, a bug of ours) costs the job, not the server.
-fn run<M: Model>(decoder: &mut Decoder<M>, job: Job, queue: &Queue) {
+/// Runs a job and returns what it cost. A panic in the decoder (a broken model, a bug of ours)
+/// costs the job, not the server.
+fn run<M: Model>(decoder: &mut Decoder<M>, job: Job, queue: &Queue) -> Figures {
     let progress = job.progress.clone();
     let run = AssertUnwindSafe(|| decoder.run(job, queue));
     if catch_unwind(run).is_err() {
@@ -364,6 +376,7 @@ fn run<M: Model>(decoder: &mut Decoder<M>, job: Job, queue: &Queue) {
         let message = "the engine had an internal error, see the log".to_owned();
         progress.send_modify(|now| now.finish = Some(Finish::Failed(message)));
     }
+    progress.borrow().figures
 }
 
 #[cfg(test)]

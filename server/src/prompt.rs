@@ -18,15 +18,15 @@
 //! [`Split::Plain`] has the split at the cursor, with the same text on both sides of it: what the
 //! anchored layout is measured against (docs/eval.md).
 
+mod context;
 pub mod formats;
 mod healing;
 mod place;
+mod window;
 
 use std::sync::Arc;
 
 use ropey::RopeSlice;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     bundle::Fim,
@@ -34,8 +34,11 @@ use crate::{
     engine::vocabulary::Vocabulary,
     policy,
 };
-use formats::{Around, Lead};
+use context::{Here, short_path, visits::Visits};
+use formats::{Around, Lead, OtherFile};
 pub use place::{place, syntax};
+use window::Sizes;
+pub use window::{OtherFiles, Split, Window};
 
 /// What the model reads, and what it must begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,119 +48,6 @@ pub struct Prompt {
     /// The user's last word in the user's tokens: the model writes its bytes again, in tokens of
     /// its own choice (token healing).
     pub healed: Vec<u32>,
-}
-
-/// Where the prompt of a model that reads the suffix after the prefix is split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Split {
-    /// As it is best for the model; at the anchor, until a model is measured to need another.
-    #[default]
-    Auto,
-    /// Some lines above the cursor: a key costs the tokens that were typed.
-    Anchored,
-    /// At the cursor: a key costs the whole suffix.
-    Plain,
-}
-
-/// How much text a prompt takes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Window {
-    /// Where the text is split: `anchored` some lines above the cursor, so that a key costs few
-    /// tokens; `plain` at the cursor; `auto` as it is best for the model.
-    #[schemars(with = "String", extend("enum" = ["auto", "anchored", "plain"]))]
-    pub layout: Split,
-    /// The most lines before the cursor.
-    #[schemars(range(max = 10_000))]
-    pub before_lines: usize,
-    /// The most lines after the cursor.
-    #[schemars(range(max = 10_000))]
-    pub after_lines: usize,
-    /// How many lines above the cursor a new anchor is set.
-    #[schemars(range(max = 10_000))]
-    pub anchor_lines: usize,
-    /// The most lines between anchor and cursor.
-    #[schemars(range(max = 10_000))]
-    pub middle_lines: usize,
-    /// The most tokens before the anchor.
-    #[schemars(range(max = 10_000))]
-    pub before_tokens: usize,
-    /// The most tokens after the cursor.
-    #[schemars(range(max = 10_000))]
-    pub after_tokens: usize,
-    /// The most tokens between anchor and cursor; beyond, the anchor follows into the line.
-    #[schemars(range(min = 16, max = 10_000))]
-    pub middle_tokens: usize,
-    /// How much of it is read before the first answer at a new place; the rest is read while the
-    /// user rests. Null is all of it at once.
-    pub first: Option<First>,
-}
-
-/// The part of a window that is read first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct First {
-    /// How many lines above the cursor the anchor is set.
-    #[schemars(range(max = 10_000))]
-    pub anchor_lines: usize,
-    /// The most tokens before the anchor.
-    #[schemars(range(max = 10_000))]
-    pub before_tokens: usize,
-    /// The most tokens after the cursor.
-    #[schemars(range(max = 10_000))]
-    pub after_tokens: usize,
-}
-
-impl Default for Window {
-    /// 60 lines before and 20 after, the anchor about 10 lines up: what the anchored layout was
-    /// measured with (ARCHITECTURE.md, "The anchored prompt").
-    fn default() -> Self {
-        Self {
-            layout: Split::Auto,
-            before_lines: 60,
-            after_lines: 20,
-            anchor_lines: 10,
-            middle_lines: 30,
-            before_tokens: 768,
-            after_tokens: 256,
-            middle_tokens: 512,
-            first: Some(First::default()),
-        }
-    }
-}
-
-impl Default for First {
-    fn default() -> Self {
-        Self { anchor_lines: 5, before_tokens: 64, after_tokens: 32 }
-    }
-}
-
-impl Window {
-    /// The same window with no more than `n_tokens` in all: each part in its share.
-    #[must_use]
-    pub fn within(self, n_tokens: usize) -> Self {
-        // The marks between the parts, and a tokenizer that needs a little more for a middle than
-        // its bytes promise.
-        let n_tokens = n_tokens.saturating_sub(64);
-        let all = self.before_tokens + self.after_tokens + self.middle_tokens;
-        if all <= n_tokens {
-            return self;
-        }
-        let share = |part: usize| part * n_tokens / all;
-        Self {
-            before_tokens: share(self.before_tokens),
-            after_tokens: share(self.after_tokens),
-            middle_tokens: share(self.middle_tokens),
-            ..self
-        }
-    }
-
-    /// The window that is read first, if it is another one.
-    fn narrow(&self) -> Option<Self> {
-        let First { anchor_lines, before_tokens, after_tokens } = self.first?;
-        Some(Self { anchor_lines, before_tokens, after_tokens, ..*self })
-    }
 }
 
 /// A text cut to the window, with its tokens.
@@ -176,8 +66,9 @@ struct Layout {
     anchor_char_idx: usize,
     before: Part,
     after: Part,
-    /// The window that it was cut to.
-    window: Window,
+    /// What leads the prompt: the file's path, and pieces of other files.
+    lead: Lead,
+    sizes: Sizes,
     /// Whether there is a wider one to be read.
     is_narrow: bool,
 }
@@ -192,6 +83,10 @@ pub struct Prompter {
     layout: Option<Layout>,
     /// The whole window at the place of a narrow layout, while it is being read.
     wider: Option<Layout>,
+    /// The other open documents, as they were when they were last told of.
+    others: Vec<Snapshot>,
+    visits: Visits,
+    tokens_per_s: f64,
 }
 
 impl Prompter {
@@ -199,19 +94,47 @@ impl Prompter {
     /// the text before the cursor.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
-        Self { vocabulary, fim, window, heals: true, layout: None, wider: None }
+        Self {
+            vocabulary,
+            fim,
+            window,
+            heals: true,
+            layout: None,
+            wider: None,
+            others: Vec::new(),
+            visits: Visits::default(),
+            tokens_per_s: window::ASSUMED_TOKENS_PER_S,
+        }
+    }
+
+    /// Takes the speed at which the model was measured to read prompts: new layouts are as large
+    /// as can be read in the time that the settings allow.
+    pub fn set_tokens_per_s(&mut self, tokens_per_s: f64) {
+        self.tokens_per_s = tokens_per_s;
+    }
+
+    /// Whether it makes use of [`Prompter::set_others`].
+    #[must_use]
+    pub fn shows_others(&self) -> bool {
+        self.window.shows_others() && self.fim.as_ref().is_some_and(formats::reads_files)
+    }
+
+    /// Takes the other documents that pieces may be shown of, those first that matter most.
+    pub fn set_others(&mut self, others: Vec<Snapshot>) {
+        self.others = others;
     }
 
     /// Another prompter for the same model, which remembers nothing yet. Without healing it ends
     /// the prompt in the middle of a word, as it stands: only to measure what healing is worth.
     #[must_use]
-    pub fn another(&self, layout: Split, heals: bool) -> Self {
-        let window = Window { layout, ..self.window };
+    pub fn another(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
+        let window = Window { layout, other_files, ..self.window };
         Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
     }
 
     /// Follows an edit, so that an edit above the window does not cost the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
+        self.visits.edited(uri, edit);
         for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
             let anchor = layout.anchor_char_idx;
             let window_start = anchor - layout.before.text.chars().count().min(anchor);
@@ -229,6 +152,7 @@ impl Prompter {
         let layout = self.layout(snapshot, cursor);
         let prompt = self.written(&layout, snapshot, cursor);
         self.layout = Some(layout);
+        self.visits.visit(&snapshot.uri, cursor);
         prompt
     }
 
@@ -239,8 +163,7 @@ impl Prompter {
         self.layout.as_ref().filter(|it| it.is_narrow && self.holds(it, snapshot, cursor))?;
         let after_start = after_start(snapshot, cursor);
         let kept = self.wider.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
-        let wider =
-            kept.unwrap_or_else(|| self.new_layout(self.window, snapshot, cursor, after_start));
+        let wider = kept.unwrap_or_else(|| self.whole_layout(snapshot, cursor, after_start));
         let prompt = self.written(&wider, snapshot, cursor);
         self.wider = Some(wider);
         Some(prompt)
@@ -268,11 +191,7 @@ impl Prompter {
         let upto_cursor = if is_plain { [before, middle].concat() } else { Vec::new() };
         let (before, middle) =
             if is_plain { (&upto_cursor[..], &[][..]) } else { (before, middle) };
-        let lead = match &self.fim {
-            Some(fim) => formats::lead(fim, Around::default(), |text| self.encode(text)),
-            None => Lead::default(),
-        };
-        let ids = formats::prompt(self.fim.as_ref(), &lead, before, &after[..], middle);
+        let ids = formats::prompt(self.fim.as_ref(), &layout.lead, before, &after[..], middle);
         Prompt { ids, healed }
     }
 
@@ -281,13 +200,55 @@ impl Prompter {
         let after_start = after_start(snapshot, cursor);
         let kept = self.layout.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
         kept.unwrap_or_else(|| {
-            let whole = self.new_layout(self.window, snapshot, cursor, after_start);
-            let Some(narrow) = self.window.narrow() else { return whole };
-            let narrow = self.new_layout(narrow, snapshot, cursor, after_start);
-            let is_narrow = narrow.before.ids.len() + narrow.after.ids.len()
-                < whole.before.ids.len() + whole.after.ids.len();
-            if is_narrow { Layout { is_narrow, ..narrow } } else { whole }
+            let Some(first) = self.window.first(self.tokens_per_s) else {
+                return self.whole_layout(snapshot, cursor, after_start);
+            };
+            let whole = self.new_layout(self.whole(), snapshot, cursor, after_start);
+            let narrow = self.new_layout(first, snapshot, cursor, after_start);
+            let n_tokens = |it: &Layout| it.before.ids.len() + it.after.ids.len();
+            let is_narrow = n_tokens(&narrow) < n_tokens(&whole);
+            let more_comes = self.shows_others() && !self.others.is_empty();
+            match is_narrow || more_comes {
+                true => Layout { is_narrow: true, ..narrow },
+                false => whole,
+            }
         })
+    }
+
+    fn whole(&self) -> Sizes {
+        self.window.whole(self.tokens_per_s)
+    }
+
+    /// The whole window, with what is shown of other files.
+    fn whole_layout(&self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Layout {
+        let layout = self.new_layout(self.whole(), snapshot, cursor, after_start);
+        if !self.shows_others() {
+            return layout;
+        }
+        let rope = &snapshot.rope;
+        let start = layout.anchor_char_idx - layout.before.text.chars().count();
+        let end = after_start + layout.after.text.chars().count();
+        let window = rope.char_to_line(start)..rope.char_to_line(end) + 1;
+        let here = Here { snapshot, cursor, window };
+        // A token of code is about 3 bytes or more.
+        let n_bytes = 3 * self.window.other_tokens;
+        let mut pieces = context::choose(&here, &self.others, &self.visits, n_bytes);
+        loop {
+            let files: Vec<OtherFile<'_>> = pieces.iter().map(context::Piece::as_file).collect();
+            let lead = self.lead(snapshot, &files);
+            let n_tokens = lead.head.len() + lead.prefix.len();
+            if pieces.is_empty() || n_tokens <= self.window.other_tokens {
+                return Layout { lead, ..layout };
+            }
+            pieces.remove(0);
+        }
+    }
+
+    fn lead(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Lead {
+        let Some(fim) = &self.fim else { return Lead::default() };
+        let path = short_path(&snapshot.uri);
+        let path = (self.window.path || !others.is_empty()).then_some(path.as_str());
+        formats::lead(fim, Around { repo: None, path, others }, |text| self.encode(text))
     }
 
     /// A layout as it is now, if it holds for a cursor.
@@ -305,7 +266,7 @@ impl Prompter {
             return Some(layout);
         }
         // Only the text after the cursor is another one: what was read before it stays read.
-        Some(Layout { after: self.after(layout.window, snapshot, after_start), ..layout })
+        Some(Layout { after: self.after(layout.sizes, snapshot, after_start), ..layout })
     }
 
     /// Whether the text before the anchor is as it was, and the cursor within the middle's reach.
@@ -325,14 +286,15 @@ impl Prompter {
 
     fn new_layout(
         &self,
-        window: Window,
+        sizes: Sizes,
         snapshot: &Snapshot,
         cursor: usize,
         after_start: usize,
     ) -> Layout {
+        let window = &self.window;
         let rope = &snapshot.rope;
         let line = rope.char_to_line(cursor);
-        let anchor_line = line.saturating_sub(window.anchor_lines);
+        let anchor_line = line.saturating_sub(sizes.anchor_lines);
         let reach = cursor.saturating_sub(3 * window.middle_tokens / 2);
         let anchor = rope.line_to_char(anchor_line).max(reach);
         let first_line = line.saturating_sub(window.before_lines);
@@ -341,19 +303,20 @@ impl Prompter {
         Layout {
             uri: Arc::clone(&snapshot.uri),
             anchor_char_idx: anchor,
-            before: self.cut(text, window.before_tokens, End::Tail),
-            after: self.after(window, snapshot, after_start),
-            window,
+            before: self.cut(text, sizes.before_tokens, End::Tail),
+            after: self.after(sizes, snapshot, after_start),
+            lead: self.lead(snapshot, &[]),
+            sizes,
             is_narrow: false,
         }
     }
 
-    fn after(&self, window: Window, snapshot: &Snapshot, after_start: usize) -> Part {
+    fn after(&self, sizes: Sizes, snapshot: &Snapshot, after_start: usize) -> Part {
         let rope = &snapshot.rope;
-        let last_line = rope.char_to_line(after_start) + window.after_lines;
+        let last_line = rope.char_to_line(after_start) + self.window.after_lines;
         let end = snapshot.line_range(last_line).end.max(after_start);
         // Without this form the text after the cursor has no place in the prompt.
-        let n_tokens = if self.fim.is_some() { window.after_tokens } else { 0 };
+        let n_tokens = if self.fim.is_some() { sizes.after_tokens } else { 0 };
         self.cut(snapshot.slice(after_start..end), n_tokens, End::Head)
     }
 

@@ -398,9 +398,20 @@ impl Session {
         let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
         while first.now().finish.is_none() && first.changed().await {}
         if first.now().finish == Some(Finish::PromptRead) {
+            self.tell_others(&completer, snapshot);
             let prewarm = completer.prewarm(snapshot, *cursor);
             self.now().prewarm = prewarm;
         }
+    }
+
+    /// Tells of the other documents that pieces may be shown of: none that is excluded.
+    fn tell_others(&self, completer: &Completer, snapshot: &Snapshot) {
+        completer.set_others(|| {
+            let settings = Arc::clone(&self.now().settings);
+            let mut others = self.documents.others(&snapshot.uri, snapshot.encoding);
+            others.retain(|it| !settings.exclusions.contain(&it.uri));
+            others
+        });
     }
 
     /// Drops the offer, which is the cancel; a complete one may be recalled.

@@ -16,7 +16,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from cutting import KINDS, NEGATIVE_KINDS, Case, cut, head, tail
+from cutting import NEGATIVE_KINDS, Case, cut, head, tail
+from others import cases_with_others
 from packages import Package, licence_text, members, sources
 from replays import path_of, replays_of
 
@@ -33,6 +34,8 @@ QUOTAS = {
     "comment": 2,
     "string": 2,
 }
+# And how many with other files beside them.
+WITH_OTHERS = {"mid_line": 1, "line_start": 1, "mid_word": 1}
 # And how many where nothing should be shown, a kind each until there are enough.
 NEGATIVES = 4
 # And how many ends of finished paragraphs, in each half.
@@ -51,16 +54,19 @@ def main() -> None:
     changed = [Package.of({**it, "half": "replays"}) for it in tables["change"]]
     sets: dict[str, str] = {}
     for half in ("dev", "held_out"):
-        cases, negatives = [], []
+        cases, negatives, others = [], [], []
         for language in sorted({it.language for it in packages}):
             of_it = [it for it in packages if (it.language, it.half) == (language, half)]
             pool = list(candidates(of_it, arguments.cache))
             cases += take(pool, QUOTAS, f"{half} {language}")
             negatives += take_negatives(pool, f"{half} {language}")
+            pool = list(candidates_with_others(of_it, arguments.cache))
+            others += take(pool, WITH_OTHERS, f"{half} {language} others")
         of_half = [it for it in packages if it.half == half]
         negatives += list(prose(of_half, arguments.cache))[:PROSE]
         sets[f"cases-{half}.jsonl"] = written(cases)
         sets[f"negatives-{half}.jsonl"] = written(negatives)
+        sets[f"others-{half}.jsonl"] = written(others)
     replays = [
         row
         for package, before in zip(changed, befores, strict=True)
@@ -89,6 +95,18 @@ def candidates(packages: list[Package], cache: Path) -> Iterator[Case]:
                 yield from (it for it in cases if not has_address(it))
 
 
+def candidates_with_others(packages: list[Package], cache: Path) -> Iterator[Case]:
+    """Every case with other files beside it that could be cut, in a fixed order."""
+    for package in packages:
+        texts = sources(package, cache)
+        for path, text in texts.items():
+            if 1_500 <= len(text) <= 60_000 and "generated" not in text[:400].lower():
+                name = path_of(package, path)
+                seed = f"{SEED} {name} others"
+                cases = cases_with_others(name, path, package.language, texts, seed)
+                yield from (it for it in cases if not has_address(it))
+
+
 def has_address(case: Case) -> bool:
     """Whether a text names a place on the web, which is nothing to hand on."""
     return "://" in case.prefix + case.expected + case.suffix
@@ -113,7 +131,7 @@ def prose(packages: list[Package], cache: Path) -> Iterator[Case]:
 def take(pool: list[Case], quotas: dict[str, int], seed: str) -> list[Case]:
     """A sample of each kind, no more than two of one file and kind."""
     taken = []
-    for kind in KINDS:
+    for kind in quotas:
         of_kind = [it for it in pool if it.kind == kind]
         random.Random(f"{SEED} {seed} {kind}").shuffle(of_kind)
         of_file: dict[str, int] = {}

@@ -105,7 +105,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let place = if is_stdin { place.of_stdin() } else { place.clone() };
     let (snapshot, cursor) = open(&place, is_stdin)?;
     // There is one answer, and no later one that more could be read for.
-    let window = Window { first: None, ..config.prompt };
+    let window = Window { first_ms: None, ..config.prompt };
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     // Where nobody watches the text grow, a line that turns out to be wrong need not be shown.

@@ -20,7 +20,7 @@ use foretell::{
     completer::{Completer, Parts, Wanted},
     config::Config,
     engine::State,
-    prompt::{Split, Window},
+    prompt::{OtherFiles, Split, Window},
 };
 
 use answers::{Outcome, Wants, Ways};
@@ -72,6 +72,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     middle_lines: Option<usize>,
 
+    /// Show pieces of the other files that a case has, and ask for the text without them too.
+    #[arg(long)]
+    others: bool,
+
+    /// The most tokens of other files.
+    #[arg(long, value_name = "N", default_value_t = 384)]
+    other_tokens: usize,
+
+    /// Tell the model the file's path.
+    #[arg(long)]
+    path: bool,
+
     /// The most keys that are typed of each replay.
     #[arg(long, value_name = "N", default_value_t = 400)]
     keys: usize,
@@ -120,8 +132,13 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         after_tokens: arguments.after_tokens,
         anchor_lines: arguments.anchor_lines.unwrap_or(config.prompt.anchor_lines),
         middle_lines: arguments.middle_lines.unwrap_or(config.prompt.middle_lines),
-        // Each place is asked for once, and no later request could be read for.
-        first: None,
+        // Each place is asked for once, and no later request could be read for; and the same is
+        // read on every machine.
+        first_ms: None,
+        whole_ms: None,
+        path: arguments.path || config.prompt.path,
+        other_files: if arguments.others { OtherFiles::Open } else { OtherFiles::None },
+        other_tokens: arguments.other_tokens,
         ..config.prompt
     };
     let config = Config { prompt: window, ..config.clone() };
@@ -157,8 +174,8 @@ async fn all_cases(
     arguments: &Arguments,
     wanted: Wanted,
 ) -> anyhow::Result<Vec<Outcome>> {
-    let Arguments { layout, compare, ablate, .. } = *arguments;
-    let ways = Ways::new(completer, Wants { layout, compare, ablate }, wanted)?;
+    let Arguments { layout, compare, ablate, others, .. } = *arguments;
+    let ways = Ways::new(completer, Wants { layout, compare, ablate, others }, wanted)?;
     let n_all: usize = sets.iter().map(|set| set.cases.len()).sum();
     let mut outcomes = Vec::with_capacity(n_all);
     let create = |path: &PathBuf| File::create(path).with_context(|| format!("{}", path.display()));
@@ -192,7 +209,7 @@ async fn all_replays(
         return Ok(counts);
     }
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
-        let parts = Parts { layout, healing: true, policy: true };
+        let parts = Parts { layout, healing: true, policy: true, other_files: OtherFiles::None };
         let completer = loaded(config).await?;
         let way = completer.with_parts(parts).context("no model is loaded")?;
         let mut count = Count::default();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{bundle::FimOrder, engine::scripted::byte_vocabulary};
 
-const FIM: [&str; 3] = ["<P>", "<S>", "<M>"];
+const FIM: [&str; 4] = ["<P>", "<S>", "<M>", "<F>"];
 
 fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
     let vocabulary = Arc::new(byte_vocabulary(&[], &FIM).unwrap());
@@ -39,7 +39,7 @@ fn two_lines_up() -> Window {
         before_lines: 4,
         after_lines: 1,
         middle_lines: 3,
-        first: None,
+        first_ms: None,
         ..Window::default()
     }
 }
@@ -63,7 +63,7 @@ fn the_plain_layout_splits_the_same_text_at_the_cursor() {
     let window = Window { layout: Split::Plain, ..two_lines_up() };
     let mut plain = prompter(window, PSM);
     assert_eq!(written(&mut plain, text), "<P>2\n3\n4\n5\n6<S>\n7<M>‹ fo›");
-    let mut unhealed = prompter(window, PSM).another(Split::Anchored, false);
+    let mut unhealed = prompter(window, PSM).another(Split::Anchored, false, OtherFiles::None);
     assert_eq!(written(&mut unhealed, text), "<P>2\n3\n<S>\n7<M>4\n5\n6 fo‹›");
 }
 
@@ -92,18 +92,44 @@ fn what_an_editor_closes_is_not_part_of_the_suffix() {
 
 #[test]
 fn a_new_place_is_answered_from_a_narrow_window_until_the_whole_one_is_read() {
-    let first = Some(First { anchor_lines: 1, before_tokens: 2, after_tokens: 2 });
-    let mut prompter = prompter(Window { first, ..two_lines_up() }, PSM);
-    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
-    assert_eq!(written(&mut prompter, text), "<P>4\n<S>\n7<M>5\n6‹ fo›");
+    let window = Window { first_ms: Some(0), anchor_lines: 1, before_lines: 4, ..two_lines_up() };
+    let mut prompter = prompter(window, PSM);
+    let [a, b, c] = ['a', 'b', 'c'].map(|line| line.to_string().repeat(30));
+    let text = format!("{a}\n{b}\n1\n2 foˇ\n{c}\n");
+    let narrow = format!("<P>{b}\n<S>\n<M>1\n2‹ fo›");
+    assert_eq!(written(&mut prompter, &text), narrow);
 
     let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
-    let wider = prompter.wider(&snapshot, 14).expect("there is more to read");
-    assert_eq!(written(&mut prompter, text), "<P>4\n<S>\n7<M>5\n6‹ fo›", "until it is read");
+    let wider = prompter.wider(&snapshot, 68).expect("there is more to read");
+    assert_eq!(written(&mut prompter, &text), narrow, "until it is read");
     prompter.widen();
-    assert_eq!(written(&mut prompter, text), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
-    assert_eq!(prompter.prompt(&snapshot, 14), wider, "what was read is what is asked for");
-    assert_eq!(prompter.wider(&snapshot, 14), None, "there is nothing more to read");
+    assert_eq!(written(&mut prompter, &text), format!("<P>{a}\n{b}\n<S>\n{c}<M>1\n2‹ fo›"));
+    assert_eq!(prompter.prompt(&snapshot, 68), wider, "what was read is what is asked for");
+    assert_eq!(prompter.wider(&snapshot, 68), None, "there is nothing more to read");
+}
+
+#[test]
+fn pieces_of_other_files_lead_the_whole_prompt() {
+    let window = Window {
+        first_ms: Some(0),
+        anchor_lines: 0,
+        other_files: OtherFiles::Open,
+        ..two_lines_up()
+    };
+    let mut prompter = prompter(window, PSM);
+    let fim = prompter.fim.as_mut().unwrap();
+    (fim.family, fim.file_sep) = ("qwen2.5-coder".into(), Some(259));
+    assert!(prompter.shows_others());
+    let other = Snapshot::of_text("b.rs", "", "struct Shape {\n  width\n}\n");
+    prompter.set_others(vec![other]);
+    assert_eq!(written(&mut prompter, "Shape ˇ"), "<P><S><M>Shape‹ ›", "nothing is waited for");
+    let snapshot = Snapshot::of_text("a", "", "Shape ");
+    prompter.wider(&snapshot, 6).expect("there is more to read");
+    prompter.widen();
+    assert_eq!(
+        written(&mut prompter, "Shape ˇ"),
+        "<F>b.rs\nstruct Shape {\n  width\n}\n<F>a\n<P><S><M>Shape‹ ›"
+    );
 }
 
 #[test]
@@ -122,7 +148,7 @@ fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
         before_tokens: 8,
         after_tokens: 8,
         anchor_lines: 0,
-        first: None,
+        first_ms: None,
         ..Window::default()
     };
     let mut at_lines = prompter(window, PSM);

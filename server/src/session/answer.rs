@@ -74,6 +74,7 @@ impl Session {
             // The line is complete: the user is about to begin the next one.
             self.look_ahead(ticket, "");
         }
+        self.tell_others(&completer, &ticket.snapshot);
         let prewarm = completer.prewarm(&ticket.snapshot, ticket.cursor);
         self.now().prewarm = prewarm;
         answer

@@ -6,7 +6,7 @@ use foretell::{
     document::{Documents, PositionEncoding, Snapshot},
     engine::{Draft, Figures, Finish},
     policy::{Policy, Stop},
-    prompt::Split,
+    prompt::{OtherFiles, Split},
 };
 
 use serde_json::{Map, Value, json};
@@ -28,6 +28,7 @@ pub(super) struct Wants {
     pub(super) layout: Split,
     pub(super) compare: bool,
     pub(super) ablate: bool,
+    pub(super) others: bool,
 }
 
 /// The ways to a text.
@@ -39,6 +40,8 @@ pub(super) struct Ways {
     /// What the server does, in the plain layout, and without healing.
     plain: Option<Completer>,
     unhealed: Option<Completer>,
+    /// What the server does, with no other files.
+    alone: Option<Completer>,
     /// What the server does, with all of the text.
     uncut: Option<Completer>,
     pub(super) wanted: Wanted,
@@ -55,6 +58,7 @@ pub(super) struct Outcome {
     pub(super) raw: Verdict,
     pub(super) plain: Option<Verdict>,
     pub(super) unhealed: Option<Verdict>,
+    pub(super) alone: Option<Verdict>,
     pub(super) ablated: Option<Ablated>,
 }
 
@@ -94,17 +98,24 @@ impl Ways {
     /// The ways from one loaded completer.
     pub(super) fn new(completer: &Completer, wants: Wants, wanted: Wanted) -> anyhow::Result<Self> {
         let layout = wants.layout;
-        let with = |layout, healing, policy| {
-            completer.with_parts(Parts { layout, healing, policy }).context("no model is loaded")
-        };
+        let open = if wants.others { OtherFiles::Open } else { OtherFiles::None };
+        let whole = Parts { layout, healing: true, policy: true, other_files: open };
+        let with = |parts| completer.with_parts(parts).context("no model is loaded");
+        let plain = Parts { layout: Split::Plain, ..whole };
         let only_if =
             |is, way: anyhow::Result<Completer>| if is { way.map(Some) } else { Ok(None) };
         Ok(Self {
-            processed: with(layout, true, true)?,
-            raw: with(Split::Plain, false, false)?,
-            plain: only_if(wants.compare, with(Split::Plain, true, true))?,
-            unhealed: only_if(wants.compare, with(layout, false, true))?,
-            uncut: only_if(wants.ablate, with(layout, true, false))?,
+            processed: with(whole)?,
+            raw: with(Parts {
+                healing: false,
+                policy: false,
+                other_files: OtherFiles::None,
+                ..plain
+            })?,
+            plain: only_if(wants.compare, with(plain))?,
+            unhealed: only_if(wants.compare, with(Parts { healing: false, ..whole }))?,
+            alone: only_if(wants.others, with(Parts { other_files: OtherFiles::None, ..whole }))?,
+            uncut: only_if(wants.ablate, with(Parts { policy: false, ..whole }))?,
             wanted,
         })
     }
@@ -112,6 +123,10 @@ impl Ways {
     /// Asks for a case's text in every way. Those that share most of what is read come together.
     pub(super) async fn ask(&self, case: &Case, set: &str) -> anyhow::Result<Outcome> {
         let (snapshot, cursor) = open(case);
+        let ways = [Some(&self.processed), self.plain.as_ref(), self.unhealed.as_ref()];
+        for way in ways.into_iter().flatten().chain(&self.uncut) {
+            way.set_others(|| case.others.iter().map(|it| it.snapshot(case)).collect());
+        }
         let verdict = |answer: &Answer| Verdict::of(&answer.text, &case.expected);
         let answer = self.answer(&self.processed, &snapshot, cursor).await?;
         let ablated = match &self.uncut {
@@ -119,8 +134,8 @@ impl Ways {
             None => None,
         };
         let mut texts = Map::new();
-        let mut beside = [None, None];
-        let ways = [("unhealed", &self.unhealed), ("plain", &self.plain)];
+        let mut beside = [None, None, None];
+        let ways = [("unhealed", &self.unhealed), ("plain", &self.plain), ("alone", &self.alone)];
         for (verdict_of, (name, way)) in beside.iter_mut().zip(ways) {
             if let Some(way) = way {
                 let answer = self.answer(way, &snapshot, cursor).await?;
@@ -130,7 +145,7 @@ impl Ways {
         }
         let raw = self.raw(&snapshot, cursor, &case.expected).await?;
         texts.insert("raw".into(), raw.text.clone().into());
-        let [unhealed, plain] = beside;
+        let [unhealed, plain, alone] = beside;
         Ok(Outcome {
             case: case.clone(),
             set: set.to_owned(),
@@ -140,6 +155,7 @@ impl Ways {
             answer,
             plain,
             unhealed,
+            alone,
             ablated,
         })
     }

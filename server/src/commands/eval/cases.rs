@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail, ensure};
+use foretell::document::Snapshot;
 use serde::Deserialize;
 
 /// A cursor in a text, and what was there.
@@ -18,6 +19,22 @@ pub(super) struct Case {
     pub(super) suffix: String,
     #[serde(alias = "canonical_solution")]
     pub(super) expected: String,
+    /// Other files that are open, those first that matter most.
+    pub(super) others: Vec<Other>,
+}
+
+/// A file beside the one with the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Other {
+    path: String,
+    text: String,
+}
+
+impl Other {
+    /// The file as an open document.
+    pub(super) fn snapshot(&self, case: &Case) -> Snapshot {
+        Snapshot::of_text(&self.path, &case.language, &self.text)
+    }
 }
 
 /// A text, and how somebody went on with it.

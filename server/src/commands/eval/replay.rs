@@ -175,7 +175,7 @@ mod tests {
     fn typed(known: &str, marked: &str, insert: &str) -> Count {
         let script = Script::new(known).unwrap();
         let (vocabulary, fim) = (script.vocabulary(), script.fim());
-        let window = Window { first: None, ..Window::default() };
+        let window = Window { first_ms: None, ..Window::default() };
         let completer = Completer::start_with(move || {
             Ok((script.into_decoder(), Prompter::new(vocabulary, Some(fim), window)))
         });

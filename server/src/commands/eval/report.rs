@@ -19,11 +19,12 @@ use crate::commands::bench::quantile;
 /// One way's verdict on a case, if it was asked.
 type Way = (&'static str, fn(&Outcome) -> Option<Verdict>);
 
-const WAYS: [Way; 4] = [
+const WAYS: [Way; 5] = [
     ("raw", |it| Some(it.raw)),
     ("processed", |it| Some(it.processed)),
     ("plain", |it| it.plain),
     ("unhealed", |it| it.unhealed),
+    ("alone", |it| it.alone),
 ];
 
 /// The measures of each way that was asked.

@@ -1,0 +1,50 @@
+//! How fast the model reads prompts, measured as it goes.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::Figures;
+
+/// Fewer tokens than this say nothing: each read has a cost of its own.
+const MIN_TOKENS: usize = 32;
+/// The share of the newest run in the average.
+const NEWEST: f64 = 0.25;
+
+/// An average over the runs so far, in tokens a second.
+#[derive(Debug, Default)]
+pub(super) struct PrefillRate(Mutex<Option<f64>>);
+
+impl PrefillRate {
+    /// Takes in what a run cost.
+    pub(super) fn add(&self, figures: &Figures) {
+        if figures.read < MIN_TOKENS || figures.prefill_ms <= 0.0 {
+            return;
+        }
+        let newest = figures.read as f64 * 1e3 / figures.prefill_ms;
+        let mut rate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *rate = Some(rate.map_or(newest, |it| it * (1.0 - NEWEST) + newest * NEWEST));
+    }
+
+    /// `None` until enough was read.
+    pub(super) fn tokens_per_s(&self) -> Option<f64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_the_runs_that_say_something() {
+        let rate = PrefillRate::default();
+        let add = |read, prefill_ms| {
+            rate.add(&Figures { read, prefill_ms, ..Figures::default() });
+            rate.tokens_per_s()
+        };
+        assert_eq!(add(3, 30.0), None);
+        assert_eq!(add(100, 0.0), None);
+        assert_eq!(add(100, 1_000.0), Some(100.0));
+        assert_eq!(add(200, 1_000.0), Some(125.0));
+        assert_eq!(add(1, 1_000.0), Some(125.0));
+    }
+}
