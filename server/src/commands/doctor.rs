@@ -6,6 +6,7 @@ mod rates;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -98,24 +99,25 @@ fn settings(unfit: Vec<String>) -> Check {
     }
     Check::bad("settings", file)
         .with_details(unfit)
-        .to_do("correct them; `foretell config --schema` documents all settings")
+        .and_do("correct them; `foretell config --schema` documents all settings")
 }
 
 /// The library and the provider; whether both are there.
 fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     let library = onnx::find_library(config.model.library.as_deref())
-        .and_then(|path| Ok((onnx::runtime_info(&path)?, path)));
-    let (info, path) = match library {
-        Ok(it) => it,
+        .and_then(|path| onnx::load_library(&path).map(|()| path));
+    let path = match library {
+        Ok(path) => path,
         Err(error) => return page.add(Check::bad("library", error)).map(|()| false),
     };
-    let version = info.split("build info:").next().unwrap_or_default();
-    let text = format!("{} ({})", path.display(), version.trim().trim_end_matches(','));
-    page.add(if version.contains(RUNTIME_VERSION) {
-        Check::good("library", text)
-    } else {
-        let to_do = format!("version {RUNTIME_VERSION} is the one that is tested: `make model`");
-        Check::new("library", Mark::Attention, text).to_do(to_do)
+    let text = path.display().to_string();
+    page.add(match version_in_name(&path) {
+        Some(version) if version != RUNTIME_VERSION => {
+            let to_do =
+                format!("version {RUNTIME_VERSION} is the one that is tested: `make model`");
+            Check::new("library", Mark::Attention, text).and_do(to_do)
+        }
+        _ => Check::good("library", text),
     })?;
     let choice = match onnx::provider(&path, config.model.provider, target) {
         Ok(it) => it,
@@ -124,6 +126,16 @@ fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     let text = format!("{}, {} threads", choice.provider.name(), config.model.n_threads());
     let others = choice.passed_over.iter().map(|it| format!("not {it}")).collect();
     page.add(Check::good("provider", text).with_details(others)).map(|()| true)
+}
+
+/// The version of a library as its file's name says it: the runtime does not tell its own.
+fn version_in_name(library: &Path) -> Option<String> {
+    let library = library.canonicalize().ok()?;
+    let name = library.file_name()?.to_str()?;
+    let from = &name[name.find(|c: char| c.is_ascii_digit())?..];
+    let is_inner = |c: char| c.is_ascii_digit() || c == '.';
+    let version = from[..from.find(|c| !is_inner(c)).unwrap_or(from.len())].trim_end_matches('.');
+    (version.matches('.').count() == 2).then(|| version.to_owned())
 }
 
 fn model(bundle: &Bundle) -> Check {
@@ -140,7 +152,7 @@ fn model(bundle: &Bundle) -> Check {
     }
     Check::new("model", Mark::Attention, text)
         .with_details(details)
-        .to_do("it does not read the text after the cursor: `foretell model list` shows others")
+        .and_do("it does not read the text after the cursor: `foretell model list` shows others")
 }
 
 fn licence(licence: &str) -> Check {
@@ -149,7 +161,7 @@ fn licence(licence: &str) -> Check {
     }
     let text = format!("{licence}, of the model: not known to be free for any use");
     Check::new("licence", Mark::Attention, text)
-        .to_do("read it before you use at work what the model writes")
+        .and_do("read it before you use at work what the model writes")
 }
 
 /// What is measured, and what follows from it.
@@ -183,7 +195,7 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
     } else {
         Check::new("latency", Mark::Attention, text)
             .with_details(advice)
-            .to_do("set these in foretell.toml, or take a smaller model: `foretell model list`")
+            .and_do("set these in foretell.toml, or take a smaller model: `foretell model list`")
     })?;
     Ok(Some(rates))
 }
@@ -193,7 +205,7 @@ fn command(places: &Places) -> Check {
     match places.program("foretell") {
         Some(path) => Check::good("command", path.display().to_string()),
         None => Check::new("command", Mark::Attention, "`foretell` is not in PATH")
-            .to_do("`make install`, and put ~/.local/bin into PATH, or name the program's path"),
+            .and_do("`make install`, and put ~/.local/bin into PATH, or name the program's path"),
     }
 }
 
@@ -201,13 +213,34 @@ fn editor_checks(editors: &[editors::Found]) -> Vec<Check> {
     if editors.is_empty() {
         return vec![
             Check::new("editors", Mark::Attention, "none that Foretell knows is in PATH")
-                .to_do("editors/README.md says which there are"),
+                .and_do("editors/README.md says which there are"),
         ];
     }
     let check = |it: &editors::Found| match &it.set_up_in {
         Some(path) => Check::good("editor", format!("{}: set up in {}", it.name, path.display())),
         None => Check::new("editor", Mark::Attention, format!("{}: not set up", it.name))
-            .to_do(format!("{} says how", it.page)),
+            .and_do(format!("{} says how", it.page)),
     };
     editors.iter().map(check).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_librarys_version_stands_in_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, version) in [
+            ("libonnxruntime.so.1.31.1", Some("1.31.1")),
+            ("libonnxruntime.1.30.0.dylib", Some("1.30.0")),
+            ("onnxruntime-1.31.1.dll", Some("1.31.1")),
+            ("libonnxruntime.so", None),
+            ("libonnxruntime.so.1", None),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            assert_eq!(version_in_name(&path).as_deref(), version, "{name}");
+        }
+    }
 }

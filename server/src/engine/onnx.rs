@@ -111,13 +111,12 @@ fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
-/// Loads the library and says which build of which version it is.
+/// Loads the library.
 ///
 /// # Errors
 /// See [`RuntimeError`].
-pub fn runtime_info(library: &Path) -> Result<String, RuntimeError> {
-    environment(library)?;
-    Ok(ort::info().to_owned())
+pub fn load_library(library: &Path) -> Result<(), RuntimeError> {
+    environment(library).map(|_| ())
 }
 
 /// How to run a model.

@@ -55,7 +55,7 @@ impl Check {
         Self { details, ..self }
     }
 
-    pub(super) fn to_do(self, to_do: impl Into<String>) -> Self {
+    pub(super) fn and_do(self, to_do: impl Into<String>) -> Self {
         Self { to_do: Some(to_do.into()), ..self }
     }
 

@@ -148,7 +148,7 @@ impl Places {
                 Some(below_home) => self.home.join(below_home),
                 None => self.config.join(place),
             };
-            kind.settings.iter().map(|place| resolved(&place)).find_map(|it| mention(&it))
+            kind.settings.iter().map(resolved).find_map(|it| mention(&it))
         })
     }
 }
