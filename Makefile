@@ -40,7 +40,7 @@ lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging
 	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
-	@cd packaging && ../$(BIN)/mypy --strict .
+	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
 
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
 	@cargo build --release --locked --quiet --example paced_session
