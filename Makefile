@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint bench eval install clean prerequisites
+.PHONY: help model build demo test lint bench eval install dist clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,7 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 test: lint model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
+	@cd packaging && ../$(BIN)/python -m pytest -q -p no:cacheprovider .
 	@$(MAKE) --no-print-directory test-editors-or-skip
 
 lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
@@ -36,7 +37,10 @@ lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@cargo clippy --release --locked --all-targets -- -D warnings
 	@$(BIN)/ruff check model-scripts tests/eval
 	@$(BIN)/ruff format --check model-scripts tests/eval
+	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging
+	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
+	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
 
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
 	@cargo build --release --locked --quiet --example paced_session
@@ -47,22 +51,31 @@ bench: model build ## Measure the engine, the server, and a session at 80 words 
 eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
 	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 --cases tests/eval/*.jsonl
 
-install: model build ## Put the binary into PREFIX/bin (default ~/.local)
-	@install -d "$(PREFIX)/bin"
+install: model build ## Put binary, manual and completions below PREFIX (default ~/.local), library and model into the data folder
+	@install -d "$(PREFIX)/bin" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" "$(PREFIX)/share/fish/vendor_completions.d"
 	@install -m 755 $(FORETELL) "$(PREFIX)/bin/foretell"
+	@$(FORETELL) man "$(PREFIX)/share/man/man1"
+	@$(FORETELL) completions bash >"$(PREFIX)/share/bash-completion/completions/foretell"
+	@$(FORETELL) completions zsh >"$(PREFIX)/share/zsh/site-functions/_foretell"
+	@$(FORETELL) completions fish >"$(PREFIX)/share/fish/vendor_completions.d/foretell.fish"
 	@echo "installed $(PREFIX)/bin/foretell"
-	@"$(PREFIX)/bin/foretell" doctor
+	@PATH="$(PREFIX)/bin:$$PATH" "$(PREFIX)/bin/foretell" doctor
+
+dist: $(VENV)/installed prerequisites ## Make a tarball in target/packages: binary, runtime library, licences, manual, completions
+	@cargo build --profile dist --locked
+	@$(BIN)/python packaging/dist.py --binary target/dist/foretell --out target/packages
 
 clean: ## Remove what was built here; the model stays in the data folder
 	@rm -rf target $(VENV)
 
 prerequisites:
-	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs, or 'apt install rustup', 'dnf install rustup', 'brew install rustup'"; exit 1; }
-	@command -v cc >/dev/null || { echo "a C compiler is missing: 'apt install gcc', 'dnf install gcc', 'xcode-select --install'"; exit 1; }
+	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs, or on Debian 'apt install rustup', Fedora 'dnf install rustup', macOS 'brew install rustup'; then 'rustup default stable'"; exit 1; }
+	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 92) }' || { echo "Rust 1.92 or later is needed, this is $$(rustc --version): 'rustup update'"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing: on Debian 'apt install gcc', Fedora 'dnf install gcc', macOS 'xcode-select --install'"; exit 1; }
 
 $(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: 'apt install python3 python3-venv', 'dnf install python3', 'brew install python'"; exit 1; }
-	@test -x $(BIN)/pip || python3 -m venv $(VENV) || { echo "the venv module is missing: 'apt install python3-venv'"; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: on Debian 'apt install python3 python3-venv', Fedora 'dnf install python3', macOS 'brew install python'"; exit 1; }
+	@test -x $(BIN)/pip || python3 -m venv $(VENV) || { echo "the venv module is missing: on Debian 'apt install python3-venv', Fedora 'dnf install python3', macOS 'brew install python'"; exit 1; }
 	@echo "installing the model scripts into $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e model-scripts

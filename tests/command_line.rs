@@ -1,40 +1,19 @@
-//! `foretell complete` and `foretell doctor` as a user calls them, right and wrong.
+//! `foretell complete` and the settings as a user calls them, right and wrong.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod command;
+
 use std::{
     io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    path::Path,
+    process::{Command, Stdio},
 };
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use serde_json::Value;
 
-fn foretell(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
-    command.args(arguments).env_remove("ORT_DYLIB_PATH").env_remove("FORETELL_MODEL");
-    command
-}
-
-fn run(command: &mut Command) -> (Output, String, String) {
-    let output = command.output().expect("foretell can be started");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    (output, out, err)
-}
-
-/// Fails with this message and exit code, prints nothing else, writes nothing.
-fn check_error(command: &mut Command, code: i32, folder: &Path, expected: &Expect) {
-    let files = |folder: &Path| -> Vec<PathBuf> {
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
-    };
-    let before = files(folder);
-    let (output, out, err) = run(command);
-    expected.assert_eq(&err.replace(&*folder.to_string_lossy(), "DIR"));
-    assert_eq!((out.as_str(), output.status.code()), ("", Some(code)));
-    assert_eq!(files(folder), before);
-}
+use command::{check_error, copy_of_the_bundle, foretell, run};
 
 const SMALL: &str = "\
 /// Counts the words of a text.
@@ -222,22 +201,6 @@ fn a_missing_or_unfit_library_is_named_with_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// The default bundle's folder, with its own copies of the small files.
-fn copy_of_the_bundle() -> tempfile::TempDir {
-    let original = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(&original).expect("run `make model` first") {
-        let (from, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
-        let to = copy.path().join(&name);
-        if name == "model.onnx.data" {
-            std::os::unix::fs::symlink(&from, &to).unwrap();
-        } else {
-            std::fs::copy(&from, &to).unwrap();
-        }
-    }
-    copy
-}
-
 #[test]
 fn a_damaged_bundle_is_refused() {
     let (_folder, path) = small_file();
@@ -279,19 +242,6 @@ fn a_bundle_for_another_processor_is_refused_with_a_reason_for_each_provider() {
     for reason in ["cuda: ", "cpu: the model's graph is for cuda; import it with the target cpu"] {
         assert!(err.contains(reason), "{reason} in:\n{err}");
     }
-}
-
-#[test]
-fn doctor_says_what_is_used_and_what_is_missing() {
-    let (output, out, _) = run(&mut foretell(&["doctor"]));
-    assert!(output.status.success(), "{out}");
-    for part in ["✓ library", "✓ provider  cpu, ", "✓ model     qwen2.5-coder-0.5b", "Apache-2.0"]
-    {
-        assert!(out.contains(part), "{part} in:\n{out}");
-    }
-    let (output, out, _) = run(&mut foretell(&["doctor", "--model", "none/such"]));
-    assert_eq!(output.status.code(), Some(1));
-    assert!(out.contains("✗ model     no model at none/such: run `make model`"), "{out}");
 }
 
 #[test]

@@ -248,6 +248,12 @@ impl Bundle {
 }
 
 impl Manifest {
+    /// What the files take on disk, the manifest left out, in bytes.
+    #[must_use]
+    pub fn n_bytes(&self) -> u64 {
+        self.files.values().fold(0, |sum, file| sum.saturating_add(file.size))
+    }
+
     /// What is implausible in it, if anything is.
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {

@@ -5,5 +5,7 @@ pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod model;
+pub(crate) mod pages;
 pub(crate) mod serve;
 pub(crate) mod stats;

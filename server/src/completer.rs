@@ -7,12 +7,8 @@ use crate::{
     config::{Config, Suggest},
     document::{Edit, Snapshot},
     engine::{
-        Draft, Engine, Model, Request, State,
-        decoder::Decoder,
-        lookup::Mode,
-        onnx::{OnnxModel, Options, find_library},
-        sampler::Sampling,
-        vocabulary::Vocabulary,
+        Draft, Engine, Model, Request, State, decoder::Decoder, lookup::Mode, onnx::OnnxModel,
+        sampler::Sampling, vocabulary::Vocabulary,
     },
     policy::{Indent, Policy, Style, Trees},
     prompt::{self, OtherFiles, Prompter, Split},
@@ -215,13 +211,7 @@ fn lock(prompter: &Mutex<Prompter>) -> MutexGuard<'_, Prompter> {
 fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let settings = &config.model;
     let bundle = Bundle::open(&model_path(&settings.name))?;
-    let options = Options {
-        library: find_library(settings.library.as_deref())?,
-        context_tokens: settings.context_tokens,
-        kv_cache_bytes: settings.kv_cache_mb * 1_000_000,
-        provider: settings.provider,
-        n_threads: settings.n_threads(),
-    };
+    let options = settings.options()?;
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;

@@ -3,6 +3,7 @@
 //! The defaults suit a plain laptop. [`layers`] lays the user's file, the workspace's, the
 //! client's settings and the command line over them; [`exclude`] says where nothing is suggested.
 
+pub mod edit;
 pub mod exclude;
 pub mod layers;
 
@@ -13,7 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bundle,
-    engine::{default_n_threads, provider},
+    engine::{
+        default_n_threads,
+        onnx::{Options, RuntimeError, find_library},
+        provider,
+    },
     policy,
     prompt::Window,
 };
@@ -80,6 +85,20 @@ impl Model {
     #[must_use]
     pub fn n_threads(&self) -> usize {
         self.threads.unwrap_or_else(default_n_threads)
+    }
+
+    /// How to run it.
+    ///
+    /// # Errors
+    /// If there is no ONNX Runtime library.
+    pub fn options(&self) -> Result<Options, RuntimeError> {
+        Ok(Options {
+            library: find_library(self.library.as_deref())?,
+            context_tokens: self.context_tokens,
+            kv_cache_bytes: self.kv_cache_mb * 1_000_000,
+            provider: self.provider,
+            n_threads: self.n_threads(),
+        })
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
-use foretell::server::Startup;
+use clap::{CommandFactory, Parser, Subcommand};
+use foretell::{config::Config, server::Startup};
 use serde_json::{Map, Value, json};
 use tracing_subscriber::{
     EnvFilter,
@@ -77,6 +77,9 @@ enum Command {
     Bench(commands::bench::Arguments),
     /// Measure how good the texts are, by cases whose answer is known.
     Eval(commands::eval::Arguments),
+    /// Show which models there are, and choose one.
+    #[command(subcommand)]
+    Model(commands::model::Arguments),
     /// Show the settings, without those of an editor.
     Config {
         /// Print the JSON schema of all settings instead.
@@ -89,8 +92,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say which library, which model and which provider are used, and what is missing.
-    Doctor,
+    /// Check what a completion needs, measure how fast it is, and say what to do.
+    ///
+    /// Marks: ✓ good, ! worth a look, ✗ completions fail, - not checked. The exit code is 1 where a
+    /// check fails.
+    Doctor {
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completions of this command line for a shell.
+    ///
+    /// For bash: foretell completions bash > ~/.local/share/bash-completion/completions/foretell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
@@ -138,19 +161,24 @@ fn main() -> ExitCode {
 
 fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve { .. } => return commands::serve::run(startup),
-        Command::Config { schema } => return commands::config::run(&startup, schema),
-        Command::Stats { json } => return commands::stats::run(json),
-        Command::Complete(_) | Command::Bench(_) | Command::Eval(_) | Command::Doctor => {}
+        Command::Serve { .. } => commands::serve::run(startup),
+        Command::Complete(arguments) => commands::complete::run(&settings(&startup), &arguments),
+        Command::Bench(arguments) => commands::bench::run(&settings(&startup), &arguments),
+        Command::Eval(arguments) => commands::eval::run(&settings(&startup), &arguments),
+        Command::Model(arguments) => {
+            commands::model::run(&settings(&startup).model.name, &arguments)
+        }
+        Command::Config { schema } => commands::config::run(&startup, schema),
+        Command::Stats { json } => commands::stats::run(json),
+        Command::Doctor { json } => commands::doctor::run(&startup, json),
+        Command::Completions { shell } => commands::pages::completions(Arguments::command(), shell),
+        Command::Man { folder } => commands::pages::man(Arguments::command(), &folder),
     }
+}
+
+/// The settings that hold; what is wrong with any is told.
+fn settings(startup: &Startup) -> Config {
     let (config, unfit) = startup.config();
-    for it in unfit {
-        eprintln!("foretell: {it}");
-    }
-    match command {
-        Command::Complete(arguments) => commands::complete::run(&config, &arguments),
-        Command::Bench(arguments) => commands::bench::run(&config, &arguments),
-        Command::Eval(arguments) => commands::eval::run(&config, &arguments),
-        _ => commands::doctor::run(&config),
-    }
+    unfit.iter().for_each(|it| eprintln!("foretell: {it}"));
+    config
 }

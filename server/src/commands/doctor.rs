@@ -1,71 +1,246 @@
-//! `foretell doctor`.
+//! `foretell doctor`: a page of checks, each with a mark and what to do.
+
+mod check;
+mod editors;
+mod rates;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use foretell::{
     bundle::{Bundle, data_folder, model_path},
-    config::Config,
-    engine::onnx,
+    config::{Config, layers::user_file},
+    engine::onnx::{self, RUNTIME_VERSION},
+    server::Startup,
 };
+use serde_json::json;
 
-/// Checks what a completion needs, a line each; fails if something is missing.
-pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let library = onnx::find_library(config.model.library.as_deref())
-        .and_then(|path| Ok((onnx::runtime_info(&path)?, path)));
-    let bundle = Bundle::open(&model_path(&config.model.name))
-        .and_then(|bundle| bundle.verify().map(|()| bundle));
-    let mut all_well = true;
-    let mut out = io::stdout().lock();
-    let mut line = |name: &str, well: bool, what: String| {
-        all_well &= well;
-        writeln!(out, "{} {name:<9} {what}", if well { "✓" } else { "✗" })
-    };
-    line("data", true, data_folder().display().to_string())?;
-    match library {
-        Ok((info, path)) => {
-            let version = info.split("build info:").next().unwrap_or_default();
-            line(
-                "library",
-                true,
-                format!("{} ({})", path.display(), version.trim().trim_end_matches(',')),
-            )?;
-            let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
-            match onnx::provider(&path, config.model.provider, target) {
-                Ok(it) => {
-                    let threads =
-                        format!("{}, {} threads", it.provider.name(), config.model.n_threads());
-                    line("provider", true, threads)?;
-                    for other in it.passed_over {
-                        line("", true, format!("not {other}"))?;
-                    }
-                }
-                Err(error) => line("provider", false, error.to_string())?,
-            }
-        }
-        Err(error) => line("library", false, error.to_string())?,
-    }
-    match bundle {
+use check::{Check, Mark};
+use editors::Places;
+use rates::{Rates, seconds};
+
+/// Licences under which a model may be used for anything, at work too.
+const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
+
+/// Checks what a completion needs, measures what it takes, looks for editors; fails if something
+/// is missing.
+pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> {
+    let mut page = Page { checks: vec![], is_json };
+    let (config, unfit) = startup.config();
+    page.add(settings(unfit))?;
+    page.add(Check::good("data", data_folder().display().to_string()))?;
+    let bundle = Bundle::open(&model_path(&config.model.name));
+    let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
+    let can_run = runtime(&mut page, &config, target)?;
+    let bundle = bundle.and_then(|bundle| bundle.verify().map(|()| bundle));
+    let bundle = match bundle {
         Ok(bundle) => {
-            let it = &bundle.manifest;
-            line("model", true, format!("{} ({})", it.name, bundle.path.display()))?;
-            let n_bytes: u64 = it.files.values().map(|file| file.size).sum();
-            let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
-            line(
-                "",
-                true,
-                format!(
-                    "{}, {}, {} MB, fill-in-the-middle: {fim}, licence {}, every hash is right",
-                    it.architecture,
-                    it.quantization,
-                    n_bytes / 1_000_000,
-                    it.licence
-                ),
-            )?;
+            page.add(model(&bundle))?;
+            page.add(licence(&bundle.manifest.licence))?;
+            Some(bundle)
         }
-        Err(error) => line("model", false, error.to_string())?,
+        Err(error) => {
+            page.add(Check::bad("model", error))?;
+            None
+        }
+    };
+    let rates = match (can_run, &bundle) {
+        (true, Some(bundle)) => speed(&mut page, &config, bundle)?,
+        (false, _) => page.add(Check::skipped("speed", "library")).map(|()| None)?,
+        (true, None) => page.add(Check::skipped("speed", "model")).map(|()| None)?,
+    };
+    let places = Places::of_user();
+    let editors = places.as_ref().map(Places::editors).unwrap_or_default();
+    if let Some(places) = &places {
+        page.add(command(places))?;
+        editor_checks(&editors).into_iter().try_for_each(|check| page.add(check))?;
     }
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_well = page.checks.iter().all(|it| it.mark != Mark::Bad);
+    if is_json {
+        let value = json!({
+            "ok": is_well,
+            "checks": page.checks,
+            "rates": rates,
+            "latency": rates.map(Rates::latency),
+            "advice": rates.map(|it| it.advice(&config)),
+            "editors": editors,
+        });
+        writeln!(io::stdout(), "{value}")?;
+    }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The checks so far. For people each is printed as it comes, since measuring takes seconds.
+struct Page {
+    checks: Vec<Check>,
+    is_json: bool,
+}
+
+impl Page {
+    fn add(&mut self, check: Check) -> io::Result<()> {
+        if !self.is_json {
+            check.write(&mut io::stdout().lock())?;
+        }
+        self.checks.push(check);
+        Ok(())
+    }
+}
+
+fn settings(unfit: Vec<String>) -> Check {
+    let file = user_file().map_or("the defaults".to_owned(), |file| {
+        let is_there = if file.exists() { "" } else { " (not there: the defaults hold)" };
+        format!("{}{is_there}", file.display())
+    });
+    if unfit.is_empty() {
+        return Check::good("settings", file);
+    }
+    Check::bad("settings", file)
+        .with_details(unfit)
+        .and_do("correct them; `foretell config --schema` documents all settings")
+}
+
+/// The library and the provider; whether both are there.
+fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
+    let library = onnx::find_library(config.model.library.as_deref())
+        .and_then(|path| onnx::load_library(&path).map(|()| path));
+    let path = match library {
+        Ok(path) => path,
+        Err(error) => return page.add(Check::bad("library", error)).map(|()| false),
+    };
+    let text = path.display().to_string();
+    page.add(match version_in_name(&path) {
+        Some(version) if version != RUNTIME_VERSION => {
+            let to_do =
+                format!("version {RUNTIME_VERSION} is the one that is tested: `make model`");
+            Check::new("library", Mark::Attention, text).and_do(to_do)
+        }
+        _ => Check::good("library", text),
+    })?;
+    let choice = match onnx::provider(&path, config.model.provider, target) {
+        Ok(it) => it,
+        Err(error) => return page.add(Check::bad("provider", error)).map(|()| false),
+    };
+    let text = format!("{}, {} threads", choice.provider.name(), config.model.n_threads());
+    let others = choice.passed_over.iter().map(|it| format!("not {it}")).collect();
+    page.add(Check::good("provider", text).with_details(others)).map(|()| true)
+}
+
+/// The version of a library as its file's name says it: the runtime does not tell its own.
+fn version_in_name(library: &Path) -> Option<String> {
+    let library = library.canonicalize().ok()?;
+    let name = library.file_name()?.to_str()?;
+    let from = &name[name.find(|c: char| c.is_ascii_digit())?..];
+    let is_inner = |c: char| c.is_ascii_digit() || c == '.';
+    let version = from[..from.find(|c| !is_inner(c)).unwrap_or(from.len())].trim_end_matches('.');
+    (version.matches('.').count() == 2).then(|| version.to_owned())
+}
+
+fn model(bundle: &Bundle) -> Check {
+    let it = &bundle.manifest;
+    let text = format!("{} ({})", it.name, bundle.path.display());
+    let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
+    let n_mb = it.n_bytes() / 1_000_000;
+    let details = vec![format!(
+        "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, every hash is right",
+        it.architecture, it.quantization
+    )];
+    if it.fim.is_some() {
+        return Check::good("model", text).with_details(details);
+    }
+    Check::new("model", Mark::Attention, text)
+        .with_details(details)
+        .and_do("it does not read the text after the cursor: `foretell model list` shows others")
+}
+
+fn licence(licence: &str) -> Check {
+    if FREE_LICENCES.contains(&licence) {
+        return Check::good("licence", format!("{licence}, of the model: free for any use"));
+    }
+    let text = format!("{licence}, of the model: not known to be free for any use");
+    Check::new("licence", Mark::Attention, text)
+        .and_do("read it before you use at work what the model writes")
+}
+
+/// What is measured, and what follows from it.
+fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Option<Rates>> {
+    let rates = match Rates::measure(bundle, &config.model.options()?) {
+        Ok(rates) => rates,
+        Err(error) => {
+            page.add(Check::bad("speed", format!("{error:#}")))?;
+            return Ok(None);
+        }
+    };
+    page.add(Check::good(
+        "speed",
+        format!(
+            "reads {:.0} tokens/s, writes {:.1} tokens/s, loaded in {}",
+            rates.prefill_tokens_per_s,
+            rates.decode_tokens_per_s,
+            seconds(rates.load_ms)
+        ),
+    ))?;
+    let latency = rates.latency();
+    let text = format!(
+        "about {} to the first text in a new file, {} to the next, {} a line",
+        seconds(latency.first_text_ms),
+        seconds(latency.next_text_ms),
+        seconds(latency.line_ms)
+    );
+    let advice: Vec<String> = rates.advice(config).iter().map(ToString::to_string).collect();
+    page.add(if advice.is_empty() {
+        Check::good("latency", text).with_details(vec!["the settings fit this machine".into()])
+    } else {
+        Check::new("latency", Mark::Attention, text)
+            .with_details(advice)
+            .and_do("set these in foretell.toml, or take a smaller model: `foretell model list`")
+    })?;
+    Ok(Some(rates))
+}
+
+/// Whether editors find the program by its name.
+fn command(places: &Places) -> Check {
+    match places.program("foretell") {
+        Some(path) => Check::good("command", path.display().to_string()),
+        None => Check::new("command", Mark::Attention, "`foretell` is not in PATH")
+            .and_do("`make install`, and put ~/.local/bin into PATH, or name the program's path"),
+    }
+}
+
+fn editor_checks(editors: &[editors::Found]) -> Vec<Check> {
+    if editors.is_empty() {
+        return vec![
+            Check::new("editors", Mark::Attention, "none that Foretell knows is in PATH")
+                .and_do("editors/README.md says which there are"),
+        ];
+    }
+    let check = |it: &editors::Found| match &it.set_up_in {
+        Some(path) => Check::good("editor", format!("{}: set up in {}", it.name, path.display())),
+        None => Check::new("editor", Mark::Attention, format!("{}: not set up", it.name))
+            .and_do(format!("{} says how", it.page)),
+    };
+    editors.iter().map(check).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_librarys_version_stands_in_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, version) in [
+            ("libonnxruntime.so.1.31.1", Some("1.31.1")),
+            ("libonnxruntime.1.30.0.dylib", Some("1.30.0")),
+            ("onnxruntime-1.31.1.dll", Some("1.31.1")),
+            ("libonnxruntime.so", None),
+            ("libonnxruntime.so.1", None),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            assert_eq!(version_in_name(&path).as_deref(), version, "{name}");
+        }
+    }
 }

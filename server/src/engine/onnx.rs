@@ -111,13 +111,12 @@ fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
-/// Loads the library and says which build of which version it is.
+/// Loads the library.
 ///
 /// # Errors
 /// See [`RuntimeError`].
-pub fn runtime_info(library: &Path) -> Result<String, RuntimeError> {
-    environment(library)?;
-    Ok(ort::info().to_owned())
+pub fn load_library(library: &Path) -> Result<(), RuntimeError> {
+    environment(library).map(|_| ())
 }
 
 /// How to run a model.
@@ -215,7 +214,7 @@ fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
     if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
         return error;
     }
-    let n_bytes: u64 = manifest.files.values().map(|file| file.size).sum();
+    let n_bytes = manifest.n_bytes();
     error.context(format!(
         "there is not enough memory for the model, which takes {} MB and what the KV cache may take: \
          close other programs, or choose a smaller model",

@@ -1,0 +1,190 @@
+"""The tarball for people without the source: binary, library, licences, manual, completions.
+
+Run by `make dist` in the environment of the model scripts, whose wheel has the runtime library.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from foretell_models import runtime_library
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Licences that fit MIT OR Apache-2.0, as SPDX names them.
+ALLOWED = {
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT",
+    "MIT-0", "Unicode-3.0", "Unlicense", "Zlib",
+}  # fmt: skip
+_LICENCE_FILE = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNORECASE)
+_TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.+-]+|/")
+
+
+class Unfit(Exception):
+    """A crate whose licence does not fit."""
+
+
+def main() -> int:
+    """Makes the tarball and prints its path."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", type=Path, required=True, help="the built `foretell`")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for the tarball")
+    options = parser.parse_args()
+    binary: Path = options.binary.absolute()
+    try:
+        version = _output([str(binary), "--version"]).split()[1]
+        host = _host()
+        name = f"foretell-{version}-{host}"
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / name
+            fill(folder, binary, host)
+            options.out.mkdir(parents=True, exist_ok=True)
+            print(pack(folder, options.out / f"{name}.tar.gz"))
+    except (OSError, Unfit, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def fill(folder: Path, binary: Path, host: str) -> None:
+    """Puts everything into an empty folder. The library lies beside the binary, which finds it."""
+    folder.mkdir()
+    shutil.copy2(binary, folder)
+    for library in runtime_library.installed():
+        shutil.copy2(library, folder)
+    for document in ("README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"):
+        shutil.copy2(ROOT / document, folder)
+    _output([str(binary), "man", str(folder / "man" / "man1")])
+    completions = folder / "completions"
+    completions.mkdir()
+    for shell, file in (("bash", "foretell.bash"), ("zsh", "_foretell"), ("fish", "foretell.fish")):
+        (completions / file).write_text(_output([str(binary), "completions", shell]), "utf-8")
+    licences = folder / "licences"
+    licences.mkdir()
+    (licences / "crates.txt").write_text(crate_licences(_crates(host)), "utf-8")
+    spec = find_spec("onnxruntime")
+    if spec is None or spec.origin is None:
+        raise Unfit("onnxruntime is not installed beside foretell-models")
+    for file in ("LICENSE", "ThirdPartyNotices.txt"):
+        shutil.copy2(Path(spec.origin).parent / file, licences / f"onnxruntime-{file}")
+
+
+def pack(folder: Path, target: Path) -> Path:
+    """Packs a folder; the same files give the same list of members, with no owner and no time."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(target, "w:gz") as tar:
+        tar.add(folder, folder.name, filter=plain)
+    return target
+
+
+def is_allowed(expression: str) -> bool:
+    """Whether an SPDX expression leaves a way to use the crate under licences of `ALLOWED`."""
+    # Exceptions only add rights; "/" is what was written before there was OR.
+    tokens = _TOKEN.findall(re.sub(r"\s+WITH\s+\S+?(?=\)|\s|$)", "", expression))
+    position = 0
+
+    def take() -> str:
+        nonlocal position
+        position += 1
+        return tokens[position - 1] if position <= len(tokens) else ""
+
+    def peek() -> str:
+        return tokens[position] if position < len(tokens) else ""
+
+    def one() -> bool:
+        token = take()
+        if token != "(":
+            return token in ALLOWED
+        inside = either()
+        return take() == ")" and inside
+
+    def both() -> bool:
+        allowed = one()
+        while peek() == "AND":
+            take()
+            allowed = one() and allowed
+        return allowed
+
+    def either() -> bool:
+        allowed = both()
+        while peek() in ("OR", "/"):
+            take()
+            allowed = both() or allowed
+        return allowed
+
+    return either() and position == len(tokens)
+
+
+def crate_licences(crates: list[dict[str, Any]]) -> str:
+    """The licences of all crates, each text once; raises `Unfit` for one that is not allowed."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for crate in crates:
+        title = f"{crate['name']} {crate['version']}"
+        expression = crate["license"] or ""
+        if not is_allowed(expression):
+            raise Unfit(f"{title} is under {expression or 'no stated licence'}: see ALLOWED")
+        texts = list(_texts(Path(crate["manifest_path"]).parent))
+        if not texts:
+            texts = [f"No file with the licence. Authors: {', '.join(crate['authors']) or '-'}"]
+        for text in texts:
+            users[text].append(f"{title} ({expression})")
+    by_user = sorted(users.items(), key=lambda it: it[1])
+    parts = ["\n".join(names) + "\n\n" + text for text, names in by_user]
+    return f"\n\n{'=' * 80}\n".join(parts) + "\n"
+
+
+def _texts(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and _LICENCE_FILE.match(path.name):
+            yield path.read_text("utf-8", errors="replace").strip()
+
+
+def _crates(host: str) -> list[dict[str, Any]]:
+    """The crates that are in the binary, sorted by name."""
+    metadata = json.loads(
+        _output(
+            ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={host}"]
+        )
+    )
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    waiting = [id for id, package in packages.items() if package["name"] == "foretell"]
+    found: set[str] = set(waiting)
+    while waiting:
+        for dependency in nodes[waiting.pop()]["deps"]:
+            is_in_binary = any(kind["kind"] is None for kind in dependency["dep_kinds"])
+            if is_in_binary and dependency["pkg"] not in found:
+                found.add(dependency["pkg"])
+                waiting.append(dependency["pkg"])
+    crates = [packages[id] for id in found if packages[id]["name"] != "foretell"]
+    return sorted(crates, key=lambda it: (it["name"], it["version"]))
+
+
+def _host() -> str:
+    return next(
+        line.removeprefix("host: ")
+        for line in _output(["rustc", "-vV"]).splitlines()
+        if line.startswith("host: ")
+    )
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

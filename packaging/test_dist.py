@@ -1,0 +1,52 @@
+"""What goes into the tarball."""
+
+from pathlib import Path
+from typing import Any
+
+import dist
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("MIT/Apache-2.0", True),
+        ("GPL-3.0 OR MIT", True),
+        ("MIT AND GPL-3.0", False),
+        ("(MIT OR GPL-3.0) AND Unicode-3.0", True),
+        ("(MIT OR ISC) AND GPL-3.0", False),
+        ("Apache-2.0 WITH LLVM-exception OR GPL-2.0", True),
+        ("(Apache-2.0 WITH LLVM-exception)", True),
+        ("(MIT", False),
+        ("MIT MIT", False),
+        ("", False),
+    ],
+)
+def test_an_expression_is_allowed_if_one_way_through_it_is(expression: str, allowed: bool) -> None:
+    assert dist.is_allowed(expression) is allowed
+
+
+def crate(folder: Path, name: str, licence: str | None, text: str | None) -> dict[str, Any]:
+    root = folder / name
+    root.mkdir()
+    if text is not None:
+        (root / "LICENSE-MIT").write_text(text, "utf-8")
+    manifest = str(root / "Cargo.toml")
+    return {
+        "name": name, "version": "1.0", "license": licence, "manifest_path": manifest,
+        "authors": ["A. Author"],
+    }  # fmt: skip
+
+
+def test_a_licence_stands_once_with_all_that_are_under_it(tmp_path: Path) -> None:
+    same = [crate(tmp_path, name, "MIT", "You may.\n") for name in ("a", "b")]
+    text = dist.crate_licences([*same, crate(tmp_path, "c", "ISC", None)])
+    assert text.count("You may.") == 1
+    assert "a 1.0 (MIT)\nb 1.0 (MIT)\n\nYou may." in text
+    assert "c 1.0 (ISC)\n\nNo file with the licence. Authors: A. Author" in text
+
+
+def test_a_crate_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(dist.Unfit, match=r"b 1\.0 is under no stated licence"):
+        dist.crate_licences([crate(tmp_path, "b", None, "?")])

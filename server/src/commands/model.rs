@@ -1,0 +1,292 @@
+//! `foretell model`: which models there are, which one is used.
+
+mod catalogue;
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail, ensure};
+use foretell::{
+    bundle::{Bundle, data_folder, model_path},
+    config::{edit::with_setting, layers::user_file},
+};
+use serde::Serialize;
+use serde_json::json;
+
+/// What `foretell model` takes.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Arguments {
+    /// List the models that are here, and those that can be fetched.
+    List {
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Use another model from now on: writes model.name into foretell.toml.
+    Use {
+        /// A name in the data folder, or a bundle's folder.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Remove a model, and what was fetched for it, from the data folder.
+    Remove {
+        /// A name in the data folder.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// Does what is asked; `used` is the model of the settings.
+pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match arguments {
+        Arguments::List { json } => list(used, *json)?,
+        Arguments::Use { name } => choose(name)?,
+        Arguments::Remove { name } => remove(name, used)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    title: String,
+    licence: String,
+    /// On disk, or to be fetched.
+    bytes: Option<u64>,
+    is_here: bool,
+    is_used: bool,
+    /// How it is stored, or what is wrong with it.
+    note: String,
+}
+
+fn lines(used: &str) -> anyhow::Result<Vec<Line>> {
+    let mut lines: Vec<Line> = names()?.into_iter().map(|name| here(name, used)).collect();
+    let used = Path::new(used);
+    if used.components().count() > 1 {
+        lines.push(here(used.display().to_string(), &used.to_string_lossy()));
+    }
+    for (name, entry) in catalogue::entries()? {
+        if lines.iter().any(|it| it.name == name) {
+            continue;
+        }
+        lines.push(Line {
+            is_used: used == Path::new(&name),
+            name,
+            bytes: entry.n_bytes(),
+            title: entry.title,
+            licence: entry.licence,
+            is_here: false,
+            note: if entry.tried { "" } else { "not tried" }.to_owned(),
+        });
+    }
+    Ok(lines)
+}
+
+/// The names in the data folder, sorted.
+fn names() -> anyhow::Result<Vec<String>> {
+    let folder = data_folder().join("models");
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        other => other.with_context(|| format!("{}", folder.display()))?,
+    };
+    let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+    let mut names: Vec<String> = entries.filter_map(name).filter(|it| is_name(it)).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn here(name: String, used: &str) -> Line {
+    let is_used = name == used;
+    match Bundle::open(&model_path(&name)) {
+        Ok(Bundle { manifest: it, .. }) => Line {
+            name,
+            is_used,
+            bytes: Some(it.n_bytes()),
+            title: it.title,
+            licence: it.licence,
+            is_here: true,
+            note: format!("{}, {}", it.quantization, it.target),
+        },
+        Err(error) => Line {
+            name,
+            is_used,
+            bytes: None,
+            title: String::new(),
+            licence: "-".to_owned(),
+            is_here: true,
+            note: error.to_string(),
+        },
+    }
+}
+
+fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
+    let lines = lines(used)?;
+    let folder = data_folder().join("models");
+    let mut out = io::stdout().lock();
+    if is_json {
+        writeln!(out, "{}", json!({"folder": folder, "models": lines}))?;
+        return Ok(());
+    }
+    let width = lines.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
+    let mut write = |it: &Line| {
+        let mark = if it.is_used { '*' } else { ' ' };
+        let size = it.bytes.map_or("-".to_owned(), |it| format!("{} MB", it / 1_000_000));
+        let about: Vec<&str> =
+            [it.title.as_str(), it.note.as_str()].into_iter().filter(|it| !it.is_empty()).collect();
+        let about = about.join(", ");
+        writeln!(out, "{mark} {:<width$}  {size:>8}  {:<13}  {about}", it.name, it.licence)
+    };
+    let (here, others): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|it| it.is_here);
+    here.iter().try_for_each(|it| write(it))?;
+    others.iter().try_for_each(|it| write(it))?;
+    if here.is_empty() {
+        writeln!(
+            out,
+            "\nNo model is in {}: `make model` fetches the default one.",
+            folder.display()
+        )?;
+    } else {
+        let n_here = here.len();
+        writeln!(
+            out,
+            "\n* is used. The first {n_here} in {}; the others are fetched by",
+            folder.display()
+        )?;
+        writeln!(out, "`make model MODEL=NAME` in Foretell's source.")?;
+    }
+    Ok(())
+}
+
+fn choose(name: &str) -> anyhow::Result<()> {
+    let path = model_path(name);
+    let is_path = path != data_folder().join("models").join(name);
+    if !is_path && !path.exists() {
+        bail!("{}", not_here(name)?);
+    }
+    let bundle = Bundle::open(&path)?;
+    let value = if is_path { path.canonicalize()? } else { name.into() };
+    let value = value.to_str().context("the folder's name is not UTF-8")?;
+    let file = user_file().context("there is no configuration folder: set HOME")?;
+    write_setting(&file, value).with_context(|| format!("{}", file.display()))?;
+    let mut out = io::stdout().lock();
+    let it = &bundle.manifest;
+    writeln!(out, "{}: model.name = {value:?} ({}, {})", file.display(), it.title, it.licence)?;
+    if std::env::var_os("FORETELL_MODEL").is_some() {
+        writeln!(out, "FORETELL_MODEL is set and holds over it")?;
+    }
+    writeln!(out, "Servers that run take it when they are restarted.")?;
+    Ok(())
+}
+
+/// What to do for a model that is not in the data folder.
+fn not_here(name: &str) -> anyhow::Result<String> {
+    let entries = catalogue::entries()?;
+    Ok(if entries.contains_key(name) {
+        format!("the model {name} is not here: `make model MODEL={name}` fetches it")
+    } else {
+        format!("there is no model {name:?}: `foretell model list` shows those there are")
+    })
+}
+
+/// Writes `model.name`. A file that is a link stays one; a run that is killed leaves the old file.
+fn write_setting(file: &Path, value: &str) -> anyhow::Result<()> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let text = match fs::read_to_string(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        other => other?,
+    };
+    let text = with_setting(&text, "model", "name", value)?;
+    let folder = file.parent().context("no folder")?;
+    fs::create_dir_all(folder)?;
+    let new = folder.join(format!(".foretell.toml.{}", std::process::id()));
+    let written = fs::write(&new, text).and_then(|()| {
+        if let Ok(metadata) = file.metadata() {
+            fs::set_permissions(&new, metadata.permissions())?;
+        }
+        fs::rename(&new, &file)
+    });
+    if written.is_err() {
+        // Nothing more can be done about what is left of it.
+        let _ = fs::remove_file(&new);
+    }
+    Ok(written?)
+}
+
+fn remove(name: &str, used: &str) -> anyhow::Result<()> {
+    ensure!(
+        is_name(name),
+        "{name:?} is not a model's name; `foretell model list` shows those here"
+    );
+    let targets = ["models", "sources"].map(|it| data_folder().join(it).join(name));
+    ensure!(
+        targets.iter().any(|it| it.symlink_metadata().is_ok()),
+        "there is no model {name:?} in {}; `foretell model list` shows those here",
+        data_folder().display()
+    );
+    let lock = lock(name)?;
+    for target in targets.iter().filter(|it| it.symlink_metadata().is_ok()) {
+        // Renamed first, so that a run that is killed in between leaves no half bundle.
+        let gone = target.with_file_name(format!(".partial-{name}-removed"));
+        let removed = remove_all(&gone)
+            .and_then(|()| fs::rename(target, &gone))
+            .and_then(|()| remove_all(&gone));
+        removed.with_context(|| format!("{}", target.display()))?;
+    }
+    drop(lock);
+    let mut out = io::stdout().lock();
+    writeln!(out, "removed {name}")?;
+    if name == used {
+        writeln!(out, "It is the model of your settings: `foretell model use` takes another.")?;
+    }
+    Ok(())
+}
+
+/// Removes a folder or a link, or nothing where there is none.
+fn remove_all(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+    }
+}
+
+/// The lock under which the model scripts change a model.
+fn lock(name: &str) -> anyhow::Result<File> {
+    let path: PathBuf = data_folder().join("locks").join(format!("{name}.lock"));
+    let held = || -> io::Result<File> {
+        fs::create_dir_all(data_folder().join("locks"))?;
+        let file = File::options().create(true).append(true).open(&path)?;
+        file.try_lock()?;
+        Ok(file)
+    };
+    held().with_context(|| format!("{}: is the model being fetched?", path.display()))
+}
+
+/// Whether a name is one that the model scripts give: it stays in its folder.
+fn is_name(name: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    (1..=64).contains(&name.len())
+        && name.chars().all(is_inner)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_folder() {
+        for name in ["qwen2.5-coder-0.5b", "a", "0_x"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "../x", "a/b", "A", "-x", ".partial-x", &"a".repeat(65)] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Changes one setting in the text of a settings file and leaves everything else in it alone:
+//! comments, order, blank lines.
+
+use toml_edit::{DocumentMut, Item, Table, TomlError, Value};
+
+/// Why a setting can't be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The file is not TOML; the message says where.
+    #[error("{0}\nnothing was changed; correct the file first")]
+    NotToml(TomlError),
+    /// The group's name stands for something else.
+    #[error("`{0}` is no group of settings; nothing was changed, correct the file first")]
+    NoGroup(String),
+}
+
+/// The text with `group.name` set to `value`.
+///
+/// # Errors
+/// See [`EditError`].
+pub fn with_setting(text: &str, group: &str, name: &str, value: &str) -> Result<String, EditError> {
+    let mut document: DocumentMut = text.parse().map_err(EditError::NotToml)?;
+    let dotted = format!("{group}.{name}");
+    // A quoted `"model.name"` is read as a setting too.
+    if document.contains_key(&dotted) {
+        replace(&mut document[&dotted], value);
+        return Ok(document.to_string());
+    }
+    let table = document.entry(group).or_insert_with(|| Item::Table(Table::new()));
+    let table = table.as_table_like_mut().ok_or_else(|| EditError::NoGroup(group.to_owned()))?;
+    replace(table.entry(name).or_insert(Item::None), value);
+    Ok(document.to_string())
+}
+
+/// Sets a value; what stands around the old one stays, a comment behind it for instance.
+fn replace(item: &mut Item, value: &str) {
+    let mut new = Value::from(value);
+    if let Some(old) = item.as_value() {
+        *new.decor_mut() = old.decor().clone();
+    }
+    *item = Item::Value(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> Result<String, EditError> {
+        with_setting(text, "model", "name", "b")
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_gets_a_group() {
+        assert_eq!(set("").unwrap(), "[model]\nname = \"b\"\n");
+        assert_eq!(
+            set("# mine\n[suggest]\nmax_lines = 4\n").unwrap(),
+            "# mine\n[suggest]\nmax_lines = 4\n\n[model]\nname = \"b\"\n"
+        );
+    }
+
+    #[test]
+    fn everything_else_stays() {
+        let text = "# all of it\n\n[model]   # a group\nname   = 'a' # the old one\nthreads = 2\n";
+        let new = text.replace("'a'", "\"b\"");
+        assert_eq!(set(text).unwrap(), new);
+        assert_eq!(set(&new).unwrap(), new);
+    }
+
+    #[test]
+    fn each_way_to_write_a_setting_is_kept() {
+        assert_eq!(set("model.name = 'a'\n").unwrap(), "model.name = \"b\"\n");
+        assert_eq!(set("\"model.name\" = 'a'\n").unwrap(), "\"model.name\" = \"b\"\n");
+        assert_eq!(set("model = { name = 'a' }\n").unwrap(), "model = { name = \"b\" }\n");
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_is_refused() {
+        assert!(matches!(set("[model\n"), Err(EditError::NotToml(_))));
+        assert_eq!(set("model = 3\n"), Err(EditError::NoGroup("model".into())));
+    }
+
+    /// A quote or a line break in a path is written as TOML wants it.
+    #[test]
+    fn any_value_is_read_back() {
+        for value in ["a\"b", "a\\b", "a\nb", "ä"] {
+            let text = with_setting("", "model", "name", value).unwrap();
+            let read: toml::Table = toml::from_str(&text).unwrap();
+            assert_eq!(read["model"]["name"].as_str(), Some(value));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `foretell doctor` and `foretell model` as a user calls them, and what is made for a package.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod command;
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+
+use command::{check_error, copy_of_the_bundle, foretell, run};
+
+/// A data folder with the real runtime library and no model.
+fn empty_data_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let library = foretell::bundle::data_folder().join("lib");
+    std::os::unix::fs::symlink(library, folder.path().join("lib")).unwrap();
+    folder
+}
+
+#[test]
+fn doctor_says_what_is_used_how_fast_it_is_and_which_editors_are_set_up() {
+    let home = tempfile::tempdir().unwrap();
+    let helix = home.path().join("bin/hx");
+    std::fs::create_dir_all(helix.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", &helix).unwrap();
+    let settings = home.path().join("helix/languages.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let doctor = |arguments: &[&str]| {
+        let mut command = foretell(&[&["doctor"], arguments].concat());
+        command.env("XDG_CONFIG_HOME", home.path()).env("PATH", helix.parent().unwrap());
+        run(&mut command)
+    };
+    let (output, out, _) = doctor(&[]);
+    assert!(output.status.success(), "{out}");
+    for part in [
+        "✓ library   ",
+        "✓ provider  cpu, ",
+        "✓ model     qwen2.5-coder-0.5b",
+        "✓ licence   Apache-2.0, of the model: free for any use",
+        "✓ speed     reads ",
+        " latency   about ",
+        "! command   `foretell` is not in PATH",
+        "! editor    Helix: not set up\n            → editors/helix/README.md says how\n",
+    ] {
+        assert!(out.contains(part), "{part} in:\n{out}");
+    }
+    std::fs::write(&settings, "[language-server.foretell]\n").unwrap();
+    let (output, out, _) = doctor(&["--json"]);
+    assert!(output.status.success(), "{out}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&json["ok"], &json["advice"].is_array()), (&true.into(), &true), "{json}");
+    for rate in ["load_ms", "prefill_tokens_per_s", "decode_tokens_per_s"] {
+        assert!(json["rates"][rate].as_f64().unwrap() > 0.0, "{rate} in {json}");
+    }
+    let line_ms = 1e4 / json["rates"]["decode_tokens_per_s"].as_f64().unwrap();
+    assert!((json["latency"]["line_ms"].as_f64().unwrap() - line_ms).abs() < 0.01, "{json}");
+    let editor = serde_json::json!({
+        "name": "Helix", "program": helix, "set_up_in": settings, "page": "editors/helix/README.md",
+    });
+    assert_eq!(json["editors"], serde_json::json!([editor]));
+}
+
+#[test]
+fn doctor_says_what_is_missing_and_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let doctor = |arguments: &[&str]| {
+        let mut command = foretell(&[&["doctor"], arguments].concat());
+        let (output, out, err) =
+            run(command.env("XDG_CONFIG_HOME", home.path()).env("PATH", home.path()));
+        assert_eq!((err.as_str(), output.status.code()), ("", Some(1)), "{out}");
+        out
+    };
+    let out = doctor(&["--model", "none/such"]);
+    assert!(out.contains("✗ model     no model at none/such: run `make model`"), "{out}");
+    assert!(out.contains("- speed     not measured without a model"), "{out}");
+    assert!(out.contains("! editors   none that Foretell knows is in PATH"), "{out}");
+    let out = doctor(&["--library", "none/such"]);
+    assert!(out.contains("✗ library   the ONNX Runtime library was not found; run `make"), "{out}");
+    assert!(out.contains("- speed     not measured without a library"), "{out}");
+    let settings = home.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    std::fs::write(settings, "[suggest]\nmax_line = 4\n").unwrap();
+    let json: Value = serde_json::from_str(&doctor(&["--json", "--model", "none/such"])).unwrap();
+    assert_eq!((&json["ok"], &json["rates"]), (&false.into(), &Value::Null), "{json}");
+    let bad = |name: &str| {
+        let checks = json["checks"].as_array().unwrap();
+        checks.iter().any(|it| it["name"] == name && it["mark"] == "bad")
+    };
+    assert!(bad("settings") && bad("model") && !bad("library"), "{json}");
+}
+
+#[test]
+fn a_model_is_chosen_and_the_settings_keep_their_comments() {
+    let (home, bundle) = (tempfile::tempdir().unwrap(), copy_of_the_bundle());
+    let data = empty_data_folder();
+    let model = |arguments: &[&str]| {
+        let mut command = foretell(&[&["model"], arguments].concat());
+        run(command.env("FORETELL_HOME", data.path()).env("XDG_CONFIG_HOME", home.path()))
+    };
+    let (output, out, _) = model(&["list"]);
+    assert!(output.status.success() && out.contains("* qwen2.5-coder-0.5b "), "{out}");
+    assert!(out.contains("No model is in "), "{out}");
+    // A settings file is often a link into a folder of dotfiles.
+    let dotfile = home.path().join("dotfile");
+    std::fs::write(&dotfile, "# mine\n[model]\nname = 'other' # for now\nthreads = 2\n").unwrap();
+    let file = home.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&dotfile, &file).unwrap();
+    let models = data.path().join("models");
+    std::fs::create_dir_all(&models).unwrap();
+    std::os::unix::fs::symlink(bundle.path(), models.join("mine")).unwrap();
+    let (output, out, err) = model(&["use", "mine"]);
+    assert!(output.status.success() && out.contains("Apache-2.0"), "{out}{err}");
+    assert_eq!(
+        std::fs::read_to_string(&dotfile).unwrap(),
+        "# mine\n[model]\nname = \"mine\" # for now\nthreads = 2\n"
+    );
+    assert!(file.is_symlink());
+    let (_, out, _) = model(&["list", "--json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let of = |name: &str| {
+        json["models"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone()
+    };
+    assert_eq!((&of("mine")["is_used"], &of("mine")["is_here"]), (&true.into(), &true.into()));
+    assert_eq!(of("qwen2.5-coder-1.5b")["bytes"], 1_117_320_768);
+    let (output, out, _) = model(&["remove", "mine"]);
+    assert!(output.status.success() && out.contains("the model of your settings"), "{out}");
+    assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
+    assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
+}
+
+#[test]
+fn a_model_that_is_not_there_is_named_with_what_to_do() {
+    let data = empty_data_folder();
+    let other = tempfile::tempdir().unwrap();
+    let fails = |arguments: &[&str], expected: Expect| {
+        let mut command = foretell(&[&["model"], arguments].concat());
+        command.env("FORETELL_HOME", data.path()).env("XDG_CONFIG_HOME", other.path());
+        check_error(&mut command, 1, data.path(), &expected);
+    };
+    fails(
+        &["use", "qwen2.5-coder-1.5b"],
+        expect![[r#"
+            foretell: the model qwen2.5-coder-1.5b is not here: `make model MODEL=qwen2.5-coder-1.5b` fetches it
+        "#]],
+    );
+    fails(
+        &["use", "no-such"],
+        expect![[r#"
+            foretell: there is no model "no-such": `foretell model list` shows those there are
+        "#]],
+    );
+    fails(
+        &["remove", "../lib"],
+        expect![[r#"
+            foretell: "../lib" is not a model's name; `foretell model list` shows those here
+        "#]],
+    );
+    fails(
+        &["remove", "no-such"],
+        expect![[r#"
+            foretell: there is no model "no-such" in DIR; `foretell model list` shows those here
+        "#]],
+    );
+    assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (output, out, err) = run(&mut foretell(&["completions", shell]));
+        assert!(output.status.success() && out.contains("doctor"), "{shell}: {err}");
+        assert!(out.contains("json"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (output, _, err) = run(&mut foretell(&["man", &folder.path().to_string_lossy()]));
+    assert!(output.status.success(), "{err}");
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("foretell.1").contains("foretell\\-doctor(1)"), "{}", page("foretell.1"));
+    assert!(
+        page("foretell-model-use.1").contains("model.name"),
+        "{}",
+        page("foretell-model-use.1")
+    );
+}
