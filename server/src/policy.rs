@@ -321,12 +321,14 @@ impl Policy {
         if !self.has_rules {
             return Look::all(text);
         }
-        let look = RULES
+        let shape = self.look_at_shape(text, ended);
+        let mut look = RULES
             .iter()
             .filter(|(stop, _)| !self.left_out.contains(stop))
-            .fold(self.look_at_shape(text, ended), |look, (_, rule)| {
-                look.and(rule(&self.place, text, ended))
-            });
+            .fold(shape, |look, (_, rule)| look.and(rule(&self.place, text, ended)));
+        if before::is_whole(&self.place, &text[..shape.keep_bytes]) {
+            look.keep_bytes = before::whole_lines(&self.place, &text[..look.keep_bytes]);
+        }
         let look = match &self.syntax {
             Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,
             Some(syntax) if before::is_whole(&self.place, &text[..look.keep_bytes]) => {
@@ -406,6 +408,15 @@ impl Policy {
             suffix::in_line(line, &self.place.line_after, ended || complete)
         };
         match meets {
+            suffix::Meets::At(byte_idx) if only_closers(&self.place.line_after) => {
+                // What follows what the editor has closed takes the place of it (`n_replaced`).
+                if brackets::retyped(line, &self.place.line_after).says_more {
+                    Look { keep_bytes: line.len(), stop: complete.then_some(Stop::LineEnd) }
+                } else {
+                    let is_whole = ended || complete;
+                    Look { keep_bytes: byte_idx, stop: is_whole.then_some(Stop::SuffixMet) }
+                }
+            }
             suffix::Meets::At(byte_idx) => {
                 Look { keep_bytes: byte_idx, stop: Some(Stop::SuffixMet) }
             }
@@ -467,6 +478,16 @@ fn trim_lines(text: &str) -> Cow<'_, str> {
     }
     let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
     Cow::Owned(lines.join("\n"))
+}
+
+/// How many characters of the rest of the cursor's line a text takes the place of: what an editor
+/// has closed behind the cursor, where the text closes it and goes on.
+#[must_use]
+pub fn n_replaced(text: &str, line_after: &str) -> usize {
+    if text.contains('\n') || !only_closers(line_after) {
+        return 0;
+    }
+    brackets::retyped(text, line_after).n_rest_chars
 }
 
 /// Cuts an offered text before `closer` where the editor has closed by itself since what the text

@@ -57,6 +57,14 @@ pub(super) fn is_whole(place: &Place, text: &str) -> bool {
         && text.strip_suffix(place.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
 }
 
+/// How many bytes at the beginning of a text are of whole lines.
+pub(super) fn whole_lines(place: &Place, text: &str) -> usize {
+    let indent = place.line_before.as_str();
+    let starts = text.rmatch_indices('\n').map(|(i, _)| i + 1);
+    let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));
+    whole.map_or(0, |(start, _)| start + indent.len())
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::expect;

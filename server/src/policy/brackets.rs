@@ -52,6 +52,28 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
     None
 }
 
+/// How a text writes a line's rest of closers again, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retyped {
+    /// How many characters of the rest it has up to the last one that is written again.
+    pub(crate) n_rest_chars: usize,
+    /// Whether the text says more from the first of them on.
+    pub(crate) says_more: bool,
+}
+
+/// How a text writes `rest` again, which is of closers only.
+pub(crate) fn retyped(text: &str, rest: &str) -> Retyped {
+    let (mut n_rest_chars, mut n_closers) = (0, 0);
+    let (mut first, mut end) = (text.len(), 0);
+    for (i, closer) in rest.chars().enumerate().filter(|(_, c)| !c.is_whitespace()) {
+        let Some(at) = first_unmatched(&text[end..], closer) else { break };
+        first = first.min(end + at);
+        (n_rest_chars, n_closers, end) = (i + 1, n_closers + 1, end + at + closer.len_utf8());
+    }
+    let n_chars = text[first..].chars().filter(|c| !c.is_whitespace()).count();
+    Retyped { n_rest_chars, says_more: n_chars > n_closers }
+}
+
 /// How many more brackets a text opens than it closes.
 pub(crate) fn depth(text: &str) -> isize {
     text.chars().fold(0, |depth, c| match c {

@@ -135,9 +135,9 @@ fn a_bracket_that_the_editor_closed_is_not_written_twice() {
         "println!(\"ˇ\");",
         "Hello, {}\", name);\n",
         &expect![[r#"
-        println!("«Hello, {}»");
-        Some(SuffixMet)
-    "#]],
+            println!("«Hello, {}", name);»");
+            Some(LineEnd)
+        "#]],
     );
     check(
         "let x = ˇ;",
@@ -147,6 +147,24 @@ fn a_bracket_that_the_editor_closed_is_not_written_twice() {
         Some(SuffixMet)
     "#]],
     );
+}
+
+#[test]
+fn a_text_that_goes_on_behind_what_the_editor_closed_takes_its_place() {
+    let check_line = |fixture: &str, says: &str, line: &str| {
+        let (before, after) = fixture.split_once('ˇ').unwrap();
+        let (kept, _) = streamed(&Policy::new(Place::new(before, after)), says);
+        let rest: String = after.chars().skip(n_replaced(&kept, after)).collect();
+        assert_eq!(format!("{before}{kept}{rest}"), line);
+    };
+    check_line("foo(ˇ)", "x) + g(y);\n", "foo(x) + g(y);");
+    check_line("foo(bar(ˇ))", "x).y(z))\n", "foo(bar(x).y(z))");
+    check_line("foo(bar(ˇ))", "x).y(z)).w\n", "foo(bar(x).y(z)).w");
+    check_line("foo(bar(ˇ))", "x).y\n", "foo(bar(x).y)");
+    check_line("if (ˇ)", "x > 0) {\n", "if (x > 0) {");
+    check_line("print(\"ˇ\");", "Hello, {}\", name);\n", "print(\"Hello, {}\", name);");
+    check_line("foo(ˇ)", "x, bar(y))\n", "foo(x, bar(y))");
+    check_line("foo(ˇ);", "x)\n", "foo(x);");
 }
 
 #[test]

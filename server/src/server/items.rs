@@ -4,7 +4,10 @@ use serde_json::json;
 use tower_lsp::gen_lsp_types as lsp;
 
 use super::extensions::ACCEPT;
-use crate::session::{Selected, Ticket};
+use crate::{
+    policy,
+    session::{Selected, Ticket},
+};
 
 /// After which characters a client's menu opens by itself, beside letters.
 const TRIGGER_CHARACTERS: [&str; 12] =
@@ -15,12 +18,14 @@ const TRIGGER_CHARACTERS: [&str; 12] =
 pub(super) fn inline(ticket: &Ticket, text: &str) -> lsp::InlineCompletionItem {
     let Ticket { original, ask, .. } = ticket;
     let n_chars = text.chars().count();
+    let n_replaced = n_replaced(ticket, text);
     let (range, text) = match &ask.selected {
         Some(Selected { range, text: selected }) => {
             (range.clone(), format!("{selected}{}", as_in_file(ticket, text)))
         }
         None => (ask.cursor..ask.cursor, as_in_file(ticket, text)),
     };
+    let range = range.start..range.end + n_replaced;
     lsp::InlineCompletionItem {
         insert_text: text.into(),
         filter_text: None,
@@ -32,6 +37,13 @@ pub(super) fn inline(ticket: &Ticket, text: &str) -> lsp::InlineCompletionItem {
             ..Default::default()
         }),
     }
+}
+
+/// How many characters behind the cursor the text takes the place of.
+fn n_replaced(ticket: &Ticket, text: &str) -> usize {
+    let Ticket { snapshot, cursor, .. } = ticket;
+    let line_end = snapshot.line_range(snapshot.rope.char_to_line(*cursor)).end.max(*cursor);
+    policy::n_replaced(text, &snapshot.slice(*cursor..line_end))
 }
 
 /// A text with the line breaks of the file that it goes into.
@@ -55,6 +67,7 @@ pub(super) fn completion_options() -> lsp::CompletionOptions {
 /// belongs to it, or the menu would filter it out.
 pub(super) fn in_menu(ticket: &Ticket, text: &str) -> lsp::CompletionItem {
     let Ticket { original, ask, .. } = ticket;
+    let end = ask.cursor + n_replaced(ticket, text);
     let text = as_in_file(ticket, text);
     let line = original.rope.line_to_char(original.rope.char_to_line(ask.cursor));
     let before = original.slice(line..ask.cursor);
@@ -79,7 +92,7 @@ pub(super) fn in_menu(ticket: &Ticket, text: &str) -> lsp::CompletionItem {
         insert_text_format: Some(lsp::InsertTextFormat::PlainText),
         insert_text_mode: Some(lsp::InsertTextMode::AsIs),
         text_edit: Some(lsp::CompletionItemTextEdit::TextEdit(lsp::TextEdit {
-            range: lsp::Range::new(original.position(start), original.position(ask.cursor)),
+            range: lsp::Range::new(original.position(start), original.position(end)),
             new_text: whole,
         })),
         ..Default::default()

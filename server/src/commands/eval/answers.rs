@@ -5,7 +5,7 @@ use foretell::{
     completer::{Completer, Parts, Wanted},
     document::{Documents, PositionEncoding, Snapshot},
     engine::{Draft, Figures, Finish},
-    policy::{Policy, Stop},
+    policy::{Policy, Stop, n_replaced},
     prompt::{OtherFiles, Split},
 };
 
@@ -127,7 +127,7 @@ impl Ways {
         for way in ways.into_iter().flatten().chain(&self.uncut) {
             way.set_others(|| case.others.iter().map(|it| it.snapshot(case)).collect());
         }
-        let verdict = |answer: &Answer| Verdict::of(&answer.text, &case.expected);
+        let verdict = |answer: &Answer| verdict_of(&answer.text, case);
         let answer = self.answer(&self.processed, &snapshot, cursor).await?;
         let ablated = match &self.uncut {
             Some(uncut) => Some(self.ablate(uncut, &snapshot, cursor, case, &answer).await?),
@@ -209,12 +209,19 @@ impl Ways {
         let mut ablated = Ablated { without: vec![], texts: Map::new(), is_as_served: false };
         for (stop, policy) in &lacking {
             let text = shown(policy);
-            ablated.without.push((*stop, Verdict::of(&text, &case.expected)));
+            ablated.without.push((*stop, verdict_of(&text, case)));
             ablated.texts.insert(stop.name().into(), text.into());
         }
         ablated.is_as_served = shown(&whole) == served.text;
         Ok(ablated)
     }
+}
+
+/// Judges a text. What it takes the place of behind the cursor is a part of what was there.
+fn verdict_of(text: &str, case: &Case) -> Verdict {
+    let rest = case.suffix.split('\n').next().unwrap_or_default();
+    let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();
+    Verdict::of(text, &format!("{}{replaced}", case.expected))
 }
 
 /// The case's text as an open document, and the cursor in it, a char_idx.
