@@ -369,3 +369,14 @@ fn an_edit_ends_the_updates() {
     };
     assert_eq!(typist.client.rest().into_iter().find(late), None);
 }
+
+#[test]
+fn a_text_that_closes_what_the_editor_closed_and_goes_on_takes_its_place() {
+    let (mut typist, _controls) = open("fooˇ()\n", "foo(x) + g(y);\n");
+    typist.cursor += 1;
+    let id = typist.ask();
+    let item = &typist.client.answer(id)["result"]["items"][0];
+    assert_eq!(item["insertText"], "x) + g(y);");
+    let (start, end) = (&item["range"]["start"], &item["range"]["end"]);
+    assert_eq!((&start["character"], &end["character"]), (&json!(4), &json!(5)));
+}

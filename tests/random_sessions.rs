@@ -200,7 +200,9 @@ fn check(answer: &Value, position: &Value) -> Option<String> {
     let items = answer["result"]["items"].as_array().expect("a list of items");
     let item = items.first()?;
     assert_eq!(items.len(), 1);
-    assert_eq!(item["range"], json!({"start": position, "end": position}));
+    // It may reach over what is closed behind the cursor.
+    assert_eq!(item["range"]["start"], *position);
+    assert_eq!(item["range"]["end"]["line"], position["line"]);
     let text = item["insertText"].as_str().expect("a text").to_owned();
     assert!(!text.trim().is_empty(), "{answer}");
     Some(text)

@@ -142,6 +142,16 @@ def test_a_word_and_a_line_are_accepted_and_the_rest_stays(editing: Neovim) -> N
     editing.wait("the line", lambda: editing.buffer()[-1].startswith(whole))
 
 
+def test_what_goes_on_behind_a_closed_bracket_takes_its_place(editing: Neovim) -> None:
+    editing.type("for i in range()<Left>")
+    editing.wait("the line's end", lambda: "):" in editing.ghost())
+    row = editing.screen().cursor[0]
+    line = editing.screen().lines()[row].rstrip()
+    assert line.startswith("    for i in range(") and line.count(")") == line.count("("), line
+    editing.type("<Tab>")
+    editing.wait("the text", lambda: line in editing.buffer())
+
+
 def test_dismiss_takes_it_away_and_trigger_brings_it_back(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()

@@ -47,6 +47,18 @@ local function text_of(item)
   return (insert:gsub('\r\n', '\n'))
 end
 
+--- How much of the rest of the cursor's line a suggestion takes the place of: what was closed
+--- there by itself. It is of ASCII, so a byte in every encoding.
+---@param it foretell.Suggestion
+---@return integer
+local function n_replaced(it)
+  local range = it.items[it.index].range
+  if not range or range['end'].line ~= it.position.line then
+    return 0
+  end
+  return math.min(math.max(range['end'].character - it.position.character, 0), #it.after)
+end
+
 --- What is left of a suggestion at the cursor: nil if something else was typed, or all of it.
 ---@param it foretell.Suggestion
 ---@return string?
@@ -90,7 +102,8 @@ local function draw(it, remaining)
   api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
   api.nvim_buf_set_extmark(it.buf, namespace, row, col, {
     virt_text = chunks[1],
-    virt_text_pos = 'inline',
+    -- What it takes the place of is covered; text that stays is moved to the right.
+    virt_text_pos = n_replaced(it) > 0 and n_replaced(it) == #it.after and 'overlay' or 'inline',
     virt_lines = #chunks > 1 and vim.list_slice(chunks, 2) or nil,
     hl_mode = 'combine',
   })
@@ -248,7 +261,8 @@ function M.accept(part)
   local row, col = cursor()
   local lines = vim.split(taken, '\n', { plain = true })
   vim.o.undolevels = vim.o.undolevels -- closes the undo block: see :help undo-break
-  api.nvim_buf_set_text(it.buf, row, col, row, col, lines)
+  local n = #taken == #remaining and n_replaced(it) or 0
+  api.nvim_buf_set_text(it.buf, row, col, row, col + n, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
   vim.o.undolevels = vim.o.undolevels
 
