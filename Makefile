@@ -2,8 +2,9 @@
 
 MODEL ?= qwen2.5-coder-0.5b
 PREFIX ?= $(HOME)/.local
-# How many cases of each set `make eval` asks for.
-EVAL_LIMIT ?= 30
+# How many cases of each set `make eval` asks for, and of those with other files beside them.
+EVAL_LIMIT ?= 24
+OTHERS_LIMIT ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
@@ -49,7 +50,10 @@ bench: model build ## Measure the engine, the server, and a session at 80 words 
 	@$(FORETELL) bench engine
 
 eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
-	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 --cases tests/eval/*.jsonl
+	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 \
+		--cases tests/eval/cases-*.jsonl tests/eval/negatives-*.jsonl tests/eval/replays.jsonl
+	@printf '\n== with pieces of other open files, and alone\n\n'
+	@$(FORETELL) eval --others --limit $(OTHERS_LIMIT) --cases tests/eval/others-*.jsonl
 
 install: model build ## Put binary, manual and completions below PREFIX (default ~/.local), library and model into the data folder
 	@install -d "$(PREFIX)/bin" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" "$(PREFIX)/share/fish/vendor_completions.d"

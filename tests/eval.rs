@@ -69,6 +69,23 @@ fn what_the_server_shows_is_better_than_what_the_model_says() {
     assert!(n_read(anchored) < n_read(plain), "the anchor saves reading: {}", report["replays"]);
 }
 
+/// As HumanEval's sets have it: the cursor is at the start of the line that follows.
+#[test]
+fn a_line_that_was_cut_out_with_its_break_comes_back() {
+    let case = |prompt: &str, suffix: &str, solution: &str| json!({"task_id": "t", "prompt": prompt, "suffix": suffix, "canonical_solution": solution});
+    let total = "def total(values):\n    result = 0\n    for value in values:\n";
+    let largest = "def largest(values):\n    best = values[0]\n    for value in values:\n        if value > best:\n";
+    let cases = [
+        case(total, "    return result\n", "        result += value\n"),
+        case(largest, "    return best\n", "            best = value\n"),
+    ];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let lines: String = cases.iter().map(|it| format!("{it}\n")).collect();
+    fs::write(file.path(), lines).unwrap();
+    let report = report(&eval("", &["--json", "--cases", &file.path().to_string_lossy()]));
+    assert_eq!(report["processed"]["exact"], 1.0, "{report:#}");
+}
+
 /// Each ends in a text or in a named reason, and reads no more than the model holds.
 #[test]
 fn no_text_is_too_strange_to_be_asked_about() {
