@@ -32,7 +32,7 @@ PRINTS = {
         "-- first token",
         "The last session",
         "[suggest]",
-        "a key typed into an offer",
+        "A key typed into an offer",
     ],
 }
 #: What runs this test, and is run on every change.
