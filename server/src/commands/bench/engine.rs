@@ -121,7 +121,7 @@ fn bandwidth_line(
     let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
     writeln!(
         out,
-        "memory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
+        "\nmemory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
         bytes_per_s / 1e9,
         step_bytes as f64 / 1e6,
         100.0 * limit_ms / step_ms,

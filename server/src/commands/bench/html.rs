@@ -107,7 +107,8 @@ fn times(out: &mut String, title: &str, rows: &[(String, Vec<f64>)]) -> fmt::Res
     const ROW: f64 = 54.0;
     const PLOT: f64 = 36.0;
     const AXIS: f64 = 22.0;
-    head(out, title, "milliseconds, on a scale of powers of ten; less is better", &[])?;
+    let lines = "the line is the median, the dashed one p99";
+    head(out, title, &format!("milliseconds, on a scale of powers of ten; {lines}"), &[])?;
     let bottom = ROW * rows.len() as f64;
     open_svg(out, bottom + AXIS, title)?;
     let power_width = (WIDTH - NAME_WIDTH - 2.0 * VALUE_WIDTH) / SCALE.len() as f64;
