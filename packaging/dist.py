@@ -61,7 +61,9 @@ def fill(folder: Path, binary: Path, host: str) -> None:
     shutil.copy2(binary, folder)
     for library in runtime_library.installed():
         shutil.copy2(library, folder)
-    for document in ("README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"):
+    for document in (
+        "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY.md"
+    ):  # fmt: skip
         shutil.copy2(ROOT / document, folder)
     _output([str(binary), "man", str(folder / "man" / "man1")])
     completions = folder / "completions"
@@ -70,7 +72,7 @@ def fill(folder: Path, binary: Path, host: str) -> None:
         (completions / file).write_text(_output([str(binary), "completions", shell]), "utf-8")
     licences = folder / "licences"
     licences.mkdir()
-    (licences / "crates.txt").write_text(crate_licences(_crates(host)), "utf-8")
+    (licences / "crates.txt").write_text(crate_licences(crates(host)), "utf-8")
     spec = find_spec("onnxruntime")
     if spec is None or spec.origin is None:
         raise Unfit("onnxruntime is not installed beside foretell-models")
@@ -153,13 +155,10 @@ def _texts(folder: Path) -> Iterator[str]:
             yield path.read_text("utf-8", errors="replace").strip()
 
 
-def _crates(host: str) -> list[dict[str, Any]]:
-    """The crates that are in the binary, sorted by name."""
-    metadata = json.loads(
-        _output(
-            ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={host}"]
-        )
-    )
+def crates(host: str | None = None) -> list[dict[str, Any]]:
+    """The crates that are in the binary of a system, or of any, sorted by name."""
+    command = ["cargo", "metadata", "--locked", "--format-version=1"]
+    metadata = json.loads(_output(command + ([f"--filter-platform={host}"] if host else [])))
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     waiting = [id for id, package in packages.items() if package["name"] == "foretell"]
@@ -170,8 +169,8 @@ def _crates(host: str) -> list[dict[str, Any]]:
             if is_in_binary and dependency["pkg"] not in found:
                 found.add(dependency["pkg"])
                 waiting.append(dependency["pkg"])
-    crates = [packages[id] for id in found if packages[id]["name"] != "foretell"]
-    return sorted(crates, key=lambda it: (it["name"], it["version"]))
+    found_packages = [packages[id] for id in found if packages[id]["name"] != "foretell"]
+    return sorted(found_packages, key=lambda it: (it["name"], it["version"]))
 
 
 def _host() -> str:

@@ -111,6 +111,24 @@ fn an_idle_engine_takes_no_time() {
 }
 
 #[test]
+fn bench_writes_a_page_with_what_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bench.html").to_string_lossy().into_owned();
+    let bench =
+        |file: &str| run(&mut foretell(&["bench", "server", "--rounds", "1", "--html", file]));
+    let (output, out, err) = bench(&file);
+    assert!(output.status.success() && err.contains(&file), "{err}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    for part in ["A key typed into an offer", "50 MB"] {
+        assert!(out.contains(part) && page.contains(part), "{part} in:\n{out}{page}");
+    }
+    assert!(page.contains("<svg") && page.ends_with("</html>\n"), "{page}");
+    let (output, out, err) = bench("none/such.html");
+    assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
+    assert!(err.contains("none/such.html: No such file"), "{err}");
+}
+
+#[test]
 fn what_is_wrong_with_a_place_is_said() {
     let (folder, path) = small_file();
     let folder = folder.path();

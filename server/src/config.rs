@@ -6,6 +6,8 @@
 pub mod edit;
 pub mod exclude;
 pub mod layers;
+#[cfg(test)]
+mod reference;
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -73,7 +73,7 @@ enum Command {
     },
     /// Complete a file at a place and show the text as it is made.
     Complete(commands::complete::Arguments),
-    /// Measure how fast things are on this machine.
+    /// Measure how fast things are on this machine: the server and the engine, or one of them.
     Bench(commands::bench::Arguments),
     /// Measure how good the texts are, by cases whose answer is known.
     Eval(commands::eval::Arguments),

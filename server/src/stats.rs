@@ -1,5 +1,6 @@
 //! What was shown and what it cost, in numbers: no text, no file name.
 
+pub mod draw;
 mod page;
 mod store;
 
@@ -116,6 +117,22 @@ impl Millis {
             n_below >= rank
         });
         step.map(|(step, _)| (f64::from(*step) / STEPS).exp2())
+    }
+
+    /// Where half, 95 % and 99 % of the times end, and the longest.
+    #[must_use]
+    pub fn quantiles(&self) -> [Option<f64>; 4] {
+        [0.5, 0.95, 0.99, 1.0].map(|q| self.quantile(q))
+    }
+
+    /// How the times are spread.
+    #[must_use]
+    pub fn spread(&self) -> draw::Spread {
+        let mut spread = draw::Spread::default();
+        for (step, n) in &self.0 {
+            spread.add((f64::from(*step) / STEPS).exp2(), *n);
+        }
+        spread
     }
 
     fn merge(&mut self, other: &Self) {

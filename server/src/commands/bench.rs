@@ -4,20 +4,37 @@ mod cancel;
 mod contender;
 mod decode;
 mod engine;
+mod html;
 mod machine;
+mod report;
 mod sameness;
 mod server;
 mod table;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
+use anyhow::Context;
 use foretell::config::Config;
+
+use report::Report;
+
+/// How often the line is typed, unless the user says otherwise.
+const ROUNDS: usize = 10;
 
 /// What `foretell bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+
+    /// Write a page with plots of what is measured: one file, which needs no network.
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,11 +43,14 @@ enum What {
     /// named, turn by turn on the same text and threads.
     Engine(EngineArguments),
     /// Measure what the server itself costs a key, with a model that takes no time.
-    Server {
-        /// How often the line is typed.
-        #[arg(long, default_value_t = 10)]
-        rounds: usize,
-    },
+    Server(ServerArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServerArguments {
+    /// How often the line is typed.
+    #[arg(long, default_value_t = ROUNDS)]
+    rounds: usize,
 }
 
 #[derive(Debug, clap::Args)]
@@ -91,12 +111,47 @@ impl EngineArguments {
     }
 }
 
-/// Measures and prints.
+/// The engine's arguments as they are where none is given.
+#[derive(Debug, clap::Parser)]
+struct Unsaid {
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+/// Measures, prints and draws; what is not named, both.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut report = Report::new(io::stdout().lock());
+    // Better now than after all that is measured.
+    let file = arguments.html.as_ref().map(|path| {
+        File::create(path).with_context(|| format!("{}", path.display())).map(|it| (path, it))
+    });
+    let file = file.transpose()?;
     match &arguments.what {
-        What::Engine(arguments) => engine::run(config, arguments),
-        What::Server { rounds } => server::run(*rounds),
+        Some(What::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
+        Some(What::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
+        None => {
+            server::run(&mut report, ROUNDS)?;
+            let Unsaid { engine } = clap::Parser::try_parse_from(["bench"])?;
+            engine::run(&mut report, config, &engine)?;
+        }
     }
+    if let Some((path, mut file)) = file {
+        let printed = String::from_utf8_lossy(&report.printed);
+        let page = html::page(&facts(config), &report.charts, &printed)?;
+        file.write_all(page.as_bytes()).with_context(|| format!("{}", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the figures are the figures of.
+fn facts(config: &Config) -> [(&'static str, String); 4] {
+    [
+        ("foretell", env!("CARGO_PKG_VERSION").to_owned()),
+        ("model", config.model.name.clone()),
+        ("threads", config.model.n_threads().to_string()),
+        ("processor", machine::processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned())),
+    ]
 }
 
 /// The value in the middle; of an even number the upper one. `NaN` of none.

@@ -1,11 +1,16 @@
 //! The counts as a page for people.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write};
 
-use super::{Counts, Millis};
+use super::{
+    Counts,
+    draw::{bar, times_head, times_row},
+};
 
 /// How wide the longest bar is, in characters.
-const BAR_CHARS: u64 = 30;
+const BAR_CHARS: usize = 30;
+/// How wide the names of times are, in characters.
+const NAME_CHARS: usize = 11;
 
 /// The counts as text: a line each, bars where shares are to be seen.
 #[must_use]
@@ -49,26 +54,25 @@ fn write(out: &mut String, it: &Counts) -> std::fmt::Result {
         model.drafted,
         percent(model.accepted, model.drafted)
     )?;
-    times(out, "first text", &it.first_text_ms)?;
-    times(out, "other text", &it.other_text_ms)?;
-    times(out, "queued", &it.queued_ms)
-}
-
-fn times(out: &mut String, name: &str, times: &Millis) -> std::fmt::Result {
-    let quantile = |q| times.quantile(q).map_or("-".to_owned(), |ms| format!("{ms:.1}"));
-    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(quantile);
-    writeln!(
-        out,
-        "{name:<11} {p50} ms (median), {p95} (p95), {p99} (p99) of {} times",
-        times.count()
-    )
+    writeln!(out, "\n{}", times_head("times, ms", NAME_CHARS))?;
+    for (name, times) in [
+        ("first text", &it.first_text_ms),
+        ("other text", &it.other_text_ms),
+        ("queued", &it.queued_ms),
+    ] {
+        let row = times_row(name, NAME_CHARS, times.quantiles(), &times.spread());
+        writeln!(out, "{row}")?;
+    }
+    Ok(())
 }
 
 fn bars(out: &mut String, names: &BTreeMap<String, u64>) -> std::fmt::Result {
-    let most = names.values().copied().max().unwrap_or(1).max(1);
+    let most = names.values().copied().max().unwrap_or_default();
+    // What there was most of stands first.
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort_by_key(|(name, n)| (Reverse(**n), *name));
     for (name, n) in names {
-        let bar = "█".repeat(usize::try_from((n * BAR_CHARS).div_ceil(most)).unwrap_or(0));
-        writeln!(out, "  {name:<18} {n:>6} {bar}")?;
+        writeln!(out, "  {name:<18} {n:>6} {}", bar(*n as f64, most as f64, BAR_CHARS))?;
     }
     Ok(())
 }
@@ -99,16 +103,18 @@ mod tests {
         expect![[r#"
             requests    9, 2 of them superseded
             shown       4 (80 %)
-              model                   1 ██████████
               type_through            3 ██████████████████████████████
+              model                   1 ██████████
             nothing     1
               model_loading           1 ██████████████████████████████
             accepted    1 whole (50 % of 2 texts), 0 in part, 24 characters not typed
             model       1 runs; prompt tokens: 90 reused, 10 read; generated: 8, 0 % never seen
             drafts      0 tokens, - accepted
-            first text  98.7 ms (median), 98.7 (p95), 98.7 (p99) of 1 times
-            other text  - ms (median), - (p95), - (p99) of 0 times
-            queued      - ms (median), - (p95), - (p99) of 0 times
+
+            times, ms     median      p95      p99     most   times  .01 .1  1   10  100 1 s
+            first text      98.7     98.7     98.7     98.7       1                 █
+            other text         -        -        -        -       0
+            queued             -        -        -        -       0
         "#]]
         .assert_eq(&page(&counts));
     }

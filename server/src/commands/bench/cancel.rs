@@ -8,7 +8,7 @@ use foretell::{
     prompt::Prompt,
 };
 
-use super::{decode::finished, machine, median, quantile};
+use super::{decode::finished, machine, median, report::Report};
 
 /// What is going on when the reader goes away, and what it wants next.
 #[derive(Clone, Copy)]
@@ -21,9 +21,9 @@ enum Case {
     PrefillThenType,
 }
 
-/// Cancels runs at random moments and prints how long the next job waited for the engine.
+/// Cancels runs at random moments and draws how long the next job waited for the engine.
 pub(super) fn run(
-    out: &mut impl Write,
+    out: &mut Report<impl Write>,
     engine: &Engine,
     ids: &[u32],
     n_cancels: usize,
@@ -33,6 +33,7 @@ pub(super) fn run(
         out,
         "cancels: a decode step takes {step_ms:.1} ms, a chunk of {PREFILL_CHUNK} {chunk_ms:.1} ms"
     )?;
+    out.times("Until the next job is taken, after a cancel")?;
     let mut random = Random(1);
     for (case, name) in [
         (Case::Decode, "while decoding"),
@@ -66,15 +67,7 @@ pub(super) fn run(
             drop(draft);
             waits.push(finished(engine.generate(request(next, 1))).figures.queued_ms);
         }
-        writeln!(
-            out,
-            "{} cancels {name}: the next job is taken after {:.1} ms (p50), {:.1} (p99), {:.1} (most)",
-            waits.len(),
-            median(&waits),
-            quantile(&waits, 0.99),
-            quantile(&waits, 1.0),
-        )?;
-        out.flush()?;
+        out.times_of(name, waits)?;
     }
     Ok(())
 }

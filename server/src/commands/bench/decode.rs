@@ -8,6 +8,8 @@ use foretell::{
     prompt::Prompt,
 };
 
+use super::report::{Bars, Report};
+
 /// A name for people, a text, and at which shares of it the model goes on.
 const TEXTS: [(&str, &str, [usize; 4]); 2] = [
     ("editing", include_str!("editing.py.txt"), [40, 55, 70, 85]),
@@ -16,11 +18,12 @@ const TEXTS: [(&str, &str, [usize; 4]); 2] = [
 
 /// Prints tokens a second with and without lookup, turn by turn.
 pub(super) fn run(
-    out: &mut impl Write,
+    out: &mut Report<impl Write>,
     [without, with]: [&Engine; 2],
     vocabulary: &Vocabulary,
     rounds: usize,
 ) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
     for (name, text, places) in TEXTS {
         let ids = vocabulary.encode(text);
         let ids = &ids[..ids.len().min(1_200)];
@@ -46,7 +49,15 @@ pub(super) fn run(
             on / off,
             if all_same { "yes" } else { "NO" },
         )?;
+        rows.push((name.to_owned(), vec![on, off]));
     }
+    out.keep_bars(Bars {
+        title: "Writing with and without lookup",
+        unit: "tokens a second",
+        is_more_better: true,
+        series: vec!["with", "without"],
+        rows,
+    });
     Ok(())
 }
 

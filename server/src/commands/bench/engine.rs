@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    process::ExitCode,
     sync::Arc,
 };
 
@@ -21,7 +20,9 @@ use foretell::{
 use super::{
     EngineArguments, Part, cancel,
     contender::{Contender, Llama, Ours},
-    decode, machine, sameness,
+    decode, machine,
+    report::Report,
+    sameness,
     table::{self, Column},
 };
 
@@ -33,8 +34,11 @@ pub(super) const CODE: &str = concat!(
 );
 
 /// Measures and prints, each figure as it comes.
-pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Result<ExitCode> {
-    let mut out = io::stdout().lock();
+pub(super) fn run(
+    out: &mut Report<impl Write>,
+    config: &Config,
+    arguments: &EngineArguments,
+) -> anyhow::Result<()> {
     let bundle = Bundle::open(&model_path(&config.model.name))?;
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
     let ids = vocabulary.encode(CODE);
@@ -64,11 +68,11 @@ pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Resul
         }
         if arguments.wants(Part::Table) {
             let bytes_per_s = machine::read_bytes_per_s(config.model.n_threads());
-            let step_ms = table::run(&mut out, &mut columns, &ids, arguments.rounds)?;
-            bandwidth_line(&mut out, &bundle.manifest, bytes_per_s, step_ms)?;
+            let step_ms = table::run(out, &mut columns, &ids, arguments.rounds)?;
+            bandwidth_line(out, &bundle.manifest, bytes_per_s, step_ms)?;
         }
         if arguments.wants(Part::Chunks) {
-            table::chunks(&mut out, &mut columns[0], &ids, arguments.rounds)?;
+            table::chunks(out, &mut columns[0], &ids, arguments.rounds)?;
         }
     }
     let engine = |lookup: Mode, options: &Options| -> anyhow::Result<Engine> {
@@ -79,24 +83,24 @@ pub(super) fn run(config: &Config, arguments: &EngineArguments) -> anyhow::Resul
     };
     if arguments.wants(Part::Lookup) {
         let engines = [engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?];
-        decode::run(&mut out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
+        decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
         // One slot, so that nothing is left of what was read before.
         let cold = Options { kv_cache_bytes: 26_000_000, context_tokens: 1024, ..options.clone() };
         let engines = [engine(Mode::Off, &cold)?, engine(Mode::Adaptive, &options)?];
-        sameness::run(&mut out, [&engines[0], &engines[1]], &vocabulary, arguments.places)?;
+        sameness::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.places)?;
     }
     if arguments.wants(Part::Cancels) || arguments.wants(Part::Idle) {
         let engine = engine(Mode::Adaptive, &options)?;
         if arguments.wants(Part::Cancels) {
-            cancel::run(&mut out, &engine, &ids[..1400], arguments.cancels)?;
+            cancel::run(out, &engine, &ids[..1400], arguments.cancels)?;
         }
         if arguments.wants(Part::Idle) {
-            cancel::idle(&mut out, &engine, &ids, arguments.idle_s)?;
+            cancel::idle(out, &engine, &ids, arguments.idle_s)?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// How near decoding is to the limit that memory sets: each step reads all weights but the
@@ -117,7 +121,7 @@ fn bandwidth_line(
     let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
     writeln!(
         out,
-        "memory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
+        "\nmemory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
         bytes_per_s / 1e9,
         step_bytes as f64 / 1e6,
         100.0 * limit_ms / step_ms,

@@ -29,6 +29,13 @@ pub(super) fn read_bytes_per_s(n_threads: usize) -> f64 {
     (0..5).map(|_| pass()).fold(0.0, f64::max)
 }
 
+/// The processor's own name.
+pub(super) fn processor() -> Option<String> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = cpus.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
 /// The memory of this process that is resident and its own or a file's, in bytes.
 pub(super) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -2,8 +2,7 @@
 //! that takes no time.
 
 use std::{
-    io::{self, Write},
-    process::ExitCode,
+    io::Write,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -22,7 +21,7 @@ use tokio::io::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf,
 };
 
-use super::{median, quantile};
+use super::report::Report;
 
 /// What the model says, and so what is typed.
 const SAYS: &str = "    let answer = compute(first, second, third);";
@@ -37,7 +36,7 @@ struct Case {
 }
 
 /// Prints the time a key for documents of several sizes.
-pub(super) fn run(rounds: usize) -> anyhow::Result<ExitCode> {
+pub(super) fn run(report: &mut Report<impl Write>, rounds: usize) -> anyhow::Result<()> {
     let line = "    some_call(with, some, arguments); // and a remark\n";
     let lines = |n_bytes: usize| line.repeat(n_bytes / line.len());
     let long_line = |n_bytes: usize| format!("let x = \"{}\";\n", "x".repeat(n_bytes));
@@ -49,20 +48,11 @@ pub(super) fn run(rounds: usize) -> anyhow::Result<ExitCode> {
     ];
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "a key typed into an offer, from the change to the answer, ms")?;
+    report.times("A key typed into an offer, from the change to the answer")?;
     for Case { name, before } in cases {
-        let times = runtime.block_on(keys(&before, rounds))?;
-        writeln!(
-            out,
-            "{name:<16} {:.3} (median), {:.3} (p99), {:.3} (most) of {} keys",
-            median(&times),
-            quantile(&times, 0.99),
-            quantile(&times, 1.0),
-            times.len()
-        )?;
+        report.times_of(name, runtime.block_on(keys(&before, rounds))?)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 async fn keys(before: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {

@@ -2,7 +2,11 @@
 
 use std::io::Write;
 
-use super::{contender::Contender, median};
+use super::{
+    contender::Contender,
+    median,
+    report::{Bars, Report},
+};
 
 /// How many steps are measured in a round of decoding.
 const N_STEPS: usize = 16;
@@ -98,9 +102,10 @@ impl Work {
 }
 
 /// Prints the medians, each row when it is done; with two columns also how many times better the
-/// first one is. Returns the first one's step at the shortest context, in milliseconds.
+/// first one is. Then draws them. Returns the first one's step at the shortest context, in
+/// milliseconds.
 pub(super) fn run(
-    out: &mut impl Write,
+    out: &mut Report<impl Write>,
     columns: &mut [Column],
     ids: &[u32],
     rounds: usize,
@@ -114,6 +119,16 @@ pub(super) fn run(
     row(out, "load", "ms", &loads.iter().map(|load| load.load_ms).collect::<Vec<_>>())?;
     let megabytes: Vec<_> = loads.iter().map(|load| load.resident_bytes / 1e6).collect();
     row(out, "resident memory", "MB", &megabytes)?;
+    let series: Vec<_> = columns.iter().map(|column| column.contender.name()).collect();
+    let bars = |title, unit, is_more_better| Bars {
+        title,
+        unit,
+        is_more_better,
+        series: series.clone(),
+        rows: Vec::new(),
+    };
+    let mut rates = bars("Reading a prompt", "tokens a second", true);
+    let mut times = bars("A step of the model", "milliseconds", false);
     let mut step_ms = f64::NAN;
     for work in Work::ALL {
         let mut values = vec![Vec::new(); columns.len()];
@@ -125,7 +140,11 @@ pub(super) fn run(
         let medians: Vec<f64> = values.iter().map(|values| median(values)).collect();
         row(out, &work.name(), work.unit(), &medians)?;
         step_ms = medians[0];
+        let drawn = if let Work::Prefill(_) = work { &mut rates } else { &mut times };
+        drawn.rows.push((work.name(), medians));
     }
+    out.bars(rates)?;
+    out.bars(times)?;
     Ok(step_ms)
 }
 
@@ -142,9 +161,9 @@ fn row(out: &mut impl Write, name: &str, unit: &str, values: &[f64]) -> anyhow::
     Ok(out.flush()?)
 }
 
-/// Prints what a chunk of each size takes in the middle of a prompt.
+/// Draws how fast a chunk of each size is read in the middle of a prompt.
 pub(super) fn chunks(
-    out: &mut impl Write,
+    out: &mut Report<impl Write>,
     column: &mut Column,
     ids: &[u32],
     rounds: usize,
@@ -159,10 +178,16 @@ pub(super) fn chunks(
             column.n_read = 512;
         }
     }
-    for (size, times) in SIZES.into_iter().zip(&times) {
+    let rows = SIZES.into_iter().zip(&times).map(|(size, times)| {
         let ms = median(times);
-        let rate = size as f64 * 1e3 / ms;
-        writeln!(out, "a chunk of {size:>3} at 512: {ms:6.1} ms, {rate:5.1} tok/s")?;
-    }
+        (format!("{size} tokens, {ms:.1} ms"), vec![size as f64 * 1e3 / ms])
+    });
+    out.bars(Bars {
+        title: "A chunk of a prompt at 512, by its size",
+        unit: "tokens a second",
+        is_more_better: true,
+        series: vec![column.contender.name()],
+        rows: rows.collect(),
+    })?;
     Ok(())
 }

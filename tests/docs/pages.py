@@ -1,0 +1,116 @@
+"""The pages of the documentation: their links, headings and blocks of code."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BOOK = ROOT / "target" / "book"
+_NOT_OURS = {"target", "node_modules", ".venv", ".git", ".pytest_cache", "licences"}
+_FENCE = re.compile(r"^(`{3,}|~{3,})(\S*)")
+_LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+(?:\([^()]*\))?)\)")
+_INCLUDE = re.compile(r"\{\{#include ([^}]+)\}\}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code, and the language that it names."""
+
+    language: str
+    code: str
+
+
+def pages() -> list[Path]:
+    """Every page in Markdown that is ours."""
+    found = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [it for it in folders if it not in _NOT_OURS]
+        found += [Path(folder) / it for it in files if it.endswith(".md")]
+    return sorted(found)
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of code of a page."""
+    found: list[Block] = []
+    fence = language = ""
+    lines: list[str] = []
+    for line in page.read_text("utf-8").splitlines():
+        if not fence and (opened := _FENCE.match(line)):
+            fence, language, lines = opened[1], opened[2], []
+        elif fence and line.strip() == fence:
+            found.append(Block(language, "\n".join(lines)))
+            fence = ""
+        elif fence:
+            lines.append(line)
+    assert not fence, f"{page}: a block of code does not end"
+    return found
+
+
+def prose(page: Path) -> Iterator[str]:
+    """The lines of a page that are in no block of code."""
+    fence = ""
+    for line in page.read_text("utf-8").splitlines():
+        if fence:
+            fence = "" if line.strip() == fence else fence
+        elif opened := _FENCE.match(line):
+            fence = opened[1]
+        else:
+            yield line
+
+
+def links(page: Path) -> list[str]:
+    """Where the links and pictures of a page lead; what stands in `code` is none."""
+    text = re.sub(r"(`+).*?\1", "", "\n".join(prose(page)))
+    return _LINK.findall(text) + _INCLUDE.findall(text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings in its address, as GitHub and mdBook make them."""
+    found: set[str] = set()
+    for line in prose(page):
+        if line.startswith("#"):
+            text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line.lstrip("#")).strip().lower()
+            name = "".join(it for it in text if it.isalnum() or it in " -_").replace(" ", "-")
+            while name in found:
+                name += "-1"
+            found.add(name)
+    return found
+
+
+def broken(page: Path) -> list[str]:
+    """The links of a page within the repository that lead nowhere."""
+    found = []
+    for link in links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if (
+            not target.exists()
+            or anchor
+            and (target.suffix != ".md" or anchor not in anchors(target))
+        ):
+            found.append(link)
+    return found
+
+
+class Html(HTMLParser):
+    """A page of the book: where it leads, and what can be led to."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(page.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value is not None and name == "id":
+                self.ids.add(value)
+            elif value is not None and (tag, name) in {("a", "href"), ("img", "src")}:
+                self.links.append(value)

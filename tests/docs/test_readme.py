@@ -1,0 +1,138 @@
+"""Every block of the README is run, as a user would, in an empty home with the real data folder.
+
+`make test` itself is not run from within itself: `.ci/run` does that.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pages import ROOT, Block, blocks
+
+BLOCKS = blocks(ROOT / "README.md")
+SHELL = [it.code for it in BLOCKS if it.language == "sh"]
+EDITORS = ROOT / "target" / "editors"
+#: What each block of commands prints if it has done what the README says.
+PRINTS = {
+    "make demo": ["    for word in text.", "-- first token", "== foretell serve"],
+    "make install\nforetell doctor": ["installed ", "✓ library", "✓ model"],
+    "make vsix\ncode --install-extension target/editors/foretell.vsix": [
+        "was successfully installed"
+    ],
+    "mkdir -p ~/.config/helix\ncp editors/helix/languages.toml ~/.config/helix/": [],
+    "foretell complete docs/demo/word_counts.rs:8\nforetell stats\nforetell config\n"
+    "foretell bench server": [
+        "-- first token",
+        "The last session",
+        "[suggest]",
+        "A key typed into an offer",
+    ],
+}
+#: What runs this test, and is run on every change.
+ELSEWHERE = "make test"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A user with an empty home; `code` is the VS Code of the editors' tests."""
+    home = tmp_path_factory.mktemp("home")
+    real = Path.home()
+    env = {it: value for it, value in os.environ.items() if not it.startswith(("MAKE", "MFLAGS"))}
+    default_data = subprocess.run(
+        [ROOT / ".venv/bin/foretell-models", "path"], check=True, capture_output=True, text=True
+    )
+    programs = home / "programs"
+    programs.mkdir()
+    _write_code(programs / "code", home)
+    path = [home / ".local/bin", programs, ROOT / "target/release", os.environ["PATH"]]
+    yield {
+        "CARGO_HOME": str(real / ".cargo"),
+        "RUSTUP_HOME": str(real / ".rustup"),
+        **env,
+        "FORETELL_HOME": default_data.stdout.strip(),
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "PATH": ":".join(str(it) for it in path),
+    }
+
+
+def _write_code(program: Path, home: Path) -> None:
+    entry = EDITORS / "code-server/node_modules/code-server/out/node/entry.js"
+    words = [EDITORS / "venv/bin/node", entry, "--user-data-dir", home / "code"]
+    command = shlex.join(str(it) for it in words)
+    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', "utf-8")
+    program.chmod(0o755)
+
+
+def _run(code: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{code}\n{done.stdout}"
+    return done.stdout
+
+
+def _need(program: Path) -> None:
+    if not program.exists():
+        pytest.skip(f"{program.relative_to(ROOT)} could not be had here: `make editors` says why")
+
+
+@pytest.mark.parametrize("code", [it for it in SHELL if it != ELSEWHERE])
+def test_commands_do_what_the_readme_says(code: str, environment: dict[str, str]) -> None:
+    assert code in PRINTS, "say in PRINTS what it prints"
+    if "code --install" in code:
+        _need(EDITORS / "code-server" / "installed")
+    printed = _run(code, environment)
+    assert [it for it in PRINTS[code] if it not in printed] == [], printed
+
+
+def test_all_tests_are_run_on_every_change() -> None:
+    assert ELSEWHERE in SHELL
+    assert ELSEWHERE in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+
+def test_no_block_is_of_a_kind_that_is_not_run() -> None:
+    assert {it.language for it in BLOCKS} == {"sh", "lua", "toml"}
+
+
+def _blocks(language: str) -> list[Block]:
+    return [it for it in BLOCKS if it.language == language]
+
+
+@pytest.mark.parametrize("block", _blocks("toml"))
+def test_settings_are_taken(block: Block, environment: dict[str, str]) -> None:
+    file = Path(environment["XDG_CONFIG_HOME"]) / "foretell" / "foretell.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(block.code, "utf-8")
+    holds = tomllib.loads(_run("foretell config", environment))
+    file.unlink()
+    for group, settings in tomllib.loads(block.code).items():
+        assert settings.items() <= holds[group].items()
+
+
+@pytest.mark.parametrize("block", _blocks("lua"))
+def test_neovim_starts_the_server(
+    block: Block, environment: dict[str, str], tmp_path: Path
+) -> None:
+    nvim = EDITORS / "nvim-0.11"
+    _need(nvim)
+    init = tmp_path / "init.lua"
+    init.write_text(block.code.replace("/path/to/foretell", str(ROOT)), "utf-8")
+    (tmp_path / "a.py").write_text("x = 1\n", "utf-8")
+    runs = "#vim.lsp.get_clients({ name = 'foretell', bufnr = 0 }) > 0"
+    wait = f"lua if not vim.wait(60000, function() return {runs} end) then vim.cmd.cquit() end"
+    words = [nvim, "--headless", "-u", init, tmp_path / "a.py", "-c", wait, "-c", "qa!"]
+    _run(shlex.join(str(it) for it in words), environment)
