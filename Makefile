@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint bench eval install dist book docs-generated clean prerequisites
+.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval install dist book docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,16 +32,24 @@ test: lint model ## Everything that is tested: needs the model, fetches what it 
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
 	@cd packaging && ../$(BIN)/python -m pytest -q -p no:cacheprovider .
+	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
+
+test-remote: $(VENV)/remote-installed build ## Ask llama.cpp's own server in the place of the model here
+	@cd tests/remote && ../../$(BIN)/python -m pytest -q -p no:cacheprovider --timeout 900 .
+
+test-remote-or-skip:
+	@if $(MAKE) --no-print-directory -s $(VENV)/remote-installed 2>$(VENV)/remote.log; then $(MAKE) --no-print-directory test-remote; \
+	else echo "SKIPPED: llama.cpp's server: $$(tail -n 1 $(VENV)/remote.log)"; fi
 
 lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
 	@cargo fmt --check
 	@cargo clippy --release --locked --all-targets -- -D warnings
 	@$(BIN)/ruff check model-scripts tests/eval tests/docs
 	@$(BIN)/ruff format --check model-scripts tests/eval tests/docs
-	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging
-	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging
+	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging tests/remote
+	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging tests/remote
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
 	@cd tests/docs && ../../$(BIN)/mypy --strict .
@@ -69,9 +77,10 @@ install: model build ## Put binary, manual and completions below PREFIX (default
 	@echo "installed $(PREFIX)/bin/foretell"
 	@PATH="$(PREFIX)/bin:$$PATH" "$(PREFIX)/bin/foretell" doctor
 
-dist: $(VENV)/installed prerequisites ## Make a tarball in target/packages: binary, runtime library, licences, manual, completions
+dist: $(VENV)/installed prerequisites vsix ## Make what is given away in target/packages: a tarball, a Debian package, the VS Code extension
 	@cargo build --profile dist --locked
 	@$(BIN)/python packaging/dist.py --binary target/dist/foretell --out target/packages
+	@cp $(EDITORS)/foretell.vsix target/packages/ && echo target/packages/foretell.vsix
 
 book: $(VENV)/dev-installed prerequisites ## Make a book of the documentation in target/book (builds mdBook once, some minutes)
 	@test -x target/mdbook/bin/mdbook || { echo "building mdBook $(MDBOOK)"; cargo install --quiet --locked --no-default-features --features search --root target/mdbook --version $(MDBOOK) mdbook; }
@@ -96,6 +105,10 @@ $(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
 	@echo "installing the model scripts into $(VENV)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e model-scripts
+	@touch $@
+
+$(VENV)/remote-installed: $(VENV)/installed tests/remote/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/remote/requirements.txt
 	@touch $@
 
 $(VENV)/dev-installed: $(VENV)/installed model-scripts/requirements-dev.lock

@@ -1,4 +1,4 @@
-"""The tarball for people without the source: binary, library, licences, manual, completions.
+"""The packages for people without the source: binary, library, licences, manual, completions.
 
 Run by `make dist` in the environment of the model scripts, whose wheel has the runtime library.
 """
@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import debian
 from foretell_models import runtime_library
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,10 +35,10 @@ class Unfit(Exception):
 
 
 def main() -> int:
-    """Makes the tarball and prints its path."""
+    """Makes the packages and prints their paths."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", type=Path, required=True, help="the built `foretell`")
-    parser.add_argument("--out", type=Path, required=True, help="the folder for the tarball")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for the packages")
     options = parser.parse_args()
     binary: Path = options.binary.absolute()
     try:
@@ -49,6 +50,10 @@ def main() -> int:
             fill(folder, binary, host)
             options.out.mkdir(parents=True, exist_ok=True)
             print(pack(folder, options.out / f"{name}.tar.gz"))
+            if shutil.which("dpkg-deb"):
+                print(debian.build(folder, version, options.out))
+            else:
+                print("SKIPPED: no Debian package, since dpkg-deb is not here", file=sys.stderr)
     except (OSError, Unfit, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """What goes into the tarball."""
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,14 @@ def test_a_licence_stands_once_with_all_that_are_under_it(tmp_path: Path) -> Non
 def test_a_crate_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(dist.Unfit, match=r"b 1\.0 is under no stated licence"):
         dist.crate_licences([crate(tmp_path, "b", None, "?")])
+
+
+def test_a_tarball_says_nothing_of_who_made_it_and_when(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("x")
+    with tarfile.open(dist.pack(tmp_path / "in", tmp_path / "out.tar.gz")) as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members] == ["in", "in/file"]
+    assert {(member.uid, member.gid, member.uname, member.mtime) for member in members} == {
+        (0, 0, "", 0)
+    }

@@ -1,6 +1,7 @@
 //! The program as a command that a user calls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(dead_code)] // each test target uses its part
 
 use std::{
     path::{Path, PathBuf},

@@ -191,7 +191,7 @@ fn a_missing_model_is_named_with_what_to_do() {
         1,
         folder.path(),
         &expect![[r#"
-            foretell: no model at DIR/no/model: run `make model`, or name a bundle's folder with --model or FORETELL_MODEL
+            foretell: no model at DIR/no/model: run `foretell setup`, or name a bundle's folder with --model or FORETELL_MODEL
         "#]],
     );
 }
@@ -207,13 +207,13 @@ fn a_missing_or_unfit_library_is_named_with_what_to_do() {
         1,
         folder.path(),
         &expect![[r#"
-        foretell: the ONNX Runtime library was not found; run `make model`, or name it in ORT_DYLIB_PATH. Looked at: DIR/libonnxruntime.so
+        foretell: the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. Looked at: DIR/libonnxruntime.so
     "#]],
     );
     std::fs::write(&library, "no library").unwrap();
     let (output, _, err) = run(&mut foretell(&arguments));
     assert!(
-        err.contains("not a usable ONNX Runtime library") && err.contains("make model"),
+        err.contains("not a usable ONNX Runtime library") && err.contains("foretell setup"),
         "{err}"
     );
     assert_eq!(output.status.code(), Some(1));

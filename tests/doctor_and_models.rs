@@ -71,11 +71,14 @@ fn doctor_says_what_is_missing_and_what_to_do() {
         out
     };
     let out = doctor(&["--model", "none/such"]);
-    assert!(out.contains("✗ model     no model at none/such: run `make model`"), "{out}");
+    assert!(out.contains("✗ model     no model at none/such: run `foretell setup`"), "{out}");
     assert!(out.contains("- speed     not measured without a model"), "{out}");
     assert!(out.contains("! editors   none that Foretell knows is in PATH"), "{out}");
     let out = doctor(&["--library", "none/such"]);
-    assert!(out.contains("✗ library   the ONNX Runtime library was not found; run `make"), "{out}");
+    assert!(
+        out.contains("✗ library   the ONNX Runtime library was not found; run `foretell"),
+        "{out}"
+    );
     assert!(out.contains("- speed     not measured without a library"), "{out}");
     let settings = home.path().join("foretell/foretell.toml");
     std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
@@ -141,7 +144,7 @@ fn a_model_that_is_not_there_is_named_with_what_to_do() {
     fails(
         &["use", "qwen2.5-coder-1.5b"],
         expect![[r#"
-            foretell: the model qwen2.5-coder-1.5b is not here: `make model MODEL=qwen2.5-coder-1.5b` fetches it
+            foretell: the model qwen2.5-coder-1.5b is not here: `foretell model add qwen2.5-coder-1.5b` fetches it
         "#]],
     );
     fails(

@@ -14,7 +14,7 @@ use foretell::{
     engine::scripted::{Controls, Script},
     prompt::{Prompter, Window},
     server::{self, Startup},
-    session::Session,
+    session::{Load, Session},
 };
 use serde_json::{Value, json};
 use tokio_util::io::SyncIoBridge;
@@ -45,14 +45,6 @@ pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
 
 /// A server in this process for a scripted model, and its session.
 pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (to_server, input) = tokio::io::duplex(1 << 20);
-    // As small as a pipe may be.
-    let (output, from_server) = tokio::io::duplex(1 << 12);
-    let client = {
-        let _inside = runtime.enter();
-        Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
-    };
     let script = Mutex::new(Some(script));
     let load = move |config: &Config| {
         let script = script.lock().unwrap().take().expect("the model is loaded once");
@@ -62,7 +54,20 @@ pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
             Ok((script.into_decoder(), prompter))
         })
     };
-    let session = Arc::new(Session::new(Box::new(load)));
+    serve_by(Box::new(load), config)
+}
+
+/// A server in this process for any engine, and its session.
+pub fn serve_by(load: Load, config: &Config) -> (Client, Arc<Session>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (to_server, input) = tokio::io::duplex(1 << 20);
+    // As small as a pipe may be.
+    let (output, from_server) = tokio::io::duplex(1 << 12);
+    let client = {
+        let _inside = runtime.enter();
+        Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
+    };
+    let session = Arc::new(Session::new(load));
     let served = Arc::clone(&session);
     let user = Some(Layer::new("test", serde_json::to_value(config).unwrap()));
     let startup = Startup { user, ..Startup::default() };

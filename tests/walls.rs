@@ -62,6 +62,12 @@ fn the_runtime_stays_in_one_file() {
 }
 
 #[test]
+fn one_file_opens_sockets() {
+    let opens = ["reqwest", "TcpStream", "UdpSocket", "TcpListener", "UnixStream", "tokio::net"];
+    assert_eq!(sources_with(&opens), ["engine/remote/client.rs"]);
+}
+
+#[test]
 fn the_rules_know_text_and_nothing_else() {
     let below = ["crate::document", "crate::prompt", "crate::engine", "crate::session"];
     let impure = |file: &String| file.starts_with("policy");

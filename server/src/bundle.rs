@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 /// The only manifest format that this version reads.
 pub const FORMAT: u32 = 1;
 
-/// The model that `make model` fetches and that is used unless another is named.
+/// The model that `foretell setup` fetches and that is used unless another is named.
 pub const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b";
 
 /// What makes a bundle unusable, and what to do about it.
@@ -25,11 +25,11 @@ pub const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b";
 pub enum BundleError {
     /// No such folder, or no manifest in it.
     #[error(
-        "no model at {0}: run `make model`, or name a bundle's folder with --model or FORETELL_MODEL"
+        "no model at {0}: run `foretell setup`, or name a bundle's folder with --model or FORETELL_MODEL"
     )]
     Missing(PathBuf),
     /// A file of the bundle can't be read.
-    #[error("{path}: {source}: the model bundle is incomplete, run `make model` again", path = .path.display())]
+    #[error("{path}: {source}: the model bundle is incomplete, run `foretell setup` again", path = .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum BundleError {
     /// A file is not the one that the manifest describes.
     #[error(
         "{path}: {what} is {found}, the manifest says {expected}: the model bundle is damaged, \
-         remove its folder and run `make model` again",
+         remove its folder and run `foretell setup` again",
         path = .path.display()
     )]
     Damaged {
@@ -259,7 +259,7 @@ impl Manifest {
         if self.format != FORMAT {
             return Err(format!(
                 "the bundle has format {}, this version reads format {FORMAT}: \
-                 import the model again with this version's `make model`",
+                 import the model again: `foretell setup` of this version",
                 self.format
             ));
         }

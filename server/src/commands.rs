@@ -7,5 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod model;
 pub(crate) mod pages;
+pub(crate) mod scripts;
 pub(crate) mod serve;
+pub(crate) mod setup;
 pub(crate) mod stats;

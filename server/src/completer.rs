@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::{
     bundle::{Bundle, model_path},
-    config::{Config, Suggest},
+    config::{Config, Suggest, engine::Kind},
     document::{Edit, Snapshot},
     engine::{
         Draft, Engine, Model, Request, State, decoder::Decoder, lookup::Mode, onnx::OnnxModel,
-        sampler::Sampling, vocabulary::Vocabulary,
+        remote::Remote, sampler::Sampling, vocabulary::Vocabulary,
     },
     policy::{Indent, Policy, Style, Trees},
     prompt::{self, OtherFiles, Prompter, Split},
@@ -78,12 +78,21 @@ impl Wanted {
 const FURTHER: Sampling = Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
 
 impl Completer {
-    /// Starts an engine with the model of the settings. Whether it could be loaded is told by
+    /// Starts the engine of the settings. Whether it could be loaded is told by
     /// [`Completer::state`].
     #[must_use]
     pub fn start(config: &Config) -> Self {
         let settings = config.clone();
-        Self::start_with(move || load(&settings))
+        match config.engine.kind {
+            Kind::Local => Self::start_with(move || load(&settings)),
+            Kind::Remote => Self::prompted(|tell| {
+                Engine::start_remote(move || {
+                    let (remote, prompter) = Remote::new(&settings.engine.remote, settings.prompt)?;
+                    tell(prompter);
+                    Ok(remote)
+                })
+            }),
+        }
     }
 
     /// Starts an engine with any model.
@@ -91,13 +100,22 @@ impl Completer {
     pub fn start_with<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<(Decoder<M>, Prompter)> + Send + 'static,
     ) -> Self {
+        Self::prompted(|tell| {
+            Engine::start(move || {
+                let (decoder, prompter) = load()?;
+                tell(prompter);
+                Ok(decoder)
+            })
+        })
+    }
+
+    /// A completer for an engine whose thread tells the prompter when it has loaded.
+    fn prompted(start: impl FnOnce(Box<dyn FnOnce(Prompter) + Send>) -> Engine) -> Self {
         let prompter = Arc::new(OnceLock::new());
         let slot = Arc::clone(&prompter);
-        let engine = Engine::start(move || {
-            let (decoder, prompter) = load()?;
+        let engine = start(Box::new(move |prompter| {
             slot.get_or_init(|| Mutex::new(prompter));
-            Ok(decoder)
-        });
+        }));
         Self { engine, prompter, trees: Arc::default(), has_policy: true }
     }
 

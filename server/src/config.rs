@@ -4,6 +4,7 @@
 //! client's settings and the command line over them; [`exclude`] says where nothing is suggested.
 
 pub mod edit;
+pub mod engine;
 pub mod exclude;
 pub mod layers;
 #[cfg(test)]
@@ -29,6 +30,8 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Config {
+    /// Where the texts are computed. A change takes hold at once.
+    pub engine: engine::Engine,
     /// The model and on what it runs. A change loads it anew.
     pub model: Model,
     /// How much text the model reads. A change loads it anew.

@@ -17,6 +17,7 @@ pub mod onnx;
 pub mod provider;
 mod queue;
 mod rate;
+pub mod remote;
 mod run;
 pub mod sampler;
 pub mod scripted;
@@ -88,6 +89,16 @@ pub trait Model: Send {
         tokens: &[u32],
         n_logits: usize,
     ) -> Result<&[f32], ModelError>;
+}
+
+/// What does the engine's jobs, one after the other: a [`Decoder`] with a model of its own, or
+/// [`remote::Remote`].
+trait Backend {
+    /// Does a job until the policy, the model or the reader ends it.
+    fn run(&mut self, job: Job, queue: &Queue);
+
+    /// Called after a panic: nothing that is kept from job to job may be relied on.
+    fn forget(&mut self);
 }
 
 /// What to generate.
@@ -280,6 +291,17 @@ impl Engine {
     pub fn start<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<Decoder<M>> + Send + 'static,
     ) -> Self {
+        Self::start_with(load)
+    }
+
+    /// Starts the thread for a server that computes.
+    pub fn start_remote(
+        load: impl FnOnce() -> anyhow::Result<remote::Remote> + Send + 'static,
+    ) -> Self {
+        Self::start_with(load)
+    }
+
+    fn start_with<B: Backend>(load: impl FnOnce() -> anyhow::Result<B> + Send + 'static) -> Self {
         let queue = Arc::new(Queue::default());
         let worker = Worker(Arc::clone(&queue));
         let (state_tx, state) = watch::channel(State::Loading);
@@ -288,10 +310,10 @@ impl Engine {
         let work = move || {
             let queue = &worker.0;
             match load() {
-                Ok(mut decoder) => {
+                Ok(mut backend) => {
                     state_tx.send_replace(State::Ready);
                     while let Some(job) = queue.next() {
-                        measured.add(&run(&mut decoder, job, queue));
+                        measured.add(&run(&mut backend, job, queue));
                     }
                 }
                 Err(error) => {
@@ -366,13 +388,13 @@ impl Engine {
     }
 }
 
-/// Runs a job and returns what it cost. A panic in the decoder (a broken model, a bug of ours)
-/// costs the job, not the server.
-fn run<M: Model>(decoder: &mut Decoder<M>, job: Job, queue: &Queue) -> Figures {
+/// Runs a job and returns what it cost. A panic in it (a broken model, a bug of ours) costs the job,
+/// not the server.
+fn run(backend: &mut impl Backend, job: Job, queue: &Queue) -> Figures {
     let progress = job.progress.clone();
-    let run = AssertUnwindSafe(|| decoder.run(job, queue));
+    let run = AssertUnwindSafe(|| backend.run(job, queue));
     if catch_unwind(run).is_err() {
-        decoder.forget();
+        backend.forget();
         let message = "the engine had an internal error, see the log".to_owned();
         progress.send_modify(|now| now.finish = Some(Finish::Failed(message)));
     }

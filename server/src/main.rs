@@ -77,7 +77,13 @@ enum Command {
     Bench(commands::bench::Arguments),
     /// Measure how good the texts are, by cases whose answer is known.
     Eval(commands::eval::Arguments),
-    /// Show which models there are, and choose one.
+    /// Set up what is missing: the runtime library and a model. Done once.
+    ///
+    /// Makes an environment of its own for the Python packages that fetch and import models, in the
+    /// data folder; nothing else on this machine is changed. What was interrupted goes on where it
+    /// was. Needs Python 3.11 or later, and the network unless `--from` names a folder.
+    Setup(commands::setup::Arguments),
+    /// Show which models there are, get others, and choose one.
     #[command(subcommand)]
     Model(commands::model::Arguments),
     /// Show the settings, without those of an editor.
@@ -165,6 +171,7 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         Command::Complete(arguments) => commands::complete::run(&settings(&startup), &arguments),
         Command::Bench(arguments) => commands::bench::run(&settings(&startup), &arguments),
         Command::Eval(arguments) => commands::eval::run(&settings(&startup), &arguments),
+        Command::Setup(arguments) => commands::setup::run(&settings(&startup), &arguments),
         Command::Model(arguments) => {
             commands::model::run(&settings(&startup).model.name, &arguments)
         }

@@ -7,7 +7,7 @@ mod settings;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -47,6 +47,7 @@ struct Foretell {
     client: Client,
     options: OnceLock<Options>,
     layers: Layers,
+    told: Told,
     gone: tokio_util::sync::CancellationToken,
 }
 
@@ -189,11 +190,16 @@ impl Foretell {
             answer = &mut answer => answer,
             () = tokio::time::sleep(THINKING_AFTER) => {
                 self.tell("thinking", None).await;
-                let answer = answer.await;
-                self.tell_state().await;
-                answer
+                answer.await
             }
         };
+        match &answer {
+            Answer::Nothing(Nothing::ModelFailed(message)) => {
+                self.tell("failed", Some(message.clone())).await;
+            }
+            _ if self.told.is_passing() => self.tell_state().await,
+            _ => {}
+        }
         log(&answer, started);
         answer
     }
@@ -310,12 +316,33 @@ impl Foretell {
 
     async fn tell(&self, state: &str, message: Option<String>) {
         let it = self.teller();
-        it.tell(state, message).await;
+        it.tell(&self.shared.session, state, message).await;
     }
 
     fn teller(&self) -> Teller {
         let options = self.options.get().cloned().unwrap_or_default();
-        Teller { client: self.client.clone(), options }
+        Teller { client: self.client.clone(), options, told: self.told.clone() }
+    }
+}
+
+/// What the client was told last.
+#[derive(Debug, Clone, Default)]
+struct Told(Arc<Mutex<Option<StatusParams>>>);
+
+impl Told {
+    fn last(&self) -> MutexGuard<'_, Option<StatusParams>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is something that an answer to a request takes back.
+    fn is_passing(&self) -> bool {
+        self.last().as_ref().is_some_and(|it| it.state == "thinking" || it.state == "failed")
+    }
+
+    /// Whether to tell this. A failure is told once, however many requests it makes fail.
+    fn is_due(&self, status: &StatusParams) -> bool {
+        let before = self.last().replace(status.clone());
+        status.state != "failed" || before.as_ref() != Some(status)
     }
 }
 
@@ -323,22 +350,24 @@ impl Foretell {
 struct Teller {
     client: Client,
     options: Options,
+    told: Told,
 }
 
 impl Teller {
-    async fn tell(&self, state: &str, message: Option<String>) {
-        if self.options.status {
-            let params = StatusParams { state: state.to_owned(), message };
+    async fn tell(&self, session: &Session, state: &str, message: Option<String>) {
+        let remote = session.config().engine.remote_url().map(str::to_owned);
+        let params = StatusParams { state: state.to_owned(), message, remote };
+        if self.told.is_due(&params) && self.options.status {
             self.client.send_notification::<Status>(params).await;
         }
     }
 
     async fn tell_state(&self, session: &Session, state: &State) {
         match state {
-            _ if !session.config().suggest.enabled => self.tell("off", None).await,
-            State::Failed(message) => self.tell("failed", Some(message.clone())).await,
-            State::Ready => self.tell("ready", None).await,
-            State::Loading => self.tell("loading", None).await,
+            _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
+            State::Failed(message) => self.tell(session, "failed", Some(message.clone())).await,
+            State::Ready => self.tell(session, "ready", None).await,
+            State::Loading => self.tell(session, "loading", None).await,
         }
     }
 
@@ -385,6 +414,7 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
         client,
         options: OnceLock::new(),
         layers: Layers::new(startup),
+        told: Told::default(),
         gone: gone.clone(),
     };
     // All the methods of LSP would be four fifths of the binary.

@@ -233,8 +233,9 @@ impl Session {
     pub fn configure(&self, config: Config) -> Vec<String> {
         let (exclusions, unfit) = Exclusions::new(&config.suggest.exclude);
         let mut now = self.now();
-        let (model, prompt) = (&now.settings.config.model, &now.settings.config.prompt);
-        let is_other = *model != config.model || *prompt != config.prompt;
+        let Config { engine, model, prompt, .. } = &now.settings.config;
+        let is_other =
+            *engine != config.engine || *model != config.model || *prompt != config.prompt;
         let settings = Arc::new(Settings { config, exclusions });
         if now.settings.config != settings.config || now.completer.is_none() {
             self.drop_all(&mut now);

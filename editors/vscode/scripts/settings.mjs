@@ -2,8 +2,8 @@
 // usage: node scripts/settings.mjs [--check] < schema.json
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** What would run other code: never taken from a workspace. */
-const OF_THE_MACHINE = new Set(['model.library', 'workspace.trusted']);
+/** What would run other code, or send the text elsewhere: never taken from a workspace. */
+const OF_THE_MACHINE = ['engine.', 'model.library', 'workspace.trusted'];
 
 const schema = JSON.parse(readFileSync(0, 'utf8'));
 const resolve = (it) => {
@@ -31,7 +31,7 @@ function contribution(name, it) {
     ...(minimum !== undefined && { minimum }),
     ...(maximum !== undefined && { maximum }),
     ...(it.default !== undefined && { default: it.default }),
-    ...(OF_THE_MACHINE.has(name) && { scope: 'machine' }),
+    ...(OF_THE_MACHINE.some((it) => name.startsWith(it)) && { scope: 'machine' }),
     markdownDescription: description.replace(/\s+/g, ' '),
   };
 }

@@ -75,7 +75,7 @@ class Extension {
       settings: () => serverSettings(this.settingNames),
       streaming: configuration.get<boolean>('streaming', true) && canAskAgain(vscode.version),
       log: this.log,
-      onStatus: (state, message) => { this.setStatus(state, message); },
+      onStatus: (state, message, remote) => { this.setStatus(state, message, remote); },
     });
     try {
       await this.server.client.start();
@@ -96,9 +96,9 @@ class Extension {
     await this.start();
   }
 
-  private setStatus(state: Parameters<Status['set']>[0], message?: string): void {
+  private setStatus(state: Parameters<Status['set']>[0], message?: string, remote?: string): void {
     const before = this.status.failure;
-    this.status.set(state, message);
+    this.status.set(state, message, remote);
     this.draw();
     const failure = this.status.failure;
     if (failure && failure !== before && failure !== MISSING) {
@@ -172,7 +172,7 @@ class Extension {
     const other = { label: '$(folder-opened) A bundle in another folder…', description: '' };
     const chosen = await vscode.window.showQuickPick([...entries, other], {
       title: 'Foretell: the model',
-      placeHolder: entries.length ? folder : `No model in ${folder}: \`make model\` in Foretell's source gets one`,
+      placeHolder: entries.length ? folder : `No model in ${folder}: \`foretell setup\` gets one`,
     });
     const name = chosen === other ? await this.chooseFolder() : chosen?.label;
     if (name) {

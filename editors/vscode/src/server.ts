@@ -28,7 +28,7 @@ export interface Options {
   settings: () => object;
   streaming: boolean;
   log: vscode.LogOutputChannel;
-  onStatus: (state: State, message?: string) => void;
+  onStatus: (state: State, message?: string, remote?: string) => void;
 }
 
 /** How often a server that dies is started again within `RESTART_WINDOW_MS`. */
@@ -76,8 +76,8 @@ export class Server {
         },
       },
     );
-    this.client.onNotification('foretell/status', (it: { state: State; message?: string }) => {
-      options.onStatus(it.state, it.message);
+    this.client.onNotification('foretell/status', (it: { state: State; message?: string; remote?: string }) => {
+      options.onStatus(it.state, it.message, it.remote);
       if (it.state === 'ready' && this.isLoading && this.next) {
         void this.again.askUntilHeard(this.next); // what was asked while it was loaded had no answer
       }

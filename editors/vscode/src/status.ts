@@ -23,6 +23,7 @@ export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem('foretell', vscode.StatusBarAlignment.Right, 100);
   private state: State = 'loading';
   private message: string | undefined;
+  private remote: string | undefined;
 
   constructor() {
     this.item.name = 'Foretell';
@@ -31,9 +32,10 @@ export class Status implements vscode.Disposable {
   }
 
   /** What the server or its start has said. */
-  set(state: State, message?: string): void {
+  set(state: State, message?: string, remote?: string): void {
     this.state = state;
     this.message = message;
+    this.remote = remote;
   }
 
   get failure(): string | undefined {
@@ -44,8 +46,9 @@ export class Status implements vscode.Disposable {
   draw(isOff: boolean): void {
     const state = isOff && this.state !== 'failed' ? 'off' : this.state;
     const says = state === this.state && this.message ? this.message : SAYS[state];
-    this.item.text = `${ICONS[state]} Foretell`;
-    this.item.tooltip = `Foretell: ${says}\nClick for more.`;
+    const where = this.remote ? `\nThe text around the cursor is sent to ${this.remote}.` : '';
+    this.item.text = `${ICONS[state]} Foretell${this.remote ? ' $(cloud)' : ''}`;
+    this.item.tooltip = `Foretell: ${says}${where}\nClick for more.`;
     this.item.accessibilityInformation = { label: `Foretell, ${state}`, role: 'button' };
     this.item.backgroundColor =
       state === 'failed' ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;

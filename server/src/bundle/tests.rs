@@ -73,7 +73,7 @@ fn a_missing_bundle_says_how_to_get_it() {
     fs::remove_file(bundle.0.join(MANIFEST)).unwrap();
     assert_eq!(
         bundle.error(),
-        "no model at BUNDLE: run `make model`, or name a bundle's folder with --model or \
+        "no model at BUNDLE: run `foretell setup`, or name a bundle's folder with --model or \
          FORETELL_MODEL"
     );
 }
@@ -84,7 +84,10 @@ fn a_missing_file_is_named() {
     fs::remove_file(bundle.0.join("model.onnx.data")).unwrap();
     let error = bundle.error();
     assert!(error.starts_with("BUNDLE/model.onnx.data: "), "{error}");
-    assert!(error.ends_with("the model bundle is incomplete, run `make model` again"), "{error}");
+    assert!(
+        error.ends_with("the model bundle is incomplete, run `foretell setup` again"),
+        "{error}"
+    );
 }
 
 #[test]

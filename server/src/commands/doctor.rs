@@ -2,7 +2,8 @@
 
 mod check;
 mod editors;
-mod rates;
+pub(crate) mod rates;
+mod remote;
 
 use std::{
     io::{self, Write},
@@ -32,25 +33,12 @@ pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> 
     let (config, unfit) = startup.config();
     page.add(settings(unfit))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
-    let bundle = Bundle::open(&model_path(&config.model.name));
-    let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
-    let can_run = runtime(&mut page, &config, target)?;
-    let bundle = bundle.and_then(|bundle| bundle.verify().map(|()| bundle));
-    let bundle = match bundle {
-        Ok(bundle) => {
-            page.add(model(&bundle))?;
-            page.add(licence(&bundle.manifest.licence))?;
-            Some(bundle)
-        }
-        Err(error) => {
-            page.add(Check::bad("model", error))?;
+    let rates = match config.engine.remote_url() {
+        Some(url) => {
+            remote::checks(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
             None
         }
-    };
-    let rates = match (can_run, &bundle) {
-        (true, Some(bundle)) => speed(&mut page, &config, bundle)?,
-        (false, _) => page.add(Check::skipped("speed", "library")).map(|()| None)?,
-        (true, None) => page.add(Check::skipped("speed", "model")).map(|()| None)?,
+        None => local(&mut page, &config)?,
     };
     let places = Places::of_user();
     let editors = places.as_ref().map(Places::editors).unwrap_or_default();
@@ -102,6 +90,30 @@ fn settings(unfit: Vec<String>) -> Check {
         .and_do("correct them; `foretell config --schema` documents all settings")
 }
 
+/// The model here and what it runs on.
+fn local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
+    let bundle = Bundle::open(&model_path(&config.model.name));
+    let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
+    let can_run = runtime(page, config, target)?;
+    let bundle = bundle.and_then(|bundle| bundle.verify().map(|()| bundle));
+    let bundle = match bundle {
+        Ok(bundle) => {
+            page.add(model(&bundle))?;
+            page.add(licence(&bundle.manifest.licence))?;
+            Some(bundle)
+        }
+        Err(error) => {
+            page.add(Check::bad("model", error))?;
+            None
+        }
+    };
+    match (can_run, &bundle) {
+        (true, Some(bundle)) => speed(page, config, bundle),
+        (false, _) => Ok(page.add(Check::skipped("speed", "library")).map(|()| None)?),
+        (true, None) => Ok(page.add(Check::skipped("speed", "model")).map(|()| None)?),
+    }
+}
+
 /// The library and the provider; whether both are there.
 fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     let library = onnx::find_library(config.model.library.as_deref())
@@ -114,7 +126,7 @@ fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     page.add(match version_in_name(&path) {
         Some(version) if version != RUNTIME_VERSION => {
             let to_do =
-                format!("version {RUNTIME_VERSION} is the one that is tested: `make model`");
+                format!("version {RUNTIME_VERSION} is the one that is tested: `foretell setup`");
             Check::new("library", Mark::Attention, text).and_do(to_do)
         }
         _ => Check::good("library", text),

@@ -1,6 +1,6 @@
 //! `foretell model`: which models there are, which one is used.
 
-mod catalogue;
+pub(crate) mod catalogue;
 
 use std::{
     fs::{self, File},
@@ -17,6 +17,8 @@ use foretell::{
 use serde::Serialize;
 use serde_json::json;
 
+use super::scripts::Scripts;
+
 /// What `foretell model` takes.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
@@ -25,6 +27,15 @@ pub(crate) enum Arguments {
         /// For machines.
         #[arg(long)]
         json: bool,
+    },
+    /// Fetch a model of the list, import it and check it.
+    Add {
+        /// A name of the list.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Take everything from this folder instead of the network (`foretell setup --save`).
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
     },
     /// Use another model from now on: writes model.name into foretell.toml.
     Use {
@@ -44,6 +55,10 @@ pub(crate) enum Arguments {
 pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::List { json } => list(used, *json)?,
+        Arguments::Add { name, from } => {
+            catalogue::packages(name)?;
+            Scripts::set_up(from.as_deref())?.run(&["add", name])?;
+        }
         Arguments::Use { name } => choose(name)?,
         Arguments::Remove { name } => remove(name, used)?,
     }
@@ -145,24 +160,17 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
     here.iter().try_for_each(|it| write(it))?;
     others.iter().try_for_each(|it| write(it))?;
     if here.is_empty() {
-        writeln!(
-            out,
-            "\nNo model is in {}: `make model` fetches the default one.",
-            folder.display()
-        )?;
+        writeln!(out, "\nNo model is in {}: `foretell setup` fetches one.", folder.display())?;
     } else {
         let n_here = here.len();
-        writeln!(
-            out,
-            "\n* is used. The first {n_here} in {}; the others are fetched by",
-            folder.display()
-        )?;
-        writeln!(out, "`make model MODEL=NAME` in Foretell's source.")?;
+        let folder = folder.display();
+        writeln!(out, "\n* is used. The first {n_here} in {folder}; `foretell model add NAME`")?;
+        writeln!(out, "fetches another.")?;
     }
     Ok(())
 }
 
-fn choose(name: &str) -> anyhow::Result<()> {
+pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
     let path = model_path(name);
     let is_path = path != data_folder().join("models").join(name);
     if !is_path && !path.exists() {
@@ -185,12 +193,8 @@ fn choose(name: &str) -> anyhow::Result<()> {
 
 /// What to do for a model that is not in the data folder.
 fn not_here(name: &str) -> anyhow::Result<String> {
-    let entries = catalogue::entries()?;
-    Ok(if entries.contains_key(name) {
-        format!("the model {name} is not here: `make model MODEL={name}` fetches it")
-    } else {
-        format!("there is no model {name:?}: `foretell model list` shows those there are")
-    })
+    catalogue::packages(name)?;
+    Ok(format!("the model {name} is not here: `foretell model add {name}` fetches it"))
 }
 
 /// Writes `model.name`. A file that is a link stays one; a run that is killed leaves the old file.

@@ -29,9 +29,9 @@ pub struct Layer {
     forbidden: &'static [&'static str],
 }
 
-/// What a workspace's file may not say, however trusted it is: which code is loaded, and whom else
-/// to trust.
-const NOT_FROM_A_WORKSPACE: [&str; 2] = ["model.library", "workspace"];
+/// What a workspace's file may not say, however trusted it is: where the user's code is sent, which
+/// code is loaded, and whom else to trust.
+const NOT_FROM_A_WORKSPACE: [&str; 3] = ["engine", "model.library", "workspace"];
 
 /// A setting that does not hold, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

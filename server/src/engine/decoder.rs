@@ -3,11 +3,11 @@
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
-    Finish, Model, ModelError, Request,
+    Backend, Finish, Model, ModelError, Request,
     certainty::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
-    run::{Candidate, Run, ms_since},
+    run::{Run, ms_since},
     sampler::Sampler,
     slots::Slots,
     vocabulary::Vocabulary,
@@ -40,42 +40,29 @@ impl<M: Model> Decoder<M> {
     pub fn with_lookup(self, mode: Mode) -> Self {
         Self { lookup: Lookup::new(mode), ..self }
     }
+}
 
+impl<M: Model> Backend for Decoder<M> {
     /// Drops what the model has read: after a panic nobody knows what the buffers hold.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.slots.forget();
     }
 
-    /// Does a job until the policy, the model or the reader ends it.
-    pub(super) fn run(&mut self, job: Job, queue: &Queue) {
+    fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
         let slot = self.slots.choose(&request.prompt.ids);
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
         let healed = self.vocabulary.bytes_of(&request.prompt.healed);
-        let candidate = |is_first| Candidate::new(healed.clone(), request.policy.clone(), is_first);
-        let mut run = Run::new(candidate(true), &progress, queue, asked);
+        let mut run = Run::new(&request, healed, &progress, queue, asked);
         let mut work = Work { decoder: self, slot, queue };
         let finish = match kind {
             Kind::Prewarm => work.prewarm(&request, &mut run),
-            Kind::Generate => {
-                let sampler =
-                    |n| Sampler::new(request.sampling.of_candidate(n, request.n_candidates));
-                let mut finish = work.generate(&request, sampler(0), &mut run);
-                for n in 1..request.n_candidates {
-                    if matches!(finish, Finish::Cancelled | Finish::Failed(_)) {
-                        break;
-                    }
-                    run.candidate = candidate(false);
-                    // The reason is the first candidate's, unless something went wrong since.
-                    let other = work.generate(&request, sampler(n), &mut run);
-                    if matches!(other, Finish::Cancelled | Finish::Failed(_)) {
-                        finish = other;
-                    }
-                }
-                finish
-            }
+            Kind::Generate => run.candidates(&request, |n, run| {
+                let sampling = request.sampling.of_candidate(n, request.n_candidates);
+                work.generate(&request, Sampler::new(sampling), run)
+            }),
         };
         run.end(finish);
     }

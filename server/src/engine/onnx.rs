@@ -34,7 +34,7 @@ impl From<ort::Error> for ModelError {
     }
 }
 
-/// The version whose library `make model` installs.
+/// The version whose library `foretell setup` installs.
 pub const RUNTIME_VERSION: &str = "1.31.1";
 
 /// Why there is no ONNX Runtime.
@@ -42,7 +42,7 @@ pub const RUNTIME_VERSION: &str = "1.31.1";
 pub enum RuntimeError {
     /// No library in any of the places.
     #[error(
-        "the ONNX Runtime library was not found; run `make model`, or name it in ORT_DYLIB_PATH. \
+        "the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. \
          Looked at: {}",
         .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
@@ -50,7 +50,7 @@ pub enum RuntimeError {
     /// A library that does not load or does not fit.
     #[error(
         "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
-         to work: `make model` installs it",
+         to work: `foretell setup` installs it",
         path = .path.display()
     )]
     Unfit {

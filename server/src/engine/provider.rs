@@ -34,7 +34,7 @@ impl Provider {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
             Self::Cuda => "the library from the `onnxruntime-gpu` package, and CUDA",
-            Self::Cpu => "the library that `make model` installs",
+            Self::Cpu => "the library that `foretell setup` installs",
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::policy::{Policy, Stop};
 pub(super) struct Run<'a> {
     pub(super) figures: Figures,
     pub(super) candidate: Candidate,
+    /// What the model has to write again of the user's last word.
+    healed: Vec<u8>,
     progress: &'a watch::Sender<Progress>,
     queue: &'a Queue,
     asked: Instant,
@@ -34,7 +36,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
+    fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
         let healing = Healing::new(healed);
         Self {
             healing,
@@ -51,14 +53,43 @@ impl Candidate {
 
 impl<'a> Run<'a> {
     pub(super) fn new(
-        candidate: Candidate,
+        request: &Request,
+        healed: Vec<u8>,
         progress: &'a watch::Sender<Progress>,
         queue: &'a Queue,
         asked: Instant,
     ) -> Self {
         let queued_ms = ms_since(asked);
         let figures = Figures { queued_ms, ..Figures::default() };
-        Self { figures, candidate, progress, queue, asked }
+        let candidate = Candidate::new(healed.clone(), request.policy.clone(), true);
+        Self { figures, candidate, healed, progress, queue, asked }
+    }
+
+    /// Has all candidates of a request written, by their number. The reason is the first one's,
+    /// unless something goes wrong with a later one.
+    pub(super) fn candidates(
+        &mut self,
+        request: &Request,
+        mut write: impl FnMut(usize, &mut Self) -> Finish,
+    ) -> Finish {
+        let is_over = |finish: &Finish| matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        let mut finish = write(0, self);
+        for n in 1..request.n_candidates {
+            if is_over(&finish) {
+                break;
+            }
+            self.candidate = Candidate::new(self.healed.clone(), request.policy.clone(), false);
+            let other = write(n, self);
+            if is_over(&other) {
+                finish = other;
+            }
+        }
+        finish
+    }
+
+    /// Waits until nobody reads what is written.
+    pub(super) async fn reader_is_gone(&self) {
+        self.progress.closed().await;
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -105,7 +136,11 @@ impl<'a> Run<'a> {
     }
 
     /// Adds to the text and shows it.
-    fn write(&mut self, bytes: &[u8], log_probability: Option<f32>) -> ControlFlow<Finish> {
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        log_probability: Option<f32>,
+    ) -> ControlFlow<Finish> {
         if self.is_cancelled() {
             return ControlFlow::Break(Finish::Cancelled);
         }

@@ -178,6 +178,38 @@ fn sentencepiece_bytes(text: &str) -> Box<[u8]> {
     }
 }
 
+/// A vocabulary of the 256 bytes and a few words: ids 0 to 255 are the bytes, then come the words,
+/// then the special tokens. Texts are encoded as bytes; words are what a model may say.
+///
+/// # Errors
+/// None for words that do not repeat and are longer than a byte.
+pub fn byte_vocabulary(words: &[&str], special: &[&str]) -> Result<Vocabulary, VocabularyError> {
+    let mut written = ['\0'; 256];
+    for (stand_in, byte) in byte_level_chars() {
+        written[usize::from(byte)] = stand_in;
+    }
+    let spelled = |word: &str| word.bytes().map(|b| written[usize::from(b)]).collect::<String>();
+    let mut vocab: serde_json::Map<String, serde_json::Value> =
+        (0..=255u8).map(|byte| (written[usize::from(byte)].into(), byte.into())).collect();
+    vocab.extend(words.iter().enumerate().map(|(i, word)| (spelled(word), (256 + i).into())));
+    let added: Vec<_> = special
+        .iter()
+        .enumerate()
+        .map(|(i, text)| {
+            serde_json::json!({"id": 256 + words.len() + i, "content": text, "special": true,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false})
+        })
+        .collect();
+    let byte_level = serde_json::json!({"type": "ByteLevel", "add_prefix_space": false,
+        "trim_offsets": true, "use_regex": false});
+    let json = serde_json::json!({
+        "version": "1.0", "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": byte_level, "post_processor": null, "decoder": byte_level,
+        "model": {"type": "BPE", "vocab": vocab, "merges": [], "ignore_merges": true},
+    });
+    Vocabulary::from_json(&json.to_string())
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

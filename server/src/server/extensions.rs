@@ -47,13 +47,16 @@ pub(crate) struct AcceptedPart {
 #[derive(Debug)]
 pub(crate) enum Status {}
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StatusParams {
     /// `loading`, `ready`, `thinking`, `off` or `failed`.
     pub(crate) state: String,
     /// What was wrong and what to do, if it has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
+    /// The address of the server that computes, where that is not this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remote: Option<String>,
 }
 
 impl lsp::Notification for Status {

@@ -46,6 +46,9 @@ function M.check()
   local status = foretell.status()
   local say = status.state == 'failed' and health.error or health.info
   say('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
+  if status.remote then
+    health.info('the text around the cursor is sent to ' .. status.remote)
+  end
   health.info(
     ('attached to %d buffers'):format(
       vim.iter(vim.lsp.get_clients({ name = 'foretell' })):fold(0, function(n, client)

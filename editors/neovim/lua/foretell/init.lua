@@ -132,7 +132,7 @@ function M.enable(on, buf)
 end
 
 --- What the server is about, and why it failed if it did.
----@return { state: foretell.State, message?: string }
+---@return { state: foretell.State, message?: string, remote?: string }
 function M.status()
   local off = vim.g.foretell == false or vim.b.foretell == false
   return off and { state = 'off' } or server.status
@@ -141,7 +141,8 @@ end
 --- The status in a word or two, for a statusline.
 ---@return string
 function M.statusline()
-  return 'foretell: ' .. M.status().state
+  local status = M.status()
+  return 'foretell: ' .. status.state .. (status.remote and ' at ' .. status.remote or '')
 end
 
 return M

@@ -18,9 +18,10 @@ local restarts = {} ---@type integer[] when it was started again, in ms
 
 ---@param state foretell.State
 ---@param message? string
-local function set_status(state, message)
+---@param remote? string the address of the server that computes, where that is not this machine
+local function set_status(state, message, remote)
   local told = M.status.state == 'failed' and M.status.message == message
-  M.status = { state = state, message = message }
+  M.status = { state = state, message = message, remote = remote }
   if state == 'failed' and message and not told then
     -- Cut to what fits beside the hint: a longer message would make the user press Enter.
     local brief = vim.fn.strcharpart(message, 0, vim.o.columns - 50)
@@ -84,7 +85,7 @@ local function client_config()
     settings = { foretell = settings },
     handlers = {
       ['foretell/status'] = function(_, params)
-        set_status(params.state, params.message)
+        set_status(params.state, params.message, params.remote)
         if params.state == 'ready' then
           M.on_ready(vim.api.nvim_get_current_buf())
         end

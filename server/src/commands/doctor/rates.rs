@@ -35,18 +35,18 @@ const MOST_TEXT_MS: f64 = 8_000.0;
 
 /// What was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     /// Loading the model, in milliseconds.
-    pub(super) load_ms: f64,
+    pub(crate) load_ms: f64,
     /// Tokens of a prompt read in a second.
-    pub(super) prefill_tokens_per_s: f64,
+    pub(crate) prefill_tokens_per_s: f64,
     /// Tokens written in a second, without lookup.
-    pub(super) decode_tokens_per_s: f64,
+    pub(crate) decode_tokens_per_s: f64,
 }
 
 impl Rates {
     /// Loads the model and runs it for about two seconds.
-    pub(super) fn measure(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
+    pub(crate) fn measure(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let start = Instant::now();
         let mut model = OnnxModel::load(bundle, options)?;
         // The first read also finds out how the graph is best computed.
@@ -73,7 +73,7 @@ impl Rates {
     }
 
     /// What a user will wait.
-    pub(super) fn latency(self) -> Latency {
+    pub(crate) fn latency(self) -> Latency {
         let read_ms = |n_tokens: f64| 1e3 * n_tokens / self.prefill_tokens_per_s;
         let step_ms = 1e3 / self.decode_tokens_per_s;
         Latency {
@@ -120,15 +120,15 @@ impl Rates {
 
 /// What to expect at the keyboard, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     /// To the first text in a file that was never read.
-    pub(super) first_text_ms: f64,
+    pub(crate) first_text_ms: f64,
     /// To the next one, where the model is needed.
-    pub(super) next_text_ms: f64,
+    pub(crate) next_text_ms: f64,
     /// To a line of ten tokens, from there.
-    pub(super) line_ms: f64,
+    pub(crate) line_ms: f64,
     /// Until the whole window of a new place is read, in the background.
-    pub(super) window_ms: f64,
+    pub(crate) window_ms: f64,
 }
 
 /// A setting that would fit better.
@@ -159,7 +159,7 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// A time for people: milliseconds below half a second.
-pub(super) fn seconds(ms: f64) -> String {
+pub(crate) fn seconds(ms: f64) -> String {
     if ms < 500.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1e3) }
 }
 

@@ -2,26 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use serde::Deserialize;
 
 const CATALOGUE: &str = include_str!("../../../../model-scripts/foretell_models/catalogue.toml");
 
 /// A model that is known.
 #[derive(Debug, Deserialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The name for people.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// An SPDX expression where there is one.
-    pub(super) licence: String,
+    pub(crate) licence: String,
     /// Whether fetching and importing it was seen to work.
     #[serde(default = "yes")]
-    pub(super) tried: bool,
+    pub(crate) tried: bool,
     sources: Vec<Source>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Source {
     size: Option<u64>,
+    /// A package's name, with `{n}` where it is one of several parts.
+    package: Option<String>,
+    version: Option<String>,
+    #[serde(default = "one")]
+    parts: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn yes() -> bool {
@@ -30,18 +40,35 @@ fn yes() -> bool {
 
 impl Entry {
     /// What is fetched, in bytes, where the catalogue says it.
-    pub(super) fn n_bytes(&self) -> Option<u64> {
+    pub(crate) fn n_bytes(&self) -> Option<u64> {
         self.sources.first()?.size
     }
 }
 
 /// The models by name.
-pub(super) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
+pub(crate) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
     #[derive(Deserialize)]
     struct Catalogue {
         models: BTreeMap<String, Entry>,
     }
     Ok(toml::from_str::<Catalogue>(CATALOGUE)?.models)
+}
+
+/// The packages, `name==version`, that hold the parts of a model; none for a model of a hub.
+///
+/// # Errors
+/// If there is no model of that name.
+pub(crate) fn packages(name: &str) -> anyhow::Result<Vec<String>> {
+    let entries = entries()?;
+    let entry = entries.get(name).with_context(|| {
+        format!("there is no model {name:?}: `foretell model list` shows those there are")
+    })?;
+    let source = entry.sources.first();
+    let Some((Some(package), Some(version))) = source.map(|it| (&it.package, &it.version)) else {
+        return Ok(vec![]);
+    };
+    let parts = 1..=source.map_or(1, |it| it.parts);
+    Ok(parts.map(|n| format!("{}=={version}", package.replace("{n}", &n.to_string()))).collect())
 }
 
 #[cfg(test)]

@@ -1,0 +1,48 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import debian
+import pytest
+
+
+def filled(folder: Path) -> Path:
+    """What the tarball is made of, in small."""
+    for name in (
+        "foretell", "libonnxruntime.so.1", "README.md", "CHANGELOG.md", "LICENSE-MIT",
+        "LICENSE-APACHE", "man/man1/foretell.1", "completions/foretell.bash",
+        "completions/_foretell", "completions/foretell.fish", "licences/crates.txt",
+    ):  # fmt: skip
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\0GLIBC_2.34\0GLIBC_2.4\0" if name == "foretell" else name.encode())
+    return folder
+
+
+def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not here")
+    package = debian.build(filled(tmp_path / "in"), "1.2.3", tmp_path)
+    listing = subprocess.run(
+        ["dpkg-deb", "--contents", str(package)], check=True, capture_output=True, text=True
+    ).stdout
+    rows = [line.split(maxsplit=5) for line in listing.splitlines()]
+    modes = {row[5]: row[0] for row in rows}
+    assert modes["./usr/lib/foretell/foretell"] == "-rwxr-xr-x"
+    assert modes["./usr/bin/foretell -> ../lib/foretell/foretell"].startswith("l")
+    assert modes["./usr/share/man/man1/foretell.1.gz"] == "-rw-r--r--"
+    assert modes["./usr/share/doc/foretell/licences/crates.txt"] == "-rw-r--r--"
+    assert {row[1] for row in rows} == {"root/root"}
+    control = subprocess.run(
+        ["dpkg-deb", "--field", str(package)], check=True, capture_output=True, text=True
+    ).stdout
+    assert "Version: 1.2.3\n" in control
+    assert "Depends: libc6 (>= 2.34), libgcc-s1, libstdc++6\n" in control
+
+
+def test_the_c_library_is_as_new_as_the_newest_symbol(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"\0GLIBC_2.9\0GLIBC_2.17\0")
+    new.write_bytes(b"GLIBC_2.28")
+    assert debian.newest_glibc([old]) == "2.17"
+    assert debian.newest_glibc([old, new]) == "2.28"

@@ -1,0 +1,25 @@
+//! Packs the model scripts into the program: `foretell setup` is for those who have no source.
+
+use std::{env, fs, io::Write, path::Path};
+
+fn main() -> std::io::Result<()> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model-scripts");
+    println!("cargo::rerun-if-changed={}", scripts.join("foretell_models").display());
+    println!("cargo::rerun-if-changed={}", scripts.join("requirements.lock").display());
+    let mut names = vec!["requirements.lock".to_owned()];
+    for entry in fs::read_dir(scripts.join("foretell_models"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".py") || name.ends_with(".toml") {
+            names.push(format!("foretell_models/{name}"));
+        }
+    }
+    names.sort();
+    let out = env::var_os("OUT_DIR").unwrap_or_default();
+    let mut file = fs::File::create(Path::new(&out).join("model_scripts.rs"))?;
+    writeln!(file, "const FILES: &[(&str, &[u8])] = &[")?;
+    for name in names {
+        let path = scripts.join(&name);
+        writeln!(file, "    ({name:?}, include_bytes!({path:?})),")?;
+    }
+    writeln!(file, "];")
+}

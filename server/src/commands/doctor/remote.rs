@@ -1,0 +1,48 @@
+//! The checks of a server that computes in the place of a model here.
+
+use foretell::{
+    completer::{Completer, Wanted},
+    config::Config,
+    document::Snapshot,
+    engine::{Finish, Progress, State},
+};
+
+use super::{check::Check, rates::seconds};
+
+/// What the server is asked: no text of the user's.
+const TEXT: &str = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n";
+/// The cursor in it, a char_idx.
+const CURSOR: usize = 26;
+
+/// Asks the server for a line.
+pub(super) fn checks(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let completer = Completer::start(config);
+    let progress = runtime.block_on(async {
+        if let State::Failed(message) = completer.loaded().await {
+            return Err(message);
+        }
+        let snapshot = Snapshot::of_text("file:///doctor.py", "python", TEXT);
+        let wanted = Wanted::one(&config.suggest);
+        let Some(mut draft) = completer.draft(&snapshot, CURSOR, &wanted) else {
+            return Err("the engine is not ready".to_owned());
+        };
+        while draft.now().finish.is_none() && draft.changed().await {}
+        match draft.now() {
+            Progress { finish: Some(Finish::Failed(message)), .. } => Err(message),
+            progress => Ok(progress),
+        }
+    });
+    Ok(match progress {
+        Err(message) => vec![Check::bad("remote", message)],
+        Ok(Progress { text, figures, .. }) => {
+            let what = format!("{url}: the text around the cursor is sent there");
+            let remote = Check::good("remote", what)
+                .with_details(vec![format!("after `return ` in a function add(a, b): {text:?}")]);
+            let first = figures.first_token_ms.map_or("-".to_owned(), seconds);
+            let latency =
+                format!("{first} to the first text, {} to its end", seconds(figures.total_ms));
+            vec![remote, Check::good("latency", latency)]
+        }
+    })
+}

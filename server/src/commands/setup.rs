@@ -1,0 +1,78 @@
+//! `foretell setup`: the runtime library and a model, for those who have only this program.
+
+mod choice;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::ensure;
+use foretell::{
+    bundle::{Bundle, DEFAULT_MODEL, data_folder, model_path},
+    config::Config,
+};
+
+use super::{
+    doctor::rates::{Rates, seconds},
+    model::{self, catalogue},
+    scripts::{Scripts, say},
+};
+
+/// What `foretell setup` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A model of `foretell model list`. Without it one is chosen, by the memory of this machine
+    /// and by how fast the smallest good model is here, which is measured for 3 seconds.
+    #[arg(value_name = "MODEL")]
+    model: Option<String>,
+    /// Take everything from this folder instead of the network.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Only put what has to be fetched into this folder, for `--from` on a machine like this one
+    /// that has no network.
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    save: Option<PathBuf>,
+}
+
+/// Sets up what is missing. What is there already is left alone.
+pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { model, from, save } = arguments;
+    let first = model.as_deref().unwrap_or(DEFAULT_MODEL);
+    // A wrong name is told before anything is fetched.
+    let packages = catalogue::packages(first)?;
+    ensure!(
+        save.is_none() || !packages.is_empty(),
+        "{first} comes from a model hub, which --save can't do"
+    );
+    say(&format!("Foretell is set up in {}.", data_folder().display()))?;
+    let scripts = Scripts::set_up(from.as_deref())?;
+    if let Some(folder) = save {
+        scripts.save(folder, &packages)?;
+        let name = model.as_deref().map_or(String::new(), |it| format!(" {it}"));
+        say(&format!("Now, elsewhere: foretell setup{name} --from {}", folder.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    scripts.run(&["runtime"])?;
+    scripts.run(&["add", first])?;
+    let mut used = first;
+    if model.is_none() {
+        let rates = Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
+        let memory_bytes = choice::memory_bytes();
+        let chosen = choice::choose(rates, memory_bytes);
+        let latency = rates.latency();
+        say(&format!(
+            "{first} is here: {} to the first text in a new file, {} a line; memory: {}.",
+            seconds(latency.first_text_ms),
+            seconds(latency.line_ms),
+            memory_bytes.map_or("not known".into(), |it| format!("{} GB", it / 1_000_000_000)),
+        ))?;
+        if chosen != first && from.is_none() {
+            say(&format!("This machine can afford a better one: {chosen}."))?;
+            scripts.run(&["add", chosen])?;
+            used = chosen;
+        }
+    }
+    if config.model.name != used {
+        model::choose(used)?;
+    }
+    say("Done. `foretell doctor` says what to expect, and which editors are set up.")?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,67 @@
+//! Which model a machine can afford.
+
+use foretell::bundle::DEFAULT_MODEL;
+
+use crate::commands::doctor::rates::Rates;
+
+/// A better model than the default one, with three times its parameters (1.54 to 0.49 billion):
+/// reading and writing take about three times as long.
+const BETTER: &str = "qwen2.5-coder-1.5b";
+const TIMES_SLOWER: f64 = 3.1;
+/// A user has an editor and a compiler beside it.
+const BETTER_MIN_MEMORY_BYTES: u64 = 12_000_000_000;
+/// The longest waits that are worth a better text, in milliseconds.
+const MOST_FIRST_TEXT_MS: f64 = 1_000.0;
+const MOST_LINE_MS: f64 = 600.0;
+
+/// The model for a machine, by the rates of the default one on it and by its memory, if that is
+/// known.
+pub(super) fn choose(rates: Rates, memory_bytes: Option<u64>) -> &'static str {
+    let latency = rates.latency();
+    let is_quick = latency.first_text_ms * TIMES_SLOWER <= MOST_FIRST_TEXT_MS
+        && latency.line_ms * TIMES_SLOWER <= MOST_LINE_MS;
+    let is_big = memory_bytes.is_some_and(|it| it >= BETTER_MIN_MEMORY_BYTES);
+    if is_quick && is_big { BETTER } else { DEFAULT_MODEL }
+}
+
+/// The memory of this machine, where the system says it.
+pub(super) fn memory_bytes() -> Option<u64> {
+    if cfg!(target_os = "macos") {
+        let output =
+            std::process::Command::new("sysctl").args(["-n", "hw.memsize"]).output().ok()?;
+        return String::from_utf8(output.stdout).ok()?.trim().parse().ok();
+    }
+    of_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn of_meminfo(text: &str) -> Option<u64> {
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    kilobytes.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|it| it * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_better_model_is_for_a_machine_with_time_and_memory() {
+        let rates = |prefill_tokens_per_s, decode_tokens_per_s| Rates {
+            load_ms: 1.0,
+            prefill_tokens_per_s,
+            decode_tokens_per_s,
+        };
+        let (laptop, workstation) = (rates(211.0, 30.0), rates(900.0, 90.0));
+        assert_eq!(choose(laptop, Some(64_000_000_000)), DEFAULT_MODEL);
+        assert_eq!(choose(workstation, Some(64_000_000_000)), BETTER);
+        assert_eq!(choose(workstation, Some(8_000_000_000)), DEFAULT_MODEL);
+        assert_eq!(choose(workstation, None), DEFAULT_MODEL);
+        assert_eq!(choose(rates(900.0, 30.0), Some(64_000_000_000)), DEFAULT_MODEL);
+    }
+
+    #[test]
+    fn the_memory_is_what_the_system_says() {
+        assert_eq!(of_meminfo("MemTotal:       1000 kB\nMemFree: 1 kB\n"), Some(1_024_000));
+        assert_eq!(of_meminfo("MemTotal: many\n"), None);
+        assert!(!cfg!(target_os = "linux") || memory_bytes().is_some_and(|it| it > 100_000_000));
+    }
+}

@@ -1,0 +1,201 @@
+//! The engine of a team: a server that speaks OpenAI's `/v1/completions` with streaming (vLLM,
+//! llama.cpp, Text Generation Inference, Ray Serve) in the place of a model on this machine.
+//!
+//! It stands where the [`Decoder`](super::decoder::Decoder) stands, behind the same queue, and
+//! gives the same drafts: the policy stops and cuts them here, and dropping the last reader of a
+//! draft is the cancel, which closes the connection.
+//!
+//! **Architecture Invariant:** `remote/client.rs` is the only file that opens a socket, and it is
+//! only reached with `engine.kind = "remote"`.
+//!
+//! There is no tokenizer here. A prompt is built over bytes ([`byte_vocabulary`]), by the same
+//! code as every other one, and written out as text; a token of the settings is taken as
+//! [`BYTES_PER_TOKEN`] bytes. Nor are there logits: the last word can't be healed, so the text is
+//! split at the cursor, where models are taught to go on in the middle of a word.
+
+mod client;
+mod events;
+mod form;
+mod token;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::Runtime;
+
+use super::{
+    Backend, Finish, Request,
+    queue::{Job, Kind, Queue},
+    run::{Run, ms_since},
+    sampler::Sampling,
+    vocabulary::{VocabularyError, byte_vocabulary},
+};
+use crate::{
+    config::engine::Remote as Settings,
+    prompt::{OtherFiles, Prompter, Split, Window},
+};
+use client::{Ask, Client};
+use form::Form;
+
+/// How many bytes of code a token is, about.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// Why a remote engine can't be used, or a request to it has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// A setting does not fit; the message names it and says what to do.
+    #[error("{0}")]
+    Setting(String),
+    /// The server did not answer as it should.
+    #[error("the remote engine at {at} {what}")]
+    Answer {
+        /// Its address.
+        at: String,
+        /// What it did, and what to do.
+        what: String,
+    },
+    /// Something on this machine.
+    #[error("the remote engine can't be started: {0}")]
+    Start(String),
+}
+
+impl From<VocabularyError> for RemoteError {
+    fn from(error: VocabularyError) -> Self {
+        Self::Start(error.to_string())
+    }
+}
+
+/// A server that computes, and how it is asked.
+#[derive(Debug)]
+pub struct Remote {
+    client: Client,
+    form: Form,
+    model: String,
+    timeout: Duration,
+    /// Its thread looks after connections that wait for the next request.
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// A remote engine by the settings, and what builds its prompts. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the settings do not fit.
+    pub fn new(settings: &Settings, window: Window) -> Result<(Self, Prompter), RemoteError> {
+        let form = Form::of(settings.format);
+        let vocabulary = Arc::new(byte_vocabulary(&[], &form.marks())?);
+        let split = if window.layout == Split::Auto { Split::Plain } else { window.layout };
+        let prompter = Prompter::new(vocabulary, Some(form.fim()), in_bytes(window));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("remote")
+            .enable_all()
+            .build()
+            .map_err(|error| RemoteError::Start(error.to_string()))?;
+        let client = Client::new(settings)?;
+        let timeout = Duration::from_millis(settings.timeout_ms);
+        let model = settings.model.clone();
+        Ok((
+            Self { client, form, model, timeout, runtime },
+            prompter.another(split, false, OtherFiles::None),
+        ))
+    }
+
+    /// Asks for the candidate number `n` and writes it down as it comes.
+    async fn write(&self, request: &Request, n: usize, run: &mut Run<'_>) -> Finish {
+        let written = self.form.written(&request.prompt.ids);
+        let sampling = request.sampling.of_candidate(n, request.n_candidates);
+        let ask = Ask {
+            model: &self.model,
+            prompt: &written.prompt,
+            suffix: written.suffix.as_deref(),
+            max_tokens: request.max_tokens,
+            stream: true,
+            temperature: match sampling {
+                Sampling::Greedy => 0.0,
+                Sampling::Random { temperature, .. } => temperature,
+            },
+            top_p: match sampling {
+                Sampling::Greedy => None,
+                Sampling::Random { top_p, .. } => Some(top_p),
+            },
+            seed: match sampling {
+                Sampling::Greedy => None,
+                Sampling::Random { seed, .. } => Some(seed),
+            },
+        };
+        let (asked, mut decode_start) = (Instant::now(), None);
+        // Leaving this block drops the answer, which closes the connection.
+        let finish = async {
+            let mut answer = self.within(run, self.client.ask(&ask)).await?;
+            let mut finish = Finish::EndOfText;
+            while let Some(piece) = self.within(run, answer.next()).await? {
+                decode_start.get_or_insert_with(Instant::now);
+                run.figures.generated += 1;
+                if piece.is_cut_short {
+                    finish = Finish::MaxTokens;
+                }
+                if let std::ops::ControlFlow::Break(stopped) =
+                    run.write(piece.text.as_bytes(), None)
+                {
+                    return Err(stopped);
+                }
+            }
+            Ok(finish)
+        };
+        let finish = finish.await.unwrap_or_else(|finish| finish);
+        let first = decode_start.unwrap_or_else(Instant::now);
+        run.figures.prefill_ms += (first - asked).as_secs_f64() * 1e3;
+        run.figures.decode_ms += ms_since(first);
+        run.end_candidate(finish)
+    }
+
+    /// Waits for the server, but not for longer than it may say nothing, and not for a text that
+    /// nobody reads any more.
+    async fn within<T>(
+        &self,
+        run: &Run<'_>,
+        answer: impl Future<Output = Result<T, RemoteError>>,
+    ) -> Result<T, Finish> {
+        tokio::select! {
+            biased;
+            () = run.reader_is_gone() => Err(Finish::Cancelled),
+            it = tokio::time::timeout(self.timeout, answer) => match it {
+                Ok(Ok(it)) => Ok(it),
+                Ok(Err(error)) => Err(Finish::Failed(error.to_string())),
+                Err(_) => Err(Finish::Failed(self.client.is_silent(self.timeout).to_string())),
+            },
+        }
+    }
+}
+
+impl Backend for Remote {
+    fn run(&mut self, job: Job, queue: &Queue) {
+        let Job { kind, request, progress, asked } = job;
+        let mut run = Run::new(&request, Vec::new(), &progress, queue, asked);
+        let finish = match kind {
+            // What the server keeps of a prompt is its own affair.
+            Kind::Prewarm => Finish::PromptRead,
+            Kind::Generate => run
+                .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
+        };
+        run.end(finish);
+    }
+
+    fn forget(&mut self) {}
+}
+
+/// A window whose tokens are bytes. There is nothing to be read in the background.
+fn in_bytes(window: Window) -> Window {
+    let bytes = |n_tokens: usize| n_tokens.saturating_mul(BYTES_PER_TOKEN);
+    Window {
+        before_tokens: bytes(window.before_tokens),
+        after_tokens: bytes(window.after_tokens),
+        middle_tokens: bytes(window.middle_tokens),
+        first_ms: None,
+        whole_ms: None,
+        ..window
+    }
+}

@@ -1,0 +1,370 @@
+//! `engine.kind = "remote"`: a server that computes in the place of a model on this machine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod command;
+mod http_server;
+mod lsp_client;
+mod scripted_server;
+mod typist;
+
+use std::{os::unix::fs::PermissionsExt, path::Path};
+
+use foretell::{
+    completer::Completer,
+    config::{
+        Config,
+        engine::{Engine, Format, Kind, Remote},
+    },
+};
+use serde_json::{Value, json};
+
+use command::{foretell, run};
+use http_server::HttpServer;
+use lsp_client::Client;
+use scripted_server::{initialize_with, is_status, serve_by, still};
+use typist::{Seen, Typist};
+
+const URI: &str = "file:///a.rs";
+const MARKED: &str = "fn main() {\n    println!(\"ä\");\n    reˇ\n}\n";
+
+fn config(server: &HttpServer, change: impl FnOnce(&mut Remote)) -> Config {
+    let mut remote = Remote {
+        url: format!("http://{}", server.address),
+        model: "coder".into(),
+        ..Remote::default()
+    };
+    change(&mut remote);
+    Config { engine: Engine { kind: Kind::Remote, remote }, ..still() }
+}
+
+/// An editor with a document that is open, on our server with the engine of the settings.
+fn open(config: &Config) -> Typist {
+    let (mut client, _) = serve_by(Box::new(Completer::start), config);
+    initialize_with(&mut client, json!({"status": true}));
+    Typist::open(client, URI, MARKED)
+}
+
+fn status(client: &mut Client, state: &str) -> Value {
+    let message = client.wait_for(|it| is_status(it, state)).expect("it is told");
+    message["params"].clone()
+}
+
+#[test]
+fn a_request_asks_the_server_and_its_text_is_shown() {
+    let server = HttpServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "secret\n").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut typist = open(&config(&server, |it| it.token_file = Some(token)));
+    let id = typist.ask();
+    let mut asked = server.next();
+    assert_eq!(asked.line, "POST /v1/completions HTTP/1.1");
+    assert_eq!(asked.header("authorization"), Some("Bearer secret"));
+    assert_eq!(
+        asked.body,
+        json!({
+            "model": "coder", "stream": true, "max_tokens": 128, "temperature": 0.0,
+            "prompt": "<|fim_prefix|>fn main() {\n    println!(\"ä\");\n    re<|fim_suffix|>\n}\n\
+                       <|fim_middle|>",
+        })
+    );
+    asked.begin();
+    asked.say("tur");
+    asked.say("n;\n");
+    assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
+    // The policy has stopped the text; nobody waits for more of it.
+    asked.wait_for_close();
+    assert!(server.is_idle());
+}
+
+#[test]
+fn a_server_that_writes_the_prompt_gets_both_sides() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |it| it.format = Format::Suffix));
+    let id = typist.ask();
+    let mut asked = server.next();
+    assert_eq!(asked.body["prompt"], "fn main() {\n    println!(\"ä\");\n    re");
+    assert_eq!(asked.body["suffix"], "\n}\n");
+    asked.begin();
+    asked.say("turn;");
+    asked.end("stop");
+    assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
+}
+
+#[test]
+fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
+    let server = HttpServer::start();
+    // Before the server has said anything, and in the middle of its text.
+    for is_writing in [false, true] {
+        let mut typist = open(&config(&server, |_| {}));
+        let id = typist.ask();
+        let mut asked = server.next();
+        if is_writing {
+            asked.begin();
+            asked.say("t");
+        }
+        typist.type_text("x");
+        assert_eq!(typist.see(id), Seen::Superseded);
+        let next = typist.ask();
+        asked.wait_for_close();
+        let mut asked = server.next();
+        asked.begin();
+        asked.say("turn;");
+        asked.end("stop");
+        assert_eq!(typist.see(next), Seen::Grey("turn;".into()));
+    }
+}
+
+#[test]
+fn further_candidates_are_drawn() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |_| {}));
+    let params = json!({
+        "textDocument": {"uri": URI}, "position": typist.position(typist.cursor),
+        "context": {"triggerKind": 1},
+    });
+    let id = typist.client.request("textDocument/inlineCompletion", params);
+    let mut temperatures = Vec::new();
+    for text in ["turn;", "peat();", "verse();"] {
+        let mut asked = server.next();
+        temperatures.push(asked.body["temperature"].as_f64().unwrap() > 0.0);
+        asked.begin();
+        asked.say(text);
+        asked.end("stop");
+    }
+    assert_eq!(temperatures, [false, true, true]);
+    let answer = typist.client.answer(id);
+    let texts: Vec<&str> = answer["result"]["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["insertText"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["turn;", "peat();", "verse();"]);
+}
+
+#[test]
+fn a_failure_is_told_once_and_taken_back() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |it| it.timeout_ms = 50));
+    let silent = |typist: &mut Typist| {
+        let id = typist.ask();
+        let asked = server.next();
+        assert_eq!(typist.see(id), Seen::Nothing);
+        asked.wait_for_close();
+    };
+    silent(&mut typist);
+    let told = status(&mut typist.client, "failed");
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("has said nothing for 50 ms (engine.remote.timeout_ms)"),
+        "{message}"
+    );
+    assert_eq!(told["remote"], format!("http://{}", server.address));
+    silent(&mut typist);
+    let id = typist.ask();
+    let mut asked = server.next();
+    asked.begin();
+    asked.say("turn;");
+    asked.end("stop");
+    assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
+    let failed = |it: &Value| is_status(it, "failed") || is_status(it, "ready");
+    let told = typist.client.wait_for(failed).unwrap();
+    assert!(is_status(&told, "ready"), "told once: {told}");
+}
+
+#[test]
+fn what_is_wrong_with_an_answer_is_said() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |_| {}));
+    let event = "text/event-stream";
+    type Answer<'a> = &'a dyn Fn(http_server::Asked);
+    let broken: [(Answer<'_>, &str); 9] = [
+        (
+            &|it| it.refuse("401 Unauthorized", "text/plain", "no key"),
+            "(no key): check engine.remote.token",
+        ),
+        (&|it| it.refuse("404 Not Found", "text/html", "<b>?"), "404 Not Found (<b>?): check"),
+        (&|it| it.refuse("307 Temporary Redirect", event, ""), "has to be the final address"),
+        (&|it| it.refuse("503 Service Unavailable", event, "full"), "its own log says more"),
+        (
+            &|it| it.refuse("422 Unprocessable", event, "\u{1b}[2J"),
+            "([2J): check engine.remote.model",
+        ),
+        (&|it| it.refuse("200 OK", "application/json", "{}"), "answers with application/json, not"),
+        (&|it| it.refuse("200 OK", event, "data: {\n\n"), "no chunk of a completion"),
+        (&|it| it.refuse("200 OK", event, ""), "ended its answer before it was whole"),
+        (&http_server::Asked::hang_up, "can't be reached"),
+    ];
+    for (answer, expected) in broken {
+        let id = typist.ask();
+        answer(server.next());
+        assert_eq!(typist.see(id), Seen::Nothing, "{expected}");
+        let told = status(&mut typist.client, "failed");
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains(expected) && message.contains(&server.address), "{message}");
+        typist.type_text("x");
+    }
+    assert!(server.is_idle(), "nothing was asked twice");
+}
+
+#[test]
+fn settings_that_do_not_fit_are_told_at_the_start() {
+    let server = HttpServer::start();
+    for (change, expected) in [
+        (
+            &(|it: &mut Remote| it.url.clear()) as &dyn Fn(&mut Remote),
+            "engine.remote.url is not set",
+        ),
+        (&|it: &mut Remote| it.url = "host".into(), "engine.remote.url is \"host\""),
+        (&|it: &mut Remote| it.token_env = Some("FORETELL_NO_SUCH".into()), "FORETELL_NO_SUCH"),
+    ] {
+        let (mut client, _) = serve_by(Box::new(Completer::start), &config(&server, change));
+        client.initialize(json!({
+            "processId": null, "rootUri": null, "capabilities": {},
+            "initializationOptions": {"status": true},
+        }));
+        let told = status(&mut client, "failed");
+        assert!(told["message"].as_str().unwrap().contains(expected), "{told}");
+    }
+}
+
+/// A repository that somebody else has written must not send the user's code anywhere.
+#[test]
+fn a_workspace_does_not_say_where_the_code_is_sent() {
+    let server = HttpServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[engine]\nkind = \"remote\"\nremote.url = \"http://{}\"\n[suggest]\nenabled = false\n",
+        server.address
+    );
+    std::fs::write(folder.path().join("foretell.toml"), text).unwrap();
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kinds = std::sync::Arc::clone(&asked);
+    let load = move |config: &Config| {
+        kinds.lock().unwrap().push(config.engine.kind);
+        Completer::start(config)
+    };
+    let (mut client, _) = serve_by(Box::new(load), &still());
+    let uri = format!("file://{}", folder.path().display());
+    client.initialize(json!({
+        "processId": null, "rootUri": uri, "capabilities": {},
+        "initializationOptions": {"status": true, "workspaceTrusted": true},
+    }));
+    status(&mut client, "off");
+    assert_eq!(*asked.lock().unwrap(), [Kind::Local], "it is trusted, and its engine is not taken");
+    let told = client.wait_for(|it| it["method"] == "window/showMessage").unwrap();
+    let message = told["params"]["message"].as_str().unwrap();
+    assert!(message.contains("\"engine\" can't be set by a workspace"), "{message}");
+}
+
+/// A server with a certificate of its own making, and the file that makes it trusted.
+fn tls_server(folder: &Path) -> (HttpServer, std::path::PathBuf) {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let file = folder.join("certificate.pem");
+    std::fs::write(&file, certified.cert.pem()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    (HttpServer::start_tls(config), file)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tls_is_spoken_with_a_server_that_the_system_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, certificate) = tls_server(folder.path());
+    let file = folder.path().join("a.rs");
+    std::fs::write(&file, MARKED.replace('ˇ', "")).unwrap();
+    let settings = folder.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let text = format!(
+        "[engine]\nkind = \"remote\"\n[engine.remote]\nurl = \"https://{}\"\ntoken_env = \"KEY\"\n",
+        server.address
+    );
+    std::fs::write(settings, text).unwrap();
+    let complete = |certificate: &Path| {
+        let mut command = foretell(&["complete", "--json", &format!("{}:3", file.display())]);
+        command.env("XDG_CONFIG_HOME", folder.path()).env("KEY", "secret");
+        run(command.env("SSL_CERT_FILE", certificate).env_remove("SSL_CERT_DIR"))
+    };
+    let asked = std::thread::scope(|scope| {
+        let complete = scope.spawn(|| complete(&certificate));
+        let mut asked = server.next();
+        asked.begin();
+        asked.say("turn;");
+        asked.end("stop");
+        let (output, out, err) = complete.join().unwrap();
+        assert!(output.status.success(), "{err}");
+        let json: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["text"], "turn;", "{json}");
+        asked
+    });
+    assert_eq!(asked.header("authorization"), Some("Bearer secret"));
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let other_file = folder.path().join("other.pem");
+    std::fs::write(&other_file, other.cert.pem()).unwrap();
+    let (output, out, err) = complete(&other_file);
+    assert_eq!((out.as_str(), output.status.code()), ("", Some(1)));
+    assert!(err.contains("can't be reached") && err.contains("certificate"), "{err}");
+    assert!(server.is_idle(), "nothing is said to a server that is not trusted");
+}
+
+#[test]
+fn doctor_asks_the_server() {
+    let (server, home) = (HttpServer::start(), tempfile::tempdir().unwrap());
+    let settings = home.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    let url = format!("http://{}", server.address);
+    std::fs::write(settings, format!("engine.kind = \"remote\"\nengine.remote.url = {url:?}\n"))
+        .unwrap();
+    let doctor = || {
+        let mut command = foretell(&["doctor"]);
+        run(command.env("XDG_CONFIG_HOME", home.path()).env("PATH", home.path()))
+    };
+    std::thread::scope(|scope| {
+        let said = scope.spawn(doctor);
+        let mut asked = server.next();
+        assert!(asked.body["prompt"].as_str().unwrap().contains("def add(a, b):\n    return "));
+        asked.begin();
+        asked.say("a + b\n");
+        asked.end("stop");
+        let (output, out, err) = said.join().unwrap();
+        assert!(output.status.success(), "{out}{err}");
+        assert!(out.contains(&format!("✓ remote    {url}: the text around")), "{out}");
+        assert!(out.contains("add(a, b): \"a + b\"") && !out.contains("library"), "{out}");
+        let said = scope.spawn(doctor);
+        server.next().refuse("401 Unauthorized", "text/plain", "");
+        let (output, out, _) = said.join().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(out.contains("✗ remote ") && out.contains("401 Unauthorized"), "{out}");
+    });
+}
+
+/// Nothing leaves the machine: with the model here, the process has no socket at all.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_local_engine_opens_no_socket() {
+    let client = Client::start(&mut foretell(&["serve"]));
+    let mut typist = {
+        let mut client = client;
+        initialize_with(&mut client, json!({"status": true}));
+        Typist::open(client, URI, "fn add(a: i32, b: i32) -> i32 {\n    a ˇ\n}\n")
+    };
+    assert!(matches!(typist.ask_and_see().0, Seen::Grey(_)));
+    let process_id = typist.client.process_id().unwrap();
+    let open: Vec<String> = std::fs::read_dir(format!("/proc/{process_id}/fd"))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .map(|it| it.display().to_string())
+        .collect();
+    assert!(open.iter().any(|it| it.starts_with("pipe:")), "{open:?}");
+    assert!(!open.iter().any(|it| it.starts_with("socket:")), "{open:?}");
+}

