@@ -166,6 +166,10 @@ pub struct Bundle {
 const MODEL: &str = "model.onnx";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
+/// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
+/// A graph with its weights beside it has less than what protobuf allows.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: [(&str, u64); 2] = [(MODEL, 2 << 30), (TOKENIZER, 256 << 20)];
 
 impl Bundle {
     /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
@@ -176,7 +180,7 @@ impl Bundle {
     /// See [`BundleError`].
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let manifest_path = path.join(MANIFEST);
-        let text = std::fs::read_to_string(&manifest_path).map_err(|source| {
+        let text = read_small(&manifest_path).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
                 BundleError::Missing(path.to_owned())
             } else {
@@ -280,11 +284,26 @@ impl Manifest {
                 return Err(format!("`files` does not name {required}"));
             }
         }
+        for (name, most) in MAX_BYTES {
+            if let Some(FileInfo { size, .. }) = self.files.get(name).filter(|it| it.size > most) {
+                return Err(format!("{name} has {size} bytes, {most} are the most"));
+            }
+        }
         match self.files.keys().find(|name| !is_plain_file_name(name)) {
             Some(name) => Err(format!("`files` names {name:?}, which is not a plain file name")),
             None => Ok(()),
         }
     }
+}
+
+/// Reads a text of at most [`MAX_MANIFEST_BYTES`].
+fn read_small(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let n_bytes = File::open(path)?.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text)?;
+    if n_bytes as u64 > MAX_MANIFEST_BYTES {
+        return Err(io::Error::other(format!("longer than {MAX_MANIFEST_BYTES} bytes")));
+    }
+    Ok(text)
 }
 
 /// Whether a name stays in its folder, on every platform.

@@ -7,3 +7,4 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod serve;
 pub(crate) mod stats;
+pub(crate) mod terminal;

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use commands::terminal::printable;
 use foretell::server::Startup;
 use serde_json::{Map, Value, json};
 use tracing_subscriber::{
@@ -93,12 +94,21 @@ enum Command {
     Doctor,
 }
 
+/// A new file that only this user reads.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("FORETELL_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("off,foretell={level}")));
     let (writer, spans) = match file {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            let file = create_private(path).with_context(|| format!("{}", path.display()))?;
             (BoxMakeWriter::new(Mutex::new(file)), FmtSpan::CLOSE)
         }
         None => (BoxMakeWriter::new(std::io::stderr), FmtSpan::NONE),
@@ -123,14 +133,14 @@ fn main() -> ExitCode {
         (None, _) => "off",
     };
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
-        eprintln!("foretell: {error:#}");
+        eprintln!("foretell: {}", printable(&format!("{error:#}")));
         return ExitCode::FAILURE;
     }
     let done = run(command, Startup::new(settings));
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("foretell: {error:#}");
+            eprintln!("foretell: {}", printable(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -145,7 +155,7 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     }
     let (config, unfit) = startup.config();
     for it in unfit {
-        eprintln!("foretell: {it}");
+        eprintln!("foretell: {}", printable(&it));
     }
     match command {
         Command::Complete(arguments) => commands::complete::run(&config, &arguments),

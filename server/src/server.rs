@@ -3,6 +3,7 @@
 mod extensions;
 mod items;
 mod life;
+mod messages;
 mod settings;
 
 use std::{
@@ -38,6 +39,8 @@ const THINKING_AFTER: Duration = Duration::from_millis(100);
 const LOADING: &str = "foretell/loading";
 /// How long a client that does not read is waited for at the end.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How many bytes of the client's messages wait between the two who read them.
+const MESSAGES_BYTES: usize = 1 << 16;
 /// How long an answer of the client is waited for.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -400,13 +403,31 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
         service = service.custom_method(method, Foretell::applied);
     }
     let (service, socket) = service.finish();
-    let input = life::UntilClosed::new(input, Arc::clone(&session), gone);
+    let input = life::UntilClosed::new(input, Arc::clone(&session), gone.clone());
     let (output, pump) = life::Unblocked::new(output);
-    let pump = tokio::spawn(pump);
-    Server::new(input, output, socket)
+    let answers = output.clone();
+    let pump = tokio::spawn(async move {
+        let done = pump.await;
+        // Nobody hears what we say: for us that is the input's end too.
+        gone.cancel();
+        done
+    });
+    let (to_server, from_client) = tokio::io::duplex(MESSAGES_BYTES);
+    let pass_on = async {
+        let input = tokio::io::BufReader::new(input);
+        if let Err(error) = messages::pass_on(input, to_server, answers).await {
+            tracing::error!("the session ends: {error}");
+        }
+        session.end();
+        std::future::pending().await
+    };
+    let serve = Server::new(from_client, output, socket)
         .concurrency_level(front::CONCURRENCY)
-        .serve(Front::new(service, shared))
-        .await;
+        .serve(Front::new(service, shared));
+    tokio::select! {
+        () = serve => {}
+        () = pass_on => {}
+    }
     session.end();
     // What was said last still goes out, if there is somebody to read it.
     let _ = tokio::time::timeout(LAST_WORDS, pump).await;

@@ -146,6 +146,17 @@ fn numbers_that_no_model_has_are_refused() {
 }
 
 #[test]
+fn files_that_fit_into_no_memory_are_refused_unread() {
+    let bundle = TestBundle::new();
+    bundle.set("/files/tokenizer.json/size", json!(1u64 << 40));
+    let error = bundle.error();
+    assert!(error.ends_with("has 1099511627776 bytes, 268435456 are the most"), "{error}");
+    let manifest = fs::OpenOptions::new().write(true).open(bundle.0.join(MANIFEST)).unwrap();
+    manifest.set_len(1 << 40).unwrap(); // it takes no space
+    assert!(bundle.error().contains("longer than 1048576 bytes"), "{}", bundle.error());
+}
+
+#[test]
 fn ids_beyond_the_vocabulary_are_refused() {
     let bundle = TestBundle::new();
     bundle.set("/eos_ids", json!([300]));
