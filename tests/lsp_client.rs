@@ -144,6 +144,11 @@ impl Client {
         self.kept.clear();
     }
 
+    /// What has arrived and was not asked for.
+    pub fn kept(&self) -> &[Value] {
+        &self.kept
+    }
+
     /// The server's process.
     pub fn process_id(&self) -> u32 {
         self.process.as_ref().expect("it is a process").id()

@@ -6,7 +6,7 @@
 mod lsp_client;
 mod typist;
 
-use std::{fs::File, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use lsp_client::Client;
 use serde_json::{Value, json};
@@ -43,7 +43,13 @@ fn initialize(client: &mut Client, workspace: &Path) {
 #[cfg(target_os = "linux")]
 fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
     let has_strace = Command::new("strace").arg("-V").output().is_ok_and(|it| it.status.success());
-    assert!(has_strace, "this test needs strace: `apt install strace`, `dnf install strace`");
+    if !has_strace {
+        // Past the harness, which keeps what a test prints to itself.
+        let skipped = "SKIPPED: what the server opens was not looked at: there is no strace here \
+            (`apt install strace`, `dnf install strace`)";
+        writeln!(std::io::stderr(), "{skipped}").unwrap();
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let (project, trace) = (folder.path().join("project"), folder.path().join("trace"));
     std::fs::create_dir(&project).unwrap();
@@ -51,9 +57,10 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
     let (log, log_path) = (File::create(folder.path().join("log")).unwrap(), "log");
     let mut command = Command::new("strace");
     command
-        .args(["-f", "-qq", "-e", "trace=%network,open,openat,execve,memfd_create", "-o"])
+        .args(["-f", "-qq", "-e", "trace=%network,%file,memfd_create", "-o"])
         .arg(&trace)
         .args([BINARY, "serve"])
+        .env_remove("ORT_DISABLE_TELEMETRY")
         .env_remove("FORETELL_LOG")
         .env_remove("FORETELL_MODEL")
         .current_dir(&project)
@@ -66,6 +73,9 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
     assert_ne!(typist.ask_and_see().0, Seen::Superseded);
     typist.type_text(" + ");
     typist.ask_and_see();
+    // A message that can't be understood, with the text where another thing should be.
+    let unfit = json!({"textDocument": {"uri": uri, "version": SECRET}, "contentChanges": SECRET});
+    typist.client.notify("textDocument/didChange", unfit);
     let uri = format!("file://{}/.env", project.display());
     let mut excluded = Typist::open(typist.client, &uri, "PASSWORD=ˇ\n");
     assert_eq!(excluded.ask_and_see().0, Seen::Nothing);
@@ -85,8 +95,12 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
     };
     let sockets = calls(&["socket(", "connect(", "bind(", "listen(", "sendto(", "accept"]);
     assert!(sockets.is_empty(), "{sockets:#?}");
+    // It starts itself once more, to be silent, and nothing else.
     let programs = calls(&["execve("]);
-    assert_eq!(programs.len(), 1, "it starts no program: {programs:#?}");
+    let is_self = |it: &&str| it.contains(&format!("execve(\"{BINARY}\""));
+    assert!(programs.len() == 2 && programs.iter().all(is_self), "{programs:#?}");
+    let written = calls(&["mkdir", "unlink", "rename", "link", "symlink", "chmod", "truncate"]);
+    assert!(written.is_empty(), "it writes nothing: {written:#?}");
 
     let data = foretell::bundle::data_folder();
     let of_the_system = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
@@ -106,6 +120,24 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
     read.retain(|line| !line.contains("foretell.toml"));
     assert!(read.is_empty(), "{read:#?}");
     assert!(trace.contains("model.onnx") && !trace.contains("evil"), "the model was read");
+}
+
+/// The runtime's library is from somebody else and tells them what it does, unless it is told not
+/// to before it is loaded.
+#[test]
+fn the_library_is_not_loaded_unless_it_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = |program: &Path| {
+        let mut command = Command::new(program);
+        command.arg("doctor").env_remove("ORT_DISABLE_TELEMETRY").env("HOME", folder.path());
+        command.env("FORETELL_HOME", foretell::bundle::data_folder());
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = doctor(Path::new(BINARY));
+    assert!(told.contains("✓ library"), "{told}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -150,7 +182,8 @@ fn escapes_in_names_and_texts_do_not_reach_the_terminal() {
     };
     let missing = complete(&format!("{}:1", path.display()));
     assert!(missing.contains("No such file"), "{missing}");
-    complete(&format!("{}:x", path.display()));
+    let unfit = complete(&format!("{}:x", path.display()));
+    assert!(unfit.contains("expected FILE:LINE:COL"), "{unfit}");
     // The model goes on with the line above, escapes and all.
     let line = "print(\"\x1b[31mred\x1b[0m\")\n";
     std::fs::write(&path, format!("{}print(\"\x1b[31m\n", line.repeat(6))).unwrap();

@@ -9,7 +9,7 @@ mod typist;
 use expect_test::{Expect, expect};
 use foretell::{
     config::{Config, Suggest},
-    engine::scripted::Controls,
+    engine::scripted::{Controls, Fault},
 };
 use scripted_server::{connect, connect_with, initialize, initialize_with, still};
 use serde_json::{Value, json};
@@ -368,4 +368,21 @@ fn an_edit_ends_the_updates() {
             && it["params"]["textDocument"]["version"] == 1
     };
     assert_eq!(typist.client.rest().into_iter().find(late), None);
+}
+
+#[test]
+fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
+    controls.fail_after(0, Fault::FallsBack);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    let is_message = |it: &Value| it["method"] == "window/showMessage";
+    let message = typist.client.wait_for(is_message).expect("a message")["params"].clone();
+    assert_eq!(message["message"], "foretell: a scripted way that is slower");
+    for _ in 0..3 {
+        typist.type_text("c");
+        typist.replace(1, "");
+        assert_eq!(typist.ask_and_see().0, Seen::Grey("compute(1);".into()));
+    }
+    typist.client.close_output();
+    assert!(!typist.client.rest().iter().any(is_message), "once");
 }

@@ -4,6 +4,8 @@
 //! A bundle is hostile input: every number in the manifest is checked before memory is taken for
 //! it, and the names of files can't leave the folder.
 
+pub mod weights;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -60,6 +62,12 @@ pub enum BundleError {
         /// What it should be.
         expected: String,
     },
+    /// A file was written into after the model was loaded from it.
+    #[error(
+        "{0}: was changed while it was in use, so the model can't be used any more: restart the \
+         server, and run `make model` again if the file is damaged"
+    )]
+    Changed(PathBuf),
 }
 
 /// The order of the parts in a fill-in-the-middle prompt.

@@ -9,8 +9,9 @@ use crate::{
     engine::{
         Draft, Engine, Model, Request, State,
         decoder::Decoder,
+        library::find_library,
         lookup::Mode,
-        onnx::{OnnxModel, Options, find_library},
+        onnx::{OnnxModel, Options},
         sampler::Sampling,
         vocabulary::Vocabulary,
     },
@@ -117,6 +118,12 @@ impl Completer {
     #[must_use]
     pub fn state(&self) -> State {
         self.engine.state()
+    }
+
+    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    #[must_use]
+    pub fn states(&self) -> tokio::sync::watch::Receiver<State> {
+        self.engine.states()
     }
 
     /// Waits until the model is loaded or has failed to load.

@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use commands::terminal::printable;
-use foretell::server::Startup;
+use foretell::{engine::library, server::Startup};
 use serde_json::{Map, Value, json};
 use tracing_subscriber::{
     EnvFilter,
@@ -114,6 +114,8 @@ fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
         None => (BoxMakeWriter::new(std::io::stderr), FmtSpan::NONE),
     };
     tracing_subscriber::fmt()
+        // What can't be written is lost: to say so on a standard error that is full would end us.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(writer)
         .with_span_events(spans)
@@ -122,8 +124,50 @@ fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts this program once more, in the same process, so that ONNX Runtime finds in its
+/// environment that it is to be silent. Only a start can change the environment safely. If it does
+/// not come to that, the library is not loaded: see [`library::is_silent`].
+#[cfg(unix)]
+fn silence_runtime() {
+    use std::os::unix::process::CommandExt;
+    if library::is_silent() {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
+        let (silence, on) = library::SILENCE;
+        let mut again = std::process::Command::new(program);
+        let error = again.arg0(name).args(arguments).env(silence, on).exec();
+        say(&format!("can't be started with {silence}={on}: {error}"));
+    }
+}
+
+/// Tells the user on the standard error output, if there is anybody.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));
+}
+
+fn parse_arguments() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        // It repeats what was given, a file's name for instance.
+        use std::io::Write;
+        let _ = write!(std::io::stderr(), "{}", printable(&error.render().to_string()));
+        ExitCode::from(2)
+    })
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    #[cfg(unix)]
+    silence_runtime();
+    let arguments = match parse_arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let settings = arguments.settings();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
     // stdout belongs to the protocol; what a command prints to people must not drown in a log.
@@ -133,14 +177,14 @@ fn main() -> ExitCode {
         (None, _) => "off",
     };
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
-        eprintln!("foretell: {}", printable(&format!("{error:#}")));
+        say(&format!("{error:#}"));
         return ExitCode::FAILURE;
     }
     let done = run(command, Startup::new(settings));
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("foretell: {}", printable(&format!("{error:#}")));
+            say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -155,7 +199,7 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     }
     let (config, unfit) = startup.config();
     for it in unfit {
-        eprintln!("foretell: {}", printable(&it));
+        say(&it);
     }
     match command {
         Command::Complete(arguments) => commands::complete::run(&config, &arguments),

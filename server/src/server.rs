@@ -285,7 +285,7 @@ impl Foretell {
         }
     }
 
-    /// Says that the model is being loaded, and how that ends.
+    /// Says that the model is being loaded, how that ends, and what becomes of it later.
     fn tell_loading(&self) {
         let it = self.teller();
         let session = Arc::clone(&self.shared.session);
@@ -299,8 +299,19 @@ impl Foretell {
                     session.loaded().await;
                     progress.finish().await;
                 }
-                let state = session.loaded().await;
+            }
+            let Some(mut states) = session.states() else { return };
+            if state == State::Loading {
+                let is_loaded = states.wait_for(|it| *it != State::Loading).await.is_ok();
+                let state = if is_loaded { states.borrow().clone() } else { session.state() };
                 it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, true).await;
+            }
+            states.mark_unchanged();
+            while states.changed().await.is_ok() {
+                let state = states.borrow_and_update().clone();
+                it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, false).await;
             }
         });
     }
@@ -341,8 +352,21 @@ impl Teller {
             _ if !session.config().suggest.enabled => self.tell("off", None).await,
             State::Failed(message) => self.tell("failed", Some(message.clone())).await,
             State::Ready => self.tell("ready", None).await,
+            State::Slower(message) => self.tell("ready", Some(message.clone())).await,
             State::Loading => self.tell("loading", None).await,
         }
+    }
+
+    /// Tells the user what has changed for the worse. A model that does not load is the status's
+    /// business alone.
+    async fn tell_trouble(&self, state: &State, is_loading: bool) {
+        let message = match state {
+            State::Slower(message) => message,
+            State::Failed(message) if !is_loading => message,
+            _ => return,
+        };
+        let message = format!("foretell: {message}");
+        self.client.show_message(lsp::MessageType::Warning, message).await;
     }
 
     /// Whether the client shows how the loading goes.

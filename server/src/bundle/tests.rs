@@ -183,3 +183,34 @@ fn the_files_that_decide_must_be_in_the_manifest() {
     bundle.set("/files", json!({}));
     assert!(bundle.error().ends_with("`files` does not name model.onnx"));
 }
+
+#[test]
+fn weights_that_were_written_into_are_seen_and_those_that_were_replaced_do_not_matter() {
+    use super::weights::Weights;
+    let bundle = TestBundle::new();
+    let data = bundle.0.join("model.onnx.data");
+    let weights = || Weights::of(&Bundle::open(&bundle.0).unwrap()).unwrap();
+    let before = fs::read(&data).unwrap();
+
+    let held = weights();
+    held.check().unwrap();
+    let other = bundle.0.join("other");
+    fs::write(&other, "shorter").unwrap();
+    fs::rename(&other, &data).unwrap();
+    held.check().unwrap();
+    fs::remove_file(&data).unwrap();
+    held.check().unwrap();
+
+    fs::write(&data, &before).unwrap();
+    let held = weights();
+    fs::OpenOptions::new().write(true).open(&data).unwrap().set_len(1).unwrap();
+    let error = held.check().unwrap_err().to_string();
+    assert!(error.contains("was changed while it was in use"), "{error}");
+
+    fs::write(&data, &before).unwrap();
+    let file = fs::File::open(&data).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let held = weights();
+    fs::write(&data, vec![0; before.len()]).unwrap();
+    held.check().unwrap_err();
+}

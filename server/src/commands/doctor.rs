@@ -8,12 +8,12 @@ use std::{
 use foretell::{
     bundle::{Bundle, data_folder, model_path},
     config::Config,
-    engine::onnx,
+    engine::{library, onnx},
 };
 
 /// Checks what a completion needs, a line each; fails if something is missing.
 pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let library = onnx::find_library(config.model.library.as_deref())
+    let library = library::find_library(config.model.library.as_deref())
         .and_then(|path| Ok((onnx::runtime_info(&path)?, path)));
     let bundle = Bundle::open(&model_path(&config.model.name))
         .and_then(|bundle| bundle.verify().map(|()| bundle));

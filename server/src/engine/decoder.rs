@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
-    Finish, Model, ModelError, Request,
+    Finish, Model, ModelError, Request, State,
     certainty::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
@@ -41,9 +41,15 @@ impl<M: Model> Decoder<M> {
         Self { lookup: Lookup::new(mode), ..self }
     }
 
-    /// Drops what the model has read: after a panic nobody knows what the buffers hold.
+    /// Drops what the model has read: after a panic or a failure nobody knows what the buffers
+    /// hold.
     pub(super) fn forget(&mut self) {
         self.slots.forget();
+    }
+
+    /// What the model can do.
+    pub(super) fn state(&self) -> State {
+        self.model.state()
     }
 
     /// Does a job until the policy, the model or the reader ends it.
@@ -117,7 +123,7 @@ impl<M: Model> Work<'_, M> {
         finish.unwrap_or_else(|error| match error {
             ModelError::Aborted => Finish::Cancelled,
             ModelError::Failed(message) => {
-                self.decoder.slots.cache_mut(self.slot).truncate(0);
+                self.decoder.forget();
                 Finish::Failed(message)
             }
         })
