@@ -2,13 +2,17 @@
 
 MODEL ?= qwen2.5-coder-0.5b
 PREFIX ?= $(HOME)/.local
+# How long `make test` feeds each fuzz target, and `make fuzz`.
+FUZZ_SECONDS ?= 10
+FUZZ_LONG_SECONDS ?= 1800
+SOAK_MINUTES ?= 10
 # How many cases of each set `make eval` asks for.
 EVAL_LIMIT ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test lint bench eval install clean prerequisites
+.PHONY: help model build demo test lint bench eval fuzz soak supply-chain install clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +30,11 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 	@printf '\n== foretell serve: two lines typed into a file that it has not read, a request a key\n\n'
 	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 308 3
 
-test: lint model ## Everything that is tested: needs the model, fetches what it needs
+# The runtime that the model scripts use sends nothing either.
+export ORT_DISABLE_TELEMETRY := 1
+export FUZZ_SECONDS
+
+test: lint supply-chain model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
 	@$(MAKE) --no-print-directory test-editors-or-skip
@@ -46,6 +54,16 @@ bench: model build ## Measure the engine, the server, and a session at 80 words 
 
 eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
 	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 --cases tests/eval/*.jsonl
+
+fuzz: prerequisites ## Let libFuzzer look for inputs that break a law, half an hour a target
+	@tests/fuzz/run.sh $(FUZZ_LONG_SECONDS)
+
+soak: model build ## A day at the editor without its pauses, in ten minutes: memory, handles, threads
+	@cargo build --release --locked --quiet --example soak
+	@target/release/examples/soak $(FORETELL) $(SOAK_MINUTES) server/src/session.rs server/src/server.rs server/src/prompt.rs tests/random_sessions.rs
+
+supply-chain: $(VENV)/dev-installed prerequisites ## Licences and sources of what is built in; known holes, where their lists can be had
+	@tests/supply_chain.sh $(BIN)
 
 install: model build ## Put the binary into PREFIX/bin (default ~/.local)
 	@install -d "$(PREFIX)/bin"

@@ -31,9 +31,9 @@ fn the_last_of_100_000_requests_is_answered_right() {
     let mut running = std::collections::VecDeque::new();
     for i in 0..n_edits {
         if i % 2 == 0 {
-            typist.type_text("#")
+            typist.type_text("#");
         } else {
-            typist.replace(1, "")
+            typist.replace(1, "");
         }
         running.push_back(typist.ask());
         // As many are on their way as an impatient client has; what it has read, it forgets.

@@ -292,13 +292,11 @@ impl Foretell {
         tokio::spawn(async move {
             let state = session.state();
             it.tell_state(&session, &state).await;
-            if state == State::Loading {
-                if it.has_progress().await {
-                    let progress = it.client.progress(LOADING.into(), "Foretell");
-                    let progress = progress.with_message("loading the model").begin().await;
-                    session.loaded().await;
-                    progress.finish().await;
-                }
+            if state == State::Loading && it.has_progress().await {
+                let progress = it.client.progress(LOADING.into(), "Foretell");
+                let progress = progress.with_message("loading the model").begin().await;
+                session.loaded().await;
+                progress.finish().await;
             }
             let Some(mut states) = session.states() else { return };
             if state == State::Loading {
@@ -443,7 +441,7 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
             tracing::error!("the session ends: {error}");
         }
         session.end();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let serve = Server::new(from_client, output, socket)
         .concurrency_level(front::CONCURRENCY)
