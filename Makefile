@@ -6,11 +6,15 @@ PREFIX ?= $(HOME)/.local
 EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
 MDBOOK := 0.5.4
+# How long `make test` feeds each fuzz target, and `make fuzz`.
+FUZZ_SECONDS ?= 10
+FUZZ_LONG_SECONDS ?= 1800
+SOAK_MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
 
-.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval install dist book docs-generated clean prerequisites
+.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval fuzz soak supply-chain install dist book docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +32,11 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 	@printf '\n== foretell serve: two lines typed into a file that it has not read, a request a key\n\n'
 	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 308 3
 
-test: lint model ## Everything that is tested: needs the model, fetches what it needs
+# The runtime that the model scripts use sends nothing either.
+export ORT_DISABLE_TELEMETRY := 1
+export FUZZ_SECONDS
+
+test: lint supply-chain model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
 	@cd packaging && ../$(BIN)/python -m pytest -q -p no:cacheprovider .
@@ -66,6 +74,16 @@ eval: model build ## Measure how good the texts are, beside the model's own, by 
 		--cases tests/eval/cases-*.jsonl tests/eval/negatives-*.jsonl tests/eval/replays.jsonl
 	@printf '\n== with pieces of other open files, and alone\n\n'
 	@$(FORETELL) eval --others --limit $(OTHERS_LIMIT) --cases tests/eval/others-*.jsonl
+
+fuzz: prerequisites ## Let libFuzzer look for inputs that break a law, half an hour a target
+	@tests/fuzz/run.sh $(FUZZ_LONG_SECONDS)
+
+soak: model build ## A day at the editor without its pauses, in ten minutes: memory, handles, threads
+	@cargo build --release --locked --quiet --example soak
+	@target/release/examples/soak $(FORETELL) $(SOAK_MINUTES) server/src/session.rs server/src/server.rs server/src/prompt.rs tests/random_sessions.rs
+
+supply-chain: $(VENV)/dev-installed prerequisites ## Licences and sources of what is built in; known holes, where their lists can be had
+	@tests/supply_chain.sh $(BIN)
 
 install: model build ## Put binary, manual and completions below PREFIX (default ~/.local), library and model into the data folder
 	@install -d "$(PREFIX)/bin" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" "$(PREFIX)/share/fish/vendor_completions.d"

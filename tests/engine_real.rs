@@ -12,8 +12,9 @@ use foretell::{
     engine::{
         Draft, Engine, Finish, Model, ModelError, Progress, Request,
         decoder::Decoder,
+        library::find_library,
         lookup::Mode,
-        onnx::{OnnxModel, Options, find_library},
+        onnx::{OnnxModel, Options},
         vocabulary::Vocabulary,
     },
     policy::{Place, Policy},

@@ -144,6 +144,27 @@ impl Client {
         self.messages.recv_timeout(due.saturating_duration_since(Instant::now())).ok()
     }
 
+    /// Forgets what has arrived and was not asked for.
+    pub fn forget(&mut self) {
+        self.kept.clear();
+    }
+
+    /// What has arrived and was not asked for.
+    pub fn kept(&self) -> &[Value] {
+        &self.kept
+    }
+
+    /// The server's process.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("it is a process").id()
+    }
+
+    /// Waits for the process to end, and for nothing else.
+    pub fn ended(mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().expect("it is a process");
+        process.wait().expect("the server ends")
+    }
+
     /// Whether the server closes its end, whatever it still says before.
     pub fn is_closed(&mut self) -> bool {
         loop {

@@ -9,7 +9,7 @@ mod typist;
 use expect_test::{Expect, expect};
 use foretell::{
     config::{Config, Suggest},
-    engine::scripted::Controls,
+    engine::scripted::{Controls, Fault},
 };
 use scripted_server::{connect, connect_with, initialize, initialize_with, still};
 use serde_json::{Value, json};
@@ -379,4 +379,21 @@ fn a_text_that_closes_what_the_editor_closed_and_goes_on_takes_its_place() {
     assert_eq!(item["insertText"], "x) + g(y);");
     let (start, end) = (&item["range"]["start"], &item["range"]["end"]);
     assert_eq!((&start["character"], &end["character"]), (&json!(4), &json!(5)));
+}
+
+#[test]
+fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
+    controls.fail_after(0, Fault::FallsBack);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    let is_message = |it: &Value| it["method"] == "window/showMessage";
+    let message = typist.client.wait_for(is_message).expect("a message")["params"].clone();
+    assert_eq!(message["message"], "foretell: a scripted way that is slower");
+    for _ in 0..3 {
+        typist.type_text("c");
+        typist.replace(1, "");
+        assert_eq!(typist.ask_and_see().0, Seen::Grey("compute(1);".into()));
+    }
+    typist.client.close_output();
+    assert!(!typist.client.rest().iter().any(is_message), "once");
 }

@@ -11,4 +11,10 @@ The modules in the order in which a model passes through them:
 - `session`, `verify`: does it run, and how fast.
 """
 
+import os
+
+# ONNX Runtime keeps an id of this machine and sends what it runs to its maker, unless this stands
+# in the environment before it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"

@@ -14,6 +14,7 @@ from foretell_models.errors import BadSource, UsageProblem
 from foretell_models.gguf_reader import GgufFile
 from foretell_models.gguf_weights import GgufWeights
 from foretell_models.model_config import MAX_CONTEXT, Weights
+from foretell_models.onnx_writer import DATA_FILE
 from foretell_models.progress import peak_memory, say, warn
 from foretell_models.recipe import recipe_of
 from foretell_models.tokenizer import Vocabulary
@@ -75,6 +76,8 @@ def import_checkpoint(
         )
         if check:
             check(temporary, manifest)
+        # The server maps the weights: nobody writes into them by mistake.
+        (temporary / DATA_FILE).chmod(0o444)
     return manifest
 
 

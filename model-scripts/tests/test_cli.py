@@ -67,7 +67,10 @@ def test_add_makes_it_again_if_it_should(home, catalogue):
     assert run("add", "toy", "--catalogue", catalogue) == 0
     assert run("add", "toy", "--catalogue", catalogue, "--quantization", "fp32") == 0
     assert manifest(folder)["quantization"] == "fp32"
-    (folder / "model.onnx.data").write_bytes(b"")
+    data = folder / "model.onnx.data"
+    assert data.stat().st_mode & 0o777 == 0o444
+    data.unlink()
+    data.write_bytes(b"")
     assert run("add", "toy", "--catalogue", catalogue) == 0
     bundle.check_sizes(folder, bundle.read_manifest(folder))
     (folder / "foretell.json").write_text(json.dumps(manifest(folder) | {"importer": 0}))
@@ -258,3 +261,19 @@ def test_an_import_without_space_leaves_nothing(tmp_path, source, quantization):
     assert result.returncode == 6, result.stderr
     assert "no space left" in result.stderr and "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is the system that is told")
+def test_the_runtime_keeps_nothing_and_tells_nobody(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from foretell_models import tiny, verify;"
+        "folder = Path(sys.argv[1]); verify.run(folder, tiny.make(folder))"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = os.environ | {"HOME": str(home), "TMPDIR": str(home)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    environment.pop("XDG_CACHE_HOME", None)
+    arguments = [sys.executable, "-c", code, str(tmp_path / "tiny")]
+    subprocess.run(arguments, env=environment, check=True, capture_output=True)
+    assert not list(home.rglob("*"))

@@ -4,6 +4,8 @@
 //! A bundle is hostile input: every number in the manifest is checked before memory is taken for
 //! it, and the names of files can't leave the folder.
 
+pub mod weights;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -60,6 +62,12 @@ pub enum BundleError {
         /// What it should be.
         expected: String,
     },
+    /// A file was written into after the model was loaded from it.
+    #[error(
+        "{0}: was changed while it was in use, so the model can't be used any more: restart the \
+         server, and run `make model` again if the file is damaged"
+    )]
+    Changed(PathBuf),
 }
 
 /// The order of the parts in a fill-in-the-middle prompt.
@@ -166,6 +174,10 @@ pub struct Bundle {
 const MODEL: &str = "model.onnx";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
+/// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
+/// A graph with its weights beside it has less than what protobuf allows.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: [(&str, u64); 2] = [(MODEL, 2 << 30), (TOKENIZER, 256 << 20)];
 
 impl Bundle {
     /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
@@ -176,7 +188,7 @@ impl Bundle {
     /// See [`BundleError`].
     pub fn open(path: &Path) -> Result<Self, BundleError> {
         let manifest_path = path.join(MANIFEST);
-        let text = std::fs::read_to_string(&manifest_path).map_err(|source| {
+        let text = read_small(&manifest_path).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
                 BundleError::Missing(path.to_owned())
             } else {
@@ -286,11 +298,26 @@ impl Manifest {
                 return Err(format!("`files` does not name {required}"));
             }
         }
+        for (name, most) in MAX_BYTES {
+            if let Some(FileInfo { size, .. }) = self.files.get(name).filter(|it| it.size > most) {
+                return Err(format!("{name} has {size} bytes, {most} are the most"));
+            }
+        }
         match self.files.keys().find(|name| !is_plain_file_name(name)) {
             Some(name) => Err(format!("`files` names {name:?}, which is not a plain file name")),
             None => Ok(()),
         }
     }
+}
+
+/// Reads a text of at most [`MAX_MANIFEST_BYTES`].
+fn read_small(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let n_bytes = File::open(path)?.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text)?;
+    if n_bytes as u64 > MAX_MANIFEST_BYTES {
+        return Err(io::Error::other(format!("longer than {MAX_MANIFEST_BYTES} bytes")));
+    }
+    Ok(text)
 }
 
 /// Whether a name stays in its folder, on every platform.

@@ -11,3 +11,4 @@ pub(crate) mod scripts;
 pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod stats;
+pub(crate) mod terminal;

@@ -136,6 +136,12 @@ impl Completer {
         self.engine.state()
     }
 
+    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    #[must_use]
+    pub fn states(&self) -> tokio::sync::watch::Receiver<State> {
+        self.engine.states()
+    }
+
     /// Waits until the model is loaded or has failed to load.
     pub async fn loaded(&self) -> State {
         self.engine.loaded().await

@@ -19,7 +19,8 @@ use crate::{
     bundle,
     engine::{
         default_n_threads,
-        onnx::{Options, RuntimeError, find_library},
+        library::{RuntimeError, find_library},
+        onnx::Options,
         provider,
     },
     policy,

@@ -12,6 +12,7 @@
 mod certainty;
 pub mod decoder;
 pub mod kv_cache;
+pub mod library;
 pub mod lookup;
 pub mod onnx;
 pub mod provider;
@@ -70,6 +71,11 @@ pub trait Model: Send {
         1
     }
 
+    /// What it can do: [`State::Ready`], or less since something went wrong.
+    fn state(&self) -> State {
+        State::Ready
+    }
+
     /// Makes the next read one that can be ended early, from any thread, and returns how. `None` if
     /// the model can't do that.
     fn arm(&mut self) -> Option<Abort> {
@@ -80,7 +86,7 @@ pub trait Model: Send {
     /// that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
     ///
     /// # Errors
-    /// [`ModelError::Failed`] if the runtime fails; what the slot's buffers hold is then undefined.
+    /// [`ModelError::Failed`] if the runtime fails; what all buffers hold is then undefined.
     /// [`ModelError::Aborted`] if the read was armed and ended early.
     fn read(
         &mut self,
@@ -99,6 +105,11 @@ trait Backend {
 
     /// Called after a panic: nothing that is kept from job to job may be relied on.
     fn forget(&mut self);
+
+    /// What it can do now.
+    fn state(&self) -> State {
+        State::Ready
+    }
 }
 
 /// What to generate.
@@ -264,6 +275,8 @@ pub enum State {
     Loading,
     /// The model takes requests.
     Ready,
+    /// The model takes requests, in a slower way than was set; the message says why.
+    Slower(String),
     /// The model can't be used; the message says why and what to do.
     Failed(String),
 }
@@ -311,9 +324,10 @@ impl Engine {
             let queue = &worker.0;
             match load() {
                 Ok(mut backend) => {
-                    state_tx.send_replace(State::Ready);
+                    state_tx.send_replace(backend.state());
                     while let Some(job) = queue.next() {
                         measured.add(&run(&mut backend, job, queue));
+                        tell_other(&state_tx, backend.state());
                     }
                 }
                 Err(error) => {
@@ -386,6 +400,22 @@ impl Engine {
         let loaded = state.wait_for(|state| *state != State::Loading).await.map(|s| s.clone());
         loaded.unwrap_or_else(|_| self.state())
     }
+
+    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+}
+
+fn tell_other(states: &watch::Sender<State>, state: State) {
+    states.send_if_modified(|now| {
+        let is_other = *now != state;
+        if is_other {
+            *now = state;
+        }
+        is_other
+    });
 }
 
 /// Runs a job and returns what it cost. A panic in it (a broken model, a bug of ours) costs the job,

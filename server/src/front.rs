@@ -186,7 +186,9 @@ struct Versioned {
 fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
     P::deserialize(request.params()?)
         .inspect_err(|error| {
-            tracing::warn!("{}: unreadable parameters: {error}", request.method());
+            tracing::warn!("{}: unreadable parameters", request.method());
+            // It may quote the user's text.
+            tracing::debug!("{error}");
         })
         .ok()
 }

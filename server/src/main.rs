@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use foretell::{config::Config, server::Startup};
+use commands::terminal::printable;
+use foretell::{config::Config, engine::library, server::Startup};
 use serde_json::{Map, Value, json};
 use tracing_subscriber::{
     EnvFilter,
@@ -122,17 +123,28 @@ enum Command {
     },
 }
 
+/// A new file that only this user reads.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("FORETELL_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("off,foretell={level}")));
     let (writer, spans) = match file {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            let file = create_private(path).with_context(|| format!("{}", path.display()))?;
             (BoxMakeWriter::new(Mutex::new(file)), FmtSpan::CLOSE)
         }
         None => (BoxMakeWriter::new(std::io::stderr), FmtSpan::NONE),
     };
     tracing_subscriber::fmt()
+        // What can't be written is lost: to say so on a standard error that is full would end us.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(writer)
         .with_span_events(spans)
@@ -141,8 +153,50 @@ fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts this program once more, in the same process, so that ONNX Runtime finds in its
+/// environment that it is to be silent. Only a start can change the environment safely. If it does
+/// not come to that, the library is not loaded: see [`library::is_silent`].
+#[cfg(unix)]
+fn silence_runtime() {
+    use std::os::unix::process::CommandExt;
+    if library::is_silent() {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
+        let (silence, on) = library::SILENCE;
+        let mut again = std::process::Command::new(program);
+        let error = again.arg0(name).args(arguments).env(silence, on).exec();
+        say(&format!("can't be started with {silence}={on}: {error}"));
+    }
+}
+
+/// Tells the user on the standard error output, if there is anybody.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));
+}
+
+fn parse_arguments() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        // It repeats what was given, a file's name for instance.
+        use std::io::Write;
+        let _ = write!(std::io::stderr(), "{}", printable(&error.render().to_string()));
+        ExitCode::from(2)
+    })
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    #[cfg(unix)]
+    silence_runtime();
+    let arguments = match parse_arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let settings = arguments.settings();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
     // stdout belongs to the protocol; what a command prints to people must not drown in a log.
@@ -152,14 +206,14 @@ fn main() -> ExitCode {
         (None, _) => "off",
     };
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
-        eprintln!("foretell: {error:#}");
+        say(&format!("{error:#}"));
         return ExitCode::FAILURE;
     }
     let done = run(command, Startup::new(settings));
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("foretell: {error:#}");
+            say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,7 @@
 mod extensions;
 mod items;
 mod life;
+mod messages;
 mod settings;
 
 use std::{
@@ -38,6 +39,8 @@ const THINKING_AFTER: Duration = Duration::from_millis(100);
 const LOADING: &str = "foretell/loading";
 /// How long a client that does not read is waited for at the end.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How many bytes of the client's messages wait between the two who read them.
+const MESSAGES_BYTES: usize = 1 << 16;
 /// How long an answer of the client is waited for.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -288,22 +291,31 @@ impl Foretell {
         }
     }
 
-    /// Says that the model is being loaded, and how that ends.
+    /// Says that the model is being loaded, how that ends, and what becomes of it later.
     fn tell_loading(&self) {
         let it = self.teller();
         let session = Arc::clone(&self.shared.session);
         tokio::spawn(async move {
             let state = session.state();
             it.tell_state(&session, &state).await;
+            if state == State::Loading && it.has_progress().await {
+                let progress = it.client.progress(LOADING.into(), "Foretell");
+                let progress = progress.with_message("loading the model").begin().await;
+                session.loaded().await;
+                progress.finish().await;
+            }
+            let Some(mut states) = session.states() else { return };
             if state == State::Loading {
-                if it.has_progress().await {
-                    let progress = it.client.progress(LOADING.into(), "Foretell");
-                    let progress = progress.with_message("loading the model").begin().await;
-                    session.loaded().await;
-                    progress.finish().await;
-                }
-                let state = session.loaded().await;
+                let is_loaded = states.wait_for(|it| *it != State::Loading).await.is_ok();
+                let state = if is_loaded { states.borrow().clone() } else { session.state() };
                 it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, true).await;
+            }
+            states.mark_unchanged();
+            while states.changed().await.is_ok() {
+                let state = states.borrow_and_update().clone();
+                it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, false).await;
             }
         });
     }
@@ -367,8 +379,21 @@ impl Teller {
             _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
             State::Failed(message) => self.tell(session, "failed", Some(message.clone())).await,
             State::Ready => self.tell(session, "ready", None).await,
+            State::Slower(message) => self.tell(session, "ready", Some(message.clone())).await,
             State::Loading => self.tell(session, "loading", None).await,
         }
+    }
+
+    /// Tells the user what has changed for the worse. A model that does not load is the status's
+    /// business alone.
+    async fn tell_trouble(&self, state: &State, is_loading: bool) {
+        let message = match state {
+            State::Slower(message) => message,
+            State::Failed(message) if !is_loading => message,
+            _ => return,
+        };
+        let message = format!("foretell: {message}");
+        self.client.show_message(lsp::MessageType::Warning, message).await;
     }
 
     /// Whether the client shows how the loading goes.
@@ -430,13 +455,31 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
         service = service.custom_method(method, Foretell::applied);
     }
     let (service, socket) = service.finish();
-    let input = life::UntilClosed::new(input, Arc::clone(&session), gone);
+    let input = life::UntilClosed::new(input, Arc::clone(&session), gone.clone());
     let (output, pump) = life::Unblocked::new(output);
-    let pump = tokio::spawn(pump);
-    Server::new(input, output, socket)
+    let answers = output.clone();
+    let pump = tokio::spawn(async move {
+        let done = pump.await;
+        // Nobody hears what we say: for us that is the input's end too.
+        gone.cancel();
+        done
+    });
+    let (to_server, from_client) = tokio::io::duplex(MESSAGES_BYTES);
+    let pass_on = async {
+        let input = tokio::io::BufReader::new(input);
+        if let Err(error) = messages::pass_on(input, to_server, answers).await {
+            tracing::error!("the session ends: {error}");
+        }
+        session.end();
+        std::future::pending::<()>().await;
+    };
+    let serve = Server::new(from_client, output, socket)
         .concurrency_level(front::CONCURRENCY)
-        .serve(Front::new(service, shared))
-        .await;
+        .serve(Front::new(service, shared));
+    tokio::select! {
+        () = serve => {}
+        () = pass_on => {}
+    }
     session.end();
     // What was said last still goes out, if there is somebody to read it.
     let _ = tokio::time::timeout(LAST_WORDS, pump).await;

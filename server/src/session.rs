@@ -274,6 +274,12 @@ impl Session {
         }
     }
 
+    /// What the model can do, now and whenever that changes. `None` until the settings are known.
+    #[must_use]
+    pub fn states(&self) -> Option<tokio::sync::watch::Receiver<State>> {
+        self.completer().map(|completer| completer.states())
+    }
+
     /// Follows edits that were applied to a document: supersedes its request, and drops the offer
     /// if they contradict it.
     pub fn edit(&self, uri: &str, edits: &[Edit]) {

@@ -149,6 +149,17 @@ fn numbers_that_no_model_has_are_refused() {
 }
 
 #[test]
+fn files_that_fit_into_no_memory_are_refused_unread() {
+    let bundle = TestBundle::new();
+    bundle.set("/files/tokenizer.json/size", json!(1u64 << 40));
+    let error = bundle.error();
+    assert!(error.ends_with("has 1099511627776 bytes, 268435456 are the most"), "{error}");
+    let manifest = fs::OpenOptions::new().write(true).open(bundle.0.join(MANIFEST)).unwrap();
+    manifest.set_len(1 << 40).unwrap(); // it takes no space
+    assert!(bundle.error().contains("longer than 1048576 bytes"), "{}", bundle.error());
+}
+
+#[test]
 fn ids_beyond_the_vocabulary_are_refused() {
     let bundle = TestBundle::new();
     bundle.set("/eos_ids", json!([300]));
@@ -174,4 +185,35 @@ fn the_files_that_decide_must_be_in_the_manifest() {
     let bundle = TestBundle::new();
     bundle.set("/files", json!({}));
     assert!(bundle.error().ends_with("`files` does not name model.onnx"));
+}
+
+#[test]
+fn weights_that_were_written_into_are_seen_and_those_that_were_replaced_do_not_matter() {
+    use super::weights::Weights;
+    let bundle = TestBundle::new();
+    let data = bundle.0.join("model.onnx.data");
+    let weights = || Weights::of(&Bundle::open(&bundle.0).unwrap()).unwrap();
+    let before = fs::read(&data).unwrap();
+
+    let held = weights();
+    held.check().unwrap();
+    let other = bundle.0.join("other");
+    fs::write(&other, "shorter").unwrap();
+    fs::rename(&other, &data).unwrap();
+    held.check().unwrap();
+    fs::remove_file(&data).unwrap();
+    held.check().unwrap();
+
+    fs::write(&data, &before).unwrap();
+    let held = weights();
+    fs::OpenOptions::new().write(true).open(&data).unwrap().set_len(1).unwrap();
+    let error = held.check().unwrap_err().to_string();
+    assert!(error.contains("was changed while it was in use"), "{error}");
+
+    fs::write(&data, &before).unwrap();
+    let file = fs::File::open(&data).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let held = weights();
+    fs::write(&data, vec![0; before.len()]).unwrap();
+    held.check().unwrap_err();
 }

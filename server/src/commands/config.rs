@@ -24,7 +24,7 @@ pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
     }
     write!(out, "{}", toml::to_string_pretty(&config)?)?;
     for it in &unfit {
-        eprintln!("foretell: {it}");
+        eprintln!("foretell: {}", super::terminal::printable(it));
     }
     Ok(if unfit.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -14,7 +14,10 @@ use std::{
 use foretell::{
     bundle::{Bundle, data_folder, model_path},
     config::{Config, layers::user_file},
-    engine::onnx::{self, RUNTIME_VERSION},
+    engine::{
+        library::{self, RUNTIME_VERSION},
+        onnx,
+    },
     server::Startup,
 };
 use serde_json::json;
@@ -116,7 +119,7 @@ fn local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
 
 /// The library and the provider; whether both are there.
 fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
-    let library = onnx::find_library(config.model.library.as_deref())
+    let library = library::find_library(config.model.library.as_deref())
         .and_then(|path| onnx::load_library(&path).map(|()| path));
     let path = match library {
         Ok(path) => path,

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
-    Backend, Finish, Model, ModelError, Request,
+    Backend, Finish, Model, ModelError, Request, State,
     certainty::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
@@ -43,9 +43,14 @@ impl<M: Model> Decoder<M> {
 }
 
 impl<M: Model> Backend for Decoder<M> {
-    /// Drops what the model has read: after a panic nobody knows what the buffers hold.
+    /// Drops what the model has read: after a panic or a failure nobody knows what the buffers
+    /// hold.
     fn forget(&mut self) {
         self.slots.forget();
+    }
+
+    fn state(&self) -> State {
+        self.model.state()
     }
 
     fn run(&mut self, job: Job, queue: &Queue) {
@@ -104,7 +109,7 @@ impl<M: Model> Work<'_, M> {
         finish.unwrap_or_else(|error| match error {
             ModelError::Aborted => Finish::Cancelled,
             ModelError::Failed(message) => {
-                self.decoder.slots.cache_mut(self.slot).truncate(0);
+                self.decoder.forget();
                 Finish::Failed(message)
             }
         })

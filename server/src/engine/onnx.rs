@@ -23,76 +23,16 @@ use ort::{
 };
 
 use super::{
-    Abort, Model, ModelError,
+    Abort, Model, ModelError, State,
+    library::{RuntimeError, is_silent},
     provider::{Choice, Provider, Setting, choose},
 };
-use crate::bundle::{Bundle, Manifest, data_folder};
+use crate::bundle::{Bundle, Manifest, weights::Weights};
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
         Self::Failed(format!("ONNX Runtime: {error}"))
     }
-}
-
-/// The version whose library `foretell setup` installs.
-pub const RUNTIME_VERSION: &str = "1.31.1";
-
-/// Why there is no ONNX Runtime.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// No library in any of the places.
-    #[error(
-        "the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. \
-         Looked at: {}",
-        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-    )]
-    Missing(Vec<PathBuf>),
-    /// A library that does not load or does not fit.
-    #[error(
-        "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
-         to work: `foretell setup` installs it",
-        path = .path.display()
-    )]
-    Unfit {
-        /// The library.
-        path: PathBuf,
-        /// What the loader says.
-        message: String,
-    },
-}
-
-/// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
-/// the binary, the data folder. An explicit choice is the only place if there is one.
-#[must_use]
-pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
-    let explicit = setting.map(Path::to_owned).or_else(|| {
-        std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
-    });
-    if let Some(path) = explicit {
-        return vec![path];
-    }
-    let names: [String; 2] = if cfg!(windows) {
-        ["onnxruntime.dll".into(), format!("onnxruntime-{RUNTIME_VERSION}.dll")]
-    } else if cfg!(target_os = "macos") {
-        [format!("libonnxruntime.{RUNTIME_VERSION}.dylib"), "libonnxruntime.dylib".into()]
-    } else {
-        [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
-    };
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    [beside, Some(data_folder().join("lib"))]
-        .into_iter()
-        .flatten()
-        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        .collect()
-}
-
-/// The library that will be loaded.
-///
-/// # Errors
-/// [`RuntimeError::Missing`] if there is none in any of [`library_candidates`].
-pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
-    let candidates = library_candidates(setting);
-    candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))
 }
 
 /// Loads the library. It stays loaded until the process ends, so a second call with another path
@@ -101,6 +41,9 @@ fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     if let Some(environment) = ENVIRONMENT.get() {
         return Ok(environment);
+    }
+    if !is_silent() {
+        return Err(RuntimeError::NotSilent);
     }
     let unfit = |message| RuntimeError::Unfit { path: library.to_owned(), message };
     let environment = ort::init_from(library)
@@ -139,15 +82,25 @@ pub struct Options {
 /// The cursor's slot and two others: more places than that, nobody goes back to within minutes.
 pub const MAX_SLOTS: usize = 3;
 
-/// A session with its KV buffers.
+/// A model, and what it takes to load it once more.
 #[derive(Debug)]
 pub struct OnnxModel {
+    bundle: Bundle,
+    options: Options,
+    weights: Weights,
+    loaded: Loaded,
+    state: State,
+    logits: Vec<f32>,
+    armed: Option<Arc<Armed>>,
+}
+
+/// A session with its KV buffers.
+#[derive(Debug)]
+struct Loaded {
+    provider: Provider,
     session: Session,
     slots: Vec<Slot>,
     capacity: usize,
-    n_vocab: usize,
-    logits: Vec<f32>,
-    armed: Option<Arc<Armed>>,
 }
 
 #[derive(Debug)]
@@ -175,7 +128,7 @@ impl OnnxModel {
     /// # Errors
     /// If the library or the graph can't be used, or there is not enough memory.
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
-        let environment = environment(&options.library)?;
+        environment(&options.library)?;
         let manifest = &bundle.manifest;
         let Choice { provider, passed_over } =
             choose(options.provider, &manifest.target, is_in_library)
@@ -183,6 +136,81 @@ impl OnnxModel {
         for other in passed_over {
             tracing::info!("not used: {other}");
         }
+        let weights = Weights::of(bundle)?;
+        let (loaded, state) = match Loaded::new(bundle, options, provider) {
+            Ok(loaded) => (loaded, State::Ready),
+            Err(error) => match options.provider.after(provider) {
+                Some(other) => {
+                    let loaded = Loaded::new(bundle, options, other)?;
+                    (loaded, slower(provider, other, &format!("{error:#}")))
+                }
+                None => return Err(error),
+            },
+        };
+        let (bundle, options) = (bundle.clone(), options.clone());
+        Ok(Self { bundle, options, weights, loaded, state, logits: Vec::new(), armed: None })
+    }
+
+    /// After a failure: takes another provider if there is one.
+    fn fall_back(&mut self, why: &str) {
+        let provider = self.loaded.provider;
+        let Some(other) = self.options.provider.after(provider) else {
+            return;
+        };
+        let state = slower(provider, other, why);
+        self.state = match Loaded::new(&self.bundle, &self.options, other) {
+            Ok(loaded) => {
+                self.loaded = loaded;
+                state
+            }
+            Err(error) => State::Failed(format!("{why}; {} failed too: {error:#}", other.name())),
+        };
+    }
+
+    fn run(
+        &mut self,
+        slot: usize,
+        n_past: usize,
+        tokens: &[u32],
+        n_logits: usize,
+    ) -> Result<(), ModelError> {
+        let armed = self.armed.take();
+        let Loaded { session, slots, .. } = &mut self.loaded;
+        let slot = &mut slots[slot];
+        slot.bind(tokens, n_past + tokens.len(), n_logits)?;
+        let outputs = match &armed {
+            Some(armed) => session.run_binding_with_options(&slot.binding, &armed.options),
+            None => session.run_binding(&slot.binding),
+        };
+        let outputs = outputs.map_err(|error| match &armed {
+            Some(armed) if armed.was_ended.load(Ordering::Relaxed) => ModelError::Aborted,
+            _ => error.into(),
+        })?;
+        let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
+        let n_vocab = self.bundle.manifest.vocab_size;
+        if logits.len() != n_logits * n_vocab {
+            return Err(ModelError::Failed(format!(
+                "the model returned {} logits, {n_logits} times {n_vocab} were expected",
+                logits.len(),
+            )));
+        }
+        self.logits.clear();
+        self.logits.extend_from_slice(logits);
+        Ok(())
+    }
+}
+
+fn slower(failed: Provider, other: Provider, why: &str) -> State {
+    let (failed, other) = (failed.name(), other.name());
+    let message = format!("{failed} failed, {other} does its work until the next start: {why}");
+    tracing::warn!("{message}");
+    State::Slower(message)
+}
+
+impl Loaded {
+    fn new(bundle: &Bundle, options: &Options, provider: Provider) -> anyhow::Result<Self> {
+        let environment = environment(&options.library)?;
+        let manifest = &bundle.manifest;
         let kv = KvBuffers::of(manifest, provider).with_context(|| {
             format!(
                 "{}: target {:?} with {:?} KV buffers can't be run: import the model again with \
@@ -203,8 +231,7 @@ impl OnnxModel {
             .map_err(|error| if_no_memory(error, manifest))?;
         let n_threads = options.n_threads;
         tracing::info!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
-        let n_vocab = manifest.vocab_size;
-        Ok(Self { session, slots, capacity, n_vocab, logits: Vec::new(), armed: None })
+        Ok(Self { provider, session, slots, capacity })
     }
 }
 
@@ -367,11 +394,15 @@ impl Slot {
 
 impl Model for OnnxModel {
     fn capacity(&self) -> usize {
-        self.capacity
+        self.loaded.capacity
     }
 
     fn n_slots(&self) -> usize {
-        self.slots.len()
+        self.loaded.slots.len()
+    }
+
+    fn state(&self) -> State {
+        self.state.clone()
     }
 
     fn arm(&mut self) -> Option<Abort> {
@@ -393,35 +424,21 @@ impl Model for OnnxModel {
         tokens: &[u32],
         n_logits: usize,
     ) -> Result<&[f32], ModelError> {
-        let armed = self.armed.take();
-        let n_total = n_past + tokens.len();
-        if n_total > self.capacity || n_logits > tokens.len() || tokens.is_empty() {
+        let capacity = self.loaded.capacity;
+        if n_past + tokens.len() > capacity || n_logits > tokens.len() || tokens.is_empty() {
             return Err(ModelError::Failed(format!(
-                "{} tokens after {n_past} with {n_logits} logits do not fit into {}",
+                "{} tokens after {n_past} with {n_logits} logits do not fit into {capacity}",
                 tokens.len(),
-                self.capacity
             )));
         }
-        let slot = &mut self.slots[slot];
-        slot.bind(tokens, n_total, n_logits)?;
-        let outputs = match &armed {
-            Some(armed) => self.session.run_binding_with_options(&slot.binding, &armed.options),
-            None => self.session.run_binding(&slot.binding),
-        };
-        let outputs = outputs.map_err(|error| match &armed {
-            Some(armed) if armed.was_ended.load(Ordering::Relaxed) => ModelError::Aborted,
-            _ => error.into(),
-        })?;
-        let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
-        if logits.len() != n_logits * self.n_vocab {
-            return Err(ModelError::Failed(format!(
-                "the model returned {} logits, {n_logits} times {} were expected",
-                logits.len(),
-                self.n_vocab
-            )));
+        if let Err(error) = self.weights.check() {
+            self.state = State::Failed(error.to_string());
+            return Err(ModelError::Failed(error.to_string()));
         }
-        self.logits.clear();
-        self.logits.extend_from_slice(logits);
-        Ok(&self.logits)
+        let done = self.run(slot, n_past, tokens, n_logits);
+        if let Err(ModelError::Failed(why)) = &done {
+            self.fall_back(why);
+        }
+        done.map(|()| self.logits.as_slice())
     }
 }

@@ -50,6 +50,20 @@ pub enum Setting {
     Only(Provider),
 }
 
+impl Setting {
+    /// What is taken in the place of a provider that failed, if the user leaves the choice to us.
+    /// The processor runs the graphs for CUDA too, slowly.
+    #[must_use]
+    pub fn after(self, failed: Provider) -> Option<Provider> {
+        (self == Self::Auto && failed == Provider::Cuda).then_some(Provider::Cpu)
+    }
+
+    fn fits(self, provider: Provider, target: &str) -> bool {
+        let insists = self == Self::Only(Provider::Cpu) && provider == Provider::Cpu;
+        provider.name() == target || (insists && target == Provider::Cuda.name())
+    }
+}
+
 impl TryFrom<String> for Setting {
     type Error = String;
 
@@ -145,7 +159,7 @@ pub fn choose(
     };
     let mut passed_over = Vec::new();
     for &provider in wanted {
-        let reason = if provider.name() != target {
+        let reason = if !setting.fits(provider, target) {
             Reason::OtherTarget(target.to_owned())
         } else if !is_in_library(provider) {
             Reason::NotInLibrary
@@ -204,6 +218,17 @@ mod tests {
             "no way to compute: \
              cuda: the model's graph is for cpu; import it with the target cuda for this"
         );
+    }
+
+    #[test]
+    fn the_processor_takes_over_what_cuda_can_not_do() {
+        assert_eq!(Setting::Auto.after(Provider::Cuda), Some(Provider::Cpu));
+        assert_eq!(Setting::Auto.after(Provider::Cpu), None);
+        assert_eq!(Setting::Only(Provider::Cuda).after(Provider::Cuda), None);
+        // Whoever names it gets it.
+        let chosen = choose(Setting::Only(Provider::Cpu), "cuda", |_| true).unwrap();
+        assert_eq!(chosen.provider, Provider::Cpu);
+        assert!(choose(Setting::Only(Provider::Cpu), "coreml", |_| true).is_err());
     }
 
     #[test]

@@ -36,7 +36,7 @@ use std::{
 
 pub use super::vocabulary::byte_vocabulary;
 use super::{
-    Abort, Model, ModelError,
+    Abort, Model, ModelError, State,
     decoder::Decoder,
     vocabulary::{Vocabulary, VocabularyError},
 };
@@ -66,6 +66,10 @@ pub enum Fault {
     Error,
     /// The thread panics, and what the buffer holds is garbage.
     Panic,
+    /// The runtime reports an error and goes on in a slower way, with empty buffers.
+    FallsBack,
+    /// The runtime reports an error and will do nothing else from now on.
+    Breaks,
 }
 
 #[derive(Debug, Default)]
@@ -195,6 +199,7 @@ pub struct Script {
     end: u32,
     capacity: usize,
     buffers: Vec<Vec<u32>>,
+    state: State,
     controls: Controls,
     armed: Option<usize>,
     logits: Vec<f32>,
@@ -234,6 +239,7 @@ impl Script {
             controls: Controls::default(),
             armed: None,
             logits: Vec::new(),
+            state: State::Ready,
         })
     }
 
@@ -339,6 +345,10 @@ impl Model for Script {
         self.buffers.len()
     }
 
+    fn state(&self) -> State {
+        self.state.clone()
+    }
+
     fn arm(&mut self) -> Option<Abort> {
         let controls = self.controls();
         let number = {
@@ -361,14 +371,26 @@ impl Model for Script {
         let fault = self.controls.enter(read, self.armed.take())?;
         let n_total = n_past + tokens.len();
         assert!(n_total <= self.capacity, "{n_total} tokens do not fit into {}", self.capacity);
-        let buffer = &mut self.buffers[slot];
+        let buffers = &mut self.buffers;
+        let buffer = &mut buffers[slot];
         assert!(n_past <= buffer.len(), "only {} of {n_past} tokens were read", buffer.len());
         buffer.truncate(n_past);
         if let Some(fault) = fault {
             buffer.fill(0);
             assert!(fault != Fault::Panic, "a scripted panic");
+            match fault {
+                Fault::Error | Fault::Panic => {}
+                Fault::FallsBack => {
+                    buffers.iter_mut().for_each(Vec::clear);
+                    self.state = State::Slower("a scripted way that is slower".into());
+                }
+                Fault::Breaks => self.state = State::Failed("a scripted end".into()),
+            }
+        }
+        if fault.is_some() || matches!(self.state, State::Failed(_)) {
             return Err(ModelError::Failed("a scripted error".into()));
         }
+        let buffer = &mut self.buffers[slot];
         buffer.extend_from_slice(tokens);
         let read = std::mem::take(buffer);
         self.logits.clear();

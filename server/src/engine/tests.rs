@@ -64,6 +64,42 @@ fn a_panic_costs_the_run_and_not_the_engine() {
 }
 
 #[test]
+fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
+    controls.release();
+    let mut states = engine.states();
+    let whole = finished(engine.generate(request("fn main")));
+    finished(engine.generate(request(&long('x'))));
+    assert_eq!(engine.state(), State::Ready);
+    states.mark_unchanged();
+    controls.fail_after(0, Fault::FallsBack);
+    let failed = finished(engine.generate(request(&long('y'))));
+    assert_eq!(failed.finish.unwrap().name(), "failed");
+    // No slot holds anything now.
+    let again = finished(engine.generate(request(&long('x'))));
+    assert_eq!((again.finish.unwrap().name(), again.figures.reused), ("end_of_text", 0));
+    assert_eq!(finished(engine.generate(request("fn main"))).text, whole.text);
+    block_on(states.changed()).unwrap();
+    let slower = State::Slower("a scripted way that is slower".into());
+    assert_eq!(*states.borrow_and_update(), slower);
+    drop(engine);
+    assert!(block_on(states.changed()).is_err(), "it is said once");
+}
+
+#[test]
+fn a_model_that_breaks_fails_every_request() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    controls.release();
+    assert_eq!(finished(engine.generate(request("fn main"))).text, "() {");
+    controls.fail_after(0, Fault::Breaks);
+    for _ in 0..2 {
+        let failed = finished(engine.generate(request("let naïve")));
+        assert_eq!(failed.finish.unwrap().name(), "failed");
+    }
+    assert_eq!(engine.state(), State::Failed("a scripted end".into()));
+}
+
+#[test]
 fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
     let engine = Engine::start::<Script>(|| anyhow::bail!("no model here"));
     let reason = "no model here".to_owned();

@@ -29,10 +29,9 @@ impl Vocabulary {
     /// # Errors
     /// If the file can't be read, or is not a byte-level tokenizer.
     pub fn from_file(path: &Path) -> Result<Self, VocabularyError> {
-        let tokenizer = Tokenizer::from_file(path).map_err(|error| {
-            VocabularyError(format!("{}: not a readable tokenizer: {error}", path.display()))
-        })?;
-        Self::new(tokenizer)
+        let of_file = |error: String| VocabularyError(format!("{}: {error}", path.display()));
+        let json = std::fs::read_to_string(path).map_err(|error| of_file(error.to_string()))?;
+        Self::from_json(&json).map_err(|error| of_file(error.0))
     }
 
     /// Reads the text of a `tokenizer.json`.
@@ -40,9 +39,12 @@ impl Vocabulary {
     /// # Errors
     /// If it is no tokenizer, or not a byte-level one.
     pub fn from_json(json: &str) -> Result<Self, VocabularyError> {
-        let tokenizer = json
-            .parse()
-            .map_err(|error| VocabularyError(format!("not a readable tokenizer: {error}")))?;
+        // Some files that are none make the library panic.
+        let read = std::panic::catch_unwind(|| json.parse::<Tokenizer>());
+        let unfit = |why: String| VocabularyError(format!("not a readable tokenizer: {why}"));
+        let tokenizer = read
+            .map_err(|_| unfit("its decoder is of an unknown kind".into()))?
+            .map_err(|error| unfit(error.to_string()))?;
         Self::new(tokenizer)
     }
 

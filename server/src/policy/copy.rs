@@ -35,7 +35,8 @@ pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
             let piece = &all[at..all.len().min(at + n)];
             let same =
                 piece.iter().zip(&all[at - n..at]).all(|((_, line, is_whole), (_, of, _))| {
-                    if *is_whole { line == of } else { of.starts_with(line) }
+                    // White space at its end does not count once the line is whole.
+                    line == of || !is_whole && (of.starts_with(line) || of == &line.trim_end())
                 });
             let n_letters = |lines: &[(usize, &str, bool)]| {
                 let chars = lines.iter().flat_map(|(_, line, _)| line.chars());

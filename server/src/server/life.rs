@@ -50,13 +50,15 @@ const MAX_UNREAD_BYTES: usize = 64 << 20;
 
 /// Where our messages go. Writing never waits: a client that does not read for a while holds up
 /// neither its own edits nor the answers to come.
+#[derive(Clone)]
 pub(super) struct Unblocked {
     to_pump: mpsc::UnboundedSender<Vec<u8>>,
     n_unread_bytes: Arc<AtomicUsize>,
 }
 
 impl Unblocked {
-    /// The writing end, and what brings the messages to `output` until that end is dropped.
+    /// The writing end, and what brings the messages to `output` until that end and its clones are
+    /// dropped. A message must be written in one piece.
     pub(super) fn new(mut output: Output) -> (Self, impl Future<Output = io::Result<()>>) {
         let (to_pump, mut from_server) = mpsc::unbounded_channel::<Vec<u8>>();
         let n_unread_bytes = Arc::new(AtomicUsize::new(0));

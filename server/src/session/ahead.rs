@@ -110,7 +110,7 @@ impl Session {
         let draft = self.completer().and_then(|it| it.draft(snapshot, cursor, wanted));
         draft.ok_or_else(|| match self.state() {
             State::Failed(message) => Nothing::ModelFailed(message),
-            State::Loading | State::Ready => Nothing::ModelLoading,
+            State::Loading | State::Ready | State::Slower(_) => Nothing::ModelLoading,
         })
     }
 

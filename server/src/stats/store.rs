@@ -39,7 +39,7 @@ impl Store {
         if counts.requests == 0 {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder)?;
+        create_private_folder(&self.folder)?;
         let partial = self.file.with_extension("partial");
         fs::write(&partial, serde_json::to_vec(counts)?)?;
         fs::rename(&partial, &self.file)?;
@@ -49,6 +49,21 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Creates a folder, and those above it that are missing, for this user only. One that is there
+/// already is closed to others.
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+        builder.mode(0o700).create(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    }
+    #[cfg(not(unix))]
+    builder.create(folder)
 }
 
 /// The counts that sessions have kept, the oldest first. Files that are no counts are passed over.

@@ -11,8 +11,9 @@ use foretell::{
     engine::{
         Engine,
         decoder::Decoder,
+        library::find_library,
         lookup::Mode,
-        onnx::{OnnxModel, Options, find_library},
+        onnx::{OnnxModel, Options},
         vocabulary::Vocabulary,
     },
 };

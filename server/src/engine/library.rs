@@ -1,0 +1,86 @@
+//! The ONNX Runtime library: where it is, and under what condition it is loaded.
+
+use std::path::{Path, PathBuf};
+
+use crate::bundle::data_folder;
+
+/// The version whose library `foretell setup` installs.
+pub const RUNTIME_VERSION: &str = "1.31.1";
+
+/// What must stand in the environment before the library is loaded: the builds for Linux and macOS
+/// keep an id of this machine and send what models they run and how to their maker, and are only
+/// silent from the first moment on if it stands there.
+pub const SILENCE: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
+
+/// Whether a library that is loaded now will keep to itself what it does. On Windows it tells the
+/// system, which [`super::onnx`] turns off.
+#[must_use]
+pub fn is_silent() -> bool {
+    let (name, value) = SILENCE;
+    cfg!(windows) || std::env::var_os(name).is_some_and(|it| it == value)
+}
+
+/// Why there is no ONNX Runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// It would not be silent.
+    #[error(
+        "the ONNX Runtime library would send usage data: it is not loaded unless {}={} stands in \
+         the environment",
+        SILENCE.0, SILENCE.1
+    )]
+    NotSilent,
+    /// No library in any of the places.
+    #[error(
+        "the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. \
+         Looked at: {}",
+        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Missing(Vec<PathBuf>),
+    /// A library that does not load or does not fit.
+    #[error(
+        "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
+         to work: `foretell setup` installs it",
+        path = .path.display()
+    )]
+    Unfit {
+        /// The library.
+        path: PathBuf,
+        /// What the loader says.
+        message: String,
+    },
+}
+
+/// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
+/// the binary, the data folder. An explicit choice is the only place if there is one.
+#[must_use]
+pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
+    let explicit = setting.map(Path::to_owned).or_else(|| {
+        std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
+    });
+    if let Some(path) = explicit {
+        return vec![path];
+    }
+    let names: [String; 2] = if cfg!(windows) {
+        ["onnxruntime.dll".into(), format!("onnxruntime-{RUNTIME_VERSION}.dll")]
+    } else if cfg!(target_os = "macos") {
+        [format!("libonnxruntime.{RUNTIME_VERSION}.dylib"), "libonnxruntime.dylib".into()]
+    } else {
+        [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
+    };
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    [beside, Some(data_folder().join("lib"))]
+        .into_iter()
+        .flatten()
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .collect()
+}
+
+/// The library that will be loaded.
+///
+/// # Errors
+/// [`RuntimeError::Missing`] if there is none in any of [`library_candidates`].
+pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
+    let candidates = library_candidates(setting);
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))
+}

@@ -1,0 +1,158 @@
+//! The client's messages, before anything is made of them.
+//!
+//! tower-lsp ends the session at the first message that it can't read, and takes in whatever a
+//! header claims. So only whole messages that can be read are passed on.
+
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tower_lsp::jsonrpc::{Error, Id, Request, Response};
+
+/// The longest message that is read, in bytes.
+const MAX_MESSAGE_BYTES: u64 = 64 << 20;
+/// The longest line of a header, and the most lines.
+const MAX_LINE_BYTES: u64 = 1 << 10;
+const MAX_LINES: usize = 16;
+
+/// Passes on the messages of `input` until it ends. One that can't be read is answered in
+/// `answers` and left out.
+///
+/// # Errors
+/// For a header that can't be read or claims too much: where the next message would begin is not
+/// known then.
+pub(super) async fn pass_on(
+    mut input: impl AsyncBufRead + Unpin,
+    mut server: impl AsyncWrite + Unpin,
+    mut answers: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    while let Some(n_bytes) = read_header(&mut input).await? {
+        let mut body = Vec::new();
+        (&mut input).take(n_bytes).read_to_end(&mut body).await?;
+        if (body.len() as u64) < n_bytes {
+            break;
+        }
+        if is_readable(&body) {
+            write_message(&mut server, &body).await?;
+        } else {
+            tracing::warn!("a message of {n_bytes} bytes can't be read and is left out");
+            let answer = Response::from_error(Id::Null, Error::parse_error());
+            write_message(&mut answers, &serde_json::to_vec(&answer)?).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How long the next message is, in bytes; `None` at the input's end.
+async fn read_header(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<u64>> {
+    let mut n_bytes = None;
+    for n_lines in 0..MAX_LINES {
+        let mut line = Vec::new();
+        (&mut *input).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let line = line.strip_suffix(b"\n").ok_or_else(|| unfit("has a line without an end"))?;
+        let line = std::str::from_utf8(line).map_err(|_| unfit("is not text"))?.trim_end();
+        if line.is_empty() && n_lines > 0 {
+            return n_bytes.map(Some).ok_or_else(|| unfit("has no Content-Length"));
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| unfit("has a line without `:`"))?;
+        if name.eq_ignore_ascii_case("content-length") {
+            let value = value.trim().parse().ok().filter(|n| *n <= MAX_MESSAGE_BYTES);
+            n_bytes = Some(value.ok_or_else(|| unfit("has a Content-Length beyond 64 MB"))?);
+        }
+    }
+    Err(unfit("is too long"))
+}
+
+fn unfit(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a message's header {what}"))
+}
+
+/// Whether tower-lsp can read it: it takes responses and requests. Nesting is limited by the
+/// parser.
+fn is_readable(body: &[u8]) -> bool {
+    serde_json::from_slice::<Request>(body).is_ok()
+        || serde_json::from_slice::<Response>(body).is_ok()
+}
+
+async fn write_message(output: &mut (impl AsyncWrite + Unpin), body: &[u8]) -> io::Result<()> {
+    // In one piece: others write to the same output.
+    let header = format!("Content-Length: {}\r\n\r\n", body.len());
+    output.write_all(&[header.as_bytes(), body].concat()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn framed(body: &[u8]) -> Vec<u8> {
+        [format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+    }
+
+    /// What is passed on, what is answered, and how it ends.
+    fn pass(input: &[u8]) -> (Vec<u8>, Vec<u8>, io::Result<()>) {
+        let (mut server, mut answers) = (Vec::new(), Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let done = runtime.block_on(pass_on(input, &mut server, &mut answers));
+        (server, answers, done)
+    }
+
+    const GOOD: &[u8] = br#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#;
+
+    #[test]
+    fn what_can_not_be_read_is_answered_and_left_out() {
+        let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+        for bad in [&b"{"[..], b"{}", b"[]", b"\xff", b"", &deep] {
+            let (server, answers, done) = pass(&[framed(bad), framed(GOOD)].concat());
+            done.unwrap();
+            assert_eq!(server, framed(GOOD), "{:?}", &bad[..bad.len().min(9)]);
+            assert!(String::from_utf8(answers).unwrap().contains("-32700"));
+        }
+    }
+
+    #[test]
+    fn a_header_that_can_not_be_read_is_the_end() {
+        for header in [
+            "Content-Length: 10000000000\r\n\r\n",
+            "Content-Length: 67108865\r\n\r\n",
+            "Content-Length: x\r\n\r\n",
+            "Content-Length: -1\r\n\r\n",
+            "Content-Type: a\r\n\r\n",
+            "hello\r\n\r\n",
+            "\r\n",
+            &"A: b\r\n".repeat(MAX_LINES),
+            &"A".repeat(2_000),
+        ] {
+            let (server, _, done) = pass(&[header.as_bytes(), &framed(GOOD)].concat());
+            assert_eq!(done.unwrap_err().kind(), io::ErrorKind::InvalidData, "{header}");
+            assert!(server.is_empty(), "{header}");
+        }
+    }
+
+    #[test]
+    fn other_lines_of_a_header_do_not_matter() {
+        let header = format!("content-length:{}\nA: b\r\nContent-Type: x\r\n\r\n", GOOD.len());
+        assert_eq!(pass(&[header.as_bytes(), GOOD].concat()).0, framed(GOOD));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_in_whole_messages(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    proptest::collection::vec(any::<u8>(), 0..40).prop_map(|it| framed(&it)),
+                    Just(framed(GOOD)),
+                    Just(b"Content-Length: 10\r\n".to_vec()),
+                ],
+                0..8,
+            ),
+        ) {
+            let (server, _, _) = pass(&pieces.concat());
+            let whole = framed(GOOD);
+            prop_assert!(server.chunks(whole.len()).all(|it| it == whole), "{server:?}");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! What may go wrong around the real process: the wire, the model's files, the library, signals.
+//! Needs `make model` and a C compiler.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod lsp_client;
+mod typist;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use lsp_client::Client;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use typist::{Seen, Typist};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
+
+/// A server with a model, or without where none is needed.
+fn start(model: Option<&Path>) -> Client {
+    let mut command = Command::new(BINARY);
+    command.arg("serve").stderr(Stdio::null());
+    command.env("FORETELL_MODEL", model.unwrap_or(Path::new("/there/is/none")));
+    Client::start(&mut command)
+}
+
+fn initialize(client: &mut Client) {
+    client.initialize(json!({
+        "processId": null, "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
+        "initializationOptions": {"status": true},
+    }));
+}
+
+/// Waits until things are so, or the model has failed to load.
+fn wait_for(client: &mut Client, state: &str) -> Value {
+    let is_so = |it: &Value| {
+        it["method"] == "foretell/status"
+            && (it["params"]["state"] == state || it["params"]["state"] == "failed")
+    };
+    client.wait_for(is_so).expect("a status")["params"].clone()
+}
+
+fn stats(client: &mut Client) -> Value {
+    let id = client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
+    client.answer(id)
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    [format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
+/// Ends it, and says that it had no children and how long it took.
+fn terminate(client: Client) {
+    let id = client.process_id();
+    let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+    for task in tasks {
+        let children = fs::read_to_string(task.unwrap().path().join("children"));
+        assert_eq!(children.unwrap_or_default(), "", "it has no processes of its own");
+    }
+    let started = Instant::now();
+    kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+    client.ended();
+    println!("ended {} ms after SIGTERM", started.elapsed().as_millis());
+}
+
+#[test]
+fn a_message_that_can_not_be_read_is_passed_over() {
+    let mut client = start(None);
+    initialize(&mut client);
+    let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+    let deep_params =
+        [b"{\"jsonrpc\":\"2.0\",\"method\":\"initialized\",\"params\":", &*deep, b"}"].concat();
+    for body in
+        [&b"{\"jsonrpc\":\"2.0\",\"method\":\"\xff\"}"[..], b"{", b"{}", &deep, &deep_params]
+    {
+        client.send_raw(&framed(body));
+        let is_answer = |it: &Value| it["error"]["code"] == -32700 && it["id"].is_null();
+        assert!(client.wait_for(is_answer).is_some());
+        assert!(stats(&mut client)["result"]["counts"].is_object());
+    }
+    assert!(client.end().unwrap().success());
+}
+
+#[test]
+fn a_header_that_claims_what_can_not_be_is_the_end() {
+    for header in
+        ["Content-Length: 10000000000\r\n\r\n", "Content-Length: x\r\n\r\n", "GET /\r\n\r\n"]
+    {
+        let mut client = start(None);
+        initialize(&mut client);
+        client.send_raw(header.as_bytes());
+        // Its input stays open.
+        assert!(client.is_closed());
+        assert!(client.ended().success(), "{header}");
+    }
+}
+
+#[test]
+fn half_a_message_and_then_silence() {
+    let half = b"Content-Length: 100\r\n\r\n{\"jsonrpc\":";
+    let half_a_header = b"Content-Le";
+    for bytes in [&half[..], half_a_header] {
+        let mut client = start(None);
+        initialize(&mut client);
+        client.send_raw(bytes);
+        assert!(client.hang_up().unwrap().success());
+        let mut client = start(None);
+        initialize(&mut client);
+        client.send_raw(bytes);
+        terminate(client);
+    }
+}
+
+#[test]
+fn it_ends_when_nobody_can_hear_it() {
+    let mut process = Command::new(BINARY)
+        .arg("serve")
+        .env("FORETELL_MODEL", "/there/is/none")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(process.stdout.take());
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"processId": null, "capabilities": {}}});
+    let mut stdin = process.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &framed(request.to_string().as_bytes())).unwrap();
+    // Its input stays open until it has ended.
+    assert!(process.wait().unwrap().success());
+    drop(stdin);
+}
+
+#[test]
+fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
+    // Before and after the handshake, while it loads.
+    terminate(start(None));
+    let folder = copy_of_the_model("model.onnx.data");
+    let mut client = start(Some(folder.path()));
+    initialize(&mut client);
+    assert_eq!(wait_for(&mut client, "loading")["state"], "loading");
+    terminate(client);
+
+    let mut client = start(Some(folder.path()));
+    initialize(&mut client);
+    assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+    // What it has, it keeps.
+    let path = folder.path().to_owned();
+    drop(folder);
+    assert!(!path.exists());
+    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
+    let mut typist = Typist::open(client, "file:///a.rs", text);
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
+    // In the middle of a prefill.
+    let long = format!("{}ˇ", "fn f(x: u32) -> u32 { x * 31 + 7 }\n".repeat(60));
+    let mut typist = Typist::open(typist.client, "file:///b.rs", &long);
+    typist.ask();
+    stats(&mut typist.client);
+    terminate(typist.client);
+
+    // The next one says what is missing.
+    let mut client = start(Some(&path));
+    initialize(&mut client);
+    let status = wait_for(&mut client, "failed");
+    assert!(status["message"].as_str().unwrap().starts_with("no model at "), "{status}");
+    terminate(client);
+}
+
+/// A copy of the model's bundle. What is not written into is the same file.
+fn copy_of_the_model(written: &str) -> tempfile::TempDir {
+    let model = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(&model).expect("run `make model` first") {
+        let (from, to) =
+            (entry.as_ref().unwrap().path(), folder.path().join(entry.unwrap().file_name()));
+        if from.ends_with(written) {
+            fs::copy(from, to).unwrap();
+        } else {
+            std::os::unix::fs::symlink(from, to).unwrap();
+        }
+    }
+    folder
+}
+
+#[test]
+fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
+    let folder = copy_of_the_model("model.onnx.data");
+    let mut client = start(Some(folder.path()));
+    initialize(&mut client);
+    assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+    let data = fs::OpenOptions::new().write(true).open(folder.path().join("model.onnx.data"));
+    data.unwrap().set_len(4096).unwrap();
+    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
+    let mut typist = Typist::open(client, "file:///a.rs", text);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    let is_message = |it: &Value| it["method"] == "window/showMessage";
+    let message = typist.client.wait_for(is_message).expect("a message");
+    let message = message["params"]["message"].as_str().unwrap();
+    assert!(message.contains("model.onnx.data: was changed while it was in use"), "{message}");
+    assert_eq!(wait_for(&mut typist.client, "failed")["state"], "failed");
+    assert!(stats(&mut typist.client)["result"]["counts"].is_object());
+    assert!(typist.client.end().unwrap().success());
+}
+
+#[test]
+fn a_log_that_takes_nothing_does_not_matter() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
+    for arguments in [&["serve"][..], &["--log", "/dev/full", "serve"]] {
+        let mut command = Command::new(BINARY);
+        let mut client = Client::start(command.args(arguments).stderr(full()));
+        initialize(&mut client);
+        assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+        let mut typist = Typist::open(client, "file:///a.rs", text);
+        assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
+        assert!(typist.client.end().unwrap().success());
+    }
+    // With nowhere to answer to, there is nothing to live for.
+    let mut command = Command::new(BINARY);
+    let command = command.arg("serve").env("FORETELL_MODEL", "/there/is/none");
+    let process = command.stdin(Stdio::piped()).stdout(full()).stderr(full()).spawn();
+    let mut process = process.unwrap();
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"processId": null, "capabilities": {}}});
+    let mut stdin = process.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &framed(request.to_string().as_bytes())).unwrap();
+    assert!(process.wait().unwrap().success());
+}
+
+#[test]
+fn it_ends_with_its_editor_however_that_ends() {
+    // The editor is killed: nobody says `exit`, and the pipes may live on in another process.
+    let mut editor = Command::new("sleep").arg("600").spawn().unwrap();
+    let mut client = start(None);
+    client.initialize(json!({"processId": editor.id(), "capabilities": {}}));
+    editor.kill().unwrap();
+    editor.wait().unwrap();
+    client.ended();
+}
+
+#[test]
+fn a_kill_leaves_nothing_that_stops_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let config = home.path().join("config");
+        let mut command = Command::new("env");
+        command.arg(format!("XDG_CONFIG_HOME={}", config.display())).args([BINARY, "serve"]);
+        command.env("FORETELL_HOME", home.path()).stderr(Stdio::null());
+        let mut client = Client::start(&mut command);
+        initialize(&mut client);
+        let mut typist = Typist::open(client, "file:///a.rs", "let x = ˇ");
+        typist.ask_and_see();
+        kill(&typist.client);
+        drop(typist);
+    }
+    let mut client = start(None);
+    initialize(&mut client);
+    assert!(client.end().unwrap().success());
+}
+
+fn kill(client: &Client) {
+    let id = Pid::from_raw(client.process_id().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::KILL).unwrap();
+}
+
+/// Fails, prints nothing, and says why.
+fn error_of(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.rs");
+    fs::write(&file, "let x = \n").unwrap();
+    let place = format!("{}:1", file.display());
+    let output = Command::new(BINARY).arg("complete").args(arguments).arg(place).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_library_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, library) = (folder.path().join("old.c"), folder.path().join("libonnxruntime.so"));
+    let old = "static const void *api(unsigned version) { return 0; }\n\
+        static const char *version(void) { return \"1.10.0\"; }\n\
+        static const struct { const void *(*api)(unsigned); const char *(*version)(void); }\n\
+        base = { api, version };\n\
+        const void *OrtGetApiBase(void) { return &base; }\n";
+    fs::write(&source, old).unwrap();
+    let mut compiler = Command::new("cc");
+    let compiled = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    assert!(compiled.expect("a C compiler").success());
+    let error = error_of(&["--library", &library.to_string_lossy()]);
+    assert!(
+        error.contains("not a usable ONNX Runtime library") && error.contains("1.10"),
+        "{error}"
+    );
+}
+
+/// A field of a protobuf message.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut n_bytes = bytes.len();
+    while n_bytes > 127 {
+        out.push((n_bytes & 127) as u8 | 128);
+        n_bytes >>= 7;
+    }
+    out.push(n_bytes as u8);
+    out.extend(bytes);
+    out
+}
+
+fn number(number: u8, value: u8) -> Vec<u8> {
+    vec![number << 3, value]
+}
+
+/// An ONNX graph of one node; its one weight, of two numbers, lies in the file `location`. See
+/// onnx.proto for the numbers.
+fn graph(op: &str, domain: &str, location: &str) -> Vec<u8> {
+    let entry = |key: &str, value: &str| {
+        field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
+    };
+    let weight =
+        [number(1, 2), number(2, 1), field(8, b"w"), entry("location", location), number(14, 1)];
+    let shape = field(2, &field(1, &number(1, 2)));
+    let kind = field(2, &field(1, &[number(1, 1), shape].concat()));
+    let output = [field(1, b"y"), kind].concat();
+    let node =
+        [field(1, b"w"), field(2, b"y"), field(4, op.as_bytes()), field(7, domain.as_bytes())];
+    let graph =
+        [field(1, &node.concat()), field(2, b"g"), field(5, &weight.concat()), field(12, &output)];
+    let opset = |domain: &[u8], version| field(8, &[field(1, domain), number(2, version)].concat());
+    [number(1, 8), field(7, &graph.concat()), opset(b"", 17), opset(b"evil", 1)].concat()
+}
+
+#[test]
+fn a_graph_reaches_for_nothing_outside_its_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, secret) = (folder.path().join("bundle"), folder.path().join("secret"));
+    fs::create_dir(&bundle).unwrap();
+    fs::write(&secret, [0; 8]).unwrap();
+    fs::write(bundle.join("inside"), [0; 8]).unwrap();
+    let tokenizer = json!({"version": "1.0", "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": null, "post_processor": null, "decoder": null,
+        "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})
+    .to_string();
+    let error_with = |graph: &[u8]| {
+        let mut files = serde_json::Map::new();
+        for (name, bytes) in [("model.onnx", graph), ("tokenizer.json", tokenizer.as_bytes())] {
+            fs::write(bundle.join(name), bytes).unwrap();
+            let hash = Sha256::digest(bytes);
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            files.insert(name.into(), json!({"size": bytes.len(), "sha256": hash}));
+        }
+        let manifest = json!({
+            "format": 1, "name": "evil", "licence": "MIT", "architecture": "llama",
+            "target": "cpu", "quantization": "int8", "n_layers": 1, "n_kv_heads": 1,
+            "head_dim": 8, "kv_dtype": "float32", "context_length": 256, "vocab_size": 300,
+            "eos_ids": [], "fim": null, "files": files,
+        });
+        fs::write(bundle.join("foretell.json"), manifest.to_string()).unwrap();
+        error_of(&["--model", &bundle.to_string_lossy()])
+    };
+    // The graph as such is read: what is missing are the model's inputs.
+    let inside = error_with(&graph("Identity", "", "inside"));
+    assert!(inside.contains("past_key_values.0.key"), "{inside}");
+    for outside in ["../secret", &secret.to_string_lossy(), "./x/../../secret"] {
+        let error = error_with(&graph("Identity", "", outside));
+        assert!(error.contains("External data path validation failed"), "{outside}: {error}");
+    }
+    std::os::unix::fs::symlink(&secret, bundle.join("link")).unwrap();
+    let error = error_with(&graph("Identity", "", "link"));
+    assert!(error.contains("External data path validation failed"), "{error}");
+    // A custom operator has no code, whatever library lies beside the graph.
+    fs::write(bundle.join("libevil.so"), "").unwrap();
+    let error = error_with(&graph("Run", "evil", "inside"));
+    assert!(error.contains("evil"), "{error}");
+}

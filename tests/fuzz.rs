@@ -1,0 +1,156 @@
+//! Feeds the targets of `fuzz/targets.rs` from the corpus, then with inputs made of it at random
+//! for `FUZZ_SECONDS` each (10). An input that breaks a law is kept in `target/fuzz`; once it is
+//! mended, it belongs into the corpus. `make fuzz` looks longer, and by coverage.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "fuzz/targets.rs"]
+mod targets;
+
+mod lsp_client;
+mod scripted_server;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use proptest::{
+    prelude::Rng,
+    test_runner::{RngAlgorithm, TestRng},
+};
+use targets::{TARGETS, Target};
+
+/// The inputs that are kept, a folder a target.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus");
+/// No input may take longer.
+const MOST: Duration = Duration::from_secs(1);
+/// The longest input that is made.
+const MAX_BYTES: usize = 4096;
+/// What is put into inputs besides their own pieces.
+const WORDS: [&[u8]; 14] = [
+    b"Content-Length: ",
+    b"\r\n\r\n",
+    b"{\"jsonrpc\":\"2.0\",\"id\":1,",
+    b"\"method\":",
+    b"null",
+    b"-1",
+    b"18446744073709551616",
+    b"1e999",
+    b"\xff",
+    "é😀".as_bytes(),
+    b"\r\n",
+    b"\0",
+    b"\"",
+    "\u{202e}".as_bytes(),
+];
+
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let mut paths: Vec<_> = std::fs::read_dir(Path::new(CORPUS).join(name))
+        .expect("the target has a corpus")
+        .map(|it| it.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// An input, changed in a few places.
+fn changed(seeds: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
+    let mut below = |n: usize| (rng.next_u64() % n.max(1) as u64) as usize;
+    let mut input = seeds[below(seeds.len())].clone();
+    for _ in 0..=below(6) {
+        let at = below(input.len() + 1);
+        let end = (at + below(16)).min(input.len());
+        let new = match below(6) {
+            0 => vec![below(256) as u8],
+            1 => WORDS[below(WORDS.len())].to_vec(),
+            2 => Vec::new(),
+            3 => input[at..end].repeat(2 + below(4)),
+            _ => {
+                let other = &seeds[below(seeds.len())];
+                let from = below(other.len() + 1);
+                other[from..(from + below(64)).min(other.len())].to_vec()
+            }
+        };
+        let end = if below(2) == 0 { at } else { end };
+        input.splice(at..end, new);
+        input.truncate(MAX_BYTES);
+    }
+    input
+}
+
+/// How long it took; keeps the input if it breaks a law.
+fn feed(name: &str, target: Target, input: &[u8]) -> Duration {
+    let started = Instant::now();
+    let done = catch_unwind(AssertUnwindSafe(|| target(input)));
+    let took = started.elapsed();
+    if let Err(panic) = done {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("fuzz");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{name}-{}", std::process::id()));
+        std::fs::write(&file, input).unwrap();
+        println!("the input is in {}", file.display());
+        std::panic::resume_unwind(panic);
+    }
+    took
+}
+
+fn fuzz(name: &str) {
+    let (_, target) = *TARGETS.iter().find(|it| it.0 == name).unwrap();
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(10, |it| it.parse().unwrap());
+    let mut seeds = seeds(name);
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&u64::from(std::process::id()).to_le_bytes());
+    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let (mut n_inputs, mut slowest) = (0, Duration::ZERO);
+    let n_kept = seeds.len();
+    while n_inputs < n_kept || Instant::now() < end {
+        let input =
+            if n_inputs < n_kept { seeds[n_inputs].clone() } else { changed(&seeds, &mut rng) };
+        let mut took = feed(name, target, &input);
+        if took > MOST {
+            // Not if something else took the processor.
+            took = took.min(feed(name, target, &input));
+        }
+        assert!(took <= MOST, "{name}: {took:?} for {:?}", String::from_utf8_lossy(&input));
+        slowest = slowest.max(took);
+        n_inputs += 1;
+        // Changes of changes go further.
+        if n_inputs % 64 == 0 && seeds.len() < 4 * n_kept.max(16) {
+            seeds.push(input);
+        }
+    }
+    println!("fuzz {name}: {n_inputs} inputs, {n_kept} of them kept; the slowest took {slowest:?}");
+}
+
+#[test]
+fn wire() {
+    fuzz("wire");
+}
+
+#[test]
+fn messages() {
+    fuzz("messages");
+}
+
+#[test]
+fn edits() {
+    fuzz("edits");
+}
+
+#[test]
+fn manifest() {
+    fuzz("manifest");
+}
+
+#[test]
+fn tokenizer() {
+    fuzz("tokenizer");
+}
+
+#[test]
+fn policy() {
+    fuzz("policy");
+}

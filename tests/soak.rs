@@ -1,0 +1,277 @@
+//! A day with the real server and the real model, its pauses skipped: lines of real files are typed
+//! again, in several files, with changes of focus, rejected and accepted texts, and clients that
+//! come and go beside. `make soak` runs it.
+//!
+//! Usage: `soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
+//! the end of the warm-up (a fifth of the time) to the end the resident memory grows by more than
+//! 5 %, or handles or threads do.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod lsp_client;
+
+use std::{
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use lsp_client::Client;
+use serde_json::{Value, json};
+
+/// How many servers run at once at the end.
+const N_SERVERS: usize = 5;
+
+struct File {
+    uri: String,
+    lines: Vec<String>,
+    text: String,
+    cursor: usize,
+    version: i64,
+    /// The line that is typed next.
+    next: usize,
+}
+
+impl File {
+    fn position(&self, byte_idx: usize) -> Value {
+        let before = &self.text[..byte_idx];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        json!({"line": before.matches('\n').count(), "character": byte_idx - line_start})
+    }
+
+    /// Takes the next line out of the text, if it is worth typing; the cursor is where it was.
+    fn take_line(&mut self) -> (Value, Option<String>) {
+        let n = self.next % self.lines.len();
+        self.next += 7;
+        let start: usize = self.lines[..n].iter().map(String::len).sum();
+        let line = self.lines[n].trim_end().to_owned();
+        let end = start + line.len();
+        let indent = line.len() - line.trim_start().len();
+        self.cursor = start + indent;
+        let change = self.replace(start + indent, end, "");
+        (change, Some(line[indent..].to_owned()).filter(|it| it.len() > 8))
+    }
+
+    fn replace(&mut self, start: usize, end: usize, text: &str) -> Value {
+        let range = json!({"start": self.position(start), "end": self.position(end)});
+        self.text.replace_range(start..end, text);
+        self.version += 1;
+        json!({"textDocument": {"uri": self.uri, "version": self.version},
+            "contentChanges": [{"range": range, "text": text}]})
+    }
+
+    /// Puts the text back as it was.
+    fn restore(&mut self) -> Value {
+        self.text = self.lines.concat();
+        self.version += 1;
+        json!({"textDocument": {"uri": self.uri, "version": self.version},
+            "contentChanges": [{"text": self.text}]})
+    }
+}
+
+/// A server's process as the system sees it.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    resident_kb: u64,
+    anonymous_kb: u64,
+    n_handles: usize,
+    n_threads: usize,
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+fn taken(process_id: u32) -> Taken {
+    let folder = format!("/proc/{process_id}");
+    let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
+    Taken {
+        resident_kb: field(&status, "VmRSS:"),
+        anonymous_kb: field(&status, "RssAnon:"),
+        n_handles: std::fs::read_dir(format!("{folder}/fd")).unwrap().count(),
+        n_threads: std::fs::read_dir(format!("{folder}/task")).unwrap().count(),
+    }
+}
+
+fn start(server: &str) -> Client {
+    let mut command = Command::new(server);
+    let mut client = Client::start(command.arg("serve").env("FORETELL_LOG", "error"));
+    client.initialize(json!({"processId": std::process::id(), "rootUri": null,
+        "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
+        "initializationOptions": {"status": true, "streaming": true}}));
+    let is_loaded =
+        |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "loading";
+    let status = client.wait_for(is_loaded).expect("a status");
+    assert_eq!(status["params"]["state"], "ready", "{status}");
+    client
+}
+
+fn ask(client: &mut Client, file: &File) -> i64 {
+    let params = json!({"textDocument": {"uri": file.uri}, "position": file.position(file.cursor),
+        "context": {"triggerKind": 2}});
+    client.request("textDocument/inlineCompletion", params)
+}
+
+/// The text at the cursor, and how long it took.
+fn see(client: &mut Client, file: &File) -> (String, f64) {
+    let started = Instant::now();
+    let id = ask(client, file);
+    let answer = client.answer(id);
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    assert!(answer["result"]["items"].is_array(), "{answer}");
+    (answer["result"]["items"][0]["insertText"].as_str().unwrap_or_default().to_owned(), ms)
+}
+
+fn median(mut ms: Vec<f64>) -> Option<f64> {
+    ms.sort_by(f64::total_cmp);
+    ms.get(ms.len() / 2).copied()
+}
+
+/// What was done, and how long the first text of a new place took.
+#[derive(Default)]
+struct Done {
+    n_keys: usize,
+    n_lines: usize,
+    n_clients: usize,
+    first_ms: Vec<f64>,
+}
+
+fn type_a_line(client: &mut Client, file: &mut File, done: &mut Done) {
+    let (change, line) = file.take_line();
+    client.notify("textDocument/didChange", change);
+    client.notify("textDocument/didFocus", json!({"textDocument": {"uri": file.uri}}));
+    let Some(line) = line else {
+        client.notify("textDocument/didChange", file.restore());
+        return;
+    };
+    let (mut offer, ms) = see(client, file);
+    if !offer.is_empty() {
+        done.first_ms.push(ms);
+    }
+    let mut running = None;
+    for (n, key) in line.chars().enumerate() {
+        let at = file.cursor;
+        let change = file.replace(at, at, key.encode_utf8(&mut [0; 4]));
+        file.cursor += key.len_utf8();
+        client.notify("textDocument/didChange", change);
+        done.n_keys += 1;
+        // A user who looks up now and then; the other requests are superseded or not read.
+        if n % 5 == 4 {
+            offer = see(client, file).0;
+            if line[..].ends_with(offer.trim_end()) && offer.len() > 3 {
+                break; // taken, or typed by somebody who does not look
+            }
+        } else {
+            running = Some(ask(client, file));
+        }
+    }
+    if let Some(id) = running {
+        client.answer(id);
+    }
+    client.notify("textDocument/didChange", file.restore());
+    client.forget();
+    done.n_lines += 1;
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [server, minutes, paths @ ..] = arguments.as_slice() else {
+        println!("usage: soak SERVER MINUTES FILE...");
+        return ExitCode::FAILURE;
+    };
+    let minutes: u64 = minutes.parse().expect("a number of minutes");
+    let mut files: Vec<File> = paths.iter().map(|path| open_file(path)).collect();
+    let mut client = start(server);
+    for file in &files {
+        client.notify(
+            "textDocument/didOpen",
+            json!({"textDocument":
+            {"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text}}),
+        );
+    }
+    let process_id = client.process_id();
+    println!(
+        "minute |   lines    keys clients | first text, ms | resident kB  anonymous kB  handles threads"
+    );
+    let (begin, mut done, mut first_medians, mut all) =
+        (Instant::now(), Done::default(), Vec::new(), Vec::new());
+    for minute in 1..=minutes {
+        let end = begin + Duration::from_secs(60 * minute);
+        while Instant::now() < end {
+            for file in &mut files {
+                for _ in 0..3 {
+                    type_a_line(&mut client, file, &mut done);
+                }
+            }
+        }
+        // Another window is opened and closed; every other one is killed.
+        let mut other = start(server);
+        other.request("textDocument/inlineCompletion", json!({}));
+        done.n_clients += 1;
+        if minute % 2 == 0 {
+            other.end();
+        }
+        let now = taken(process_id);
+        let first = median(std::mem::take(&mut done.first_ms)).unwrap_or_default();
+        let Done { n_lines, n_keys, n_clients, .. } = done;
+        println!(
+            "{minute:>6} | {n_lines:>7} {n_keys:>7} {n_clients:>7} | {first:>14.0} | {:>11} {:>13} \
+             {:>8} {:>7}",
+            now.resident_kb, now.anonymous_kb, now.n_handles, now.n_threads
+        );
+        first_medians.push(first);
+        all.push(now);
+    }
+    let n_warm = (all.len() / 5).max(1) - 1;
+    let (warm, last) = (all[n_warm], all[all.len() - 1]);
+    let grown = 100.0 * (last.resident_kb as f64 / warm.resident_kb as f64 - 1.0);
+    let ms = |of: &[f64]| median(of.to_vec()).unwrap_or_default();
+    let third = first_medians.len().div_ceil(3);
+    println!(
+        "\nfrom minute {} to {minutes}: resident memory {grown:+.1} %, handles {} to {}, threads {} \
+         to {}; first text {:.0} ms in the first third, {:.0} ms in the last",
+        n_warm + 1,
+        warm.n_handles,
+        last.n_handles,
+        warm.n_threads,
+        last.n_threads,
+        ms(&first_medians[..third]),
+        ms(&first_medians[first_medians.len() - third..]),
+    );
+    client.end();
+    several(server, &files[0]);
+    let is_well =
+        grown <= 5.0 && last.n_handles <= warm.n_handles && last.n_threads <= warm.n_threads;
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn open_file(path: &str) -> File {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    File { uri: format!("file:///{path}"), lines, text, cursor: 0, version: 1, next: 5 }
+}
+
+/// Several servers at once: what each has for itself, and what all of them share.
+fn several(server: &str, file: &File) {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("\n{N_SERVERS} servers at once, {cores} cores");
+    println!("server |  first text, ms | private kB  shared kB | threads");
+    let mut clients: Vec<Client> = (0..N_SERVERS).map(|_| start(server)).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.notify(
+            "textDocument/didOpen",
+            json!({"textDocument":
+            {"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text}}),
+        );
+        let ms = see(client, file).1;
+        let process_id = client.process_id();
+        let rollup = std::fs::read_to_string(format!("/proc/{process_id}/smaps_rollup")).unwrap();
+        let private = field(&rollup, "Private_Clean:") + field(&rollup, "Private_Dirty:");
+        let shared = field(&rollup, "Rss:") - private;
+        let n_threads = taken(process_id).n_threads;
+        println!("{:>6} | {ms:>15.0} | {private:>10} {shared:>10} | {n_threads:>7}", n + 1);
+    }
+    for client in clients {
+        client.end();
+    }
+}
