@@ -69,11 +69,6 @@ impl Client {
         client
     }
 
-    /// The server's process, if this started one.
-    pub fn process_id(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
-    }
-
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         let output = self.output.as_mut().expect("the pipe is open");
