@@ -123,16 +123,18 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let mut report = Report::new(io::stdout().lock());
     // Better now than after all that is measured.
     let file = arguments.html.as_ref().map(|path| {
-        File::create(path).with_context(|| format!("{}", path.display())).map(|it| (path, it))
+        File::create(path)
+            .with_context(|| format!("--html {}", path.display()))
+            .map(|it| (path, it))
     });
     let file = file.transpose()?;
     match &arguments.what {
         Some(What::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
         Some(What::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
         None => {
-            server::run(&mut report, ROUNDS)?;
             let Unsaid { engine } = clap::Parser::try_parse_from(["bench"])?;
             engine::run(&mut report, config, &engine)?;
+            server::run(&mut report, ROUNDS)?;
         }
     }
     if let Some((path, mut file)) = file {
