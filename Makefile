@@ -39,7 +39,7 @@ export FUZZ_SECONDS
 test: lint supply-chain model ## Everything that is tested: needs the model, fetches what it needs
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
-	@cd packaging && ../$(BIN)/python -m pytest -q -p no:cacheprovider .
+	@cd packaging && ../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .

@@ -132,6 +132,7 @@ fn no_wrong_argument_makes_a_panic() {
     let long = "x".repeat(5_000);
     let values =
         ["", "no/such", "..", "-1", "0", "1e400", "18446744073709551616", "ä\u{1b}[0m", &long];
+    let of_all = options(&machine.help(&[]));
     for path in machine.commands(&[]) {
         let usage = |more: &[&str]| {
             let (code, out, err) = machine.call(&mut machine.command(&with(&path, more)));
@@ -141,15 +142,18 @@ fn no_wrong_argument_makes_a_panic() {
         usage(&["--no-such-option"]);
         usage(&["--threads", "many"]);
         machine.call(&mut machine.command(&path));
+        // Those of all commands are gone through with one of them.
+        let mut its_options = options(&machine.help(&path));
+        its_options.retain(|it| path == ["complete"] || !of_all.contains(it));
         for value in values {
             let too_many = [value, value, value, value];
             for n in 1..=too_many.len() {
                 machine.call(&mut machine.command(&with(&path, &too_many[..n])));
             }
-            for option in options(&machine.help(&path)) {
+            for option in &its_options {
                 // Twice: once alone, once with something that stands for what may be needed.
-                machine.call(&mut machine.command(&with(&path, &[&option, value])));
-                machine.call(&mut machine.command(&with(&path, &[&option, value, "1"])));
+                machine.call(&mut machine.command(&with(&path, &[option, value])));
+                machine.call(&mut machine.command(&with(&path, &[option, value, "1"])));
             }
         }
         #[cfg(unix)]
