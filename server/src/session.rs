@@ -402,10 +402,10 @@ impl Session {
         let Some(completer) = self.completer().filter(|_| self.refusal(ticket).is_none()) else {
             return;
         };
+        self.tell_others(&completer, snapshot);
         let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
         while first.now().finish.is_none() && first.changed().await {}
         if first.now().finish == Some(Finish::PromptRead) {
-            self.tell_others(&completer, snapshot);
             let prewarm = completer.prewarm(snapshot, *cursor);
             self.now().prewarm = prewarm;
         }

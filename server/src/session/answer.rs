@@ -62,6 +62,7 @@ impl Session {
         if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
             completer.widen();
         }
+        self.tell_others(&completer, &ticket.snapshot);
         let answer = if ticket.ask.selected.is_some() {
             self.selected(ticket).await
         } else if ticket.ask.invoked {
@@ -74,7 +75,6 @@ impl Session {
             // The line is complete: the user is about to begin the next one.
             self.look_ahead(ticket, "");
         }
-        self.tell_others(&completer, &ticket.snapshot);
         let prewarm = completer.prewarm(&ticket.snapshot, ticket.cursor);
         self.now().prewarm = prewarm;
         answer
