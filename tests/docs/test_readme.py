@@ -79,7 +79,7 @@ def _run(code: str, environment: dict[str, str]) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, f"{code}\n{done.stdout}"
     return done.stdout
