@@ -110,9 +110,11 @@ fn fuzz(name: &str) {
         let input =
             if n_inputs < n_kept { seeds[n_inputs].clone() } else { changed(&seeds, &mut rng) };
         let mut took = feed(name, target, &input);
-        if took > MOST {
-            // Not if something else took the processor.
-            took = took.min(feed(name, target, &input));
+        for _ in 0..3 {
+            if took > MOST {
+                // Perhaps something else took the processor.
+                took = took.min(feed(name, target, &input));
+            }
         }
         assert!(took <= MOST, "{name}: {took:?} for {:?}", String::from_utf8_lossy(&input));
         slowest = slowest.max(took);

@@ -3,7 +3,7 @@
 //! come and go beside. `make soak` runs it.
 //!
 //! Usage: `soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
-//! the end of the warm-up (a fifth of the time) to the end the resident memory grows by more than
+//! the end of the warm-up (a fifth of the time) to the end the memory of its own grows by more than
 //! 5 %, or handles or threads do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -224,11 +224,14 @@ fn main() -> ExitCode {
     }
     let n_warm = (all.len() / 5).max(1) - 1;
     let (warm, last) = (all[n_warm], all[all.len() - 1]);
-    let grown = 100.0 * (last.resident_kb as f64 / warm.resident_kb as f64 - 1.0);
+    let growth = |of: fn(&Taken) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
+    // Pages of the mapped model come in as they are needed; what counts is what we took.
+    let (resident, grown) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
     let ms = |of: &[f64]| median(of.to_vec()).unwrap_or_default();
     let third = first_medians.len().div_ceil(3);
     println!(
-        "\nfrom minute {} to {minutes}: resident memory {grown:+.1} %, handles {} to {}, threads {} \
+        "\nfrom minute {} to {minutes}: memory of its own {grown:+.1} %, resident with the \
+         model's pages {resident:+.1} %; handles {} to {}, threads {} \
          to {}; first text {:.0} ms in the first third, {:.0} ms in the last",
         n_warm + 1,
         warm.n_handles,
@@ -240,8 +243,10 @@ fn main() -> ExitCode {
     );
     client.end();
     several(server, &files[0]);
+    // Threads that write to the client come and go.
+    let most_threads = all[..=n_warm].iter().map(|it| it.n_threads).max().unwrap_or(0);
     let is_well =
-        grown <= 5.0 && last.n_handles <= warm.n_handles && last.n_threads <= warm.n_threads;
+        grown <= 5.0 && last.n_handles <= warm.n_handles && last.n_threads <= most_threads;
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -8,7 +8,10 @@ mod lsp_client;
 mod scripted_server;
 mod targets;
 
-use std::sync::LazyLock;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, take_hook},
+    sync::LazyLock,
+};
 
 use libfuzzer_sys::fuzz_target;
 use targets::{TARGETS, Target};
@@ -18,9 +21,13 @@ static TARGET: LazyLock<Option<Target>> = LazyLock::new(|| {
     TARGETS.iter().find(|(name, _)| *name == wanted).map(|(_, target)| *target)
 });
 
-fuzz_target!(|bytes: &[u8]| {
-    match *TARGET {
-        Some(target) => target(bytes),
-        None => std::process::exit(2),
+fuzz_target!(
+    // libFuzzer's hook ends the process at each panic, those that are caught and dealt with included.
+    init: drop(take_hook()),
+    |bytes: &[u8]| {
+        let Some(target) = *TARGET else { std::process::exit(2) };
+        if catch_unwind(AssertUnwindSafe(|| target(bytes))).is_err() {
+            std::process::abort();
+        }
     }
-});
+);
