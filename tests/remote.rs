@@ -32,6 +32,8 @@ fn config(server: &HttpServer, change: impl FnOnce(&mut Remote)) -> Config {
     let mut remote = Remote {
         url: format!("http://{}", server.address),
         model: "coder".into(),
+        // Longer than a test waits: what ends is ended by something else.
+        timeout_ms: 600_000,
         ..Remote::default()
     };
     change(&mut remote);
@@ -96,8 +98,9 @@ fn a_server_that_writes_the_prompt_gets_both_sides() {
 #[test]
 fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
     let server = HttpServer::start();
-    // Before the server has said anything, and in the middle of its text.
-    for is_writing in [false, true] {
+    // Before the server has said anything, and in the middle of its text: by another text, or by a
+    // key that is not the text's next one.
+    for (is_writing, n_deleted, typed) in [(false, 1, ""), (true, 1, ""), (true, 0, "x")] {
         let mut typist = open(&config(&server, |_| {}));
         let id = typist.ask();
         let mut asked = server.next();
@@ -105,7 +108,7 @@ fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
             asked.begin();
             asked.say("t");
         }
-        typist.type_text("x");
+        typist.replace(n_deleted, typed);
         assert_eq!(typist.see(id), Seen::Superseded);
         let next = typist.ask();
         asked.wait_for_close();

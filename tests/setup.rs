@@ -90,6 +90,12 @@ fn everything_is_set_up_once() {
     assert_eq!(code, Some(0));
     assert_eq!(machine.calls(), ["-m foretell_models runtime", add]);
     assert!(!out.contains("is here: "), "a model that is named is not measured: {out}");
+    let settings = machine.path("config/foretell/foretell.toml");
+    assert!(!settings.exists(), "the default needs no setting");
+    let (code, out, err) = machine.foretell(&["setup", "smollm2-135m"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(fs::read_to_string(settings).unwrap(), "[model]\nname = \"smollm2-135m\"\n");
+    machine.calls();
     // The marks of another version's scripts are not ours.
     fs::write(machine.path("data/model-scripts/installed"), "old").unwrap();
     machine.foretell(&["model", "add", "smollm2-135m"]);
@@ -104,12 +110,13 @@ fn what_was_interrupted_goes_on() {
     assert_eq!(code, Some(1));
     assert!(err.contains("installing the packages did not work (exit status: 3)"), "{err}");
     assert!(err.contains("run the same command again to go on"), "{err}");
+    assert_eq!(machine.calls(), [VENV, INSTALL]);
     fs::write(machine.path("fails"), "add").unwrap();
     let (code, _, err) = machine.foretell(&["setup"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("`add qwen2.5-coder-0.5b` did not work"), "{err}");
+    assert_eq!(machine.calls()[..2], [VENV, INSTALL], "what was half done is done again");
     fs::remove_file(machine.path("fails")).unwrap();
-    machine.calls();
     assert_eq!(machine.foretell(&["setup", "qwen2.5-coder-0.5b"]).0, Some(0));
     assert_eq!(machine.calls().len(), 2, "the environment was whole");
 }

@@ -46,7 +46,7 @@ impl Scripts {
         lock.try_lock().context("another `foretell setup` is at work: wait for its end")?;
         let python = find_python()?;
         say(&format!(
-            "Python packages that fetch and import models, into {}\n  (with {}; about 0.4 GB, \
+            "Python packages that fetch and import models, into {}\n  (with {}; about 0.3 GB, \
              nothing outside this folder is changed)",
             it.folder.display(),
             python.display()

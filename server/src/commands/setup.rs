@@ -21,8 +21,9 @@ use super::{
 pub(crate) struct Arguments {
     /// A model of `foretell model list`. Without it one is chosen, by the memory of this machine
     /// and by how fast the smallest good model is here, which is measured for 3 seconds.
+    // Not `model`: an argument of that name would be `--model` of all commands too.
     #[arg(value_name = "MODEL")]
-    model: Option<String>,
+    name: Option<String>,
     /// Take everything from this folder instead of the network.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -34,8 +35,8 @@ pub(crate) struct Arguments {
 
 /// Sets up what is missing. What is there already is left alone.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { model, from, save } = arguments;
-    let first = model.as_deref().unwrap_or(DEFAULT_MODEL);
+    let Arguments { name, from, save } = arguments;
+    let first = name.as_deref().unwrap_or(DEFAULT_MODEL);
     // A wrong name is told before anything is fetched.
     let packages = catalogue::packages(first)?;
     ensure!(
@@ -46,14 +47,14 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let scripts = Scripts::set_up(from.as_deref())?;
     if let Some(folder) = save {
         scripts.save(folder, &packages)?;
-        let name = model.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        say(&format!("Now, elsewhere: foretell setup{name} --from {}", folder.display()))?;
+        let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
+        say(&format!("Now, elsewhere: foretell setup{model} --from {}", folder.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     scripts.run(&["runtime"])?;
     scripts.run(&["add", first])?;
     let mut used = first;
-    if model.is_none() {
+    if name.is_none() {
         let rates = Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
         let memory_bytes = choice::memory_bytes();
         let chosen = choice::choose(rates, memory_bytes);
