@@ -117,8 +117,12 @@ impl Asked {
     }
 
     fn send(&mut self, text: &str) {
+        self.try_send(text).expect("the client reads");
+    }
+
+    fn try_send(&mut self, text: &str) -> std::io::Result<()> {
         let wire = self.wire.get_mut();
-        wire.write_all(text.as_bytes()).and_then(|()| wire.flush()).expect("the client reads");
+        wire.write_all(text.as_bytes()).and_then(|()| wire.flush())
     }
 
     /// Answers in one piece.
@@ -149,11 +153,11 @@ impl Asked {
         self.send_part(&format!("data: {chunk}\n\n"));
     }
 
-    /// Says that this was all, and why.
+    /// Says that this was all, and why. A client that has a whole line may have left already.
     pub fn end(&mut self, reason: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": "", "finish_reason": reason}]});
-        self.send_part(&format!("data: {chunk}\n\ndata: [DONE]\n\n"));
-        self.send("0\r\n\r\n");
+        let part = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+        let _ = self.try_send(&format!("{:x}\r\n{part}\r\n0\r\n\r\n", part.len()));
     }
 
     /// Breaks off.
