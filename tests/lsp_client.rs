@@ -179,6 +179,14 @@ impl Client {
         rest
     }
 
+    /// Waits until the real model is loaded; the client has asked for `foretell/status`.
+    pub fn wait_until_ready(&mut self) {
+        let is_loaded =
+            |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "loading";
+        let status = self.wait_for(is_loaded).expect("a status");
+        assert_eq!(status["params"], json!({"state": "ready"}), "run `make model` first");
+    }
+
     /// Shakes hands; `params` are those of `initialize`. Returns the result.
     pub fn initialize(&mut self, params: Value) -> Value {
         let id = self.request("initialize", params);

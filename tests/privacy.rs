@@ -9,7 +9,7 @@ mod typist;
 use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use lsp_client::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use typist::{Seen, Typist};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
@@ -32,10 +32,7 @@ fn initialize(client: &mut Client, workspace: &Path) {
         "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
         "initializationOptions": {"status": true},
     }));
-    let is_loaded =
-        |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "loading";
-    let status = client.wait_for(is_loaded).expect("a status");
-    assert_eq!(status["params"], json!({"state": "ready"}), "run `make model` first");
+    client.wait_until_ready();
 }
 
 /// The whole life of a server, traced: what it opens and where it connects.

@@ -8,7 +8,7 @@ mod typist;
 use std::{fs::File, process::Command};
 
 use lsp_client::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use typist::{Seen, Typist};
 
 /// A file of this repository of a few hundred lines.
@@ -33,10 +33,7 @@ fn start(log: &File) -> Client {
         "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
         "initializationOptions": {"status": true},
     }));
-    let is_loaded =
-        |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "loading";
-    let status = client.wait_for(is_loaded).expect("a status");
-    assert_eq!(status["params"], json!({"state": "ready"}), "run `make model` first");
+    client.wait_until_ready();
     client
 }
 
