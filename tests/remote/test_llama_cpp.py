@@ -91,6 +91,10 @@ class Editor:
         self.send("initialize", params, id=1)
         self.wait(lambda it: it.get("id") == 1)
         self.send("initialized", {})
+        # A request that comes before is answered with nothing.
+        self.wait(
+            lambda it: it.get("method") == "foretell/status" and it["params"]["state"] == "ready"
+        )
 
     def send(self, method: str, params: Any, **more: Any) -> None:
         body = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode()
