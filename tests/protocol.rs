@@ -6,17 +6,12 @@ mod lsp_client;
 mod scripted_server;
 mod typist;
 
-use std::sync::Mutex;
-
 use expect_test::{Expect, expect};
 use foretell::{
-    bundle::Fim,
-    completer::Completer,
     config::{Config, Suggest},
-    engine::scripted::{Controls, Fault, Script},
-    prompt::{OtherFiles, Prompter},
+    engine::scripted::{Controls, Fault},
 };
-use scripted_server::{connect, connect_with, initialize, initialize_with, serve_by, still};
+use scripted_server::{connect, connect_with, initialize, initialize_with, still};
 use serde_json::{Value, json};
 use typist::{Seen, Typist};
 
@@ -401,41 +396,4 @@ fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
     }
     typist.client.close_output();
     assert!(!typist.client.rest().iter().any(is_message), "once");
-}
-
-/// How many tokens the model reads for a request while another document is open.
-fn n_tokens_read_beside(other: Option<&str>) -> usize {
-    let script = Script::new("let it = Shape { width };\n").unwrap();
-    let controls = script.controls();
-    let script = Mutex::new(Some(script));
-    let load = move |config: &Config| {
-        let script = script.lock().unwrap().take().expect("the model is loaded once");
-        let window = config.prompt;
-        Completer::start_with(move || {
-            // A family that was trained with several files; which mark it is does not matter here.
-            let fim = script.fim();
-            let fim = Fim { family: "qwen2.5-coder".into(), file_sep: Some(fim.prefix), ..fim };
-            let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
-            Ok((script.into_decoder(), prompter))
-        })
-    };
-    let mut config = still();
-    config.prompt.other_files = OtherFiles::Open;
-    let (mut client, _session) = serve_by(Box::new(load), &config);
-    initialize(&mut client);
-    if let Some(uri) = other {
-        let text = "struct Shape {\n    width: u32,\n}\n";
-        let document = json!({"uri": uri, "languageId": "rust", "version": 1, "text": text});
-        client.notify("textDocument/didOpen", json!({"textDocument": document}));
-    }
-    let mut typist = Typist::open(client, "file:///a.rs", "let it = Shape ˇ\n");
-    typist.ask_and_see();
-    controls.reads().first().map_or(0, |it| it.n_tokens)
-}
-
-#[test]
-fn an_open_file_is_shown_to_the_model_and_an_excluded_one_is_not() {
-    let alone = n_tokens_read_beside(None);
-    assert_eq!(n_tokens_read_beside(Some("file:///.env")), alone, "its name is a secret's");
-    assert!(n_tokens_read_beside(Some("file:///shape.rs")) > alone);
 }

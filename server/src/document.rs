@@ -7,6 +7,8 @@
 //! Lines end at `\n`, `\r\n` and `\r`, as LSP says; the rope is built with the feature that splits
 //! at exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
 
+pub mod workspace;
+
 use std::{ops::Range, sync::Arc};
 
 use dashmap::DashMap;

@@ -87,6 +87,10 @@ impl<S> Front<S> {
                         &it.text,
                     );
                     session.forget(uri);
+                    if let Some(snapshot) = session.documents.snapshot(uri, self.shared.encoding())
+                    {
+                        drop(session.read_beside(&snapshot));
+                    }
                 }
             }
             "textDocument/didChange" => {

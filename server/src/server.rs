@@ -81,6 +81,7 @@ impl LanguageServer for Foretell {
             capabilities.text_document.as_ref().is_some_and(|it| it.inline_completion.is_some())
                 || options.streaming;
         self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
+        self.shared.session.set_folders(folders);
         let options = self.options.get_or_init(|| options);
         self.configure();
         let config = self.shared.session.config();

@@ -6,6 +6,7 @@
 pub mod accept;
 mod ahead;
 mod answer;
+mod beside;
 mod pace;
 mod several;
 mod typed_on;
@@ -31,6 +32,7 @@ use crate::{
     },
 };
 pub use answer::UPDATE_INTERVAL;
+use beside::Beside;
 use pace::Pace;
 use typed_on::Running;
 
@@ -191,6 +193,7 @@ struct Now {
     /// The whole window of the cursor's place, while it is being read.
     prewarm: Option<Draft>,
     pace: Pace,
+    beside: Beside,
     /// Whether the client says by itself what was accepted.
     tells_accepted: bool,
 }
@@ -402,6 +405,7 @@ impl Session {
         let Some(completer) = self.completer().filter(|_| self.refusal(ticket).is_none()) else {
             return;
         };
+        self.read_beside(snapshot).await;
         self.tell_others(&completer, snapshot);
         let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
         while first.now().finish.is_none() && first.changed().await {}
@@ -409,16 +413,6 @@ impl Session {
             let prewarm = completer.prewarm(snapshot, *cursor);
             self.now().prewarm = prewarm;
         }
-    }
-
-    /// Tells of the other documents that pieces may be shown of: none that is excluded.
-    fn tell_others(&self, completer: &Completer, snapshot: &Snapshot) {
-        completer.set_others(|| {
-            let settings = Arc::clone(&self.now().settings);
-            let mut others = self.documents.others(&snapshot.uri, snapshot.encoding);
-            others.retain(|it| !settings.exclusions.contain(&it.uri));
-            others
-        });
     }
 
     /// Drops the offer, which is the cancel; a complete one may be recalled.

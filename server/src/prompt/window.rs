@@ -36,6 +36,8 @@ pub enum OtherFiles {
     None,
     /// Of the documents that are open in the editor.
     Open,
+    /// Of those, and of files of the workspace that are not open.
+    Workspace,
 }
 
 /// How much text a prompt takes in.
@@ -79,8 +81,9 @@ pub struct Window {
     /// Whether the model is told the file's path, where it was trained with paths.
     pub path: bool,
     /// Of which other files pieces are shown, where the model was trained with several files:
-    /// `open` ones, `none`, or `auto` as it was measured to be better for the model.
-    #[schemars(with = "String", extend("enum" = ["auto", "none", "open"]))]
+    /// `open` ones, also those of the `workspace` that lie near the file or that it names, `none`,
+    /// or `auto` as it was measured to be better for the model.
+    #[schemars(with = "String", extend("enum" = ["auto", "none", "open", "workspace"]))]
     pub other_files: OtherFiles,
     /// The most tokens of other files.
     #[schemars(range(max = 10_000))]
@@ -142,7 +145,7 @@ impl Window {
     /// Whether pieces of other files are shown.
     #[must_use]
     pub fn shows_others(&self) -> bool {
-        self.other_files == OtherFiles::Open
+        matches!(self.other_files, OtherFiles::Open | OtherFiles::Workspace)
     }
 
     /// All that is read of a place, by a model that reads `tokens_per_s`.

@@ -62,6 +62,8 @@ impl Session {
         if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
             completer.widen();
         }
+        // Nobody waits for this: what is not there yet is for the next window.
+        drop(self.read_beside(&ticket.snapshot));
         self.tell_others(&completer, &ticket.snapshot);
         let answer = if ticket.ask.selected.is_some() {
             self.selected(ticket).await

@@ -1,0 +1,210 @@
+//! Files of the workspace that nobody has open, for the prompt to show pieces of: only with
+//! `prompt.other_files = "workspace"`.
+//!
+//! The files nearest to a document are looked at first, so a large workspace costs no more than a
+//! small one. What git ignores, hidden files, links, and what is not text are passed over, and
+//! nothing outside of the workspace's folders is read.
+
+use std::{
+    cmp::Ordering,
+    collections::HashSet,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use ignore::{DirEntry, WalkBuilder};
+
+use super::Snapshot;
+
+/// How many files and folders are looked at.
+const MAX_ENTRIES: usize = 20_000;
+/// How deep below a workspace's folder they may lie.
+const MAX_DEPTH: usize = 24;
+/// How many files are read, how many bytes of all of them, and of one.
+const MAX_FILES: usize = 64;
+const MAX_BYTES: usize = 1 << 19;
+const MAX_FILE_BYTES: u64 = 1 << 17;
+
+/// Files that are named for their folder.
+const FOLDER_FILES: [&str; 6] = ["__init__", "index", "mod", "lib", "main", "package"];
+
+/// The files in the document's language that may say something of it: those first whose names
+/// stand in its text, as imports have them, then the nearest. `folders` are the workspace's;
+/// `may_read` is asked before a file is opened.
+///
+/// Blocks on the file system. Nothing is an error: a file that can't be read is left out.
+#[must_use]
+pub fn files_beside(
+    document: &Path,
+    snapshot: &Snapshot,
+    folders: &[PathBuf],
+    may_read: impl Fn(&Path) -> bool,
+) -> Vec<Snapshot> {
+    let Some(folder) = folders.iter().find(|folder| document.starts_with(folder)) else {
+        return Vec::new();
+    };
+    let Some(wanted) = document.extension().and_then(|it| it.to_str()).map(family) else {
+        return Vec::new();
+    };
+    let text = snapshot.rope.to_string();
+    let words: HashSet<&str> =
+        text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').collect();
+    let is_wanted = |path: &Path| {
+        path != document && path.extension().and_then(|it| it.to_str()).map(family) == Some(wanted)
+    };
+    let near = nearest_first(folder, document).take(MAX_ENTRIES).map(DirEntry::into_path);
+    let near = near.filter(|path| is_wanted(path) && may_read(path));
+    let (named, others): (Vec<_>, Vec<_>) =
+        near.partition(|path| name_of(path).is_some_and(|it| words.contains(it)));
+    let mut n_left = MAX_BYTES;
+    let mut files = Vec::new();
+    for path in named.into_iter().chain(others) {
+        let Some(text) = read(&path).filter(|it| it.len() <= n_left) else { continue };
+        n_left -= text.len();
+        files.push(Snapshot::of_text(&path.to_string_lossy(), &snapshot.language, &text));
+        if files.len() == MAX_FILES {
+            break;
+        }
+    }
+    files
+}
+
+/// The files below a folder, those first that share the longest part of their path with `document`.
+fn nearest_first(folder: &Path, document: &Path) -> impl Iterator<Item = DirEntry> + use<> {
+    let document = document.to_owned();
+    let mut walk = WalkBuilder::new(folder);
+    // Settings of git and ignore files that lie outside of the workspace are not read.
+    walk.parents(false).git_global(false).require_git(false).max_depth(Some(MAX_DEPTH));
+    walk.sort_by_file_path(move |a, b| {
+        let holds = |path: &Path| document.starts_with(path);
+        match (holds(a), holds(b)) {
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            _ => a.cmp(b),
+        }
+    });
+    walk.build().flatten().filter(|it| it.file_type().is_some_and(|it| it.is_file()))
+}
+
+/// What other files call a file.
+fn name_of(path: &Path) -> Option<&str> {
+    let stem = path.file_stem()?.to_str()?;
+    let name =
+        if FOLDER_FILES.contains(&stem) { path.parent()?.file_name()?.to_str()? } else { stem };
+    Some(name)
+}
+
+/// Extensions of files that belong together.
+fn family(extension: &str) -> &str {
+    match extension {
+        "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" => "js",
+        "c" | "h" | "cc" | "cpp" | "cxx" | "hh" | "hpp" | "hxx" | "m" | "mm" => "c",
+        "java" | "kt" | "kts" => "java",
+        "py" | "pyi" => "py",
+        other => other,
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    let n_bytes = File::open(path).ok()?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).ok()?;
+    (n_bytes as u64 <= MAX_FILE_BYTES && !text.contains('\0')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The names of the files that are read beside `src/app/own.rs`.
+    fn beside(files: &[(&str, &str)], own: &str, may_read: impl Fn(&Path) -> bool) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let document = folder.path().join("src/app/own.rs");
+        let snapshot = Snapshot::of_text(&document.to_string_lossy(), "rust", own);
+        let found = files_beside(&document, &snapshot, &[folder.path().to_owned()], may_read);
+        let name = |it: &Snapshot| {
+            Path::new(&*it.uri).strip_prefix(folder.path()).unwrap().display().to_string()
+        };
+        found.iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_the_text_names_comes_first_and_then_what_is_near() {
+        let files = [
+            ("aaa.rs", "// far"),
+            ("src/aaa.rs", "// nearer"),
+            ("src/app/near.rs", "// near"),
+            ("src/engine/mod.rs", "// named by its folder"),
+            ("src/app/own.rs", "// itself, as it is on the disk"),
+            ("src/app/note.md", "in another language"),
+        ];
+        assert_eq!(
+            beside(&files, "use crate::engine::Engine;", |_| true),
+            ["src/engine/mod.rs", "src/app/near.rs", "src/aaa.rs", "aaa.rs"]
+        );
+    }
+
+    #[test]
+    fn what_is_ignored_hidden_refused_or_no_text_is_passed_over() {
+        let long = "x".repeat(1 << 18);
+        let files = [
+            (".gitignore", "target\n*.gen.rs\n"),
+            ("target/built.rs", "// ignored"),
+            ("src/parser.gen.rs", "// ignored"),
+            (".hidden/a.rs", "// hidden"),
+            ("src/refused.rs", "// refused"),
+            ("src/zero.rs", "\0"),
+            ("src/long.rs", &long),
+            ("src/read.rs", "// read"),
+        ];
+        let may_read = |path: &Path| !path.ends_with("refused.rs");
+        assert_eq!(beside(&files, "", may_read), ["src/read.rs"]);
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_prompt_can_make_use_of() {
+        let text = "x".repeat(100_000);
+        let names: Vec<String> = (0..9).map(|n| format!("src/app/{n}.rs")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), &*text)).collect();
+        assert_eq!(beside(&files, "", |_| true), names[..5], "half a megabyte");
+        let names: Vec<String> = (10..99).map(|n| format!("src/app/{n}.rs")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), "//")).collect();
+        assert_eq!(beside(&files, "", |_| true), names[..MAX_FILES]);
+    }
+
+    #[test]
+    fn a_document_outside_of_the_workspace_has_no_files_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.rs"), "// outside").unwrap();
+        let document = folder.path().join("own.rs");
+        let snapshot = Snapshot::of_text("own.rs", "rust", "");
+        let within = [folder.path().join("project")];
+        assert!(files_beside(&document, &snapshot, &within, |_| true).is_empty());
+        assert!(files_beside(&document, &snapshot, &[], |_| true).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_does_not_lead_out_of_the_workspace() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
+        for (path, text) in [(inside.join("a.rs"), "// a"), (outside.join("b.rs"), "// b")] {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        std::os::unix::fs::symlink(outside.join("b.rs"), inside.join("b.rs")).unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join("folder")).unwrap();
+        let document = inside.join("own.rs");
+        let snapshot = Snapshot::of_text("own.rs", "rust", "");
+        let found = files_beside(&document, &snapshot, &[inside], |_| true);
+        let texts: Vec<String> = found.iter().map(|it| it.rope.to_string()).collect();
+        assert_eq!(texts, ["// a"]);
+    }
+}

@@ -1,0 +1,105 @@
+//! Which other files the model gets to see, on the wire with a scripted model.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod lsp_client;
+mod scripted_server;
+
+use std::{fs, path::Path, sync::Mutex};
+
+use foretell::{
+    bundle::Fim,
+    completer::Completer,
+    config::Config,
+    engine::scripted::{Controls, Script},
+    prompt::{OtherFiles, Prompter},
+};
+use lsp_client::Client;
+use scripted_server::{is_status, serve_by, still};
+use serde_json::json;
+
+const SHAPE: &str = "struct Shape {\n    width: u32,\n}\n";
+
+/// A client with a folder open, and what its server's model reads.
+fn connect(other_files: OtherFiles, folder: &Path) -> (Client, Controls) {
+    let script = Script::new("let it = Shape { width };\n").unwrap();
+    let controls = script.controls();
+    let script = Mutex::new(Some(script));
+    let load = move |config: &Config| {
+        let script = script.lock().unwrap().take().expect("the model is loaded once");
+        let window = config.prompt;
+        Completer::start_with(move || {
+            // A family that was trained with several files; which mark it is does not matter here.
+            let fim = script.fim();
+            let fim = Fim { family: "qwen2.5-coder".into(), file_sep: Some(fim.prefix), ..fim };
+            let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
+            Ok((script.into_decoder(), prompter))
+        })
+    };
+    let mut config = still();
+    config.prompt.other_files = other_files;
+    let (mut client, _session) = serve_by(Box::new(load), &config);
+    client.initialize(json!({
+        "processId": null, "rootUri": uri(folder, ""), "capabilities": {},
+        "initializationOptions": {"status": true},
+    }));
+    client.wait_for(|it| is_status(it, "ready")).expect("the model loads");
+    (client, controls)
+}
+
+fn uri(folder: &Path, name: &str) -> String {
+    format!("file://{}/{name}", folder.display())
+}
+
+fn open(client: &mut Client, uri: &str, text: &str) {
+    let document = json!({"uri": uri, "languageId": "rust", "version": 1, "text": text});
+    client.notify("textDocument/didOpen", json!({"textDocument": document}));
+}
+
+/// How many tokens the model reads when the user looks at `own.rs` of a folder.
+fn n_tokens_read(mut client: Client, controls: &Controls, folder: &Path) -> usize {
+    let own = uri(folder, "own.rs");
+    open(&mut client, &own, "let it = Shape \n");
+    client.notify("textDocument/didFocus", json!({"textDocument": {"uri": own}}));
+    controls.wait_until_reads(1);
+    controls.reads()[0].n_tokens
+}
+
+/// The same beside a document that is open.
+fn beside_document(name: Option<&str>) -> usize {
+    let folder = Path::new("/nowhere");
+    let (mut client, controls) = connect(OtherFiles::Open, folder);
+    if let Some(name) = name {
+        open(&mut client, &uri(folder, name), SHAPE);
+    }
+    n_tokens_read(client, &controls, folder)
+}
+
+#[test]
+fn an_open_file_is_shown_to_the_model_and_an_excluded_one_is_not() {
+    let alone = beside_document(None);
+    assert_eq!(beside_document(Some(".env")), alone, "its name is a secret's");
+    assert!(beside_document(Some("shape.rs")) > alone);
+}
+
+/// The same beside a file of the workspace that is not open, or is with another text.
+fn beside_file(other_files: OtherFiles, name: &str, opened: Option<&str>) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(name), SHAPE).unwrap();
+    let (mut client, controls) = connect(other_files, folder.path());
+    if let Some(text) = opened {
+        open(&mut client, &uri(folder.path(), name), text);
+    }
+    n_tokens_read(client, &controls, folder.path())
+}
+
+#[test]
+fn a_file_of_the_workspace_is_shown_only_by_the_setting_for_it() {
+    let alone = beside_document(None);
+    assert_eq!(beside_file(OtherFiles::Open, "shape.rs", None), alone, "open ones only");
+    assert!(beside_file(OtherFiles::Workspace, "shape.rs", None) > alone);
+    assert_eq!(beside_file(OtherFiles::Workspace, "secrets.rs", None), alone, "a secret's name");
+    let edited = "struct Other;\n";
+    let shown = beside_file(OtherFiles::Workspace, "shape.rs", Some(edited));
+    assert_eq!(shown, alone, "what counts is the text in the editor");
+}
