@@ -40,6 +40,40 @@ def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
     assert "Depends: libc6 (>= 2.34), libgcc-s1, libstdc++6\n" in control
 
 
+#: As root of a namespace of its own, which any user may have.
+AS_ROOT = ["unshare", "--map-root-user"]
+
+
+def test_a_package_is_installed_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    if shutil.which("dpkg") is None:
+        pytest.skip("dpkg is not here")
+    if subprocess.run([*AS_ROOT, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespace can be had")
+    folder = filled(tmp_path / "in")
+    (folder / "foretell").write_text("#!/bin/sh\necho foretell 1.2.3\n")
+    package = debian.build(folder, "1.2.3", tmp_path)
+    root = tmp_path / "root"
+    (root / "var/lib/dpkg/updates").mkdir(parents=True)
+    (root / "var/lib/dpkg/status").touch()
+    places = {"usr/bin/foretell", "usr/lib/foretell/libonnxruntime.so.1",
+              "usr/share/man/man1/foretell.1.gz",
+              "usr/share/bash-completion/completions/foretell",
+              "usr/share/zsh/vendor-completions/_foretell",
+              "usr/share/fish/vendor_completions.d/foretell.fish"}  # fmt: skip
+
+    def dpkg(*arguments: str) -> set[str]:
+        # What it depends on is not in this root.
+        command = [*AS_ROOT, "dpkg", "--root", str(root), "--force-depends", *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+        return {place for place in places if (root / place).exists()}
+
+    assert dpkg("--install", str(package)) == places
+    said = subprocess.run([root / "usr/bin/foretell"], check=True, capture_output=True, text=True)
+    assert said.stdout == "foretell 1.2.3\n"
+    assert dpkg("--purge", "foretell") == set()
+    assert not [path for path in root.rglob("*foretell*") if "var/lib/dpkg" not in str(path)]
+
+
 def test_the_c_library_is_as_new_as_the_newest_symbol(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_bytes(b"\0GLIBC_2.9\0GLIBC_2.17\0")
