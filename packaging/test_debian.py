@@ -12,6 +12,8 @@ def filled(folder: Path) -> Path:
         "foretell", "libonnxruntime.so.1", "README.md", "CHANGELOG.md", "LICENSE-MIT",
         "LICENSE-APACHE", "man/man1/foretell.1", "completions/foretell.bash",
         "completions/_foretell", "completions/foretell.fish", "licences/crates.txt",
+        "editors/neovim/plugin/foretell.lua", "docs/guide.md", "SECURITY.md", "THIRD_PARTY.md",
+        "ARCHITECTURE.md", "CONTRIBUTING.md",
     ):  # fmt: skip
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +32,8 @@ def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
     modes = {row[5]: row[0] for row in rows}
     assert modes["./usr/lib/foretell/foretell"] == "-rwxr-xr-x"
     assert modes["./usr/bin/foretell -> ../lib/foretell/foretell"].startswith("l")
+    link = "./usr/share/doc/foretell/editors -> ../../foretell/editors"
+    assert modes[link].startswith("l")
     assert modes["./usr/share/man/man1/foretell.1.gz"] == "-rw-r--r--"
     assert modes["./usr/share/doc/foretell/licences/crates.txt"] == "-rw-r--r--"
     assert {row[1] for row in rows} == {"root/root"}
@@ -56,7 +60,9 @@ def test_a_package_is_installed_and_leaves_nothing_behind(tmp_path: Path) -> Non
     (root / "var/lib/dpkg/updates").mkdir(parents=True)
     (root / "var/lib/dpkg/status").touch()
     places = {"usr/bin/foretell", "usr/lib/foretell/libonnxruntime.so.1",
-              "usr/share/man/man1/foretell.1.gz",
+              "usr/share/man/man1/foretell.1.gz", "usr/share/doc/foretell/docs/guide.md",
+              "usr/share/doc/foretell/editors/neovim/plugin/foretell.lua",
+              "usr/share/foretell/editors/neovim/plugin/foretell.lua",
               "usr/share/bash-completion/completions/foretell",
               "usr/share/zsh/vendor-completions/_foretell",
               "usr/share/fish/vendor_completions.d/foretell.fish"}  # fmt: skip
