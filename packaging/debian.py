@@ -8,14 +8,21 @@ import tempfile
 from pathlib import Path
 
 _GLIBC = re.compile(rb"GLIBC_2\.(\d+)")
-#: Where the tarball's files go; folders with all that is in them.
+#: Where the tarball's files go; folders with all that is in them. What editors load is no
+#: documentation, which a system may be told to leave out.
 _PLACES = {
     "completions/foretell.bash": "usr/share/bash-completion/completions/foretell",
     "completions/_foretell": "usr/share/zsh/vendor-completions/_foretell",
     "completions/foretell.fish": "usr/share/fish/vendor_completions.d/foretell.fish",
     "licences": "usr/share/doc/foretell/licences",
+    "editors": "usr/share/foretell/editors",
+    "docs": "usr/share/doc/foretell/docs",
     "README.md": "usr/share/doc/foretell/README.md",
     "CHANGELOG.md": "usr/share/doc/foretell/CHANGELOG.md",
+    "SECURITY.md": "usr/share/doc/foretell/SECURITY.md",
+    "THIRD_PARTY.md": "usr/share/doc/foretell/THIRD_PARTY.md",
+    "ARCHITECTURE.md": "usr/share/doc/foretell/ARCHITECTURE.md",
+    "CONTRIBUTING.md": "usr/share/doc/foretell/CONTRIBUTING.md",
 }
 
 
@@ -57,6 +64,8 @@ def lay_out(folder: Path, root: Path) -> None:
             shutil.copytree(folder / source, target)
         else:
             shutil.copy2(folder / source, target)
+    # The links of the documentation lead there.
+    (root / "usr/share/doc/foretell/editors").symlink_to("../../foretell/editors")
     manual = root / "usr/share/man/man1"
     manual.mkdir(parents=True)
     for page in sorted((folder / "man/man1").iterdir()):

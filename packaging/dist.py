@@ -26,6 +26,13 @@ ALLOWED = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT",
     "MIT-0", "Unicode-3.0", "Unlicense", "Zlib",
 }  # fmt: skip
+#: What a user reads, and what editors load: files, and folders with all that is in them.
+DOCUMENTS = (
+    "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY.md", "SECURITY.md",
+    "ARCHITECTURE.md", "CONTRIBUTING.md", "docs", "editors/README.md", "editors/images",
+    "editors/pages", "editors/helix", "editors/neovim", "editors/vscode/README.md",
+    "editors/vscode/images",
+)  # fmt: skip
 _LICENCE_FILE = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNORECASE)
 _TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.+-]+|/")
 
@@ -66,10 +73,7 @@ def fill(folder: Path, binary: Path, host: str) -> None:
     shutil.copy2(binary, folder)
     for library in runtime_library.installed():
         shutil.copy2(library, folder)
-    for document in (
-        "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY.md"
-    ):  # fmt: skip
-        shutil.copy2(ROOT / document, folder)
+    copy_documents(folder)
     _output([str(binary), "man", str(folder / "man" / "man1")])
     completions = folder / "completions"
     completions.mkdir()
@@ -83,6 +87,17 @@ def fill(folder: Path, binary: Path, host: str) -> None:
         raise Unfit("onnxruntime is not installed beside foretell-models")
     for file in ("LICENSE", "ThirdPartyNotices.txt"):
         shutil.copy2(Path(spec.origin).parent / file, licences / f"onnxruntime-{file}")
+
+
+def copy_documents(folder: Path) -> None:
+    """Puts `DOCUMENTS` into a folder, each in its place, so that their links lead somewhere."""
+    for name in DOCUMENTS:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
 
 
 def pack(folder: Path, target: Path) -> Path:

@@ -12,6 +12,8 @@ def filled(folder: Path) -> Path:
         "foretell", "libonnxruntime.so.1", "README.md", "CHANGELOG.md", "LICENSE-MIT",
         "LICENSE-APACHE", "man/man1/foretell.1", "completions/foretell.bash",
         "completions/_foretell", "completions/foretell.fish", "licences/crates.txt",
+        "editors/neovim/plugin/foretell.lua", "docs/guide.md", "SECURITY.md", "THIRD_PARTY.md",
+        "ARCHITECTURE.md", "CONTRIBUTING.md",
     ):  # fmt: skip
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +32,8 @@ def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
     modes = {row[5]: row[0] for row in rows}
     assert modes["./usr/lib/foretell/foretell"] == "-rwxr-xr-x"
     assert modes["./usr/bin/foretell -> ../lib/foretell/foretell"].startswith("l")
+    link = "./usr/share/doc/foretell/editors -> ../../foretell/editors"
+    assert modes[link].startswith("l")
     assert modes["./usr/share/man/man1/foretell.1.gz"] == "-rw-r--r--"
     assert modes["./usr/share/doc/foretell/licences/crates.txt"] == "-rw-r--r--"
     assert {row[1] for row in rows} == {"root/root"}
@@ -38,6 +42,42 @@ def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
     ).stdout
     assert "Version: 1.2.3\n" in control
     assert "Depends: libc6 (>= 2.34), libgcc-s1, libstdc++6\n" in control
+
+
+#: As root of a namespace of its own, which any user may have.
+AS_ROOT = ["unshare", "--map-root-user"]
+
+
+def test_a_package_is_installed_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    if shutil.which("dpkg") is None:
+        pytest.skip("dpkg is not here")
+    if subprocess.run([*AS_ROOT, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespace can be had")
+    folder = filled(tmp_path / "in")
+    (folder / "foretell").write_text("#!/bin/sh\necho foretell 1.2.3\n")
+    package = debian.build(folder, "1.2.3", tmp_path)
+    root = tmp_path / "root"
+    (root / "var/lib/dpkg/updates").mkdir(parents=True)
+    (root / "var/lib/dpkg/status").touch()
+    places = {"usr/bin/foretell", "usr/lib/foretell/libonnxruntime.so.1",
+              "usr/share/man/man1/foretell.1.gz", "usr/share/doc/foretell/docs/guide.md",
+              "usr/share/doc/foretell/editors/neovim/plugin/foretell.lua",
+              "usr/share/foretell/editors/neovim/plugin/foretell.lua",
+              "usr/share/bash-completion/completions/foretell",
+              "usr/share/zsh/vendor-completions/_foretell",
+              "usr/share/fish/vendor_completions.d/foretell.fish"}  # fmt: skip
+
+    def dpkg(*arguments: str) -> set[str]:
+        # What it depends on is not in this root.
+        command = [*AS_ROOT, "dpkg", "--root", str(root), "--force-depends", *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+        return {place for place in places if (root / place).exists()}
+
+    assert dpkg("--install", str(package)) == places
+    said = subprocess.run([root / "usr/bin/foretell"], check=True, capture_output=True, text=True)
+    assert said.stdout == "foretell 1.2.3\n"
+    assert dpkg("--purge", "foretell") == set()
+    assert not [path for path in root.rglob("*foretell*") if "var/lib/dpkg" not in str(path)]
 
 
 def test_the_c_library_is_as_new_as_the_newest_symbol(tmp_path: Path) -> None:

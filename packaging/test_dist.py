@@ -1,5 +1,6 @@
 """What goes into the tarball."""
 
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ import pytest
 )
 def test_an_expression_is_allowed_if_one_way_through_it_is(expression: str, allowed: bool) -> None:
     assert dist.is_allowed(expression) is allowed
+
+
+def test_the_links_of_the_readme_lead_to_what_is_packed(tmp_path: Path) -> None:
+    dist.copy_documents(tmp_path)
+    readme = (tmp_path / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", readme)
+    assert len(links) > 15
+    assert [link for link in links if not (tmp_path / link).is_file()] == []
+    assert (tmp_path / "editors/neovim/lua/foretell/init.lua").is_file()
 
 
 def crate(folder: Path, name: str, licence: str | None, text: str | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ HEAD = """\
 Made from `Cargo.lock` and `editors/vscode/package-lock.json` by `make docs-generated`.
 The texts of the licences are in each package's source, and in `licences/` of what `make dist` makes.
 
-- **ONNX Runtime**, fetched by `foretell setup` or `make model` from the package `onnxruntime`: MIT, with notices of its own in that package.
+- **ONNX Runtime**, fetched by `foretell setup` or `make model` from the package `onnxruntime`, or for CUDA `onnxruntime-gpu`: MIT, with notices of its own in that package.
 - **Models** have licences of their own, which the catalogue and each bundle's manifest name. The default one, Qwen2.5-Coder 0.5B Instruct, is under Apache-2.0.
 - **Python packages** that import models are installed into `.venv` and are no part of the program: `model-scripts/requirements.lock`.
 - **The cases of the evaluation** are excerpts of packages: `tests/eval/SOURCES.md`.

@@ -43,6 +43,21 @@ fn a_loop_over_words_is_completed() {
     assert!(figures.contains("first token") && figures.contains("line end"), "{out}");
 }
 
+/// Whoever calls it without knowing what it is sees more than an empty line.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
+    // `script` of util-linux runs it in a terminal whose input ends at once.
+    let mut command = Command::new("script");
+    command.args(["-qec", env!("CARGO_BIN_EXE_foretell"), "/dev/null"]).stdin(Stdio::null());
+    let (output, out, err) = run(&mut command);
+    assert!(output.status.success(), "{out}{err}");
+    assert!(out.contains("this is a language server and waits for an editor"), "{out}");
+    let (output, out, err) = run(foretell(&[]).stdin(Stdio::null()));
+    assert!(output.status.success() && out.is_empty(), "{out}");
+    assert!(!err.contains("waits for an editor"), "{err}");
+}
+
 #[test]
 fn json_says_the_same_with_figures() {
     let (_folder, path) = small_file();

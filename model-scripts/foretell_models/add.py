@@ -12,17 +12,19 @@ from foretell_models.progress import say
 def add(
     entry: Entry,
     quantization: str | None = None,
-    target: str = "cpu",
+    target: str | None = None,
     force: bool = False,
     keep_source: bool = False,
 ) -> Path:
     """Fetches, imports and verifies; a bundle that is there already and fits is left alone.
 
+    Without a `target` the bundle is for what the library in the data folder computes on.
     A checkpoint that was fetched for this only is removed at the end unless `keep_source`.
     """
     if quantization is not None:
         recipe.recipe_of(quantization)
-    runtime_library.install()
+    runtime_library.ensure()
+    target = target or runtime_library.target()
     folder = paths.bundle_folder(entry.name)
     with files.lock(paths.lock_file(entry.name)):
         files.clean_up(folder)

@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     convert.set_defaults(run=_import)
     for command in (add, convert):
         command.add_argument("--quantization", help="how matrices are stored; see README.md")
-        command.add_argument("--target", choices=("cpu", "cuda", "coreml"), default="cpu")
+    targets = ("cpu", "cuda", "coreml")
+    add.add_argument("--target", choices=targets, help="else what the server's library is for")
+    convert.add_argument("--target", choices=targets, default="cpu")
 
     verify = commands.add_parser("verify", help="check a bundle and run one completion")
     verify.add_argument("bundle", help="a model's name or a folder")
@@ -75,7 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     path = commands.add_parser("path", help="print the data folder, or a bundle's")
     path.add_argument("name", nargs="?")
     path.set_defaults(run=_path)
-    runtime = commands.add_parser("runtime", help="copy the ONNX Runtime library for the server")
+    runtime = commands.add_parser("runtime", help="put the ONNX Runtime library into place")
+    runtime.add_argument(
+        "--library",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="for what; auto (the default) looks for a GPU and CUDA",
+    )
     runtime.set_defaults(run=_runtime)
     tiny = commands.add_parser("tiny", help="make a small bundle of random weights, for tests")
     tiny.add_argument("--out", type=Path, required=True)
@@ -190,7 +198,7 @@ def _path(options: argparse.Namespace) -> int:
 def _runtime(options: argparse.Namespace) -> int:
     from foretell_models import runtime_library
 
-    for path in runtime_library.install():
+    for path in runtime_library.install(options.library):
         print(path)
     return 0
 

@@ -12,7 +12,7 @@ import gguf
 import pytest
 import toy
 
-from foretell_models import bundle, cli, files
+from foretell_models import bundle, cli, files, runtime_library
 from foretell_models.errors import NoSpace
 
 
@@ -77,6 +77,14 @@ def test_add_makes_it_again_if_it_should(home, catalogue):
     assert run("add", "toy", "--catalogue", catalogue, "--keep-source") == 0
     assert manifest(folder)["importer"] == bundle.IMPORTER
     assert (home / "sources" / "toy" / "toy.gguf").is_file()
+
+
+def test_a_model_is_made_for_what_the_library_computes_on(home, catalogue, monkeypatch):
+    monkeypatch.setattr(runtime_library, "target", lambda: "cuda")
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    assert manifest(home / "models" / "toy")["target"] == "cuda"
+    assert run("add", "toy", "--catalogue", catalogue, "--target", "cpu") == 0
+    assert manifest(home / "models" / "toy")["target"] == "cpu"
 
 
 def test_adding_again_takes_no_time(home, catalogue):

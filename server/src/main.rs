@@ -4,6 +4,7 @@ mod commands;
 
 use std::{
     fs::File,
+    io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Mutex,
@@ -19,9 +20,16 @@ use tracing_subscriber::{
     fmt::{format::FmtSpan, writer::BoxMakeWriter},
 };
 
+const FIRST_STEPS: &str = "\
+First steps:
+  foretell setup                     fetch the runtime library and a model, once
+  foretell doctor                    what is missing, how fast it is, which editors are set up
+  foretell complete src/main.rs:8    a completion in the terminal
+An editor starts `foretell serve` by itself: editors/README.md of the source says how to set it up.";
+
 /// The next lines of code as ghost text, on your own machine.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -73,12 +81,19 @@ enum Command {
         stdio: bool,
     },
     /// Complete a file at a place and show the text as it is made.
+    ///
+    /// For example `foretell complete src/main.rs:8`, at the end of line 8. Nothing is written into
+    /// the file. Ctrl+C stops it.
     Complete(commands::complete::Arguments),
     /// Measure how fast things are on this machine: the server and the engine, or one of them.
     Bench(commands::bench::Arguments),
     /// Measure how good the texts are, by cases whose answer is known.
     Eval(commands::eval::Arguments),
     /// Set up what is missing: the runtime library and a model. Done once.
+    ///
+    /// Where an NVIDIA GPU answers and CUDA 13 is there, the library and the model are for the GPU;
+    /// if they do not work there, or with `--provider cpu`, they are for the processor.
+    /// `--provider cuda` insists on the GPU.
     ///
     /// Makes an environment of its own for the Python packages that fetch and import models, in the
     /// data folder; nothing else on this machine is changed. What was interrupted goes on where it
@@ -87,15 +102,17 @@ enum Command {
     /// Show which models there are, get others, and choose one.
     #[command(subcommand)]
     Model(commands::model::Arguments),
-    /// Show the settings, without those of an editor.
+    /// Print the settings that hold and the file they are read from, and say what is wrong in it.
+    ///
+    /// An editor may have settings of its own, which hold over these and are not known here.
     Config {
         /// Print the JSON schema of all settings instead.
         #[arg(long)]
         schema: bool,
     },
-    /// Show what was suggested, what was taken and what it cost, in numbers.
+    /// Show what editors were offered on this machine, what was taken and how long it took.
     Stats {
-        /// For machines.
+        /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
     },
@@ -104,11 +121,11 @@ enum Command {
     /// Marks: ✓ good, ! worth a look, ✗ completions fail, - not checked. The exit code is 1 where a
     /// check fails.
     Doctor {
-        /// For machines.
+        /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
     },
-    /// Print the completions of this command line for a shell.
+    /// Print a script with which a shell completes this command line.
     ///
     /// For bash: foretell completions bash > ~/.local/share/bash-completion/completions/foretell
     Completions {
@@ -205,6 +222,10 @@ fn main() -> ExitCode {
         (None, Command::Serve { .. }) => "info",
         (None, _) => "off",
     };
+    if matches!(command, Command::Serve { .. }) && std::io::stdin().is_terminal() {
+        say("this is a language server and waits for an editor; `foretell help` shows what else \
+             it does, Ctrl+C ends it");
+    }
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
         say(&format!("{error:#}"));
         return ExitCode::FAILURE;

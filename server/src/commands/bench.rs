@@ -39,8 +39,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Measure the engine: prefill, decode, edits, lookup, cancel, idle; beside llama.cpp if it is
-    /// named, turn by turn on the same text and threads.
+    /// Measure the model on this machine: how fast it reads and writes, what an edit and a cancel
+    /// cost, what it takes while idle.
+    ///
+    /// With --llama-python and --gguf the same is measured with llama.cpp, turn by turn on the same
+    /// text and threads.
     Engine(EngineArguments),
     /// Measure what the server itself costs a key, with a model that takes no time.
     Server(ServerArguments),

@@ -20,8 +20,8 @@ use foretell::{
 /// What `foretell complete` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The place: line and column count from 1, a column is a character, and the text goes in
-    /// before it. Without a column it is the line's end.
+    /// Where the cursor is. Lines and columns count from 1; the text goes in before the character at
+    /// the column, or without one at the line's end.
     #[arg(value_name = "FILE:LINE[:COL]")]
     place: FilePlace,
 

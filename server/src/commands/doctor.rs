@@ -15,6 +15,7 @@ use foretell::{
     bundle::{Bundle, data_folder, model_path},
     config::{Config, layers::user_file},
     engine::{
+        State,
         library::{self, RUNTIME_VERSION},
         onnx,
     },
@@ -181,13 +182,14 @@ fn licence(licence: &str) -> Check {
 
 /// What is measured, and what follows from it.
 fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Option<Rates>> {
-    let rates = match Rates::measure(bundle, &config.model.options()?) {
-        Ok(rates) => rates,
+    let (rates, state) = match Rates::measure(bundle, &config.model.options()?) {
+        Ok(measured) => measured,
         Err(error) => {
             page.add(Check::bad("speed", format!("{error:#}")))?;
             return Ok(None);
         }
     };
+    slower(state).map_or(Ok(()), |check| page.add(check))?;
     page.add(Check::good(
         "speed",
         format!(
@@ -213,6 +215,13 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
             .and_do("set these in foretell.toml, or take a smaller model: `foretell model list`")
     })?;
     Ok(Some(rates))
+}
+
+/// A provider that was chosen and did not work.
+fn slower(state: State) -> Option<Check> {
+    let State::Slower(message) = state else { return None };
+    let to_do = "`foretell setup` looks again, with `--provider cpu` for the processor only";
+    Some(Check::new("provider", Mark::Attention, message).and_do(to_do))
 }
 
 /// Whether editors find the program by its name.
@@ -242,6 +251,13 @@ fn editor_checks(editors: &[editors::Found]) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_provider_that_did_not_work_is_worth_a_look() {
+        let check = slower(State::Slower("cuda failed".into())).unwrap();
+        assert_eq!((check.mark, &*check.text), (Mark::Attention, "cuda failed"));
+        assert_eq!(slower(State::Ready), None);
+    }
 
     #[test]
     fn a_librarys_version_stands_in_its_name() {

@@ -24,13 +24,13 @@ use super::scripts::Scripts;
 pub(crate) enum Arguments {
     /// List the models that are here, and those that can be fetched.
     List {
-        /// For machines.
+        /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
     },
     /// Fetch a model of the list, import it and check it.
     Add {
-        /// A name of the list.
+        /// A name of `foretell model list`.
         #[arg(value_name = "NAME")]
         name: String,
         /// Take everything from this folder instead of the network (`foretell setup --save`).

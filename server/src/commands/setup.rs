@@ -4,10 +4,15 @@ mod choice;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use foretell::{
     bundle::{Bundle, DEFAULT_MODEL, data_folder, model_path},
     config::Config,
+    engine::{
+        library::RUNTIME_VERSION,
+        onnx::Options,
+        provider::{Provider, Setting},
+    },
 };
 
 use super::{
@@ -38,24 +43,38 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let Arguments { name, from, save } = arguments;
     let first = name.as_deref().unwrap_or(DEFAULT_MODEL);
     // A wrong name is told before anything is fetched.
-    let packages = catalogue::packages(first)?;
+    let mut packages = catalogue::packages(first)?;
     ensure!(
         save.is_none() || !packages.is_empty(),
         "{first} comes from a model hub, which --save can't do"
     );
     say(&format!("Foretell is set up in {}.", data_folder().display()))?;
     let scripts = Scripts::set_up(from.as_deref())?;
+    let library = library(config.model.provider);
     if let Some(folder) = save {
+        if library == "cuda" {
+            packages.push(format!("onnxruntime-gpu=={RUNTIME_VERSION}"));
+        }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
         say(&format!("Now, elsewhere: foretell setup{model} --from {}", folder.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    scripts.run(&["runtime"])?;
+    scripts.run(&["runtime", "--library", library])?;
+    // For what the library computes on.
     scripts.run(&["add", first])?;
+    if let Err(error) = try_gpu(config, first) {
+        if library == "cuda" {
+            return Err(error);
+        }
+        say(&format!("{error:#}\nThe processor computes. `--provider cpu` does not try the GPU."))?;
+        scripts.run(&["runtime", "--library", "cpu"])?;
+        scripts.run(&["add", first])?;
+    }
     let mut used = first;
     if name.is_none() {
-        let rates = Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
+        let (rates, _) =
+            Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
         let memory_bytes = choice::memory_bytes();
         let chosen = choice::choose(rates, memory_bytes);
         let latency = rates.latency();
@@ -76,4 +95,26 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     }
     say("Done. `foretell doctor` says what to expect, and which editors are set up.")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The library that is fetched; `auto` is for the GPU if there is one with CUDA. The one for the
+/// processor of a Mac has Core ML too.
+fn library(provider: Setting) -> &'static str {
+    match provider {
+        Setting::Auto => "auto",
+        Setting::Only(Provider::Cuda) => "cuda",
+        Setting::Only(Provider::Cpu | Provider::CoreMl) => "cpu",
+    }
+}
+
+/// Runs a model that was made for the GPU on it, and on nothing else.
+fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&model_path(name))?;
+    if bundle.manifest.target != Provider::Cuda.name() {
+        return Ok(());
+    }
+    let provider = Setting::Only(Provider::Cuda);
+    let options = Options { provider, ..config.model.options()? };
+    Rates::measure(&bundle, &options).context("the GPU can't be used")?;
+    Ok(())
 }

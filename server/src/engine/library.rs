@@ -51,8 +51,12 @@ pub enum RuntimeError {
     },
 }
 
+/// What the library needs beside itself to compute by CUDA. `foretell setup` puts it there last.
+const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
+
 /// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
-/// the binary, the data folder. An explicit choice is the only place if there is one.
+/// the binary, the data folder; the data folder before what came with the binary if it has the
+/// library for CUDA. An explicit choice is the only place if there is one.
 #[must_use]
 pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
     let explicit = setting.map(Path::to_owned).or_else(|| {
@@ -69,11 +73,19 @@ pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
         [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
     };
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    [beside, Some(data_folder().join("lib"))]
+    folders(beside, data_folder().join("lib"))
         .into_iter()
-        .flatten()
         .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
         .collect()
+}
+
+fn folders(beside: Option<PathBuf>, data: PathBuf) -> Vec<PathBuf> {
+    let is_for_cuda = data.join(CUDA_PART).is_file();
+    let mut folders: Vec<PathBuf> = beside.into_iter().chain([data]).collect();
+    if is_for_cuda {
+        folders.reverse();
+    }
+    folders
 }
 
 /// The library that will be loaded.
@@ -83,4 +95,19 @@ pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
 pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
     let candidates = library_candidates(setting);
     candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_with_the_binary_is_first_unless_setup_fetched_the_library_for_cuda() {
+        let folder = tempfile::tempdir().unwrap();
+        let (beside, data) = (PathBuf::from("/beside"), folder.path().to_owned());
+        let looked_at = || folders(Some(beside.clone()), data.clone());
+        assert_eq!(looked_at(), [beside.clone(), data.clone()]);
+        std::fs::write(data.join(CUDA_PART), "").unwrap();
+        assert_eq!(looked_at(), [data.clone(), beside.clone()]);
+    }
 }

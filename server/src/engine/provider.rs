@@ -33,8 +33,8 @@ impl Provider {
     fn remedy(self) -> &'static str {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
-            Self::Cuda => "the library from the `onnxruntime-gpu` package, and CUDA",
-            Self::Cpu => "the library that `foretell setup` installs",
+            Self::Cuda => "the one that `foretell setup --provider cuda` fetches, and CUDA 13",
+            Self::Cpu => "the one that `foretell setup` installs",
         }
     }
 }
@@ -209,7 +209,7 @@ mod tests {
             "no way to compute: \
              coreml: the model's graph is for cuda; import it with the target coreml for this; \
              cuda: the ONNX Runtime library was built without it; \
-             it takes the library from the `onnxruntime-gpu` package, and CUDA; \
+             it takes the one that `foretell setup --provider cuda` fetches, and CUDA 13; \
              cpu: the model's graph is for cuda; import it with the target cpu for this"
         );
         let error = choose(Setting::Only(Provider::Cuda), "cpu", |_| true).unwrap_err();

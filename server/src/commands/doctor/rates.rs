@@ -9,7 +9,7 @@ use foretell::{
     bundle::Bundle,
     config::{Config, Trigger},
     engine::{
-        Model,
+        Model, State,
         decoder::PREFILL_CHUNK,
         onnx::{OnnxModel, Options},
     },
@@ -45,8 +45,8 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Loads the model and runs it for about two seconds.
-    pub(crate) fn measure(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
+    /// Loads the model and runs it for about two seconds; also says in what state it is then.
+    pub(crate) fn measure(bundle: &Bundle, options: &Options) -> anyhow::Result<(Self, State)> {
         let start = Instant::now();
         let mut model = OnnxModel::load(bundle, options)?;
         // The first read also finds out how the graph is best computed.
@@ -69,7 +69,7 @@ impl Rates {
         }
         steps_ms.sort_by(f64::total_cmp);
         let decode_tokens_per_s = 1e3 / steps_ms[steps_ms.len() / 2];
-        Ok(Self { load_ms, prefill_tokens_per_s, decode_tokens_per_s })
+        Ok((Self { load_ms, prefill_tokens_per_s, decode_tokens_per_s }, model.state()))
     }
 
     /// What a user will wait.

@@ -1,0 +1,128 @@
+"""Which ONNX Runtime library is taken, by a scripted `nvidia-smi`, empty CUDA and a small wheel.
+
+No machine with a GPU has run this.
+"""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from foretell_models import gpu, paths, runtime_library
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="CUDA is for Linux")
+
+VERSION = importlib.metadata.version("onnxruntime")
+CUDA_LIBRARY = [
+    f"libonnxruntime.so.{VERSION}",
+    "libonnxruntime_providers_shared.so",
+    "libonnxruntime_providers_cuda.so",
+]
+CARD = "NVIDIA GeForce RTX 4070, 580.65.06, 12282 MiB"
+
+
+class Machine:
+    """A folder with programs, one with libraries, one with wheels: all empty at first."""
+
+    def __init__(self, folder):
+        self.programs, self.libraries, self.wheels = (
+            folder / name for name in ("bin", "lib", "wheels")
+        )
+        for path in (self.programs, self.libraries, self.wheels):
+            path.mkdir()
+
+    def has_card(self, script=f"echo '{CARD}'"):
+        program = self.programs / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def has_cuda(self, names=gpu.NEEDED):
+        for name in names:
+            command = ["cc", "-shared", "-x", "c", "/dev/null", "-o", str(self.libraries / name)]
+            subprocess.run(command, check=True)
+
+    def has_wheel(self, members=CUDA_LIBRARY):
+        name = f"onnxruntime_gpu-{VERSION}"
+        with zipfile.ZipFile(self.wheels / f"{name}-py3-none-any.whl", "w") as wheel:
+            for member in members:
+                wheel.writestr(f"onnxruntime/capi/{member}", f"cuda: {member}")
+            about = f"Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: {VERSION}\n"
+            wheel.writestr(f"{name}.dist-info/METADATA", about)
+            wheel.writestr(f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+            wheel.writestr(f"{name}.dist-info/RECORD", "")
+
+    def runtime(self, *arguments):
+        environment = os.environ | {
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": str(self.libraries),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self.wheels),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "foretell_models", "runtime", *arguments],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
+    return Machine(tmp_path)
+
+
+def check(result, library, said):
+    """What is in the data folder after a run, and what the run has told."""
+    assert result.returncode == 0, result.stderr
+    assert said in result.stderr
+    assert runtime_library.target() == library
+    files = {path.name: path.read_bytes() for path in paths.library_folder().iterdir()}
+    if library == "cuda":
+        assert files == {name: f"cuda: {name}".encode() for name in CUDA_LIBRARY}
+    else:
+        assert files == {path.name: path.read_bytes() for path in runtime_library.installed()}
+
+
+def test_a_machine_without_a_card_gets_the_library_for_the_processor(machine):
+    check(machine.runtime(), "cpu", "No NVIDIA GPU that answers was seen")
+    machine.has_card("echo 'NVIDIA-SMI has failed'; exit 9")
+    machine.has_cuda()
+    check(machine.runtime(), "cpu", "No NVIDIA GPU that answers was seen")
+
+
+def test_a_card_without_cuda_is_told_what_is_missing(machine):
+    machine.has_card()
+    machine.has_cuda([name for name in gpu.NEEDED if "cublasLt" not in name])
+    result = machine.runtime()
+    check(result, "cpu", f"GPU seen: {CARD}. The processor computes, since libcublasLt.so.13 can't")
+    assert "install CUDA 13" in result.stderr
+
+
+def test_a_card_with_cuda_gets_the_library_for_it_once_and_gives_it_back(machine):
+    machine.has_card()
+    machine.has_cuda()
+    machine.has_wheel()
+    check(machine.runtime(), "cuda", f"GPU seen: {CARD}. CUDA 13 is there.")
+    next(machine.wheels.iterdir()).unlink()
+    check(machine.runtime(), "cuda", "CUDA 13 is there")
+    runtime_library.ensure()
+    assert runtime_library.target() == "cuda", "`add` leaves it"
+    check(machine.runtime("--library", "cpu"), "cpu", "")
+
+
+def test_a_library_for_cuda_that_can_not_be_had_is_told(machine):
+    machine.has_card()
+    machine.has_cuda()
+    check(machine.runtime(), "cpu", f"could not download onnxruntime-gpu=={VERSION}")
+    machine.has_wheel(CUDA_LIBRARY[:2])
+    check(machine.runtime(), "cpu", "does not hold the library")
+    result = machine.runtime("--library", "cuda")
+    assert result.returncode == 5, result.stderr
+    assert runtime_library.target() == "cpu"
+
+
+def test_the_library_for_cuda_can_be_insisted_on(machine):
+    machine.has_wheel()
+    check(machine.runtime("--library", "cuda"), "cuda", "")
