@@ -28,6 +28,8 @@ const FRESH: Duration = Duration::from_secs(60);
 pub(super) struct Beside {
     folders: Vec<PathBuf>,
     found: Arc<Mutex<Found>>,
+    /// Held by the one who reads.
+    turn: Arc<Mutex<()>>,
 }
 
 type Reading = Shared<BoxFuture<'static, ()>>;
@@ -109,6 +111,11 @@ impl Beside {
     }
 
     fn read(&self, snapshot: &Snapshot, settings: &Settings) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.found().is_of(&snapshot.uri) {
+            // An editor that starts opens many documents at once; the last one counts.
+            return;
+        }
         let may_read = |path: &Path| !settings.exclusions.contain(&path.to_string_lossy());
         let files = files_beside(&path_of(&snapshot.uri), snapshot, &self.folders, may_read);
         tracing::debug!(n_files = files.len(), "files of the workspace were read");
