@@ -44,7 +44,7 @@ fi
 if ! "$bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
     -r tests/supply_chain/pip-audit.lock >"$log" 2>&1; then
     skipped "known holes in the Python packages: no pip-audit for this machine"
-elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pip --no-deps \
+elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
     "${locks[@]/#/--requirement=}" >"$log" 2>&1; then
     if grep -q '^Found .* known vulnerabilit' "$log"; then
         cat "$log"
