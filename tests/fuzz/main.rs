@@ -11,9 +11,9 @@ mod scripted_server;
 mod targets;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, take_hook},
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
     sync::{
-        LazyLock,
+        LazyLock, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
@@ -35,6 +35,8 @@ static TARGET: LazyLock<Option<Target>> = LazyLock::new(|| {
     let wanted = std::env::var("FUZZ_TARGET").ok()?;
     TARGETS.iter().find(|(name, _)| *name == wanted).map(|(_, target)| *target)
 });
+/// What the last panic said.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 static STARTED_MS: AtomicU64 = AtomicU64::new(IDLE);
 static SLOWEST_MS: AtomicU64 = AtomicU64::new(0);
 
@@ -48,6 +50,7 @@ fn feed(target: Target, bytes: &[u8]) -> u64 {
     let started_ms = processor_ms();
     STARTED_MS.store(started_ms, Relaxed);
     if catch_unwind(AssertUnwindSafe(|| target(bytes))).is_err() {
+        eprintln!("{}", LAST_PANIC.lock().map_or_else(|_| String::new(), |it| it.clone()));
         std::process::abort();
     }
     STARTED_MS.store(IDLE, Relaxed);
@@ -66,8 +69,13 @@ fn end_the_endless() {
 
 fuzz_target!(
     init: {
-        // libFuzzer's hook ends the process at each panic, those that are dealt with included.
-        drop(take_hook());
+        // libFuzzer's hook ends the process at each panic, those that are dealt with included; of
+        // those a library has thousands, and nobody wants to read them.
+        set_hook(Box::new(|panic| {
+            if let Ok(mut last) = LAST_PANIC.lock() {
+                *last = panic.to_string();
+            }
+        }));
         thread::spawn(end_the_endless);
     },
     |bytes: &[u8]| {
@@ -83,6 +91,7 @@ fuzz_target!(
             eprintln!("slowest so far: {took_ms} ms");
         }
         if took_ms > MOST_MS {
+            eprintln!("an input took {took_ms} ms of the processor");
             std::process::abort();
         }
     }
