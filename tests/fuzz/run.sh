@@ -5,8 +5,8 @@
 # The seconds are those that the process had the processor, so that other work on the machine, or a
 # stop in between, does not count. An input that waits for ever is given up after an hour.
 #
-# Needs a C++ compiler and Linux. The coverage's flags are those of cargo-fuzz; without the address sanitizer,
-# which our code without `unsafe` does not need, they work with the stable compiler.
+# Needs a C++ compiler and Linux. The coverage's flags are those of cargo-fuzz; without the address
+# sanitizer, which our code without `unsafe` does not need, they work with the stable compiler.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=$1
