@@ -7,14 +7,16 @@ EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
 MDBOOK := 0.5.4
 # How long `make test` feeds each fuzz target, and `make fuzz`.
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 20
 FUZZ_LONG_SECONDS ?= 1800
 SOAK_MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
+# Takes lock files, and nothing that is not what they say.
+PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval fuzz soak supply-chain install dist book docs-generated clean prerequisites
+.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -105,6 +107,9 @@ book: $(VENV)/dev-installed prerequisites ## Make a book of the documentation in
 	@target/mdbook/bin/mdbook build docs
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -p no:cacheprovider test_links.py
 
+locks: $(VENV)/installed ## Write the Python lock files anew: from pyproject.toml and the .in files, with hashes
+	@tests/lock_python.sh $(BIN)
+
 docs-generated: $(VENV)/installed prerequisites ## Write the pages that are made: settings, third parties
 	@UPDATE_EXPECT=1 cargo test --release --locked --quiet --lib reference
 	@$(BIN)/python packaging/third_party.py
@@ -117,20 +122,20 @@ prerequisites:
 	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 92) }' || { echo "Rust 1.92 or later is needed, this is $$(rustc --version): 'rustup update'"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing: on Debian 'apt install gcc', Fedora 'dnf install gcc', macOS 'xcode-select --install'"; exit 1; }
 
-$(VENV)/installed: model-scripts/requirements.lock model-scripts/pyproject.toml
+$(VENV)/installed: model-scripts/requirements.lock model-scripts/requirements-build.lock model-scripts/pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: on Debian 'apt install python3 python3-venv', Fedora 'dnf install python3', macOS 'brew install python'"; exit 1; }
 	@test -x $(BIN)/pip || python3 -m venv $(VENV) || { echo "the venv module is missing: on Debian 'apt install python3-venv', Fedora 'dnf install python3', macOS 'brew install python'"; exit 1; }
 	@echo "installing the model scripts into $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e model-scripts
+	@$(PIP_LOCKED) -r model-scripts/requirements-build.lock -r model-scripts/requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e model-scripts
 	@touch $@
 
-$(VENV)/remote-installed: $(VENV)/installed tests/remote/requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/remote/requirements.txt
+$(VENV)/remote-installed: $(VENV)/installed tests/remote/requirements.lock
+	@$(PIP_LOCKED) -r tests/remote/requirements.lock
 	@touch $@
 
 $(VENV)/dev-installed: $(VENV)/installed model-scripts/requirements-dev.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r model-scripts/requirements-dev.lock
+	@$(PIP_LOCKED) -r model-scripts/requirements-dev.lock
 	@touch $@
 
 include editors/editors.mk

