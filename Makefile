@@ -110,9 +110,10 @@ book: $(VENV)/dev-installed prerequisites ## Make a book of the documentation in
 locks: $(VENV)/installed ## Write the Python lock files anew: from pyproject.toml and the .in files, with hashes
 	@tests/lock_python.sh $(BIN)
 
-docs-generated: $(VENV)/installed prerequisites ## Write the pages that are made: settings, third parties
+docs-generated: $(VENV)/installed build ## Write what is made: the pages of settings and third parties, the settings of the extension
 	@UPDATE_EXPECT=1 cargo test --release --locked --quiet --lib reference
 	@$(BIN)/python packaging/third_party.py
+	@$(MAKE) --no-print-directory editors-settings
 
 clean: ## Remove what was built here; the model stays in the data folder
 	@rm -rf target $(VENV)

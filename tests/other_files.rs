@@ -56,10 +56,9 @@ fn open(client: &mut Client, uri: &str, text: &str) {
     client.notify("textDocument/didOpen", json!({"textDocument": document}));
 }
 
-/// How many tokens the model reads when the user looks at `own.rs` of a folder.
-fn n_tokens_read(mut client: Client, controls: &Controls, folder: &Path) -> usize {
-    let own = uri(folder, "own.rs");
-    open(&mut client, &own, "let it = Shape \n");
+/// How many tokens the model reads when the user looks at a document.
+fn n_tokens_read(mut client: Client, controls: &Controls, own: &str) -> usize {
+    open(&mut client, own, "let it = Shape \n");
     client.notify("textDocument/didFocus", json!({"textDocument": {"uri": own}}));
     controls.wait_until_reads(1);
     controls.reads()[0].n_tokens
@@ -79,7 +78,7 @@ fn beside_document(name: Option<&str>) -> usize {
         let params = json!({"textDocument": document, "contentChanges": change});
         client.notify("textDocument/didChange", params);
     }
-    n_tokens_read(client, &controls, folder)
+    n_tokens_read(client, &controls, &uri(folder, "own.rs"))
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn beside_file(other_files: OtherFiles, name: &str, opened: Option<&str>) -> usi
     if let Some(text) = opened {
         open(&mut client, &uri(folder.path(), name), text);
     }
-    n_tokens_read(client, &controls, folder.path())
+    n_tokens_read(client, &controls, &uri(folder.path(), "own.rs"))
 }
 
 #[test]
@@ -109,4 +108,13 @@ fn a_file_of_the_workspace_is_shown_only_by_the_setting_for_it() {
     let edited = "struct Other;\n";
     let shown = beside_file(OtherFiles::Workspace, "shape.rs", Some(edited));
     assert_eq!(shown, alone, "what counts is the text in the editor");
+}
+
+#[test]
+fn a_document_that_is_no_file_here_has_none_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("shape.rs"), SHAPE).unwrap();
+    let (client, controls) = connect(OtherFiles::Workspace, folder.path());
+    let elsewhere = uri(folder.path(), "own.rs").replace("file://", "vscode-remote://host");
+    assert_eq!(n_tokens_read(client, &controls, &elsewhere), beside_document(None));
 }

@@ -59,7 +59,9 @@ impl Session {
         let now = self.now();
         let (settings, beside) = (Arc::clone(&now.settings), now.beside.clone());
         drop(now);
+        // A path of another machine, or of an older version, is not a path here.
         let is_wanted = settings.config.prompt.other_files == OtherFiles::Workspace
+            && snapshot.uri.starts_with("file:")
             && !settings.exclusions.contain(&snapshot.uri);
         let reading = is_wanted.then(|| beside.reading(snapshot, settings));
         async {
