@@ -53,7 +53,7 @@ pub fn files_beside(
     let is_wanted = |path: &Path| {
         path != document && path.extension().and_then(|it| it.to_str()).map(family) == Some(wanted)
     };
-    let near = nearest_first(folder, document).take(MAX_ENTRIES).map(DirEntry::into_path);
+    let near = nearest_first(folder, document).map(DirEntry::into_path);
     let near = near.filter(|path| is_wanted(path) && may_read(path));
     let (named, others): (Vec<_>, Vec<_>) =
         near.partition(|path| name_of(path).is_some_and(|it| words.contains(it)));
@@ -84,7 +84,8 @@ fn nearest_first(folder: &Path, document: &Path) -> impl Iterator<Item = DirEntr
             _ => a.cmp(b),
         }
     });
-    walk.build().flatten().filter(|it| it.file_type().is_some_and(|it| it.is_file()))
+    let entries = walk.build().take(MAX_ENTRIES).flatten();
+    entries.filter(|it| it.file_type().is_some_and(|it| it.is_file()))
 }
 
 /// What other files call a file.
