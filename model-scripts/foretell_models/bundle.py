@@ -199,7 +199,7 @@ def check_references(folder: Path) -> None:
             model = onnx.load(path, load_external_data=False)
         except DecodeError as error:
             raise BadBundle(f"{path}: not an ONNX model: {error}") from None
-        for tensor in _tensors(model.graph):
+        for tensor in (it for graph in (model.graph, *model.functions) for it in _tensors(graph)):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -218,16 +218,15 @@ def check_references(folder: Path) -> None:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor of a graph, those in the attributes of its nodes and in subgraphs included."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
+    """Every tensor of a graph or a function, in the attributes of nodes and in subgraphs too."""
+    yield from getattr(graph, "initializer", ())
+    for sparse in getattr(graph, "sparse_initializer", ()):
         yield from (sparse.values, sparse.indices)
     for node in graph.node:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             for inner in (attribute.g, *attribute.graphs):
-                if inner.node or inner.initializer:
-                    yield from _tensors(inner)
+                yield from _tensors(inner)
 
 
 def check_hashes(folder: Path, manifest: Manifest) -> None:

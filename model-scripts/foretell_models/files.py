@@ -15,6 +15,8 @@ CHUNK = 1 << 20
 #: Names with this prefix are unfinished work: never listed, removed by the next run.
 PARTIAL_PREFIX = ".partial-"
 _OLD_PREFIX = ".old-"
+# Ends a name in the name of its unfinished folder: no model's name has it.
+_END = "~"
 
 
 def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
@@ -120,7 +122,9 @@ def new_folder(final: Path) -> Iterator[Path]:
     `final` stays as it was. What a killed run left behind is removed by `clean_up`.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{PARTIAL_PREFIX}{final.name}-", dir=final.parent))
+    temporary = Path(
+        tempfile.mkdtemp(prefix=f"{PARTIAL_PREFIX}{final.name}{_END}", dir=final.parent)
+    )
     temporary.chmod(0o755)
     try:
         with space_errors(final):
@@ -167,7 +171,7 @@ def clean_up(final: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
         else:
             old.rename(final)
-    for path in final.parent.glob(f"{PARTIAL_PREFIX}{final.name}-*"):
+    for path in final.parent.glob(f"{PARTIAL_PREFIX}{final.name}{_END}*"):
         shutil.rmtree(path, ignore_errors=True)
 
 

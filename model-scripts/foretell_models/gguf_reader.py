@@ -25,6 +25,7 @@ _SCALARS = {
 _STRING, _ARRAY = 8, 9
 _MAX_DIMENSIONS = 4
 _MAX_NAME = 1024
+_MAX_ITEMS = 1 << 24  # Many times the words of any vocabulary.
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ class _Header:
 
     def _array(self) -> list[Any]:
         kind, count = self._number("<I"), self._number("<Q")
+        if count > _MAX_ITEMS:
+            raise BadSource(f"{self._file.path}: an array of {count} items at byte {self._at}")
         if kind in _SCALARS:
             form = _SCALARS[kind]
             size = struct.calcsize(form)

@@ -76,8 +76,8 @@ def import_checkpoint(
         )
         if check:
             check(temporary, manifest)
-        # The server maps the weights: nobody writes into them by mistake.
-        (temporary / DATA_FILE).chmod(0o444)
+    # The server maps the weights: nobody writes into them by mistake.
+    (folder / DATA_FILE).chmod(0o444)
     return manifest
 
 

@@ -1,5 +1,6 @@
 """What a decoder is made of, whichever file format it came from."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -95,10 +96,12 @@ class ModelConfig:
                 f"{where}: {self.n_heads} heads, {self.n_kv_heads} KV heads of size "
                 f"{self.head_dim} do not fit together"
             )
-        if not (0 < self.norm_eps < 1 and 0 < self.rope_theta < 1e12 and self.rope_scale > 0):
+        if not (0 < self.norm_eps < 1 and 0 < self.rope_theta < 1e12):
             raise BadSource(f"{where}: norm epsilon or rotary base out of range")
         if self.rope_divisors and len(self.rope_divisors) != self.head_dim // 2:
             raise BadSource(f"{where}: {len(self.rope_divisors)} rotary divisors")
+        if not all(0 < divisor < math.inf for divisor in (*self.rope_divisors, self.rope_scale)):
+            raise BadSource(f"{where}: rope scaling by {(*self.rope_divisors, self.rope_scale)}")
 
     def rotary(self, length: int) -> tuple[Floats, Floats]:
         """Cosine and sine, float32 [length, head_dim / 2], of every position and frequency."""

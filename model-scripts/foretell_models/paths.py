@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from foretell_models.errors import UsageProblem
@@ -10,13 +11,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def data_folder() -> Path:
-    """`$FORETELL_HOME`, else the platform's folder for user data."""
+    """`$FORETELL_HOME`, else the folder for user data: the server's `data_folder` is the same."""
     home = os.environ.get("FORETELL_HOME")
     if home:
         return Path(home).expanduser()
-    import platformdirs
+    from platformdirs import unix, windows
 
-    return Path(platformdirs.user_data_dir("foretell", appauthor=False))
+    # On macOS too, programs of the command line keep to the folders of Unix.
+    kind = windows.Windows if sys.platform == "win32" else unix.Unix
+    return Path(kind("foretell", appauthor=False, roaming=True).user_data_dir)
 
 
 def models_folder() -> Path:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,8 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
     def number(key: str, default: float | None = None) -> Any:
         value = fields.get(key)
         value = default if value is None else value
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not abs(value) < math.inf:
             raise BadSource(f"{where}: {key} is {value!r}")
         return value
 
@@ -239,7 +240,6 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
     if heads < 1:
         raise BadSource(f"{where}: {heads} attention heads")
     head_dim = int(number("head_dim", hidden // heads))
-    scale, divisors = _rope_scaling(where, fields, head_dim)
     windowed = fields.get("use_sliding_window", architecture == "starcoder2")
     config = ModelConfig(
         architecture=architecture,
@@ -254,9 +254,11 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
         norm_eps=float(number("rms_norm_eps" if family.norm == "rms" else "norm_epsilon")),
         rope_theta=float(number("rope_theta", _rope_parameters(fields).get("rope_theta", 10000.0))),
         window=int(number("sliding_window", 0)) if windowed else 0,
-        rope_divisors=divisors,
-        rope_scale=scale,
     )
+    # Before anything is as long as a number of the file says.
+    config.check(where)
+    scale, divisors = _rope_scaling(where, fields, head_dim)
+    config = replace(config, rope_scale=scale, rope_divisors=divisors)
     config.check(where)
     return config
 
@@ -282,7 +284,7 @@ def _rope_scaling(
         if kind == "llama3":
             theta = float(fields.get("rope_theta", table.get("rope_theta", 10000.0)))
             return 1.0, _llama3_divisors(table, theta, head_dim)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise BadSource(f"{where}: rope scaling: {error}") from None
     raise BadSource(f"{where}: rope scaling {kind!r} is not supported; known: linear, llama3")
 

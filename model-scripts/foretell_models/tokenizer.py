@@ -95,11 +95,17 @@ def from_gguf(
 
 def from_file(path: Path, declared: Sequence[int], vocab_size: int, model: str = "") -> Vocabulary:
     """Reads a `tokenizer.json`; raises `BadSource` if it is damaged or does not fit the model."""
+    return _vocabulary(load(path), declared, vocab_size, path, model)
+
+
+def load(path: Path) -> Tokenizer:
+    """A `tokenizer.json` as the library reads it; raises `BadSource` if it does not."""
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # The library raises plain `Exception`.
+        return Tokenizer.from_file(str(path))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # It raises plain `Exception`, or panics, which is none.
         raise BadSource(f"{path}: not a tokenizer: {error}") from None
-    return _vocabulary(tokenizer, declared, vocab_size, path, model)
 
 
 def _vocabulary(

@@ -8,7 +8,7 @@ import numpy as np
 
 from foretell_models import bundle
 from foretell_models.bundle import Manifest
-from foretell_models.errors import BadBundle
+from foretell_models.errors import BadBundle, BadSource
 
 _PREFIX = "def add(a, b):\n    return "
 _SUFFIX = "\n\n\nprint(add(1, 2))\n"
@@ -35,15 +35,14 @@ def verify(folder: Path) -> tuple[Manifest, Verdict]:
 
 def run(folder: Path, manifest: Manifest) -> Verdict:
     """Opens the session and writes one completion."""
-    from tokenizers import Tokenizer
-
     from foretell_models.session import Session
+    from foretell_models.tokenizer import load
 
     bundle.check_references(folder)
     try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # The library raises plain `Exception`.
-        raise BadBundle(f"{folder}/tokenizer.json: {error}") from None
+        tokenizer = load(folder / "tokenizer.json")
+    except BadSource as error:
+        raise BadBundle(str(error)) from None
 
     def encode(text: str) -> list[int]:
         return list(tokenizer.encode(text, add_special_tokens=False).ids)

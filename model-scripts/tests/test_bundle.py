@@ -91,6 +91,26 @@ def test_external_data_outside_the_bundle_is_refused(folder, location):
         verify.run(folder, bundle.read_manifest(folder))
 
 
+def test_external_data_of_a_function_is_looked_at(folder):
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    tensor = onnx.TensorProto(name="x", data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../x")
+    node = onnx.helper.make_node("Constant", [], ["x"], value=tensor)
+    model.functions.append(onnx.FunctionProto(name="f", domain="d", output=["x"], node=[node]))
+    onnx.save(model, folder / "model.onnx")
+    with pytest.raises(BadBundle, match=r"refers to the data file"):
+        bundle.check_references(folder)
+
+
+def test_a_tokenizer_at_which_the_library_panics_is_refused(folder):
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    tokenizer["model"] |= {"vocab": {"a": 0, "b": 1, "": 2}, "merges": ["a b"]}
+    path.write_text(json.dumps(tokenizer))
+    with pytest.raises(BadBundle, match="not a tokenizer"):
+        verify.run(folder, bundle.read_manifest(folder))
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("offset", "-5"), ("length", str(1 << 60)), ("offset", "x")]
 )

@@ -62,6 +62,22 @@ def test_add_is_done_once(home, catalogue, capsys):
     assert any("onnxruntime" in name for name in library)
 
 
+def test_no_privilege_is_needed(home, catalogue):
+    command = [sys.executable, "-m", "foretell_models", "add", "toy", "--catalogue", catalogue]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+    subprocess.run(command, check=True)
+    assert (home / "models" / "toy" / "model.onnx.data").stat().st_mode & 0o777 == 0o444
+    subprocess.run([*command, "--quantization", "fp32"], check=True)
+    assert manifest(home / "models" / "toy")["quantization"] == "fp32"
+
+
+def test_the_work_of_another_model_is_left_alone(home, catalogue):
+    with files.new_folder(home / "models" / "toy-base") as others:
+        assert run("add", "toy", "--catalogue", catalogue) == 0
+        assert others.is_dir()
+
+
 def test_add_makes_it_again_if_it_should(home, catalogue):
     folder = home / "models" / "toy"
     assert run("add", "toy", "--catalogue", catalogue) == 0
@@ -211,7 +227,7 @@ def test_a_killed_import_leaves_nothing_and_can_be_run_again(home, tmp_path, cap
     source = toy.write_gguf(tmp_path / "toy.gguf", w)
     models = home / "models"
     process = start_import(source, models / "toy")
-    wait_for(lambda: list(models.glob(".partial-toy-*/model.onnx.data")), process)
+    wait_for(lambda: list(models.glob(".partial-toy~*/model.onnx.data")), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (models / "toy").exists()

@@ -66,6 +66,15 @@ def test_huge_counts_allocate_nothing(good, at, tmp_path):
     tracemalloc.stop()
 
 
+def test_a_long_array_of_bytes_is_not_read(tmp_path):
+    key = struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 9, 0, 1 << 28)
+    path = write(tmp_path, b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key)
+    with path.open("rb+") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(BadSource, match="an array of 268435456 items"):
+        GgufFile(path)
+
+
 def test_unknown_tensor_type(good, tmp_path):
     at = good.index(b"output_norm.weight") + len(b"output_norm.weight") + 4 + 8
     with pytest.raises(BadSource, match=r"'output_norm.weight' has the unknown type 250"):

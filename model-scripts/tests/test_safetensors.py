@@ -1,6 +1,7 @@
 """Hugging Face folders that are damaged or hostile."""
 
 import json
+import math
 import struct
 
 import numpy as np
@@ -68,6 +69,12 @@ def test_a_damaged_header_is_refused(folder, entry):
         SafetensorsWeights(folder)
 
 
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -81,6 +88,10 @@ def test_a_damaged_header_is_refused(folder, entry):
         ({"rope_scaling": {"rope_type": "yarn", "factor": 2}}, "'yarn' is not supported"),
         ({"rope_scaling": {"rope_type": "linear"}}, "factor"),
         ({"tie_word_embeddings": False}, "'lm_head.weight' is missing"),
+        ({"head_dim": 10**12, "rope_scaling": LLAMA3}, "head size"),
+        ({"rope_scaling": LLAMA3 | {"low_freq_factor": 0}}, "rope scaling"),
+        ({"rope_scaling": LLAMA3 | {"factor": 0}}, "rope scaling"),
+        ({"hidden_size": math.inf}, "hidden_size is inf"),
     ],
     ids=str,
 )
