@@ -4,6 +4,7 @@ vim.opt.runtimepath:prepend(
   vim.fs.joinpath(vim.fs.dirname(vim.fs.dirname(here)), 'editors', 'neovim')
 )
 local config = require('foretell.config')
+local keys = require('foretell.keys')
 local text = require('foretell.text')
 
 local n_failed = 0
@@ -90,6 +91,72 @@ test('commands are completed', function()
   equal(vim.fn.getcompletion('Foretell st', 'cmdline'), { 'stats', 'status' })
   equal(vim.fn.getcompletion('Foretell off ', 'cmdline'), { 'buffer' })
   equal(vim.fn.getcompletion('Foretell log ', 'cmdline'), {})
+end)
+
+--- What is in a new buffer after typing `typed` in insert mode.
+---@param typed string
+local function after(typed)
+  vim.cmd.enew({ bang = true })
+  vim.api.nvim_feedkeys(vim.keycode('i' .. typed .. '<Esc>'), 'tx', false)
+  return vim.api.nvim_get_current_line()
+end
+
+test('a key without a suggestion does what it did', function()
+  local function mapped(map, want)
+    keys.map(false)
+    vim.cmd(map)
+    equal(after('a<Tab>b'), want)
+    keys.map({ accept = '<Tab>' })
+    equal(after('a<Tab>b'), want)
+    keys.map(false)
+    equal(after('a<Tab>b'), want)
+  end
+  vim.g.at = 1
+  function _G.tab()
+    return '<Tab>x'
+  end
+  vim.cmd([[inoremap <Plug>(one) 1]])
+  vim.cmd([[inoremap x y]])
+  mapped([[silent! iunmap <Tab>]], 'a\tb')
+  mapped([[inoremap <Tab> x]], 'axb')
+  mapped([[imap <Tab> x]], 'ayb')
+  mapped([[imap <Tab> <Tab>x]], 'a\tyb')
+  mapped([[inoremap <expr> <Tab> "x\<Tab>"]], 'ax\tb')
+  mapped([[imap <silent><expr> <Tab> g:at == 1 ? '<Plug>(one)' : '<Tab>']], 'a1b')
+  mapped([[imap <silent><expr> <Tab> g:at == 2 ? '<Plug>(one)' : '<Tab>']], 'a\tb')
+  mapped([[imap <expr> <Tab> "\<Tab>x"]], 'a\tyb')
+  mapped("function! s:f()\nreturn '\t'\nendfunction\nimap <expr> <Tab> <SID>f() .. 'x'", 'a\tyb')
+  mapped([[lua vim.keymap.set('i', '<Tab>', _G.tab, { expr = true, remap = true })]], 'a\tyb')
+  vim.cmd([[iunmap <Tab>]])
+  vim.cmd([[iunmap x]])
+end)
+
+test('a key with a modifier that gives itself is not mapped again', function()
+  for _, key in ipairs({ '<C-]>', '<M-x>', '<S-Tab>', '<C-b>' }) do
+    keys.map(false)
+    vim.cmd(('imap <expr> %s "\\%s"'):format(key, key))
+    local alone = after('a' .. key .. 'b')
+    keys.map({ dismiss = key })
+    equal(after('a' .. key .. 'b'), alone)
+    keys.map(false)
+    vim.cmd.iunmap(key)
+  end
+end)
+
+test('keys that are set anew leave the old ones as they were', function()
+  vim.cmd([[inoremap <Tab> tab]])
+  vim.cmd([[inoremap <F5> five]])
+  keys.map({ accept = '<Tab>', dismiss = '<F6>' })
+  keys.map({ accept = '<F5>' })
+  equal(after('<Tab><F5>'), 'tabfive')
+  equal(vim.fn.maparg('<F6>', 'i'), '')
+  keys.map({ accept = '<Tab>' })
+  equal(after('<Tab><F5>'), 'tabfive')
+  vim.cmd([[inoremap <Tab> mine]])
+  keys.map(false)
+  equal(after('<Tab><F5>'), 'minefive')
+  vim.cmd([[iunmap <Tab>]])
+  vim.cmd([[iunmap <F5>]])
 end)
 
 os.exit(n_failed == 0 and 0 or 1)

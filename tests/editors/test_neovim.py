@@ -77,6 +77,14 @@ def wait_for_state(vim: Neovim, state: str) -> None:
     vim.wait(f"the state {state}", lambda: vim.lua(status) in (state, "thinking"), 180)
 
 
+def tell_status(vim: Neovim, *states: str) -> None:
+    """Lets the plugin hear of states as if the server had told them."""
+    handler = "vim.lsp.get_clients({ name = 'foretell' })[1].handlers['foretell/status']"
+    for state in states:
+        vim.lua(f"{handler}(nil, {{ state = ... }})", state)
+    vim.wait("what is asked for then", lambda: vim.lua("return _G.answered()"))
+
+
 def test_a_suggestion_is_grey_and_not_in_the_buffer(editing: Neovim) -> None:
     editing.type("return num")
     ghost = editing.wait_for_ghost()
@@ -117,6 +125,7 @@ def test_typing_against_it_clears_it_at_once(editing: Neovim) -> None:
 
 
 def test_tab_accepts_and_undo_gives_the_text_before(editing: Neovim) -> None:
+    editing.lua("vim.bo.undolevels, vim.go.undolevels = 70, 700")
     editing.type("return num")
     ghost = editing.wait_for_ghost()
     before = editing.buffer()
@@ -127,6 +136,7 @@ def test_tab_accepts_and_undo_gives_the_text_before(editing: Neovim) -> None:
     assert added.startswith(first_line), (ghost, added)
     editing.type("<Esc>u")
     editing.wait("the undo", lambda: editing.buffer() == before)
+    assert editing.lua("return { vim.bo.undolevels, vim.go.undolevels }") == [70, 700]
 
 
 def test_a_word_and_a_line_are_accepted_and_the_rest_stays(editing: Neovim) -> None:
@@ -161,11 +171,50 @@ def test_dismiss_takes_it_away_and_trigger_brings_it_back(editing: Neovim) -> No
     assert editing.wait_for_ghost().startswith("ber")
 
 
-def test_leaving_insert_mode_takes_it_away(editing: Neovim) -> None:
+def test_what_the_key_has_asked_for_stays_when_the_server_was_slow(
+    server: Path, tmp_path: Path
+) -> None:
+    vim = start("0.11", tmp_path, server, settings={"suggest": {"trigger": "manual"}})
+    open_python(vim, tmp_path / "work" / "numbers.py")
+    vim.type("return num<M-\\>")
+    vim.wait_for_ghost()
+    tell_status(vim, "thinking", "ready")
+    assert vim.ghost()
+    vim.end()
+
+
+def test_a_model_that_is_loaded_shows_nothing_where_it_is_off(
+    editing: Neovim, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: editing.lua("vim.g.foretell = nil"))
+    editing.lua("vim.g.foretell = false")
+    editing.type("return num")
+    editing.wait("the keys", lambda: editing.buffer()[-1].endswith("num"))
+    tell_status(editing, "loading", "ready")
+    assert not editing.ghost()
+    editing.lua("vim.g.foretell, vim.b.foretell = nil, false")
+    tell_status(editing, "loading", "ready")
+    assert not editing.ghost()
+    editing.lua("vim.b.foretell = nil")
+    tell_status(editing, "loading", "ready")
+    assert editing.ghost()
+
+
+@pytest.mark.parametrize("key", ["<Esc>", "<C-c>"])
+def test_leaving_insert_mode_takes_it_away(editing: Neovim, key: str) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
-    editing.type("<Esc>")
-    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.type(key)
+    editing.wait("no grey text", lambda: not editing.ghost(), 5)
+
+
+def test_a_command_from_insert_mode_gives_it_back(editing: Neovim) -> None:
+    editing.type("for i in range()<Left>")
+    editing.wait_for_ghost()
+    editing.type("<C-o>")
+    editing.wait("no grey text", lambda: not editing.ghost(), 5)
+    editing.type("zt")
+    editing.wait_for_ghost()
 
 
 def test_tab_does_what_it_did_where_nothing_is_shown(
@@ -257,11 +306,43 @@ def test_stats_log_and_health_have_something_to_say(editing: Neovim) -> None:
     report = editing.wait("the report", lambda: [x for x in editing.buffer() if "model" in x])
     assert any("OK" in line or "✅" in line for line in report), editing.buffer()
     editing.command("bwipeout!")
+    n_windows = editing.lua("return #vim.api.nvim_list_wins()")
+    for _ in range(2):
+        editing.command("wincmd b | Foretell stats")
+        editing.wait("the counts", lambda: any("requests" in x for x in editing.buffer()), 10)
+    editing.type("q")
+    assert editing.lua("return #vim.api.nvim_list_wins()") == n_windows
+    editing.command("Foretell log")
+    assert str(editing.lua("return vim.api.nvim_buf_get_name(0)")).endswith("lsp.log")
+    editing.command("bwipeout!")
 
 
 def test_a_missing_server_gives_the_message(tmp_path: Path) -> None:
     vim = start("0.11", tmp_path, Path("/nowhere/foretell"))
     vim.wait("the message", lambda: "no program" in "\n".join(vim.screen().lines()))
+    vim.end()
+
+
+def test_restart_finds_a_program_that_was_missing_and_ends_one_that_runs(
+    server: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "foretell"
+    vim = start("0.11", tmp_path, program)
+    path = tmp_path / "work" / "numbers.py"
+    path.write_text(PYTHON)
+    vim.open(path)
+    state = "return require('foretell').status().state"
+    vim.wait("the failure", lambda: vim.lua(state) == "failed")
+    vim.command("Foretell restart")
+    vim.wait("the failure again", lambda: vim.lua(state) == "failed", 5)
+    program.symlink_to(server)
+    vim.command("Foretell restart")
+    vim.wait("the model", lambda: vim.lua(state) == "ready", 20)
+    last = "return (vim.lsp.get_clients({ name = 'foretell' })[1] or {}).id"
+    first = vim.lua(last)
+    vim.command("Foretell restart")
+    vim.wait("a new server", lambda: vim.lua(last) not in (None, first), 20)
+    vim.wait("its model", lambda: vim.lua(state) == "ready", 20)
     vim.end()
 
 
@@ -272,11 +353,39 @@ def test_neovims_own_display_takes_the_same_keys(
     vim = start(version, tmp_path, server, native=True)
     open_python(vim, tmp_path / "work" / "numbers.py")
     vim.type("return num")
-    shown = "return number"
-    vim.wait("Neovim's text", lambda: vim.screen().lines()[vim.cursor[0]].strip().startswith(shown))
+
+    def shown() -> bool:
+        return vim.screen().lines()[vim.cursor[0]].strip().startswith("return number")
+
+    vim.wait("Neovim's text", shown)
     assert vim.buffer()[-1] == "    return num"
+    vim.type("<C-]>")
+    vim.wait("no text", lambda: not shown())
+    vim.type("<M-\\>")
+    vim.wait("the text again", shown)
     vim.type("<M-Right>")
     vim.wait("the word", lambda: vim.buffer()[-1] == "    return number")
+    vim.end()
+
+
+@pytest.mark.parametrize("version", ["0.12"])
+@pytest.mark.parametrize("where", ["", "buffer"])
+def test_neovims_own_display_is_switched_off_and_on(
+    version: str, where: str, server: Path, tmp_path: Path
+) -> None:
+    vim = start(version, tmp_path, server, native=True)
+    open_python(vim, tmp_path / "work" / "numbers.py")
+    is_on = "return vim.lsp.inline_completion.is_enabled({ bufnr = 0 })"
+    vim.type("return num")
+    vim.wait("Neovim's text", lambda: vim.lua("return require('foretell').is_visible()"))
+    vim.command(f"Foretell off {where}")
+    row = vim.screen().lines()[vim.cursor[0]]
+    assert row.rstrip() == "    return num"
+    assert not vim.lua(is_on)
+    vim.command(f"Foretell on {where}")
+    assert vim.lua(is_on)
+    vim.type("b")
+    vim.wait("Neovim's text", lambda: vim.lua("return require('foretell').is_visible()"))
     vim.end()
 
 

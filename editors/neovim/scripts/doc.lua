@@ -49,7 +49,8 @@ COMMANDS                                                           *:Foretell*
 :Foretell log                           What the server has said.
 :Foretell health                        |:checkhealth| for Foretell.
 
-`vim.g.foretell = false` and `vim.b.foretell = false` turn it off as well.
+`vim.g.foretell = false` and `vim.b.foretell = false` turn it off as well; with
+`native` they do where they are set before the file is opened.
 The colour is the highlight group *hl-ForetellGhost*, a link to |hl-Comment|.
 The event `User ForetellStatus` comes with each change of the status.
 ]]

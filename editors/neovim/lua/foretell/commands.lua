@@ -8,34 +8,17 @@ local M = {}
 ---@param title string
 ---@param lines string[]
 local function page(title, lines)
-  vim.cmd.new()
-  local buf = vim.api.nvim_get_current_buf()
-  vim.api.nvim_buf_set_name(buf, 'foretell://' .. title)
-  vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
-  vim.bo[buf].buftype, vim.bo[buf].bufhidden, vim.bo[buf].modifiable = 'nofile', 'wipe', false
-  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buf, nowait = true })
-end
-
---- Lines of an object, its parts indented.
----@param value table
----@param indent string
----@param into string[]
----@return string[]
-local function outline(value, indent, into)
-  local keys = vim.tbl_keys(value)
-  table.sort(keys, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  for _, key in ipairs(keys) do
-    local name, it = tostring(key):gsub('_', ' '), value[key]
-    if type(it) == 'table' then
-      into[#into + 1] = indent .. name
-      outline(it, indent .. '  ', into)
-    else
-      into[#into + 1] = ('%s%-28s %s'):format(indent, name, it == vim.NIL and '-' or tostring(it))
-    end
+  local buf = vim.fn.bufadd('foretell://' .. title)
+  vim.bo[buf].buftype, vim.bo[buf].bufhidden, vim.bo[buf].modifiable = 'nofile', 'wipe', true
+  local win = vim.fn.win_findbuf(buf)[1] -- of an earlier call
+  if win then
+    vim.api.nvim_set_current_win(win)
+  else
+    vim.api.nvim_open_win(buf, true, { split = 'above', win = 0 })
   end
-  return into
+  vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
+  vim.bo[buf].modifiable = false
+  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buf, nowait = true })
 end
 
 ---@type table<string, fun(where?: string)>
@@ -70,7 +53,7 @@ local commands = {
       if err then
         vim.notify('Foretell: no stats: ' .. err.message, vim.log.levels.WARN)
       else
-        page('stats', outline(stats, '', {}))
+        page('stats', vim.split(stats.page, '\n', { trimempty = true }))
       end
     end)
   end,

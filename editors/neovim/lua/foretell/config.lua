@@ -64,4 +64,11 @@ function M.covers(buf)
   return on ~= false
 end
 
+--- Whether suggestions are switched on in a buffer.
+---@param buf integer
+---@return boolean
+function M.is_on(buf)
+  return vim.g.foretell ~= false and vim.b[buf].foretell ~= false
+end
+
 return M

@@ -35,6 +35,12 @@ local function cursor()
   return at[1] - 1, at[2]
 end
 
+---@return string where the cursor and the text are
+local function look()
+  local buf, row, col = api.nvim_get_current_buf(), cursor()
+  return ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
+end
+
 local function in_insert_mode()
   return api.nvim_get_mode().mode:sub(1, 1) == 'i'
 end
@@ -194,6 +200,14 @@ function M.request(invoked)
   place.version = vim.lsp.util.buf_versions[buf]
 end
 
+--- Asks for suggestions because the user wants one here.
+---@return boolean
+function M.trigger()
+  seen, dismissed = look(), false -- the event of the key before may still come
+  M.request(true)
+  return true
+end
+
 --- Takes in the next, longer text of the suggestion that was asked for last.
 ---@param update table the params of `foretell/inlineCompletion/update`
 ---@param client_id integer
@@ -217,16 +231,17 @@ end
 
 --- After an edit or a move of the cursor: keeps what still fits, and asks for what comes next.
 function M.on_change()
-  local buf = api.nvim_get_current_buf()
-  local row, col = cursor()
-  local now = ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
+  if not in_insert_mode() then
+    return -- InsertEnter after CTRL-O comes before the mode
+  end
+  local now = look()
   if now == seen then
     M.refresh() -- a menu has opened or closed
     return
   end
   seen, dismissed = now, false
   M.refresh()
-  if vim.g.foretell ~= false and vim.b[buf].foretell ~= false then
+  if config.is_on(0) then
     M.request(false)
   end
 end
@@ -260,11 +275,11 @@ function M.accept(part)
   end
   local row, col = cursor()
   local lines = vim.split(taken, '\n', { plain = true })
-  vim.o.undolevels = vim.o.undolevels -- closes the undo block: see :help undo-break
+  vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
   local n = #taken == #remaining and n_replaced(it) or 0
   api.nvim_buf_set_text(it.buf, row, col, row, col + n, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
-  vim.o.undolevels = vim.o.undolevels
+  vim.go.undolevels = vim.go.undolevels
 
   local client, item = vim.lsp.get_client_by_id(it.client_id), it.items[it.index]
   if #taken < #remaining then

@@ -48,17 +48,19 @@ function M.setup(opts)
     end
   end)
   if config.current.native then
-    vim.lsp.inline_completion.enable(true)
+    server.on_ready = require('foretell.native').follow
   else
     on({ 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone' }, function()
       ghost.on_change()
     end)
     on({ 'InsertLeave', 'BufLeave' }, ghost.stop)
+    on('ModeChanged', ghost.stop, 'i*:[^i]*') -- CTRL-C leaves without InsertLeave
+    on('ModeChanged', ghost.on_change, '[^i]*:i*') -- after a command by CTRL-O
     on('User', vim.schedule_wrap(ghost.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
     on('InsertEnter', follow_cmp)
     server.on_update = ghost.on_update
     server.on_ready = function(buf)
-      if buf == vim.api.nvim_get_current_buf() then
+      if buf == vim.api.nvim_get_current_buf() and config.is_on(buf) then
         ghost.request(false)
       end
     end
@@ -106,14 +108,13 @@ end
 --- Asks for suggestions at the cursor.
 ---@return boolean
 function M.trigger()
-  ghost.request(true)
-  return true
+  return display().trigger()
 end
 
 --- Whether accepting would insert something.
 ---@return boolean
 function M.is_visible()
-  return ghost.visible() ~= nil
+  return display().visible() ~= nil
 end
 
 --- Switches suggestions on or off, here or everywhere. The server stays.
@@ -125,7 +126,11 @@ function M.enable(on, buf)
   else
     vim.g.foretell = on
   end
-  if not on then
+  if config.current.native then
+    for _, it in ipairs(buf and { buf } or vim.api.nvim_list_bufs()) do
+      require('foretell.native').follow(it)
+    end
+  elseif not on then
     ghost.stop()
   end
   vim.cmd.redrawstatus()
@@ -134,8 +139,7 @@ end
 --- What the server is about, and why it failed if it did.
 ---@return { state: foretell.State, message?: string, remote?: string }
 function M.status()
-  local off = vim.g.foretell == false or vim.b.foretell == false
-  return off and { state = 'off' } or server.status
+  return config.is_on(0) and server.status or { state = 'off' }
 end
 
 --- The status in a word or two, for a statusline.

@@ -61,6 +61,7 @@ local function start_again()
     return
   end
   restarts[#restarts + 1] = now
+  set_status('loading')
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     if vim.b[buf].foretell_attached and vim.api.nvim_buf_is_loaded(buf) then
       M.start(buf)
@@ -85,8 +86,10 @@ local function client_config()
     settings = { foretell = settings },
     handlers = {
       ['foretell/status'] = function(_, params)
+        -- After `thinking` it is ready as well, with the answer to a request on its way.
+        local was_loading = M.status.state == 'loading'
         set_status(params.state, params.message, params.remote)
-        if params.state == 'ready' then
+        if was_loading and params.state == 'ready' then
           M.on_ready(vim.api.nvim_get_current_buf())
         end
       end,
@@ -131,20 +134,20 @@ function M.enable()
     end
     vim.lsp.config('foretell', given)
   end
-  vim.api.nvim_create_autocmd('FileType', {
-    group = vim.api.nvim_create_augroup('foretell.start', {}),
-    callback = function(event)
-      M.start(event.buf)
-    end,
-  })
+  local group = vim.api.nvim_create_augroup('foretell.start', {})
   local program = (vim.lsp.config and vim.lsp.config.foretell or given).cmd[1]
   if vim.fn.executable(program) == 0 then
     vim.schedule(function()
       set_status('failed', M.missing(program))
     end)
-    vim.api.nvim_del_augroup_by_name('foretell.start')
     return
   end
+  vim.api.nvim_create_autocmd('FileType', {
+    group = group,
+    callback = function(event)
+      M.start(event.buf)
+    end,
+  })
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     if vim.api.nvim_buf_is_loaded(buf) and vim.bo[buf].filetype ~= '' then
       M.start(buf)
@@ -160,21 +163,21 @@ function M.missing(program)
     .. "require('foretell').setup({ cmd = { '/path/to/foretell', 'serve' } })"
 end
 
---- Ends the server and starts it anew.
+--- Ends the server and starts it anew, also where there was no program before.
 function M.restart()
   restarts = {}
-  M.status = { state = 'loading' }
+  set_status('loading')
   local clients = vim.lsp.get_clients({ name = 'foretell' })
   for _, client in ipairs(clients) do
     vim.lsp.stop_client(client.id, true)
   end
-  -- A client that was told to stop ends with code 0 or by a signal; wait until it is gone.
+  -- One that ends by a signal is started again while we wait, one with code 0 is not.
   vim.wait(2000, function()
-    return #vim.lsp.get_clients({ name = 'foretell' }) == 0
+    return vim.iter(clients):all(function(client)
+      return not vim.lsp.get_client_by_id(client.id)
+    end)
   end, 20)
-  if #clients == 0 then
-    start_again()
-  end
+  M.enable()
 end
 
 return M
