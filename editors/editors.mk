@@ -21,6 +21,7 @@ EDITORS_NPM := PATH="$(CURDIR)/$(EDITORS_BIN):$$PATH" npm --no-audit --no-fund -
 EDITORS_PYTEST := $(CURDIR)/$(EDITORS_BIN)/python -m pytest -q -rs --timeout 300
 EDITORS_TOOLS := $(VSCODE)/node_modules/installed $(EDITORS)/nvim-0.11
 NEOVIM_DEBS := $(EDITORS)/nvim-0.10/nvim $(EDITORS)/nvim-0.12/nvim
+VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/editors/vscode*.test.mjs)
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
 .PHONY: editors vsix test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
@@ -54,7 +55,7 @@ test-helix: $(EDITORS)/hx/hx $(EDITORS)/venv/installed
 	@cd tests/editors && $(EDITORS_PYTEST) test_helix.py
 
 test-vscode: $(VSCODE_RUN)
-	@$(EDITORS_BIN)/node --test tests/editors/vscode.test.mjs || { echo "RETRIED: VS Code, once"; $(EDITORS_BIN)/node --test tests/editors/vscode.test.mjs; }
+	@$(VSCODE_TEST) || { echo "RETRIED: VS Code, once"; $(VSCODE_TEST); }
 
 test-plugins: $(EDITORS_TOOLS)
 	@cd $(VSCODE) && $(EDITORS_NPM) run --silent test

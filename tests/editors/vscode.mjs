@@ -20,7 +20,7 @@ const SETTINGS = {
   'workbench.tips.enabled': false,
   'chat.disableAIFeatures': true,
   'telemetry.telemetryLevel': 'off',
-  'security.workspace.trust.enabled': false,
+  'security.workspace.trust.startupPrompt': 'never',
   'update.mode': 'none',
   'extensions.autoUpdate': false,
   'editor.minimap.enabled': false,
@@ -52,8 +52,10 @@ const READ = () => {
 };
 
 export class VSCode {
-  static async start(files) {
+  /** `own` are settings files of the workspace, by name; with them it is not trusted. */
+  static async start(files, own) {
     const code = new VSCode();
+    code.isTrusted = own === undefined;
     code.folder = mkdtempSync(join(tmpdir(), 'foretell-vscode-'));
     code.userData = join(code.folder, 'data');
     code.workspace = join(code.folder, 'work');
@@ -62,6 +64,10 @@ export class VSCode {
     mkdirSync(SCREENS, { recursive: true });
     code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
     files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
+    for (const [name, text] of Object.entries(own ?? {})) {
+      mkdirSync(dirname(join(code.workspace, name)), { recursive: true });
+      writeFileSync(join(code.workspace, name), text);
+    }
     const program = resolve(ROOT, process.env.FORETELL ?? 'target/release/foretell');
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
@@ -91,7 +97,8 @@ export class VSCode {
       throw new Error(`the extension could not be installed: ${installed.stdout}${installed.stderr}`);
     }
     const args = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry',
-      '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override', this.workspace];
+      '--disable-update-check', ...(this.isTrusted ? ['--disable-workspace-trust'] : []),
+      '--disable-getting-started-override', this.workspace];
     this.server = spawn(process.execPath, [...common, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let said = '';
     this.server.stdout.on('data', (data) => { said += data; });
@@ -145,8 +152,12 @@ export class VSCode {
     return this.page.keyboard.press(key);
   }
 
+  #status() {
+    return this.page.locator('.statusbar-item', { hasText: 'Foretell' });
+  }
+
   async clickStatus() {
-    await this.page.locator('.statusbar-item', { hasText: 'Foretell' }).click();
+    await this.#status().click();
     await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
   }
 
@@ -167,6 +178,19 @@ export class VSCode {
   setProgram(program) {
     const settings = { 'foretell.server.path': program };
     writeFileSync(join(this.userData, 'Machine', 'settings.json'), JSON.stringify(settings));
+  }
+
+  /** A program that runs and never says a word; it writes its id into a file first. */
+  muteProgram() {
+    const program = join(this.folder, 'mute');
+    writeFileSync(program, `#!/bin/sh\necho $$ > ${program}.pid\nexec sleep 1000\n`, { mode: 0o755 });
+    return program;
+  }
+
+  /** Has the workspace trusted, by the page that the status bar leads to. */
+  async trust() {
+    await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).click();
+    await this.page.getByRole('button', { name: 'Trust', exact: true }).click();
   }
 
   killServers() {
@@ -210,7 +234,7 @@ export class VSCode {
   waitForStatus(state) {
     const icons = { loading: 'loading', ready: 'sparkle', off: 'circle-slash', failed: 'warning' };
     return this.waitFor(`the status ${state}`, () =>
-      this.page.locator(`.statusbar-item .codicon-${icons[state]}`).count(), 240_000);
+      this.#status().locator(`.codicon-${icons[state]}`).count(), 240_000);
   }
 
   waitForText(text) {

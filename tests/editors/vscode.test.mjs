@@ -1,6 +1,7 @@
 // The extension in a real VS Code (code-server), with the real server and the real model.
 // usage: node --test vscode.test.mjs      after `make editors`
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
 import { VSCode } from './vscode.mjs';
 
@@ -21,7 +22,7 @@ const quiet = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let code;
 before(async () => {
-  code = await VSCode.start(Array(15).fill(PYTHON));
+  code = await VSCode.start(Array(16).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
@@ -150,4 +151,14 @@ test('a missing server gives the message', async () => {
   await code.picture('vscode-missing');
   code.setProgram(code.program);
   await code.waitForStatus('ready');
+});
+
+test('a program that never answers is ended, and gives way to the right one', async () => {
+  const mute = code.muteProgram();
+  code.setProgram(mute);
+  const pid = await code.waitFor('its start', () => existsSync(`${mute}.pid`) && readFileSync(`${mute}.pid`, 'utf8').trim());
+  await code.waitForStatus('loading');
+  code.setProgram(code.program);
+  await code.waitForStatus('ready');
+  await code.waitFor('its end', () => !existsSync(`/proc/${pid}`));
 });

@@ -1,9 +1,13 @@
-// Writes the server's settings into package.json, from the schema that `foretell config --schema` prints.
+// Writes the server's settings, and which are not taken from an untrusted workspace, into package.json,
+// from the schema that `foretell config --schema` prints.
 // usage: node scripts/settings.mjs [--check] < schema.json
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** What would run other code, or send the text elsewhere: never taken from a workspace. */
 const OF_THE_MACHINE = ['engine.', 'model.library', 'workspace.trusted'];
+
+/** What an untrusted workspace may set; what is of the machine no workspace sets. */
+const HARMLESS = ['foretell.streaming'];
 
 const schema = JSON.parse(readFileSync(0, 'utf8'));
 const resolve = (it) => {
@@ -42,6 +46,12 @@ const manifest = JSON.parse(before);
 manifest.contributes.configuration[1].properties = Object.fromEntries(
   settings(schema, '').map(([name, it]) => [`foretell.${name}`, contribution(name, it)]),
 );
+// A workspace that is not trusted has no say: it could take the files with secrets from what is left out.
+// VS Code tells that all of these have changed when it is trusted.
+manifest.capabilities.untrustedWorkspaces.restrictedConfigurations = manifest.contributes.configuration
+  .flatMap((group) => Object.entries(group.properties))
+  .filter(([name, it]) => it.scope !== 'machine' && !HARMLESS.includes(name))
+  .map(([name]) => name);
 const after = `${JSON.stringify(manifest, null, 2)}\n`;
 if (!process.argv.includes('--check')) {
   writeFileSync(file, after);

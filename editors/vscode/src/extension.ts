@@ -6,11 +6,11 @@ import { locate } from './locate';
 import { modelNames, modelsFolder } from './models';
 import { report } from './report';
 import { Server } from './server';
-import { isInLanguages, isOn, serverSettings, type Languages } from './settings';
+import { isInLanguages, isOn, serverSettings, write, type Languages } from './settings';
 import { Status } from './status';
 
 const MISSING =
-  'Foretell: the program `foretell` is not there. Install it (`make install` in its source), or choose where it is.';
+  'the program `foretell` is not there. Install it (`make install` in its source), or choose where it is.';
 
 class Extension {
   private readonly log = vscode.window.createOutputChannel('Foretell', { log: true });
@@ -18,6 +18,8 @@ class Extension {
   private readonly settingNames: string[];
   private server: Server | undefined;
   private program: string | undefined;
+  /** What is done to the server, one thing after the other. */
+  private change: Promise<void> = Promise.resolve();
 
   constructor(private readonly context: vscode.ExtensionContext) {
     const manifest = context.extension.packageJSON as {
@@ -32,7 +34,7 @@ class Extension {
       'foretell.toggle': () => this.toggle(),
       'foretell.toggleLanguage': () => this.toggleLanguage(),
       'foretell.trigger': () => vscode.commands.executeCommand('editor.action.inlineSuggest.trigger'),
-      'foretell.dismiss': () => this.server?.dismiss(),
+      'foretell.dismiss': () => this.dismiss(),
       'foretell.restart': () => this.restart(),
       'foretell.chooseModel': () => this.chooseModel(),
       'foretell.chooseProgram': () => this.chooseProgram(),
@@ -49,10 +51,35 @@ class Extension {
         this.draw();
       }),
       vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
+      // The server is told whether it may read the workspace's foretell.toml when it starts.
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
     );
   }
 
-  async start(): Promise<void> {
+  /** Starts the server, in place of the one that runs. */
+  restart(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.stopServer();
+      this.startServer();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.inTurn(() => this.stopServer());
+  }
+
+  private inTurn(run: () => Promise<void>): Promise<void> {
+    this.change = this.change.then(run, run);
+    return this.change;
+  }
+
+  private async stopServer(): Promise<void> {
+    const server = this.server;
+    this.server = undefined; // what it says from now on does not count
+    await server?.stop();
+  }
+
+  private startServer(): void {
     const configuration = vscode.workspace.getConfiguration('foretell');
     this.program = locate({
       setting: configuration.get('server.path', ''),
@@ -62,38 +89,46 @@ class Extension {
     });
     if (!this.program) {
       this.setStatus('failed', MISSING);
-      void vscode.window.showWarningMessage(MISSING, 'Choose the program…', 'Try again').then((choice) => {
-        if (choice) {
-          void (choice === 'Try again' ? this.restart() : this.chooseProgram());
-        }
-      });
+      this.sayMissing();
       return;
     }
     this.setStatus('loading');
-    this.server = new Server({
+    const server = new Server({
       program: this.program,
       settings: () => serverSettings(this.settingNames),
       streaming: configuration.get<boolean>('streaming', true) && canAskAgain(vscode.version),
       log: this.log,
-      onStatus: (state, message, remote) => { this.setStatus(state, message, remote); },
+      onStatus: (state, message, remote) => {
+        if (this.server === server) {
+          this.setStatus(state, message, remote);
+        }
+      },
     });
+    this.server = server;
+    void this.launch(server, this.program);
+  }
+
+  /** Waits for the server's first answer, which may never come. */
+  private async launch(server: Server, program: string): Promise<void> {
     try {
-      await this.server.client.start();
-      this.server.focus(vscode.window.activeTextEditor);
+      await server.client.start();
+      server.focus(vscode.window.activeTextEditor);
       this.noteOtherExtensions();
     } catch (error) {
-      this.setStatus('failed', `Foretell: ${this.program} did not start: ${String(error)}`);
+      if (this.server === server) {
+        this.setStatus('failed', `${program} did not start: ${String(error)}`);
+      }
     }
   }
 
-  async stop(): Promise<void> {
-    await this.server?.stop();
-    this.server = undefined;
-  }
-
-  private async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
+  private sayMissing(): void {
+    void vscode.window
+      .showWarningMessage(`Foretell: ${MISSING}`, 'Choose the program…', 'Try again')
+      .then((choice) => {
+        if (choice) {
+          void (choice === 'Try again' ? this.restart() : this.chooseProgram());
+        }
+      });
   }
 
   private setStatus(state: Parameters<Status['set']>[0], message?: string, remote?: string): void {
@@ -124,9 +159,15 @@ class Extension {
     this.draw();
   }
 
+  /** Whoever wrote what is on the screen: VS Code runs no other command for the key. */
+  private async dismiss(): Promise<void> {
+    this.server?.stopGrowing();
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+  }
+
   private async toggle(): Promise<void> {
     const suggest = vscode.workspace.getConfiguration('foretell.suggest');
-    await suggest.update('enabled', !suggest.get<boolean>('enabled', true), vscode.ConfigurationTarget.Global);
+    await write('suggest.enabled', !suggest.get<boolean>('enabled', true));
   }
 
   private async toggleLanguage(): Promise<void> {
@@ -135,7 +176,7 @@ class Extension {
       const suggest = vscode.workspace.getConfiguration('foretell.suggest');
       const languages = { ...suggest.get<Languages>('languages', {}) };
       languages[language] = !isInLanguages(languages, language);
-      await suggest.update('languages', languages, vscode.ConfigurationTarget.Global);
+      await write('suggest.languages', languages);
     }
   }
 
@@ -176,7 +217,7 @@ class Extension {
     });
     const name = chosen === other ? await this.chooseFolder() : chosen?.label;
     if (name) {
-      await model.update('name', name, vscode.ConfigurationTarget.Global);
+      await write('model.name', name);
     }
   }
 
@@ -188,8 +229,7 @@ class Extension {
   private async chooseProgram(): Promise<void> {
     const [file] = (await vscode.window.showOpenDialog({ title: 'The program foretell', canSelectMany: false })) ?? [];
     if (file) {
-      const server = vscode.workspace.getConfiguration('foretell.server');
-      await server.update('path', file.fsPath, vscode.ConfigurationTarget.Global);
+      await write('server.path', file.fsPath);
     }
   }
 
@@ -206,6 +246,10 @@ class Extension {
   }
 
   private doctor(): void {
+    if (!this.program) {
+      this.sayMissing();
+      return;
+    }
     const terminal = vscode.window.createTerminal({ name: 'Foretell', shellPath: this.program, shellArgs: ['doctor'] });
     terminal.show();
   }
@@ -233,7 +277,7 @@ let extension: Extension | undefined;
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   extension = new Extension(context);
-  await extension.start();
+  await extension.restart();
 }
 
 export async function deactivate(): Promise<void> {

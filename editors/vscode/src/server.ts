@@ -3,11 +3,11 @@ import * as vscode from 'vscode';
 import {
   CloseAction,
   ErrorAction,
-  LanguageClient,
   type InlineCompletionItem,
   type Middleware,
 } from 'vscode-languageclient/node';
 import { Again, type Answer } from './again';
+import { Client } from './client';
 import { Growing, samePlace, type Place } from './growing';
 import type { State } from './status';
 import { isOn } from './settings';
@@ -38,7 +38,7 @@ const RESTART_WINDOW_MS = 180_000;
 const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-remote' }];
 
 export class Server {
-  readonly client: LanguageClient;
+  readonly client: Client;
   private readonly growing = new Growing<InlineCompletionItem>();
   private readonly again = new Again(SELECTOR, 'foretell.foretell');
   private next: Answer | undefined;
@@ -49,7 +49,7 @@ export class Server {
   private isLoading = true;
 
   constructor(private readonly options: Options) {
-    this.client = new LanguageClient(
+    this.client = new Client(
       'foretell',
       'Foretell',
       { command: options.program, args: ['serve'] },
@@ -94,18 +94,10 @@ export class Server {
     }
   }
 
-  /** Takes the text off the screen and keeps its stream from bringing it back. */
-  async dismiss(): Promise<void> {
-    this.stopGrowing();
-    await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
-  }
-
   async stop(): Promise<void> {
     this.stopGrowing();
     this.again.dispose();
-    if (this.client.needsStop()) {
-      await this.client.dispose(2000);
-    }
+    await this.client.end();
   }
 
   private readonly provide: NonNullable<Middleware['provideInlineCompletionItems']> = async (
@@ -155,12 +147,16 @@ export class Server {
     return item && this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
   };
 
-  private stopGrowing(): void {
+  /** Keeps the stream of a text from bringing it back. */
+  stopGrowing(): void {
     this.growing.stop();
     this.isLonger = false;
   }
 
   private closed(): { action: CloseAction; message?: string; handled?: boolean } {
+    if (this.client.isEnding) {
+      return { action: CloseAction.DoNotRestart, handled: true };
+    }
     const now = Date.now();
     this.restarts = [...this.restarts.filter((at) => now - at < RESTART_WINDOW_MS), now];
     if (this.restarts.length > MAX_RESTARTS) {

@@ -31,6 +31,14 @@ export function serverSettings(names: string[]): Json {
   return settings;
 }
 
+/** Sets one where it is set, so that the new value holds: in the workspace, else for the user. */
+export async function write(name: string, value: unknown): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration('foretell');
+  const isOfWorkspace = configuration.inspect(name)?.workspaceValue !== undefined;
+  const target = isOfWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await configuration.update(name, value, target);
+}
+
 /** `foretell.suggest.languages`; "*" is every other one. */
 export type Languages = Partial<Record<string, boolean>>;
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import manifest from '../package.json';
 import { Growing } from '../src/growing';
 import { locate } from '../src/locate';
 import { modelNames, modelsFolder } from '../src/models';
@@ -96,10 +97,24 @@ test('a language is on unless it, or every other one, is off', () => {
   expect(isInLanguages({ '*': false, python: true }, 'python')).toBe(true);
 });
 
-test('counts are a page', () => {
-  expect(report({ shown: 12, latency_ms: { median: 31.25 } })).toBe(
-    '# Foretell: this session\n\n- shown: 12\n- **latency ms**\n  - median: 31.3\n',
+test('the counts are the page that the server draws', () => {
+  const page = 'requests    12, 3 of them superseded\nshown       9 (75 %)\n';
+  const stats = { page, counts: { requests: 12, superseded: 3 } };
+  expect(report(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${page}\`\`\`\n`);
+  expect(report(null)).toContain('The server counts nothing yet.');
+});
+
+test('an untrusted workspace sets nothing of the server', () => {
+  const { capabilities, contributes } = manifest;
+  const restricted: string[] = capabilities.untrustedWorkspaces.restrictedConfigurations;
+  const [ours, servers] = contributes.configuration.map((group) =>
+    Object.entries<{ type: unknown; scope?: string } | undefined>(group.properties)
+      .filter(([name, it]) => it?.scope !== 'machine' && !restricted.includes(name))
+      .map(([name]) => name),
   );
+  expect(ours).toEqual(['foretell.streaming']);
+  expect(servers).toEqual([]);
+  expect(restricted).toContain('foretell.suggest.exclude');
 });
 
 test('a text grows only where VS Code can be told to ask one provider', () => {

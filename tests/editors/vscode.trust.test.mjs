@@ -1,0 +1,24 @@
+// Restricted Mode: what a workspace that is not trusted may say, in a real VS Code (code-server).
+// usage: node --test vscode.trust.test.mjs      after `make editors`
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VSCode } from './vscode.mjs';
+
+const PYTHON = `def is_even(number):
+    """Whether a number is even."""
+`;
+
+test('a workspace sets nothing until it is trusted', async (t) => {
+  const code = await VSCode.start([PYTHON], {
+    '.vscode/settings.json': '{ "foretell.suggest.languages": { "python": false } }',
+    'foretell.toml': '[model]\nname = "of-the-workspace"\n',
+  });
+  t.after(() => code.end());
+  await code.openNext();
+  await code.waitForStatus('ready');
+  await code.type('    return num');
+  assert.match(await code.waitForGhost(), /^ber/);
+  await code.trust();
+  await code.waitForStatus('failed');
+  await code.waitForText('of-the-workspace');
+});
