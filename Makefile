@@ -7,7 +7,7 @@ EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
 MDBOOK := 0.5.4
 # How long `make test` feeds each fuzz target, and `make fuzz`.
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 60
 FUZZ_LONG_SECONDS ?= 1800
 SOAK_MINUTES ?= 10
 VENV := .venv

@@ -58,6 +58,47 @@ fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
     assert!(!err.contains("waits for an editor"), "{err}");
 }
 
+/// A server's working folder is the workspace: what lies there is not the user's model.
+#[test]
+fn a_folder_with_the_models_name_is_not_the_model() {
+    let (folder, path) = small_file();
+    let bundle = folder.path().join(foretell::bundle::DEFAULT_MODEL);
+    std::fs::create_dir(&bundle).unwrap();
+    std::fs::write(bundle.join("foretell.json"), "{}").unwrap();
+    let place = format!("{path}:4:22");
+    let (output, out, err) = run(foretell(&["complete", &place]).current_dir(folder.path()));
+    assert!(output.status.success() && out.contains("text.split"), "{out}{err}");
+    // Who names it as a folder gets it.
+    let here = format!("./{}", foretell::bundle::DEFAULT_MODEL);
+    let mut command = foretell(&["--model", &here, "complete", &place]);
+    let (_, _, err) = run(command.current_dir(folder.path()));
+    assert!(err.contains("not a manifest"), "{err}");
+}
+
+/// A log has texts in it.
+#[test]
+fn a_log_file_that_was_for_all_to_read_is_so_no_more() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, "").unwrap();
+    std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (output, _, err) = run(&mut foretell(&["--log", &log.to_string_lossy(), "config"]));
+    assert!(output.status.success(), "{err}");
+    assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// `foretell config | head -n 3` is no error that anybody wants to read.
+#[test]
+fn a_reader_that_has_seen_enough_is_not_told_of_it() {
+    for arguments in [["config", "--schema"], ["stats", "--json"], ["completions", "bash"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (output, _, err) = run(foretell(&arguments).stdout(writer));
+        assert_eq!((err.as_str(), output.status.code()), ("", Some(1)), "{arguments:?}");
+    }
+}
+
 #[test]
 fn json_says_the_same_with_figures() {
     let (_folder, path) = small_file();

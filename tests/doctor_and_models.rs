@@ -71,7 +71,9 @@ fn doctor_says_what_is_missing_and_what_to_do() {
         out
     };
     let out = doctor(&["--model", "none/such"]);
-    assert!(out.contains("✗ model     no model at none/such: run `foretell setup`"), "{out}");
+    let here = std::env::current_dir().unwrap().join("none/such");
+    let missing = format!("✗ model     no model at {}: run `foretell setup`", here.display());
+    assert!(out.contains(&missing), "{out}");
     assert!(out.contains("- speed     not measured without a model"), "{out}");
     assert!(out.contains("! editors   none that Foretell knows is in PATH"), "{out}");
     let out = doctor(&["--library", "none/such"]);

@@ -1,5 +1,5 @@
 //! Feeds the targets of `fuzz/targets.rs` from the corpus, then with inputs made of it at random
-//! for `FUZZ_SECONDS` each (20). An input that breaks a law is kept in `target/fuzz`; once it is
+//! for `FUZZ_SECONDS` each (60). An input that breaks a law is kept in `target/fuzz`; once it is
 //! mended, it belongs into the corpus. `make fuzz` looks longer, and by coverage.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -98,7 +98,7 @@ fn feed(name: &str, target: Target, input: &[u8]) -> Duration {
 
 fn fuzz(name: &str) {
     let (_, target) = *TARGETS.iter().find(|it| it.0 == name).unwrap();
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(20, |it| it.parse().unwrap());
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(60, |it| it.parse().unwrap());
     let mut seeds = seeds(name);
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&u64::from(std::process::id()).to_le_bytes());

@@ -153,6 +153,18 @@ impl Asked {
         self.send_part(&format!("data: {chunk}\n\n"));
     }
 
+    /// Sends a text without an end, until the client leaves.
+    pub fn say_on_and_on(mut self) {
+        for n in 0..100_000 {
+            let chunk = json!({"choices": [{"index": 0, "text": format!("{n:08} ")}]});
+            let part = format!("data: {chunk}\n\n");
+            if self.try_send(&format!("{:x}\r\n{part}\r\n", part.len())).is_err() {
+                return;
+            }
+        }
+        panic!("it reads on");
+    }
+
     /// Says that this was all, and why. A client that has a whole line may have left already.
     pub fn end(&mut self, reason: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": "", "finish_reason": reason}]});

@@ -381,9 +381,32 @@ fn a_text_that_closes_what_the_editor_closed_and_goes_on_takes_its_place() {
     assert_eq!((&start["character"], &end["character"]), (&json!(4), &json!(5)));
 }
 
+/// The id of a request that was superseded may be used again: nothing of the request is left.
+#[test]
+fn a_superseded_request_is_over() {
+    let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
+    let ask = json!({"jsonrpc": "2.0", "id": "again", "method": "textDocument/inlineCompletion",
+        "params": {"textDocument": {"uri": "file:///a.rs"}, "context": {"triggerKind": 2},
+        "position": {"line": 0, "character": 8}}})
+    .to_string();
+    let ask = format!("Content-Length: {}\r\n\r\n{ask}", ask.len());
+    let answer = |typist: &mut Typist| typist.client.wait_for(|it| it["id"] == "again").unwrap();
+    controls.hold();
+    typist.client.send_raw(ask.as_bytes());
+    controls.wait_until_held();
+    typist.type_text("c");
+    assert_eq!(answer(&mut typist)["error"]["code"], -32800);
+    typist.replace(1, "");
+    controls.release();
+    typist.client.send_raw(ask.as_bytes());
+    assert_eq!(answer(&mut typist)["result"]["items"][0]["insertText"], "compute(1);");
+}
+
 #[test]
 fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
+    // As some clients do at the start, without any that are new.
+    typist.client.notify("workspace/didChangeConfiguration", json!({"settings": {}}));
     controls.fail_after(0, Fault::FallsBack);
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let is_message = |it: &Value| it["method"] == "window/showMessage";

@@ -121,6 +121,47 @@ fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
 }
 
 #[test]
+fn a_text_without_an_end_is_ended() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |_| {}));
+    let id = typist.ask();
+    let mut asked = server.next();
+    asked.begin();
+    asked.say_on_and_on();
+    // 128 tokens of 32 bytes are the most.
+    let Seen::Grey(text) = typist.see(id) else { panic!("something is shown") };
+    assert!((4000..4200).contains(&text.len()), "{}", text.len());
+}
+
+/// Web frameworks repeat what they were asked in what they say of it.
+#[test]
+fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
+    let server = HttpServer::start();
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("log");
+    let mut command = foretell(&["serve"]);
+    command.env("FORETELL_HOME", home.path());
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let mut client = Client::start(&mut command);
+    client.initialize(json!({"processId": null, "rootUri": null, "capabilities": {},
+        "initializationOptions": {"status": true, "settings": {"engine": {"kind": "remote",
+            "remote": {"url": format!("http://{}", server.address)}}}}}));
+    client.wait_for(|it| is_status(it, "ready")).expect("nothing is sent yet");
+    let mut typist = Typist::open(client, URI, "let my_secret = ˇ\n");
+    let id = typist.ask();
+    let asked = server.next();
+    let prompt = asked.body["prompt"].as_str().unwrap().to_owned();
+    assert!(prompt.contains("my_secret"), "{prompt}");
+    asked.refuse("422 Unprocessable Entity", "application/json", &prompt);
+    assert_eq!(typist.see(id), Seen::Nothing);
+    let told = status(&mut typist.client, "failed");
+    assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user is told: {told}");
+    typist.client.end();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("model_failed") && !log.contains("my_secret"), "{log}");
+}
+
+#[test]
 fn further_candidates_are_drawn() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));

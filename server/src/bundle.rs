@@ -231,9 +231,12 @@ impl Bundle {
 
     fn check_size(&self, name: &str, info: &FileInfo) -> Result<(), BundleError> {
         let path = self.path.join(name);
-        let found = std::fs::metadata(&path)
-            .map_err(|source| BundleError::Unreadable { path: path.clone(), source })?
-            .len();
+        let unreadable = |source| BundleError::Unreadable { path: path.clone(), source };
+        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(unreadable(io::Error::other("not a file")));
+        }
+        let found = metadata.len();
         if found == info.size {
             return Ok(());
         }
@@ -274,6 +277,11 @@ impl Manifest {
                  import the model again: `foretell setup` of this version",
                 self.format
             ));
+        }
+        let Self { name, title, licence, architecture, target, quantization, .. } = self;
+        let texts = [name, title, licence, architecture, target, quantization, &self.kv_dtype];
+        if texts.iter().any(|text| text.contains(is_unprintable)) {
+            return Err("a name in it holds characters that steer a terminal".into());
         }
         let in_range = |name, value: usize, most| {
             if (1..=most).contains(&value) {
@@ -320,6 +328,12 @@ fn read_small(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// Control characters, and those that change the order in which others are shown.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether a name stays in its folder, on every platform.
 fn is_plain_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
@@ -352,15 +366,12 @@ pub fn data_folder() -> PathBuf {
         .join("foretell")
 }
 
-/// The folder of a model that is given by name or by path.
+/// The folder of a model that is given by name or by an absolute path. The working folder has no
+/// say in it: that of a server is the workspace, which may be anybody's.
 #[must_use]
 pub fn model_path(name_or_path: &str) -> PathBuf {
-    let path = Path::new(name_or_path);
-    if path.components().count() > 1 || path.join(MANIFEST).is_file() {
-        path.to_owned()
-    } else {
-        data_folder().join("models").join(name_or_path)
-    }
+    // An absolute path takes the place of what it is joined to.
+    data_folder().join("models").join(name_or_path)
 }
 
 #[cfg(test)]

@@ -51,9 +51,10 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Model {
-    /// The bundle's name in the data folder, or its path.
+    /// The bundle's name in the data folder, or its absolute path.
     pub name: String,
-    /// The ONNX Runtime library, if not one of the usual places. Not taken from a workspace.
+    /// The ONNX Runtime library, if not one of the usual places: an absolute path, or one in the
+    /// data folder. Not taken from a workspace.
     pub library: Option<PathBuf>,
     /// On what the model computes; `auto` takes the fastest that is there.
     #[schemars(with = "String", extend("enum" = ["auto", "coreml", "cuda", "cpu"]))]
@@ -165,7 +166,8 @@ pub struct Suggest {
     /// Languages, by the editor's name for them, in which to suggest or not: `{"markdown": false}`.
     /// `"*"` is every other one.
     pub languages: BTreeMap<String, bool>,
-    /// Files in which nothing is suggested, as globs. They are not read either.
+    /// Files in which nothing is suggested, as globs, whatever the case of letters. They are not
+    /// read either.
     pub exclude: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tower::Service;
 use tower_lsp::{
     gen_lsp_types as lsp,
-    jsonrpc::{Error, Id, Request, Response},
+    jsonrpc::{Request, Response},
 };
 
 use crate::{
@@ -213,33 +213,11 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         self.sync_text(&request);
-        let id = request.id().cloned();
         let ticket = self.ticket(&request);
         let handler = self.inner.call(request);
-        match (id, ticket) {
-            (Some(id), Some(ticket)) => {
-                Box::pin(race(id, Arc::clone(&self.shared.session), ticket, handler))
-            }
-            (None, Some(ticket)) => Box::pin(TICKET.scope(ticket, handler)),
-            (_, None) => Box::pin(handler),
+        match ticket {
+            Some(ticket) => Box::pin(TICKET.scope(ticket, handler)),
+            None => Box::pin(handler),
         }
-    }
-}
-
-/// Runs a handler until its request is superseded: exactly one answer in either case.
-async fn race<E>(
-    id: Id,
-    session: Arc<Session>,
-    ticket: Ticket,
-    handler: impl Future<Output = Result<Option<Response>, E>>,
-) -> Result<Option<Response>, E> {
-    let superseded = ticket.superseded.clone();
-    tokio::select! {
-        biased;
-        () = superseded.cancelled() => {
-            session.superseded();
-            Ok(Some(Response::from_error(id, Error::request_cancelled())))
-        }
-        answer = TICKET.scope(ticket, handler) => answer,
     }
 }

@@ -4,7 +4,7 @@ mod commands;
 
 use std::{
     fs::File,
-    io::IsTerminal,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Mutex,
@@ -62,8 +62,8 @@ impl Arguments {
     fn settings(&self) -> Value {
         let Self { model, library, provider, threads, .. } = self;
         let said = [
-            ("name", model.as_ref().map(|it| json!(it))),
-            ("library", library.as_ref().map(|it| json!(it))),
+            ("name", model.as_ref().map(|it| json!(commands::model::named_here(it)))),
+            ("library", library.as_ref().map(|it| json!(absolute(it).to_string_lossy()))),
             ("provider", provider.as_ref().map(|it| json!(it))),
             ("threads", threads.map(|it| json!(it))),
         ];
@@ -140,13 +140,17 @@ enum Command {
     },
 }
 
-/// A new file that only this user reads.
-fn create_private(path: &Path) -> std::io::Result<File> {
+/// An empty file that only this user reads.
+fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    // One that was there before may have been for all to read.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
 
 fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
@@ -194,6 +198,26 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));
 }
 
+/// What a panic says may quote the user's text, and editors keep what a server says.
+fn keep_panics_to_places() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!("a defect of Foretell, please report it: panicked at {place}");
+    }));
+}
+
+/// A path that is meant from the working folder.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether whoever read what is printed has seen enough: `foretell doctor | head -n 3`.
+fn is_read_no_further(error: &anyhow::Error) -> bool {
+    // What is wrong with any other pipe has a context around it.
+    let outermost = error.chain().next().and_then(|it| it.downcast_ref::<io::Error>());
+    outermost.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
+}
+
 fn parse_arguments() -> Result<Arguments, ExitCode> {
     Arguments::try_parse().map_err(|error| {
         if !error.use_stderr() {
@@ -230,9 +254,12 @@ fn main() -> ExitCode {
         say(&format!("{error:#}"));
         return ExitCode::FAILURE;
     }
-    let done = run(command, Startup::new(settings));
-    match done {
+    if matches!(command, Command::Serve { .. }) {
+        keep_panics_to_places();
+    }
+    match run(command, Startup::new(settings)) {
         Ok(code) => code,
+        Err(error) if is_read_no_further(&error) => ExitCode::FAILURE,
         Err(error) => {
             say(&format!("{error:#}"));
             ExitCode::FAILURE

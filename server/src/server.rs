@@ -7,7 +7,7 @@ mod messages;
 mod settings;
 
 use std::{
-    path::PathBuf,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,23 +15,24 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_lsp::{
-    Client, LanguageServer, LspService, Server, gen_lsp_types as lsp, jsonrpc::Result,
+    Client, LanguageServer, LspService, Server, gen_lsp_types as lsp,
+    jsonrpc::{Error, Result},
 };
 
 use crate::{
-    config::{Config, Offer, exclude::path_of},
+    config::{Config, Offer},
     document::PositionEncoding,
     engine::{Figures, State},
     front::{self, Front, Shared},
-    session::{Answer, Nothing, Session, Source, Ticket, accept::Part},
+    session::{Answer, Configured, Nothing, Session, Source, Ticket, accept::Part},
     stats,
 };
 use extensions::{
     AcceptedPart, COMMANDS, Options, STATS, Shown, Status, StatusParams, Update, UpdateParams,
 };
 pub use life::{Input, Output};
-use settings::Layers;
 pub use settings::Startup;
+use settings::{Layers, folders};
 
 /// How long an answer may take before the client is told that the model is at work.
 const THINKING_AFTER: Duration = Duration::from_millis(100);
@@ -66,7 +67,7 @@ impl LanguageServer for Foretell {
         if let Some(process_id) = params.process_id {
             life::watch(process_id, self.gone.clone());
         }
-        let folders = folders(&params);
+        let folders = folders(&serde_json::to_value(&params).unwrap_or_default());
         let options = params.initialization_options.map(Options::deserialize);
         let mut options = options.transpose().unwrap_or_else(|error| {
             tracing::warn!("unreadable initializationOptions: {error}");
@@ -126,15 +127,6 @@ impl LanguageServer for Foretell {
     }
 }
 
-/// The folders that are open in the client.
-fn folders(params: &lsp::InitializeParams) -> Vec<PathBuf> {
-    // The older names of the same thing are in use still.
-    let value = serde_json::to_value(params).unwrap_or_default();
-    let uris = value["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
-    let uris = uris.chain([&value["rootUri"]]).filter_map(Value::as_str);
-    uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()
-}
-
 impl Foretell {
     /// The front has applied what the client says of its documents.
     async fn applied(&self, _: Value) {}
@@ -146,7 +138,7 @@ impl Foretell {
         let items = match front::ticket() {
             Some(ticket) => {
                 let streams = self.options.get().is_some_and(|options| options.streaming);
-                match self.answer(&ticket, streams).await {
+                match self.answer(&ticket, streams).await? {
                     Answer::Shows { text, others, progress, .. } => {
                         let grows = streams && progress.finish.is_none();
                         self.follow(&ticket, grows.then(|| text.clone()));
@@ -167,7 +159,7 @@ impl Foretell {
     /// For clients without inline completion.
     async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
         let items = match front::ticket() {
-            Some(ticket) => match self.answer(&ticket, false).await {
+            Some(ticket) => match self.answer(&ticket, false).await? {
                 Answer::Shows { text, .. } => vec![items::in_menu(&ticket, &text)],
                 Answer::Nothing(_) => Vec::new(),
             },
@@ -185,7 +177,20 @@ impl Foretell {
         tracing::info!("nothing: {why}");
     }
 
-    async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+    /// Answers a request until it is superseded. Its future must come to an end of its own: of
+    /// one that is dropped, tower-lsp would believe for good that it runs.
+    async fn answer(&self, ticket: &Ticket, streams: bool) -> Result<Answer> {
+        tokio::select! {
+            biased;
+            () = ticket.superseded.cancelled() => {
+                self.shared.session.superseded();
+                Err(Error::request_cancelled())
+            }
+            answer = self.whole_answer(ticket, streams) => Ok(answer),
+        }
+    }
+
+    async fn whole_answer(&self, ticket: &Ticket, streams: bool) -> Answer {
         let started = Instant::now();
         let answer = self.shared.session.answer(ticket, streams);
         tokio::pin!(answer);
@@ -266,21 +271,28 @@ impl Foretell {
             let item = lsp::ConfigurationItem { section: Some("foretell".into()), scope_uri: None };
             let asked =
                 tokio::time::timeout(CLIENT_PATIENCE, self.client.configuration(vec![item]));
-            if let Ok(Ok(answer)) = asked.await {
-                settings = answer.into_iter().next().unwrap_or_default();
-            }
+            let Ok(Ok(answer)) = asked.await else {
+                tracing::warn!("the client did not say its settings: those before hold");
+                return;
+            };
+            settings = answer.into_iter().next().unwrap_or_default();
         }
         self.layers.changed(settings);
-        self.configure();
+        let is_other_engine = self.configure();
         self.tell_unfit().await;
-        self.tell_loading();
+        if is_other_engine {
+            self.tell_loading();
+        } else {
+            self.tell_state().await;
+        }
     }
 
-    /// Puts the settings of all places in force.
-    fn configure(&self) {
+    /// Puts the settings of all places in force; says whether another engine is loaded for them.
+    fn configure(&self) -> bool {
         let config: Config = self.layers.merge();
-        let unfit = self.shared.session.configure(config);
+        let Configured { unfit, is_other_engine } = self.shared.session.configure(config);
         self.layers.add_unfit(unfit);
+        is_other_engine
     }
 
     /// Says which settings do not hold.
@@ -425,14 +437,27 @@ fn log(answer: &Answer, started: Instant) {
             }
         }
         Answer::Nothing(Nothing::ModelFailed(message)) => {
-            tracing::info!("nothing: model_failed ({message}) | {ms:.1} ms");
+            // A server elsewhere may repeat in it what it was asked, the user's text.
+            tracing::info!("nothing: model_failed | {ms:.1} ms");
+            tracing::debug!("{message}");
         }
         Answer::Nothing(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
     }
 }
 
 /// Speaks LSP until the client says `exit`, its end is closed or its process is gone.
-pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output: Output) {
+///
+/// A box, for a future is compiled where it is polled: this one here, once, and not in each test.
+pub fn serve(
+    session: Arc<Session>,
+    startup: Startup,
+    input: Input,
+    output: Output,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_to_the_end(session, startup, input, output))
+}
+
+async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input, output: Output) {
     let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
     let gone = tokio_util::sync::CancellationToken::new();
     let server = |client| Foretell {
@@ -457,7 +482,7 @@ pub async fn serve(session: Arc<Session>, startup: Startup, input: Input, output
     }
     let (service, socket) = service.finish();
     let input = life::UntilClosed::new(input, Arc::clone(&session), gone.clone());
-    let (output, pump) = life::Unblocked::new(output);
+    let (output, pump) = life::Unblocked::new(output, gone.clone());
     let answers = output.clone();
     let pump = tokio::spawn(async move {
         let done = pump.await;

@@ -198,6 +198,15 @@ struct Now {
     tells_accepted: bool,
 }
 
+/// What came of new settings.
+#[derive(Debug)]
+pub struct Configured {
+    /// What is wrong with them.
+    pub unfit: Vec<String>,
+    /// Whether another engine is loaded for them.
+    pub is_other_engine: bool,
+}
+
 /// See the module's documentation.
 pub struct Session {
     /// The open documents.
@@ -231,9 +240,9 @@ impl Session {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the settings, and returns what is wrong with them. What stood by other settings is
+    /// Takes the settings. What stood by other settings is
     /// dropped; the model is loaded anew only if it is another one or runs in another way.
-    pub fn configure(&self, config: Config) -> Vec<String> {
+    pub fn configure(&self, config: Config) -> Configured {
         let (exclusions, unfit) = Exclusions::new(&config.suggest.exclude);
         let mut now = self.now();
         let Config { engine, model, prompt, .. } = &now.settings.config;
@@ -244,13 +253,14 @@ impl Session {
             self.drop_all(&mut now);
             now.recent = Recent::default();
         }
-        if is_other || now.completer.is_none() {
+        let is_other_engine = is_other || now.completer.is_none();
+        if is_other_engine {
             // The old model is let go first: two would need twice the memory.
             now.completer = None;
             now.completer = Some(Arc::new((self.load)(&settings.config)));
         }
         now.settings = settings;
-        unfit
+        Configured { unfit, is_other_engine }
     }
 
     /// The settings that hold.

@@ -44,6 +44,9 @@ pub enum Verdict<D = ()> {
     Gone(Gone),
 }
 
+/// How many closers behind the cursor an editor may have put there.
+const MAX_CLOSERS: usize = 16;
+
 /// Where an offer was made, and what was typed into it since.
 #[derive(Debug, Clone)]
 struct Anchored {
@@ -113,7 +116,8 @@ impl Anchored {
     /// yet: it is at the end of what was typed, or before closers at that end.
     fn may_live(&self, draft: &Progress) -> Result<(), Gone> {
         let n_chars = self.typed.chars().count();
-        let n_closers = self.typed.chars().rev().take_while(|c| policy::is_closer(*c)).count();
+        let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
+        let n_closers = at_end.take_while(|c| policy::is_closer(*c)).count();
         let mut gone = Gone::Contradicted;
         for cursor in
             (self.start_char_idx + n_chars - n_closers..=self.start_char_idx + n_chars).rev()
@@ -225,7 +229,8 @@ impl Suggestion {
     /// How much of `rest`, which the offer shows at `cursor`, was shown before, in bytes.
     #[must_use]
     pub fn n_shown_bytes_of(&self, cursor: usize, rest: &str) -> usize {
-        self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor)).min(rest.len())
+        let n_bytes = self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor));
+        rest.floor_char_boundary(n_bytes)
     }
 
     /// How much of the draft the user has typed up to `cursor`, in bytes.

@@ -60,6 +60,27 @@ impl Drop for TestBundle {
 }
 
 #[test]
+fn a_name_that_steers_a_terminal_is_refused() {
+    for pointer in ["/name", "/licence", "/quantization"] {
+        let bundle = TestBundle::new();
+        bundle.set(pointer, json!("\u{1b}]0;owned\u{7}"));
+        assert!(bundle.error().contains("steer a terminal"), "{pointer}: {}", bundle.error());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_in_the_place_of_a_file_is_not_read() {
+    let bundle = TestBundle::new();
+    fs::remove_file(bundle.0.join(TOKENIZER)).unwrap();
+    // `/dev/zero` has the same size, and no end.
+    std::os::unix::fs::symlink("/dev/null", bundle.0.join(TOKENIZER)).unwrap();
+    let sha256 = sha256(Path::new("/dev/null")).unwrap();
+    bundle.set("/files/tokenizer.json", json!({"size": 0, "sha256": sha256}));
+    assert!(bundle.error().contains("not a file"), "{}", bundle.error());
+}
+
+#[test]
 fn a_whole_bundle_opens_and_verifies() {
     let bundle = TestBundle::new();
     let opened = Bundle::open(&bundle.0).unwrap();

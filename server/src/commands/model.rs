@@ -17,7 +17,7 @@ use foretell::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::scripts::Scripts;
+use super::{scripts::Scripts, terminal::printable};
 
 /// What `foretell model` takes.
 #[derive(Debug, clap::Subcommand)]
@@ -59,10 +59,20 @@ pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode>
             catalogue::packages(name)?;
             Scripts::set_up(from.as_deref())?.run(&["add", name])?;
         }
-        Arguments::Use { name } => choose(name)?,
+        Arguments::Use { name } => choose(&named_here(name))?,
         Arguments::Remove { name } => remove(name, used)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A model as it is named on the command line, where a path is meant from the working folder.
+pub(crate) fn named_here(name: &str) -> String {
+    let is_path = Path::new(name).components().count() > 1 || name.starts_with('.');
+    if is_path {
+        crate::absolute(Path::new(name)).to_string_lossy().into_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// A line of the list.
@@ -154,7 +164,8 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
         let about: Vec<&str> =
             [it.title.as_str(), it.note.as_str()].into_iter().filter(|it| !it.is_empty()).collect();
         let about = about.join(", ");
-        writeln!(out, "{mark} {:<width$}  {size:>8}  {:<13}  {about}", it.name, it.licence)
+        let line = format!("{mark} {:<width$}  {size:>8}  {:<13}  {about}", it.name, it.licence);
+        writeln!(out, "{}", printable(&line))
     };
     let (here, others): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|it| it.is_here);
     here.iter().try_for_each(|it| write(it))?;
@@ -172,7 +183,7 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
 
 pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
     let path = model_path(name);
-    let is_path = path != data_folder().join("models").join(name);
+    let is_path = Path::new(name).is_absolute();
     if !is_path && !path.exists() {
         bail!("{}", not_here(name)?);
     }

@@ -95,6 +95,7 @@ impl Scripts {
     fn command(&self) -> Command {
         let mut command = Command::new(self.python());
         command.env("PYTHONPATH", self.folder.join("source")).env("PYTHONNOUSERSITE", "1");
+        command.env("FORETELL_HOME", data_folder());
         if let Some(from) = &self.from {
             command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", from);
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::percent_decode_str;
 
 /// Files that hold secrets, and files that nobody writes by hand.
@@ -24,8 +24,18 @@ pub const DEFAULT: [&str; 14] = [
 ];
 
 /// The globs of `suggest.exclude`, compiled.
-#[derive(Debug, Clone, Default)]
-pub struct Exclusions(GlobSet);
+#[derive(Debug, Clone)]
+pub struct Exclusions(
+    /// `None` where they can't be compiled: then every document is excluded.
+    Option<GlobSet>,
+);
+
+impl Default for Exclusions {
+    /// Excludes nothing.
+    fn default() -> Self {
+        Self(Some(GlobSet::empty()))
+    }
+}
 
 impl Exclusions {
     /// Compiles globs. Those that are none are left out and returned, each with what is wrong.
@@ -34,7 +44,8 @@ impl Exclusions {
         let mut set = GlobSetBuilder::new();
         let mut unfit = Vec::new();
         for glob in globs {
-            match Glob::new(glob) {
+            // `.ENV` is a secret too, and on some systems the same file.
+            match GlobBuilder::new(glob).case_insensitive(true).build() {
                 Ok(glob) => {
                     set.add(glob);
                 }
@@ -42,15 +53,18 @@ impl Exclusions {
             }
         }
         match set.build() {
-            Ok(set) => (Self(set), unfit),
-            Err(error) => (Self::default(), [unfit, vec![error.to_string()]].concat()),
+            Ok(set) => (Self(Some(set)), unfit),
+            Err(error) => {
+                unfit.push(format!("suggest.exclude: {error}: until then all is excluded"));
+                (Self(None), unfit)
+            }
         }
     }
 
     /// Whether a document is excluded.
     #[must_use]
     pub fn contain(&self, uri: &str) -> bool {
-        self.0.is_match(path_of(uri))
+        self.0.as_ref().is_none_or(|set| set.is_match(path_of(uri)))
     }
 }
 
@@ -59,12 +73,17 @@ impl Exclusions {
 pub fn path_of(uri: &str) -> PathBuf {
     let path = match uri.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
-        None => uri.split_once(':').filter(|(scheme, _)| scheme.len() > 1).map_or(uri, |it| it.1),
+        None => uri.split_once(':').filter(|(it, _)| is_scheme(it)).map_or(uri, |it| it.1),
     };
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
     // `file:///c:/x` is the path `c:/x`.
     let is_drive = path.len() > 2 && path.starts_with('/') && path.as_bytes()[2] == b':';
     if is_drive { path[1..].into() } else { path.into() }
+}
+
+/// Whether a URI begins with it (RFC 3986, section 3.1); a single letter is a drive.
+fn is_scheme(text: &str) -> bool {
+    text.len() > 1 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
 #[cfg(test)]
@@ -86,6 +105,10 @@ mod tests {
             "file:///home/me/secrets.yaml",
             "vscode-remote://ssh-remote+host/home/me/.env",
             "/home/me/.env",
+            "/home/me/a:b/.env",
+            "file:///home/me/app/.ENV",
+            "file:///home/me/server.PEM",
+            "file:///home/me/Secrets.yaml",
         ] {
             assert!(exclusions.contain(uri), "{uri}");
         }
@@ -113,5 +136,6 @@ mod tests {
         assert_eq!(path_of("file:///c%3A/x"), PathBuf::from("c:/x"));
         assert_eq!(path_of("untitled:Untitled-1"), PathBuf::from("Untitled-1"));
         assert_eq!(path_of("c:/x"), PathBuf::from("c:/x"));
+        assert_eq!(path_of("/private/a:b.rs"), PathBuf::from("/private/a:b.rs"));
     }
 }

@@ -59,7 +59,8 @@ const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
 /// library for CUDA. An explicit choice is the only place if there is one.
 #[must_use]
 pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
-    let explicit = setting.map(Path::to_owned).or_else(|| {
+    // Not the working folder's: that of a server is the workspace.
+    let explicit = setting.map(|path| data_folder().join(path)).or_else(|| {
         std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
     });
     if let Some(path) = explicit {

@@ -41,6 +41,9 @@ use form::Form;
 
 /// How many bytes of code a token is, about.
 const BYTES_PER_TOKEN: usize = 4;
+/// How many bytes a token may have, the spaces of an indentation for instance: a server that writes
+/// on and on is ended by it.
+const MAX_BYTES_PER_TOKEN: usize = 32;
 
 /// Why a remote engine can't be used, or a request to it has failed.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +134,7 @@ impl Remote {
         let finish = async {
             let mut answer = self.within(run, self.client.ask(&ask)).await?;
             let mut finish = Finish::EndOfText;
+            let mut n_bytes_left = request.max_tokens.saturating_mul(MAX_BYTES_PER_TOKEN);
             while let Some(piece) = self.within(run, answer.next()).await? {
                 decode_start.get_or_insert_with(Instant::now);
                 run.figures.generated += 1;
@@ -142,6 +146,10 @@ impl Remote {
                 {
                     return Err(stopped);
                 }
+                let Some(left) = n_bytes_left.checked_sub(piece.text.len().max(1)) else {
+                    return Ok(Finish::MaxTokens);
+                };
+                n_bytes_left = left;
             }
             Ok(finish)
         };

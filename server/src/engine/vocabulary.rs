@@ -4,7 +4,10 @@
 //! bytes, so "whole characters only" is "up to the last complete UTF-8 sequence", and a constraint
 //! on the first bytes ([`Vocabulary::beginning`]) is a range in the sorted vocabulary.
 
-use std::path::Path;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use tokenizers::Tokenizer;
 
@@ -40,7 +43,7 @@ impl Vocabulary {
     /// If it is no tokenizer, or not a byte-level one.
     pub fn from_json(json: &str) -> Result<Self, VocabularyError> {
         // Some files that are none make the library panic.
-        let read = std::panic::catch_unwind(|| json.parse::<Tokenizer>());
+        let read = catch_unwind(|| json.parse::<Tokenizer>());
         let unfit = |why: String| VocabularyError(format!("not a readable tokenizer: {why}"));
         let tokenizer = read
             .map_err(|_| unfit("its decoder is of an unknown kind".into()))?
@@ -56,6 +59,9 @@ impl Vocabulary {
     pub fn new(mut tokenizer: Tokenizer) -> Result<Self, VocabularyError> {
         // `<|fim_middle|>` in the user's text must stay text.
         tokenizer.set_encode_special_tokens(true);
+        // A file may ask for both; what is encoded is the text and all of it.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|error| VocabularyError(error.to_string()))?;
         let vocab = tokenizer.get_vocab(true);
         let special: std::collections::HashSet<u32> = tokenizer
             .get_added_tokens_decoder()
@@ -104,13 +110,14 @@ impl Vocabulary {
         }
         // Encoding without truncation or padding has no way to fail; an empty prompt is the
         // honest answer if a tokenizer file finds one.
-        self.tokenizer.encode_fast(text, false).map_or_else(
-            |error| {
-                tracing::error!("the tokenizer refused a text of {} bytes: {error}", text.len());
+        let encode = AssertUnwindSafe(|| self.tokenizer.encode_fast(text, false));
+        match catch_unwind(encode) {
+            Ok(Ok(encoding)) => encoding.get_ids().to_vec(),
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!("the tokenizer refused a text of {} bytes", text.len());
                 Vec::new()
-            },
-            |encoding| encoding.get_ids().to_vec(),
-        )
+            }
+        }
     }
 
     /// The bytes of a token; empty for special tokens and unknown ids.
@@ -227,6 +234,35 @@ pub(crate) mod tests {
         let ids = vocabulary.encode("a<|fim_middle|>");
         assert!(ids.iter().all(|id| *id < 256), "{ids:?}");
         assert_eq!(vocabulary.bytes(256), b"");
+    }
+
+    /// A file that asks for one of them, of Hugging Face's `tokenizers`.
+    #[test]
+    fn all_of_a_text_is_encoded_and_nothing_else() {
+        let plain = byte_vocabulary(&[], &[]);
+        let json: serde_json::Value =
+            serde_json::from_str(&plain.tokenizer.to_string(false).unwrap()).unwrap();
+        let text = "let x = 1;\n".repeat(1000);
+        for (key, value) in [
+            (
+                "truncation",
+                r#"{"max_length":2,"stride":5,"strategy":"LongestFirst","direction":"Right"}"#,
+            ),
+            (
+                "truncation",
+                r#"{"max_length":512,"stride":0,"strategy":"LongestFirst","direction":"Right"}"#,
+            ),
+            (
+                "padding",
+                r#"{"strategy":{"Fixed":18446744073709551615},"direction":"Right",
+                "pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"a"}"#,
+            ),
+        ] {
+            let mut json = json.clone();
+            json[key] = serde_json::from_str(value).unwrap();
+            let vocabulary = Vocabulary::from_json(&json.to_string()).unwrap();
+            assert_eq!(vocabulary.bytes_of(&vocabulary.encode(&text)), text.as_bytes(), "{value}");
+        }
     }
 
     #[test]

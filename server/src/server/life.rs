@@ -54,12 +54,16 @@ const MAX_UNREAD_BYTES: usize = 64 << 20;
 pub(super) struct Unblocked {
     to_pump: mpsc::UnboundedSender<Vec<u8>>,
     n_unread_bytes: Arc<AtomicUsize>,
+    gone: CancellationToken,
 }
 
 impl Unblocked {
     /// The writing end, and what brings the messages to `output` until that end and its clones are
-    /// dropped. A message must be written in one piece.
-    pub(super) fn new(mut output: Output) -> (Self, impl Future<Output = io::Result<()>>) {
+    /// dropped. A message must be written in one piece. Says `gone` when too much waits.
+    pub(super) fn new(
+        mut output: Output,
+        gone: CancellationToken,
+    ) -> (Self, impl Future<Output = io::Result<()>>) {
         let (to_pump, mut from_server) = mpsc::unbounded_channel::<Vec<u8>>();
         let n_unread_bytes = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&n_unread_bytes);
@@ -71,7 +75,7 @@ impl Unblocked {
             }
             Ok(())
         };
-        (Self { to_pump, n_unread_bytes }, pump)
+        (Self { to_pump, n_unread_bytes, gone }, pump)
     }
 }
 
@@ -83,6 +87,7 @@ impl AsyncWrite for Unblocked {
     ) -> Poll<io::Result<usize>> {
         let n_unread_bytes = self.n_unread_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         if n_unread_bytes > MAX_UNREAD_BYTES || self.to_pump.send(bytes.to_vec()).is_err() {
+            self.gone.cancel();
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         Poll::Ready(Ok(bytes.len()))

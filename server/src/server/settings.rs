@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::config::{
     Config,
+    exclude::path_of,
     layers::{FileError, Layer, merge},
 };
 
@@ -129,4 +130,12 @@ impl Startup {
         let unfit = self.unfit.iter().cloned().chain(unfit.iter().map(ToString::to_string));
         (config, unfit.collect())
     }
+}
+
+/// The folders that are open in the client, by the parameters of `initialize`.
+pub(super) fn folders(params: &Value) -> Vec<PathBuf> {
+    // The older name of the same thing is in use still.
+    let uris = params["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
+    let uris = uris.chain([&params["rootUri"]]).filter_map(Value::as_str);
+    uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()
 }

@@ -3,7 +3,7 @@
 //! A text is found again where it was given, further into it (the user typed some of it, by hand
 //! or by accepting), and a little before it (the user took back what was typed just before).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{document::Snapshot, prompt::to_lf};
 
@@ -22,6 +22,7 @@ const TYPED_CHARS: usize = 64;
 /// A cursor's surroundings, with `\n` for every line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
+    language: Arc<str>,
     before: String,
     after: String,
 }
@@ -31,6 +32,7 @@ impl Surroundings {
     #[must_use]
     pub fn new(snapshot: &Snapshot, cursor: usize) -> Self {
         Self {
+            language: Arc::clone(&snapshot.language),
             before: to_lf(&snapshot.slice(cursor.saturating_sub(BEFORE_CHARS)..cursor)),
             after: to_lf(&snapshot.slice(cursor..cursor + AFTER_CHARS)),
         }
@@ -45,7 +47,7 @@ impl Surroundings {
         let mut heads = ends.map(|end| &self.before[..end]);
         heads
             .position(|head| same_end(head, &earlier.before))
-            .filter(|_| self.after == earlier.after)
+            .filter(|_| self.after == earlier.after && self.language == earlier.language)
     }
 
     /// What of `most` was typed since `earlier`, in bytes, if this cursor is reached from there by
@@ -101,7 +103,9 @@ impl Recent {
             self.entries
                 .iter()
                 .enumerate()
-                .filter(|(_, entry)| entry.at.after == here.after)
+                .filter(|(_, Entry { at, .. })| {
+                    at.after == here.after && at.language == here.language
+                })
                 .find_map(|(i, entry)| Some((i, rest(entry, here)?)))
         };
         let (i, text) = find(Entry::further_in).or_else(|| find(Entry::before))?;
@@ -176,6 +180,15 @@ mod tests {
     #[test]
     fn the_text_after_the_cursor_counts() {
         check(("let x = ˇ;\n", "f(1)"), "let x = ˇ + 1;\n", None);
+    }
+
+    #[test]
+    fn the_language_counts() {
+        let mut recent = Recent::default();
+        let at = |language| Surroundings::new(&Snapshot::of_text("a", language, "# x\n"), 4);
+        recent.keep(at("python"), "import os".into(), 0);
+        assert_eq!(recent.find(&at("shellscript")), None);
+        assert!(recent.find(&at("python")).is_some());
     }
 
     #[test]

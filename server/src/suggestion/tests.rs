@@ -77,6 +77,13 @@ fn a_bracket_that_the_editor_closes_is_no_contradiction() {
     check("fˇ", "(x, y);", &[typed[0], ("f(‹›)", "z")], 0, "dropped: Contradicted");
 }
 
+/// Were each of them looked at as if the editor had closed it, a long row would take minutes.
+#[test]
+fn no_editor_closes_a_long_row() {
+    let row = ",".repeat(2_000);
+    check("let xˇ", " = 1;", &[("let x‹›", &row)], 0, "dropped: Contradicted");
+}
+
 #[test]
 fn edits_elsewhere_leave_the_offer_where_it_is() {
     check("use a;\nlet xˇ", " = 1;", &[("use ‹a›;\nlet x", "bcd")], 0, "Gone(CursorMoved)");

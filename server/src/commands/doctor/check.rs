@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::commands::terminal::printable;
+
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,9 +68,9 @@ impl Check {
             Mark::Bad => '✗',
             Mark::Skipped => '-',
         };
-        writeln!(out, "{mark} {:<9} {}", self.name, self.text)?;
+        writeln!(out, "{mark} {:<9} {}", self.name, printable(&self.text))?;
         for line in &self.details {
-            writeln!(out, "{:12}{line}", "")?;
+            writeln!(out, "{:12}{}", "", printable(line))?;
         }
         self.to_do.iter().try_for_each(|it| writeln!(out, "{:12}→ {it}", ""))
     }

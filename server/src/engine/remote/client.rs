@@ -181,8 +181,10 @@ fn address(url: &str) -> Result<Url, String> {
                 .into(),
         );
     }
+    // Before an @ there may be a password.
+    let shown = url.rfind('@').map_or(url, |at| &url[at..]);
     let unfit = |why: &dyn Display| {
-        format!("engine.remote.url is {url:?}: {why}; it has to be like \"https://host:8000\"")
+        format!("engine.remote.url is {shown:?}: {why}; it has to be like \"https://host:8000\"")
     };
     let mut parsed = Url::parse(url).map_err(|error| unfit(&error))?;
     if !["http", "https"].contains(&parsed.scheme()) || parsed.host().is_none() {
@@ -253,6 +255,8 @@ mod tests {
             ("ftp://host", "neither http nor https"),
             ("https://", "empty host"),
             ("https://me:secret@host", "holds a name or a password"),
+            ("htps://me:secret@host", "neither http nor https"),
+            ("https://me:secret@", "empty host"),
         ] {
             let error = address(url).unwrap_err();
             assert!(error.contains(why) && !error.contains("secret"), "{error}");

@@ -19,6 +19,8 @@ pub(super) struct Piece {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     bytes: Vec<u8>,
+    /// How many of them were read.
+    n_read: usize,
     is_done: bool,
 }
 
@@ -38,6 +40,8 @@ struct Choice {
 
 impl Events {
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.n_read);
+        self.n_read = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -48,8 +52,10 @@ impl Events {
 
     /// The next piece, if its line is whole; an error says what the server did.
     pub(super) fn next(&mut self) -> Result<Option<Piece>, String> {
-        while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.bytes.drain(..=end).collect();
+        let is_end = |byte: &u8| *byte == b'\n';
+        while let Some(n_bytes) = self.bytes[self.n_read..].iter().position(is_end) {
+            let line = &self.bytes[self.n_read..self.n_read + n_bytes];
+            self.n_read += n_bytes + 1;
             let line = line.trim_ascii_end();
             // Comments, the names of events and blank lines tell nothing here.
             let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) else {
@@ -60,7 +66,8 @@ impl Events {
                 continue;
             }
             let chunk: Chunk = serde_json::from_slice(data).map_err(|error| {
-                format!("sent an event that is no chunk of a completion: {error}")
+                let what = super::client::excerpt(&error);
+                format!("sent an event that is no chunk of a completion: {what}")
             })?;
             if let Some(error) = chunk.error {
                 return Err(format!("reports an error: {}", super::client::excerpt(&error)));
@@ -71,7 +78,7 @@ impl Events {
                 is_cut_short: choice.finish_reason.as_deref() == Some("length"),
             }));
         }
-        if self.bytes.len() > MAX_EVENT_BYTES {
+        if self.bytes.len() - self.n_read > MAX_EVENT_BYTES {
             return Err("sent an event of more than 1 MB".into());
         }
         Ok(None)
@@ -118,5 +125,11 @@ mod tests {
         assert!(error("data: <html>\n").contains("no chunk of a completion"));
         assert!(error("data: {\"error\": {\"message\": \"full\"}}\n").contains("full"));
         assert!(pieces(&[&vec![b'x'; MAX_EVENT_BYTES + 1]]).unwrap_err().contains("1 MB"));
+    }
+
+    #[test]
+    fn millions_of_empty_lines_are_read_at_once() {
+        let lines = vec![b'\n'; 4_000_000];
+        assert_eq!(pieces(&[&lines, STREAM.as_bytes()]), Ok(("äb".into(), true, true)));
     }
 }
