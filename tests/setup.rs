@@ -15,13 +15,15 @@ use command::{copy_of_the_bundle, foretell, run};
 
 /// Writes down how it is called; makes environments that have it for their Python; fails where the
 /// file `fails` has a word of the call. Its `add` puts the real model in place, or as long as the
-/// library for the processor was not asked for, the one in `gpu`.
+/// library for the processor was not asked for, the one in `gpu`. Does not find its packages where
+/// there is the file `upgraded`, until it makes an environment anew.
 const PYTHON: &str = r#"#!/bin/sh
+case "$2" in "import tokenizers") test ! -f "$HOME/upgraded"; exit ;; esac
 test "$1" = -c && exit 0
 echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}" >>"$HOME/calls"
 if test -f "$HOME/fails" && echo "$@" | grep -q "$(cat "$HOME/fails")"; then exit 3; fi
 case "$2" in
-  venv) mkdir -p "$3/bin" && ln -sf "$HOME/bin/python3" "$3/bin/python" ;;
+  venv) rm -f "$HOME/upgraded"; mkdir -p "$3/bin" && ln -sf "$HOME/bin/python3" "$3/bin/python" ;;
   foretell_models)
     test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
     test "$3 $5" = "runtime cpu" && rm -f "$HOME/gpu"
@@ -100,6 +102,9 @@ fn everything_is_set_up_once() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert_eq!(fs::read_to_string(settings).unwrap(), "[model]\nname = \"smollm2-135m\"\n");
     machine.calls();
+    fs::write(machine.path("upgraded"), "").unwrap();
+    machine.foretell(&["model", "add", "smollm2-135m"]);
+    assert_eq!(machine.calls(), [VENV, INSTALL, "-m foretell_models add smollm2-135m"]);
     // The marks of another version's scripts are not ours.
     fs::write(machine.path("data/model-scripts/installed"), "old").unwrap();
     machine.foretell(&["model", "add", "smollm2-135m"]);

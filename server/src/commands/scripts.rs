@@ -38,7 +38,7 @@ impl Scripts {
         let digest = digest();
         let mark = it.folder.join(MARK);
         let is_made = || fs::read_to_string(&mark).is_ok_and(|made| made == digest);
-        if is_made() && it.python().exists() {
+        if is_made() && it.works() {
             return Ok(it);
         }
         fs::create_dir_all(&it.folder).with_context(|| format!("{}", it.folder.display()))?;
@@ -53,6 +53,9 @@ impl Scripts {
         ))?;
         it.unpack().with_context(|| format!("{}", it.folder.display()))?;
         let venv = it.folder.join("venv");
+        if is_made() {
+            fs::remove_dir_all(&venv).with_context(|| format!("{}", venv.display()))?;
+        }
         run(Command::new(&python).args(["-m", "venv"]).arg(&venv), "making the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
@@ -90,6 +93,14 @@ impl Scripts {
     fn python(&self) -> PathBuf {
         let path = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
         self.folder.join("venv").join(path)
+    }
+
+    /// Whether the packages are found. They are not by a Python that the system has put in the place
+    /// of the one that they were installed for.
+    fn works(&self) -> bool {
+        let mut command = self.command();
+        command.args(["-c", "import tokenizers"]).stdin(Stdio::null());
+        command.output().is_ok_and(|output| output.status.success())
     }
 
     fn command(&self) -> Command {
