@@ -231,8 +231,9 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
     def number(key: str, default: float | None = None) -> Any:
         value = fields.get(key)
         value = default if value is None else value
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not abs(value) < math.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadSource(f"{where}: {key} is {value!r}")
+        if not abs(value) < math.inf:
             raise BadSource(f"{where}: {key} is {value!r}")
         return value
 
