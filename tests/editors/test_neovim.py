@@ -183,13 +183,16 @@ def test_what_the_key_has_asked_for_stays_when_the_server_was_slow(
     vim.end()
 
 
-def test_a_model_that_is_loaded_shows_nothing_where_it_is_off(
+def test_nothing_shows_where_it_is_off_by_a_variable(
     editing: Neovim, request: pytest.FixtureRequest
 ) -> None:
     request.addfinalizer(lambda: editing.lua("vim.g.foretell = nil"))
+    editing.type("return n")
+    editing.wait_for_ghost()
     editing.lua("vim.g.foretell = false")
-    editing.type("return num")
+    editing.type("um")
     editing.wait("the keys", lambda: editing.buffer()[-1].endswith("num"))
+    assert not editing.ghost()
     tell_status(editing, "loading", "ready")
     assert not editing.ghost()
     editing.lua("vim.g.foretell, vim.b.foretell = nil, false")

@@ -18,6 +18,7 @@ local namespace = api.nvim_create_namespace('foretell')
 ---@field row integer              of the cursor, 0 the first
 ---@field col integer              of the cursor, in bytes
 ---@field after string             the rest of the cursor's line
+---@field invoked boolean          by the user's key, not by typing
 
 ---@class foretell.Suggestion: foretell.Place
 ---@field items table[]            lsp.InlineCompletionItem, one or more
@@ -129,7 +130,8 @@ function M.refresh()
   if not it then
     return
   end
-  local remaining = in_insert_mode() and rest(it)
+  local wanted = it.invoked or config.is_on(it.buf) -- it may have been switched off since
+  local remaining = wanted and in_insert_mode() and rest(it)
   if not remaining then
     M.clear()
   elseif config.current.hide_with_menu and menu_is_open() then
@@ -189,6 +191,7 @@ function M.request(invoked)
     row = row,
     col = col,
     after = api.nvim_get_current_line():sub(col + 1),
+    invoked = invoked,
   }
   asked = place
   server.call(client, 'request', METHOD, params, function(err, result)
