@@ -16,7 +16,7 @@ FORETELL := target/release/foretell
 # Takes lock files, and nothing that is not what they say.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-remote test-remote-or-skip lint bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo test test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,7 +38,12 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 export ORT_DISABLE_TELEMETRY := 1
 export FUZZ_SECONDS
 
-test: lint supply-chain model ## Everything that is tested: needs the model, fetches what it needs
+test: prerequisites ## Everything that is tested: needs the model, fetches what it needs
+	@mkdir -p target && echo "fetching what the tests need while the server is built: target/fetched.log"
+	@$(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors >target/fetched.log 2>&1 & fetching=$$!; \
+	{ $(MAKE) --no-print-directory lint-rust && cargo test --release --locked --no-run; } || { kill $$fetching; exit 1; }; \
+	wait $$fetching || true # what is missing is said below, where it is needed
+	@$(MAKE) --no-print-directory lint-python supply-chain model
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
 	@cd packaging && ../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
@@ -53,9 +58,13 @@ test-remote-or-skip:
 	@if $(MAKE) --no-print-directory -s $(VENV)/remote-installed 2>$(VENV)/remote.log; then $(MAKE) --no-print-directory test-remote; \
 	else echo "SKIPPED: llama.cpp's server: $$(tail -n 1 $(VENV)/remote.log)"; fi
 
-lint: $(VENV)/dev-installed prerequisites ## Formats, lints and types
+lint: lint-rust lint-python ## Formats, lints and types
+
+lint-rust: prerequisites
 	@cargo fmt --check
 	@cargo clippy --release --locked --all-targets -- -D warnings
+
+lint-python: $(VENV)/dev-installed prerequisites
 	@$(BIN)/ruff check model-scripts tests/eval tests/docs
 	@$(BIN)/ruff format --check model-scripts tests/eval tests/docs
 	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging tests/remote

@@ -328,10 +328,12 @@ fn read_small(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Control characters, and those that change the order in which others are shown.
-fn is_unprintable(c: char) -> bool {
+/// Whether a character steers what shows it: a control, or one that changes the order in which
+/// others are shown. A line break and a tab are among them.
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a name stays in its folder, on every platform.

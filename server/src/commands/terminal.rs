@@ -1,5 +1,7 @@
 //! What may be printed for people.
 
+use foretell::bundle::is_unprintable;
+
 /// A text that can't steer the terminal: control characters but tab and line break are shown as
 /// their pictures.
 pub(crate) fn printable(text: &str) -> String {
@@ -7,10 +9,7 @@ pub(crate) fn printable(text: &str) -> String {
         .map(|c| match c {
             '\n' | '\t' => c,
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-            '\x7f'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            _ if is_unprintable(c) => '\u{fffd}',
             _ => c,
         })
         .collect()
