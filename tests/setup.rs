@@ -1,4 +1,4 @@
-//! `foretell setup` and `foretell model add`, with a Python that only writes down what it is asked.
+//! `foretell setup`, `foretell model add` and `import`, with a Python that only writes down what it is asked.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![cfg(unix)]
@@ -14,7 +14,7 @@ use std::{
 use command::{copy_of_the_bundle, foretell, run};
 
 /// Writes down how it is called; makes environments that have it for their Python; fails where the
-/// file `fails` has a word of the call. Its `add` puts the real model in place, or as long as the
+/// file `fails` has a word of the call. Its `add` and `import` put the real model in place, or as long as the
 /// library for the processor was not asked for, the one in `gpu`. Does not find its packages where
 /// there is the file `upgraded`, until it makes an environment anew.
 const PYTHON: &str = r#"#!/bin/sh
@@ -28,6 +28,7 @@ case "$2" in
     test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
     test "$3 $5" = "runtime cpu" && rm -f "$HOME/gpu"
     test -e "$HOME/gpu" && MODEL="$HOME/gpu"
+    test "$3" = import && ln -sfn "$MODEL" "$6"
     test "$3" = add && mkdir -p "$FORETELL_HOME/models" && ln -sfn "$MODEL" "$FORETELL_HOME/models/$4" ;;
 esac
 exit 0
@@ -134,6 +135,36 @@ fn a_gpu_that_does_not_work_is_left_for_the_processor_unless_it_is_insisted_on()
     assert_eq!(machine.calls(), [RUNTIME, &add, &cpu, &add]);
     machine.foretell(&["setup", model, "--provider", "cpu"]);
     assert_eq!(machine.calls(), [cpu, add]);
+}
+
+#[test]
+fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
+    let machine = Machine::new();
+    let source = machine.path("My-Coder Q4_K_M.gguf");
+    fs::write(&source, "").unwrap();
+    fs::create_dir_all(machine.path("data/models")).unwrap();
+    let import = |more: &[&str]| {
+        machine.foretell(&[&["model", "import", &source.to_string_lossy()], more].concat())
+    };
+    let (code, out, err) = import(&["--licence", "MIT"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("my-coder-q4_k_m is ready: `foretell model use my-coder-q4_k_m`"));
+    let [venv, install, made, verified] = &machine.calls()[..] else { panic!("{out}") };
+    assert_eq!([venv.as_str(), install], [VENV, INSTALL]);
+    let arguments = "--name my-coder-q4_k_m --licence MIT";
+    let source = "~/My-Coder Q4_K_M.gguf --out ~/data/models/my-coder-q4_k_m";
+    assert_eq!(*made, format!("-m foretell_models import {source} {arguments}"));
+    assert_eq!(verified, "-m foretell_models verify my-coder-q4_k_m");
+    for (more, expected) in [
+        (&[][..], "there is a model my-coder-q4_k_m: `--name` gives this one another name"),
+        (&["--name", "qwen2.5-coder-0.5b"], "is a model of the catalogue"),
+        (&["--name", "../../up"], "\"../../up\" can't be a model's name"),
+    ] {
+        let (code, _, err) = import(more);
+        assert_eq!((code, machine.calls()), (Some(1), vec![]), "{err}");
+        assert!(err.contains(expected), "{err}");
+    }
+    assert_eq!(machine.foretell(&["model", "use", "my-coder-q4_k_m"]).0, Some(0));
 }
 
 #[test]

@@ -63,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     for command in (add, convert):
         command.add_argument("--quantization", help="how matrices are stored; see README.md")
     targets = ("cpu", "cuda", "coreml")
-    add.add_argument("--target", choices=targets, help="else what the server's library is for")
-    convert.add_argument("--target", choices=targets, default="cpu")
+    for command in (add, convert):
+        command.add_argument(
+            "--target", choices=targets, help="else what the server's library is for"
+        )
 
     verify = commands.add_parser("verify", help="check a bundle and run one completion")
     verify.add_argument("bundle", help="a model's name or a folder")
@@ -119,7 +121,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from foretell_models import bundle, files, importer, recipe
+    from foretell_models import bundle, files, importer, recipe, runtime_library
 
     out: Path = options.out.absolute()
     if out.exists() and (
@@ -132,7 +134,7 @@ def _import(options: argparse.Namespace) -> int:
         title=options.title or name,
         licence=options.licence,
         quantization=options.quantization or recipe.DEFAULT,
-        target=options.target,
+        target=options.target or runtime_library.target(),
         tokenizer=options.tokenizer,
     )
     with files.lock(out.parent / f".{out.name}.lock"):

@@ -37,6 +37,21 @@ pub(crate) enum Arguments {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Make a model of your own: from a GGUF file, or a folder with safetensors.
+    Import {
+        /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors.
+        #[arg(value_name = "PATH")]
+        source: PathBuf,
+        /// What it is called in the data folder; without it, as the file or the folder is.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Its licence, for `foretell model list`: an SPDX expression.
+        #[arg(long, value_name = "LICENCE")]
+        licence: Option<String>,
+        /// How its weights are stored: docs/models.md. Without it, 8 bits where they matter.
+        #[arg(long, value_name = "NAME")]
+        quantization: Option<String>,
+    },
     /// Use another model from now on: writes model.name into foretell.toml.
     Use {
         /// A name in the data folder, or a bundle's folder.
@@ -58,6 +73,10 @@ pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode>
         Arguments::Add { name, from } => {
             catalogue::packages(name)?;
             Scripts::set_up(from.as_deref())?.run(&["add", name])?;
+        }
+        Arguments::Import { source, name, licence, quantization } => {
+            let options = [("--licence", licence), ("--quantization", quantization)];
+            import(source, name.as_deref(), options)?;
         }
         Arguments::Use { name } => choose(&named_here(name))?,
         Arguments::Remove { name } => remove(name, used)?,
@@ -202,6 +221,50 @@ pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Imports a user's own model. Nothing that is there is written over.
+fn import(
+    source: &Path,
+    name: Option<&str>,
+    options: [(&str, &Option<String>); 2],
+) -> anyhow::Result<()> {
+    let source = source.canonicalize().with_context(|| format!("{}", source.display()))?;
+    let name = name.map_or_else(|| name_of(&source), str::to_owned);
+    ensure!(
+        is_name(&name),
+        "{name:?} can't be a model's name: `--name` gives it one of small letters, digits and `._-`"
+    );
+    ensure!(
+        !catalogue::entries()?.contains_key(&name),
+        "{name} is a model of the catalogue: `--name` gives yours another name"
+    );
+    let folder = data_folder().join("models").join(&name);
+    ensure!(
+        folder.symlink_metadata().is_err(),
+        "there is a model {name}: `--name` gives this one another name, `foretell model remove \
+         {name}` removes the other"
+    );
+    let [source, out] = [&source, &folder].map(|it| it.to_str().context("not UTF-8"));
+    let mut arguments = vec!["import", source?, "--out", out?, "--name", &name];
+    for (option, value) in options {
+        arguments.extend(value.iter().flat_map(|value| [option, value.as_str()]));
+    }
+    let scripts = Scripts::set_up(None)?;
+    scripts.run(&arguments)?;
+    if Bundle::open(&folder)?.manifest.target == "cpu" {
+        scripts.run(&["verify", &name])?;
+    }
+    writeln!(io::stdout().lock(), "{name} is ready: `foretell model use {name}` takes it")?;
+    Ok(())
+}
+
+/// A model's name after its file or folder.
+fn name_of(source: &Path) -> String {
+    let is_file = source.extension().is_some_and(|it| it == "gguf");
+    let name = if is_file { source.file_stem() } else { source.file_name() };
+    let name = name.unwrap_or_default().to_string_lossy().to_lowercase();
+    name.replace(|c: char| !is_inner(c), "-")
+}
+
 /// What to do for a model that is not in the data folder.
 fn not_here(name: &str) -> anyhow::Result<String> {
     catalogue::packages(name)?;
@@ -285,15 +348,28 @@ fn lock(name: &str) -> anyhow::Result<File> {
 
 /// Whether a name is one that the model scripts give: it stays in its folder.
 fn is_name(name: &str) -> bool {
-    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     (1..=64).contains(&name.len())
         && name.chars().all(is_inner)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+fn is_inner(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_is_named_after_its_source() {
+        for (source, name) in [
+            ("/x/Qwen2.5-Coder-3B-Q4_K_M.gguf", "qwen2.5-coder-3b-q4_k_m"),
+            ("/x/My Model v1.5", "my-model-v1.5"),
+        ] {
+            assert_eq!(name_of(Path::new(source)), name);
+        }
+    }
 
     #[test]
     fn a_name_stays_in_its_folder() {
