@@ -102,6 +102,75 @@ fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
     assert_eq!(warm, cold);
 }
 
+/// What a process has taken of the memory for itself, in kilobytes.
+#[cfg(target_os = "linux")]
+fn own_kb(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The model's weights are mapped from its file, also as the runtime lays them out.
+#[test]
+#[cfg(target_os = "linux")]
+fn its_weights_are_not_its_own() {
+    let path = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+    let bundle = foretell::bundle::Bundle::open(&path).expect("run `make model` first");
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let client = start(&log);
+    let (own_kb, packed_kb) = (own_kb(client.process_id()), bundle.manifest.packed_bytes / 1024);
+    println!("{own_kb} kB of its own, {packed_kb} kB of packed weights");
+    assert!(packed_kb > 400_000 && own_kb < 300_000, "was the model imported on another machine?");
+}
+
+/// `FORETELL_EDITS` is another number; `cancel_storm` does it with a scripted model.
+#[test]
+#[cfg(target_os = "linux")]
+fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
+    let n_edits = std::env::var("FORETELL_EDITS").map_or(20_000, |n| n.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
+    let mut answers = Vec::new();
+    for n_edits in [0, n_edits] {
+        let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
+        typist.type_text("        let manifest");
+        typist.ask_and_see();
+        let started = std::time::Instant::now();
+        let process_id = typist.client.process_id();
+        let (mut running, mut kb) = (std::collections::VecDeque::new(), Vec::new());
+        for i in 0..n_edits {
+            let (n_bytes, key) = if i % 2 == 0 { (0, "~") } else { (1, "") };
+            typist.replace(n_bytes, key);
+            running.push_back(typist.ask());
+            if running.len() > 100 {
+                typist.client.answer(running.pop_front().unwrap());
+            }
+            if i % (n_edits / 5) == 0 {
+                kb.push(own_kb(process_id));
+            }
+        }
+        let storm_s = started.elapsed().as_secs_f64();
+        typist.replace("manifest".len(), "text = ");
+        let (seen, took) = typist.ask_and_see();
+        for id in running {
+            typist.client.answer(id);
+        }
+        kb.push(own_kb(process_id));
+        println!(
+            "{n_edits} edits in {storm_s:.1} s, then {took:.0?}; its own memory in kB: {kb:?}"
+        );
+        let (early, late) = (kb[kb.len().min(2) - 1], kb[kb.len() - 1]);
+        assert!(late < early + 4_000, "{kb:?}");
+        answers.push(seen);
+    }
+    let [Seen::Grey(quiet), Seen::Grey(last)] = &answers[..] else { panic!("{answers:?}") };
+    // What is told of a line depends on how far it was written when it was due.
+    assert!(quiet.starts_with(last.as_str()) || last.starts_with(quiet.as_str()), "{answers:?}");
+    assert!(quiet.len() > 3 && last.len() > 3, "{answers:?}");
+}
+
 #[test]
 fn the_server_ends_when_its_client_is_gone() {
     let folder = tempfile::tempdir().unwrap();

@@ -262,13 +262,16 @@ fn several(server: &str, file: &File) {
     println!("\n{N_SERVERS} servers at once, {cores} cores");
     println!("server |  first text, ms | private kB  shared kB | threads");
     let mut clients: Vec<Client> = (0..N_SERVERS).map(|_| start(server)).collect();
-    for (n, client) in clients.iter_mut().enumerate() {
+    let mut first_ms = Vec::new();
+    for client in &mut clients {
         client.notify(
             "textDocument/didOpen",
             json!({"textDocument":
             {"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text}}),
         );
-        let ms = see(client, file).1;
+        first_ms.push(see(client, file).1);
+    }
+    for (n, (client, ms)) in clients.iter().zip(first_ms).enumerate() {
         let process_id = client.process_id();
         let rollup = std::fs::read_to_string(format!("/proc/{process_id}/smaps_rollup")).unwrap();
         let private = field(&rollup, "Private_Clean:") + field(&rollup, "Private_Dirty:");

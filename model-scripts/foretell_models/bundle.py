@@ -14,7 +14,7 @@ from foretell_models.errors import BadBundle, UsageProblem
 
 FORMAT = 1
 #: Raised when an import makes another graph of the same source: older bundles are made again.
-IMPORTER = 3
+IMPORTER = 4
 MANIFEST = "foretell.json"
 _MAX_MANIFEST = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -85,6 +85,7 @@ class Manifest:
     eos_ids: list[int]
     fim: Fim | None
     files: dict[str, FileInfo]
+    packed_bytes: int = 0
     graphs: list[dict[str, Any]] | None = None
     importer: int = 0
     format: int = FORMAT
@@ -156,6 +157,8 @@ def _parse(path: Path, fields: dict[str, Any]) -> Manifest:
 
 
 def _check_numbers(path: Path, manifest: Manifest) -> None:
+    if type(manifest.packed_bytes) is not int or manifest.packed_bytes < 0:
+        raise BadBundle(f"{path}: packed_bytes is {manifest.packed_bytes!r}")
     counts = {
         name: getattr(manifest, name)
         for name in (

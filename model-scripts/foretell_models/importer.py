@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foretell_models import bundle, files, graph, tokenizer
+from foretell_models import bundle, files, graph, packed, tokenizer
 from foretell_models.bundle import FileInfo, Manifest, Source
 from foretell_models.errors import BadSource, UsageProblem
 from foretell_models.gguf_reader import GgufFile
@@ -68,12 +68,16 @@ def import_checkpoint(
         else:
             graph.write_decoder(temporary, weights, recipe, np.dtype(kv_type))
         vocabulary.tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
-        manifest = _manifest(order, weights, vocabulary, described, kv_type, temporary, graphs)
-        (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
         say(
             f"imported {order.name} ({order.quantization}, {order.target}) in "
             f"{time.monotonic() - start:.1f} s, peak memory {peak_memory() / 2**20:.0f} MiB"
         )
+        n_packed = packed.add(temporary) if order.target == "cpu" else 0
+        manifest = _manifest(order, weights, vocabulary, described, kv_type, temporary, graphs)
+        manifest = dataclasses.replace(manifest, packed_bytes=n_packed)
+        (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
+        if n_packed:
+            packed.vouch_for(manifest.files[packed.GRAPH].sha256)
         if check:
             check(temporary, manifest)
     # The server maps the weights: nobody writes into them by mistake.

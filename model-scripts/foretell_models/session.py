@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foretell_models import packed
 from foretell_models.bundle import Manifest
 
 Floats = npt.NDArray[np.float32]
@@ -26,7 +27,7 @@ class Session:
         self.length = 0
         self.max_length = min(max_length, manifest.context_length)
         self._session = ort.InferenceSession(
-            folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+            packed.graph_of(folder, manifest), options, providers=["CPUExecutionProvider"]
         )
         self._binding = self._session.io_binding()
         # A row more than tokens: BUNDLE.md.

@@ -2,7 +2,8 @@
 //! `foretell.json`. The format is described in `model-scripts/BUNDLE.md`.
 //!
 //! A bundle is hostile input: every number in the manifest is checked before memory is taken for
-//! it, and the names of files can't leave the folder.
+//! it, the names of files can't leave the folder, and lengths that the runtime believes unchecked
+//! come from a graph that was made on this machine, or not at all.
 
 pub mod weights;
 
@@ -62,6 +63,11 @@ pub enum BundleError {
         /// What it should be.
         expected: String,
     },
+    /// The graph refers to weights that are laid out for a processor.
+    #[error(
+        "{0}: holds references to packed weights, which are not safe to follow: import the model again"
+    )]
+    Packed(PathBuf),
     /// A file was written into after the model was loaded from it.
     #[error(
         "{0}: was changed while it was in use, so the model can't be used any more: restart the \
@@ -158,6 +164,9 @@ pub struct Manifest {
     pub eos_ids: Vec<u32>,
     /// The fill-in-the-middle form, or none for a model without one.
     pub fim: Option<Fim>,
+    /// How much of the data file, at its end, is the weights as the runtime lays them out.
+    #[serde(default)]
+    pub packed_bytes: u64,
     /// Every other file of the bundle.
     pub files: BTreeMap<String, FileInfo>,
 }
@@ -172,12 +181,16 @@ pub struct Bundle {
 }
 
 const MODEL: &str = "model.onnx";
+/// The same graph with references to packed weights.
+const SHARED: &str = "shared.onnx";
+/// What these references begin with.
+const PACKED: &[u8] = b"prepacked_";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
 /// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
 /// A graph with its weights beside it has less than what protobuf allows.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
-const MAX_BYTES: [(&str, u64); 2] = [(MODEL, 2 << 30), (TOKENIZER, 256 << 20)];
+const MAX_BYTES: [(&str, u64); 3] = [(MODEL, 2 << 30), (SHARED, 2 << 30), (TOKENIZER, 256 << 20)];
 
 impl Bundle {
     /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
@@ -203,9 +216,10 @@ impl Bundle {
         for (name, info) in &bundle.manifest.files {
             bundle.check_size(name, info)?;
         }
-        for name in [MODEL, TOKENIZER] {
+        for name in [MODEL, SHARED, TOKENIZER] {
             bundle.check_hash(name)?;
         }
+        bundle.check_is_not_packed()?;
         Ok(bundle)
     }
 
@@ -217,10 +231,16 @@ impl Bundle {
         self.manifest.files.keys().try_for_each(|name| self.check_hash(name))
     }
 
-    /// The graph's file.
+    /// The graph's file: the one with packed weights, which processes share, if it was made here.
     #[must_use]
     pub fn model(&self) -> PathBuf {
-        self.path.join(MODEL)
+        self.graph(&data_folder().join("made-here"))
+    }
+
+    fn graph(&self, made_here: &Path) -> PathBuf {
+        let shared = self.manifest.files.get(SHARED);
+        let is_made_here = shared.is_some_and(|it| made_here.join(&it.sha256).is_file());
+        self.path.join(if is_made_here { SHARED } else { MODEL })
     }
 
     /// The tokenizer's file.
@@ -246,6 +266,17 @@ impl Bundle {
             found: found.to_string(),
             expected: info.size.to_string(),
         })
+    }
+
+    /// A graph that refers to packed weights may lead the runtime out of its files.
+    fn check_is_not_packed(&self) -> Result<(), BundleError> {
+        let path = self.path.join(MODEL);
+        let found = File::open(&path).and_then(|file| holds(file, PACKED));
+        match found {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(BundleError::Packed(path)),
+            Err(source) => Err(BundleError::Unreadable { path, source }),
+        }
     }
 
     fn check_hash(&self, name: &str) -> Result<(), BundleError> {
@@ -339,6 +370,21 @@ pub fn is_unprintable(c: char) -> bool {
 /// Whether a name stays in its folder, on every platform.
 fn is_plain_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// Whether bytes are somewhere in a file.
+fn holds(mut file: impl Read, bytes: &[u8]) -> io::Result<bool> {
+    let mut window = Vec::new();
+    loop {
+        let n_read = file.by_ref().take(1 << 20).read_to_end(&mut window)?;
+        if window.windows(bytes.len()).any(|it| it == bytes) {
+            return Ok(true);
+        }
+        if n_read == 0 {
+            return Ok(false);
+        }
+        window.drain(..window.len().saturating_sub(bytes.len() - 1));
+    }
 }
 
 fn sha256(path: &Path) -> io::Result<String> {

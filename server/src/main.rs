@@ -291,3 +291,26 @@ fn settings(startup: &Startup) -> Config {
     unfit.iter().for_each(|it| say(it));
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_tells_its_place_and_not_what_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let writer = Mutex::new(create_private(&path).unwrap());
+        let log = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+        tracing::subscriber::with_default(log, || {
+            let before = std::panic::take_hook();
+            keep_panics_to_places();
+            let panicked = std::panic::catch_unwind(|| panic!("at `let password`"));
+            std::panic::set_hook(before);
+            assert!(panicked.is_err());
+        });
+        let told = std::fs::read_to_string(&path).unwrap();
+        assert!(told.contains("please report it: panicked at server/src/main.rs:"), "{told}");
+        assert!(!told.contains("password"), "{told}");
+    }
+}

@@ -89,6 +89,42 @@ fn a_whole_bundle_opens_and_verifies() {
 }
 
 #[test]
+fn a_graph_with_packed_weights_is_loaded_only_if_it_was_made_here() {
+    let bundle = TestBundle::new();
+    fs::write(bundle.0.join(SHARED), "graph prepacked_0").unwrap();
+    let sha256 = sha256(&bundle.0.join(SHARED)).unwrap();
+    let text = fs::read_to_string(bundle.0.join(MANIFEST)).unwrap();
+    let mut manifest: Value = serde_json::from_str(&text).unwrap();
+    manifest["files"][SHARED] = json!({"size": 17, "sha256": sha256});
+    bundle.write(&manifest);
+    let opened = Bundle::open(&bundle.0).unwrap();
+    let made_here = tempfile::tempdir().unwrap();
+    assert_eq!(opened.graph(made_here.path()), bundle.0.join(MODEL));
+    fs::write(made_here.path().join(&sha256), "").unwrap();
+    assert_eq!(opened.graph(made_here.path()), bundle.0.join(SHARED));
+    fs::write(bundle.0.join(SHARED), "graph prepacked_1").unwrap();
+    assert!(bundle.error().starts_with("BUNDLE/shared.onnx: sha256 is "), "{}", bundle.error());
+}
+
+#[test]
+fn a_graph_that_is_for_every_machine_refers_to_no_packed_weights() {
+    for n_bytes_before in [0, (1 << 20) - 4, (1 << 20) - 1, (1 << 20) + 1] {
+        let bundle = TestBundle::new();
+        let path = bundle.0.join(MODEL);
+        let mut graph = vec![b'p'; n_bytes_before];
+        graph.extend_from_slice(b"prepacked_0");
+        fs::write(&path, &graph).unwrap();
+        let info = json!({"size": graph.len(), "sha256": sha256(&path).unwrap()});
+        bundle.set("/files/model.onnx", info);
+        assert_eq!(
+            bundle.error(),
+            "BUNDLE/model.onnx: holds references to packed weights, which are not safe to follow: \
+             import the model again"
+        );
+    }
+}
+
+#[test]
 fn a_missing_bundle_says_how_to_get_it() {
     let bundle = TestBundle::new();
     fs::remove_file(bundle.0.join(MANIFEST)).unwrap();

@@ -8,7 +8,7 @@
 
 use std::{fs::File, io, path::PathBuf, time::SystemTime};
 
-use super::{Bundle, BundleError, MODEL, TOKENIZER};
+use super::{Bundle, BundleError, MODEL, SHARED, TOKENIZER};
 
 /// The files that a model's weights are mapped from.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl Weights {
     /// # Errors
     /// If one can't be opened.
     pub fn of(bundle: &Bundle) -> Result<Self, BundleError> {
-        let names =
-            bundle.manifest.files.keys().filter(|name| ![MODEL, TOKENIZER].contains(&&***name));
+        let is_mapped = |name: &&String| ![MODEL, SHARED, TOKENIZER].contains(&name.as_str());
+        let names = bundle.manifest.files.keys().filter(is_mapped);
         let open = |name: &String| {
             let path = bundle.path.join(name);
             let opened = File::open(&path).and_then(|file| Ok((Stamp::of(&file)?, file)));

@@ -141,3 +141,38 @@ impl AsyncRead for UntilClosed {
         read
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_has_not_read_64_mb_is_gone() {
+        let gone = CancellationToken::new();
+        let (mut writer, _pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let message = vec![b' '; 1 << 20];
+        for n_written in 0..=64 {
+            writer.write_all(&message).await.unwrap_or_else(|error| panic!("{n_written}: {error}"));
+        }
+        assert!(!gone.is_cancelled());
+        let error = writer.write_all(&message).await.unwrap_err();
+        assert_eq!((error.kind(), gone.is_cancelled()), (io::ErrorKind::BrokenPipe, true));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_waits_no_more() {
+        let gone = CancellationToken::new();
+        let (mut writer, pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let pump = tokio::spawn(pump);
+        let message = vec![b' '; 1 << 20];
+        for _ in 0..200 {
+            writer.write_all(&message).await.unwrap();
+            while writer.n_unread_bytes.load(Ordering::Relaxed) > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(writer);
+        pump.await.unwrap().unwrap();
+        assert!(!gone.is_cancelled());
+    }
+}

@@ -113,7 +113,8 @@ fn bandwidth_line(
     step_ms: f64,
 ) -> io::Result<()> {
     let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
-    let weights: u64 = data.map(|(_, file)| file.size).sum();
+    let weights =
+        data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
     // Of the embedding, and of the exact head beside a rescored 4-bit one, a step reads a few rows.
     // Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
     let n_table = manifest.vocab_size * manifest.n_heads * manifest.head_dim;

@@ -1,0 +1,96 @@
+"""Weights as ONNX Runtime lays them out in memory, kept in the data file.
+
+Loading a graph, the runtime lays the quantized weights out anew for the processor's instructions,
+in memory of the process's own. It can save what it made beside the external data
+(`session.save_external_prepacked_constant_initializers`) and map that: processes share it, and the
+system may drop it. It compares what it finds with what it would make itself, by a hash, so a bundle
+from another machine, or another version of the runtime, does no harm: it is not used.
+
+But the runtime believes what a graph says of the lengths. So only a graph that was made here is
+loaded with them: its hash is the name of a file in the data folder.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from foretell_models import files, paths
+from foretell_models.bundle import Manifest
+from foretell_models.onnx_writer import DATA_FILE
+
+GRAPH = "shared.onnx"
+_KEY = "prepacked_"
+_KIND = "MatMulNBits"
+# Pages are mapped as wholes.
+_ALIGNMENT = 4096
+
+
+def add(folder: Path) -> int:
+    """Appends the packed weights to the data file, and writes the graph that refers to them.
+
+    Returns how many bytes were appended: 0, and no graph, where the runtime packs nothing.
+    """
+    import onnx
+
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    if not any(node.op_type == _KIND for node in model.graph.node):
+        return 0
+    own = {tensor.name: tensor for tensor in model.graph.initializer}
+    data = folder / DATA_FILE
+    before = data.stat().st_size
+    files.need_space(folder, 3 * before, "laying the weights out for the processor")
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        saved = _saved(folder, Path(name))
+        with (Path(name) / DATA_FILE).open("rb") as source, data.open("r+b") as target:
+            for tensor in onnx.load(saved, load_external_data=False).graph.initializer:
+                for entry in tensor.external_data:
+                    kind, _, place = entry.value.partition("|")
+                    parts = place.split(";")  # offset, length, checksum
+                    if not kind.startswith(_KIND) or len(parts) != 3 or tensor.name not in own:
+                        continue
+                    start = -(-target.seek(0, os.SEEK_END) // _ALIGNMENT) * _ALIGNMENT
+                    target.seek(start)
+                    source.seek(int(parts[0]))
+                    target.write(source.read(int(parts[1])))
+                    place = f"{start};{parts[1]};{parts[2]}"
+                    own[tensor.name].external_data.add(key=entry.key, value=f"{kind}|{place}")
+    added = data.stat().st_size - before
+    if added:
+        (folder / GRAPH).write_bytes(model.SerializeToString())
+    return added
+
+
+def _saved(folder: Path, out: Path) -> Path:
+    """The runtime's own copy of a graph, with the packed weights beside it."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    path = out / "model.onnx"
+    options.optimized_model_filepath = str(path)
+    for key, value in (
+        ("save_external_prepacked_constant_initializers", "1"),
+        ("optimized_model_external_initializers_file_name", DATA_FILE),
+        ("optimized_model_external_initializers_min_size_in_bytes", "1024"),
+    ):
+        options.add_session_config_entry(f"session.{key}", value)
+    ort.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    return path
+
+
+def vouch_for(sha256: str) -> None:
+    """Notes that the graph of this hash was made here."""
+    files.write_file(_made_here(sha256), b"")
+
+
+def graph_of(folder: Path, manifest: Manifest) -> Path:
+    """The graph to be loaded: the one with the packed weights if it was made here."""
+    info = manifest.files.get(GRAPH)
+    if info and _made_here(info.sha256).is_file():
+        files.check_file(folder / GRAPH, info.size, info.sha256)
+        return folder / GRAPH
+    return folder / "model.onnx"
+
+
+def _made_here(sha256: str) -> Path:
+    return paths.data_folder() / "made-here" / sha256
