@@ -16,7 +16,7 @@ FORETELL := target/release/foretell
 # Takes lock files, and nothing that is not what they say.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo test test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,9 +40,7 @@ export FUZZ_SECONDS
 
 test: prerequisites ## Everything that is tested: needs the model, fetches what it needs
 	@mkdir -p target && echo "fetching what the tests need while the server is built: target/fetched.log"
-	@$(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors >target/fetched.log 2>&1 & fetching=$$!; \
-	{ $(MAKE) --no-print-directory lint-rust && cargo test --release --locked --no-run; } || { kill $$fetching; exit 1; }; \
-	wait $$fetching || true # what is missing is said below, where it is needed
+	@$(MAKE) --no-print-directory -j2 test-programs fetched
 	@$(MAKE) --no-print-directory lint-python supply-chain model
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
@@ -50,6 +48,13 @@ test: prerequisites ## Everything that is tested: needs the model, fetches what 
 	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
+
+# One has the processor, the other the network. What could not be had is said where it is needed.
+test-programs: lint-rust
+	@MAKEFLAGS= cargo test --release --locked --no-run
+
+fetched:
+	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors >target/fetched.log 2>&1 || true
 
 test-remote: $(VENV)/remote-installed build ## Ask llama.cpp's own server in the place of the model here
 	@cd tests/remote && ../../$(BIN)/python -m pytest -q -p no:cacheprovider --timeout 900 .
@@ -62,7 +67,7 @@ lint: lint-rust lint-python ## Formats, lints and types
 
 lint-rust: prerequisites
 	@cargo fmt --check
-	@cargo clippy --release --locked --all-targets -- -D warnings
+	@MAKEFLAGS= cargo clippy --release --locked --all-targets -- -D warnings
 
 lint-python: $(VENV)/dev-installed prerequisites
 	@$(BIN)/ruff check model-scripts tests/eval tests/docs

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from foretell_models import bundle, files, paths, recipe, runtime_library
-from foretell_models.bundle import Manifest
 from foretell_models.catalogue import Entry
 from foretell_models.errors import BadBundle
 from foretell_models.progress import say
@@ -43,13 +42,7 @@ def add(
             target=target,
         )
 
-        def check(temporary: Path, manifest: Manifest) -> None:
-            if manifest.target != "cpu":
-                return
-            verdict = verify.run(temporary, manifest)
-            say(f"verified: wrote {verdict.text!r} at {verdict.decode_rate:.1f} tokens/s")
-
-        importer.import_checkpoint(source, folder, order, check)
+        importer.import_checkpoint(source, folder, order, verify.check)
         if not had_source and not keep_source:
             fetch.forget(entry)
     say(f"{entry.name} is ready: {folder}")

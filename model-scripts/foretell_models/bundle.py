@@ -1,5 +1,6 @@
 """A bundle on disk: its manifest, its checks, the bundles of the data folder. See BUNDLE.md."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -16,6 +17,8 @@ FORMAT = 1
 #: Raised when an import makes another graph of the same source: older bundles are made again.
 IMPORTER = 4
 MANIFEST = "foretell.json"
+#: The graph with references to packed weights: see packed.py.
+SHARED = "shared.onnx"
 _MAX_MANIFEST = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -206,6 +209,8 @@ def check_references(folder: Path) -> None:
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             entries = {entry.key: entry.value for entry in tensor.external_data}
+            if path.name != SHARED and any(key.startswith("prepacked") for key in entries):
+                raise BadBundle(f"{path}: refers to packed weights, which is not safe; refused")
             location = entries.get("location", "")
             if not safe_name(location) or location not in sizes:
                 raise BadBundle(
@@ -269,6 +274,7 @@ def remove(name: str) -> None:
     if not any(target.exists() for target in targets):
         raise UsageProblem(f"there is no model {name!r}; `foretell-models list` shows those there")
     with files.lock(paths.lock_file(name)):
+        _forget(targets[0])
         for target in targets:
             if target.exists():
                 # Renamed first, so that a run killed in between leaves no half bundle.
@@ -276,3 +282,10 @@ def remove(name: str) -> None:
                 shutil.rmtree(gone, ignore_errors=True)
                 target.rename(gone)
                 shutil.rmtree(gone, ignore_errors=True)
+
+
+def _forget(folder: Path) -> None:
+    """Takes back that a bundle's graph was made here."""
+    with contextlib.suppress(BadBundle):
+        if info := read_manifest(folder).files.get(SHARED):
+            paths.made_here(info.sha256).unlink(missing_ok=True)

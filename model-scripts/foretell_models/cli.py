@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     convert = commands.add_parser("import", help="make a bundle of a GGUF file or a folder")
     convert.add_argument("source", type=Path)
     convert.add_argument("--out", type=Path, required=True, help="the bundle's folder")
+    convert.add_argument("--new", action="store_true", help="write over no bundle")
     convert.add_argument("--name", help="the model's name (else the folder's)")
     convert.add_argument("--title", help="the name for readers (else the name)")
     convert.add_argument("--licence", default="unknown", help="an SPDX expression")
@@ -121,9 +122,13 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from foretell_models import bundle, files, importer, recipe, runtime_library
+    from foretell_models import bundle, files, importer, recipe, runtime_library, verify
 
     out: Path = options.out.absolute()
+    lock = out.parent / f".{out.name}.lock"
+    if out.parent == paths.models_folder().absolute():
+        lock = paths.lock_file(out.name)
+        runtime_library.ensure()
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / bundle.MANIFEST).is_file())
     ):
@@ -137,8 +142,10 @@ def _import(options: argparse.Namespace) -> int:
         target=options.target or runtime_library.target(),
         tokenizer=options.tokenizer,
     )
-    with files.lock(out.parent / f".{out.name}.lock"):
-        importer.import_checkpoint(options.source, out, order)
+    with files.lock(lock):
+        if options.new and out.exists():
+            raise UsageProblem(f"{out} exists: choose another name, or remove it first")
+        importer.import_checkpoint(options.source, out, order, verify.check)
     print(out)
     return 0
 

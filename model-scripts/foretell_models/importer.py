@@ -76,8 +76,6 @@ def import_checkpoint(
         manifest = _manifest(order, weights, vocabulary, described, kv_type, temporary, graphs)
         manifest = dataclasses.replace(manifest, packed_bytes=n_packed)
         (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
-        if n_packed:
-            packed.vouch_for(manifest.files[packed.GRAPH].sha256)
         if check:
             check(temporary, manifest)
     # The server maps the weights: nobody writes into them by mistake.

@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 
 from foretell_models import files, paths
-from foretell_models.bundle import Manifest
+from foretell_models.bundle import SHARED, Manifest
 from foretell_models.onnx_writer import DATA_FILE
+from foretell_models.progress import warn
 
-GRAPH = "shared.onnx"
-_KEY = "prepacked_"
 _KIND = "MatMulNBits"
 # Pages are mapped as wholes.
 _ALIGNMENT = 4096
@@ -28,36 +27,50 @@ _ALIGNMENT = 4096
 def add(folder: Path) -> int:
     """Appends the packed weights to the data file, and writes the graph that refers to them.
 
-    Returns how many bytes were appended: 0, and no graph, where the runtime packs nothing.
+    Returns how many bytes were appended: 0, and no graph, where the runtime packs nothing, or where
+    it does not work, which costs memory and not the bundle.
     """
+    data = folder / DATA_FILE
+    before = data.stat().st_size
+    try:
+        _append(folder, before)
+        if (folder / SHARED).exists():
+            files.write_file(paths.made_here(files.sha256_of(folder / SHARED)), b"")
+    except Exception as error:  # ONNX Runtime has an exception a cause, without a common base.
+        warn(f"several servers will not share the weights of this model: {error}")
+        (folder / SHARED).unlink(missing_ok=True)
+        os.truncate(data, before)
+    return data.stat().st_size - before
+
+
+def _append(folder: Path, n_bytes: int) -> None:
     import onnx
 
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     if not any(node.op_type == _KIND for node in model.graph.node):
-        return 0
+        return
+    found = False
     own = {tensor.name: tensor for tensor in model.graph.initializer}
-    data = folder / DATA_FILE
-    before = data.stat().st_size
-    files.need_space(folder, 3 * before, "laying the weights out for the processor")
+    # The runtime writes the weights once more, with what it has made of them.
+    files.need_space(folder, 5 * n_bytes // 2, "laying the weights out for the processor")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         saved = _saved(folder, Path(name))
-        with (Path(name) / DATA_FILE).open("rb") as source, data.open("r+b") as target:
+        with (Path(name) / DATA_FILE).open("rb") as source, (folder / DATA_FILE).open("ab") as data:
             for tensor in onnx.load(saved, load_external_data=False).graph.initializer:
                 for entry in tensor.external_data:
                     kind, _, place = entry.value.partition("|")
                     parts = place.split(";")  # offset, length, checksum
+                    # Of this kind each has one buffer.
                     if not kind.startswith(_KIND) or len(parts) != 3 or tensor.name not in own:
                         continue
-                    start = -(-target.seek(0, os.SEEK_END) // _ALIGNMENT) * _ALIGNMENT
-                    target.seek(start)
+                    data.write(bytes(-data.tell() % _ALIGNMENT))
+                    place = f"{data.tell()};{parts[1]};{parts[2]}"
                     source.seek(int(parts[0]))
-                    target.write(source.read(int(parts[1])))
-                    place = f"{start};{parts[1]};{parts[2]}"
+                    data.write(source.read(int(parts[1])))
                     own[tensor.name].external_data.add(key=entry.key, value=f"{kind}|{place}")
-    added = data.stat().st_size - before
-    if added:
-        (folder / GRAPH).write_bytes(model.SerializeToString())
-    return added
+                    found = True
+    if found:
+        (folder / SHARED).write_bytes(model.SerializeToString())
 
 
 def _saved(folder: Path, out: Path) -> Path:
@@ -78,19 +91,10 @@ def _saved(folder: Path, out: Path) -> Path:
     return path
 
 
-def vouch_for(sha256: str) -> None:
-    """Notes that the graph of this hash was made here."""
-    files.write_file(_made_here(sha256), b"")
-
-
 def graph_of(folder: Path, manifest: Manifest) -> Path:
     """The graph to be loaded: the one with the packed weights if it was made here."""
-    info = manifest.files.get(GRAPH)
-    if info and _made_here(info.sha256).is_file():
-        files.check_file(folder / GRAPH, info.size, info.sha256)
-        return folder / GRAPH
+    info = manifest.files.get(SHARED)
+    if info and paths.made_here(info.sha256).is_file():
+        files.check_file(folder / SHARED, info.size, info.sha256)
+        return folder / SHARED
     return folder / "model.onnx"
-
-
-def _made_here(sha256: str) -> Path:
-    return paths.data_folder() / "made-here" / sha256

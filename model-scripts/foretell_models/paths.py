@@ -42,6 +42,11 @@ def bundle_folder(name: str) -> Path:
     return models_folder() / check_name(name)
 
 
+def made_here(sha256: str) -> Path:
+    """The file that says that a graph of this hash was made with this data folder."""
+    return data_folder() / "made-here" / sha256
+
+
 def lock_file(name: str) -> Path:
     """The lock that a run holds while it changes anything of model `name`."""
     return data_folder() / "locks" / f"{check_name(name)}.lock"

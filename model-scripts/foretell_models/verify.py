@@ -9,6 +9,7 @@ import numpy as np
 from foretell_models import bundle
 from foretell_models.bundle import Manifest
 from foretell_models.errors import BadBundle, BadSource
+from foretell_models.progress import say
 
 _PREFIX = "def add(a, b):\n    return "
 _SUFFIX = "\n\n\nprint(add(1, 2))\n"
@@ -31,6 +32,13 @@ def verify(folder: Path) -> tuple[Manifest, Verdict]:
     bundle.check_sizes(folder, manifest)
     bundle.check_hashes(folder, manifest)
     return manifest, run(folder, manifest)
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """Runs a bundle that is about to take its place, if it is one for this processor."""
+    if manifest.target == "cpu":
+        verdict = run(folder, manifest)
+        say(f"verified: wrote {verdict.text!r} at {verdict.decode_rate:.1f} tokens/s")
 
 
 def run(folder: Path, manifest: Manifest) -> Verdict:

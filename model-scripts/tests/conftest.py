@@ -4,11 +4,26 @@ import shutil
 
 import pytest
 
-from foretell_models import cli, paths
+from foretell_models import bundle, cli, paths
 from foretell_models.catalogue import find
 from foretell_models.fetch import fetched
 
 DEFAULT = "qwen2.5-coder-0.5b"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_marks_of_tests():
+    """Only the default model's graph stays known as made here."""
+    folder = paths.data_folder() / "made-here"
+    before = set(folder.glob("*"))
+    yield
+    kept = set()
+    if (paths.bundle_folder(DEFAULT) / bundle.MANIFEST).exists():
+        files = bundle.read_manifest(paths.bundle_folder(DEFAULT)).files
+        kept = {info.sha256 for info in files.values()}
+    for path in set(folder.glob("*")) - before:
+        if path.name not in kept:
+            path.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -183,8 +183,8 @@ pub struct Bundle {
 const MODEL: &str = "model.onnx";
 /// The same graph with references to packed weights.
 const SHARED: &str = "shared.onnx";
-/// What these references begin with.
-const PACKED: &[u8] = b"prepacked_";
+/// What the runtime takes for such a reference: every key that begins so.
+const PACKED: &[u8] = b"prepacked";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
 /// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
@@ -241,6 +241,16 @@ impl Bundle {
         let shared = self.manifest.files.get(SHARED);
         let is_made_here = shared.is_some_and(|it| made_here.join(&it.sha256).is_file());
         self.path.join(if is_made_here { SHARED } else { MODEL })
+    }
+
+    /// Takes back that a bundle's graph was made here, at the end of the bundle.
+    pub fn forget(path: &Path) {
+        if let Ok(Self { manifest: Manifest { files, .. }, .. }) = Self::open(path)
+            && let Some(FileInfo { sha256, .. }) = files.get(SHARED)
+        {
+            // It may never have been made here.
+            let _ = std::fs::remove_file(data_folder().join("made-here").join(sha256));
+        }
     }
 
     /// The tokenizer's file.

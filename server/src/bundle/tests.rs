@@ -112,7 +112,7 @@ fn a_graph_that_is_for_every_machine_refers_to_no_packed_weights() {
         let bundle = TestBundle::new();
         let path = bundle.0.join(MODEL);
         let mut graph = vec![b'p'; n_bytes_before];
-        graph.extend_from_slice(b"prepacked_0");
+        graph.extend_from_slice(b"prepackedX");
         fs::write(&path, &graph).unwrap();
         let info = json!({"size": graph.len(), "sha256": sha256(&path).unwrap()});
         bundle.set("/files/model.onnx", info);

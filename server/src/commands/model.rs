@@ -231,7 +231,8 @@ fn import(
     let name = name.map_or_else(|| name_of(&source), str::to_owned);
     ensure!(
         is_name(&name),
-        "{name:?} can't be a model's name: `--name` gives it one of small letters, digits and `._-`"
+        "{name:?} can't be a model's name: `--name` gives it one of small letters, digits and `._-`, \
+         64 at most"
     );
     ensure!(
         !catalogue::entries()?.contains_key(&name),
@@ -244,15 +245,11 @@ fn import(
          {name}` removes the other"
     );
     let [source, out] = [&source, &folder].map(|it| it.to_str().context("not UTF-8"));
-    let mut arguments = vec!["import", source?, "--out", out?, "--name", &name];
+    let mut arguments = vec!["import", source?, "--out", out?, "--name", &name, "--new"];
     for (option, value) in options {
         arguments.extend(value.iter().flat_map(|value| [option, value.as_str()]));
     }
-    let scripts = Scripts::set_up(None)?;
-    scripts.run(&arguments)?;
-    if Bundle::open(&folder)?.manifest.target == "cpu" {
-        scripts.run(&["verify", &name])?;
-    }
+    Scripts::set_up(None)?.run(&arguments)?;
     writeln!(io::stdout().lock(), "{name} is ready: `foretell model use {name}` takes it")?;
     Ok(())
 }
@@ -307,6 +304,7 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
         data_folder().display()
     );
     let lock = lock(name)?;
+    Bundle::forget(&model_path(name));
     for target in targets.iter().filter(|it| it.symlink_metadata().is_ok()) {
         // Renamed first, so that a run that is killed in between leaves no half bundle.
         let gone = target.with_file_name(format!(".partial-{name}-removed"));

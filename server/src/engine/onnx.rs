@@ -241,7 +241,7 @@ fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
     if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
         return error;
     }
-    let n_bytes = manifest.n_bytes();
+    let n_bytes = manifest.n_bytes().saturating_sub(manifest.packed_bytes);
     error.context(format!(
         "there is not enough memory for the model, which takes {} MB and what the KV cache may take: \
          close other programs, or choose a smaller model",
