@@ -4,8 +4,6 @@ use std::{env, fs, io::Write, path::Path};
 
 fn main() -> std::io::Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model-scripts");
-    println!("cargo::rerun-if-changed={}", scripts.join("foretell_models").display());
-    println!("cargo::rerun-if-changed={}", scripts.join("requirements.lock").display());
     let mut names = vec!["requirements.lock".to_owned()];
     for entry in fs::read_dir(scripts.join("foretell_models"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -19,6 +17,8 @@ fn main() -> std::io::Result<()> {
     writeln!(file, "const FILES: &[(&str, &[u8])] = &[")?;
     for name in names {
         let path = scripts.join(&name);
+        // Not their folder: Python keeps what it has compiled there.
+        println!("cargo::rerun-if-changed={}", path.display());
         writeln!(file, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     writeln!(file, "];")
