@@ -172,9 +172,12 @@ impl Queue {
         self.state().abort_if_it_helps();
     }
 
-    /// Called when nobody can ask any more.
+    /// Called when nobody can ask any more. A process that ends while the runtime computes takes
+    /// away what it computes with.
     pub(super) fn close(&self) {
-        self.state().is_closed = true;
+        let mut state = self.state();
+        state.is_closed = true;
+        state.abort_if_it_helps();
         self.changed.notify_all();
     }
 }
@@ -191,6 +194,10 @@ impl State {
             return;
         };
         if !is_preempted && !running.progress.is_closed() {
+            return;
+        }
+        if self.is_closed {
+            running.read.take().iter().for_each(|read| read.abort.call());
             return;
         }
         let Some(next) = self.waiting.iter().find(|job| !job.progress.is_closed()) else {

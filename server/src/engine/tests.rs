@@ -146,6 +146,16 @@ fn a_chunk_that_is_of_no_use_to_the_next_request_is_ended() {
 }
 
 #[test]
+fn at_the_end_of_all_no_chunk_is_read_to_its_end() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let last = engine.generate(request(&long('a')));
+    controls.wait_until_held();
+    drop(last);
+    drop(engine);
+    controls.wait_until_read_is_ended();
+}
+
+#[test]
 fn a_chunk_that_the_next_request_needs_is_read_to_its_end() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let given_up = engine.generate(request(&long('a')));
