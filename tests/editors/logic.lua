@@ -131,6 +131,31 @@ test('a key without a suggestion does what it did', function()
   vim.cmd([[iunmap x]])
 end)
 
+test("a key of the buffer's own hides the one for all buffers from nobody", function()
+  function _G.tab()
+    return '<Tab>x'
+  end
+  vim.cmd([[inoremap x y]])
+  for map, want in pairs({
+    [ [[inoremap <Tab> x]] ] = 'axb',
+    [ [[imap <Tab> <Tab>x]] ] = 'a\tyb',
+    [ [[inoremap <expr> <Tab> "x\<Tab>"]] ] = 'ax\tb',
+    ["function! s:f()\nreturn '\t'\nendfunction\nimap <expr> <Tab> <SID>f() .. 'x'"] = 'a\tyb',
+    [ [[lua vim.keymap.set('i', '<Tab>', _G.tab, { expr = true, remap = true })]] ] = 'a\tyb',
+  }) do
+    vim.cmd.enew({ bang = true })
+    vim.cmd(map)
+    vim.cmd([[inoremap <buffer> <Tab> own]])
+    keys.map({ accept = '<Tab>' })
+    equal(vim.fn.maparg('<Tab>', 'i'), 'own')
+    equal(after('a<Tab>b'), want)
+    keys.map(false)
+    equal(after('a<Tab>b'), want)
+    vim.cmd([[iunmap <Tab>]])
+  end
+  vim.cmd([[iunmap x]])
+end)
+
 test('a key with a modifier that gives itself is not mapped again', function()
   for _, key in ipairs({ '<C-]>', '<M-x>', '<S-Tab>', '<C-b>' }) do
     keys.map(false)

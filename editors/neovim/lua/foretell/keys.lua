@@ -77,6 +77,18 @@ local function give_back()
   mapped = {}
 end
 
+--- The mapping of a key for all buffers, as `maparg()` has it; empty where there is none.
+---@param lhsraw string
+---@return table
+local function global(lhsraw)
+  for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
+    if map.lhsraw == lhsraw then
+      return map
+    end
+  end
+  return {}
+end
+
 ---@param name string
 ---@param key string
 local function map_one(name, key)
@@ -84,7 +96,7 @@ local function map_one(name, key)
   vim.keymap.set('i', without, key)
   local old = vim.fn.maparg(key, 'i', false, true)
   if old.buffer == 1 then
-    old = {} -- it is before ours anyway
+    old = global(old.lhsraw) -- the buffer's own is before ours anyway
   end
   local command = ("<Cmd>lua require('foretell').%s()<CR>"):format(name)
   local function ours()
