@@ -5,15 +5,17 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from foretell_models.terminal import printable
+
 
 def say(message: str) -> None:
     """One plain line."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
     """One line that a reader should not overlook."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    say(f"warning: {message}")
 
 
 def peak_memory() -> int:
@@ -33,7 +35,7 @@ class Progress:
     """Counts up to `total` units: a bar on a terminal, else a line at every tenth."""
 
     def __init__(self, title: str, total: int, unit: str = "B") -> None:
-        self._title, self._total, self._unit = title, max(total, 1), unit
+        self._title, self._total, self._unit = printable(title), max(total, 1), unit
         self._done, self._tenths, self._start = 0, 0, time.monotonic()
         self._bar: Any = None
 
