@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -12,6 +11,7 @@ from typing import Any
 
 from foretell_models import files, paths
 from foretell_models.errors import BadBundle, UsageProblem
+from foretell_models.terminal import is_unprintable
 
 FORMAT = 1
 #: Raised when an import makes another graph of the same source: older bundles are made again.
@@ -19,6 +19,8 @@ IMPORTER = 4
 MANIFEST = "foretell.json"
 #: The graph with references to packed weights: see packed.py.
 SHARED = "shared.onnx"
+#: What the runtime takes for such a reference: every key that begins so.
+_PACKED = b"prepacked"
 _MAX_MANIFEST = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -155,8 +157,18 @@ def _parse(path: Path, fields: dict[str, Any]) -> Manifest:
     for required in ("model.onnx", "model.onnx.data", "tokenizer.json"):
         if required not in listed:
             raise BadBundle(f"{path}: {required} is not listed")
+    _check_texts(path, manifest)
     _check_numbers(path, manifest)
     return manifest
+
+
+def _check_texts(path: Path, manifest: Manifest) -> None:
+    for name in ("name", "title", "licence", "architecture", "target", "quantization", "kv_dtype"):
+        text = getattr(manifest, name)
+        if not isinstance(text, str):
+            raise BadBundle(f"{path}: {name} is {text!r}, which is no text")
+        if any(map(is_unprintable, text)):
+            raise BadBundle(f"{path}: {name} holds characters that steer a terminal; refused")
 
 
 def _check_numbers(path: Path, manifest: Manifest) -> None:
@@ -201,16 +213,17 @@ def check_references(folder: Path) -> None:
 
     sizes = {path.name: path.stat().st_size for path in folder.glob("*.data")}
     for path in sorted(folder.glob("*.onnx")):
+        content = path.read_bytes()
+        if path.name != SHARED and _PACKED in content:
+            raise BadBundle(f"{path}: refers to packed weights, which is not safe; refused")
         try:
-            model = onnx.load(path, load_external_data=False)
+            model = onnx.load_model_from_string(content)
         except DecodeError as error:
             raise BadBundle(f"{path}: not an ONNX model: {error}") from None
         for tensor in (it for graph in (model.graph, *model.functions) for it in _tensors(graph)):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 continue
             entries = {entry.key: entry.value for entry in tensor.external_data}
-            if path.name != SHARED and any(key.startswith("prepacked") for key in entries):
-                raise BadBundle(f"{path}: refers to packed weights, which is not safe; refused")
             location = entries.get("location", "")
             if not safe_name(location) or location not in sizes:
                 raise BadBundle(
@@ -226,15 +239,19 @@ def check_references(folder: Path) -> None:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor of a graph or a function, in the attributes of nodes and in subgraphs too."""
+    """Every tensor of a graph or a function, in attributes (a function's defaults among them) and
+    in subgraphs too.
+    """
     yield from getattr(graph, "initializer", ())
-    for sparse in getattr(graph, "sparse_initializer", ()):
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _tensors(inner)
+    sparse = list(getattr(graph, "sparse_initializer", ()))
+    attributes = list(getattr(graph, "attribute_proto", ()))
+    for attribute in (*attributes, *(it for node in graph.node for it in node.attribute)):
+        yield from (attribute.t, *attribute.tensors)
+        sparse += (attribute.sparse_tensor, *attribute.sparse_tensors)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)
 
 
 def check_hashes(folder: Path, manifest: Manifest) -> None:
@@ -269,19 +286,23 @@ def bundles() -> Iterator[tuple[str, Manifest | BadBundle]]:
 
 
 def remove(name: str) -> None:
-    """Removes a bundle and its fetched source; raises `UsageProblem` if there is neither."""
+    """Removes a bundle, its fetched source, and what killed runs left of them.
+
+    Raises `UsageProblem` if there is nothing of it.
+    """
     targets = [paths.bundle_folder(name), paths.source_folder(name)]
-    if not any(target.exists() for target in targets):
+    if not any(_is_there(target) or files.left_overs(target) for target in targets):
         raise UsageProblem(f"there is no model {name!r}; `foretell-models list` shows those there")
     with files.lock(paths.lock_file(name)):
-        _forget(targets[0])
         for target in targets:
-            if target.exists():
-                # Renamed first, so that a run killed in between leaves no half bundle.
-                gone = target.parent / f"{files.PARTIAL_PREFIX}{name}-removed"
-                shutil.rmtree(gone, ignore_errors=True)
-                target.rename(gone)
-                shutil.rmtree(gone, ignore_errors=True)
+            files.clean_up(target)
+        _forget(targets[0])
+        for target in filter(_is_there, targets):
+            files.remove(target)
+
+
+def _is_there(target: Path) -> bool:
+    return target.exists() or target.is_symlink()
 
 
 def _forget(folder: Path) -> None:

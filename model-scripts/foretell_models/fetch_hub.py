@@ -46,7 +46,7 @@ def fetch(source: HubSource, staging: Path, target: Path) -> str:
         if isinstance(error, OSError) and error.errno:
             raise
         raise FetchFailed(f"{source.repository}: {error}; run again to go on") from None
-    target.mkdir(exist_ok=True)
+    files.make_folder(target)
     for name in source.files:
         (staging / name).replace(target / name)
     return commit

@@ -4,11 +4,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from foretell_models import paths
 from foretell_models.errors import Busy, HashMismatch, NoSpace
 
 CHUNK = 1 << 20
@@ -80,9 +82,25 @@ def need_space(folder: Path, size: int, what: str) -> None:
         )
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are missing; what is there keeps its mode.
+
+    The data folder, and what is made in it, is for the user alone.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700 if _is_private(path) else 0o777, exist_ok=True)
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder that is made is for the user alone. On Windows the system sees to it."""
+    home = paths.data_folder().absolute()
+    return os.name != "nt" and folder.absolute().is_relative_to(home)
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Writes a small file to a temporary name, flushes it and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with space_errors(path):
         handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
         temporary = Path(name)
@@ -101,7 +119,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copies a file to a temporary name beside `target`, flushes it and renames it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     temporary = target.parent / f"{PARTIAL_PREFIX}{os.getpid()}-{target.name}"
     with space_errors(target):
         try:
@@ -121,11 +139,12 @@ def new_folder(final: Path) -> Iterator[Path]:
     Everything in it is flushed before the rename. If the body raises, the folder is removed and
     `final` stays as it was. What a killed run left behind is removed by `clean_up`.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(final.parent)
     temporary = Path(
         tempfile.mkdtemp(prefix=f"{PARTIAL_PREFIX}{final.name}{_END}", dir=final.parent)
     )
-    temporary.chmod(0o755)
+    if not _is_private(final):
+        temporary.chmod(0o755)
     try:
         with space_errors(final):
             yield temporary
@@ -163,15 +182,42 @@ def clean_up(final: Path) -> None:
 
     A run that was killed between the two renames of a replacement gets the old folder back.
     """
-    if not final.parent.is_dir():
-        return
     old = final.parent / f"{_OLD_PREFIX}{final.name}"
-    if old.exists():
-        if final.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.rename(final)
-    for path in final.parent.glob(f"{PARTIAL_PREFIX}{final.name}{_END}*"):
+    if old.exists() and not final.exists():
+        old.rename(final)
+    for path in left_overs(final):
+        delete(path)
+
+
+def left_overs(final: Path) -> list[Path]:
+    """What killed runs left of a folder: what they were making, replacing and removing."""
+    if not final.parent.is_dir():
+        return []
+    # Earlier versions ended the name with what no other name's can be taken for: a word without
+    # '-', which a name may have.
+    earlier = re.compile(re.escape(f"{PARTIAL_PREFIX}{final.name}-") + "([a-z0-9_]{8}|removed)")
+    return [
+        path
+        for path in final.parent.iterdir()
+        if path.name == f"{_OLD_PREFIX}{final.name}"
+        or path.name.startswith(f"{PARTIAL_PREFIX}{final.name}{_END}")
+        or (earlier.fullmatch(path.name) and path.is_dir())
+    ]
+
+
+def remove(final: Path) -> None:
+    """Removes a folder. It is renamed first, so that a killed run leaves no half one."""
+    gone = final.parent / f"{PARTIAL_PREFIX}{final.name}{_END}removed"
+    delete(gone)
+    final.rename(gone)
+    delete(gone)
+
+
+def delete(path: Path) -> None:
+    """Deletes a folder, a file or a link, as far as that is possible."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -183,7 +229,7 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     held = FileLock(path)
     try:
         held.acquire(timeout=timeout)

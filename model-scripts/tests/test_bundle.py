@@ -7,7 +7,7 @@ import shutil
 import onnx
 import pytest
 
-from foretell_models import bundle, tiny, verify
+from foretell_models import bundle, tiny, tokenizer, verify
 from foretell_models.errors import BadBundle, HashMismatch
 
 
@@ -62,6 +62,11 @@ def test_a_manifest_that_leads_out_is_refused(folder, name):
         ({"n_layers": 0}, "n_layers"),
         ({"head_dim": 1 << 60}, "head_dim"),
         ({"kv_dtype": "int3"}, "kv_dtype"),
+        ({"title": 7}, "title is 7"),
+        ({"title": "\x1b[2J"}, "title holds characters that steer a terminal"),
+        ({"licence": "MIT\n"}, "licence holds"),
+        ({"name": "a\u202eb"}, "name holds"),
+        ({"quantization": "int\u200b8"}, "quantization holds"),
     ],
     ids=str,
 )
@@ -91,23 +96,95 @@ def test_external_data_outside_the_bundle_is_refused(folder, location):
         verify.run(folder, bundle.read_manifest(folder))
 
 
-def test_external_data_of_a_function_is_looked_at(folder):
-    model = onnx.load(folder / "model.onnx", load_external_data=False)
+def outside():
+    """A tensor whose data lie outside the bundle."""
     tensor = onnx.TensorProto(name="x", data_location=onnx.TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="../x")
-    node = onnx.helper.make_node("Constant", [], ["x"], value=tensor)
-    model.functions.append(onnx.FunctionProto(name="f", domain="d", output=["x"], node=[node]))
+    return tensor
+
+
+def sparse():
+    return onnx.SparseTensorProto(values=outside())
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"t": outside()},
+        {"tensors": [outside()]},
+        {"sparse_tensor": sparse()},
+        {"sparse_tensors": [sparse()]},
+        {"g": onnx.GraphProto(initializer=[outside()])},
+        {"graphs": [onnx.GraphProto(sparse_initializer=[sparse()])]},
+    ],
+    ids=lambda it: next(iter(it)),
+)
+@pytest.mark.parametrize("is_default", [False, True])
+def test_external_data_of_a_function_is_looked_at(folder, attribute, is_default):
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    function, attribute = onnx.FunctionProto(name="f"), onnx.AttributeProto(name="a", **attribute)
+    if is_default:
+        function.attribute_proto.append(attribute)
+    else:
+        function.node.append(onnx.NodeProto(op_type="Constant", attribute=[attribute]))
+    model.functions.append(function)
     onnx.save(model, folder / "model.onnx")
     with pytest.raises(BadBundle, match=r"refers to the data file"):
         bundle.check_references(folder)
 
 
+def test_packed_weights_are_not_to_be_found_anywhere(folder):
+    model = onnx.load(folder / "model.onnx", load_external_data=False)
+    model.graph.doc_string = "prepacked"
+    onnx.save(model, folder / "other.onnx")
+    with pytest.raises(BadBundle, match=r"other.onnx: refers to packed weights"):
+        bundle.check_references(folder)
+
+
 def test_a_tokenizer_at_which_the_library_panics_is_refused(folder):
     path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text())
-    tokenizer["model"] |= {"vocab": {"a": 0, "b": 1, "": 2}, "merges": ["a b"]}
-    path.write_text(json.dumps(tokenizer))
+    fields = json.loads(path.read_text())
+    fields["model"] |= {"vocab": {"a": 0, "b": 1, "": 2}, "merges": ["a b"]}
+    path.write_text(json.dumps(fields))
     with pytest.raises(BadBundle, match="not a tokenizer"):
+        verify.run(folder, bundle.read_manifest(folder))
+
+
+def test_a_tokenizer_pads_and_cuts_nothing(folder):
+    path = folder / "tokenizer.json"
+    cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    pad = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None}
+    pad |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "!"}
+    plain = tokenizer.load(path).encode("a b c d e f g h").ids
+    fields = json.loads(path.read_text()) | {"truncation": cut, "padding": pad}
+    path.write_text(json.dumps(fields))
+    assert tokenizer.load(path).encode("a b c d e f g h").ids == plain
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"context_length": 8}, "do not fit a buffer of 8"),
+        ({"head_dim": 8}, "invalid dimensions"),
+    ],
+    ids=str,
+)
+def test_a_model_that_does_not_run_is_a_bad_bundle(folder, fields, message):
+    manifest = dataclasses.replace(bundle.read_manifest(folder), **fields)
+    with pytest.raises(BadBundle, match=message):
+        verify.run(folder, manifest)
+
+
+def test_a_tokenizer_that_panics_at_a_text_is_a_bad_bundle(folder, monkeypatch):
+    class Panic(BaseException):
+        """As pyo3's: no `Exception`."""
+
+    class Tokenizer:
+        def encode(self, *_, **__):
+            raise Panic("index out of bounds")
+
+    monkeypatch.setattr(tokenizer, "load", lambda _: Tokenizer())
+    with pytest.raises(BadBundle, match="index out of bounds"):
         verify.run(folder, bundle.read_manifest(folder))
 
 
