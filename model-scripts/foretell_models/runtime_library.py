@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path, PurePosixPath
 
-from foretell_models import files, gpu, paths
+from foretell_models import archive, files, gpu, paths
 from foretell_models.errors import FetchFailed, UsageProblem
 from foretell_models.progress import say, warn
 
@@ -25,6 +24,8 @@ _PATTERNS = (
 _CUDA = "libonnxruntime_providers_cuda.so"
 #: The wheel for CUDA, 256 MB, and what is taken out of it, 313 MB.
 _CUDA_BYTES = 600_000_000
+#: More than what is taken out of any: what has more is something else.
+_MAX_BYTES = 4 << 30
 
 
 def installed() -> list[Path]:
@@ -84,7 +85,7 @@ def _install_cuda() -> list[Path]:
     names = [main, "libonnxruntime_providers_shared.so", _CUDA]
     with files.lock(paths.lock_file("runtime")):
         if target() == "cpu":
-            folder.mkdir(parents=True, exist_ok=True)
+            files.make_folder(folder)
             for left_over in folder.glob(f"{files.PARTIAL_PREFIX}wheel-*"):
                 shutil.rmtree(left_over, ignore_errors=True)
             files.need_space(folder, _CUDA_BYTES, "the library for CUDA")
@@ -115,14 +116,11 @@ def _download(folder: Path) -> Path:
 
 
 def _extract(wheel: Path, names: list[str], folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(wheel) as archive, files.space_errors(folder):
-            for name in names:
-                member = str(PurePosixPath("onnxruntime/capi", name))
-                with archive.open(member) as data, (folder / name).open("wb") as out:
-                    shutil.copyfileobj(data, out, files.CHUNK)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise FetchFailed(f"{wheel.name} does not hold the library: {error}") from None
+    left = _MAX_BYTES
+    with files.space_errors(folder):
+        for name in names:
+            member = str(PurePosixPath("onnxruntime/capi", name))
+            left -= archive.extract(wheel, member, folder / name, left)
 
 
 def _version() -> str:

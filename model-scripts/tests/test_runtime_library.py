@@ -12,6 +12,7 @@ import zipfile
 import pytest
 
 from foretell_models import gpu, paths, runtime_library
+from foretell_models.errors import FetchFailed
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="CUDA is for Linux")
 
@@ -117,10 +118,20 @@ def test_a_library_for_cuda_that_can_not_be_had_is_told(machine):
     machine.has_cuda()
     check(machine.runtime(), "cpu", f"could not download onnxruntime-gpu=={VERSION}")
     machine.has_wheel(CUDA_LIBRARY[:2])
-    check(machine.runtime(), "cpu", "does not hold the library")
+    check(
+        machine.runtime(), "cpu", f"does not hold onnxruntime/capi/{CUDA_LIBRARY[2]} as it should"
+    )
     result = machine.runtime("--library", "cuda")
     assert result.returncode == 5, result.stderr
     assert runtime_library.target() == "cpu"
+
+
+def test_a_library_for_cuda_that_takes_too_much_room_is_refused(machine, tmp_path, monkeypatch):
+    machine.has_wheel()
+    wheel = next(machine.wheels.iterdir())
+    monkeypatch.setattr(runtime_library, "_MAX_BYTES", len(f"cuda: {CUDA_LIBRARY[0]}") + 10)
+    with pytest.raises(FetchFailed, match=f"{CUDA_LIBRARY[1]} is larger than 10 bytes"):
+        runtime_library._extract(wheel, CUDA_LIBRARY, tmp_path)
 
 
 def test_the_library_for_cuda_can_be_insisted_on(machine):

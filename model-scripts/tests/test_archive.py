@@ -1,0 +1,82 @@
+"""Hostile archives: what is taken out is a plain file of the size it says, and nothing else."""
+
+import stat
+import struct
+import zipfile
+
+import pytest
+
+from foretell_models.archive import extract
+from foretell_models.errors import FetchFailed
+
+NAME, CONTENT = "package/data/part.bin", b"content " * 1000
+SIZE = len(CONTENT)
+
+
+def archive(tmp_path, member=NAME, content=CONTENT, kind=zipfile.ZIP_DEFLATED, attributes=0):
+    path = tmp_path / "toy.whl"
+    with zipfile.ZipFile(path, "w", kind) as file:
+        info = zipfile.ZipInfo(member)
+        info.compress_type, info.external_attr = kind, attributes << 16
+        file.writestr(info, content)
+    return path
+
+
+def lie(path, size):
+    """Writes another size into both headers."""
+    data, true = path.read_bytes(), struct.pack("<I", SIZE)
+    assert data.count(true) == 2
+    path.write_bytes(data.replace(true, struct.pack("<I", size)))
+
+
+def refused(path, message, tmp_path, limit=SIZE):
+    with pytest.raises(FetchFailed, match=message):
+        extract(path, NAME, tmp_path / "out", limit)
+    assert not (tmp_path / "out").is_symlink()
+    assert not (tmp_path / "out").exists() or (tmp_path / "out").stat().st_size <= limit
+
+
+def test_a_member_is_taken_out(tmp_path):
+    assert extract(archive(tmp_path), NAME, tmp_path / "out", SIZE) == SIZE
+    assert (tmp_path / "out").read_bytes() == CONTENT
+
+
+def test_a_link_is_refused(tmp_path):
+    path = archive(tmp_path, content=b"/etc/passwd", attributes=stat.S_IFLNK | 0o777)
+    refused(path, "is no plain file", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../out2", "/tmp/../out2", "a/../../out2"])
+def test_a_name_leads_nowhere(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    extract(archive(tmp_path, name), name, tmp_path / "in" / "out", SIZE)
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["out"]
+    assert {path.name for path in tmp_path.iterdir()} == {"toy.whl", "in"}
+
+
+def test_what_is_larger_than_expected_is_refused(tmp_path):
+    refused(archive(tmp_path), "is larger than 100 bytes", tmp_path, limit=100)
+
+
+@pytest.mark.parametrize("size", [10, 0, SIZE - 1, SIZE + 1])
+def test_a_size_that_is_a_lie_is_refused(tmp_path, size):
+    path = archive(tmp_path)
+    lie(path, size)
+    refused(path, "does not hold|has .* bytes, not", tmp_path, limit=SIZE + 1)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_python_unpacks_whole_is_refused(tmp_path, kind):
+    refused(archive(tmp_path, kind=kind), "is no plain file", tmp_path)
+
+
+def test_a_damaged_archive_is_refused_anywhere(tmp_path):
+    path = archive(tmp_path)
+    data = path.read_bytes()
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            extract(path, NAME, tmp_path / "out", SIZE)
+        except FetchFailed:
+            continue
+        assert (tmp_path / "out").read_bytes() == CONTENT
