@@ -10,13 +10,14 @@ import numpy as np
 
 from foretell_models import bundle, files, graph, packed, tokenizer
 from foretell_models.bundle import FileInfo, Manifest, Source
-from foretell_models.errors import BadSource, UsageProblem
+from foretell_models.errors import BadSource, Problem, UsageProblem
 from foretell_models.gguf_reader import GgufFile
 from foretell_models.gguf_weights import GgufWeights
 from foretell_models.model_config import MAX_CONTEXT, Weights
 from foretell_models.onnx_writer import DATA_FILE
 from foretell_models.progress import peak_memory, say, warn
 from foretell_models.recipe import recipe_of
+from foretell_models.terminal import is_unprintable
 from foretell_models.tokenizer import Vocabulary
 
 TARGETS = ("cpu", "cuda", "coreml")
@@ -47,6 +48,8 @@ def import_checkpoint(
     """
     start = time.monotonic()
     recipe = recipe_of(order.quantization)
+    if any(map(is_unprintable, f"{order.name}{order.title}{order.licence}")):
+        raise UsageProblem("name, title or licence holds characters that steer a terminal")
     if order.target not in TARGETS:
         raise UsageProblem(f"target {order.target!r} is not known; known: {', '.join(TARGETS)}")
     if not source.exists():
@@ -72,12 +75,24 @@ def import_checkpoint(
             f"imported {order.name} ({order.quantization}, {order.target}) in "
             f"{time.monotonic() - start:.1f} s, peak memory {peak_memory() / 2**20:.0f} MiB"
         )
+
+        def finish(n_packed: int) -> Manifest:
+            manifest = _manifest(order, weights, vocabulary, described, kv_type, temporary, graphs)
+            manifest = dataclasses.replace(manifest, packed_bytes=n_packed)
+            (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
+            if check:
+                check(temporary, manifest)
+            return manifest
+
         n_packed = packed.add(temporary) if order.target == "cpu" else 0
-        manifest = _manifest(order, weights, vocabulary, described, kv_type, temporary, graphs)
-        manifest = dataclasses.replace(manifest, packed_bytes=n_packed)
-        (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
-        if check:
-            check(temporary, manifest)
+        try:
+            manifest = finish(n_packed)
+        except Problem as problem:
+            if not n_packed:
+                raise
+            # It may be the packed weights alone that do not work.
+            packed.drop(temporary, n_packed, problem)
+            manifest = finish(0)
     # The server maps the weights: nobody writes into them by mistake.
     (folder / DATA_FILE).chmod(0o444)
     return manifest
@@ -121,12 +136,14 @@ def _open_gguf(source: Path, order: Order) -> tuple[Weights, Vocabulary, Source]
     file = GgufFile(source)
     weights = GgufWeights(file)
     size = weights.config.vocab_size
+    own = file.metadata.get("general.name")
+    names = f"{order.title}\n{source.name}\n{own if isinstance(own, str) else ''}"
     if order.tokenizer:
         declared = file.metadata.get("tokenizer.ggml.eos_token_id")
         ends = [declared] if isinstance(declared, int) else []
-        vocabulary = tokenizer.from_file(order.tokenizer, ends, size, order.title)
+        vocabulary = tokenizer.from_file(order.tokenizer, ends, size, names)
     else:
-        vocabulary = tokenizer.from_gguf(file.metadata, size, source, order.title)
+        vocabulary = tokenizer.from_gguf(file.metadata, size, source, names)
     described = Source("gguf", source.name, file.size, files.sha256_of(source))
     return weights, vocabulary, described
 
@@ -138,6 +155,7 @@ def _open_folder(source: Path, order: Order) -> tuple[Weights, Vocabulary, Sourc
     path = order.tokenizer or source / "tokenizer.json"
     if not path.is_file():
         raise BadSource(f"{source}: it has no tokenizer.json; give one with --tokenizer")
-    vocabulary = tokenizer.from_file(path, weights.eos_ids, weights.config.vocab_size, order.title)
+    names = f"{order.title}\n{source.absolute().name}"
+    vocabulary = tokenizer.from_file(path, weights.eos_ids, weights.config.vocab_size, names)
     described = dataclasses.replace(weights.describe(), revision=fetch.revision_of(source))
     return weights, vocabulary, described

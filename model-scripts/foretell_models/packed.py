@@ -7,7 +7,8 @@ system may drop it. It compares what it finds with what it would make itself, by
 from another machine, or another version of the runtime, does no harm: it is not used.
 
 But the runtime believes what a graph says of the lengths. So only a graph that was made here is
-loaded with them: its hash is the name of a file in the data folder.
+loaded with them: its hash is the name of a file in the data folder, which holds the length of the
+data that it refers to.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from foretell_models import files, paths
 from foretell_models.bundle import SHARED, Manifest
+from foretell_models.errors import BadBundle
 from foretell_models.onnx_writer import DATA_FILE
 from foretell_models.progress import warn
 
@@ -35,12 +37,25 @@ def add(folder: Path) -> int:
     try:
         _append(folder, before)
         if (folder / SHARED).exists():
-            files.write_file(paths.made_here(files.sha256_of(folder / SHARED)), b"")
+            mark(folder / SHARED, data.stat().st_size)
     except Exception as error:  # ONNX Runtime has an exception a cause, without a common base.
-        warn(f"several servers will not share the weights of this model: {error}")
-        (folder / SHARED).unlink(missing_ok=True)
-        os.truncate(data, before)
+        drop(folder, data.stat().st_size - before, error)
     return data.stat().st_size - before
+
+
+def mark(shared: Path, n_bytes: int) -> None:
+    """Says that a graph was made here, for data of `n_bytes`."""
+    files.write_file(paths.made_here(files.sha256_of(shared)), b"%d" % n_bytes)
+
+
+def drop(folder: Path, n_packed: int, why: Exception) -> None:
+    """Takes back what `add` has done, and warns of it."""
+    warn(f"several servers will not share the weights of this model: {why}")
+    shared, data = folder / SHARED, folder / DATA_FILE
+    if shared.exists():
+        paths.made_here(files.sha256_of(shared)).unlink(missing_ok=True)
+        shared.unlink()
+    os.truncate(data, data.stat().st_size - n_packed)
 
 
 def _append(folder: Path, n_bytes: int) -> None:
@@ -66,7 +81,10 @@ def _append(folder: Path, n_bytes: int) -> None:
                     data.write(bytes(-data.tell() % _ALIGNMENT))
                     place = f"{data.tell()};{parts[1]};{parts[2]}"
                     source.seek(int(parts[0]))
-                    data.write(source.read(int(parts[1])))
+                    buffer = source.read(int(parts[1]))
+                    if len(buffer) != int(parts[1]):
+                        raise BadBundle(f"the runtime wrote less than {parts[1]} bytes of {kind}")
+                    data.write(buffer)
                     own[tensor.name].external_data.add(key=entry.key, value=f"{kind}|{place}")
                     found = True
     if found:
@@ -94,7 +112,15 @@ def _saved(folder: Path, out: Path) -> Path:
 def graph_of(folder: Path, manifest: Manifest) -> Path:
     """The graph to be loaded: the one with the packed weights if it was made here."""
     info = manifest.files.get(SHARED)
-    if info and paths.made_here(info.sha256).is_file():
+    if info and _length_of_data(info.sha256) == b"%d" % manifest.files[DATA_FILE].size:
         files.check_file(folder / SHARED, info.size, info.sha256)
         return folder / SHARED
     return folder / "model.onnx"
+
+
+def _length_of_data(sha256: str) -> bytes:
+    """What the mark of a graph says; nothing if it was not made here."""
+    try:
+        return paths.made_here(sha256).read_bytes().strip()
+    except OSError:
+        return b""

@@ -1,5 +1,6 @@
 """Which tokens end a generation, and which mark the hole to fill, found by their texts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ class _FimFamily:
     """The texts of a family's fill-in-the-middle tokens, as its authors publish them.
 
     The sources are in docs/prompt-formats.md. Of families with the same texts, those with `named`
-    are for models whose name has it.
+    are for models of which a name has these words.
     """
 
     name: str
@@ -82,15 +83,16 @@ _END_TEXTS = (
 )  # fmt: skip
 
 
-def find_fim(ids: Mapping[str, int], model: str = "") -> Fim | None:
+def find_fim(ids: Mapping[str, int], names: str = "") -> Fim | None:
     """The family whose tokens are all among `ids` (text to id), or None.
 
-    Of families that share the main tokens, the one that `model`, the model's name, has in it wins,
-    then the one with most of its other tokens.
+    Of families that share the main tokens, the one that `names` has in it wins, then the one with
+    most of its other tokens. `names` are all of the model's, a line each: the user's may be any.
     """
+    words = re.sub(r"[^a-z0-9\n]+", "-", names.lower())
     best: tuple[tuple[bool, int], Fim] | None = None
     for family in _FAMILIES:
-        is_named = bool(family.named) and family.named in model.lower()
+        is_named = bool(family.named) and _has_word(words, family.named)
         if family.named and not is_named:
             continue
         prefix, suffix = ids.get(family.prefix), ids.get(family.suffix)
@@ -107,6 +109,11 @@ def find_fim(ids: Mapping[str, int], model: str = "") -> Fim | None:
             fim = Fim(family.name, family.order, prefix, suffix, middle, **extra)
             best = rank, fim
     return best[1] if best else None
+
+
+def _has_word(words: str, word: str) -> bool:
+    """Whether a name has a word that is not a part of another one: no refactoring is Refact."""
+    return re.search(rf"(?<![a-z]){word}(?![a-z])", words) is not None
 
 
 def find_ends(ids: Mapping[str, int], declared: Sequence[int], fim: Fim | None) -> list[int]:

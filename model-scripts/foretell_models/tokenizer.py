@@ -53,7 +53,7 @@ class Vocabulary:
 
 
 def from_gguf(
-    metadata: dict[str, Any], vocab_size: int, where: object, name: str = ""
+    metadata: dict[str, Any], vocab_size: int, where: object, names: str = ""
 ) -> Vocabulary:
     """Builds the tokenizer that a GGUF's metadata describes; raises `BadSource`."""
     texts = _strings(metadata, "tokenizer.ggml.tokens", where)
@@ -90,18 +90,22 @@ def from_gguf(
         for key in ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
         if isinstance(metadata.get(key), int)
     ]
-    return _vocabulary(tokenizer, declared, vocab_size, where, name)
+    return _vocabulary(tokenizer, declared, vocab_size, where, names)
 
 
-def from_file(path: Path, declared: Sequence[int], vocab_size: int, model: str = "") -> Vocabulary:
+def from_file(path: Path, declared: Sequence[int], vocab_size: int, names: str = "") -> Vocabulary:
     """Reads a `tokenizer.json`; raises `BadSource` if it is damaged or does not fit the model."""
-    return _vocabulary(load(path), declared, vocab_size, path, model)
+    return _vocabulary(load(path), declared, vocab_size, path, names)
 
 
 def load(path: Path) -> Tokenizer:
     """A `tokenizer.json` as the library reads it; raises `BadSource` if it does not."""
     try:
-        return Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
+        # As the server does: what is read is the text, all of it and nothing else.
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # It raises plain `Exception`, or panics, which is none.
@@ -109,7 +113,7 @@ def load(path: Path) -> Tokenizer:
 
 
 def _vocabulary(
-    tokenizer: Tokenizer, declared: Sequence[int], vocab_size: int, where: object, model: str
+    tokenizer: Tokenizer, declared: Sequence[int], vocab_size: int, where: object, names: str
 ) -> Vocabulary:
     ids = tokenizer.get_vocab(with_added_tokens=True)
     highest = max(ids.values(), default=-1)
@@ -120,7 +124,7 @@ def _vocabulary(
         )
     if not ids:
         raise BadSource(f"{where}: the tokenizer has no tokens")
-    fim = find_fim(ids, model)
+    fim = find_fim(ids, names)
     ends = [token for token in find_ends(ids, declared, fim) if 0 <= token < vocab_size]
     return Vocabulary(tokenizer, ends, fim)
 

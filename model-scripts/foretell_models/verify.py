@@ -8,7 +8,7 @@ import numpy as np
 
 from foretell_models import bundle
 from foretell_models.bundle import Manifest
-from foretell_models.errors import BadBundle, BadSource
+from foretell_models.errors import BadBundle, BadSource, Problem
 from foretell_models.progress import say
 
 _PREFIX = "def add(a, b):\n    return "
@@ -42,7 +42,17 @@ def check(folder: Path, manifest: Manifest) -> None:
 
 
 def run(folder: Path, manifest: Manifest) -> Verdict:
-    """Opens the session and writes one completion."""
+    """Opens the session and writes one completion; whatever fails at it is a `BadBundle`."""
+    try:
+        return _run(folder, manifest)
+    except (Problem, KeyboardInterrupt, SystemExit):
+        raise
+    # ONNX Runtime has an exception a cause, and what panics in `tokenizers` is no `Exception`.
+    except BaseException as error:
+        raise BadBundle(f"{folder}: the model does not run: {error}") from None
+
+
+def _run(folder: Path, manifest: Manifest) -> Verdict:
     from foretell_models.session import Session
     from foretell_models.tokenizer import load
 
@@ -65,10 +75,7 @@ def run(folder: Path, manifest: Manifest) -> Verdict:
         ids += [] if fim.middle is None else [fim.middle]
         ids = ids if fim.bos is None else [fim.bos, *ids]
     start = time.perf_counter()
-    try:
-        session = Session(folder, manifest, max_length=512)
-    except Exception as error:  # ONNX Runtime has an exception a cause, without a common base.
-        raise BadBundle(f"{folder}: ONNX Runtime does not load the graph: {error}") from None
+    session = Session(folder, manifest, max_length=512)
     loaded = time.perf_counter()
     logits = session.step(ids)[-1]
     read = time.perf_counter()

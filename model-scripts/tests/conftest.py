@@ -1,29 +1,62 @@
 """The default model, fetched and imported by the product's own commands, once a session."""
 
+import contextlib
 import shutil
+import subprocess
 
 import pytest
 
-from foretell_models import bundle, cli, paths
+from foretell_models import bundle, cli, files, packed, paths
 from foretell_models.catalogue import find
 from foretell_models.fetch import fetched
 
 DEFAULT = "qwen2.5-coder-0.5b"
 
 
+@contextlib.contextmanager
+def no_marks_left():
+    """What is imported within is not known as made here afterwards, but for the default model.
+
+    What others import meanwhile, is.
+    """
+    made, mark = [], packed.mark
+
+    def remembered(shared, n_bytes):
+        path = mark_of(shared)
+        if not path.exists():
+            made.append(path)
+        mark(shared, n_bytes)
+
+    def mark_of(shared):
+        return paths.made_here(files.sha256_of(shared))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "mark", remembered)
+        yield
+    default = paths.bundle_folder(DEFAULT) / bundle.SHARED
+    kept = mark_of(default) if default.exists() else None
+    for path in made:
+        if path != kept:
+            path.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_marks_of_tests():
     """Only the default model's graph stays known as made here."""
-    folder = paths.data_folder() / "made-here"
-    before = set(folder.glob("*"))
-    yield
-    kept = set()
-    if (paths.bundle_folder(DEFAULT) / bundle.MANIFEST).exists():
-        files = bundle.read_manifest(paths.bundle_folder(DEFAULT)).files
-        kept = {info.sha256 for info in files.values()}
-    for path in set(folder.glob("*")) - before:
-        if path.name not in kept:
-            path.unlink()
+    with no_marks_left():
+        yield
+
+
+@pytest.fixture(scope="session")
+def user_namespace(tmp_path_factory):
+    """Skips where a user may not mount a disk of their own."""
+    folder = str(tmp_path_factory.mktemp("disk"))
+    mount = ["mount", "-t", "tmpfs", "tmpfs", folder]
+    command = ["unshare", "--map-root-user", "--mount", *mount]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no user namespace: {getattr(error, 'stderr', error)}")
 
 
 @pytest.fixture(scope="session")

@@ -1,27 +1,31 @@
 """Packed weights: shared where they fit, without effect on what the model says."""
 
+import mmap
+import os
+import re
 import subprocess
 import sys
 
+import conftest
 import numpy as np
 import onnx
 import pytest
 import toy
 
-from foretell_models import cli, packed, paths, verify
+from foretell_models import cli, files, packed, paths, verify
 from foretell_models.bundle import SHARED, read_manifest
 from foretell_models.errors import BadBundle, HashMismatch
 from foretell_models.session import Session
 
-OWN_KB = """
+SMAPS_WITH_THE_MODEL = """
 import sys
 from pathlib import Path
 from foretell_models.bundle import read_manifest
 from foretell_models.session import Session
 folder = Path(sys.argv[1])
 session = Session(folder, read_manifest(folder), 64)
-lines = Path("/proc/self/status").read_text().splitlines()
-print(next(line.split()[1] for line in lines if line.startswith("RssAnon:")))
+session.step([20], 1)
+print(Path("/proc/self/smaps").read_text())
 """
 
 
@@ -31,9 +35,9 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
 
 
-def imported(tmp_path, **sizes):
+def imported(tmp_path):
     """A bundle of int8 matrices."""
-    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2", **sizes)))
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     out = tmp_path / "out"
     arguments = ["import", str(source), "--out", str(out), "--quantization", "int8"]
     assert cli.main(arguments) == 0
@@ -78,6 +82,28 @@ def test_those_of_another_machine_are_not_used(folder, monkeypatch):
     np.testing.assert_array_equal(logits(folder), expected)
 
 
+@pytest.mark.parametrize("mark", [b"", b"x", b"\xff", "{cut}", "{size}0", "{size}\n"])
+def test_the_length_of_the_data_is_what_it_was(folder, mark):
+    """Cut off, they would be read beyond their end."""
+    manifest = read_manifest(folder)
+    size = manifest.files["model.onnx.data"].size
+    path = paths.made_here(manifest.files[SHARED].sha256)
+    assert path.read_bytes() == b"%d" % size
+    if isinstance(mark, str):
+        mark = mark.format(size=size, cut=size - manifest.packed_bytes).encode()
+    path.write_bytes(mark)
+    is_taken = mark.strip() == b"%d" % size
+    assert packed.graph_of(folder, manifest) == folder / (SHARED if is_taken else "model.onnx")
+
+
+def test_only_the_marks_of_tests_are_taken_back(tmp_path):
+    with conftest.no_marks_left():
+        files.write_file(paths.made_here("0" * 64), b"somebody else's")
+        folder = imported(tmp_path)
+    assert [path.name for path in paths.made_here("").iterdir()] == ["0" * 64]
+    assert packed.graph_of(folder, read_manifest(folder)) == folder / "model.onnx"
+
+
 def test_a_graph_that_was_changed_is_refused(folder):
     change_keys(folder)
     with pytest.raises(HashMismatch):
@@ -95,30 +121,75 @@ def test_a_graph_for_every_machine_has_none(folder, key):
         verify.run(folder, read_manifest(folder))
 
 
-def test_an_import_works_where_they_can_not_be_made(tmp_path, monkeypatch, capsys):
-    def fail(*_):
-        raise OSError("no space left on the device")
+def fail(*_):
+    raise OSError("no space left on the device")
 
-    monkeypatch.setattr(packed, "_saved", fail)
+
+def cut_off(folder, out, saved=packed._saved):
+    path = saved(folder, out)
+    os.truncate(out / "model.onnx.data", 5000)
+    return path
+
+
+def not_loaded(folder, manifest):
+    if SHARED in manifest.files:
+        raise BadBundle("it is not loaded")
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize(
+    ("function", "instead", "message"),
+    [
+        ("_saved", fail, "no space left"),
+        ("_saved", cut_off, "the runtime wrote less than"),
+        ("graph_of", not_loaded, "it is not loaded"),
+    ],
+)
+def test_an_import_works_where_they_do_not(
+    tmp_path, monkeypatch, capsys, function, instead, message
+):
+    monkeypatch.setattr(packed, function, instead)
     folder = imported(tmp_path)
-    assert "will not share the weights of this model: no space left" in capsys.readouterr().err
+    assert f"will not share the weights of this model: {message}" in capsys.readouterr().err
     manifest = read_manifest(folder)
     assert manifest.packed_bytes == 0 and SHARED not in manifest.files
+    assert not (folder / SHARED).exists()
+    assert not paths.made_here("").exists() or not any(paths.made_here("").iterdir())
     verify.verify(folder)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory by kind is told by Linux only")
-def test_they_are_mapped(tmp_path):
-    folder = imported(tmp_path, n_layers=6, hidden=512, ffn=2048, n_heads=32)
-
-    def own_bytes():
-        command = [sys.executable, "-c", OWN_KB, str(folder)]
-        return int(subprocess.run(command, check=True, capture_output=True).stdout) * 1024
-
+@pytest.mark.skipif(
+    sys.platform != "linux" or mmap.PAGESIZE > packed._ALIGNMENT,
+    reason="what is mapped is told by Linux only, where the pages are those of the file",
+)
+def test_they_are_mapped_and_no_process_has_them_for_itself(folder):
     manifest = read_manifest(folder)
-    shared = own_bytes()
+    size = manifest.files["model.onnx.data"].size
+    begin = size - manifest.packed_bytes
+    begin += -begin % mmap.PAGESIZE
+
+    def mapped():
+        """Bytes of the packed weights that are mapped, and those of them that were written over."""
+        command = [sys.executable, "-c", SMAPS_WITH_THE_MODEL, str(folder)]
+        smaps = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        n_bytes = n_own = 0
+        # A head (addresses, rights, offset, device, inode, path), then a figure a line.
+        for area in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.MULTILINE):
+            head, _, figures = area.partition("\n")
+            if not head.endswith("/model.onnx.data"):
+                continue
+            first, last = (int(it, 16) for it in head.split()[0].split("-"))
+            offset = int(head.split()[2], 16)
+            # The system may have joined the first one's area with that of the weights before it.
+            if n_here := max(0, offset + last - first - max(offset, begin)):
+                n_bytes += n_here
+                n_own += int(re.search(r"^Anonymous: +(\d+) kB", figures, re.MULTILINE)[1]) * 1024
+        return n_bytes, n_own
+
+    n_bytes, n_own = mapped()
+    assert n_bytes >= size - begin > 0 and n_own == 0
     forget(manifest)
-    assert own_bytes() - shared > 0.8 * manifest.packed_bytes > 10e6
+    assert mapped() == (0, 0)
 
 
 def prepacked(path):

@@ -20,7 +20,9 @@ PSM, SPM = "prefix_suffix_middle", "suffix_prefix_middle"
         ((*STAR, "<reponame>", "<filename>"), "Granite 3B Code", "granite", PSM),
         ((*STAR, "<reponame>", "<filename>"), "Mellum 4b base", "mellum", SPM),
         (STAR, "Refact 1.6B", "refact", PSM),
+        ((*STAR, "<reponame>", "<filename>"), "Refactored StarCoder", "starcoder", PSM),
         (STAR, "stable-code-3b", "stable-code", PSM),
+        (STAR, "m\nmodel.gguf\nStable Code 3B", "stable-code", PSM),
         (
             ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜begin▁of▁sentence｜>"),
             "",
