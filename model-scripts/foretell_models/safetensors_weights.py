@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import struct
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,8 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
         value = default if value is None else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadSource(f"{where}: {key} is {value!r}")
-        if not abs(value) < math.inf:
+        # A whole number may be too large for a float.
+        if not abs(value) <= sys.float_info.max:
             raise BadSource(f"{where}: {key} is {value!r}")
         return value
 

@@ -72,6 +72,27 @@ def test_no_privilege_is_needed(home, catalogue):
     assert manifest(home / "models" / "toy")["quantization"] == "fp32"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there the system sees to it")
+def test_the_data_folder_is_for_the_user_alone_unless_it_is_shared(home, catalogue):
+    def modes():
+        found = {path: path.stat().st_mode & 0o777 for path in (home, *home.rglob("*"))}
+        return {mode for path, mode in found.items() if path.is_dir()}
+
+    before = os.umask(0o022)
+    try:
+        assert run("add", "toy", "--catalogue", catalogue, "--keep-source") == 0
+        assert modes() == {0o700}
+        home.chmod(0o755)
+        (home / "models").chmod(0o755)
+        assert run("add", "toy", "--catalogue", catalogue, "--force") == 0
+        assert home.stat().st_mode & 0o777 == (home / "models").stat().st_mode & 0o777 == 0o755
+        out = home.parent / "elsewhere" / "toy"
+        assert run("import", home / "sources/toy/toy.gguf", "--out", out) == 0
+        assert out.stat().st_mode & 0o777 == out.parent.stat().st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)
+
+
 def test_the_work_of_another_model_is_left_alone(home, catalogue):
     with files.new_folder(home / "models" / "toy-base") as others:
         assert run("add", "toy", "--catalogue", catalogue) == 0
@@ -133,8 +154,10 @@ def test_verify_list_path_and_remove(home, catalogue, capsys):
 def test_a_damaged_bundle_is_listed_as_such(home, catalogue, capsys):
     run("add", "toy", "--catalogue", catalogue)
     (home / "models" / "toy" / "tokenizer.json").unlink()
+    (home / "models" / "a\x1b[2J").mkdir()
     run("list")
-    assert "toy\tdamaged: " in capsys.readouterr().out
+    seen = capsys.readouterr().out
+    assert "toy\tdamaged: " in seen and "a\u241b[2J\tdamaged: " in seen and "\x1b" not in seen
     assert run("verify", "toy") == 8
 
 
@@ -153,6 +176,8 @@ def test_a_damaged_bundle_is_listed_as_such(home, catalogue, capsys):
         ),
         (("import", "{tmp}/zero", "--out", "{tmp}/out"), 3, "too short"),
         (("verify", "{tmp}"), 8, "is not a bundle"),
+        (("import", "{tmp}/\x1b[2J\u202e", "--out", "{tmp}/out"), 2, "\u241b[2J\ufffd"),
+        (("import", "{source}", "--out", "{tmp}/out", "--title", "\x1b[2J"), 2, "steer a terminal"),
     ],
     ids=str,
 )
@@ -162,6 +187,7 @@ def test_exit_codes_and_messages(home, source, tmp_path, capsys, arguments, code
     assert run(*filled) == code
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and "Traceback" not in error
+    assert "\x1b" not in error
     assert not (tmp_path / "out").exists()
 
 
@@ -180,6 +206,25 @@ def test_fim_tokens_are_recorded(source, tmp_path):
     assert made["fim"]["family"] == "qwen2.5-coder"
     assert made["fim"]["order"] == "prefix_suffix_middle"
     assert {made["fim"][part] for part in ("prefix", "suffix", "middle")} < set(made["eos_ids"])
+
+
+@pytest.mark.parametrize(
+    ("file", "metadata"),
+    [
+        ("Granite-4.0.gguf", {}),
+        ("model.gguf", {"general.name": "Granite 4.0 Nano"}),
+        ("granite", {}),
+    ],
+)
+def test_a_family_is_known_by_any_name_of_the_model(tmp_path, file, metadata):
+    """A name that the user gives says nothing of how the model was taught."""
+    w, source = toy.weights(toy.config("qwen2")), tmp_path / file
+    if source.suffix:
+        toy.write_gguf(source, w, metadata=metadata)
+    else:
+        toy.write_folder(source, w)
+    assert run("import", source, "--out", tmp_path / "out", "--name", "m") == 0
+    assert manifest(tmp_path / "out")["fim"]["family"] == "granite"
 
 
 @pytest.mark.parametrize(
@@ -247,6 +292,41 @@ def test_a_run_killed_between_the_two_renames_gets_the_old_bundle_back(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
+def test_what_killed_runs_left_of_a_model_is_removed_without_it_too(home):
+    models, sources = home / "models", home / "sources"
+    others = {".partial-toy-base~removed", ".partial-toy-base-abcd_123", ".partial-toy-a-removed"}
+    for name in others | {".partial-toy~removed", ".partial-toy-abcd_123", ".old-toy"}:
+        (models / name).mkdir(parents=True)
+    for name in (".partial-toy-removed", ".partial-toy~removed"):
+        (sources / name).mkdir(parents=True)
+    (sources / "toy").symlink_to(models)
+    assert run("remove", "toy") == 0
+    assert {path.name for path in models.iterdir()} == others
+    assert not any(sources.iterdir())
+    assert run("remove", "toy") == 2
+
+
+def test_a_killed_remove_leaves_what_the_next_run_finds(home, catalogue, monkeypatch):
+    run("add", "toy", "--catalogue", catalogue)
+    monkeypatch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+    assert run("remove", "toy") == 0
+    assert [path.name for path in (home / "models").iterdir()] == [".partial-toy~removed"]
+    monkeypatch.undo()
+    monkeypatch.setenv("FORETELL_HOME", str(home))
+    assert run("add", "toy", "--catalogue", catalogue) == 0
+    assert [path.name for path in (home / "models").iterdir()] == ["toy"]
+
+
+def test_a_bundle_that_is_new_is_not_written_over_one_that_was_being_replaced(
+    tmp_path, source, capsys
+):
+    (tmp_path / ".old-toy").mkdir()
+    (tmp_path / ".old-toy" / "foretell.json").write_text("old")
+    assert run("import", source, "--out", tmp_path / "toy", "--new") == 2
+    assert "exists: choose another name" in capsys.readouterr().err
+    assert (tmp_path / "toy" / "foretell.json").read_text() == "old"
+
+
 def test_a_failed_replacement_leaves_the_old_bundle(tmp_path):
     final = tmp_path / "toy"
     final.mkdir()
@@ -277,6 +357,7 @@ exit $code
 """
 
 
+@pytest.mark.usefixtures("user_namespace")
 @pytest.mark.parametrize("quantization", ["int8", "fp32"])
 def test_an_import_without_space_leaves_nothing(tmp_path, source, quantization):
     script = ["sh", "-c", IMPORT_WITHOUT_SPACE, "sh", str(tmp_path / "small"), sys.executable]

@@ -92,6 +92,9 @@ LLAMA3 = {
         ({"rope_scaling": LLAMA3 | {"low_freq_factor": 0}}, "rope scaling"),
         ({"rope_scaling": LLAMA3 | {"factor": 0}}, "rope scaling"),
         ({"hidden_size": math.inf}, "hidden_size is inf"),
+        ({"rms_norm_eps": 10**400}, "rms_norm_eps is 10"),
+        ({"rope_theta": 10**400}, "rope_theta is 10"),
+        ({"rope_scaling": LLAMA3 | {"factor": 10**400}}, "rope scaling"),
     ],
     ids=str,
 )
