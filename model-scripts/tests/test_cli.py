@@ -191,6 +191,12 @@ def test_exit_codes_and_messages(home, source, tmp_path, capsys, arguments, code
     assert not (tmp_path / "out").exists()
 
 
+def test_wrong_usage_is_told_without_steering_the_terminal(capsys):
+    with pytest.raises(SystemExit):
+        run("list", "\x1b[2J")
+    assert "unrecognized arguments: \u241b[2J" in capsys.readouterr().err
+
+
 def test_a_model_without_fim_tokens_is_warned_of(tmp_path, capsys):
     w = toy.weights(toy.config("llama"))
     source = toy.write_gguf(tmp_path / "toy.gguf", w, with_fim=False)
