@@ -1,6 +1,5 @@
 """A bundle on disk: its manifest, its checks, the bundles of the data folder. See BUNDLE.md."""
 
-import contextlib
 import dataclasses
 import json
 import re
@@ -296,17 +295,9 @@ def remove(name: str) -> None:
     with files.lock(paths.lock_file(name)):
         for target in targets:
             files.clean_up(target)
-        _forget(targets[0])
         for target in filter(_is_there, targets):
             files.remove(target)
 
 
 def _is_there(target: Path) -> bool:
     return target.exists() or target.is_symlink()
-
-
-def _forget(folder: Path) -> None:
-    """Takes back that a bundle's graph was made here."""
-    with contextlib.suppress(BadBundle):
-        if info := read_manifest(folder).files.get(SHARED):
-            paths.made_here(info.sha256).unlink(missing_ok=True)

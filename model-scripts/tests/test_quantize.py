@@ -140,7 +140,11 @@ def test_the_kernel_multiplies_by_what_was_stored(storage, tmp_path):
 @pytest.mark.parametrize("storage", [Storage(8), Storage(8, 64), Storage(4)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
 def test_a_row_does_not_depend_on_the_others(storage, count, tmp_path):
-    """To the last bit, in the storages of the default: else reuse would not be exact."""
+    """To the last bit, in the storages of the default: else reuse would not be exact.
+
+    The 4-bit head only finds tokens that are scored again; on some processors (AVX2 without
+    AVX-512) it has another kernel for one row than for several.
+    """
     data = DataFile(tmp_path)
     graph = GraphWriter(data)
     linear = LinearWriter(graph, OneMatrix(), RECIPES["fp32"])
@@ -152,4 +156,8 @@ def test_a_row_does_not_depend_on_the_others(storage, count, tmp_path):
     session = ort.InferenceSession(tmp_path / "model.onnx")
     x = RANDOM.standard_normal((1, 40, 96)).astype(np.float32)
     every = session.run(None, {"x": x})[0]
-    np.testing.assert_array_equal(session.run(None, {"x": x[:, :count]})[0], every[:, :count])
+    alone, among_others = session.run(None, {"x": x[:, :count]})[0], every[:, :count]
+    if storage.bits == 4:
+        np.testing.assert_allclose(alone, among_others, rtol=0, atol=2e-5)
+    else:
+        np.testing.assert_array_equal(alone, among_others)
