@@ -16,14 +16,19 @@ use command::{copy_of_the_bundle, foretell, run};
 /// Writes down how it is called; makes environments that have it for their Python; fails where the
 /// file `fails` has a word of the call. Its `add` and `import` put the real model in place, or as long as the
 /// library for the processor was not asked for, the one in `gpu`. Does not find its packages where
-/// there is the file `upgraded`, until it makes an environment anew.
+/// there is the file `upgraded`, until it makes an environment anew. As the real one, it can't make
+/// one over what another Python has left.
 const PYTHON: &str = r#"#!/bin/sh
 case "$2" in "import tokenizers") test ! -f "$HOME/upgraded"; exit ;; esac
 test "$1" = -c && exit 0
 echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}" >>"$HOME/calls"
 if test -f "$HOME/fails" && echo "$@" | grep -q "$(cat "$HOME/fails")"; then exit 3; fi
 case "$2" in
-  venv) rm -f "$HOME/upgraded"; mkdir -p "$3/bin" && ln -sf "$HOME/bin/python3" "$3/bin/python" ;;
+  venv)
+    for it; do venv="$it"; done
+    if test "$3" = --clear; then rm -rf "$venv"; fi
+    if test -L "$venv/bin/python" && test ! -e "$venv/bin/python"; then exit 5; fi
+    rm -f "$HOME/upgraded"; mkdir -p "$venv/bin" && ln -sf "$HOME/bin/python3" "$venv/bin/python" ;;
   foretell_models)
     test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
     test "$3 $5" = "runtime cpu" && rm -f "$HOME/gpu"
@@ -77,7 +82,7 @@ impl Machine {
     }
 }
 
-const VENV: &str = "-m venv ~/data/model-scripts/venv";
+const VENV: &str = "-m venv --clear ~/data/model-scripts/venv";
 const INSTALL: &str = "-m pip install --disable-pip-version-check --no-input --only-binary :all: \
                        --require-hashes --requirement ~/data/model-scripts/source/requirements.lock";
 const RUNTIME: &str = "-m foretell_models runtime --library auto";
@@ -154,6 +159,15 @@ fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
     let arguments = "--name my-coder-q4_k_m --new --licence MIT";
     let source = "~/My-Coder Q4_K_M.gguf --out ~/data/models/my-coder-q4_k_m";
     assert_eq!(*made, format!("-m foretell_models import {source} {arguments}"));
+    // A hub's cache has links to files that are called by their hashes.
+    let (blob, link) = (machine.path(&"4e8f".repeat(16)), machine.path("Linked.gguf"));
+    fs::rename(machine.path("My-Coder Q4_K_M.gguf"), &blob).unwrap();
+    symlink(&blob, &link).unwrap();
+    let (code, out, err) = machine.foretell(&["model", "import", &link.to_string_lossy()]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("linked is ready"), "{out}");
+    machine.calls();
+    fs::rename(&blob, machine.path("My-Coder Q4_K_M.gguf")).unwrap();
     for (more, expected) in [
         (&[][..], "there is a model my-coder-q4_k_m: `--name` gives this one another name"),
         (&["--name", "qwen2.5-coder-0.5b"], "is a model of the catalogue"),
@@ -183,6 +197,37 @@ fn what_was_interrupted_goes_on() {
     fs::remove_file(machine.path("fails")).unwrap();
     assert_eq!(machine.foretell(&["setup", "qwen2.5-coder-0.5b"]).0, Some(0));
     assert_eq!(machine.calls().len(), 2, "the environment was whole");
+}
+
+#[test]
+fn an_environment_of_a_python_that_is_gone_is_made_anew() {
+    let machine = Machine::new();
+    let (mark, venv) =
+        (machine.path("data/model-scripts/installed"), machine.path("data/model-scripts/venv"));
+    let set_up = || {
+        let (code, out, err) = machine.foretell(&["model", "add", "smollm2-135m"]);
+        (code, machine.calls().len(), format!("{out}{err}"))
+    };
+    assert_eq!(set_up().0, Some(0));
+    let python = venv.join("bin/python");
+    for with_an_old_mark in [false, true] {
+        fs::remove_file(&python).unwrap();
+        symlink("/no/such/python", &python).unwrap();
+        if with_an_old_mark {
+            fs::write(&mark, "of another version").unwrap();
+        }
+        let (code, n_calls, told) = set_up();
+        assert_eq!((code, n_calls), (Some(0), 3), "{told}");
+    }
+    // Removed by hand, then interrupted: it is not whole because it was once.
+    fs::remove_dir_all(&venv).unwrap();
+    fs::write(machine.path("fails"), "install").unwrap();
+    assert_eq!(set_up().0, Some(1));
+    fs::remove_file(machine.path("fails")).unwrap();
+    let (code, n_calls, told) = set_up();
+    assert_eq!((code, n_calls), (Some(0), 3), "{told}");
+    let mode = fs::metadata(machine.path("data/model-scripts")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]

@@ -6,19 +6,18 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::percent_decode_str;
 
 /// Files that hold secrets, and files that nobody writes by hand.
-pub const DEFAULT: [&str; 14] = [
-    "**/.env",
-    "**/.env.*",
+pub const DEFAULT: [&str; 13] = [
+    "**/.env{,.*,-*,_*}",
     "**/*.env",
-    "**/.netrc",
-    "**/.npmrc",
-    "**/.pypirc",
-    "**/.ssh/**",
-    "**/.gnupg/**",
-    "**/.aws/**",
-    "**/*.{pem,key,p12,pfx,jks,keystore,kdbx,asc,gpg,age}",
-    "**/id_{rsa,dsa,ecdsa,ed25519}*",
-    "**/{secrets,credentials}{,.*}",
+    "**/.{envrc,netrc,npmrc,pypirc,pgpass,my.cnf,htpasswd,vault-token,git-credentials}",
+    "**/.{ssh,gnupg,aws,azure,kube,docker,password-store}/**",
+    "**/.config/{gh,gcloud}/**",
+    "**/.cargo/credentials*",
+    "**/*.{pem,key,p8,p12,pfx,ppk,jks,keystore,kdbx,asc,gpg,age}",
+    "**/*.{tfvars,tfstate}{,.*}",
+    "**/{id,ssh_host}_{rsa,dsa,ecdsa,ed25519}*",
+    "**/{secret,secrets,credentials}{,.*}",
+    "**/*.{secret,secrets}.*",
     "**/node_modules/**",
     "**/.git/**",
 ];
@@ -45,7 +44,9 @@ impl Exclusions {
         let mut unfit = Vec::new();
         for glob in globs {
             // `.ENV` is a secret too, and on some systems the same file.
-            match GlobBuilder::new(glob).case_insensitive(true).build() {
+            let mut glob = GlobBuilder::new(glob);
+            // Without it `{,.*}` is not nothing or an extension, but an extension.
+            match glob.case_insensitive(true).empty_alternates(true).build() {
                 Ok(glob) => {
                     set.add(glob);
                 }
@@ -64,7 +65,15 @@ impl Exclusions {
     /// Whether a document is excluded.
     #[must_use]
     pub fn contain(&self, uri: &str) -> bool {
-        self.0.as_ref().is_none_or(|set| set.is_match(path_of(uri)))
+        let path = path_of(uri);
+        // Of what is not to be read an older state is not, either.
+        let original = path.to_str().map(|it| {
+            let endings = ["~", ".bak", ".old", ".orig", ".save", ".swp"];
+            endings.iter().find_map(|ending| it.strip_suffix(ending)).unwrap_or(it)
+        });
+        self.0.as_ref().is_none_or(|set| {
+            set.is_match(&path) || original.is_some_and(|original| set.is_match(original))
+        })
     }
 }
 
@@ -72,13 +81,21 @@ impl Exclusions {
 #[must_use]
 pub fn path_of(uri: &str) -> PathBuf {
     let path = match uri.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
-        None => uri.split_once(':').filter(|(it, _)| is_scheme(it)).map_or(uri, |it| it.1),
+        Some((_, rest)) => without_query(rest.find('/').map_or("", |slash| &rest[slash..])),
+        None => match uri.split_once(':').filter(|(it, _)| is_scheme(it)) {
+            Some((_, path)) => without_query(path),
+            None => uri,
+        },
     };
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
     // `file:///c:/x` is the path `c:/x`.
     let is_drive = path.len() > 2 && path.starts_with('/') && path.as_bytes()[2] == b':';
     if is_drive { path[1..].into() } else { path.into() }
+}
+
+/// What stands before the query and the fragment (RFC 3986, sections 3.4 and 3.5).
+fn without_query(path: &str) -> &str {
+    path.find(['?', '#']).map_or(path, |end| &path[..end])
 }
 
 /// Whether a URI begins with it (RFC 3986, section 3.1); a single letter is a drive.
@@ -109,6 +126,23 @@ mod tests {
             "file:///home/me/app/.ENV",
             "file:///home/me/server.PEM",
             "file:///home/me/Secrets.yaml",
+            "file:///home/me/credentials",
+            "file:///home/me/.git-credentials",
+            "file:///home/me/.env~",
+            "file:///home/me/.env-local",
+            "file:///home/me/server.key.bak",
+            "file:///etc/ssh/ssh_host_rsa_key",
+            "git:/home/me/.env?%7B%22ref%22%3A%22~%22%7D",
+            "file:///home/me/.env#L3",
+            "file:///home/me/app/.envrc",
+            "file:///home/me/.kube/config",
+            "file:///home/me/.docker/config.json",
+            "file:///home/me/.config/gh/hosts.yml",
+            "file:///home/me/putty.ppk",
+            "file:///home/me/infra/prod.tfvars",
+            "file:///home/me/infra/terraform.tfstate.backup",
+            "file:///home/me/k8s/prod.secrets.yaml",
+            "file:///home/me/k8s/secret.yaml",
         ] {
             assert!(exclusions.contain(uri), "{uri}");
         }
@@ -117,6 +151,8 @@ mod tests {
             "file:///home/me/app/keys.rs",
             "untitled:Untitled-1",
             "file:///home/me/app/secrets_test.go",
+            "file:///home/me/app/docker/config.json",
+            "file:///home/me/.config/nvim/init.lua",
         ] {
             assert!(!exclusions.contain(uri), "{uri}");
         }

@@ -25,8 +25,8 @@ pub struct Layer {
     /// Where it is from, for messages.
     pub origin: String,
     values: Value,
-    /// Settings that this place may not say.
-    forbidden: &'static [&'static str],
+    /// Whether it came with a workspace, which others may have written.
+    is_of_workspace: bool,
 }
 
 /// What a workspace's file may not say, however trusted it is: where the user's code is sent, which
@@ -60,12 +60,14 @@ pub enum FileError {
         error: std::io::Error,
     },
     /// It is not TOML.
-    #[error("{path}: {error}\nthe settings of this file do not hold until it is mended")]
+    #[error("{path}:{line}: {message}; the settings of this file do not hold until it is mended")]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and where.
-        error: Box<toml::de::Error>,
+        /// Where, counted from 1.
+        line: usize,
+        /// What is wrong with it. Not what stands there: that may be anything.
+        message: String,
     },
 }
 
@@ -73,7 +75,7 @@ impl Layer {
     /// A layer from a client's settings or from the command line.
     #[must_use]
     pub fn new(origin: &str, values: Value) -> Self {
-        Self { origin: origin.to_owned(), values, forbidden: &[] }
+        Self { origin: origin.to_owned(), values, is_of_workspace: false }
     }
 
     /// The user's own file, if there is one.
@@ -87,21 +89,46 @@ impl Layer {
     /// A workspace's file, if there is one. The caller knows that the workspace is trusted.
     ///
     /// # Errors
-    /// If it is there and can't be read.
+    /// If it is there and can't be read, or is a link, which may lead anywhere.
     pub fn of_workspace(folder: &Path) -> Result<Option<Self>, FileError> {
-        let layer = Self::of_file(&folder.join(FILE_NAME))?;
-        Ok(layer.map(|it| Self { forbidden: &NOT_FROM_A_WORKSPACE, ..it }))
+        let path = folder.join(FILE_NAME);
+        if path.is_symlink() {
+            let error = std::io::Error::other("a link, which is not followed in a workspace");
+            return Err(FileError::Unreadable { path, error });
+        }
+        let layer = Self::of_file(&path)?;
+        Ok(layer.map(|it| Self { is_of_workspace: true, ..it }))
     }
 
     fn forbids(&self, key: &str) -> bool {
         let is_in = |group: &str| key.strip_prefix(group).is_some_and(|it| it.starts_with('.'));
-        self.forbidden.iter().any(|it| key == *it || is_in(it))
+        self.is_of_workspace && NOT_FROM_A_WORKSPACE.iter().any(|it| key == *it || is_in(it))
+    }
+
+    /// What a value becomes of what holds, or why it can't be.
+    fn value(&self, key: &str, value: &Value, holds: &Config) -> Result<Value, &'static str> {
+        match (key, value) {
+            // A path would lead to a model that the workspace brings along.
+            ("model.name", Value::String(name)) if self.is_of_workspace && !is_plain_name(name) => {
+                Err("is a path; a workspace can only name a model that is here")
+            }
+            // It may keep more from the model, not less.
+            ("suggest.exclude", Value::Array(globs)) if self.is_of_workspace => {
+                let own = holds.suggest.exclude.iter().cloned().map(Value::from);
+                Ok(own.chain(globs.iter().cloned()).collect())
+            }
+            _ => Ok(value.clone()),
+        }
     }
 
     fn of_file(path: &Path) -> Result<Option<Self>, FileError> {
         use std::io::Read;
         let read = || -> std::io::Result<String> {
             let mut text = String::new();
+            // Opening a pipe would wait for somebody who writes into it.
+            if !std::fs::metadata(path)?.is_file() {
+                return Err(std::io::Error::other("not a file"));
+            }
             let mut file = std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1);
             if file.read_to_string(&mut text)? as u64 > MAX_FILE_BYTES {
                 return Err(std::io::Error::other("longer than 1 MB"));
@@ -113,9 +140,13 @@ impl Layer {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(unreadable)?,
         };
-        let values = toml::from_str(&text).map_err(|error| FileError::NotToml {
-            path: path.to_owned(),
-            error: Box::new(error),
+        let values = toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|it| text.get(..it.start)).unwrap_or_default();
+            FileError::NotToml {
+                path: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                message: error.message().to_owned(),
+            }
         })?;
         Ok(Some(Self::new(&path.display().to_string(), values)))
     }
@@ -201,10 +232,13 @@ impl Merged {
                 (Some(schema), Value::Object(values)) if schema.get("properties").is_some() => {
                     self.lay(layer, &key, values);
                 }
-                (Some(schema), value) => match self.with(schema, &key, value) {
-                    Ok(config) => self.config = config,
-                    Err(why) => self.tell(layer, &key, why),
-                },
+                (Some(schema), value) => {
+                    let value = layer.value(&key, value, &self.config).map_err(str::to_owned);
+                    match value.and_then(|value| self.with(schema, &key, &value)) {
+                        Ok(config) => self.config = config,
+                        Err(why) => self.tell(layer, &key, why),
+                    }
+                }
             }
         }
     }
@@ -227,6 +261,11 @@ impl Merged {
         *slot.ok_or("has no place")? = value.clone();
         Config::deserialize(all).map_err(|error| format!("is {value}: {error}"))
     }
+}
+
+/// Whether a model's name leads nowhere out of the models' folder.
+fn is_plain_name(name: &str) -> bool {
+    !name.contains(['/', '\\', ':']) && !matches!(name, "." | "..")
 }
 
 fn no_such_setting(key: &str) -> String {

@@ -60,9 +60,7 @@ impl Layers {
         let mut inner = self.inner();
         inner.client = client;
         let (own, _) = merge(&inner.all());
-        let trusts = |folder: &Path| {
-            trusts_all || own.workspace.trusted.iter().any(|it| folder.starts_with(it))
-        };
+        let trusts = |folder: &Path| trusts_all || is_in_one(folder, &own.workspace.trusted);
         for folder in folders.iter().filter(|folder| trusts(folder)) {
             match Layer::of_workspace(folder) {
                 Ok(layer) => inner.workspaces.extend(layer),
@@ -99,6 +97,13 @@ impl Inner {
         let layers = startup.user.iter().chain(workspaces).chain(client).chain(changed);
         layers.chain(&startup.command_line).cloned().collect()
     }
+}
+
+/// Whether a folder lies in one of others, wherever `..` and links in their names lead.
+fn is_in_one(folder: &Path, others: &[PathBuf]) -> bool {
+    let others =
+        others.iter().filter(|it| it.is_absolute()).filter_map(|it| it.canonicalize().ok());
+    folder.canonicalize().is_ok_and(|it| others.into_iter().any(|other| it.starts_with(other)))
 }
 
 /// Our settings of all that a client sends: some send them under our name, some as they are.
@@ -138,4 +143,39 @@ pub(super) fn folders(params: &Value) -> Vec<PathBuf> {
     let uris = params["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
     let uris = uris.chain([&params["rootUri"]]).filter_map(Value::as_str);
     uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn only_what_lies_in_a_trusted_folder_is_heard() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = home.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("foretell.toml"), "suggest.enabled = false\n").unwrap();
+            folder
+        };
+        let (trusted, inside) = (folder("trusted"), folder("trusted/inside"));
+        let (beside, evil) = (folder("trusted-not"), folder("evil"));
+        let link = trusted.join("link");
+        std::os::unix::fs::symlink(&evil, &link).unwrap();
+        let around = trusted.join("../evil");
+        let is_heard = |folder: &Path| {
+            let values = json!({"workspace": {"trusted": [trusted]}});
+            let user = Some(Layer::new("user", values));
+            let layers = Layers::new(Startup { user, ..Startup::default() });
+            layers.client(None, &[folder.to_owned()], false);
+            !layers.merge().suggest.enabled
+        };
+        assert!(is_heard(&trusted) && is_heard(&inside));
+        for folder in [beside, evil, link, around] {
+            assert!(!is_heard(&folder), "{}", folder.display());
+        }
+    }
 }

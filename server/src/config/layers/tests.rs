@@ -111,6 +111,42 @@ fn a_workspace_does_not_say_which_code_is_loaded() {
 }
 
 #[test]
+fn a_workspace_brings_no_model_and_takes_nothing_from_what_is_excluded() {
+    let folder = tempfile::tempdir().unwrap();
+    let merge = |text: &str| {
+        std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()])
+    };
+    for path in ["/w/evil", "../evil", "..", "a/b", "a\\\\b", "c:evil"] {
+        let (config, unfit) = merge(&format!("[model]\nname = \"{path}\"\n"));
+        assert_eq!((config, unfit.len()), (Config::default(), 1), "{path}");
+    }
+    let (config, unfit) =
+        merge("model.name = \"smollm2-135m\"\nsuggest.exclude = [\"**/*.gen.rs\"]\n");
+    assert_eq!((config.model.name.as_str(), unfit), ("smollm2-135m", vec![]));
+    let exclude = [&Config::default().suggest.exclude[..], &["**/*.gen.rs".to_owned()]].concat();
+    assert_eq!(config.suggest.exclude, exclude);
+}
+
+/// Opening a pipe waits until somebody writes into it; a link may lead to a file with secrets.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_of_its_own_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml: not a file"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "model.lookup = false\n").unwrap();
+    std::os::unix::fs::symlink(&secret, &path).unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml: a link"), "{error}");
+    assert!(Layer::of_file(&path).unwrap().is_some(), "the user's own may be one");
+}
+
+#[test]
 fn a_dotted_key_does_not_slip_past_what_is_forbidden() {
     let folder = tempfile::tempdir().unwrap();
     let text = "\"model.library\" = \"evil.so\"\n\"workspace.trusted\" = [\"/\"]\n";
@@ -125,7 +161,12 @@ fn a_file_that_is_no_toml_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE_NAME), "[suggest]\nmax_lines = \n").unwrap();
     let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("line 2"), "{error}");
+    assert!(error.contains("foretell.toml:2: "), "{error}");
+    // Nor what stands there: the file may be another one that was given this name.
+    let text = "[default]\naws_secret_access_key wJalrXUtnFEMI\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml:2: ") && !error.contains("wJalr"), "{error}");
     assert!(Layer::of_workspace(&folder.path().join("absent")).unwrap().is_none());
 }
 
