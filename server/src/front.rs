@@ -94,7 +94,13 @@ impl<S> Front<S> {
                 }
             }
             "textDocument/didChange" => {
-                let Some(it) = params::<lsp::DidChangeTextDocumentParams>(request) else {
+                let Some(it) = change(request) else {
+                    // It has missed a change: what follows would be applied to another text.
+                    let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
+                    if let Some(uri) = uri {
+                        session.documents.close(uri);
+                        session.forget(uri);
+                    }
                     return;
                 };
                 let uri = it.text_document.text_document_identifier.uri.0.as_str();
@@ -186,13 +192,24 @@ struct Versioned {
     version: Option<i32>,
 }
 
+/// The parameters of a change. LSP before 3.16 allowed a version that is null.
+fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
+    let version = &request.params()?["textDocument"]["version"];
+    if !version.is_null() {
+        return params(request);
+    }
+    let mut with_a_version = request.params()?.clone();
+    with_a_version.get_mut("textDocument")?.as_object_mut()?.insert("version".into(), 0.into());
+    serde_json::from_value(with_a_version).ok()
+}
+
 /// The parameters of a message, or `None` for others: the handler behind answers those.
 fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
     P::deserialize(request.params()?)
         .inspect_err(|error| {
             tracing::warn!("{}: unreadable parameters", request.method());
             // It may quote the user's text.
-            tracing::debug!("{error}");
+            tracing::trace!("{error}");
         })
         .ok()
 }

@@ -2,8 +2,14 @@
 //!
 //! tower-lsp ends the session at the first message that it can't read, and takes in whatever a
 //! header claims. So only whole messages that can be read are passed on.
+//!
+//! **Architecture Invariant:** a document that has missed a change is not open any more. Whatever
+//! follows would be applied to another text than the client's.
 
-use std::io;
+use std::{borrow::Cow, io};
+
+use serde::Deserialize;
+use serde_json::json;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
@@ -31,15 +37,68 @@ pub(super) async fn pass_on(
         if (body.len() as u64) < n_bytes {
             break;
         }
+        let body = without_half_characters(&body);
         if is_readable(&body) {
             write_message(&mut server, &body).await?;
-        } else {
-            tracing::warn!("a message of {n_bytes} bytes can't be read and is left out");
-            let answer = Response::from_error(Id::Null, Error::parse_error());
-            write_message(&mut answers, &serde_json::to_vec(&answer)?).await?;
+            continue;
         }
+        tracing::warn!("a message of {n_bytes} bytes can't be read and is left out");
+        let Glimpse { id, method, params } = serde_json::from_slice(&body).unwrap_or_default();
+        if method == "textDocument/didChange" {
+            tracing::warn!("it was a change: the document is taken for closed until it is opened");
+            let uri = params.and_then(|it| it.text_document).map(|it| it.uri);
+            let close = json!({"jsonrpc": "2.0", "method": "textDocument/didClose",
+                "params": {"textDocument": {"uri": uri.unwrap_or_default()}}});
+            write_message(&mut server, &serde_json::to_vec(&close)?).await?;
+        }
+        let answer = Response::from_error(id.unwrap_or(Id::Null), Error::parse_error());
+        write_message(&mut answers, &serde_json::to_vec(&answer)?).await?;
     }
     Ok(())
+}
+
+/// What is to be seen of a message that can't be read as a whole.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Glimpse {
+    id: Option<Id>,
+    method: String,
+    params: Option<GlimpseOfParams>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct GlimpseOfParams {
+    text_document: Option<GlimpseOfDocument>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GlimpseOfDocument {
+    uri: String,
+}
+
+/// The message with U+FFFD for each half of a surrogate pair that is alone. A client that counts in
+/// UTF-16 may cut a character in two; the parser refuses such a text, and no other place moves.
+fn without_half_characters(body: &[u8]) -> Cow<'_, [u8]> {
+    let mut mended = Cow::Borrowed(body);
+    let mut byte_idx = 0;
+    while let Some(n) = body[byte_idx..].iter().position(|it| *it == b'\\') {
+        byte_idx += n;
+        let unit = |at: usize| -> Option<u16> {
+            let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+            u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        };
+        byte_idx += match (unit(byte_idx), unit(byte_idx + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                mended.to_mut()[byte_idx..byte_idx + 6].copy_from_slice(b"\\ufffd");
+                6
+            }
+            _ => 2.min(body.len() - byte_idx),
+        };
+    }
+    mended
 }
 
 /// How long the next message is, in bytes; `None` at the input's end.
@@ -69,11 +128,15 @@ fn unfit(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("a message's header {what}"))
 }
 
-/// Whether tower-lsp can read it: it takes responses and requests. Nesting is limited by the
-/// parser.
+/// Whether tower-lsp can read it: in the same way, since what a parser passes over it checks less.
 fn is_readable(body: &[u8]) -> bool {
-    serde_json::from_slice::<Request>(body).is_ok()
-        || serde_json::from_slice::<Response>(body).is_ok()
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Message {
+        Response(#[allow(dead_code)] Response),
+        Request(#[allow(dead_code)] Request),
+    }
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<Message>(text).is_ok())
 }
 
 async fn write_message(output: &mut (impl AsyncWrite + Unpin), body: &[u8]) -> io::Result<()> {
@@ -110,6 +173,55 @@ mod tests {
             assert_eq!(server, framed(GOOD), "{:?}", &bad[..bad.len().min(9)]);
             assert!(String::from_utf8(answers).unwrap().contains("-32700"));
         }
+    }
+
+    /// What tower-lsp can't read, it takes for the session's end.
+    #[test]
+    fn what_is_passed_on_is_what_the_server_reads() {
+        let deep = [vec![b'['; 200], vec![b']'; 200]].concat();
+        for value in [&b"1e999"[..], b"\"\xff\"", &deep, b"\"\\uZZZZ\""] {
+            for before in [
+                &br#"{"jsonrpc":"2.0","method":"x","extra":"#[..],
+                br#"{"jsonrpc":"2.0","id":1,"result":"#,
+            ] {
+                let bad = [before, value, b"}"].concat();
+                let (server, answers, _) = pass(&[framed(&bad), framed(GOOD)].concat());
+                assert_eq!(server, framed(GOOD), "{:?}", String::from_utf8_lossy(&bad));
+                assert!(String::from_utf8(answers).unwrap().contains("-32700"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_that_can_not_be_read_is_answered_by_its_id() {
+        let bad = br#"{"jsonrpc":"2.0","method":"x","id":7,"extra":1e999}"#;
+        assert!(String::from_utf8(pass(&framed(bad)).1).unwrap().contains(r#""id":7"#));
+    }
+
+    #[test]
+    fn half_a_character_is_one_that_is_not_known() {
+        for (text, expected) in [
+            (r#""\ude01a""#, "\u{fffd}a"),
+            (r#""a\ud83d""#, "a\u{fffd}"),
+            (r#""\ud83d\ud83d\ude01\uDE01""#, "\u{fffd}😁\u{fffd}"),
+            (r#""\\ud83d\n""#, "\\ud83d\n"),
+        ] {
+            let mended = without_half_characters(text.as_bytes());
+            assert_eq!(serde_json::from_slice::<String>(&mended).unwrap(), expected, "{text}");
+        }
+        for cut_off in [&b"\\"[..], b"\\u", b"\\ud83d\\", b"\\ud83d\\u"] {
+            without_half_characters(cut_off);
+        }
+    }
+
+    #[test]
+    fn a_change_that_can_not_be_read_closes_its_document() {
+        let before = r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{
+            "textDocument":{"uri":"file:///a.rs"},"contentChanges":[{"text":""#;
+        let change = [before.as_bytes(), b"\xff\"}]}}"].concat();
+        let (server, _, _) = pass(&framed(&change));
+        let server = String::from_utf8(server).unwrap();
+        assert!(server.contains("didClose") && server.contains("file:///a.rs"), "{server}");
     }
 
     #[test]
