@@ -17,6 +17,8 @@ use std::{
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::policy;
+
 /// The only manifest format that this version reads.
 pub const FORMAT: u32 = 1;
 
@@ -185,6 +187,8 @@ const MODEL: &str = "model.onnx";
 const SHARED: &str = "shared.onnx";
 /// What the runtime takes for such a reference: every key that begins so.
 const PACKED: &[u8] = b"prepacked";
+/// The weights, which both graphs refer to.
+const DATA: &str = "model.onnx.data";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
 /// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
@@ -237,20 +241,22 @@ impl Bundle {
         self.graph(&data_folder().join("made-here"))
     }
 
-    fn graph(&self, made_here: &Path) -> PathBuf {
-        let shared = self.manifest.files.get(SHARED);
-        let is_made_here = shared.is_some_and(|it| made_here.join(&it.sha256).is_file());
-        self.path.join(if is_made_here { SHARED } else { MODEL })
+    /// The graph's file for every machine.
+    #[must_use]
+    pub fn portable_model(&self) -> PathBuf {
+        self.path.join(MODEL)
     }
 
-    /// Takes back that a bundle's graph was made here, at the end of the bundle.
-    pub fn forget(path: &Path) {
-        if let Ok(Self { manifest: Manifest { files, .. }, .. }) = Self::open(path)
-            && let Some(FileInfo { sha256, .. }) = files.get(SHARED)
-        {
-            // It may never have been made here.
-            let _ = std::fs::remove_file(data_folder().join("made-here").join(sha256));
-        }
+    fn graph(&self, made_here: &Path) -> PathBuf {
+        self.path.join(if self.is_made_here(made_here) { SHARED } else { MODEL })
+    }
+
+    /// The mark of a graph that was made here says how long the data were that it refers to.
+    fn is_made_here(&self, made_here: &Path) -> bool {
+        let Some(shared) = self.manifest.files.get(SHARED) else { return false };
+        let mark = read_small(&made_here.join(&shared.sha256));
+        let n_bytes = mark.ok().and_then(|it| it.trim().parse().ok());
+        n_bytes.is_some() && n_bytes == self.manifest.files.get(DATA).map(|it| it.size)
     }
 
     /// The tokenizer's file.
@@ -310,6 +316,11 @@ impl Manifest {
         self.files.values().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
+    /// The ids that mean something to the model and are no text.
+    pub fn marks(&self) -> impl Iterator<Item = u32> {
+        self.eos_ids.iter().copied().chain(self.fim.iter().flat_map(Fim::ids))
+    }
+
     /// What is implausible in it, if anything is.
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
@@ -336,10 +347,7 @@ impl Manifest {
         in_range("head_dim", self.head_dim, 4_096)?;
         in_range("context_length", self.context_length, 4_000_000)?;
         in_range("vocab_size", self.vocab_size, 4_000_000)?;
-        let fim_ids = self.fim.iter().flat_map(Fim::ids);
-        if let Some(id) =
-            self.eos_ids.iter().copied().chain(fim_ids).find(|id| *id as usize >= self.vocab_size)
-        {
+        if let Some(id) = self.marks().find(|id| *id as usize >= self.vocab_size) {
             return Err(format!("token id {id} is not below `vocab_size` {}", self.vocab_size));
         }
         for required in [MODEL, TOKENIZER] {
@@ -369,12 +377,10 @@ fn read_small(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Whether a character steers what shows it: a control, or one that changes the order in which
-/// others are shown. A line break and a tab are among them.
+/// Whether a character steers what shows it: a control, one that changes the order in which others
+/// are shown, or one that is drawn as nothing. A line break and a tab are among them.
 pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || policy::is_hidden(c) || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 /// Whether a name stays in its folder, on every platform.
@@ -412,7 +418,8 @@ fn sha256(path: &Path) -> io::Result<String> {
 }
 
 /// Where models and the runtime library lie: `$FORETELL_HOME`, else `foretell` in the platform's
-/// data folder.
+/// data folder. A user without a home has none: a folder that others can write to holds no code
+/// of ours.
 #[must_use]
 pub fn data_folder() -> PathBuf {
     use etcetera::BaseStrategy;
@@ -420,8 +427,26 @@ pub fn data_folder() -> PathBuf {
         return home.into();
     }
     etcetera::choose_base_strategy()
-        .map_or_else(|_| std::env::temp_dir(), |strategy| strategy.data_dir())
+        .map_or_else(|_| "/no-home-and-no-FORETELL_HOME".into(), |it| it.data_dir())
         .join("foretell")
+}
+
+/// Creates a folder, and those above it that are missing, for this user only. One that is there
+/// already is closed to others, those above it are left as they are.
+///
+/// # Errors
+/// If it can't be made.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+        builder.mode(0o700).create(folder)?;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+    }
+    #[cfg(not(unix))]
+    builder.create(folder)
 }
 
 /// The folder of a model that is given by name or by an absolute path. The working folder has no

@@ -52,7 +52,7 @@ struct Arguments {
     threads: Option<usize>,
 
     /// Write the log to this file instead of the standard error output, with the times of each job.
-    /// FORETELL_LOG chooses what is logged, `foretell=trace` is everything.
+    /// FORETELL_LOG chooses what is logged; `foretell=trace` is everything, your code too.
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }
@@ -140,16 +140,26 @@ enum Command {
     },
 }
 
-/// An empty file that only this user reads.
+/// A log file that only this user reads: emptied, unless another server is writing into it.
 fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    // One that was there before may have been for all to read.
+    // One that was there before may have been for all to read. What is no file keeps its rights:
+    // `/dev/null` is everybody's.
     #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = file.metadata()?;
+        if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(PermissionsExt::from_mode(0o600))?;
+        }
+    }
+    if file.metadata()?.is_file() && file.try_lock().is_ok() {
+        file.set_len(0)?;
+    }
     Ok(file)
 }
 
@@ -295,6 +305,30 @@ fn settings(startup: &Startup) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_servers_can_write_into_one_log() {
+        use std::io::Write;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "of yesterday").unwrap();
+        let mut one = create_private(&path).unwrap();
+        one.write_all(b"one ").unwrap();
+        let mut other = create_private(&path).unwrap();
+        other.write_all(b"other ").unwrap();
+        one.write_all(b"one").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one other one");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_log_that_is_no_file_keeps_its_rights() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = || std::fs::metadata("/dev/null").unwrap().permissions().mode();
+        let before = mode();
+        create_private(Path::new("/dev/null")).unwrap();
+        assert_eq!(mode(), before);
+    }
 
     #[test]
     fn a_panic_tells_its_place_and_not_what_it_says() {

@@ -21,6 +21,7 @@ mod syntax;
 use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 
 pub(crate) use brackets::{is_closer, only_closers};
+pub(crate) use hidden::is_hidden;
 pub use indent::Indent;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 

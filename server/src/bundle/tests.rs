@@ -96,12 +96,20 @@ fn a_graph_with_packed_weights_is_loaded_only_if_it_was_made_here() {
     let text = fs::read_to_string(bundle.0.join(MANIFEST)).unwrap();
     let mut manifest: Value = serde_json::from_str(&text).unwrap();
     manifest["files"][SHARED] = json!({"size": 17, "sha256": sha256});
+    fs::write(bundle.0.join(DATA), [0; 4096]).unwrap();
+    manifest["files"][DATA] = json!({"size": 4096, "sha256": "0".repeat(64)});
     bundle.write(&manifest);
     let opened = Bundle::open(&bundle.0).unwrap();
     let made_here = tempfile::tempdir().unwrap();
     assert_eq!(opened.graph(made_here.path()), bundle.0.join(MODEL));
-    fs::write(made_here.path().join(&sha256), "").unwrap();
+    let mark = made_here.path().join(&sha256);
+    fs::write(&mark, "4096\n").unwrap();
     assert_eq!(opened.graph(made_here.path()), bundle.0.join(SHARED));
+    // It may refer to what lies behind the end of these data.
+    for other in ["8192", "", "x"] {
+        fs::write(&mark, other).unwrap();
+        assert_eq!(opened.graph(made_here.path()), bundle.0.join(MODEL), "{other:?}");
+    }
     fs::write(bundle.0.join(SHARED), "graph prepacked_1").unwrap();
     assert!(bundle.error().starts_with("BUNDLE/shared.onnx: sha256 is "), "{}", bundle.error());
 }

@@ -10,6 +10,8 @@ use foretell::{
     server::Startup,
 };
 
+use super::terminal::printable;
+
 /// Prints the settings that hold without a client's, or their schema.
 pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
@@ -20,11 +22,11 @@ pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
     let (config, unfit) = startup.config();
     if let Some(file) = user_file() {
         let is_there = if file.exists() { "" } else { " (not there)" };
-        writeln!(out, "# {}{is_there}", file.display())?;
+        writeln!(out, "# {}{is_there}", printable(&file.display().to_string()))?;
     }
-    write!(out, "{}", toml::to_string_pretty(&config)?)?;
+    write!(out, "{}", printable(&toml::to_string_pretty(&config)?))?;
     for it in &unfit {
-        eprintln!("foretell: {}", super::terminal::printable(it));
+        eprintln!("foretell: {}", printable(it));
     }
     Ok(if unfit.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use foretell::{
-    bundle::{Bundle, data_folder, model_path},
+    bundle::{Bundle, create_private_folder, data_folder, model_path},
     config::{edit::with_setting, layers::user_file},
 };
 use serde::Serialize;
@@ -86,7 +86,7 @@ pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode>
 
 /// A model as it is named on the command line, where a path is meant from the working folder.
 pub(crate) fn named_here(name: &str) -> String {
-    let is_path = Path::new(name).components().count() > 1 || name.starts_with('.');
+    let is_path = name.contains(std::path::is_separator) || name.starts_with('.');
     if is_path {
         crate::absolute(Path::new(name)).to_string_lossy().into_owned()
     } else {
@@ -227,8 +227,11 @@ fn import(
     name: Option<&str>,
     options: [(&str, &Option<String>); 2],
 ) -> anyhow::Result<()> {
-    let source = source.canonicalize().with_context(|| format!("{}", source.display()))?;
-    let name = name.map_or_else(|| name_of(&source), str::to_owned);
+    let given = source;
+    let source = given.canonicalize().with_context(|| format!("{}", given.display()))?;
+    // A link is named as it is here; where it leads to, it may be called by its hash.
+    let named = if given.file_name().is_some() { given } else { &source };
+    let name = name.map_or_else(|| name_of(named), str::to_owned);
     ensure!(
         is_name(&name),
         "{name:?} can't be a model's name: `--name` gives it one of small letters, digits and `._-`, \
@@ -304,10 +307,9 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
         data_folder().display()
     );
     let lock = lock(name)?;
-    Bundle::forget(&model_path(name));
     for target in targets.iter().filter(|it| it.symlink_metadata().is_ok()) {
         // Renamed first, so that a run that is killed in between leaves no half bundle.
-        let gone = target.with_file_name(format!(".partial-{name}-removed"));
+        let gone = target.with_file_name(format!(".partial-{name}~removed"));
         let removed = remove_all(&gone)
             .and_then(|()| fs::rename(target, &gone))
             .and_then(|()| remove_all(&gone));
@@ -336,7 +338,7 @@ fn remove_all(path: &Path) -> io::Result<()> {
 fn lock(name: &str) -> anyhow::Result<File> {
     let path: PathBuf = data_folder().join("locks").join(format!("{name}.lock"));
     let held = || -> io::Result<File> {
-        fs::create_dir_all(data_folder().join("locks"))?;
+        create_private_folder(&data_folder().join("locks"))?;
         let file = File::options().create(true).append(true).open(&path)?;
         file.try_lock()?;
         Ok(file)

@@ -9,8 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use foretell::bundle::data_folder;
+use foretell::bundle::{create_private_folder, data_folder};
 use sha2::{Digest, Sha256};
+
+use super::terminal::printable;
 
 // `FILES`: the scripts and the list of what they need, by their names.
 include!(concat!(env!("OUT_DIR"), "/model_scripts.rs"));
@@ -37,13 +39,21 @@ impl Scripts {
         let it = Self { folder: data_folder().join("model-scripts"), from: from.transpose()? };
         let digest = digest();
         let mark = it.folder.join(MARK);
-        let is_made = || fs::read_to_string(&mark).is_ok_and(|made| made == digest);
-        if is_made() && it.works() {
+        let is_whole = || fs::read_to_string(&mark).is_ok_and(|made| made == digest) && it.works();
+        if is_whole() {
             return Ok(it);
         }
-        fs::create_dir_all(&it.folder).with_context(|| format!("{}", it.folder.display()))?;
+        create_private_folder(&it.folder).with_context(|| format!("{}", it.folder.display()))?;
         let lock = File::create(it.folder.join("lock"))?;
         lock.try_lock().context("another `foretell setup` is at work: wait for its end")?;
+        if is_whole() {
+            return Ok(it);
+        }
+        // From here on it is not whole, however this ends.
+        match fs::remove_file(&mark) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let python = find_python()?;
         say(&format!(
             "Python packages that fetch and import models, into {}\n  (with {}; about 0.3 GB, \
@@ -53,10 +63,9 @@ impl Scripts {
         ))?;
         it.unpack().with_context(|| format!("{}", it.folder.display()))?;
         let venv = it.folder.join("venv");
-        if is_made() {
-            fs::remove_dir_all(&venv).with_context(|| format!("{}", venv.display()))?;
-        }
-        run(Command::new(&python).args(["-m", "venv"]).arg(&venv), "making the environment")?;
+        // What is there may be of a Python that is gone.
+        let mut make = Command::new(&python);
+        run(make.args(["-m", "venv", "--clear"]).arg(&venv), "making the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
@@ -171,7 +180,7 @@ fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
 /// Says a line. Whoever reads it sees it before what the next command says.
 pub(crate) fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
+    writeln!(out, "{}", printable(line))?;
     out.flush()
 }
 

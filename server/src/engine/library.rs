@@ -60,11 +60,9 @@ const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
 #[must_use]
 pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
     // Not the working folder's: that of a server is the workspace.
-    let explicit = setting.map(|path| data_folder().join(path)).or_else(|| {
-        std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from)
-    });
-    if let Some(path) = explicit {
-        return vec![path];
+    let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
+    if let Some(path) = setting.map(Path::to_owned).or(variable.map(PathBuf::from)) {
+        return vec![data_folder().join(path)];
     }
     let names: [String; 2] = if cfg!(windows) {
         ["onnxruntime.dll".into(), format!("onnxruntime-{RUNTIME_VERSION}.dll")]

@@ -157,6 +157,8 @@ impl OnnxModel {
         let Some(other) = self.options.provider.after(provider) else {
             return;
         };
+        // Once: what does not help is not tried again.
+        self.options.provider = Setting::Only(other);
         let state = slower(provider, other, why);
         self.state = match Loaded::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
@@ -221,8 +223,7 @@ impl Loaded {
             )
         })?;
         let (n_slots, capacity) = slots_within(manifest, &kv, options)?;
-        let session = open(environment, &bundle.model(), provider, options.n_threads)
-            .with_context(|| format!("{}", bundle.model().display()))
+        let session = open_either(environment, bundle, provider, options.n_threads)
             .map_err(|error| if_no_memory(error, manifest))?;
         let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, &kv, capacity));
         let slots = slots
@@ -314,6 +315,27 @@ fn is_in_library(provider: Provider) -> bool {
         Provider::Cuda => CUDA::is_available().unwrap_or(false),
         Provider::Cpu => true,
     }
+}
+
+/// The graph whose weights are shared, or if that does not load the one for every machine: sharing
+/// is not worth the model.
+fn open_either(
+    environment: &Environment,
+    bundle: &Bundle,
+    provider: Provider,
+    n_threads: usize,
+) -> anyhow::Result<Session> {
+    let open = |path: &Path| {
+        open(environment, path, provider, n_threads).with_context(|| format!("{}", path.display()))
+    };
+    let portable = bundle.portable_model();
+    open(&bundle.model()).or_else(|error| {
+        if bundle.model() == portable {
+            return Err(error);
+        }
+        tracing::warn!("the weights are not shared with other servers: {error:#}");
+        open(&portable)
+    })
 }
 
 fn open(

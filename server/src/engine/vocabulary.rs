@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use tokenizers::Tokenizer;
+use tokenizers::{AddedToken, Tokenizer};
 
 /// Why a tokenizer can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,28 @@ impl Vocabulary {
             (0u32..).take(n_ids).filter(|id| !bytes[*id as usize].is_empty()).collect();
         sorted.sort_by(|a, b| bytes[*a as usize].cmp(&bytes[*b as usize]));
         Ok(Self { tokenizer, bytes, sorted })
+    }
+
+    /// The same vocabulary in which these ids are no text: none comes out of a text, whatever the
+    /// text says, and none is written. Files exist in which a model's marks are not special.
+    ///
+    /// # Errors
+    /// If the tokenizer does not take them.
+    pub fn with_marks(
+        mut self,
+        ids: impl IntoIterator<Item = u32>,
+    ) -> Result<Self, VocabularyError> {
+        for id in ids {
+            let Some(text) = self.tokenizer.id_to_token(id) else { continue };
+            let mark = AddedToken::from(text, true).normalized(false);
+            let added = self.tokenizer.add_special_tokens([mark]);
+            added.map_err(|error| VocabularyError(format!("token {id}: {error}")))?;
+            if let Some(bytes) = self.bytes.get_mut(id as usize) {
+                *bytes = Box::default();
+            }
+            self.sorted.retain(|it| *it != id);
+        }
+        Ok(self)
     }
 
     /// The token ids of a text. No special token comes out, whatever the text says.
@@ -234,6 +256,23 @@ pub(crate) mod tests {
         let ids = vocabulary.encode("a<|fim_middle|>");
         assert!(ids.iter().all(|id| *id < 256), "{ids:?}");
         assert_eq!(vocabulary.bytes(256), b"");
+    }
+
+    /// As Qwen2.5-Coder's own file has its marks.
+    #[test]
+    fn a_mark_is_no_text_though_its_file_says_so() {
+        let plain = byte_vocabulary(&[], &["<|fim_middle|>", "<|x|>"]);
+        let json = plain.tokenizer.to_string(false).unwrap();
+        let json = json.replace(r#""special":true"#, r#""special":false"#);
+        let vocabulary = Vocabulary::from_json(&json).unwrap();
+        assert_eq!(vocabulary.encode("<|fim_middle|>"), [256]);
+        let vocabulary = vocabulary.with_marks([256, 9_999]).unwrap();
+        let ids = vocabulary.encode("a<|fim_middle|>");
+        assert!(ids.iter().all(|id| *id < 256), "{ids:?}");
+        assert_eq!(vocabulary.bytes_of(&ids), b"a<|fim_middle|>");
+        assert_eq!(vocabulary.bytes(256), b"");
+        assert!(vocabulary.beginning(b"<").all(|id| id != 256));
+        assert_eq!(vocabulary.encode("<|x|>"), [257], "what is no mark is as its file says");
     }
 
     /// A file that asks for one of them, of Hugging Face's `tokenizers`.

@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write};
 
+use crate::bundle::is_unprintable;
+
 use super::{
     Counts,
     draw::{bar, times_head, times_row},
@@ -72,6 +74,8 @@ fn bars(out: &mut String, names: &BTreeMap<String, u64>) -> std::fmt::Result {
     let mut names: Vec<_> = names.iter().collect();
     names.sort_by_key(|(name, n)| (Reverse(**n), *name));
     for (name, n) in names {
+        // It may come from a file that somebody else has written.
+        let name = name.replace(is_unprintable, "\u{fffd}");
         writeln!(out, "  {name:<18} {n:>6} {}", bar(*n as f64, most as f64, BAR_CHARS))?;
     }
     Ok(())
@@ -94,7 +98,7 @@ mod tests {
         for name in ["type_through", "type_through", "type_through", "model"] {
             tally(&mut counts.shown, name);
         }
-        tally(&mut counts.nothing, "model_loading");
+        tally(&mut counts.nothing, "model\u{1b}loading");
         counts.accepted.whole = 1;
         counts.accepted.chars = 24;
         let figures = Figures { reused: 90, read: 10, generated: 8, ..Figures::default() };
@@ -106,7 +110,7 @@ mod tests {
               type_through            3 ██████████████████████████████
               model                   1 ██████████
             nothing     1
-              model_loading           1 ██████████████████████████████
+              model�loading           1 ██████████████████████████████
             accepted    1 whole (50 % of 2 texts), 0 in part, 24 characters not typed
             model       1 runs; prompt tokens: 90 reused, 10 read; generated: 8, 0 % never seen
             drafts      0 tokens, - accepted

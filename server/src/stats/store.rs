@@ -3,15 +3,19 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::Counts;
+use crate::bundle::create_private_folder;
 
 /// How many sessions are kept.
 const CAPACITY: usize = 100;
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// Longer than it takes to write one.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Where a session keeps its counts.
 #[derive(Debug, Clone)]
@@ -43,27 +47,30 @@ impl Store {
         let partial = self.file.with_extension("partial");
         fs::write(&partial, serde_json::to_vec(counts)?)?;
         fs::rename(&partial, &self.file)?;
+        self.tidy();
         let sessions = sessions(&self.folder)?;
         for old in &sessions[..sessions.len().saturating_sub(CAPACITY)] {
-            fs::remove_file(old)?;
+            // Another server may have removed it. What is counted here stays, however old it is.
+            if *old != self.file {
+                let _ = fs::remove_file(old);
+            }
         }
         Ok(())
     }
-}
 
-/// Creates a folder, and those above it that are missing, for this user only. One that is there
-/// already is closed to others.
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-        builder.mode(0o700).create(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    /// Removes what servers left that were killed while they wrote.
+    fn tidy(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_partial = path.extension().is_some_and(|it| it == "partial");
+            let modified = entry.metadata().and_then(|it| it.modified()).ok();
+            let age = modified.and_then(|it| it.elapsed().ok());
+            if is_partial && age.is_some_and(|it| it > WRITTEN_WITHIN) {
+                // Another server may do the same.
+                let _ = fs::remove_file(path);
+            }
+        }
     }
-    #[cfg(not(unix))]
-    builder.create(folder)
 }
 
 /// The counts that sessions have kept, the oldest first. Files that are no counts are passed over.
@@ -109,6 +116,14 @@ mod tests {
         fs::write(stats.join("0.json"), "{").unwrap();
         let kept = read_all(folder.path()).unwrap();
         assert_eq!(kept.iter().map(|it| it.requests).collect::<Vec<_>>(), [2]);
+        let [killed, at_work] = ["1.partial", "2.partial"].map(|it| stats.join(it));
+        for path in [&killed, &at_work] {
+            fs::write(path, "{").unwrap();
+        }
+        let long_ago = SystemTime::now() - 2 * WRITTEN_WITHIN;
+        fs::File::options().write(true).open(&killed).unwrap().set_modified(long_ago).unwrap();
+        store.keep(&Counts { requests: 2, ..Counts::default() }).unwrap();
+        assert!(!killed.exists() && at_work.exists());
         for i in 0..CAPACITY {
             fs::write(stats.join(format!("{i:014}.json")), "{}").unwrap();
         }

@@ -41,7 +41,8 @@ pub(super) fn run(
     arguments: &EngineArguments,
 ) -> anyhow::Result<()> {
     let bundle = Bundle::open(&model_path(&config.model.name))?;
-    let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
+    let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
+    let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let ids = vocabulary.encode(CODE);
     anyhow::ensure!(ids.len() > 2100, "the text has only {} tokens", ids.len());
     let options = Options {
