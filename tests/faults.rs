@@ -133,7 +133,7 @@ fn it_ends_when_nobody_can_hear_it() {
     let mut stdin = process.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, &framed(request.to_string().as_bytes())).unwrap();
     // Its input stays open until it has ended.
-    assert!(process.wait().unwrap().success());
+    assert!(lsp_client::wait(process).success());
     drop(stdin);
 }
 
@@ -230,7 +230,7 @@ fn a_log_that_takes_nothing_does_not_matter() {
         "params": {"processId": null, "capabilities": {}}});
     let mut stdin = process.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, &framed(request.to_string().as_bytes())).unwrap();
-    assert!(process.wait().unwrap().success());
+    assert!(lsp_client::wait(process).success());
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl Asked {
         Some(Self { line: lines.swap_remove(0), headers, body, wire })
     }
 
+    /// The next request on the same connection.
+    pub fn and_then(self) -> Self {
+        Self::read(self.wire).expect("the client keeps the connection")
+    }
+
     /// A header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())

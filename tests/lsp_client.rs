@@ -5,7 +5,8 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex,
         mpsc::{self, RecvTimeoutError},
@@ -27,6 +28,8 @@ pub struct Client {
     kept: Vec<Value>,
     next_id: i64,
     process: Option<Child>,
+    /// The configuration folder of that process.
+    config: Option<tempfile::TempDir>,
     /// Whether the reader reads.
     reads: Arc<(Mutex<bool>, Condvar)>,
 }
@@ -47,18 +50,27 @@ impl Client {
             }
         });
         let output: Box<dyn Write + Send> = Box::new(output);
-        Self { output: Some(output), messages, kept: Vec::new(), next_id: 1, process: None, reads }
+        let (process, config) = (None, None);
+        Self {
+            output: Some(output),
+            messages,
+            kept: Vec::new(),
+            next_id: 1,
+            process,
+            config,
+            reads,
+        }
     }
 
     /// Starts a server and speaks to it over its standard input and output. The settings of whoever
     /// runs this are not its settings, and its counts are not kept among theirs.
     pub fn start(command: &mut Command) -> Self {
-        let config = std::env::temp_dir().join("foretell-test-config");
-        let file = config.join("foretell/foretell.toml");
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, "[stats]\nkeep = false\n").unwrap();
+        let config = tempfile::tempdir().unwrap();
+        std::fs::create_dir(config.path().join("foretell")).unwrap();
+        let file = config.path().join("foretell/foretell.toml");
+        std::fs::write(file, "[stats]\nkeep = false\n").unwrap();
         let mut process = command
-            .env("XDG_CONFIG_HOME", &config)
+            .env("XDG_CONFIG_HOME", config.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -66,6 +78,7 @@ impl Client {
         let (stdin, stdout) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         let mut client = Self::new(stdout, stdin);
         client.process = Some(process);
+        client.config = Some(config);
         client
     }
 
@@ -154,10 +167,14 @@ impl Client {
         self.process.as_ref().expect("it is a process").id()
     }
 
+    /// The server's configuration folder.
+    pub fn config_folder(&self) -> &Path {
+        self.config.as_ref().expect("it is a process").path()
+    }
+
     /// Waits for the process to end, and for nothing else.
-    pub fn ended(mut self) -> std::process::ExitStatus {
-        let mut process = self.process.take().expect("it is a process");
-        process.wait().expect("the server ends")
+    pub fn ended(mut self) -> ExitStatus {
+        wait(self.process.take().expect("it is a process"))
     }
 
     /// Whether the server closes its end, whatever it still says before.
@@ -196,11 +213,11 @@ impl Client {
     }
 
     /// Says `shutdown` and `exit`, and waits for the process to end.
-    pub fn end(mut self) -> Option<std::process::ExitStatus> {
+    pub fn end(mut self) -> Option<ExitStatus> {
         let id = self.request("shutdown", Value::Null);
         self.answer(id);
         self.notify("exit", Value::Null);
-        self.process.take().map(|mut process| process.wait().expect("the server ends"))
+        self.process.take().map(wait)
     }
 
     /// Closes the server's input without a word.
@@ -209,10 +226,21 @@ impl Client {
     }
 
     /// Closes the server's input without a word, and waits for the process to end.
-    pub fn hang_up(mut self) -> Option<std::process::ExitStatus> {
+    pub fn hang_up(mut self) -> Option<ExitStatus> {
         self.close_output();
-        self.process.take().map(|mut process| process.wait().expect("the server ends"))
+        self.process.take().map(wait)
     }
+}
+
+/// Waits for the end of a process, and not for ever.
+pub fn wait(mut process: Child) -> ExitStatus {
+    let process_id = process.id().to_string();
+    let (tx, ended) = mpsc::channel();
+    thread::spawn(move || tx.send(process.wait().expect("it is ours")));
+    ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let _ = Command::new("kill").args(["-9", &process_id]).status();
+        panic!("the server does not end within {PATIENCE:?}")
+    })
 }
 
 impl Drop for Client {

@@ -35,10 +35,101 @@ fn initialize(client: &mut Client, workspace: &Path) {
     client.wait_until_ready();
 }
 
-/// The whole life of a server, traced: what it opens and where it connects.
+/// A server's whole life as the system saw it.
+#[cfg(target_os = "linux")]
+struct Traced {
+    folder: tempfile::TempDir,
+    config: std::path::PathBuf,
+    log: String,
+    lines: Vec<String>,
+}
+
+#[cfg(target_os = "linux")]
+impl Traced {
+    /// Traces a session, in which all is done that an editor does. With `keeps`, the server keeps
+    /// its counts and writes its log into a file.
+    fn session(keeps: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (project, home) = (at("project"), at("home"));
+        std::fs::create_dir(&project).unwrap();
+        workspace(&project);
+        std::fs::create_dir(&home).unwrap();
+        for name in ["models", "lib", "made-here"] {
+            let real = foretell::bundle::data_folder().join(name);
+            std::os::unix::fs::symlink(real, home.join(name)).unwrap();
+        }
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-qq", "-e", "trace=%network,%file,memfd_create,io_uring_setup", "-o"])
+            .arg(at("trace"));
+        if keeps {
+            let config = format!("XDG_CONFIG_HOME={}", at("config").display());
+            command.arg("env").arg(config).arg(BINARY).arg("--log").arg(at("log"));
+        } else {
+            command.arg(BINARY).stderr(File::create(at("log")).unwrap());
+        }
+        for variable in ["ORT_DISABLE_TELEMETRY", "FORETELL_LOG", "FORETELL_MODEL"] {
+            command.env_remove(variable);
+        }
+        command.arg("serve").env("FORETELL_HOME", &home).current_dir(&project);
+        let mut client = Client::start(&mut command);
+        let config = client.config_folder().to_owned();
+        initialize(&mut client, &project);
+        let uri = format!("file://{}/main.rs", project.display());
+        let text = format!("fn main() {{\n    let {SECRET} = 1;\n    let y = {SECRET}ˇ;\n}}\n");
+        let mut typist = Typist::open(client, &uri, &text);
+        assert_ne!(typist.ask_and_see().0, Seen::Superseded);
+        typist.type_text(" + ");
+        typist.ask_and_see();
+        let document = json!({"uri": uri});
+        typist.client.notify("textDocument/didFocus", json!({"textDocument": document}));
+        let at_cursor = typist.position(typist.cursor);
+        for (method, context) in [
+            ("textDocument/completion", json!({"triggerKind": 1})),
+            ("textDocument/inlineCompletion", json!({"triggerKind": 1})),
+        ] {
+            let params =
+                json!({"textDocument": document, "position": at_cursor, "context": context});
+            let id = typist.client.request(method, params);
+            typist.client.answer(id);
+        }
+        // A message that can't be understood, with the text where another thing should be.
+        let unfit =
+            json!({"textDocument": {"uri": uri, "version": SECRET}, "contentChanges": SECRET});
+        typist.client.notify("textDocument/didChange", unfit);
+        let uri = format!("file://{}/.env", project.display());
+        let mut excluded = Typist::open(typist.client, &uri, "PASSWORD=ˇ\n");
+        assert_eq!(excluded.ask_and_see().0, Seen::Nothing);
+        excluded.client.end();
+        let [log, trace] = ["log", "trace"].map(|it| std::fs::read_to_string(at(it)).unwrap());
+        Self { config, log, lines: trace.lines().map(str::to_owned).collect(), folder }
+    }
+
+    fn calls(&self, names: &[&str]) -> Vec<&str> {
+        let is_one = |line: &&str| {
+            let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+            names.iter().any(|name| call.starts_with(name))
+        };
+        self.lines.iter().map(String::as_str).filter(is_one).collect()
+    }
+
+    /// The calls that open a file that is there to read, or with `to_write` to write, and its path.
+    fn opened(&self, to_write: bool) -> Vec<(&str, &str)> {
+        let is_meant = |line: &&str| {
+            let flags = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND", "O_TMPFILE"];
+            let writes = flags.iter().any(|flag| line.contains(flag));
+            writes == to_write && !line.contains("ENOENT")
+        };
+        let opened = self.calls(&["open"]).into_iter().filter(is_meant);
+        opened.filter_map(|line| Some((line, line.split('"').nth(1)?))).collect()
+    }
+}
+
+/// The whole life of a server: what it opens, what it writes, where it connects, what it logs.
 #[test]
 #[cfg(target_os = "linux")]
-fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
+fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
     let has_strace = Command::new("strace").arg("-V").output().is_ok_and(|it| it.status.success());
     if !has_strace {
         // Past the harness, which keeps what a test prints to itself.
@@ -47,74 +138,64 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
         writeln!(std::io::stderr(), "{skipped}").unwrap();
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (project, trace) = (folder.path().join("project"), folder.path().join("trace"));
-    std::fs::create_dir(&project).unwrap();
-    workspace(&project);
-    let (log, log_path) = (File::create(folder.path().join("log")).unwrap(), "log");
-    let mut command = Command::new("strace");
-    command
-        .args(["-f", "-qq", "-e", "trace=%network,%file,memfd_create", "-o"])
-        .arg(&trace)
-        .args([BINARY, "serve"])
-        .env_remove("ORT_DISABLE_TELEMETRY")
-        .env_remove("FORETELL_LOG")
-        .env_remove("FORETELL_MODEL")
-        .current_dir(&project)
-        .stderr(log);
-    let mut client = Client::start(&mut command);
-    initialize(&mut client, &project);
-    let uri = format!("file://{}/main.rs", project.display());
-    let text = format!("fn main() {{\n    let {SECRET} = 1;\n    let y = {SECRET}ˇ;\n}}\n");
-    let mut typist = Typist::open(client, &uri, &text);
-    assert_ne!(typist.ask_and_see().0, Seen::Superseded);
-    typist.type_text(" + ");
-    typist.ask_and_see();
-    // A message that can't be understood, with the text where another thing should be.
-    let unfit = json!({"textDocument": {"uri": uri, "version": SECRET}, "contentChanges": SECRET});
-    typist.client.notify("textDocument/didChange", unfit);
-    let uri = format!("file://{}/.env", project.display());
-    let mut excluded = Typist::open(typist.client, &uri, "PASSWORD=ˇ\n");
-    assert_eq!(excluded.ask_and_see().0, Seen::Nothing);
-    excluded.client.end();
+    for keeps in [false, true] {
+        let traced = Traced::session(keeps);
+        let log = &traced.log;
+        assert!(log.contains("nothing: excluded") && !log.contains(SECRET), "{log}");
+        assert!(log.contains("shown: ") && !log.contains("PASSWORD"), "{log}");
 
-    let log = std::fs::read_to_string(folder.path().join(log_path)).unwrap();
-    assert!(log.contains("nothing: excluded") && !log.contains(SECRET), "{log}");
-    assert!(!log.contains("PASSWORD"), "{log}");
+        // A pair within the process is how it hears of signals.
+        let network = [
+            "socket(",
+            "connect(",
+            "bind(",
+            "listen(",
+            "accept",
+            "send",
+            "recv",
+            "io_uring_setup(",
+        ];
+        let sockets = traced.calls(&network);
+        assert!(sockets.is_empty(), "{sockets:#?}");
+        // It starts itself once more, to be silent, and nothing else.
+        let mut programs = traced.calls(&["execve("]);
+        programs.retain(|it| !it.contains("/env\"") && !it.contains("ENOENT"));
+        let is_self = |it: &&str| it.contains(&format!("execve(\"{BINARY}\""));
+        assert!(programs.len() == 2 && programs.iter().all(is_self), "{programs:#?}");
 
-    let trace = std::fs::read_to_string(&trace).unwrap();
-    let calls = |names: &[&str]| -> Vec<&str> {
-        let is_one = |line: &str| {
-            let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
-            names.iter().any(|name| call.starts_with(name))
+        let home = traced.folder.path().join("home");
+        let (stats, log_file) = (home.join("stats"), traced.folder.path().join("log"));
+        let is_kept = |path: &str| {
+            let path = Path::new(path);
+            keeps && (path.starts_with(&stats) || path == log_file)
         };
-        trace.lines().filter(|line| is_one(line)).collect()
-    };
-    let sockets = calls(&["socket(", "connect(", "bind(", "listen(", "sendto(", "accept"]);
-    assert!(sockets.is_empty(), "{sockets:#?}");
-    // It starts itself once more, to be silent, and nothing else.
-    let programs = calls(&["execve("]);
-    let is_self = |it: &&str| it.contains(&format!("execve(\"{BINARY}\""));
-    assert!(programs.len() == 2 && programs.iter().all(is_self), "{programs:#?}");
-    let written = calls(&["mkdir", "unlink", "rename", "link", "symlink", "chmod", "truncate"]);
-    assert!(written.is_empty(), "it writes nothing: {written:#?}");
+        let mut written = traced.opened(true);
+        written.retain(|(_, path)| *path != "/dev/null" && !is_kept(path));
+        assert!(written.is_empty(), "{written:#?}");
+        let names = ["mkdir", "unlink", "rename", "link", "symlink", "chmod", "truncate", "creat("];
+        let mut changed = traced.calls(&names);
+        changed.retain(|line| !line.split('"').skip(1).step_by(2).all(is_kept));
+        assert!(changed.is_empty(), "{changed:#?}");
+        assert_eq!(stats.exists(), keeps);
 
-    let data = foretell::bundle::data_folder();
-    let of_the_system = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
-    let of_the_settings = std::env::temp_dir().join("foretell-test-config");
-    let mut read = Vec::new();
-    for line in calls(&["open"]) {
-        let Some(path) = line.split('"').nth(1) else { continue };
-        let is_own = of_the_system.iter().any(|it| path.starts_with(it))
-            || Path::new(path).starts_with(&data)
-            || Path::new(path).starts_with(&of_the_settings)
-            || Path::new(path).starts_with(Path::new(BINARY).parent().unwrap());
-        if !is_own && !line.contains("ENOENT") {
-            read.push(line);
-        }
+        let data = foretell::bundle::data_folder();
+        let of_the_system = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
+        let own = [
+            &home,
+            &data,
+            &traced.config,
+            &traced.folder.path().join("config"),
+            Path::new(BINARY).parent().unwrap(),
+        ];
+        let mut read = traced.opened(false);
+        read.retain(|(_, path)| {
+            !of_the_system.iter().any(|it| path.starts_with(it))
+                && !own.iter().any(|it| Path::new(path).starts_with(it))
+        });
+        assert!(read.is_empty(), "{read:#?}");
+        let evil = traced.lines.iter().any(|line| line.contains("evil"));
+        assert!(!evil && traced.lines.iter().any(|it| it.contains("model.onnx")));
     }
-    assert!(read.is_empty(), "{read:#?}");
-    assert!(trace.contains("model.onnx") && !trace.contains("evil"), "the model was read");
 }
 
 /// The runtime's library is from somebody else and tells them what it does, unless it is told not
@@ -122,17 +203,31 @@ fn it_opens_no_socket_and_reads_nothing_that_is_not_its_own() {
 #[test]
 fn the_library_is_not_loaded_unless_it_is_silent() {
     let folder = tempfile::tempdir().unwrap();
-    let doctor = |program: &Path| {
-        let mut command = Command::new(program);
-        command.arg("doctor").env_remove("ORT_DISABLE_TELEMETRY").env("HOME", folder.path());
-        command.env("FORETELL_HOME", foretell::bundle::data_folder());
-        let output = command.output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let told = doctor(Path::new(BINARY));
+    let mut command = Command::new(BINARY);
+    command.arg("doctor").env_remove("ORT_DISABLE_TELEMETRY").env("HOME", folder.path());
+    command.env_remove("XDG_CACHE_HOME").env("FORETELL_HOME", foretell::bundle::data_folder());
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("✓ library"), "{told}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+#[ignore = "the test after this one runs it, where the environment does not silence the library"]
+fn a_library_that_would_speak() {
+    let library = foretell::engine::library::find_library(None).unwrap();
+    let error = foretell::engine::onnx::load_library(&library).unwrap_err().to_string();
+    assert!(error.contains("would send usage data: it is not loaded"), "{error}");
+}
+
+#[test]
+fn a_library_that_would_speak_is_not_loaded() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "a_library_that_would_speak"]);
+    let output = command.env_remove("ORT_DISABLE_TELEMETRY").output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }
 
 #[test]

@@ -189,6 +189,34 @@ fn further_candidates_are_drawn() {
     assert_eq!(texts, ["turn;", "peat();", "verse();"]);
 }
 
+/// Servers close a connection that nobody uses, sometimes just when somebody does.
+#[test]
+fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
+    let server = HttpServer::start();
+    let mut typist = open(&config(&server, |_| {}));
+    let id = typist.ask();
+    let mut asked = server.next();
+    asked.begin();
+    asked.say("turn;");
+    asked.end("stop");
+    assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
+    typist.type_text("ad(");
+    let id = typist.ask();
+    asked.and_then().hang_up();
+    let mut asked = server.next();
+    asked.begin();
+    asked.say("x)");
+    asked.end("stop");
+    assert_eq!(typist.see(id), Seen::Grey("x)".into()));
+    // Once: what does not answer twice does not answer.
+    typist.type_text("; wri");
+    let id = typist.ask();
+    asked.and_then().hang_up();
+    server.next().hang_up();
+    assert_eq!(typist.see(id), Seen::Nothing);
+    assert!(server.is_idle());
+}
+
 #[test]
 fn a_failure_is_told_once_and_taken_back() {
     let server = HttpServer::start();

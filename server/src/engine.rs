@@ -28,7 +28,7 @@ pub mod vocabulary;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Instant,
 };
@@ -281,6 +281,10 @@ pub enum State {
     Failed(String),
 }
 
+/// Held by the engine that loads its model. Settings that are typed change several times before the
+/// first is loaded, and those in between are of no use to anybody.
+static LOADING: Mutex<()> = Mutex::new(());
+
 /// A handle on the engine's thread, which ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -322,7 +326,14 @@ impl Engine {
         let measured = Arc::clone(&rate);
         let work = move || {
             let queue = &worker.0;
-            match load() {
+            // One after the other: two models at once would need twice the memory.
+            let loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+            if queue.is_abandoned() {
+                return;
+            }
+            let loaded = load();
+            drop(loading);
+            match loaded {
                 Ok(mut backend) => {
                     state_tx.send_replace(backend.state());
                     while let Some(job) = queue.next() {

@@ -219,6 +219,33 @@ fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
     assert!(!controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == 4));
 }
 
+/// Settings that are typed change several times before the first model is loaded.
+#[test]
+fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() {
+    let (begin, may_load) = std::sync::mpsc::channel::<()>();
+    let (loads, loaded) = std::sync::mpsc::channel();
+    let engine = |name: &'static str, wait: Option<std::sync::mpsc::Receiver<()>>| {
+        let loads = loads.clone();
+        Engine::start(move || {
+            loads.send(name)?;
+            wait.into_iter().for_each(|it| it.recv().unwrap());
+            Ok(Script::new(TEXT)?.into_decoder())
+        })
+    };
+    let first = engine("first", Some(may_load));
+    assert_eq!(loaded.recv().unwrap(), "first");
+    let in_between = engine("in between", None);
+    let mut its_states = in_between.states();
+    drop(in_between);
+    let last = engine("last", None);
+    assert!(loaded.try_recv().is_err(), "one after the other");
+    begin.send(()).unwrap();
+    assert_eq!(block_on(last.loaded()), State::Ready);
+    while block_on(its_states.changed()).is_ok() {}
+    assert_eq!(loaded.try_iter().collect::<Vec<_>>(), ["last"]);
+    drop(first);
+}
+
 #[test]
 fn the_thread_ends_with_the_last_handle() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());

@@ -6,18 +6,20 @@ use std::time::Duration;
 use super::{Answer, Nothing, Session, Source, Ticket, answer::nothing_of};
 use crate::{
     completer::Wanted,
+    config::Suggest,
     engine::{Draft, Finish, Progress},
     suggestion::{Verdict, recent::Surroundings},
 };
 
-/// How long the user who asked waits for more than one text.
+/// How long the user who asked waits for more than one text, or longer where one may take longer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Session {
     /// Several texts for a user who asked: the one that is shown first, then others.
     pub(super) async fn several(&self, ticket: &Ticket) -> Answer {
         let Ticket { snapshot, cursor, .. } = ticket;
-        let n_candidates = self.now().settings.config.suggest.candidates;
+        let Suggest { candidates: n_candidates, deadline_ms, .. } =
+            self.now().settings.config.suggest;
         let wanted = Wanted { n_candidates, ..self.wanted(ticket) };
         let standing = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => Some(draft),
@@ -40,7 +42,8 @@ impl Session {
                 Err(nothing) => return Answer::Nothing(nothing),
             },
         };
-        let patience = tokio::time::timeout(PATIENCE, async {
+        let patience = PATIENCE.max(Duration::from_millis(deadline_ms));
+        let patience = tokio::time::timeout(patience, async {
             finished(first.clone()).await;
             if let Some(others) = others.clone() {
                 finished(others).await;

@@ -1,7 +1,16 @@
 //! The connection to a server. The only file that names `reqwest`, and so the only one that opens
 //! a socket.
 
-use std::{error::Error, fmt::Display, net::IpAddr, time::Duration};
+use std::{
+    error::Error,
+    fmt::Display,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use reqwest::{
     Response, StatusCode, Url,
@@ -44,6 +53,8 @@ pub(super) struct Client {
     url: Url,
     /// What is said of it: scheme, host and port.
     at: String,
+    /// Whether there may be a connection that an earlier answer has left open.
+    may_be_open: Arc<AtomicBool>,
 }
 
 /// The answer to a request while it comes. Dropping it before its end closes the connection, which
@@ -53,6 +64,7 @@ pub(super) struct Answer {
     response: Response,
     events: Events,
     at: String,
+    may_be_open: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -89,15 +101,25 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| RemoteError::Start(chain(&error)))?;
-        Ok(Self { http, url, at })
+        Ok(Self { http, url, at, may_be_open: Arc::default() })
     }
 
     /// Asks, and waits until the server begins to answer.
     pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
         let body =
             serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.to_string()))?;
-        let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
-        let response = request.body(body).send().await.map_err(|error| {
+        let send = || {
+            let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
+            request.body(body.clone()).send()
+        };
+        let mut response = send().await;
+        // A server may close a connection that is kept in the moment in which we ask.
+        if response.as_ref().is_err_and(|it| !it.is_connect())
+            && self.may_be_open.swap(false, Ordering::Relaxed)
+        {
+            response = send().await;
+        }
+        let response = response.map_err(|error| {
             let what = chain(&error);
             self.failed(format!(
                 "can't be reached: {what}; does it run, is engine.remote.url right?"
@@ -115,7 +137,8 @@ impl Client {
                  streaming"
             )));
         }
-        Ok(Answer { response, events: Events::default(), at: self.at.clone() })
+        let may_be_open = Arc::clone(&self.may_be_open);
+        Ok(Answer { response, events: Events::default(), at: self.at.clone(), may_be_open })
     }
 
     async fn refused(&self, status: StatusCode, mut response: Response) -> RemoteError {
@@ -163,7 +186,10 @@ impl Answer {
             })?;
             match chunk {
                 Some(bytes) => self.events.push(&bytes),
-                None if self.events.is_done() => return Ok(None),
+                None if self.events.is_done() => {
+                    self.may_be_open.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
                 None => {
                     return Err(failed(&self.at, "ended its answer before it was whole".into()));
                 }
