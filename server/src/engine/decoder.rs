@@ -121,7 +121,8 @@ impl<M: Model> Work<'_, M> {
     fn prefill(&mut self, prompt: &Prompt, draft: &[u32], run: &mut Run<'_>) -> Step<usize> {
         let ids = prompt.ids.as_slice();
         if ids.is_empty() {
-            return Err(ModelError::Failed("the prompt is empty".into()));
+            // Without a form to fill in, a file's first word is healed and nothing is before it.
+            return Ok(ControlFlow::Break(Finish::EndOfText));
         }
         let Decoder { model, slots, .. } = &mut *self.decoder;
         if ids.len() > model.capacity() {

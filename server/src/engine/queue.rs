@@ -110,12 +110,14 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a job. A new prewarm takes the place of the one that waits.
+    /// Adds a job. A new prewarm takes the place of the one that waits. While a long read holds up
+    /// all, jobs that nobody reads would pile up with their texts: they are let go here.
     pub(super) fn push(&self, job: Job) {
         let mut state = self.state();
         if state.has_ended {
             return job.fail("the engine's thread has ended");
         }
+        state.waiting.retain(|it| !it.progress.is_closed());
         match job.kind {
             Kind::Generate => state.waiting.push_back(job),
             Kind::Prewarm => state.prewarm = Some(job),
@@ -224,5 +226,31 @@ impl Drop for Worker {
         for job in state.waiting.drain(..).chain(prewarm) {
             job.fail("the engine's thread has ended");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{policy::Policy, prompt::Prompt};
+
+    #[test]
+    fn jobs_that_nobody_reads_do_not_pile_up() {
+        let queue = Queue::default();
+        let ask = |id| {
+            let (progress, reader) = watch::channel(Progress::default());
+            let prompt = Prompt { ids: vec![id], healed: Vec::new() };
+            let request = Request::new(prompt, Policy::default(), 1);
+            queue.push(Job { kind: Kind::Generate, request, progress, asked: Instant::now() });
+            reader
+        };
+        let first = ask(1);
+        (2..100).for_each(|id| drop(ask(id)));
+        let last = ask(100);
+        let waiting: Vec<u32> =
+            queue.state().waiting.iter().map(|job| job.request.prompt.ids[0]).collect();
+        assert_eq!(waiting, [1, 100], "in their order");
+        assert_eq!(queue.next().map(|job| job.request.prompt.ids), Some(vec![1]));
+        drop((first, last));
     }
 }

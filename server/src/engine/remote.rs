@@ -141,14 +141,11 @@ impl Remote {
                 if piece.is_cut_short {
                     finish = Finish::MaxTokens;
                 }
-                if let std::ops::ControlFlow::Break(stopped) =
-                    run.write(piece.text.as_bytes(), None)
-                {
+                let (text, left) = cut(&piece.text, n_bytes_left);
+                if let std::ops::ControlFlow::Break(stopped) = run.write(text.as_bytes(), None) {
                     return Err(stopped);
                 }
-                let Some(left) = n_bytes_left.checked_sub(piece.text.len().max(1)) else {
-                    return Ok(Finish::MaxTokens);
-                };
+                let Some(left) = left else { return Ok(Finish::MaxTokens) };
                 n_bytes_left = left;
             }
             Ok(finish)
@@ -195,6 +192,14 @@ impl Backend for Remote {
     fn forget(&mut self) {}
 }
 
+/// What is taken of a piece, and how many bytes more may come; `None` if it was too much. A server
+/// may send megabytes in one piece, and the rules look at all that is written.
+fn cut(piece: &str, n_bytes_left: usize) -> (&str, Option<usize>) {
+    let taken = &piece[..piece.floor_char_boundary(n_bytes_left)];
+    // A piece without a text counts too: they would come for ever.
+    (taken, n_bytes_left.checked_sub(piece.len().max(1)))
+}
+
 /// A window whose tokens are bytes. There is nothing to be read in the background.
 fn in_bytes(window: Window) -> Window {
     let bytes = |n_tokens: usize| n_tokens.saturating_mul(BYTES_PER_TOKEN);
@@ -205,5 +210,19 @@ fn in_bytes(window: Window) -> Window {
         first_ms: None,
         whole_ms: None,
         ..window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_written_than_was_asked_for() {
+        assert_eq!(cut("abc", 5), ("abc", Some(2)));
+        assert_eq!(cut("abc", 3), ("abc", Some(0)));
+        assert_eq!(cut("aäc", 2), ("a", None), "whole characters");
+        assert_eq!(cut("", 1), ("", Some(0)));
+        assert_eq!(cut("", 0), ("", None));
     }
 }

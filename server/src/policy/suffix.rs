@@ -74,13 +74,15 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -
         return all;
     }
     let n_lines = lines(text).count();
+    let next_closes = brackets::only_closers(next);
+    let (mut depth, mut n_counted_bytes) = (0, 0);
     for (i, (start, line)) in lines(text).enumerate() {
+        depth += brackets::depth(&text[n_counted_bytes..start]);
+        n_counted_bytes = start;
         let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
         let complete = ended || i + 1 < n_lines;
         // A bracket that the text itself opened is its own, however the next line looks.
-        let own = brackets::only_closers(next)
-            && (brackets::depth(&text[..start]) > 0
-                || indent_width(&written) != indent_width(next_line));
+        let own = next_closes && (depth > 0 || indent_width(&written) != indent_width(next_line));
         if own {
             continue;
         }
@@ -92,4 +94,19 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were the brackets of all that is above counted again for each line, it would take a minute.
+    #[test]
+    fn a_long_text_is_looked_at_once() {
+        let text = "a\n".repeat(200_000);
+        assert_eq!(in_block("", &text, "}", false), Look::all(&text));
+        let closed = format!("{text}if x {{\n}}\n}}\n");
+        let met = Look { keep_bytes: closed.len() - 2, stop: Some(Stop::SuffixMet) };
+        assert_eq!(in_block("", &closed, "}", false), met, "its own bracket is no end");
+    }
 }

@@ -11,21 +11,46 @@ const SUFFIX: u32 = 257;
 const MIDDLE: u32 = 258;
 
 /// What ends a text, or begins another one, in some family: a text of the user must not.
-const ENDS: [&str; 14] = [
+const ENDS: [&str; 27] = [
     "<|endoftext|>",
     "<|im_start|>",
     "<|im_end|>",
     "<|eot_id|>",
+    "<|begin_of_text|>",
     "<|end_of_text|>",
     "<|fim_pad|>",
+    "<fim_pad>",
     "<|repo_name|>",
+    "<repo_name>",
+    "<reponame>",
     "<|file_sep|>",
+    "<|file_separator|>",
     "<file_sep>",
+    "<filename>",
+    "<start_of_turn>",
     "<end_of_turn>",
     "<｜end▁of▁sentence｜>",
     "<｜begin▁of▁sentence｜>",
+    "<|EOT|>",
     "<EOT>",
+    "<bos>",
+    "<eos>",
+    "<s>",
     "</s>",
+    "<[begin▁of▁sentence]>",
+    "<[end▁of▁sentence]>",
+];
+
+/// Every format with marks of its own. Of a server that writes the prompt it is not known which of
+/// them its model has.
+const WITH_MARKS: [Format; 7] = [
+    Format::Qwen25Coder,
+    Format::Codegemma,
+    Format::Starcoder,
+    Format::Mellum,
+    Format::DeepseekCoder,
+    Format::Codellama,
+    Format::SeedCoder,
 ];
 
 /// How the prompt of a family is written.
@@ -116,7 +141,8 @@ impl Form {
         let text = |part: usize| String::from_utf8_lossy(&parts[part]).into_owned();
         if self.is_servers {
             let [before, after, middle] = [0, 1, 2].map(text);
-            return Written { prompt: before + &middle, suffix: Some(after) };
+            let prompt = self.safe(before + &middle);
+            return Written { prompt, suffix: Some(self.safe(after)) };
         }
         let marks = self.marks();
         let written = order.into_iter().map(|part| marks[part].to_owned() + &self.safe(text(part)));
@@ -125,8 +151,12 @@ impl Form {
 
     /// A text of the user in which nothing is a mark.
     fn safe(&self, text: String) -> String {
-        let marks = self.marks().map(str::trim);
-        marks.iter().chain(&ENDS).filter(|mark| !mark.is_empty()).fold(text, |text, mark| {
+        let marks: Vec<&str> = if self.is_servers {
+            WITH_MARKS.into_iter().flat_map(|format| Self::of(format).marks()).collect()
+        } else {
+            self.marks().to_vec()
+        };
+        marks.into_iter().map(str::trim).chain(ENDS).fold(text, |text, mark| {
             if !text.contains(mark) {
                 return text;
             }
@@ -185,5 +215,18 @@ mod tests {
             written(Format::Qwen25Coder, text).prompt,
             "<|fim_prefix|>a = '< |fim_middle|>'\nb = <|fim_suffix|>'< |im_end|>'\n<|fim_middle|>"
         );
+        let ends = ENDS.concat();
+        let one = written(Format::Starcoder, &format!("{ends}ˇ")).prompt;
+        assert_eq!(one, format!("<fim_prefix>{}<fim_suffix><fim_middle>", ends.replace('<', "< ")));
+    }
+
+    /// The server puts its own marks around these texts.
+    #[test]
+    fn a_text_for_a_server_that_writes_the_prompt_has_no_familys_marks() {
+        let marks = |format| Form::of(format).marks().map(str::trim).concat();
+        let marks = WITH_MARKS.map(marks).concat() + &ENDS.concat();
+        let broken = marks.replace('<', "< ");
+        let parts = Written { prompt: broken.clone(), suffix: Some(broken) };
+        assert_eq!(written(Format::Suffix, &format!("{marks}ˇ{marks}")), parts);
     }
 }
