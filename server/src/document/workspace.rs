@@ -8,7 +8,7 @@
 use std::{
     cmp::Ordering,
     collections::HashSet,
-    fs::File,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
 };
@@ -21,10 +21,15 @@ use super::Snapshot;
 const MAX_ENTRIES: usize = 20_000;
 /// How deep below a workspace's folder they may lie.
 const MAX_DEPTH: usize = 24;
-/// How many files are read, how many bytes of all of them, and of one.
+/// How many files are taken, how many bytes of all of them, and of one.
 const MAX_FILES: usize = 64;
-const MAX_BYTES: usize = 1 << 19;
+const MAX_BYTES: u64 = 1 << 19;
 const MAX_FILE_BYTES: u64 = 1 << 17;
+/// How many files are opened: some turn out to be no text.
+const MAX_OPENED: usize = 128;
+
+/// What the walk itself reads of a folder.
+const IGNORE_FILES: [&str; 3] = [".gitignore", ".ignore", ".git/info/exclude"];
 
 /// Files that are named for their folder.
 const FOLDER_FILES: [&str; 6] = ["__init__", "index", "mod", "lib", "main", "package"];
@@ -57,15 +62,21 @@ pub fn files_beside(
     let near = near.filter(|path| is_wanted(path) && may_read(path));
     let (named, others): (Vec<_>, Vec<_>) =
         near.partition(|path| name_of(path).is_some_and(|it| words.contains(it)));
-    let mut n_left = MAX_BYTES;
+    let (mut n_left, mut n_opened) = (MAX_BYTES, 0);
     let mut files = Vec::new();
     for path in named.into_iter().chain(others) {
-        let Some(text) = read(&path).filter(|it| it.len() <= n_left) else { continue };
-        n_left -= text.len();
-        files.push(Snapshot::of_text(&path.to_string_lossy(), &snapshot.language, &text));
-        if files.len() == MAX_FILES {
+        if files.len() == MAX_FILES || n_opened == MAX_OPENED {
             break;
         }
+        let n_most = n_left.min(MAX_FILE_BYTES);
+        let fits = |it: fs::Metadata| it.is_file() && it.len() <= n_most;
+        if !fs::symlink_metadata(&path).is_ok_and(fits) {
+            continue;
+        }
+        n_opened += 1;
+        let Some(text) = read(&path, n_most) else { continue };
+        n_left -= text.len() as u64;
+        files.push(Snapshot::of_text(&path.to_string_lossy(), &snapshot.language, &text));
     }
     files
 }
@@ -84,7 +95,16 @@ fn nearest_first(folder: &Path, document: &Path) -> impl Iterator<Item = DirEntr
             _ => a.cmp(b),
         }
     });
-    let entries = walk.build().take(MAX_ENTRIES).flatten();
+    // A folder whose ignore file can't be read is passed over: what must not be read is not known.
+    walk.filter_entry(|it| {
+        !it.file_type().is_some_and(|it| it.is_dir()) || can_be_walked(it.path())
+    });
+    let entries = can_be_walked(folder)
+        .then(|| walk.build())
+        .into_iter()
+        .flatten()
+        .take(MAX_ENTRIES)
+        .flatten();
     entries.filter(|it| it.file_type().is_some_and(|it| it.is_file()))
 }
 
@@ -107,10 +127,16 @@ fn family(extension: &str) -> &str {
     }
 }
 
-fn read(path: &Path) -> Option<String> {
+/// Whether what the walk reads of a folder are files: opening a pipe waits for whoever writes.
+fn can_be_walked(folder: &Path) -> bool {
+    IGNORE_FILES.iter().all(|it| fs::metadata(folder.join(it)).map_or(true, |it| it.is_file()))
+}
+
+/// The text of a file, if it is one of at most `n_most` bytes.
+fn read(path: &Path, n_most: u64) -> Option<String> {
     let mut text = String::new();
-    let n_bytes = File::open(path).ok()?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).ok()?;
-    (n_bytes as u64 <= MAX_FILE_BYTES && !text.contains('\0')).then_some(text)
+    let n_bytes = File::open(path).ok()?.take(n_most + 1).read_to_string(&mut text).ok()?;
+    (n_bytes as u64 <= n_most && !text.contains('\0')).then_some(text)
 }
 
 #[cfg(test)]
@@ -178,6 +204,43 @@ mod tests {
         let names: Vec<String> = (10..99).map(|n| format!("src/app/{n}.rs")).collect();
         let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), "//")).collect();
         assert_eq!(beside(&files, "", |_| true), names[..MAX_FILES]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_opened_and_what_is_no_text_is_not_tried_for_ever() {
+        let (long, text) = ("x".repeat(MAX_FILE_BYTES as usize + 1), "// read");
+        let names = |n: usize| (0..n).map(move |n| format!("src/app/{n}.rs"));
+        let read = |n: usize, junk: &str| {
+            let names: Vec<String> = names(n).collect();
+            let mut files: Vec<(&str, &str)> = names.iter().map(|it| (&**it, junk)).collect();
+            files.push(("z.rs", text));
+            beside(&files, "", |_| true)
+        };
+        assert_eq!(read(MAX_OPENED, &long), ["z.rs"]);
+        assert_eq!(read(MAX_OPENED - 1, "\0"), ["z.rs"]);
+        assert!(read(MAX_OPENED, "\0").is_empty());
+    }
+
+    /// Opening a pipe waits for whoever writes into it, and nobody does.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let document = folder.path().join("own.rs");
+        let snapshot = Snapshot::of_text("own.rs", "rust", "");
+        let found = || files_beside(&document, &snapshot, &[folder.path().to_owned()], |_| true);
+        let pipe = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        };
+        fs::write(folder.path().join("a.rs"), "// a").unwrap();
+        pipe("b.rs");
+        pipe("below/.gitignore");
+        fs::write(folder.path().join("below/c.rs"), "// not known to be meant for us").unwrap();
+        assert_eq!(found().len(), 1);
+        pipe(".git/info/exclude");
+        assert!(found().is_empty());
     }
 
     #[test]
