@@ -163,10 +163,14 @@ impl Completer {
     /// Tells of the other documents that pieces may be shown of, those first that matter most;
     /// they are asked for only if the settings have a use for them.
     pub fn set_others(&self, others: impl FnOnce() -> Vec<Snapshot>) {
-        if let Some(mut prompter) = self.prompter()
-            && prompter.shows_others()
-        {
-            prompter.set_others(others());
+        if self.prompter().is_none_or(|it| !it.shows_others()) {
+            return;
+        }
+        // The prompter is not held meanwhile: whoever gathers them may need what is held by one who
+        // waits for the prompter.
+        let others = others();
+        if let Some(mut prompter) = self.prompter() {
+            prompter.set_others(others);
         }
     }
 
@@ -244,4 +248,30 @@ fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let lookup = if settings.lookup { Mode::Adaptive } else { Mode::Off };
     let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
     Ok((decoder, prompter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bundle::Fim, engine::scripted::Script, prompt::Window};
+
+    /// Whoever gathers the other documents may wait for one who waits for the prompter.
+    #[tokio::test]
+    async fn the_prompter_is_free_while_the_other_documents_are_gathered() {
+        let completer = Completer::start_with(|| {
+            let script = Script::new("x\n")?;
+            let fim = script.fim();
+            let fim = Fim { family: "qwen2.5-coder".into(), file_sep: Some(fim.prefix), ..fim };
+            let window = Window { other_files: OtherFiles::Open, ..Window::default() };
+            let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
+            Ok((script.into_decoder(), prompter))
+        });
+        assert_eq!(completer.loaded().await, State::Ready);
+        let mut is_free = None;
+        completer.set_others(|| {
+            is_free = completer.prompter.get().map(|it| it.try_lock().is_ok());
+            Vec::new()
+        });
+        assert_eq!(is_free, Some(true));
+    }
 }

@@ -18,7 +18,8 @@ use crate::document::Snapshot;
 /// How many lines before and after the cursor say what it is about.
 const NEAR_BEFORE: usize = 24;
 const NEAR_AFTER: usize = 8;
-/// How much of the other documents is looked at, in bytes; the first ones first.
+/// How much of the other documents is looked at, in bytes; the first ones first. And how much of
+/// the own one, around the cursor.
 const MAX_BYTES: usize = 1 << 19;
 /// A piece that shares more of its words with the cursor's surroundings says nothing new.
 const MOST_ALIKE: f64 = 0.6;
@@ -76,7 +77,7 @@ pub(super) fn choose(
     visits: &visits::Visits,
     n_bytes: usize,
 ) -> Vec<Piece> {
-    let own = Source::new(here.snapshot, here.window.clone());
+    let own = Source::around(here);
     let line = here.snapshot.rope.char_to_line(here.cursor);
     let near = line.saturating_sub(NEAR_BEFORE)..(line + NEAR_AFTER).min(own.lines.len());
     let near: Vec<String> = own.lines[near.start.min(near.end)..near.end].to_vec();
@@ -97,9 +98,15 @@ pub(super) fn choose(
         let lines = &sources[chunk.source].lines[chunk.lines.clone()];
         let n_bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
         let is_new = !taken.iter().any(|it| it.overlaps(&chunk));
+        let is_blank = lines.iter().all(|line| line.trim().is_empty());
         let shown = &sources[chunk.source].in_window;
         let is_beyond = chunk.lines.end <= shown.start || shown.end <= chunk.lines.start;
-        if is_new && is_beyond && n_bytes <= n_left && alike(lines, &near_words) <= MOST_ALIKE {
+        if is_new
+            && is_beyond
+            && !is_blank
+            && n_bytes <= n_left
+            && alike(lines, &near_words) <= MOST_ALIKE
+        {
             n_left -= n_bytes;
             taken.push(chunk);
         }
@@ -109,13 +116,29 @@ pub(super) fn choose(
 
 impl Source {
     fn new(snapshot: &Snapshot, in_window: Range<usize>) -> Self {
-        let text = to_lf(&snapshot.rope.to_string());
-        Self {
-            uri: Arc::clone(&snapshot.uri),
-            language: Arc::clone(&snapshot.language),
-            lines: text.lines().map(str::to_owned).collect(),
-            in_window,
-        }
+        Self::of(snapshot, Vec::new(), &snapshot.rope.to_string(), in_window)
+    }
+
+    /// The document with the cursor. Of one that is too long, the lines far above are blank, so
+    /// that all others have their numbers, and those far below are missing.
+    fn around(here: &Here<'_>) -> Self {
+        let rope = &here.snapshot.rope;
+        let cursor_byte_idx = rope.char_to_byte(here.cursor);
+        let start = rope.byte_to_char(cursor_byte_idx.saturating_sub(MAX_BYTES / 2));
+        let end = rope.byte_to_char((cursor_byte_idx + MAX_BYTES / 2).min(rope.len_bytes()));
+        let above = vec![String::new(); rope.char_to_line(start)];
+        Self::of(here.snapshot, above, &here.snapshot.slice(start..end), here.window.clone())
+    }
+
+    fn of(
+        snapshot: &Snapshot,
+        mut lines: Vec<String>,
+        text: &str,
+        in_window: Range<usize>,
+    ) -> Self {
+        lines.extend(to_lf(text).lines().map(str::to_owned));
+        let (uri, language) = (Arc::clone(&snapshot.uri), Arc::clone(&snapshot.language));
+        Self { uri, language, lines, in_window }
     }
 }
 

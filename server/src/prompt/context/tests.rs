@@ -90,6 +90,29 @@ fn no_more_is_shown_than_there_is_room_for() {
 }
 
 #[test]
+fn of_a_long_document_what_is_far_from_the_cursor_is_not_looked_at() {
+    let beyond = "// another line\n".repeat(MAX_BYTES / 16);
+    let near = format!("{SHAPE}{}let it = Shape {{ ˇ }};\n", "\n".repeat(20));
+    let shown = expect![[r#"
+        == app/src/own.rs
+        pub struct Shape {
+            pub width: u32,
+            pub height: u32,
+        }
+    "#]];
+    check(&format!("{beyond}{near}{beyond}"), &[], 900, &shown);
+    let far = format!("{SHAPE}{beyond}{}let it = Shape {{ ˇ }};\n", "\n".repeat(20));
+    check(&far, &[], 900, &expect![[r""]]);
+    // One line without an end is cut in the middle of it.
+    check(
+        &format!("{}ˇ{}\n", "ä".repeat(MAX_BYTES), "ä".repeat(MAX_BYTES)),
+        &[],
+        900,
+        &expect![""],
+    );
+}
+
+#[test]
 fn a_path_tells_what_a_file_is_and_none_of_the_users_folders() {
     assert_eq!(short_path("file:///home/me/secret/app/src/own.rs"), "app/src/own.rs");
     assert_eq!(short_path("untitled:Untitled-1"), "untitled:Untitled-1");
