@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Answer, Nothing, Session, Source, Ticket};
+use super::{Answer, Nothing, Now, Session, Source, Ticket};
 use crate::{
     engine::{Draft, Finish},
     policy::Stop,
@@ -131,19 +131,18 @@ impl Session {
             let typed;
             (ticket, typed) = self.moved(request);
             let cursor = ticket.cursor;
-            match self.offer(&ticket.snapshot.uri, cursor) {
-                Ok(Verdict::Shows(rest, _)) if may_show => {
-                    let n_bytes =
-                        self.shown(cursor, &rest, worth_showing(&rest, finished, cut).len());
-                    if n_bytes > 0 {
-                        let text = format!("{typed}{}", &rest[..n_bytes]);
-                        return Answer::Shows { text, others: vec![], source, progress: now };
-                    }
+            let worth = |rest: &str| may_show.then(|| worth_showing(rest, finished, cut).len());
+            match self.show(&ticket.snapshot.uri, cursor, worth) {
+                Ok((Verdict::Shows(rest, _), Some(n_bytes))) if n_bytes > 0 => {
+                    let text = format!("{typed}{}", &rest[..n_bytes]);
+                    return Answer::Shows { text, others: vec![], source, progress: now };
                 }
-                Ok(Verdict::Shows(..) | Verdict::NotYet(_)) => {}
-                Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
+                Ok((Verdict::Shows(..) | Verdict::NotYet(_), _)) => {}
+                Ok((Verdict::Nothing(finish), _)) => return Answer::Nothing(nothing_of(finish)),
                 // What was waited for turned out to say something else.
-                Ok(Verdict::Gone(_)) | Err(()) if source != Source::Model || started != cursor => {
+                Ok((Verdict::Gone(_), _)) | Err(())
+                    if source != Source::Model || started != cursor =>
+                {
                     (source, started) = (Source::Model, cursor);
                     match self.paced_offer(&ticket).await {
                         Ok(new) => draft = new,
@@ -151,7 +150,7 @@ impl Session {
                     }
                     continue;
                 }
-                Ok(Verdict::Gone(_)) | Err(()) => {
+                Ok((Verdict::Gone(_), _)) | Err(()) => {
                     let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
                     return Answer::Nothing(nothing_of(finish));
                 }
@@ -176,17 +175,36 @@ impl Session {
         self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
     }
 
+    /// What the offer that stands says of a cursor, and how much of that is shown from now on, in
+    /// bytes: as much as `worth` says, and what was shown before. Under one lock, for what is
+    /// remembered as shown must be of the offer that was looked at. An error if none stands.
+    fn show(
+        &self,
+        uri: &str,
+        cursor: usize,
+        worth: impl FnOnce(&str) -> Option<usize>,
+    ) -> Result<(Verdict<Draft>, Option<usize>), ()> {
+        let mut now = self.now();
+        let verdict = now.suggestion.as_ref().ok_or(())?.verdict(uri, cursor);
+        let Verdict::Shows(rest, _) = &verdict else { return Ok((verdict, None)) };
+        let n_bytes = worth(rest).map(|n_bytes| self.remember(&mut now, cursor, rest, n_bytes));
+        Ok((verdict, n_bytes))
+    }
+
     /// Remembers that at least `n_bytes` of what the offer shows are shown; returns how many are,
     /// those included that were shown before.
     pub(super) fn shown(&self, cursor: usize, rest: &str, n_bytes: usize) -> usize {
-        let mut now = self.now();
+        self.remember(&mut self.now(), cursor, rest, n_bytes)
+    }
+
+    fn remember(&self, now: &mut Now, cursor: usize, rest: &str, n_bytes: usize) -> usize {
         let Some(it) = &mut now.suggestion else { return n_bytes };
         let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
-        if n_bytes > 0 && !it.is_seen() {
-            self.stats.count(|it| it.offers += 1);
-        }
-        it.shown(cursor, n_bytes);
         if n_bytes > 0 {
+            if !it.is_seen() {
+                self.stats.count(|it| it.offers += 1);
+            }
+            it.shown(cursor, n_bytes);
             now.pace.shown(Instant::now());
         }
         n_bytes
@@ -199,43 +217,58 @@ impl Session {
     pub async fn follow<F>(
         &self,
         ticket: &Ticket,
+        shown: String,
+        update: impl FnMut(String, bool) -> F,
+    ) where
+        F: Future<Output = ()>,
+    {
+        let follow = async {
+            self.follow_offer(ticket, shown, update).await;
+            self.rest(ticket).await;
+        };
+        tokio::select! {
+            biased;
+            () = ticket.superseded.cancelled() => {}
+            () = follow => {}
+        }
+    }
+
+    async fn follow_offer<F>(
+        &self,
+        ticket: &Ticket,
         mut shown: String,
         mut update: impl FnMut(String, bool) -> F,
     ) where
         F: Future<Output = ()>,
     {
         let Ticket { snapshot, cursor, superseded, .. } = ticket;
-        let follow = async {
-            tokio::time::sleep(UPDATE_INTERVAL).await;
-            // One reader for all of it: each new one would find a change that was seen already.
-            let Ok(Verdict::Shows(_, mut draft)) = self.offer(&snapshot.uri, *cursor) else {
+        tokio::time::sleep(UPDATE_INTERVAL).await;
+        // One reader for all of it: each new one would find a change that was seen already.
+        let Ok(Verdict::Shows(_, mut draft)) = self.offer(&snapshot.uri, *cursor) else { return };
+        loop {
+            // Looked at before the text, so that what is told as the last one is whole.
+            let done = draft.now().finish.is_some();
+            // Who supersedes does so under the lock, and before another offer stands.
+            let worth = |rest: &str| {
+                let worth = || worth_showing(rest, done, Cut::Growing).len();
+                (!superseded.is_cancelled()).then(worth)
+            };
+            let Ok((Verdict::Shows(rest, _), Some(n_bytes))) =
+                self.show(&snapshot.uri, *cursor, worth)
+            else {
                 return;
             };
-            loop {
-                // Looked at before the text, so that what is told as the last one is whole.
-                let done = draft.now().finish.is_some();
-                let Ok(Verdict::Shows(rest, _)) = self.offer(&snapshot.uri, *cursor) else {
-                    return;
-                };
-                let n_bytes =
-                    self.shown(*cursor, &rest, worth_showing(&rest, done, Cut::Growing).len());
-                let text = &rest[..n_bytes];
-                if (text.len() > shown.len() && text.starts_with(&shown)) || done {
-                    text.clone_into(&mut shown);
-                    update(text.to_owned(), done).await;
-                    if done {
-                        break;
-                    }
-                    tokio::time::sleep(UPDATE_INTERVAL).await;
-                } else if !draft.changed().await {
+            let text = &rest[..n_bytes];
+            if (text.len() > shown.len() && text.starts_with(&shown)) || done {
+                text.clone_into(&mut shown);
+                update(text.to_owned(), done).await;
+                if done {
                     return;
                 }
+                tokio::time::sleep(UPDATE_INTERVAL).await;
+            } else if !draft.changed().await {
+                return;
             }
-        };
-        tokio::select! {
-            biased;
-            () = superseded.cancelled() => {}
-            () = async { follow.await; self.rest(ticket).await } => {}
         }
     }
 
@@ -284,5 +317,44 @@ pub(super) fn nothing_of(finish: Finish) -> Nothing {
     match finish {
         Finish::Failed(message) => Nothing::ModelFailed(message),
         finish => Nothing::NothingToSay(finish),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::Snapshot, engine::scripted::Script, session::Ask, suggestion::Suggestion,
+    };
+
+    /// A request for the cursor behind a text, and the offer for it.
+    fn offered(session: &Session, text: &str) -> Ticket {
+        let snapshot = Snapshot::of_text("a", "rust", text);
+        let cursor = snapshot.rope.len_chars();
+        let ticket = session.begin(snapshot, Ask { cursor, ..Ask::default() });
+        let draft = Draft::of_text("an offer".into());
+        session.now().suggestion = Some(Suggestion::new(&ticket.snapshot, cursor, draft));
+        ticket
+    }
+
+    #[tokio::test]
+    async fn who_follows_an_offer_sees_no_other_one() {
+        let session = Session::new(Box::new(|_| {
+            crate::completer::Completer::start_with::<Script>(|| anyhow::bail!("no model"))
+        }));
+        let before = offered(&session, "let x = ");
+        let ticket = offered(&session, "let x = ");
+        let mut updates = Vec::new();
+        // By itself, as if the supersession came while it looks.
+        let follow = session.follow_offer(&before, String::new(), |text, _| {
+            updates.push(text);
+            std::future::ready(())
+        });
+        follow.await;
+        assert!(updates.is_empty(), "{updates:?}");
+        let is_seen = || session.now().suggestion.as_ref().is_some_and(Suggestion::is_seen);
+        assert!(!is_seen());
+        session.follow_offer(&ticket, String::new(), |_, _| std::future::ready(())).await;
+        assert!(is_seen());
     }
 }

@@ -12,13 +12,16 @@ use tokio_util::sync::CancellationToken;
 use super::{Session, Ticket};
 use crate::document::Edit;
 
+/// The most that is typed on, in bytes: nobody waits so long.
+const MAX_TYPED_BYTES: usize = 1 << 12;
+
 /// The request that runs.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) uri: Arc<str>,
     /// Cancelled to supersede it.
     pub(super) superseded: CancellationToken,
-    /// Its cursor, a char_idx.
+    /// Where the user types on, a char_idx: its cursor, behind what was typed since.
     pub(super) cursor: usize,
     /// What was typed at its cursor since, for a request that lives on.
     pub(super) typed: Option<String>,
@@ -30,10 +33,11 @@ impl Running {
         let Some(typed) = self.typed.as_mut().filter(|_| *self.uri == *uri) else { return false };
         edits.iter().all(|Edit { removed, inserted }| {
             let is_typing = removed.is_empty()
-                && removed.start == self.cursor + typed.chars().count()
+                && removed.start == self.cursor
                 && !inserted.contains(['\n', '\r']);
             typed.push_str(inserted);
-            is_typing
+            self.cursor += inserted.chars().count();
+            is_typing && typed.len() <= MAX_TYPED_BYTES
         })
     }
 }
@@ -48,5 +52,30 @@ impl Session {
             moved.cursor += typed.chars().count();
         }
         (moved, typed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_on_at_the_cursor_is_followed_but_not_for_ever() {
+        let n_followed = |to_cursor: usize| {
+            let mut running = Running {
+                uri: "a".into(),
+                superseded: CancellationToken::new(),
+                cursor: 3,
+                typed: Some(String::new()),
+            };
+            (0..MAX_TYPED_BYTES)
+                .take_while(|n| {
+                    let at = 3 + n * to_cursor;
+                    running.lives_on("a", &[Edit { removed: at..at, inserted: "ä".into() }])
+                })
+                .count()
+        };
+        assert_eq!(n_followed(0), 1, "the second one is not at the cursor");
+        assert_eq!(n_followed(1), MAX_TYPED_BYTES / 2);
     }
 }
