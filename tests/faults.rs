@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use typist::{Seen, Typist};
 
+/// A place where nobody would write anything else.
+const SMALL: &str = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
 const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
 
 /// A server with a model, or without where none is needed.
@@ -150,12 +152,15 @@ fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
     let mut client = start(Some(folder.path()));
     initialize(&mut client);
     assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
-    // What it has, it keeps.
+    // What it has, it keeps, whether another file takes the name or none.
     let path = folder.path().to_owned();
+    fs::write(path.join("new"), "no weights").unwrap();
+    fs::rename(path.join("new"), path.join("model.onnx.data")).unwrap();
+    let mut typist = Typist::open(client, "file:///a.rs", SMALL);
+    assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
     drop(folder);
     assert!(!path.exists());
-    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
-    let mut typist = Typist::open(client, "file:///a.rs", text);
+    let mut typist = Typist::open(typist.client, "file:///c.rs", &SMALL.replace("max", "most"));
     assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
     // In the middle of a prefill.
     let long = format!("{}ˇ", "fn f(x: u32) -> u32 { x * 31 + 7 }\n".repeat(60));
@@ -170,6 +175,65 @@ fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
     let status = wait_for(&mut client, "failed");
     assert!(status["message"].as_str().unwrap().starts_with("no model at "), "{status}");
     terminate(client);
+}
+
+/// How a server's life may come to its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Terminated,
+    Killed,
+    /// Its client is gone and has closed its pipes.
+    Alone,
+}
+
+#[test]
+fn it_ends_in_the_middle_of_a_text_and_when_nobody_reads() {
+    for end in [End::Terminated, End::Killed, End::Alone] {
+        for is_read in [true, false] {
+            let mut client =
+                start(Some(&foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL)));
+            client.initialize(json!({
+                "processId": null, "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
+                "initializationOptions": {"status": true, "streaming": true},
+            }));
+            assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
+            let text = "/// The days of the week.\nconst DAYS: [&str; 7] = [\n    ˇ\n];\n";
+            let mut typist = Typist::open(client, "file:///a.rs", text);
+            let id = typist.ask();
+            typist.client.answer(id); // the first piece: the rest is being written
+            let mut client = typist.client;
+            if !is_read {
+                client.stop_reading();
+                // More than a pipe holds.
+                for _ in 0..500 {
+                    client
+                        .request("workspace/executeCommand", json!({"command": "foretell.stats"}));
+                }
+            }
+            match end {
+                End::Terminated => terminate(client),
+                End::Killed => {
+                    kill(&client);
+                    assert!(!client.ended().success());
+                }
+                End::Alone => assert!(client.hang_up().unwrap().success(), "{end:?}, {is_read}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_without_a_library_says_so() {
+    let mut command = Command::new(BINARY);
+    command.arg("serve").env("ORT_DYLIB_PATH", "/there/is/none.so").stderr(Stdio::null());
+    let mut client = Client::start(&mut command);
+    initialize(&mut client);
+    let status = wait_for(&mut client, "failed");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.starts_with("the ONNX Runtime library was not found"), "{message}");
+    let mut typist = Typist::open(client, "file:///a.rs", SMALL);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    assert!(typist.client.end().unwrap().success());
 }
 
 /// A copy of the model's bundle. What is not written into is the same file.
@@ -196,8 +260,7 @@ fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
     assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
     let data = fs::OpenOptions::new().write(true).open(folder.path().join("model.onnx.data"));
     data.unwrap().set_len(4096).unwrap();
-    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
-    let mut typist = Typist::open(client, "file:///a.rs", text);
+    let mut typist = Typist::open(client, "file:///a.rs", SMALL);
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let is_message = |it: &Value| it["method"] == "window/showMessage";
     let message = typist.client.wait_for(is_message).expect("a message");
@@ -211,13 +274,12 @@ fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
 #[test]
 fn a_log_that_takes_nothing_does_not_matter() {
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
     for arguments in [&["serve"][..], &["--log", "/dev/full", "serve"]] {
         let mut command = Command::new(BINARY);
         let mut client = Client::start(command.args(arguments).stderr(full()));
         initialize(&mut client);
         assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
-        let mut typist = Typist::open(client, "file:///a.rs", text);
+        let mut typist = Typist::open(client, "file:///a.rs", SMALL);
         assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
         assert!(typist.client.end().unwrap().success());
     }
@@ -281,8 +343,7 @@ fn a_kill_leaves_nothing_that_stops_the_next_start() {
     let mut client = start();
     initialize(&mut client);
     assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
-    let text = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
-    let mut typist = Typist::open(client, "file:///a.rs", text);
+    let mut typist = Typist::open(client, "file:///a.rs", SMALL);
     assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
     assert!(typist.client.end().unwrap().success());
     assert_eq!(foretell::stats::read_all(home.path()).unwrap().len(), 1, "its counts are kept");

@@ -1,6 +1,7 @@
 //! Feeds the targets of `fuzz/targets.rs` from the corpus, then with inputs made of it at random
 //! for `FUZZ_SECONDS` each (60). An input that breaks a law is kept in `target/fuzz`; once it is
-//! mended, it belongs into the corpus. `make fuzz` looks longer, and by coverage.
+//! mended, it belongs into the corpus. `FUZZ_SEED` makes the same inputs again. `make fuzz` looks
+//! longer, and by coverage.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -13,6 +14,10 @@ mod scripted_server;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,6 +31,8 @@ use targets::{TARGETS, Target};
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus");
 /// No input may take longer.
 const MOST: Duration = Duration::from_secs(1);
+/// Something else has the processor, or it has no end.
+const HANGS: Duration = Duration::from_secs(60);
 /// The longest input that is made.
 const MAX_BYTES: usize = 4096;
 /// What is put into inputs besides their own pieces.
@@ -80,28 +87,68 @@ fn changed(seeds: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
     input
 }
 
+/// Keeps an input that breaks a law.
+fn keep(name: &str, input: &[u8]) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("fuzz");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{name}-{}", std::process::id()));
+    std::fs::write(&file, input).unwrap();
+    eprintln!("{name}: the input is in {}", file.display());
+}
+
 /// How long it took; keeps the input if it breaks a law.
-fn feed(name: &str, target: Target, input: &[u8]) -> Duration {
+fn feed(name: &str, target: Target, input: &[u8], watch: &Watch) -> Duration {
     let started = Instant::now();
+    *watch.begun.lock().unwrap() = Some((started, input.to_vec()));
     let done = catch_unwind(AssertUnwindSafe(|| target(input)));
     let took = started.elapsed();
+    *watch.begun.lock().unwrap() = None;
     if let Err(panic) = done {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("fuzz");
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join(format!("{name}-{}", std::process::id()));
-        std::fs::write(&file, input).unwrap();
-        println!("the input is in {}", file.display());
+        keep(name, input);
         std::panic::resume_unwind(panic);
     }
     took
 }
 
-fn fuzz(name: &str) {
+/// The input that a target has, and since when.
+type Begun = Option<(Instant, Vec<u8>)>;
+
+/// Looks for an input that never comes to an end: nothing else would tell which it was.
+struct Watch {
+    begun: Arc<Mutex<Begun>>,
+    _ends: mpsc::Sender<()>,
+}
+
+impl Watch {
+    fn new(name: &'static str) -> Self {
+        let begun = Arc::new(Mutex::new(Begun::None));
+        let (_ends, end) = mpsc::channel();
+        let watched = Arc::clone(&begun);
+        std::thread::spawn(move || {
+            while end.recv_timeout(MOST) == Err(RecvTimeoutError::Timeout) {
+                if let Some((started, input)) = &*watched.lock().unwrap()
+                    && started.elapsed() > HANGS
+                {
+                    keep(name, input);
+                    eprintln!("{name}: no end after {HANGS:?}");
+                    std::process::abort();
+                }
+            }
+        });
+        Self { begun, _ends }
+    }
+}
+
+fn fuzz(name: &'static str) {
     let (_, target) = *TARGETS.iter().find(|it| it.0 == name).unwrap();
     let seconds = std::env::var("FUZZ_SECONDS").map_or(60, |it| it.parse().unwrap());
     let mut seeds = seeds(name);
+    let number =
+        std::env::var("FUZZ_SEED").map_or(u64::from(std::process::id()), |it| it.parse().unwrap());
+    println!("fuzz {name}: FUZZ_SEED={number}");
+    let watch = Watch::new(name);
     let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&u64::from(std::process::id()).to_le_bytes());
+    seed[..8].copy_from_slice(&number.to_le_bytes());
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let end = Instant::now() + Duration::from_secs(seconds);
     let (mut n_inputs, mut slowest) = (0, Duration::ZERO);
@@ -109,14 +156,17 @@ fn fuzz(name: &str) {
     while n_inputs < n_kept || Instant::now() < end {
         let input =
             if n_inputs < n_kept { seeds[n_inputs].clone() } else { changed(&seeds, &mut rng) };
-        let mut took = feed(name, target, &input);
+        let mut took = feed(name, target, &input, &watch);
         for _ in 0..3 {
             if took > MOST {
                 // Perhaps something else took the processor.
-                took = took.min(feed(name, target, &input));
+                took = took.min(feed(name, target, &input, &watch));
             }
         }
-        assert!(took <= MOST, "{name}: {took:?} for {:?}", String::from_utf8_lossy(&input));
+        if took > MOST {
+            keep(name, &input);
+            panic!("{name}: {took:?} for {:?}", String::from_utf8_lossy(&input));
+        }
         slowest = slowest.max(took);
         n_inputs += 1;
         // Changes of changes go further.

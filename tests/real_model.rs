@@ -11,6 +11,9 @@ use lsp_client::Client;
 use serde_json::json;
 use typist::{Seen, Typist};
 
+/// Beside those that compute: the main one, the engine's, a worker and four that may block.
+const N_OTHER_THREADS: usize = 8;
+
 /// A file of this repository of a few hundred lines.
 const REAL_FILE: &str = include_str!("../server/src/bundle.rs");
 
@@ -110,19 +113,56 @@ fn own_kb(process_id: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// What is mapped is less where the model was imported on another machine: the model scripts' tests
-/// look at how much it is.
+/// Bytes of a file from `begin` on that a process has mapped, and those of them that it has for
+/// itself.
+#[cfg(target_os = "linux")]
+fn mapped_from(process_id: u32, name: &str, begin: u64) -> (u64, u64) {
+    let smaps = std::fs::read_to_string(format!("/proc/{process_id}/smaps")).unwrap();
+    let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
+    let (mut n_mapped, mut n_own_kb, mut is_meant) = (0, 0, false);
+    for line in smaps.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let Some((start, end)) = words[0].split_once('-') {
+            let (n_bytes, offset) = (hex(end) - hex(start), hex(words[2]));
+            is_meant = line.ends_with(name) && offset + n_bytes > begin;
+            if is_meant {
+                n_mapped += n_bytes.min(offset + n_bytes - begin);
+            }
+        } else if is_meant && words[0] == "Anonymous:" {
+            n_own_kb += words[1].parse::<u64>().unwrap();
+        }
+    }
+    (n_mapped, n_own_kb * 1024)
+}
+
 #[test]
 #[cfg(target_os = "linux")]
-fn the_graph_with_packed_weights_is_the_one_that_is_loaded() {
+fn the_weights_are_mapped_and_no_server_has_them_for_itself() {
     let path = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
     let bundle = foretell::bundle::Bundle::open(&path).expect("run `make model` first");
-    assert_eq!(bundle.model(), path.join("shared.onnx"));
+    assert_eq!(
+        bundle.model(),
+        path.join("shared.onnx"),
+        "`make model` again: it was made elsewhere"
+    );
+    let (packed, file) = (bundle.manifest.packed_bytes, "model.onnx.data");
+    let begin = bundle.manifest.files[file].size - packed;
     let folder = tempfile::tempdir().unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
-    let (own_kb, packed_kb) =
-        (own_kb(start(&log).process_id()), bundle.manifest.packed_bytes / 1024);
-    println!("{own_kb} kB of its own, {packed_kb} kB of packed weights");
+    let servers = [start(&log), start(&log)];
+    for server in &servers {
+        let id = server.process_id();
+        let (n_mapped, n_own) = mapped_from(id, file, begin);
+        println!("{} kB of its own, {} of {packed} bytes mapped", own_kb(id), n_mapped);
+        // Each piece begins at a page.
+        assert!(n_mapped * 100 > packed * 99 && packed > 100_000_000, "{n_mapped} of {packed}");
+        assert_eq!(n_own, 0);
+        assert!(own_kb(id) * 1024 < packed, "what is mapped is not there a second time");
+        // Threads that compute, and those that read, write and wait.
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap().count();
+        let n_cores = std::thread::available_parallelism().unwrap().get();
+        assert!(threads <= n_cores + N_OTHER_THREADS, "{threads} threads on {n_cores} cores");
+    }
 }
 
 /// `FORETELL_EDITS` is another number; `cancel_storm` does it with a scripted model.

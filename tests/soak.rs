@@ -4,7 +4,9 @@
 //!
 //! Usage: `soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
 //! the end of the warm-up (half of the time, at most ten minutes: until every slot of the KV cache
-//! was full once) to the end the memory of its own grows by more than 5 %, or handles or threads do.
+//! was full once) to the end its memory, with the model's pages or without, grows by more than 5 %,
+//! or handles do; if there are ever more threads than its own few and those that compute; or if of
+//! several servers one has the model's weights for itself.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -17,6 +19,9 @@ use std::{
 
 use lsp_client::Client;
 use serde_json::{Value, json};
+
+/// Beside those that compute: the main one, the engine's, a worker and four that may block.
+const N_OTHER_THREADS: usize = 8;
 
 /// How many servers run at once at the end.
 const N_SERVERS: usize = 5;
@@ -182,13 +187,7 @@ fn main() -> ExitCode {
     let minutes: u64 = minutes.parse().expect("a number of minutes");
     let mut files: Vec<File> = paths.iter().map(|path| open_file(path)).collect();
     let mut client = start(server);
-    for file in &files {
-        client.notify(
-            "textDocument/didOpen",
-            json!({"textDocument":
-            {"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text}}),
-        );
-    }
+    files.iter().for_each(|file| open(&mut client, file));
     let process_id = client.process_id();
     println!(
         "minute |   lines    keys clients | first text, ms | resident kB  anonymous kB  handles threads"
@@ -204,9 +203,10 @@ fn main() -> ExitCode {
                 }
             }
         }
-        // Another window is opened and closed; every other one is killed.
+        // Another window is opened, used and closed; every other one is killed.
         let mut other = start(server);
-        other.request("textDocument/inlineCompletion", json!({}));
+        open(&mut other, &files[0]);
+        see(&mut other, &files[0]);
         done.n_clients += 1;
         if minute % 2 == 0 {
             other.end();
@@ -225,7 +225,6 @@ fn main() -> ExitCode {
     let n_warm = (all.len() / 2).clamp(1, 10) - 1;
     let (warm, last) = (all[n_warm], all[all.len() - 1]);
     let growth = |of: fn(&Taken) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
-    // Pages of the mapped model come in as they are needed; what counts is what we took.
     let (resident, grown) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
     let ms = |of: &[f64]| median(of.to_vec()).unwrap_or_default();
     let third = first_medians.len().div_ceil(3);
@@ -242,12 +241,21 @@ fn main() -> ExitCode {
         ms(&first_medians[first_medians.len() - third..]),
     );
     client.end();
-    several(server, &files[0]);
-    // Threads that write to the client come and go.
-    let most_threads = all[..=n_warm].iter().map(|it| it.n_threads).max().unwrap_or(0);
-    let is_well =
-        grown <= 5.0 && last.n_handles <= warm.n_handles && last.n_threads <= most_threads;
+    let share = several(server, &files[0]);
+    // Threads that read and write for the client come and go.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let most_threads = all.iter().map(|it| it.n_threads).max().unwrap_or(0);
+    let is_well = grown <= 5.0
+        && resident <= 5.0
+        && last.n_handles <= warm.n_handles
+        && most_threads <= cores + N_OTHER_THREADS
+        && share;
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn open(client: &mut Client, file: &File) {
+    let document = json!({"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text});
+    client.notify("textDocument/didOpen", json!({"textDocument": document}));
 }
 
 fn open_file(path: &str) -> File {
@@ -256,30 +264,30 @@ fn open_file(path: &str) -> File {
     File { uri: format!("file:///{path}"), lines, text, cursor: 0, version: 1, next: 5 }
 }
 
-/// Several servers at once: what each has for itself, and what all of them share.
-fn several(server: &str, file: &File) {
+/// Several servers at once: what each has for itself, and what all of them share. Says whether that
+/// is most of it.
+fn several(server: &str, file: &File) -> bool {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("\n{N_SERVERS} servers at once, {cores} cores");
     println!("server |  first text, ms | private kB  shared kB | threads");
     let mut clients: Vec<Client> = (0..N_SERVERS).map(|_| start(server)).collect();
     let mut first_ms = Vec::new();
     for client in &mut clients {
-        client.notify(
-            "textDocument/didOpen",
-            json!({"textDocument":
-            {"uri": file.uri, "languageId": "rust", "version": 1, "text": file.text}}),
-        );
+        open(client, file);
         first_ms.push(see(client, file).1);
     }
+    let mut share = true;
     for (n, (client, ms)) in clients.iter().zip(first_ms).enumerate() {
         let process_id = client.process_id();
         let rollup = std::fs::read_to_string(format!("/proc/{process_id}/smaps_rollup")).unwrap();
         let private = field(&rollup, "Private_Clean:") + field(&rollup, "Private_Dirty:");
         let shared = field(&rollup, "Rss:") - private;
+        share &= private < shared;
         let n_threads = taken(process_id).n_threads;
         println!("{:>6} | {ms:>15.0} | {private:>10} {shared:>10} | {n_threads:>7}", n + 1);
     }
     for client in clients {
         client.end();
     }
+    share
 }

@@ -240,7 +240,8 @@ fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let settings = &config.model;
     let bundle = Bundle::open(&model_path(&settings.name))?;
     let options = settings.options()?;
-    let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer())?);
+    let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
+    let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;
     let window = config.prompt.within(model.capacity().saturating_sub(config.suggest.max_tokens));

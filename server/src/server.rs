@@ -271,7 +271,12 @@ impl Foretell {
             let item = lsp::ConfigurationItem { section: Some("foretell".into()), scope_uri: None };
             let asked =
                 tokio::time::timeout(CLIENT_PATIENCE, self.client.configuration(vec![item]));
-            let Ok(Ok(answer)) = asked.await else {
+            let answer = tokio::select! {
+                biased;
+                () = self.shared.session.ended() => return,
+                answer = asked => answer,
+            };
+            let Ok(Ok(answer)) = answer else {
                 tracing::warn!("the client did not say its settings: those before hold");
                 return;
             };
@@ -439,7 +444,7 @@ fn log(answer: &Answer, started: Instant) {
         Answer::Nothing(Nothing::ModelFailed(message)) => {
             // A server elsewhere may repeat in it what it was asked, the user's text.
             tracing::info!("nothing: model_failed | {ms:.1} ms");
-            tracing::debug!("{message}");
+            tracing::trace!("{message}");
         }
         Answer::Nothing(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
     }

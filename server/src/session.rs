@@ -27,7 +27,7 @@ use crate::{
     policy::Indent,
     stats::Stats,
     suggestion::{
-        Suggestion,
+        Gone, Suggestion,
         recent::{Recent, Surroundings},
     },
 };
@@ -194,6 +194,8 @@ struct Now {
     prewarm: Option<Draft>,
     pace: Pace,
     beside: Beside,
+    /// Cancelled to supersede the last look at a document.
+    looked: CancellationToken,
     /// Whether the client says by itself what was accepted.
     tells_accepted: bool,
 }
@@ -215,6 +217,8 @@ pub struct Session {
     pub stats: Stats,
     load: Load,
     now: Mutex<Now>,
+    /// Cancelled when the client is gone.
+    ended: CancellationToken,
 }
 
 impl fmt::Debug for Session {
@@ -232,6 +236,7 @@ impl Session {
             stats: Stats::default(),
             load,
             now: Mutex::default(),
+            ended: CancellationToken::new(),
         }
     }
 
@@ -306,11 +311,17 @@ impl Session {
             }
             self.infer_acceptance(&mut now, uri, edit);
             let gone = now.suggestion.as_mut().and_then(|it| it.apply(uri, edit).err());
-            if let Some(why) = gone {
-                tracing::debug!(?why, "offer dropped");
-                self.drop_suggestion(&mut now);
-                self.drop_ahead(&mut now);
-            }
+            self.drop_gone(&mut now, gone);
+        }
+        let gone = now.suggestion.as_ref().and_then(|it| it.may_live(uri).err());
+        self.drop_gone(&mut now, gone);
+    }
+
+    fn drop_gone(&self, now: &mut Now, gone: Option<Gone>) {
+        if let Some(why) = gone {
+            tracing::debug!(?why, "offer dropped");
+            self.drop_suggestion(now);
+            self.drop_ahead(now);
         }
     }
 
@@ -323,8 +334,10 @@ impl Session {
         }
     }
 
-    /// Gives up whatever runs: the client is gone.
+    /// Gives up whatever runs, for good: the client is gone.
     pub fn end(&self) {
+        // First, so that who takes the lock after us begins nothing.
+        self.ended.cancel();
         self.drop_all(&mut self.now());
     }
 
@@ -399,29 +412,49 @@ impl Session {
         Wanted { indent: ticket.ask.indent, ..Wanted::one(&self.now().settings.config.suggest) }
     }
 
-    /// A ticket for the cursor where the user was last, which supersedes nothing.
+    /// Waits until [`Session::end`] was called.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// A ticket for the cursor where the user was last. It supersedes no request, but the look
+    /// before it: the user is in one place.
     #[must_use]
     pub fn look(&self, snapshot: Snapshot) -> Ticket {
         let cursor = self.documents.cursor(&snapshot.uri);
         let ask = Ask { cursor, invoked: true, ..Ask::default() };
         let original = snapshot.clone();
-        Ticket { snapshot, cursor, original, ask, superseded: CancellationToken::new() }
+        let superseded = self.ended.child_token();
+        std::mem::replace(&mut self.now().looked, superseded.clone()).cancel();
+        Ticket { snapshot, cursor, original, ask, superseded }
     }
 
     /// Reads what a request for a ticket would read: the user looks there. First the narrow
     /// window, then the whole one; both are given up at once for a request.
     pub async fn focus(&self, ticket: &Ticket) {
-        let Ticket { snapshot, cursor, .. } = ticket;
+        tokio::select! {
+            biased;
+            () = ticket.superseded.cancelled() => {}
+            () = self.read_there(ticket) => {}
+        }
+    }
+
+    async fn read_there(&self, ticket: &Ticket) {
+        let Ticket { snapshot, cursor, superseded, .. } = ticket;
         let Some(completer) = self.completer().filter(|_| self.refusal(ticket).is_none()) else {
             return;
         };
-        self.read_beside(snapshot).await;
+        // A disk that does not answer costs the files of this prompt.
+        let _ = tokio::time::timeout(beside::PATIENCE, self.read_beside(snapshot)).await;
         self.tell_others(&completer, snapshot);
         let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
         while first.now().finish.is_none() && first.changed().await {}
         if first.now().finish == Some(Finish::PromptRead) {
             let prewarm = completer.prewarm(snapshot, *cursor);
-            self.now().prewarm = prewarm;
+            let mut now = self.now();
+            if !superseded.is_cancelled() {
+                now.prewarm = prewarm;
+            }
         }
     }
 
@@ -448,7 +481,8 @@ impl Session {
     fn account(&self, progress: &Progress, seen: bool) {
         if progress.figures != Figures::default() {
             let Figures { generated, healed, .. } = progress.figures;
-            tracing::debug!(seen, generated, healed, text = progress.text, "run accounted");
+            tracing::debug!(seen, generated, healed, "run accounted");
+            tracing::trace!(text = progress.text, "run accounted");
             self.stats.count(|it| {
                 it.model.add(&progress.figures, seen);
                 it.queued_ms.add(progress.figures.queued_ms);

@@ -46,6 +46,9 @@ pub enum Verdict<D = ()> {
 
 /// How many closers behind the cursor an editor may have put there.
 const MAX_CLOSERS: usize = 16;
+/// The most that is typed into an offer, in bytes: none says so much, and until it says anything
+/// all that is typed would be kept.
+const MAX_TYPED_BYTES: usize = 1 << 12;
 
 /// Where an offer was made, and what was typed into it since.
 #[derive(Debug, Clone)]
@@ -56,14 +59,19 @@ struct Anchored {
     start_char_idx: usize,
     /// The document's text from there to where the user's edits have ended.
     typed: String,
+    n_typed_chars: usize,
 }
 
 impl Anchored {
+    fn new(line_char_idx: usize, start_char_idx: usize) -> Self {
+        Self { line_char_idx, start_char_idx, typed: String::new(), n_typed_chars: 0 }
+    }
+
     /// Follows an edit; `false` if the offer can't be one any more, whatever its draft says.
     fn apply(&mut self, edit: &Edit) -> bool {
         let n_inserted = edit.inserted.chars().count();
         let Edit { removed, inserted } = edit;
-        let typed_end = self.start_char_idx + self.typed.chars().count();
+        let typed_end = self.start_char_idx + self.n_typed_chars;
         let on_a_line_above = removed.end < self.line_char_idx
             || (removed.end == self.line_char_idx
                 && removed.start.min(self.line_char_idx) < self.start_char_idx
@@ -77,11 +85,14 @@ impl Anchored {
         if self.start_char_idx <= removed.start && removed.end <= typed_end {
             let byte_of = |char_idx: usize| {
                 let n_chars = char_idx - self.start_char_idx;
-                self.typed.char_indices().nth(n_chars).map_or(self.typed.len(), |(i, _)| i)
+                let mut starts = self.typed.char_indices().map(|(i, _)| i);
+                let start = (n_chars < self.n_typed_chars).then(|| starts.nth(n_chars));
+                start.flatten().unwrap_or(self.typed.len())
             };
             let range = byte_of(removed.start)..byte_of(removed.end);
             self.typed.replace_range(range, inserted);
-            return true;
+            self.n_typed_chars = self.n_typed_chars - removed.len() + n_inserted;
+            return self.typed.len() <= MAX_TYPED_BYTES;
         }
         // Behind the cursor, what an editor closes or unclosed again by itself makes no offer
         // wrong; any other text may.
@@ -115,7 +126,7 @@ impl Anchored {
     /// Whether there is a cursor for which the offer lives. After an edit the cursor is not known
     /// yet: it is at the end of what was typed, or before closers at that end.
     fn may_live(&self, draft: &Progress) -> Result<(), Gone> {
-        let n_chars = self.typed.chars().count();
+        let n_chars = self.n_typed_chars;
         let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
         let n_closers = at_end.take_while(|c| policy::is_closer(*c)).count();
         let mut gone = Gone::Contradicted;
@@ -168,7 +179,7 @@ impl Suggestion {
         let start_char_idx = cursor.min(snapshot.rope.len_chars());
         let line = snapshot.rope.char_to_line(start_char_idx);
         let line_char_idx = snapshot.rope.line_to_char(line);
-        let anchored = Anchored { line_char_idx, start_char_idx, typed: String::new() };
+        let anchored = Anchored::new(line_char_idx, start_char_idx);
         Self {
             uri: Arc::clone(&snapshot.uri),
             anchored,
@@ -184,6 +195,7 @@ impl Suggestion {
     pub fn typed_into(snapshot: &Snapshot, cursor: usize, n_typed: usize, draft: Draft) -> Self {
         let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), draft);
         it.anchored.typed = snapshot.slice(it.anchored.start_char_idx..cursor);
+        it.anchored.n_typed_chars = it.anchored.typed.chars().count();
         it
     }
 
@@ -193,18 +205,24 @@ impl Suggestion {
         cursor.saturating_sub(self.anchored.start_char_idx)
     }
 
-    /// Follows an edit.
+    /// Follows an edit. Whether the offer survives all edits of a message is for
+    /// [`Suggestion::may_live`] to say: that compares all that was typed.
     ///
     /// # Errors
-    /// Why the offer is gone, if it is.
+    /// Why the offer is gone, if it is, whatever its draft says.
     pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), Gone> {
         if *self.uri != *uri {
             return Ok(());
         }
-        if !self.anchored.apply(edit) {
-            return Err(Gone::TextChanged);
-        }
-        self.anchored.may_live(&self.draft.now())
+        if self.anchored.apply(edit) { Ok(()) } else { Err(Gone::TextChanged) }
+    }
+
+    /// Whether what was typed into a document is a beginning of what the offer says.
+    ///
+    /// # Errors
+    /// Why the offer is gone, if it is.
+    pub fn may_live(&self, uri: &str) -> Result<(), Gone> {
+        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.draft.now()) }
     }
 
     /// What the offer says of a cursor in a document.

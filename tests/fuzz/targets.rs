@@ -9,7 +9,7 @@ use foretell::{
     bundle::{Bundle, BundleError},
     document::{Documents, PositionEncoding},
     engine::{scripted::Script, vocabulary::Vocabulary},
-    policy::{Place, Policy},
+    policy::{Place, Policy, Syntax},
     session::Session,
 };
 use serde_json::{Value, json};
@@ -303,13 +303,19 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-/// Rules on a text as it grows: nothing that was shown is taken back.
+/// Rules on a text as it grows: nothing that was shown is taken back. The parts are what the model
+/// says, the text before and after the cursor, and the language.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let mut parts = text.splitn(3, '\0');
+    let mut parts = text.splitn(4, '\0');
     let mut part = || parts.next().unwrap_or_default();
-    let (says, before, after) = (part(), part(), part());
-    let policy = Policy::new(Place::new(before, after));
+    let (says, before, after, language) = (part(), part(), part(), part());
+    let document = format!("{before}{after}");
+    let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &document, before.len());
+    // Each beginning of it is parsed.
+    let says = if syntax.is_some() { &says[..says.floor_char_boundary(400)] } else { says };
+    let place = Place::new(before, after).in_language(language);
+    let policy = Policy::new(place).with_syntax(syntax);
     let mut kept = String::new();
     let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);
     for (end, is_whole) in ends {

@@ -121,7 +121,9 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             silent(draft).await
         } else {
             let line_start = snapshot.rope.line_to_char(snapshot.rope.char_to_line(cursor));
-            streamed(draft, &snapshot.slice(line_start..cursor)).await
+            let out = io::stdout();
+            let marks = if out.is_terminal() { GREY } else { ["", ""] };
+            streamed(draft, &snapshot.slice(line_start..cursor), marks, out).await
         }
     })?;
     if let Some(Finish::Failed(message)) = &progress.finish {
@@ -160,10 +162,16 @@ async fn silent(mut draft: Draft) -> anyhow::Result<Progress> {
     }
 }
 
-/// Prints the line before the cursor, then the text in grey as it comes.
-async fn streamed(mut draft: Draft, line_before: &str) -> anyhow::Result<Progress> {
-    let mut out = io::stdout();
-    let (grey, plain) = if out.is_terminal() { ("\x1b[90m", "\x1b[0m") } else { ("", "") };
+/// What a terminal takes for the begin and the end of grey text.
+const GREY: [&str; 2] = ["\x1b[90m", "\x1b[0m"];
+
+/// Prints the line before the cursor, then the text between two marks as it comes.
+async fn streamed(
+    mut draft: Draft,
+    line_before: &str,
+    [grey, plain]: [&str; 2],
+    mut out: impl Write,
+) -> anyhow::Result<Progress> {
     write!(out, "{}{grey}", printable(line_before))?;
     out.flush()?;
     let mut n_shown = 0;
@@ -206,6 +214,14 @@ mod tests {
         for wrong in ["a.rs", "a.rs:0", "a.rs:x", ""] {
             assert!(wrong.parse::<FilePlace>().is_err(), "{wrong}");
         }
+    }
+
+    #[tokio::test]
+    async fn neither_the_file_nor_the_model_steers_the_terminal() {
+        let (mut out, draft) = (Vec::new(), Draft::of_text("b\x1b]0;owned\x07\u{9b}2J".into()));
+        streamed(draft, "a\x1b[2J\u{202e}", GREY, &mut out).await.unwrap();
+        let expected = "a\u{241b}[2J\u{fffd}\x1b[90mb\u{241b}]0;owned\u{2407}\u{fffd}2J\x1b[0m\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -13,10 +13,16 @@ use foretell::{
 /// How often the counts are kept while the session goes on.
 const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The client's messages, ours to it, and files of the workspace: one thread each, and one to spare.
+const MAX_BLOCKING_THREADS: usize = 4;
+
 /// Serves one client on standard input and output.
 pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_time()
+        .build()?;
     let session = Arc::new(Session::new(Box::new(Completer::start)));
     let store = Store::new(&data_folder());
     let keep = |session: &Session| {

@@ -136,6 +136,11 @@ impl OnnxModel {
         for other in passed_over {
             tracing::info!("not used: {other}");
         }
+        Self::load_on(provider, bundle, options)
+    }
+
+    /// Loads it for a provider, or for the one that is taken in its place.
+    fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Loaded::new(bundle, options, provider) {
             Ok(loaded) => (loaded, State::Ready),
@@ -453,6 +458,12 @@ impl Model for OnnxModel {
                 tokens.len(),
             )));
         }
+        let n_vocab = self.bundle.manifest.vocab_size;
+        if let Some(token) = tokens.iter().find(|it| **it as usize >= n_vocab) {
+            return Err(ModelError::Failed(format!(
+                "token {token} is not one of the model's {n_vocab}: its tokenizer is of another model"
+            )));
+        }
         if let Err(error) = self.weights.check() {
             self.state = State::Failed(error.to_string());
             return Err(ModelError::Failed(error.to_string()));
@@ -464,3 +475,6 @@ impl Model for OnnxModel {
         done.map(|()| self.logits.as_slice())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,13 @@ impl Queue {
         }
     }
 
+    /// Whether nobody can ask any more, or reads what was asked for.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let state = self.state();
+        let mut jobs = state.waiting.iter().chain(&state.prewarm);
+        state.is_closed && jobs.all(|job| job.progress.is_closed())
+    }
+
     /// Whether the running job has to make room for one that waits.
     pub(super) fn is_preempted(&self) -> bool {
         self.state().is_preempted()

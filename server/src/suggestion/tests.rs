@@ -15,7 +15,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
     let mut text = document.replace('ˇ', "");
     let snapshot = Snapshot::of_text("a", "", &text);
     let line_char_idx = snapshot.rope.line_to_char(snapshot.rope.char_to_line(start));
-    let mut anchored = Anchored { line_char_idx, start_char_idx: start, typed: String::new() };
+    let mut anchored = Anchored::new(line_char_idx, start);
     let draft = draft(says);
     let mut cursor = start;
     for (marked, inserted) in edits {
@@ -82,6 +82,29 @@ fn a_bracket_that_the_editor_closes_is_no_contradiction() {
 fn no_editor_closes_a_long_row() {
     let row = ",".repeat(2_000);
     check("let xˇ", " = 1;", &[("let x‹›", &row)], 0, "dropped: Contradicted");
+}
+
+/// Until a draft says something, all that is typed may be a beginning of it.
+#[test]
+fn no_offer_is_waited_for_for_ever() {
+    let mut anchored = Anchored::new(0, 0);
+    let n_typed = (0..2 * MAX_TYPED_BYTES).find(|at| {
+        let key = Edit { removed: *at..*at, inserted: "x".into() };
+        !anchored.apply(&key)
+    });
+    assert_eq!(n_typed, Some(MAX_TYPED_BYTES));
+}
+
+#[test]
+fn what_was_typed_is_counted_in_characters() {
+    let edits = [("x‹›", "日本x"), ("x日本‹x›", ""), ("x‹日›本", "ä"), ("xä本‹›", "語")];
+    check("xˇ", "ä本語!", &edits, 0, "dropped: Contradicted");
+    let mut anchored = Anchored::new(0, 1);
+    for (removed, inserted) in [(1..1, "日本x"), (3..4, ""), (1..2, "ä"), (3..3, "語")] {
+        assert!(anchored.apply(&Edit { removed, inserted: inserted.into() }));
+    }
+    assert_eq!((anchored.typed.as_str(), anchored.n_typed_chars), ("ä本語", 3));
+    assert_eq!(anchored.may_live(&draft("ä本語!")), Ok(()), "all edits of a message count");
 }
 
 #[test]
