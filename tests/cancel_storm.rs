@@ -86,10 +86,12 @@ fn the_last_of_100_000_requests_is_answered_right() {
         .filter(|it| it["id"].is_i64() && it["method"].is_null())
         .collect();
     assert!(doubled.is_empty(), "{doubled:?}");
-    // A leak of a request's ticket, a message or a snapshot is more than 100 bytes each; the list of
-    // the model's reads is the test's own.
+    // A leak of a request's ticket, a message or a snapshot is more than 100 bytes each; a third of
+    // that is what the allocator loses between the threads of client and server, which are one
+    // process here (`real_model` looks at the server alone), and the list of the model's reads is
+    // the test's own.
     let (early, late) = (kb[2], kb[kb.len() - 1]);
     let own_kb = controls.reads().len() * size_of::<foretell::engine::scripted::Read>() * 2 / 1000;
-    let leak_kb = (n_edits * 4 / 5 * 100 / 1000).max(4_000);
-    assert!(late < early + leak_kb / 2 + own_kb, "{kb:?}, of which {own_kb} kB are the test's");
+    let leak_kb = (n_edits * 4 / 5 * 100 / 1000).max(3_000);
+    assert!(late < early + leak_kb * 3 / 4 + own_kb, "{kb:?}, of which {own_kb} kB are the test's");
 }

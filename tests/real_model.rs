@@ -181,9 +181,12 @@ fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
         let started = std::time::Instant::now();
         let process_id = typist.client.process_id();
         let (mut running, mut kb) = (std::collections::VecDeque::new(), Vec::new());
+        let mut n_typed = 0;
         for i in 0..n_edits {
-            let (n_bytes, key) = if i % 2 == 0 { (0, "~") } else { (1, "") };
-            typist.replace(n_bytes, key);
+            // Never the same twice.
+            let text = format!("~{i}");
+            typist.replace(n_typed, &text);
+            n_typed = text.len();
             running.push_back(typist.ask());
             if running.len() > 100 {
                 typist.client.answer(running.pop_front().unwrap());
@@ -193,7 +196,7 @@ fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
             }
         }
         let storm_s = started.elapsed().as_secs_f64();
-        typist.replace("manifest".len(), "text = ");
+        typist.replace(n_typed + "manifest".len(), "text = ");
         let (seen, took) = typist.ask_and_see();
         for id in running {
             typist.client.answer(id);
