@@ -312,16 +312,20 @@ fn the_session_ends_when_the_client_hangs_up() {
 
 #[test]
 fn a_document_that_is_looked_at_does_not_hold_up_the_end() {
-    let (typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
-    let mut client = typist.client;
-    controls.hold();
-    client.notify("textDocument/didFocus", json!({"textDocument": {"uri": "file:///a.rs"}}));
-    controls.wait_until_held();
-    let id = client.request("shutdown", Value::Null);
-    client.answer(id);
-    client.notify("exit", Value::Null);
-    assert!(client.is_closed());
-    controls.release();
+    for says_shutdown in [true, false] {
+        let (typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
+        let mut client = typist.client;
+        controls.hold();
+        client.notify("textDocument/didFocus", json!({"textDocument": {"uri": "file:///a.rs"}}));
+        controls.wait_until_held();
+        if says_shutdown {
+            let id = client.request("shutdown", Value::Null);
+            client.answer(id);
+        }
+        client.notify("exit", Value::Null);
+        assert!(client.is_closed());
+        controls.release();
+    }
 }
 
 /// The updates up to the last one, as texts.

@@ -52,3 +52,18 @@ elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pi
     fi
     skipped "known holes in the Python packages: their lists can't be had"
 fi
+
+# npm comes with the editors' tests.
+npm=target/editors/venv/bin/npm
+for folder in editors/vscode tests/editors/code-server; do
+    if ! test -x "$npm"; then
+        echo "no npm in target/editors/venv: \`make editors\`" >"$log"
+        skipped "known holes in the packages of $folder"
+    elif ! (cd "$folder" && PATH="$OLDPWD/$(dirname "$npm"):$PATH" timeout 120 npm audit --json --audit-level=high) >"$log" 2>/dev/null; then
+        if grep -q '"auditReportVersion"' "$log"; then
+            cat "$log"
+            exit 1
+        fi
+        skipped "known holes in the packages of $folder: their list can't be had"
+    fi
+done

@@ -72,7 +72,7 @@ impl<S> Front<S> {
         Self { inner, shared }
     }
 
-    /// Applies what a message says of documents.
+    /// Applies what a message says of documents, or of the end.
     fn sync_text(&self, request: &Request) {
         let Shared { session, .. } = &self.shared;
         match request.method() {
@@ -111,6 +111,8 @@ impl<S> Front<S> {
                     None => tracing::warn!("a change of a document that is not open was ignored"),
                 }
             }
+            // Some say it without `shutdown`, and keep our input open.
+            "exit" => session.end(),
             "textDocument/didClose" => {
                 if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
                     session.documents.close(it.text_document.uri.0.as_str());
