@@ -333,7 +333,7 @@ impl Policy {
         let look = match &self.syntax {
             Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,
             Some(syntax) if before::is_whole(&self.place, &text[..look.keep_bytes]) => {
-                syntax.look_before_a_line(text, look)
+                syntax.look_before_a_line(text, look, before::first_line(&self.place, text))
             }
             Some(syntax) => syntax.look(text, look, ended, self.style.whole_lines),
             None => look,

@@ -57,6 +57,14 @@ pub(super) fn is_whole(place: &Place, text: &str) -> bool {
         && text.strip_suffix(place.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
 }
 
+/// How many bytes of a text are its first line that is not blank, with what stands before the cursor
+/// behind it.
+pub(super) fn first_line(place: &Place, text: &str) -> usize {
+    let blank = text.len() - text.trim_start().len();
+    let end = text[blank..].find('\n').map_or(text.len(), |n| blank + n + 1);
+    (end + place.line_before.len()).min(text.len())
+}
+
 /// How many bytes at the beginning of a text are of whole lines.
 pub(super) fn whole_lines(place: &Place, text: &str) -> usize {
     let indent = place.line_before.as_str();
@@ -94,6 +102,23 @@ mod tests {
                 »foo();
 
             Some(LineEnd)
+        "#]],
+        );
+    }
+
+    /// The first one was shown when the others were not there yet.
+    #[test]
+    fn a_wrong_line_does_not_take_back_the_one_before_it() {
+        check_in(
+            "c",
+            "int f(int x) {\nˇ}\n",
+            "\tif (x) {\n\t@\ty();\n\t}\n}\n",
+            &expect![[r#"
+            int f(int x) {
+            «	if (x) {
+            »}
+
+            Some(SyntaxErrors)
         "#]],
         );
     }

@@ -101,10 +101,16 @@ impl Syntax {
     }
 
     /// Lets through lines that are put before the line that is there, unless they leave the
-    /// document with more errors than it had: that line may be the body of what they open.
-    pub(super) fn look_before_a_line(&self, text: &str, look: Look) -> Look {
-        let known = self.known(&text[..look.keep_bytes]);
-        if known.is_worse { Look { keep_bytes: 0, stop: Some(Stop::SyntaxErrors) } } else { look }
+    /// document with more errors than it had: that line may be the body of what they open. The
+    /// first one, of `first_bytes`, may be shown before the others are there, and is then not taken
+    /// back.
+    pub(super) fn look_before_a_line(&self, text: &str, look: Look, first_bytes: usize) -> Look {
+        let is_good = |n_bytes: &usize| !self.known(&text[..*n_bytes]).is_worse;
+        if is_good(&look.keep_bytes) {
+            return look;
+        }
+        let first = Some(first_bytes).filter(|it| *it < look.keep_bytes).filter(is_good);
+        Look { keep_bytes: first.unwrap_or(0), stop: Some(Stop::SyntaxErrors) }
     }
 
     /// Whether a text has opened a block, a bracket or a string that it has not closed.
