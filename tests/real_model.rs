@@ -8,7 +8,7 @@ mod typist;
 use std::{fs::File, process::Command};
 
 use lsp_client::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use typist::{Seen, Typist};
 
 /// Beside those that compute: the main one, the engine's, a worker and four that may block.
@@ -28,13 +28,17 @@ fn without(line: &str, n_lines: usize) -> (String, String) {
 
 /// Starts a server that logs to a file, and waits until it has loaded the model.
 fn start(log: &File) -> Client {
+    start_with(log, &json!({}))
+}
+
+fn start_with(log: &File, settings: &Value) -> Client {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
     command.env("FORETELL_LOG", "foretell=info").stderr(log.try_clone().unwrap());
     let mut client = Client::start(&mut command);
     client.initialize(json!({
         "processId": null, "rootUri": null,
         "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
-        "initializationOptions": {"status": true},
+        "initializationOptions": {"status": true, "settings": settings},
     }));
     client.wait_until_ready();
     client
@@ -92,7 +96,10 @@ fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
     let log = File::create(folder.path().join("log")).unwrap();
     let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
 
-    let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
+    // How much of a line is there when it is due is a matter of time: it is due when it is whole.
+    let settings = json!({"suggest": {"deadline_ms": 60_000}});
+    let start = || start_with(&log, &settings);
+    let mut typist = Typist::open(start(), "file:///bundle.rs", &marked);
     let first = typist.ask(); // a file that was never read: the edit comes in its prefill
     typist.type_text("        let text = ");
     let second = typist.ask();
@@ -100,7 +107,7 @@ fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
     let warm = typist.see(second);
 
     let marked = marked.replace('ˇ', "        let text = ˇ");
-    let (cold, _) = Typist::open(start(&log), "file:///bundle.rs", &marked).ask_and_see();
+    let (cold, _) = Typist::open(start(), "file:///bundle.rs", &marked).ask_and_see();
     assert!(matches!(&cold, Seen::Grey(text) if text.len() > 3), "{cold:?}");
     assert_eq!(warm, cold);
 }

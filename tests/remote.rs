@@ -220,7 +220,7 @@ fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
 #[test]
 fn a_failure_is_told_once_and_taken_back() {
     let server = HttpServer::start();
-    let mut typist = open(&config(&server, |it| it.timeout_ms = 50));
+    let mut typist = open(&config(&server, |it| it.timeout_ms = 1_000));
     let silent = |typist: &mut Typist| {
         let id = typist.ask();
         let asked = server.next();
@@ -231,7 +231,7 @@ fn a_failure_is_told_once_and_taken_back() {
     let told = status(&mut typist.client, "failed");
     let message = told["message"].as_str().unwrap();
     assert!(
-        message.ends_with("has said nothing for 50 ms (engine.remote.timeout_ms)"),
+        message.ends_with("has said nothing for 1000 ms (engine.remote.timeout_ms)"),
         "{message}"
     );
     assert_eq!(told["remote"], format!("http://{}", server.address));

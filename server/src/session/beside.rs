@@ -1,6 +1,5 @@
 //! The other files that the prompt may show pieces of: open documents, and by a setting files of
 //! the workspace, which are read while nobody waits for them.
-
 //!
 //! A disk may not answer for minutes, so there is one reader, on a thread of its own, and it reads
 //! for the document that was wished for last. Nobody waits for it longer than [`PATIENCE`].
