@@ -7,16 +7,18 @@ mod lsp_client;
 mod scripted_server;
 mod typist;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
 use foretell::{
+    completer::Completer,
     config::{Config, Suggest},
     engine::scripted::{Controls, Script},
+    prompt::{Prompter, Window},
     session::Session,
 };
 use lsp_client::Client;
-use scripted_server::{initialize, initialize_with, is_status, serve, still};
+use scripted_server::{initialize, initialize_with, is_status, serve, serve_by, still};
 use serde_json::{Value, json};
 use typist::{Seen, Typist};
 
@@ -324,6 +326,49 @@ fn a_workspace_is_heard_only_if_the_user_trusts_it() {
         }));
         client.wait_for(|it| is_status(it, state)).unwrap_or_else(|| panic!("{trusted}: {state}"));
     }
+}
+
+/// A number that is typed into a settings page is another one at each key.
+#[test]
+fn of_models_that_settings_name_one_after_the_other_only_the_last_is_loaded() {
+    let (begun, loads) = std::sync::mpsc::channel();
+    let gate = Arc::new(Mutex::new(()));
+    let shut = gate.lock().unwrap();
+    let held = Arc::clone(&gate);
+    let load = move |config: &Config| {
+        let (n, begun, held) = (config.model.context_tokens, begun.clone(), Arc::clone(&held));
+        Completer::start_with(move || {
+            begun.send(n)?;
+            drop(held.lock());
+            let script = Script::new("let x = 1;\n")?;
+            let prompter =
+                Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
+            Ok((script.into_decoder(), prompter))
+        })
+    };
+    let (mut client, _) = serve_by(Box::new(load), &still());
+    client.initialize(json!({
+        "processId": null, "rootUri": null,
+        "capabilities": {"window": {"workDoneProgress": true}},
+        "initializationOptions": {"status": true},
+    }));
+    let is_begin = |it: &Value| it["params"]["value"]["kind"] == "begin";
+    for n_tokens in [None, Some(300), Some(400), Some(500)] {
+        if let Some(n) = n_tokens {
+            let settings = json!({"model": {"context_tokens": n}});
+            let params = json!({"settings": settings});
+            client.notify("workspace/didChangeConfiguration", params);
+        }
+        let asked = client.wait_for(|it| it["method"] == "window/workDoneProgress/create");
+        client.answer_to(&asked.expect("it shows how it goes"), Value::Null);
+        client.wait_for(is_begin).expect("it waits for the model");
+        if n_tokens.is_none() {
+            assert_eq!(loads.recv().unwrap(), Config::default().model.context_tokens);
+        }
+    }
+    drop(shut);
+    client.wait_for(|it| is_status(it, "ready")).expect("the last one is loaded");
+    assert_eq!(loads.try_iter().collect::<Vec<_>>(), [500]);
 }
 
 #[test]

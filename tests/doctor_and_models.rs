@@ -132,6 +132,16 @@ fn a_model_is_chosen_and_the_settings_keep_their_comments() {
     assert!(output.status.success() && out.contains("the model of your settings"), "{out}");
     assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
     assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
+    // A run that was killed in the middle of it.
+    for left in [".partial-mine~removed/data", ".old-mine/data", ".partial-mine-too~x/data"] {
+        std::fs::create_dir_all(models.join(left)).unwrap();
+    }
+    let (output, out, err) = model(&["remove", "mine"]);
+    assert!(output.status.success(), "{out}{err}");
+    let left: Vec<_> =
+        std::fs::read_dir(&models).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, [".partial-mine-too~x"], "another model's");
+    assert_eq!(model(&["remove", "mine"]).0.status.code(), Some(1));
 }
 
 #[test]

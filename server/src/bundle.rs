@@ -432,7 +432,7 @@ pub fn data_folder() -> PathBuf {
 }
 
 /// Creates a folder, and those above it that are missing, for this user only. One that is there
-/// already is closed to others, those above it are left as they are.
+/// already is left as it is.
 ///
 /// # Errors
 /// If it can't be made.
@@ -440,12 +440,7 @@ pub fn create_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-        builder.mode(0o700).create(folder)?;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-    }
-    #[cfg(not(unix))]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
 }
 

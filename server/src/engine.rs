@@ -308,17 +308,20 @@ impl Engine {
     pub fn start<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<Decoder<M>> + Send + 'static,
     ) -> Self {
-        Self::start_with(load)
+        Self::start_with(Some(&LOADING), load)
     }
 
     /// Starts the thread for a server that computes.
     pub fn start_remote(
         load: impl FnOnce() -> anyhow::Result<remote::Remote> + Send + 'static,
     ) -> Self {
-        Self::start_with(load)
+        Self::start_with(None, load)
     }
 
-    fn start_with<B: Backend>(load: impl FnOnce() -> anyhow::Result<B> + Send + 'static) -> Self {
+    fn start_with<B: Backend>(
+        in_turn: Option<&'static Mutex<()>>,
+        load: impl FnOnce() -> anyhow::Result<B> + Send + 'static,
+    ) -> Self {
         let queue = Arc::new(Queue::default());
         let worker = Worker(Arc::clone(&queue));
         let (state_tx, state) = watch::channel(State::Loading);
@@ -327,12 +330,12 @@ impl Engine {
         let work = move || {
             let queue = &worker.0;
             // One after the other: two models at once would need twice the memory.
-            let loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = in_turn.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
             if queue.is_abandoned() {
                 return;
             }
             let loaded = load();
-            drop(loading);
+            drop(turn);
             match loaded {
                 Ok(mut backend) => {
                     state_tx.send_replace(backend.state());

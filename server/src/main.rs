@@ -140,10 +140,11 @@ enum Command {
     },
 }
 
-/// A log file that only this user reads: emptied, unless another server is writing into it.
+/// A log file that only this user reads: emptied, unless another server is writing into it, which
+/// can be told on Unix.
 fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
-    options.append(true).create(true);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
@@ -157,8 +158,13 @@ fn create_private(path: &Path) -> io::Result<File> {
             file.set_permissions(PermissionsExt::from_mode(0o600))?;
         }
     }
-    if file.metadata()?.is_file() && file.try_lock().is_ok() {
-        file.set_len(0)?;
+    if file.metadata()?.is_file() {
+        if cfg!(windows) || file.try_lock().is_ok() {
+            file.set_len(0)?;
+        }
+        // Held for as long as it is written into. On Windows nobody could write.
+        #[cfg(unix)]
+        file.lock_shared()?;
     }
     Ok(file)
 }
@@ -307,7 +313,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_servers_can_write_into_one_log() {
+    #[cfg(unix)]
+    fn several_servers_can_write_into_one_log() {
         use std::io::Write;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
@@ -316,8 +323,10 @@ mod tests {
         one.write_all(b"one ").unwrap();
         let mut other = create_private(&path).unwrap();
         other.write_all(b"other ").unwrap();
-        one.write_all(b"one").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one other one");
+        drop(one);
+        let mut third = create_private(&path).unwrap();
+        third.write_all(b"third").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one other third");
     }
 
     #[test]

@@ -286,10 +286,10 @@ impl Session {
 
     /// Waits until the model is loaded or has failed to load.
     pub async fn loaded(&self) -> State {
-        match self.completer() {
-            Some(completer) => completer.loaded().await,
-            None => State::Loading,
-        }
+        // Who waits does not keep a model that nobody wants any more.
+        let Some(mut states) = self.states() else { return State::Loading };
+        let loaded = states.wait_for(|it| *it != State::Loading).await.map(|it| it.clone());
+        loaded.unwrap_or_else(|_| self.state())
     }
 
     /// What the model can do, now and whenever that changes. `None` until the settings are known.
@@ -363,7 +363,7 @@ impl Session {
     /// if that were accepted: the offer is for what the user would get.
     #[must_use]
     pub fn begin(&self, mut snapshot: Snapshot, ask: Ask) -> Ticket {
-        let superseded = CancellationToken::new();
+        let superseded = self.ended.child_token();
         let mut now = self.now();
         now.supersede(None);
         now.running = Some(Running {

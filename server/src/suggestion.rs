@@ -48,7 +48,7 @@ pub enum Verdict<D = ()> {
 const MAX_CLOSERS: usize = 16;
 /// The most that is typed into an offer, in bytes: none says so much, and until it says anything
 /// all that is typed would be kept.
-const MAX_TYPED_BYTES: usize = 1 << 12;
+const MAX_TYPED_BYTES: usize = 1 << 16;
 
 /// Where an offer was made, and what was typed into it since.
 #[derive(Debug, Clone)]

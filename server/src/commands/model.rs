@@ -301,13 +301,17 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
         "{name:?} is not a model's name; `foretell model list` shows those here"
     );
     let targets = ["models", "sources"].map(|it| data_folder().join(it).join(name));
+    let is_there = |it: &&PathBuf| it.symlink_metadata().is_ok();
     ensure!(
-        targets.iter().any(|it| it.symlink_metadata().is_ok()),
+        targets.iter().any(|it| is_there(&it) || leftovers(it).next().is_some()),
         "there is no model {name:?} in {}; `foretell model list` shows those here",
         data_folder().display()
     );
     let lock = lock(name)?;
-    for target in targets.iter().filter(|it| it.symlink_metadata().is_ok()) {
+    for left in targets.iter().flat_map(|it| leftovers(it)) {
+        remove_all(&left).with_context(|| format!("{}", left.display()))?;
+    }
+    for target in targets.iter().filter(is_there) {
         // Renamed first, so that a run that is killed in between leaves no half bundle.
         let gone = target.with_file_name(format!(".partial-{name}~removed"));
         let removed = remove_all(&gone)
@@ -322,6 +326,17 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
         writeln!(out, "It is the model of your settings: `foretell model use` takes another.")?;
     }
     Ok(())
+}
+
+/// What runs that were killed have left of a model beside its folder.
+fn leftovers(target: &Path) -> impl Iterator<Item = PathBuf> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (partial, old) = (format!(".partial-{name}~"), format!(".old-{name}"));
+    let entries = target.parent().map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    entries.map(|it| it.path()).filter(move |path| {
+        let found = path.file_name().unwrap_or_default().to_string_lossy();
+        found.starts_with(&partial) || found == old
+    })
 }
 
 /// Removes a folder or a link, or nothing where there is none.

@@ -63,9 +63,13 @@ impl Scripts {
         ))?;
         it.unpack().with_context(|| format!("{}", it.folder.display()))?;
         let venv = it.folder.join("venv");
-        // What is there may be of a Python that is gone.
         let mut make = Command::new(&python);
-        run(make.args(["-m", "venv", "--clear"]).arg(&venv), "making the environment")?;
+        make.args(["-m", "venv"]);
+        if !it.works() {
+            // What is there is of a Python that is gone. What works, pip can do without the network.
+            make.arg("--clear");
+        }
+        run(make.arg(&venv), "making the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);

@@ -1,23 +1,24 @@
 //! Where nothing is suggested, by a document's path.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::percent_decode_str;
 
 /// Files that hold secrets, and files that nobody writes by hand.
-pub const DEFAULT: [&str; 13] = [
+pub const DEFAULT: [&str; 14] = [
     "**/.env{,.*,-*,_*}",
     "**/*.env",
     "**/.{envrc,netrc,npmrc,pypirc,pgpass,my.cnf,htpasswd,vault-token,git-credentials}",
-    "**/.{ssh,gnupg,aws,azure,kube,docker,password-store}/**",
+    "**/.{ssh,gnupg,aws,password-store}/**",
+    "**/{.docker/config.json,.kube/config*,.azure/*token*}",
     "**/.config/{gh,gcloud}/**",
     "**/.cargo/credentials*",
     "**/*.{pem,key,p8,p12,pfx,ppk,jks,keystore,kdbx,asc,gpg,age}",
     "**/*.{tfvars,tfstate}{,.*}",
     "**/{id,ssh_host}_{rsa,dsa,ecdsa,ed25519}*",
-    "**/{secret,secrets,credentials}{,.*}",
-    "**/*.{secret,secrets}.*",
+    "**/{secrets,credentials}{,.*}",
+    "**/{secret,*.secret,*.secrets}.{json,yaml,yml,toml,ini,txt,properties,xml,enc}",
     "**/node_modules/**",
     "**/.git/**",
 ];
@@ -45,8 +46,9 @@ impl Exclusions {
         for glob in globs {
             // `.ENV` is a secret too, and on some systems the same file.
             let mut glob = GlobBuilder::new(glob);
-            // Without it `{,.*}` is not nothing or an extension, but an extension.
-            match glob.case_insensitive(true).empty_alternates(true).build() {
+            // `{,.*}` is nothing or an extension, and `*` is no folder.
+            match glob.case_insensitive(true).empty_alternates(true).literal_separator(true).build()
+            {
                 Ok(glob) => {
                     set.add(glob);
                 }
@@ -65,14 +67,18 @@ impl Exclusions {
     /// Whether a document is excluded.
     #[must_use]
     pub fn contain(&self, uri: &str) -> bool {
-        let path = path_of(uri);
+        // A client may have left a `#` as it is, which then is a part of a folder's name.
+        [uri, without_query(uri)].iter().any(|uri| self.contain_path(&path_of(uri)))
+    }
+
+    fn contain_path(&self, path: &Path) -> bool {
         // Of what is not to be read an older state is not, either.
         let original = path.to_str().map(|it| {
             let endings = ["~", ".bak", ".old", ".orig", ".save", ".swp"];
             endings.iter().find_map(|ending| it.strip_suffix(ending)).unwrap_or(it)
         });
         self.0.as_ref().is_none_or(|set| {
-            set.is_match(&path) || original.is_some_and(|original| set.is_match(original))
+            set.is_match(path) || original.is_some_and(|original| set.is_match(original))
         })
     }
 }
@@ -81,11 +87,8 @@ impl Exclusions {
 #[must_use]
 pub fn path_of(uri: &str) -> PathBuf {
     let path = match uri.split_once("://") {
-        Some((_, rest)) => without_query(rest.find('/').map_or("", |slash| &rest[slash..])),
-        None => match uri.split_once(':').filter(|(it, _)| is_scheme(it)) {
-            Some((_, path)) => without_query(path),
-            None => uri,
-        },
+        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
+        None => uri.split_once(':').filter(|(it, _)| is_scheme(it)).map_or(uri, |it| it.1),
     };
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
     // `file:///c:/x` is the path `c:/x`.
@@ -94,8 +97,8 @@ pub fn path_of(uri: &str) -> PathBuf {
 }
 
 /// What stands before the query and the fragment (RFC 3986, sections 3.4 and 3.5).
-fn without_query(path: &str) -> &str {
-    path.find(['?', '#']).map_or(path, |end| &path[..end])
+fn without_query(uri: &str) -> &str {
+    uri.find(['?', '#']).map_or(uri, |end| &uri[..end])
 }
 
 /// Whether a URI begins with it (RFC 3986, section 3.1); a single letter is a drive.
@@ -134,6 +137,7 @@ mod tests {
             "file:///etc/ssh/ssh_host_rsa_key",
             "git:/home/me/.env?%7B%22ref%22%3A%22~%22%7D",
             "file:///home/me/.env#L3",
+            "file:///home/me/C#/.env",
             "file:///home/me/app/.envrc",
             "file:///home/me/.kube/config",
             "file:///home/me/.docker/config.json",
@@ -152,6 +156,10 @@ mod tests {
             "untitled:Untitled-1",
             "file:///home/me/app/secrets_test.go",
             "file:///home/me/app/docker/config.json",
+            "file:///home/me/app/.docker/php/Dockerfile",
+            "file:///home/me/app/secret.rs",
+            "file:///home/me/app.secrets.io/src/main.rs",
+            "file:///home/me/.env-tools/src/a.py",
             "file:///home/me/.config/nvim/init.lua",
         ] {
             assert!(!exclusions.contain(uri), "{uri}");

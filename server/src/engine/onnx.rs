@@ -476,5 +476,7 @@ impl Model for OnnxModel {
     }
 }
 
+// With a model and a library, which the tests on Windows do without.
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

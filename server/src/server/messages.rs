@@ -43,15 +43,16 @@ pub(super) async fn pass_on(
             continue;
         }
         tracing::warn!("a message of {n_bytes} bytes can't be read and is left out");
-        let Glimpse { id, method, params } = serde_json::from_slice(&body).unwrap_or_default();
-        if method == "textDocument/didChange" {
+        if let Some(uri) = changed_document(&body) {
             tracing::warn!("it was a change: the document is taken for closed until it is opened");
-            let uri = params.and_then(|it| it.text_document).map(|it| it.uri);
             let close = json!({"jsonrpc": "2.0", "method": "textDocument/didClose",
-                "params": {"textDocument": {"uri": uri.unwrap_or_default()}}});
+                "params": {"textDocument": {"uri": uri}}});
             write_message(&mut server, &serde_json::to_vec(&close)?).await?;
         }
-        let answer = Response::from_error(id.unwrap_or(Id::Null), Error::parse_error());
+        let Glimpse { id, method } = serde_json::from_slice(&body).unwrap_or_default();
+        // The id of a client's answer is one of ours.
+        let id = id.filter(|_| !method.is_empty()).unwrap_or(Id::Null);
+        let answer = Response::from_error(id, Error::parse_error());
         write_message(&mut answers, &serde_json::to_vec(&answer)?).await?;
     }
     Ok(())
@@ -63,19 +64,18 @@ pub(super) async fn pass_on(
 struct Glimpse {
     id: Option<Id>,
     method: String,
-    params: Option<GlimpseOfParams>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct GlimpseOfParams {
-    text_document: Option<GlimpseOfDocument>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct GlimpseOfDocument {
-    uri: String,
+/// The document that a message changes which is perhaps no JSON at all.
+fn changed_document(body: &[u8]) -> Option<String> {
+    let find = |from: usize, what: &[u8]| {
+        body[from..].windows(what.len()).position(|it| it == what).map(|n| from + n + what.len())
+    };
+    find(0, b"\"textDocument/didChange\"")?;
+    let name_end = find(0, b"\"uri\"")?;
+    let start = find(name_end, b"\"")? - 1;
+    let end = find(start + 1, b"\"")?;
+    serde_json::from_slice(&body[start..end]).ok()
 }
 
 /// The message with U+FFFD for each half of a surrogate pair that is alone. A client that counts in
@@ -196,6 +196,9 @@ mod tests {
     fn a_request_that_can_not_be_read_is_answered_by_its_id() {
         let bad = br#"{"jsonrpc":"2.0","method":"x","id":7,"extra":1e999}"#;
         assert!(String::from_utf8(pass(&framed(bad)).1).unwrap().contains(r#""id":7"#));
+        // Of a client's answer, the id is one of ours, and perhaps one of the client's own too.
+        let bad = br#"{"jsonrpc":"2.0","id":7,"result":1e999}"#;
+        assert!(String::from_utf8(pass(&framed(bad)).1).unwrap().contains(r#""id":null"#));
     }
 
     #[test]
@@ -218,10 +221,12 @@ mod tests {
     fn a_change_that_can_not_be_read_closes_its_document() {
         let before = r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{
             "textDocument":{"uri":"file:///a.rs"},"contentChanges":[{"text":""#;
-        let change = [before.as_bytes(), b"\xff\"}]}}"].concat();
-        let (server, _, _) = pass(&framed(&change));
-        let server = String::from_utf8(server).unwrap();
-        assert!(server.contains("didClose") && server.contains("file:///a.rs"), "{server}");
+        for unfit in [&b"\xff"[..], b"\0", b"\\uZZZZ", b"\n"] {
+            let change = [before.as_bytes(), unfit, b"\"}]}}"].concat();
+            let (server, _, _) = pass(&framed(&change));
+            let server = String::from_utf8(server).unwrap();
+            assert!(server.contains("didClose") && server.contains("file:///a.rs"), "{server}");
+        }
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Found {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
 

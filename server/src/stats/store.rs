@@ -44,6 +44,8 @@ impl Store {
             return Ok(());
         }
         create_private_folder(&self.folder)?;
+        #[cfg(unix)]
+        fs::set_permissions(&self.folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let partial = self.file.with_extension("partial");
         fs::write(&partial, serde_json::to_vec(counts)?)?;
         fs::rename(&partial, &self.file)?;
