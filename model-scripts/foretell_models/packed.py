@@ -52,8 +52,9 @@ def drop(folder: Path, n_packed: int, why: Exception) -> None:
     """Takes back what `add` has done, and warns of it."""
     warn(f"several servers will not share the weights of this model: {why}")
     shared, data = folder / SHARED, folder / DATA_FILE
-    # Its mark stays: another bundle may have the same graph.
-    shared.unlink(missing_ok=True)
+    if shared.exists():
+        paths.made_here(files.sha256_of(shared)).unlink(missing_ok=True)
+        shared.unlink()
     os.truncate(data, data.stat().st_size - n_packed)
 
 
