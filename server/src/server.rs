@@ -5,10 +5,11 @@ mod items;
 mod life;
 mod messages;
 mod settings;
+mod told;
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -33,6 +34,7 @@ use extensions::{
 pub use life::{Input, Output};
 pub use settings::Startup;
 use settings::{Layers, folders};
+use told::Told;
 
 /// How long an answer may take before the client is told that the model is at work.
 const THINKING_AFTER: Duration = Duration::from_millis(100);
@@ -352,27 +354,6 @@ impl Foretell {
     fn teller(&self) -> Teller {
         let options = self.options.get().cloned().unwrap_or_default();
         Teller { client: self.client.clone(), options, told: self.told.clone() }
-    }
-}
-
-/// What the client was told last.
-#[derive(Debug, Clone, Default)]
-struct Told(Arc<Mutex<Option<StatusParams>>>);
-
-impl Told {
-    fn last(&self) -> MutexGuard<'_, Option<StatusParams>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it is something that an answer to a request takes back.
-    fn is_passing(&self) -> bool {
-        self.last().as_ref().is_some_and(|it| it.state == "thinking" || it.state == "failed")
-    }
-
-    /// Whether to tell this. A failure is told once, however many requests it makes fail.
-    fn is_due(&self, status: &StatusParams) -> bool {
-        let before = self.last().replace(status.clone());
-        status.state != "failed" || before.as_ref() != Some(status)
     }
 }
 
