@@ -333,7 +333,8 @@ impl Policy {
         let look = match &self.syntax {
             Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,
             Some(syntax) if before::is_whole(&self.place, &text[..look.keep_bytes]) => {
-                syntax.look_before_a_line(text, look, before::first_line(&self.place, text))
+                let first_bytes = before::first_line(&self.place, text);
+                syntax.look_before_a_line(text, look, first_bytes, ended)
             }
             Some(syntax) => syntax.look(text, look, ended, self.style.whole_lines),
             None => look,

@@ -104,13 +104,25 @@ impl Syntax {
     /// document with more errors than it had: that line may be the body of what they open. The
     /// first one, of `first_bytes`, may be shown before the others are there, and is then not taken
     /// back.
-    pub(super) fn look_before_a_line(&self, text: &str, look: Look, first_bytes: usize) -> Look {
+    pub(super) fn look_before_a_line(
+        &self,
+        text: &str,
+        look: Look,
+        first_bytes: usize,
+        ended: bool,
+    ) -> Look {
+        if text[..look.keep_bytes].trim().is_empty() {
+            return Look { keep_bytes: 0, ..look };
+        }
         let is_good = |n_bytes: &usize| !self.known(&text[..*n_bytes]).is_worse;
         if is_good(&look.keep_bytes) {
             return look;
         }
+        // What is wrong alone may be right with what follows.
+        let may_grow = !ended && look.stop.is_none();
         let first = Some(first_bytes).filter(|it| *it < look.keep_bytes).filter(is_good);
-        Look { keep_bytes: first.unwrap_or(0), stop: Some(Stop::SyntaxErrors) }
+        let stop = (!may_grow).then_some(Stop::SyntaxErrors);
+        Look { keep_bytes: first.unwrap_or(0), stop }
     }
 
     /// Whether a text has opened a block, a bracket or a string that it has not closed.

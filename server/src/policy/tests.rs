@@ -394,6 +394,23 @@ fn a_document_of_white_space_is_an_empty_line() {
     assert_eq!(policy.written(says.trim_end()), says.trim_end());
 }
 
+/// Of what is put before a line, a blank line alone is nothing to be judged.
+#[test]
+fn a_blank_line_before_others_does_not_end_them() {
+    let (before, after, says) = ("\n\n\t", "    (let x = 1;", "\n\t{\n\t\n");
+    let syntax = Syntax::new(
+        &Arc::default(),
+        &"a".into(),
+        "rust",
+        &format!("{before}{after}"),
+        before.len(),
+    );
+    let place = Place::new(before, after).in_language("rust");
+    let policy = Policy::new(place).with_syntax(syntax);
+    let at_once = policy.look(says, true);
+    assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
