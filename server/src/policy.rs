@@ -328,7 +328,7 @@ impl Policy {
             .filter(|(stop, _)| !self.left_out.contains(stop))
             .fold(shape, |look, (_, rule)| look.and(rule(&self.place, text, ended)));
         if before::is_whole(&self.place, &text[..shape.keep_bytes]) {
-            look.keep_bytes = before::whole_lines(&self.place, &text[..look.keep_bytes]);
+            look.keep_bytes = before::whole_lines(&self.place, text, look.keep_bytes);
         }
         let look = match &self.syntax {
             Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,

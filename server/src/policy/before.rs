@@ -65,10 +65,11 @@ pub(super) fn first_line(place: &Place, text: &str) -> usize {
     (end + place.line_before.len()).min(text.len())
 }
 
-/// How many bytes at the beginning of a text are of whole lines.
-pub(super) fn whole_lines(place: &Place, text: &str) -> usize {
+/// How many bytes at the beginning of a text are of whole lines, if `n_bytes` may be kept. What
+/// stands before the cursor belongs to them, though a rule holds it back with the line behind it.
+pub(super) fn whole_lines(place: &Place, text: &str, n_bytes: usize) -> usize {
     let indent = place.line_before.as_str();
-    let starts = text.rmatch_indices('\n').map(|(i, _)| i + 1);
+    let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
     let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));
     whole.map_or(0, |(start, _)| start + indent.len())
 }
@@ -121,6 +122,18 @@ mod tests {
             Some(SyntaxErrors)
         "#]],
         );
+    }
+
+    /// It may be a copy of the line above, and what stands before the cursor is held with it.
+    #[test]
+    fn a_line_that_is_held_back_does_not_take_back_the_one_before_it() {
+        check("\n\tfoo();\n\tˇbar();", "let x = 1;\n\tfoo();", &expect![[r#"
+
+            	foo();
+            	«let x = 1;
+            	»bar();
+            Some(LineEnd)
+        "#]]);
     }
 
     #[test]
