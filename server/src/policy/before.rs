@@ -127,13 +127,17 @@ mod tests {
     /// It may be a copy of the line above, and what stands before the cursor is held with it.
     #[test]
     fn a_line_that_is_held_back_does_not_take_back_the_one_before_it() {
-        check("\n\tfoo();\n\tˇbar();", "let x = 1;\n\tfoo();", &expect![[r#"
+        check(
+            "\n\tfoo();\n\tˇbar();",
+            "let x = 1;\n\tfoo();",
+            &expect![[r#"
 
             	foo();
             	«let x = 1;
             	»bar();
             Some(LineEnd)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
