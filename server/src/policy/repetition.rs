@@ -39,7 +39,7 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Look {
     for end in n_unit..bytes.len() {
         if bytes[end] != bytes[end - n_unit] {
             start = end + 1 - n_unit;
-        } else if end + 1 - start >= limit && says_something(start) {
+        } else if end + 1 - start == limit && says_something(start) {
             return look(start, Some(Stop::Repetition));
         }
     }
