@@ -237,6 +237,26 @@ fn what_is_wrong_with_a_place_is_said() {
 }
 
 #[test]
+fn an_excluded_file_is_not_read() {
+    let (folder, path) = small_file();
+    let folder = folder.path();
+    std::fs::write(folder.join(".env"), "PASSWORD=").unwrap();
+    std::os::unix::fs::symlink(".env", folder.join("a.rs")).unwrap();
+    let expected = "excluded by `suggest.exclude`, so it is not read";
+    for place in [".env:1", "a.rs:1"] {
+        let (output, out, err) = run(foretell(&["complete", place]).current_dir(folder));
+        assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
+        assert!(err.contains(expected), "{err}");
+    }
+    // The folder's name counts, whatever the working folder is.
+    let ssh = folder.join(".ssh");
+    std::fs::create_dir(&ssh).unwrap();
+    std::fs::copy(path, ssh.join("config")).unwrap();
+    let (_, _, err) = run(foretell(&["complete", "config:1"]).current_dir(ssh));
+    assert!(err.contains(expected), "{err}");
+}
+
+#[test]
 fn a_missing_model_is_named_with_what_to_do() {
     let (folder, path) = small_file();
     let model = folder.path().join("no/model");

@@ -88,6 +88,25 @@ fn an_open_file_is_shown_to_the_model_and_an_excluded_one_is_not() {
     assert!(beside_document(Some("shape.rs")) > alone);
 }
 
+/// The same beside a document whose file is a link to another.
+#[cfg(unix)]
+fn beside_link(to: &str) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(to), SHAPE).unwrap();
+    std::os::unix::fs::symlink(to, folder.path().join("shape.rs")).unwrap();
+    let (mut client, controls) = connect(OtherFiles::Open, folder.path());
+    open(&mut client, &uri(folder.path(), "shape.rs"), SHAPE);
+    n_tokens_read(client, &controls, "file:///nowhere/own.rs")
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_to_an_excluded_file_is_excluded() {
+    let alone = beside_document(None);
+    assert_eq!(beside_link("id_rsa"), alone);
+    assert!(beside_link("real.rs") > alone);
+}
+
 /// The same beside a file of the workspace that is not open, or is with another text.
 fn beside_file(other_files: OtherFiles, name: &str, opened: Option<&str>) -> usize {
     let folder = tempfile::tempdir().unwrap();

@@ -175,6 +175,7 @@ struct Document {
     rope: Rope,
     /// Where the user was last, a char_idx of some version.
     cursor: usize,
+    real_path: Option<Arc<str>>,
 }
 
 /// Every document that the client holds open.
@@ -187,8 +188,9 @@ impl Documents {
     /// Takes in a document that the client opened, in place of an older one of that name.
     pub fn open(&self, uri: &str, language: &str, version: i32, text: &str) {
         let rope = Rope::from_str(text);
-        self.by_uri
-            .insert(uri.into(), Document { version, language: language.into(), rope, cursor: 0 });
+        let language = language.into();
+        let document = Document { version, language, rope, cursor: 0, real_path: None };
+        self.by_uri.insert(uri.into(), document);
     }
 
     /// Applies the changes of one notification, each on the text that the one before it left.
@@ -220,6 +222,19 @@ impl Documents {
     #[must_use]
     pub fn cursor(&self, uri: &str) -> usize {
         self.by_uri.get(uri).map_or(0, |it| it.cursor.min(it.rope.len_chars()))
+    }
+
+    /// Remembers where a document's file really lies.
+    pub fn set_real_path(&self, uri: &str, real_path: Option<Arc<str>>) {
+        if let Some(mut document) = self.by_uri.get_mut(uri) {
+            document.real_path = real_path;
+        }
+    }
+
+    /// Where a document's file really lies, if that is known.
+    #[must_use]
+    pub fn real_path(&self, uri: &str) -> Option<Arc<str>> {
+        self.by_uri.get(uri)?.real_path.clone()
     }
 
     /// Forgets a document.

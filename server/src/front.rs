@@ -80,13 +80,7 @@ impl<S> Front<S> {
                 if let Some(lsp::DidOpenTextDocumentParams { text_document: it }) = params(request)
                 {
                     let uri = it.uri.0.as_str();
-                    session.documents.open(
-                        uri,
-                        &String::from(it.language_id),
-                        it.version,
-                        &it.text,
-                    );
-                    session.forget(uri);
+                    session.open(uri, &String::from(it.language_id), it.version, &it.text);
                     if let Some(snapshot) = session.documents.snapshot(uri, self.shared.encoding())
                     {
                         drop(session.read_beside(&snapshot));

@@ -7,6 +7,7 @@ pub mod accept;
 mod ahead;
 mod answer;
 mod beside;
+mod excluded;
 mod pace;
 mod several;
 mod typed_on;
@@ -325,7 +326,7 @@ impl Session {
         }
     }
 
-    /// Forgets what concerns a document that was opened anew or closed.
+    /// Forgets what concerns a document that was closed, or is another one now.
     pub fn forget(&self, uri: &str) {
         let mut now = self.now();
         now.supersede(Some(uri));
@@ -389,18 +390,17 @@ impl Session {
     /// Why nothing is to be shown, whatever the model would say.
     fn refusal(&self, ticket: &Ticket) -> Option<Nothing> {
         let settings = Arc::clone(&self.now().settings);
-        let (suggest, Snapshot { uri, language, version, .. }) =
-            (&settings.config.suggest, &ticket.snapshot);
-        let ask = &ticket.ask;
+        let Ticket { snapshot, ask, .. } = ticket;
+        let suggest = &settings.config.suggest;
         if !suggest.enabled {
             Some(Nothing::TurnedOff)
         } else if suggest.trigger == Trigger::Manual && !ask.invoked {
             Some(Nothing::ManualOnly)
-        } else if !suggest.language_is_on(language) {
+        } else if !suggest.language_is_on(&snapshot.language) {
             Some(Nothing::LanguageOff)
-        } else if settings.exclusions.contain(uri) {
+        } else if self.is_excluded(&settings, snapshot) {
             Some(Nothing::Excluded)
-        } else if ask.version.is_some_and(|it| it != *version) {
+        } else if ask.version.is_some_and(|it| it != snapshot.version) {
             Some(Nothing::StaleVersion)
         } else {
             None

@@ -11,7 +11,7 @@ use super::terminal::printable;
 use anyhow::{Context, bail, ensure};
 use foretell::{
     completer::{Completer, Wanted},
-    config::Config,
+    config::{Config, exclude::Exclusions},
     document::Snapshot,
     engine::{Draft, Finish, Progress, State},
     prompt::Window,
@@ -104,6 +104,12 @@ fn open(place: &FilePlace, is_stdin: bool) -> anyhow::Result<(Snapshot, usize)> 
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (place, is_stdin) = (&arguments.place, arguments.stdin);
     let place = if is_stdin { place.of_stdin() } else { place.clone() };
+    let (exclusions, _) = Exclusions::new(&config.suggest.exclude);
+    ensure!(
+        !exclusions.contain_file(&place.path),
+        "{}: excluded by `suggest.exclude`, so it is not read (`foretell config` has the list)",
+        place.path.display()
+    );
     let (snapshot, cursor) = open(&place, is_stdin)?;
     // There is one answer, and no later one that more could be read for.
     let window = Window { first_ms: None, ..config.prompt };

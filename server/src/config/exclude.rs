@@ -71,6 +71,14 @@ impl Exclusions {
         [uri, without_query(uri)].iter().any(|uri| self.contain_path(&path_of(uri)))
     }
 
+    /// Whether a file is excluded, by its name or by that of the file that it is a link to.
+    #[must_use]
+    pub fn contain_file(&self, path: &Path) -> bool {
+        let named = std::path::absolute(path);
+        self.contain_path(named.as_deref().unwrap_or(path))
+            || path.canonicalize().is_ok_and(|it| self.contain_path(&it))
+    }
+
     fn contain_path(&self, path: &Path) -> bool {
         // Of what is not to be read an older state is not, either.
         let original = path.to_str().map(|it| {
@@ -94,6 +102,13 @@ pub fn path_of(uri: &str) -> PathBuf {
     // `file:///c:/x` is the path `c:/x`.
     let is_drive = path.len() > 2 && path.starts_with('/') && path.as_bytes()[2] == b':';
     if is_drive { path[1..].into() } else { path.into() }
+}
+
+/// Where the file of a `file:` URI really lies, whatever links lead there; `None` if there is none
+/// here. Nothing of it is read.
+#[must_use]
+pub fn real_path(uri: &str) -> Option<PathBuf> {
+    uri.starts_with("file:").then(|| path_of(uri).canonicalize().ok())?
 }
 
 /// What stands before the query and the fragment (RFC 3986, sections 3.4 and 3.5).

@@ -77,7 +77,7 @@ impl Session {
             && suggest.enabled
             && suggest.language_is_on(&snapshot.language)
             && snapshot.uri.starts_with("file:")
-            && !settings.exclusions.contain(&snapshot.uri);
+            && !self.is_excluded(&settings, snapshot);
         let done = is_wanted.then(|| beside.reading(snapshot, settings));
         async {
             if let Some(done) = done {
@@ -97,7 +97,7 @@ impl Session {
             let open: Vec<PathBuf> = others.iter().map(|it| path_of(&it.uri)).collect();
             let files = beside.files(&snapshot.uri).into_iter();
             others.extend(files.filter(|it| !open.iter().any(|open| **open == *path_of(&it.uri))));
-            others.retain(|it| !settings.exclusions.contain(&it.uri));
+            others.retain(|it| !self.is_excluded(&settings, it));
             others
         });
     }
