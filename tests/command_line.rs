@@ -322,6 +322,38 @@ fn a_damaged_bundle_is_refused() {
 }
 
 #[test]
+fn packed_weights_that_do_not_load_cost_memory_and_no_model() {
+    let (folder, path) = small_file();
+    let bundle = copy_of_the_bundle();
+    std::fs::write(bundle.path().join("shared.onnx"), "no graph").unwrap();
+    // The runtime follows no link out of the bundle.
+    let data = bundle.path().join("model.onnx.data");
+    let original = data.canonicalize().unwrap();
+    std::fs::remove_file(&data).unwrap();
+    std::fs::hard_link(&original, &data)
+        .or_else(|_| std::fs::copy(&original, &data).map(drop))
+        .unwrap();
+    let manifest = bundle.path().join("foretell.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let mut known: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let sha256 = "3dedef457e43526d4d19c81bef4756864daf4602ab8df76e4e7e71caf0137661";
+    known["files"]["shared.onnx"] = serde_json::json!({"size": 8, "sha256": sha256});
+    std::fs::write(&manifest, known.to_string()).unwrap();
+    // It passes for one that was made here.
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(home.join("made-here")).unwrap();
+    let n_bytes = known["files"]["model.onnx.data"]["size"].to_string();
+    std::fs::write(home.join("made-here").join(sha256), n_bytes).unwrap();
+    let library = foretell::engine::library::find_library(None).unwrap();
+    let arguments = ["complete", "--library", &library.to_string_lossy(), &format!("{path}:4:22")];
+    let mut command = foretell(&arguments);
+    command.arg("--model").arg(bundle.path()).env("FORETELL_HOME", &home);
+    let (output, out, err) = run(command.env("FORETELL_LOG", "foretell=warn"));
+    assert!(err.contains("the weights are not shared with other servers"), "{err}");
+    assert!(output.status.success() && !out.is_empty(), "{out}{err}");
+}
+
+#[test]
 fn a_bundle_for_another_processor_is_refused_with_a_reason_for_each_provider() {
     let (_folder, path) = small_file();
     let bundle = copy_of_the_bundle();
