@@ -312,8 +312,8 @@ pub fn policy(bytes: &[u8]) {
     let (says, before, after, language) = (part(), part(), part(), part());
     let document = format!("{before}{after}");
     let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &document, before.len());
-    // Each beginning of it is looked at, and with a grammar parsed. By default, 128 tokens are the
-    // most, which are fewer bytes.
+    // Each beginning of it is looked at, and with a grammar parsed. A model writes 128 tokens, if no
+    // setting says otherwise.
     let n_bytes = if syntax.is_some() { 400 } else { 1000 };
     let says = &says[..says.floor_char_boundary(n_bytes)];
     let place = Place::new(before, after).in_language(language);
