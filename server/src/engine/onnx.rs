@@ -82,6 +82,9 @@ pub struct Options {
 /// The cursor's slot and two others: more places than that, nobody goes back to within minutes.
 pub const MAX_SLOTS: usize = 3;
 
+/// How many rows of logits keep their memory, 0.6 MB each with the default model: more are rare.
+const MAX_ROWS_KEPT: usize = 12;
+
 /// A model, and what it takes to load it once more.
 #[derive(Debug)]
 pub struct OnnxModel {
@@ -200,6 +203,10 @@ impl OnnxModel {
                 "the model returned {} logits, {n_logits} times {n_vocab} were expected",
                 logits.len(),
             )));
+        }
+        let n_kept = MAX_ROWS_KEPT * n_vocab;
+        if self.logits.capacity() > n_kept && logits.len() <= n_kept {
+            self.logits = Vec::new();
         }
         self.logits.clear();
         self.logits.extend_from_slice(logits);

@@ -43,6 +43,17 @@ fn a_provider_that_fails_in_a_read_is_replaced_once() {
     assert_eq!(model.state(), State::Slower(message));
 }
 
+#[test]
+fn the_memory_of_many_rows_of_logits_is_given_back() {
+    let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
+    let mut model = OnnxModel::load(&bundle, &options).unwrap();
+    let n_rows = |model: &OnnxModel| model.logits.capacity() / bundle.manifest.vocab_size;
+    model.read(0, 0, &[750; 40], 40).unwrap();
+    assert_eq!(n_rows(&model), 40);
+    model.read(0, 40, &[750; 4], 4).unwrap();
+    assert_eq!(n_rows(&model), 4);
+}
+
 /// The runtime looks up what a token stands for without a look at where its table ends.
 #[test]
 fn a_token_that_the_model_has_not_got_is_not_read() {
