@@ -31,8 +31,8 @@ demo: model build ## Complete a line in the terminal, then type into the real se
 	@cargo build --release --locked --quiet --example typed_session
 	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
 	@$(FORETELL) complete docs/demo/word_counts.rs:8
-	@printf '\n== foretell serve: two lines typed into a file that it has not read, a request a key\n\n'
-	@target/release/examples/typed_session $(FORETELL) server/src/engine/scripted.rs 308 3
+	@printf '\n== foretell serve: a method typed into a new file, one request per keystroke\n\n'
+	@target/release/examples/typed_session $(FORETELL) docs/demo/vector.rs 31 3
 
 # The runtime that the model scripts use sends nothing either.
 export ORT_DISABLE_TELEMETRY := 1
@@ -82,7 +82,7 @@ lint-python: $(VENV)/dev-installed prerequisites
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
 	@cargo build --release --locked --quiet --example paced_session
 	@$(FORETELL) bench server
-	@target/release/examples/paced_session $(FORETELL) server/src/session.rs $$(sed -n '/pub fn configure/=' server/src/session.rs) 15 80
+	@target/release/examples/paced_session $(FORETELL) tests/fixtures/code/session.rs $$(sed -n '/pub fn configure/=' tests/fixtures/code/session.rs) 15 80
 	@$(FORETELL) bench engine
 
 eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
@@ -96,7 +96,7 @@ fuzz: prerequisites ## Let libFuzzer look for inputs that break a law, half an h
 
 soak: model build ## A day at the editor without its pauses, in ten minutes: memory, handles, threads
 	@cargo build --release --locked --quiet --example soak
-	@target/release/examples/soak $(FORETELL) $(SOAK_MINUTES) server/src/session.rs server/src/server.rs server/src/prompt.rs tests/random_sessions.rs
+	@target/release/examples/soak $(FORETELL) $(SOAK_MINUTES) $(addprefix tests/fixtures/code/,session.rs server.rs prompt.rs random_sessions.rs)
 
 supply-chain: $(VENV)/dev-installed prerequisites ## Licences and sources of what is built in; known holes, where their lists can be had
 	@tests/supply_chain.sh $(BIN)

@@ -14,8 +14,8 @@ use typist::{Seen, Typist};
 /// Beside those that compute: the main one, the engine's, a worker and four that may block.
 const N_OTHER_THREADS: usize = 8;
 
-/// A file of this repository of a few hundred lines.
-const REAL_FILE: &str = include_str!("../server/src/bundle.rs");
+/// A real file of a few hundred lines, frozen.
+const REAL_FILE: &str = include_str!("fixtures/code/bundle.rs");
 
 /// The real file without the lines that begin with `line` and those behind it, `n_lines` in all,
 /// the cursor in their place; and these lines.

@@ -12,8 +12,8 @@ use super::report::{Bars, Report};
 
 /// A name for people, a text, and at which shares of it the model goes on.
 const TEXTS: [(&str, &str, [usize; 4]); 2] = [
-    ("editing", include_str!("editing.py.txt"), [40, 55, 70, 85]),
-    ("new code", include_str!("../../engine/queue.rs"), [20, 30, 45, 60]),
+    ("editing", include_str!("../../../../tests/fixtures/code/editing.py"), [40, 55, 70, 85]),
+    ("new code", include_str!("../../../../tests/fixtures/code/queue.rs"), [20, 30, 45, 60]),
 ];
 
 /// Prints tokens a second with and without lookup, turn by turn.

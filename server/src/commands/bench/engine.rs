@@ -29,9 +29,9 @@ use super::{
 
 /// Enough code for a prompt of 2,048 tokens, and a little more.
 pub(super) const CODE: &str = concat!(
-    include_str!("../../engine/decoder.rs"),
-    include_str!("../../engine/onnx.rs"),
-    include_str!("../../engine/queue.rs"),
+    include_str!("../../../../tests/fixtures/code/decoder.rs"),
+    include_str!("../../../../tests/fixtures/code/onnx.rs"),
+    include_str!("../../../../tests/fixtures/code/queue.rs"),
 );
 
 /// Measures and prints, each figure as it comes.

@@ -22,7 +22,7 @@ pub(super) fn run(
     vocabulary: &Vocabulary,
     n_places: usize,
 ) -> anyhow::Result<()> {
-    let texts = [CODE, include_str!("editing.py.txt")].map(|text| vocabulary.encode(text));
+    let texts = [CODE, include_str!("../../../../tests/fixtures/code/editing.py")].map(|text| vocabulary.encode(text));
     let mut random = Random(7);
     let (mut n_same, mut n_tokens, mut n_drafted, mut n_reused) = (0, 0, 0, 0);
     for n in 0..n_places {
