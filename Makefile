@@ -28,11 +28,11 @@ build: prerequisites ## Build the server
 	@cargo build --release --locked
 
 demo: model build ## Complete a line in the terminal, then type into the real server
-	@cargo build --release --locked --quiet --example typed_session
+	@cargo build --release --locked --quiet --example sessions
 	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
 	@$(FORETELL) complete docs/demo/word_counts.rs:8
 	@printf '\n== foretell serve: a method typed into a new file, one request per keystroke\n\n'
-	@target/release/examples/typed_session $(FORETELL) docs/demo/vector.rs 31 3
+	@target/release/examples/sessions typed $(FORETELL) docs/demo/vector.rs 31 3
 
 # The runtime that the model scripts use sends nothing either.
 export ORT_DISABLE_TELEMETRY := 1
@@ -80,9 +80,9 @@ lint-python: $(VENV)/dev-installed prerequisites
 	@$(BIN)/python packaging/third_party.py --check
 
 bench: model build ## Measure the engine, the server, and a session at 80 words a minute
-	@cargo build --release --locked --quiet --example paced_session
+	@cargo build --release --locked --quiet --example sessions
 	@$(FORETELL) bench server
-	@target/release/examples/paced_session $(FORETELL) tests/fixtures/code/session.rs $$(sed -n '/pub fn configure/=' tests/fixtures/code/session.rs) 15 80
+	@target/release/examples/sessions paced $(FORETELL) tests/fixtures/code/session.rs $$(sed -n '/pub fn configure/=' tests/fixtures/code/session.rs) 15 80
 	@$(FORETELL) bench engine
 
 eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
@@ -95,8 +95,8 @@ fuzz: prerequisites ## Let libFuzzer look for inputs that break a law, half an h
 	@tests/fuzz/run.sh $(FUZZ_LONG_SECONDS)
 
 soak: model build ## A day at the editor without its pauses, in ten minutes: memory, handles, threads
-	@cargo build --release --locked --quiet --example soak
-	@target/release/examples/soak $(FORETELL) $(SOAK_MINUTES) $(addprefix tests/fixtures/code/,session.rs server.rs prompt.rs random_sessions.rs)
+	@cargo build --release --locked --quiet --example sessions
+	@target/release/examples/sessions soak $(FORETELL) $(SOAK_MINUTES) $(addprefix tests/fixtures/code/,session.rs server.rs prompt.rs random_sessions.rs)
 
 supply-chain: $(VENV)/dev-installed prerequisites ## Licences and sources of what is built in; known holes, where their lists can be had
 	@tests/supply_chain.sh $(BIN)
@@ -125,7 +125,7 @@ locks: $(VENV)/installed ## Write the Python lock files anew: from pyproject.tom
 	@tests/lock_python.sh $(BIN)
 
 docs-generated: $(VENV)/installed build ## Write what is made: the pages of settings and third parties, the settings of the extension
-	@UPDATE_EXPECT=1 cargo test --release --locked --quiet --lib reference
+	@UPDATE_EXPECT=1 cargo test --release --locked --quiet -p foretell-config reference
 	@$(BIN)/python packaging/third_party.py
 	@$(MAKE) --no-print-directory editors-settings
 

@@ -189,7 +189,7 @@ def crates(host: str | None = None) -> list[dict[str, Any]]:
             if is_in_binary and dependency["pkg"] not in found:
                 found.add(dependency["pkg"])
                 waiting.append(dependency["pkg"])
-    found_packages = [packages[id] for id in found if packages[id]["name"] != "foretell"]
+    found_packages = [packages[id] for id in found if packages[id]["source"]]
     return sorted(found_packages, key=lambda it: (it["name"], it["version"]))
 
 

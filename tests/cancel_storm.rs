@@ -3,17 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod lsp_client;
-mod scripted_server;
-mod typist;
-
 use std::time::Instant;
 
 /// Reading the prompt, a token a step for the text, and a read that was called off.
 const N_READS_OF_ONE: usize = 24;
 
-use scripted_server::{connect, initialize};
-use typist::{Seen, Typist};
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::scripted_server::{connect, initialize};
 
 /// The memory of this process, in kilobytes.
 fn resident_kb() -> usize {
@@ -91,7 +87,7 @@ fn the_last_of_100_000_requests_is_answered_right() {
     // process here (`real_model` looks at the server alone), and the list of the model's reads is
     // the test's own.
     let (early, late) = (kb[2], kb[kb.len() - 1]);
-    let own_kb = controls.reads().len() * size_of::<foretell::engine::scripted::Read>() * 2 / 1000;
+    let own_kb = controls.reads().len() * size_of::<foretell_engine::scripted::Read>() * 2 / 1000;
     let leak_kb = (n_edits * 4 / 5 * 100 / 1000).max(3_000);
     assert!(late < early + leak_kb * 3 / 4 + own_kb, "{kb:?}, of which {own_kb} kB are the test's");
 }

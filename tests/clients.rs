@@ -1,26 +1,18 @@
 //! What clients say beyond one request a key: real handshakes, menus, choices, settings, accepted
 //! texts, and clients that behave badly. On the wire, with a scripted model.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod scripted_server;
-mod typist;
-
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
-use foretell::{
-    completer::Completer,
-    config::{Config, Suggest},
-    engine::scripted::{Controls, Script},
-    prompt::{Prompter, Window},
-    session::Session,
+use foretell_config::{Config, Suggest, prompt::Window};
+use foretell_engine::scripted::{Controls, Script};
+use foretell_session::{completer::Completer, prompt::Prompter, session::Session};
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::lsp_client::Client;
+use foretell_test_support::scripted_server::{
+    initialize, initialize_with, is_status, serve, serve_by, still,
 };
-use lsp_client::Client;
-use scripted_server::{initialize, initialize_with, is_status, serve, serve_by, still};
 use serde_json::{Value, json};
-use typist::{Seen, Typist};
 
 const SAYS: &str = "fn main() {\n    println!(\"hello\");\n    exit();\n}\n";
 const URI: &str = "file:///a.rs";
@@ -66,7 +58,7 @@ fn merge(into: &mut Value, more: Value) {
     }
 }
 
-fn counts(session: &Session) -> foretell::stats::Counts {
+fn counts(session: &Session) -> foretell_session::stats::Counts {
     session.stats.now()
 }
 
@@ -273,7 +265,7 @@ fn what_the_settings_say_no_to_gets_nothing_and_a_reason() {
         assert!(controls.reads().is_empty(), "{reason}: the model was not asked");
     };
     let suggest = || still().suggest;
-    no(Suggest { trigger: foretell::config::Trigger::Manual, ..suggest() }, "manual_only");
+    no(Suggest { trigger: foretell_config::Trigger::Manual, ..suggest() }, "manual_only");
     no(Suggest { languages: [("rust".into(), false)].into(), ..suggest() }, "language_off");
     no(Suggest { exclude: vec!["**/a.rs".into()], ..suggest() }, "excluded");
 }

@@ -1,8 +1,5 @@
 //! The program as a command that a user calls.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-#![allow(dead_code)] // each test target uses its part
-
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -39,7 +36,7 @@ pub fn check_error(command: &mut Command, code: i32, folder: &Path, expected: &E
 
 /// The default bundle's folder, with its own copies of the small files.
 pub fn copy_of_the_bundle() -> tempfile::TempDir {
-    let original = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+    let original = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(&original).expect("run `make model` first") {
         let (from, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());

@@ -1,9 +1,5 @@
 //! `foretell complete` and the settings as a user calls them, right and wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod command;
-
 use std::{
     io::Write,
     path::Path,
@@ -13,7 +9,7 @@ use std::{
 use expect_test::expect;
 use serde_json::Value;
 
-use command::{check_error, copy_of_the_bundle, foretell, run};
+use crate::command::{check_error, copy_of_the_bundle, foretell, run};
 
 const SMALL: &str = "\
 /// Counts the words of a text.
@@ -62,14 +58,14 @@ fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
 #[test]
 fn a_folder_with_the_models_name_is_not_the_model() {
     let (folder, path) = small_file();
-    let bundle = folder.path().join(foretell::bundle::DEFAULT_MODEL);
+    let bundle = folder.path().join(foretell_engine::bundle::DEFAULT_MODEL);
     std::fs::create_dir(&bundle).unwrap();
     std::fs::write(bundle.join("foretell.json"), "{}").unwrap();
     let place = format!("{path}:4:22");
     let (output, out, err) = run(foretell(&["complete", &place]).current_dir(folder.path()));
     assert!(output.status.success() && out.contains("text.split"), "{out}{err}");
     // Who names it as a folder gets it.
-    let here = format!("./{}", foretell::bundle::DEFAULT_MODEL);
+    let here = format!("./{}", foretell_engine::bundle::DEFAULT_MODEL);
     let mut command = foretell(&["--model", &here, "complete", &place]);
     let (_, _, err) = run(command.current_dir(folder.path()));
     assert!(err.contains("not a manifest"), "{err}");
@@ -344,7 +340,7 @@ fn packed_weights_that_do_not_load_cost_memory_and_no_model() {
     std::fs::create_dir_all(home.join("made-here")).unwrap();
     let n_bytes = known["files"]["model.onnx.data"]["size"].to_string();
     std::fs::write(home.join("made-here").join(sha256), n_bytes).unwrap();
-    let library = foretell::engine::library::find_library(None).unwrap();
+    let library = foretell_engine::library::find_library(None).unwrap();
     let arguments = ["complete", "--library", &library.to_string_lossy(), &format!("{path}:4:22")];
     let mut command = foretell(&arguments);
     command.arg("--model").arg(bundle.path()).env("FORETELL_HOME", &home);

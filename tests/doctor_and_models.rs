@@ -1,18 +1,14 @@
 //! `foretell doctor` and `foretell model` as a user calls them, and what is made for a package.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod command;
-
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
-use command::{check_error, copy_of_the_bundle, foretell, run};
+use crate::command::{check_error, copy_of_the_bundle, foretell, run};
 
 /// A data folder with the real runtime library and no model.
 fn empty_data_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let library = foretell::bundle::data_folder().join("lib");
+    let library = foretell_engine::paths::data_folder().join("lib");
     std::os::unix::fs::symlink(library, folder.path().join("lib")).unwrap();
     folder
 }

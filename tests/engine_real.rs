@@ -3,23 +3,19 @@
 //! What a scripted model can't show: that the KV buffers hold what the account says after rewinds,
 //! drafts and reads that were ended early, and that sums in another order choose no other token.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::sync::{Arc, OnceLock};
 
-use foretell::{
-    bundle::{Bundle, DEFAULT_MODEL, model_path},
-    engine::{
-        Draft, Engine, Finish, Model, ModelError, Progress, Request,
-        decoder::Decoder,
-        library::find_library,
-        lookup::Mode,
-        onnx::{OnnxModel, Options},
-        vocabulary::Vocabulary,
-    },
-    policy::{Place, Policy},
-    prompt::Prompt,
+use foretell_engine::{
+    Draft, Engine, Finish, Model, ModelError, Progress, Prompt, Request,
+    bundle::{Bundle, DEFAULT_MODEL},
+    decoder::Decoder,
+    library::find_library,
+    lookup::Mode,
+    onnx::{OnnxModel, Options},
+    paths::model_path,
+    vocabulary::Vocabulary,
 };
+use foretell_policy::{Place, Policy};
 
 const CODE: &str = "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        \
     self.y = y\n\n    def get_x(self):\n        return self.x\n\n    def set_x(self, x):\n        \
@@ -31,7 +27,7 @@ fn model(n_slots: usize) -> (OnnxModel, Arc<Vocabulary>, Vec<u32>) {
         library: find_library(None).expect("run `make model`"),
         context_tokens: 512,
         kv_cache_bytes: n_slots * 13_000_000,
-        provider: foretell::engine::provider::Setting::Auto,
+        provider: foretell_engine::provider::Setting::Auto,
         n_threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer()).unwrap());
@@ -137,7 +133,7 @@ fn how_many_tokens_are_read_at_once_makes_no_difference() {
             }
             let logits = model.read(0, n_past, tokens, tokens.len()).unwrap();
             best.extend(logits.chunks(logits.len() / tokens.len()).map(|row| {
-                let token = foretell::engine::sampler::argmax(row).unwrap();
+                let token = foretell_engine::sampler::argmax(row).unwrap();
                 (token, row[token as usize].to_bits())
             }));
             n_past += tokens.len();

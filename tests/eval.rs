@@ -1,7 +1,5 @@
 //! `foretell eval` with the real model: what holds whatever the figures are. Needs `make model`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

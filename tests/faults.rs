@@ -2,10 +2,6 @@
 //! Needs `make model` and a C compiler.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod typist;
 
 use std::{
     fs,
@@ -14,11 +10,11 @@ use std::{
     time::Instant,
 };
 
-use lsp_client::Client;
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::lsp_client::{self, Client};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use typist::{Seen, Typist};
 
 /// A place where nobody would write anything else.
 const SMALL: &str = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
@@ -190,8 +186,9 @@ enum End {
 fn it_ends_in_the_middle_of_a_text_and_when_nobody_reads() {
     for end in [End::Terminated, End::Killed, End::Alone] {
         for is_read in [true, false] {
-            let mut client =
-                start(Some(&foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL)));
+            let mut client = start(Some(&foretell_engine::paths::model_path(
+                foretell_engine::bundle::DEFAULT_MODEL,
+            )));
             client.initialize(json!({
                 "processId": null, "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
                 "initializationOptions": {"status": true, "streaming": true},
@@ -238,7 +235,7 @@ fn a_server_without_a_library_says_so() {
 
 /// A copy of the model's bundle. What is not written into is the same file.
 fn copy_of_the_model(written: &str) -> tempfile::TempDir {
-    let model = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+    let model = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(&model).expect("run `make model` first") {
         let (from, to) =
@@ -310,7 +307,7 @@ fn it_ends_with_its_editor_however_that_ends() {
 fn home() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     for name in ["models", "lib"] {
-        let real = foretell::bundle::data_folder().join(name);
+        let real = foretell_engine::paths::data_folder().join(name);
         std::os::unix::fs::symlink(real, home.path().join(name)).unwrap();
     }
     home
@@ -346,7 +343,11 @@ fn a_kill_leaves_nothing_that_stops_the_next_start() {
     let mut typist = Typist::open(client, "file:///a.rs", SMALL);
     assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
     assert!(typist.client.end().unwrap().success());
-    assert_eq!(foretell::stats::read_all(home.path()).unwrap().len(), 1, "its counts are kept");
+    assert_eq!(
+        foretell_session::stats::read_all(home.path()).unwrap().len(),
+        1,
+        "its counts are kept"
+    );
 }
 
 fn kill(client: &Client) {

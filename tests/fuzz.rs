@@ -8,9 +8,6 @@
 #[path = "fuzz/targets.rs"]
 mod targets;
 
-mod lsp_client;
-mod scripted_server;
-
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,

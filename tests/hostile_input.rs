@@ -1,18 +1,11 @@
 //! Input of any kind, made at random: none of it may panic or hang. `FORETELL_CASES=100000` makes
 //! more of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod lsp_client;
-mod scripted_server;
-
+use foretell_test_support::scripted_server;
 use std::io::Write;
 
-use foretell::{
-    bundle::Bundle,
-    engine::{scripted::Script, vocabulary::Vocabulary},
-    policy::{Place, Policy},
-};
+use foretell_engine::{bundle::Bundle, scripted::Script, vocabulary::Vocabulary};
+use foretell_policy::{Place, Policy};
 use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestRunner},

@@ -1,21 +1,15 @@
 //! Which other files the model gets to see, on the wire with a scripted model.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod scripted_server;
-
 use std::{fs, path::Path, sync::Mutex};
 
-use foretell::{
+use foretell_config::{Config, prompt::OtherFiles};
+use foretell_engine::{
     bundle::Fim,
-    completer::Completer,
-    config::Config,
-    engine::scripted::{Controls, Script},
-    prompt::{OtherFiles, Prompter},
+    scripted::{Controls, Script},
 };
-use lsp_client::Client;
-use scripted_server::{is_status, serve_by, still};
+use foretell_session::{completer::Completer, prompt::Prompter};
+use foretell_test_support::lsp_client::Client;
+use foretell_test_support::scripted_server::{is_status, serve_by, still};
 use serde_json::json;
 
 const SHAPE: &str = "struct Shape {\n    width: u32,\n}\n";

@@ -1,22 +1,18 @@
 //! A session at the pace of a user: types lines of a real file with the real server and the real
 //! model, and prints what the user would see. `make bench` runs it.
 //!
-//! Usage: `paced_session SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]` — opens FILE without its
+//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]` — opens FILE without its
 //! lines from LINE (from 1) on and types them, five characters a word. With `plain` the client can't
 //! make a text grow: no streaming.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-
 use std::{
     error::Error,
-    process::Command,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
-use foretell::stats::Millis;
-use lsp_client::Client;
+use foretell_session::stats::Millis;
+use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
 const URI: &str = "file:///typed";
@@ -121,14 +117,13 @@ impl Editor {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let (streams, arguments) = match arguments.split_last() {
         Some((last, rest)) if last == "plain" => (false, rest),
-        _ => (true, &arguments[..]),
+        _ => (true, arguments),
     };
     let [server, file, line, n_lines, words] = arguments else {
-        return Err("usage: paced_session SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]".into());
+        return Err("usage: sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]".into());
     };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
@@ -206,7 +201,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     session(&cold, &all);
     editor.client.end();
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The keys of a text: a character each, and a line break with the indentation that an editor

@@ -1,16 +1,11 @@
 //! What the whole program reads, opens, writes and prints, seen from outside. Needs `make model`
 //! and, on Linux, strace.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod typist;
-
 use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use lsp_client::Client;
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::lsp_client::Client;
 use serde_json::json;
-use typist::{Seen, Typist};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
 const SECRET: &str = "hunter2_of_the_user";
@@ -56,7 +51,7 @@ impl Traced {
         workspace(&project);
         std::fs::create_dir(&home).unwrap();
         for name in ["models", "lib", "made-here"] {
-            let real = foretell::bundle::data_folder().join(name);
+            let real = foretell_engine::paths::data_folder().join(name);
             std::os::unix::fs::symlink(real, home.join(name)).unwrap();
         }
         let mut command = Command::new("strace");
@@ -182,7 +177,7 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
         assert!(changed.is_empty(), "{changed:#?}");
         assert_eq!(stats.exists(), keeps);
 
-        let data = foretell::bundle::data_folder();
+        let data = foretell_engine::paths::data_folder();
         let of_the_system = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
         let own = [
             &home,
@@ -209,7 +204,9 @@ fn the_library_is_not_loaded_unless_it_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(BINARY);
     command.arg("doctor").env_remove("ORT_DISABLE_TELEMETRY").env("HOME", folder.path());
-    command.env_remove("XDG_CACHE_HOME").env("FORETELL_HOME", foretell::bundle::data_folder());
+    command
+        .env_remove("XDG_CACHE_HOME")
+        .env("FORETELL_HOME", foretell_engine::paths::data_folder());
     let output = command.output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("✓ library"), "{told}");
@@ -220,15 +217,15 @@ fn the_library_is_not_loaded_unless_it_is_silent() {
 #[test]
 #[ignore = "the test after this one runs it, where the environment does not silence the library"]
 fn a_library_that_would_speak() {
-    let library = foretell::engine::library::find_library(None).unwrap();
-    let error = foretell::engine::onnx::load_library(&library).unwrap_err().to_string();
+    let library = foretell_engine::library::find_library(None).unwrap();
+    let error = foretell_engine::onnx::load_library(&library).unwrap_err().to_string();
     assert!(error.contains("would send usage data: it is not loaded"), "{error}");
 }
 
 #[test]
 fn a_library_that_would_speak_is_not_loaded() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "a_library_that_would_speak"]);
+    command.args(["--ignored", "--exact", "privacy::a_library_that_would_speak"]);
     let output = command.env_remove("ORT_DISABLE_TELEMETRY").output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && told.contains("1 passed"), "{told}");

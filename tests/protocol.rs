@@ -1,19 +1,13 @@
 //! The server on the wire with a scripted model: order, supersession, and what is shown.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod scripted_server;
-mod typist;
-
 use expect_test::{Expect, expect};
-use foretell::{
-    config::{Config, Suggest},
-    engine::scripted::{Controls, Fault},
+use foretell_config::{Config, Suggest};
+use foretell_engine::scripted::{Controls, Fault};
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::scripted_server::{
+    connect, connect_with, initialize, initialize_with, still,
 };
-use scripted_server::{connect, connect_with, initialize, initialize_with, still};
 use serde_json::{Value, json};
-use typist::{Seen, Typist};
 
 fn open(marked: &str, says: &str) -> (Typist, Controls) {
     let (mut client, controls) = connect(says);

@@ -1,25 +1,17 @@
 //! Random sessions against a model of the truth: a plain string for each document, and the list of
 //! what was asked. `FORETELL_SESSIONS=10000` runs more of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod lsp_client;
-mod scripted_server;
-
 use std::{collections::HashMap, sync::Arc};
 
-use foretell::{
-    config::{Config, Suggest},
-    document::PositionEncoding,
-    engine::scripted::Script,
-    session::Session,
-};
-use lsp_client::Client;
+use foretell_config::{Config, Suggest};
+use foretell_engine::scripted::Script;
+use foretell_session::{document::PositionEncoding, session::Session};
+use foretell_test_support::lsp_client::Client;
+use foretell_test_support::scripted_server::{initialize, serve};
 use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestRunner},
 };
-use scripted_server::{initialize, serve};
 use serde_json::{Value, json};
 
 /// What the model knows; the users type pieces of it and other things.

@@ -1,15 +1,10 @@
 //! The real server process with the real model, in a real file. Needs `make model`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-mod typist;
-
 use std::{fs::File, process::Command};
 
-use lsp_client::Client;
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
-use typist::{Seen, Typist};
 
 /// Beside those that compute: the main one, the engine's, a worker and four that may block.
 const N_OTHER_THREADS: usize = 8;
@@ -145,8 +140,8 @@ fn mapped_from(process_id: u32, name: &str, begin: u64) -> (u64, u64) {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_weights_are_mapped_and_no_server_has_them_for_itself() {
-    let path = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
-    let bundle = foretell::bundle::Bundle::open(&path).expect("run `make model` first");
+    let path = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
+    let bundle = foretell_engine::bundle::Bundle::open(&path).expect("run `make model` first");
     assert_eq!(
         bundle.model(),
         path.join("shared.onnx"),

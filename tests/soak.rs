@@ -2,22 +2,19 @@
 //! again, in several files, with changes of focus, rejected and accepted texts, and clients that
 //! come and go beside. `make soak` runs it.
 //!
-//! Usage: `soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
+//! Usage: `sessions soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
 //! the end of the warm-up (half of the time, at most ten minutes: until every slot of the KV cache
 //! was full once) to the end its memory, with the model's pages or without, grows by more than 5 %,
 //! or handles do; if there are ever more threads than its own few and those that compute; or if of
 //! several servers one has the model's weights for itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-mod lsp_client;
-
 use std::{
+    error::Error,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
-use lsp_client::Client;
+use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
 /// Beside those that compute: the main one, the engine's, a worker and four that may block.
@@ -178,11 +175,9 @@ fn type_a_line(client: &mut Client, file: &mut File, done: &mut Done) {
     done.n_lines += 1;
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [server, minutes, paths @ ..] = arguments.as_slice() else {
-        println!("usage: soak SERVER MINUTES FILE...");
-        return ExitCode::FAILURE;
+pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let [server, minutes, paths @ ..] = arguments else {
+        return Err("usage: sessions soak SERVER MINUTES FILE...".into());
     };
     let minutes: u64 = minutes.parse().expect("a number of minutes");
     let mut files: Vec<File> = paths.iter().map(|path| open_file(path)).collect();
@@ -250,7 +245,7 @@ fn main() -> ExitCode {
         && last.n_handles <= warm.n_handles
         && most_threads <= cores + N_OTHER_THREADS
         && share;
-    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn open(client: &mut Client, file: &File) {

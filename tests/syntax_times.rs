@@ -1,20 +1,18 @@
 //! What it costs to ask a document's syntax about a text, printed for each file.
 //!
-//! Usage: `syntax_times FILE...` — takes a line out of FILE at each of 40 places and says it to the
+//! Usage: `sessions syntax-times FILE...` — takes a line out of FILE at each of 40 places and says it to the
 //! rules character by character, as a model would.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
-use std::{error::Error, sync::Arc, time::Instant};
-
-use foretell::policy::{Place, Policy, Stop, Style, Syntax, Trees};
+use foretell_policy::{Place, Policy, Stop, Style, Syntax, Trees};
 
 const N_PLACES: usize = 40;
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     println!("milliseconds: median, 95th percentile, most");
-    for path in std::env::args().skip(1) {
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    for path in arguments {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let trees = Arc::new(Trees::default());
         let (mut first_ms, mut begins, mut looks, mut n_wrong) = (0.0, vec![], vec![], 0);
@@ -54,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             looks.len(),
         );
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn quantiles(times: &mut [f64]) -> String {

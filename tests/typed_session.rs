@@ -1,24 +1,22 @@
 //! A session with the real server process and the real model, printed key by key: what `make demo`
 //! ends with.
 //!
-//! Usage: `typed_session SERVER FILE LINE N_LINES` — opens FILE without its lines from LINE (from
+//! Usage: `sessions typed SERVER FILE LINE N_LINES` — opens FILE without its lines from LINE (from
 //! 1) on, and types them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+use std::{
+    error::Error,
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
-mod lsp_client;
-mod typist;
-
-use std::{error::Error, process::Command, time::Duration};
-
-use lsp_client::Client;
+use foretell_test_support::editor_sim::{Seen, Typist};
+use foretell_test_support::lsp_client::Client;
 use serde_json::json;
-use typist::{Seen, Typist};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [server, file, line, n_lines] = arguments.as_slice() else {
-        return Err("usage: typed_session SERVER FILE LINE N_LINES".into());
+pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let [server, file, line, n_lines] = arguments else {
+        return Err("usage: sessions typed SERVER FILE LINE N_LINES".into());
     };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
@@ -78,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         median(&mut without)
     );
     typist.client.end();
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn ms(time: Duration) -> f64 {

@@ -1,14 +1,12 @@
 //! What each subcommand does.
 
-pub(crate) mod bench;
 pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod doctor;
-pub(crate) mod eval;
 pub(crate) mod model;
-pub(crate) mod pages;
-pub(crate) mod scripts;
+pub(crate) mod python_env;
 pub(crate) mod serve;
 pub(crate) mod setup;
+pub(crate) mod shell_assets;
 pub(crate) mod stats;
 pub(crate) mod terminal;

@@ -13,7 +13,9 @@ use std::{
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use commands::terminal::printable;
-use foretell::{config::Config, engine::library, server::Startup};
+use foretell_config::Config;
+use foretell_engine::library;
+use foretell_lsp::Startup;
 use serde_json::{Map, Value, json};
 use tracing_subscriber::{
     EnvFilter,
@@ -86,9 +88,9 @@ enum Command {
     /// the file. Ctrl+C stops it.
     Complete(commands::complete::Arguments),
     /// Measure how fast things are on this machine: the server and the engine, or one of them.
-    Bench(commands::bench::Arguments),
+    Bench(foretell_lab::bench::Arguments),
     /// Measure how good the texts are, by cases whose answer is known.
-    Eval(commands::eval::Arguments),
+    Eval(foretell_lab::eval::Arguments),
     /// Set up what is missing: the runtime library and a model. Done once.
     ///
     /// Where an NVIDIA GPU answers and CUDA 13 is there, the library and the model are for the GPU;
@@ -287,8 +289,8 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { .. } => commands::serve::run(startup),
         Command::Complete(arguments) => commands::complete::run(&settings(&startup), &arguments),
-        Command::Bench(arguments) => commands::bench::run(&settings(&startup), &arguments),
-        Command::Eval(arguments) => commands::eval::run(&settings(&startup), &arguments),
+        Command::Bench(arguments) => foretell_lab::bench::run(&settings(&startup), &arguments),
+        Command::Eval(arguments) => foretell_lab::eval::run(&settings(&startup), &arguments),
         Command::Setup(arguments) => commands::setup::run(&settings(&startup), &arguments),
         Command::Model(arguments) => {
             commands::model::run(&settings(&startup).model.name, &arguments)
@@ -296,8 +298,10 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         Command::Config { schema } => commands::config::run(&startup, schema),
         Command::Stats { json } => commands::stats::run(json),
         Command::Doctor { json } => commands::doctor::run(&startup, json),
-        Command::Completions { shell } => commands::pages::completions(Arguments::command(), shell),
-        Command::Man { folder } => commands::pages::man(Arguments::command(), &folder),
+        Command::Completions { shell } => {
+            commands::shell_assets::completions(Arguments::command(), shell)
+        }
+        Command::Man { folder } => commands::shell_assets::man(Arguments::command(), &folder),
     }
 }
 

@@ -4,10 +4,6 @@
 
 #![no_main]
 
-#[path = "../lsp_client.rs"]
-mod lsp_client;
-#[path = "../scripted_server.rs"]
-mod scripted_server;
 mod targets;
 
 use std::{

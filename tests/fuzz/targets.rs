@@ -5,16 +5,19 @@
 
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
-use foretell::{
+use foretell_engine::{
     bundle::{Bundle, BundleError},
-    document::{Documents, PositionEncoding},
-    engine::{scripted::Script, vocabulary::Vocabulary},
-    policy::{Place, Policy, Syntax},
+    scripted::Script,
+    vocabulary::Vocabulary,
+};
+use foretell_policy::{Place, Policy, Syntax};
+use foretell_session::{
+    document::{Change, Documents, Position, PositionEncoding},
     session::Session,
 };
 use serde_json::{Value, json};
 
-use crate::{lsp_client::Client, scripted_server};
+use foretell_test_support::{lsp_client::Client, scripted_server};
 
 /// Panics for bytes that break a law.
 pub type Target = fn(&[u8]);
@@ -63,14 +66,14 @@ pub fn wire(bytes: &[u8]) {
     }
     let (input, mut output) = (std::io::Cursor::new(bytes.to_vec()), Vec::new());
     let (to_us, mut from_server) = tokio::io::duplex(1 << 16);
-    let load = |_: &foretell::config::Config| {
-        foretell::completer::Completer::start_with::<Script>(|| anyhow::bail!("no model"))
+    let load = |_: &foretell_config::Config| {
+        foretell_session::completer::Completer::start_with::<Script>(|| anyhow::bail!("no model"))
     };
     let session = Arc::new(Session::new(Box::new(load)));
-    let startup = foretell::server::Startup::default();
+    let startup = foretell_lsp::Startup::default();
     RUNTIME.with(|runtime| {
         runtime.block_on(async {
-            let serve = foretell::server::serve(session, startup, Box::new(input), Box::new(to_us));
+            let serve = foretell_lsp::serve(session, startup, Box::new(input), Box::new(to_us));
             let read = tokio::io::AsyncReadExt::read_to_end(&mut from_server, &mut output);
             let ((), read) = tokio::join!(serve, read);
             read.unwrap();
@@ -250,9 +253,12 @@ pub fn edits(bytes: &[u8]) {
     while !choices.0.is_empty() {
         let (from, to, by) = (position(&mut choices), position(&mut choices), choices.text());
         version += 1;
-        let change = json!([{"range": {"start": from, "end": to}, "text": by}]);
-        let changes: Vec<_> = serde_json::from_value(change).unwrap();
-        let edits = documents.change("a", version, &changes, encoding).expect("it is open");
+        let at = |it: &Value| {
+            let field = |name| u32::try_from(it[name].as_u64().unwrap()).unwrap();
+            Position::new(field("line"), field("character"))
+        };
+        let change = Change { range: Some(at(&from)..at(&to)), text: by.clone() };
+        let edits = documents.change("a", version, &[change], encoding).expect("it is open");
         let mut by_edits = ropey::Rope::from_str(&text);
         for edit in edits {
             by_edits.remove(edit.removed.clone());

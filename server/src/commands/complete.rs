@@ -9,12 +9,11 @@ use std::{
 
 use super::terminal::printable;
 use anyhow::{Context, bail, ensure};
-use foretell::{
+use foretell_config::{Config, exclude::Exclusions, prompt::Window};
+use foretell_engine::{Draft, Finish, Progress, State};
+use foretell_session::{
     completer::{Completer, Wanted},
-    config::{Config, exclude::Exclusions},
     document::Snapshot,
-    engine::{Draft, Finish, Progress, State},
-    prompt::Window,
 };
 
 /// What `foretell complete` takes.

@@ -5,10 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use foretell::{
-    config::{Config, layers::user_file},
-    server::Startup,
-};
+use foretell_config::{Config, layers::user_file};
+use foretell_lsp::Startup;
 
 use super::terminal::printable;
 

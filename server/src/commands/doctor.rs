@@ -11,16 +11,16 @@ use std::{
     process::ExitCode,
 };
 
-use foretell::{
-    bundle::{Bundle, data_folder, model_path},
-    config::{Config, layers::user_file},
-    engine::{
-        State,
-        library::{self, RUNTIME_VERSION},
-        onnx,
-    },
-    server::Startup,
+use foretell_config::{Config, layers::user_file};
+use foretell_engine::{
+    State,
+    bundle::Bundle,
+    library,
+    library::RUNTIME_VERSION,
+    onnx,
+    paths::{data_folder, model_path},
 };
+use foretell_lsp::Startup;
 use serde_json::json;
 
 use check::{Check, Mark};

@@ -10,14 +10,15 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use foretell::{
-    bundle::{Bundle, create_private_folder, data_folder, model_path},
-    config::{edit::with_setting, layers::user_file},
+use foretell_config::{edit::with_setting, layers::user_file};
+use foretell_engine::{
+    bundle::Bundle,
+    paths::{create_private_folder, data_folder, model_path},
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{scripts::Scripts, terminal::printable};
+use super::{python_env::Scripts, terminal::printable};
 
 /// What `foretell model` takes.
 #[derive(Debug, clap::Subcommand)]

@@ -2,13 +2,10 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use foretell::{
-    bundle::data_folder,
-    completer::Completer,
-    server::{self, Startup},
-    session::Session,
-    stats::Store,
-};
+use foretell_engine::paths::data_folder;
+use foretell_lsp as server;
+use foretell_lsp::Startup;
+use foretell_session::{completer::Completer, session::Session, stats::Store};
 
 /// How often the counts are kept while the session goes on.
 const KEEP_INTERVAL: Duration = Duration::from_secs(60);

@@ -5,20 +5,19 @@ mod choice;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
-use foretell::{
-    bundle::{Bundle, DEFAULT_MODEL, data_folder, model_path},
-    config::Config,
-    engine::{
-        library::RUNTIME_VERSION,
-        onnx::Options,
-        provider::{Provider, Setting},
-    },
+use foretell_config::Config;
+use foretell_engine::{
+    bundle::{Bundle, DEFAULT_MODEL},
+    library::RUNTIME_VERSION,
+    onnx::Options,
+    paths::{data_folder, model_path},
+    provider::{Provider, Setting},
 };
 
 use super::{
     doctor::rates::{Rates, seconds},
     model::{self, catalogue},
-    scripts::{Scripts, say},
+    python_env::{Scripts, say},
 };
 
 /// What `foretell setup` takes.

@@ -6,10 +6,8 @@ use std::{
 };
 
 use anyhow::Context;
-use foretell::{
-    bundle::data_folder,
-    stats::{Counts, page, read_all},
-};
+use foretell_engine::paths::data_folder;
+use foretell_session::stats::{Counts, page, read_all};
 
 /// Prints the counts of the last session and of all that are kept.
 pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {

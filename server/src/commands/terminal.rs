@@ -1,6 +1,6 @@
 //! What may be printed for people.
 
-use foretell::bundle::is_unprintable;
+use foretell_engine::unicode::is_unprintable;
 
 /// A text that can't steer the terminal: control characters but tab and line break are shown as
 /// their pictures.

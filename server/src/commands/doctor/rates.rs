@@ -5,14 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell::{
+use foretell_config::{Config, Trigger};
+use foretell_engine::{
+    Model, State,
     bundle::Bundle,
-    config::{Config, Trigger},
-    engine::{
-        Model, State,
-        decoder::PREFILL_CHUNK,
-        onnx::{OnnxModel, Options},
-    },
+    decoder::PREFILL_CHUNK,
+    onnx::{OnnxModel, Options},
 };
 use serde::Serialize;
 

@@ -1,10 +1,10 @@
 //! The checks of a server that computes in the place of a model here.
 
-use foretell::{
+use foretell_config::Config;
+use foretell_engine::{Finish, Progress, State};
+use foretell_session::{
     completer::{Completer, Wanted},
-    config::Config,
     document::Snapshot,
-    engine::{Finish, Progress, State},
 };
 
 use super::{check::Check, rates::seconds};

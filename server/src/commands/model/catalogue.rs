@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_catalogue_is_read_and_has_the_default_model() {
         let entries = entries().unwrap();
-        let default = &entries[foretell::bundle::DEFAULT_MODEL];
+        let default = &entries[foretell_engine::bundle::DEFAULT_MODEL];
         assert_eq!((default.licence.as_str(), default.tried), ("Apache-2.0", true));
         assert_eq!(default.n_bytes(), Some(491_400_064));
         assert!(entries.values().any(|it| !it.tried && it.n_bytes().is_none()));

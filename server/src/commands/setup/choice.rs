@@ -1,6 +1,6 @@
 //! Which model a machine can afford.
 
-use foretell::bundle::DEFAULT_MODEL;
+use foretell_engine::bundle::DEFAULT_MODEL;
 
 use crate::commands::doctor::rates::Rates;
 

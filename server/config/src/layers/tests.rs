@@ -1,0 +1,179 @@
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use super::*;
+use crate::Trigger;
+
+fn told(layers: &[Layer]) -> String {
+    merge(layers).1.iter().map(|it| format!("{it}\n")).collect()
+}
+
+#[track_caller]
+fn check(values: Value, expected: &Expect) {
+    expected.assert_eq(&told(&[Layer::new("client", values)]));
+}
+
+#[test]
+fn later_layers_hold_over_earlier_ones() {
+    let (config, unfit) = merge(&[
+        Layer::new("file", json!({"suggest": {"max_lines": 4, "trigger": "manual"}})),
+        Layer::new("client", json!({"suggest": {"max_lines": 8}, "model": {"threads": 3}})),
+    ]);
+    assert_eq!(unfit, []);
+    assert_eq!(config.suggest.max_lines, 8);
+    assert_eq!(config.suggest.trigger, Trigger::Manual);
+    assert_eq!(config.model.n_threads(), 3);
+    assert_eq!(merge(&[]).0, Config::default());
+}
+
+#[test]
+fn a_wrong_setting_is_told_and_costs_no_other() {
+    let values = json!({"suggest": {"max_lines": "many", "max_tokens": 64, "delay_ms": -1}});
+    let (config, _) = merge(&[Layer::new("client", values.clone())]);
+    assert_eq!(config.suggest.max_tokens, 64);
+    assert_eq!(config.suggest.max_lines, Config::default().suggest.max_lines);
+    check(
+        values,
+        &expect![[r#"
+            client: "suggest.delay_ms" is -1; the minimum is 0
+            client: "suggest.max_lines" is "many": invalid type: string "many", expected usize
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_setting_is_told_with_the_nearest_one() {
+    check(
+        json!({"suggest": {"dealy_ms": 40}, "sugest": {"delay_ms": 40}, "ghost": 1, "models": 1}),
+        &expect![[r#"
+            client: "ghost" is no setting
+            client: "models" is no setting
+            client: "sugest" is no setting
+            client: "suggest.dealy_ms" is no setting; did you mean "suggest.delay_ms"?
+        "#]],
+    );
+}
+
+#[test]
+fn values_out_of_bounds_are_told() {
+    check(
+        json!({"model": {"context_tokens": 10, "provider": "tpu"}, "suggest": {"candidates": 99}}),
+        &expect![[r#"
+            client: "model.context_tokens" is 10; the minimum is 256
+            client: "model.provider" is "tpu": "tpu" is no provider; there are auto, cpu, cuda and coreml
+            client: "suggest.candidates" is 99; the maximum is 8
+        "#]],
+    );
+}
+
+#[test]
+fn keys_may_be_written_with_dots() {
+    let (config, unfit) = merge(&[Layer::new("client", json!({"suggest.max_lines": 3}))]);
+    assert_eq!((config.suggest.max_lines, unfit), (3, vec![]));
+}
+
+#[test]
+fn a_map_of_languages_is_one_setting() {
+    let values = json!({"suggest": {"languages": {"markdown": false}}});
+    let (config, unfit) = merge(&[Layer::new("client", values)]);
+    assert_eq!(unfit, []);
+    assert!(!config.suggest.language_is_on("markdown"));
+    assert!(config.suggest.language_is_on("rust"));
+}
+
+#[test]
+fn an_empty_list_is_as_good_as_an_empty_group() {
+    check(json!([]), &expect![""]);
+    check(json!({"suggest": []}), &expect![""]);
+    let told = told(&[Layer::new("client", json!({"suggest": [1]}))]);
+    assert!(told.contains("suggest"), "{told}");
+}
+
+#[test]
+fn a_star_is_every_other_language() {
+    let values = json!({"suggest": {"languages": {"*": false, "rust": true}}});
+    let (config, _) = merge(&[Layer::new("client", values)]);
+    assert!(!config.suggest.language_is_on("markdown"));
+    assert!(config.suggest.language_is_on("rust"));
+}
+
+#[test]
+fn a_workspace_does_not_say_which_code_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[model]\nlibrary = \"evil.so\"\nlookup = false\n[workspace]\ntrusted = [\"/\"]\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let layer = Layer::of_workspace(folder.path()).unwrap().unwrap();
+    let (config, unfit) = merge(&[layer]);
+    assert_eq!(config.model.library, None);
+    assert!(config.workspace.trusted.is_empty());
+    assert!(!config.model.lookup);
+    assert_eq!(unfit.len(), 2, "{unfit:?}");
+}
+
+#[test]
+fn a_workspace_brings_no_model_and_takes_nothing_from_what_is_excluded() {
+    let folder = tempfile::tempdir().unwrap();
+    let merge = |text: &str| {
+        std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()])
+    };
+    for path in ["/w/evil", "../evil", "..", "a/b", "a\\\\b", "c:evil"] {
+        let (config, unfit) = merge(&format!("[model]\nname = \"{path}\"\n"));
+        assert_eq!((config, unfit.len()), (Config::default(), 1), "{path}");
+    }
+    let (config, unfit) =
+        merge("model.name = \"smollm2-135m\"\nsuggest.exclude = [\"**/*.gen.rs\"]\n");
+    assert_eq!((config.model.name.as_str(), unfit), ("smollm2-135m", vec![]));
+    let exclude = [&Config::default().suggest.exclude[..], &["**/*.gen.rs".to_owned()]].concat();
+    assert_eq!(config.suggest.exclude, exclude);
+}
+
+/// Opening a pipe waits until somebody writes into it; a link may lead to a file with secrets.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_of_its_own_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml: not a file"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "model.lookup = false\n").unwrap();
+    std::os::unix::fs::symlink(&secret, &path).unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml: a link"), "{error}");
+    assert!(Layer::of_file(&path).unwrap().is_some(), "the user's own may be one");
+}
+
+#[test]
+fn a_dotted_key_does_not_slip_past_what_is_forbidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\"model.library\" = \"evil.so\"\n\"workspace.trusted\" = [\"/\"]\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let (config, unfit) = merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()]);
+    assert_eq!(config, Config::default());
+    assert_eq!(unfit.len(), 2, "{unfit:?}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE_NAME), "[suggest]\nmax_lines = \n").unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml:2: "), "{error}");
+    // Nor what stands there: the file may be another one that was given this name.
+    let text = "[default]\naws_secret_access_key wJalrXUtnFEMI\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("foretell.toml:2: ") && !error.contains("wJalr"), "{error}");
+    assert!(Layer::of_workspace(&folder.path().join("absent")).unwrap().is_none());
+}
+
+#[test]
+fn every_setting_is_documented() {
+    for key in settings() {
+        let description = schema_of(&key).unwrap().get("description").and_then(Value::as_str);
+        assert!(description.is_some_and(|it| it.len() > 10), "{key} has no documentation");
+    }
+}

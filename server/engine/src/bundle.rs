@@ -1,0 +1,415 @@
+//! A model bundle on disk: `model.onnx`, its data, `tokenizer.json` and the manifest
+//! `foretell.json`. The format is described in `model-scripts/BUNDLE.md`.
+//!
+//! A bundle is hostile input: every number in the manifest is checked before memory is taken for
+//! it, the names of files can't leave the folder, and lengths that the runtime believes unchecked
+//! come from a graph that was made on this machine, or not at all.
+
+pub mod weights;
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{paths::data_folder, unicode::is_unprintable};
+
+/// The only manifest format that this version reads.
+pub const FORMAT: u32 = 1;
+
+/// The model that `foretell setup` fetches and that is used unless another is named.
+pub const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b";
+
+/// What makes a bundle unusable, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// No such folder, or no manifest in it.
+    #[error(
+        "no model at {0}: run `foretell setup`, or name a bundle's folder with --model or FORETELL_MODEL"
+    )]
+    Missing(PathBuf),
+    /// A file of the bundle can't be read.
+    #[error("{path}: {source}: the model bundle is incomplete, run `foretell setup` again", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The manifest is not what [`Manifest`] says.
+    #[error("{path}: {message}", path = .path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        message: String,
+    },
+    /// A file is not the one that the manifest describes.
+    #[error(
+        "{path}: {what} is {found}, the manifest says {expected}: the model bundle is damaged, \
+         remove its folder and run `foretell setup` again",
+        path = .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// `size` or `sha256`.
+        what: &'static str,
+        /// What the file is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The graph refers to weights that are laid out for a processor.
+    #[error(
+        "{0}: holds references to packed weights, which are not safe to follow: import the model again"
+    )]
+    Packed(PathBuf),
+    /// A file was written into after the model was loaded from it.
+    #[error(
+        "{0}: was changed while it was in use, so the model can't be used any more: restart the \
+         server, and run `make model` again if the file is damaged"
+    )]
+    Changed(PathBuf),
+}
+
+/// The order of the parts in a fill-in-the-middle prompt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FimOrder {
+    /// Prefix, suffix, middle (PSM).
+    #[default]
+    PrefixSuffixMiddle,
+    /// Suffix, prefix, middle (SPM).
+    SuffixPrefixMiddle,
+}
+
+/// The special tokens of a model's fill-in-the-middle form; `prompt::formats` has the form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Fim {
+    /// Whose form it is, `qwen2.5-coder` for instance.
+    pub family: String,
+    /// The order of the parts.
+    pub order: FimOrder,
+    /// The id before the text before the cursor.
+    pub prefix: u32,
+    /// The id before the text after the cursor.
+    pub suffix: u32,
+    /// The id after which the model writes; none where it goes on after the prefix.
+    pub middle: Option<u32>,
+    /// The id that every text begins with, if it needs one.
+    #[serde(default)]
+    pub bos: Option<u32>,
+    /// The id before a repository's name.
+    #[serde(default)]
+    pub repo: Option<u32>,
+    /// The id between files, or before a file's path.
+    #[serde(default)]
+    pub file_sep: Option<u32>,
+}
+
+impl Fim {
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        let Self { prefix, suffix, middle, bos, repo, file_sep, .. } = *self;
+        [Some(prefix), Some(suffix), middle, bos, repo, file_sep].into_iter().flatten()
+    }
+}
+
+/// Size and hash of a file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FileInfo {
+    /// In bytes.
+    pub size: u64,
+    /// SHA-256, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The manifest, `foretell.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The name in the catalogue.
+    pub name: String,
+    /// The name for people.
+    #[serde(default)]
+    pub title: String,
+    /// The model's licence, an SPDX expression where there is one.
+    pub licence: String,
+    /// The weights' architecture, `qwen2` for instance.
+    pub architecture: String,
+    /// Which execution provider the graph is for, `cpu` for instance.
+    pub target: String,
+    /// How the weights are stored, `int8` for instance.
+    pub quantization: String,
+    /// Number of layers, each with one key and one value buffer.
+    pub n_layers: usize,
+    /// Query heads of a layer; 0 if the importer did not say.
+    #[serde(default)]
+    pub n_heads: usize,
+    /// Key and value heads of a layer.
+    pub n_kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// The element type of the KV buffers, `float32` for instance.
+    pub kv_dtype: String,
+    /// The most tokens that the graph can hold positions for.
+    pub context_length: usize,
+    /// The width of the logits.
+    pub vocab_size: usize,
+    /// The ids that end a generation.
+    pub eos_ids: Vec<u32>,
+    /// The fill-in-the-middle form, or none for a model without one.
+    pub fim: Option<Fim>,
+    /// How much of the data file, at its end, is the weights as the runtime lays them out.
+    #[serde(default)]
+    pub packed_bytes: u64,
+    /// Every other file of the bundle.
+    pub files: BTreeMap<String, FileInfo>,
+}
+
+/// A bundle whose manifest has been read and found plausible, and whose files are there.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The bundle's folder.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+const MODEL: &str = "model.onnx";
+/// The same graph with references to packed weights.
+const SHARED: &str = "shared.onnx";
+/// What the runtime takes for such a reference: every key that begins so.
+const PACKED: &[u8] = b"prepacked";
+/// The weights, which both graphs refer to.
+const DATA: &str = "model.onnx.data";
+const TOKENIZER: &str = "tokenizer.json";
+const MANIFEST: &str = "foretell.json";
+/// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
+/// A graph with its weights beside it has less than what protobuf allows.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: [(&str, u64); 3] = [(MODEL, 2 << 30), (SHARED, 2 << 30), (TOKENIZER, 256 << 20)];
+
+impl Bundle {
+    /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
+    /// tokenizer: the files that decide what is done with the weights. [`Bundle::verify`] checks
+    /// the weights too, which takes as long as reading them.
+    ///
+    /// # Errors
+    /// See [`BundleError`].
+    pub fn open(path: &Path) -> Result<Self, BundleError> {
+        let manifest_path = path.join(MANIFEST);
+        let text = read_small(&manifest_path).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                BundleError::Missing(path.to_owned())
+            } else {
+                BundleError::Unreadable { path: manifest_path.clone(), source }
+            }
+        })?;
+        let refuse = |message| BundleError::Manifest { path: manifest_path.clone(), message };
+        let manifest: Manifest = serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("not a manifest: {error}")))?;
+        manifest.check().map_err(refuse)?;
+        let bundle = Self { path: path.to_owned(), manifest };
+        for (name, info) in &bundle.manifest.files {
+            bundle.check_size(name, info)?;
+        }
+        for name in [MODEL, SHARED, TOKENIZER] {
+            bundle.check_hash(name)?;
+        }
+        bundle.check_is_not_packed()?;
+        Ok(bundle)
+    }
+
+    /// Checks the hash of every file.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`] for the first file that differs.
+    pub fn verify(&self) -> Result<(), BundleError> {
+        self.manifest.files.keys().try_for_each(|name| self.check_hash(name))
+    }
+
+    /// The graph's file: the one with packed weights, which processes share, if it was made here.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.graph(&data_folder().join("made-here"))
+    }
+
+    /// The graph's file for every machine.
+    #[must_use]
+    pub fn portable_model(&self) -> PathBuf {
+        self.path.join(MODEL)
+    }
+
+    fn graph(&self, made_here: &Path) -> PathBuf {
+        self.path.join(if self.is_made_here(made_here) { SHARED } else { MODEL })
+    }
+
+    /// The mark of a graph that was made here says how long the data were that it refers to.
+    fn is_made_here(&self, made_here: &Path) -> bool {
+        let Some(shared) = self.manifest.files.get(SHARED) else { return false };
+        let mark = read_small(&made_here.join(&shared.sha256));
+        let n_bytes = mark.ok().and_then(|it| it.trim().parse().ok());
+        n_bytes.is_some() && n_bytes == self.manifest.files.get(DATA).map(|it| it.size)
+    }
+
+    /// The tokenizer's file.
+    #[must_use]
+    pub fn tokenizer(&self) -> PathBuf {
+        self.path.join(TOKENIZER)
+    }
+
+    fn check_size(&self, name: &str, info: &FileInfo) -> Result<(), BundleError> {
+        let path = self.path.join(name);
+        let unreadable = |source| BundleError::Unreadable { path: path.clone(), source };
+        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(unreadable(io::Error::other("not a file")));
+        }
+        let found = metadata.len();
+        if found == info.size {
+            return Ok(());
+        }
+        Err(BundleError::Damaged {
+            path,
+            what: "size",
+            found: found.to_string(),
+            expected: info.size.to_string(),
+        })
+    }
+
+    /// A graph that refers to packed weights may lead the runtime out of its files.
+    fn check_is_not_packed(&self) -> Result<(), BundleError> {
+        let path = self.path.join(MODEL);
+        let found = File::open(&path).and_then(|file| holds(file, PACKED));
+        match found {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(BundleError::Packed(path)),
+            Err(source) => Err(BundleError::Unreadable { path, source }),
+        }
+    }
+
+    fn check_hash(&self, name: &str) -> Result<(), BundleError> {
+        let Some(info) = self.manifest.files.get(name) else {
+            return Ok(());
+        };
+        let path = self.path.join(name);
+        let found = sha256(&path)
+            .map_err(|source| BundleError::Unreadable { path: path.clone(), source })?;
+        if found == info.sha256 {
+            return Ok(());
+        }
+        Err(BundleError::Damaged { path, what: "sha256", found, expected: info.sha256.clone() })
+    }
+}
+
+impl Manifest {
+    /// What the files take on disk, the manifest left out, in bytes.
+    #[must_use]
+    pub fn n_bytes(&self) -> u64 {
+        self.files.values().fold(0, |sum, file| sum.saturating_add(file.size))
+    }
+
+    /// The ids that mean something to the model and are no text.
+    pub fn marks(&self) -> impl Iterator<Item = u32> {
+        self.eos_ids.iter().copied().chain(self.fim.iter().flat_map(Fim::ids))
+    }
+
+    /// What is implausible in it, if anything is.
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "the bundle has format {}, this version reads format {FORMAT}: \
+                 import the model again: `foretell setup` of this version",
+                self.format
+            ));
+        }
+        let Self { name, title, licence, architecture, target, quantization, .. } = self;
+        let texts = [name, title, licence, architecture, target, quantization, &self.kv_dtype];
+        if texts.iter().any(|text| text.contains(is_unprintable)) {
+            return Err("a name in it holds characters that steer a terminal".into());
+        }
+        let in_range = |name, value: usize, most| {
+            if (1..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("`{name}` is {value}, not between 1 and {most}"))
+            }
+        };
+        in_range("n_layers", self.n_layers, 1_000)?;
+        in_range("n_kv_heads", self.n_kv_heads, 1_000)?;
+        in_range("head_dim", self.head_dim, 4_096)?;
+        in_range("context_length", self.context_length, 4_000_000)?;
+        in_range("vocab_size", self.vocab_size, 4_000_000)?;
+        if let Some(id) = self.marks().find(|id| *id as usize >= self.vocab_size) {
+            return Err(format!("token id {id} is not below `vocab_size` {}", self.vocab_size));
+        }
+        for required in [MODEL, TOKENIZER] {
+            if !self.files.contains_key(required) {
+                return Err(format!("`files` does not name {required}"));
+            }
+        }
+        for (name, most) in MAX_BYTES {
+            if let Some(FileInfo { size, .. }) = self.files.get(name).filter(|it| it.size > most) {
+                return Err(format!("{name} has {size} bytes, {most} are the most"));
+            }
+        }
+        match self.files.keys().find(|name| !is_plain_file_name(name)) {
+            Some(name) => Err(format!("`files` names {name:?}, which is not a plain file name")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a text of at most [`MAX_MANIFEST_BYTES`].
+fn read_small(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let n_bytes = File::open(path)?.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text)?;
+    if n_bytes as u64 > MAX_MANIFEST_BYTES {
+        return Err(io::Error::other(format!("longer than {MAX_MANIFEST_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+/// Whether a name stays in its folder, on every platform.
+fn is_plain_file_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// Whether bytes are somewhere in a file.
+fn holds(mut file: impl Read, bytes: &[u8]) -> io::Result<bool> {
+    let mut window = Vec::new();
+    loop {
+        let n_read = file.by_ref().take(1 << 20).read_to_end(&mut window)?;
+        if window.windows(bytes.len()).any(|it| it == bytes) {
+            return Ok(true);
+        }
+        if n_read == 0 {
+            return Ok(false);
+        }
+        window.drain(..window.len().saturating_sub(bytes.len() - 1));
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n_bytes = file.read(&mut buffer)?;
+        if n_bytes == 0 {
+            break;
+        }
+        hasher.update(&buffer[..n_bytes]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests;

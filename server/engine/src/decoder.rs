@@ -1,0 +1,250 @@
+//! One job from its prompt to its last token.
+
+use std::{ops::ControlFlow, sync::Arc, time::Instant};
+
+use super::{
+    Backend, Finish, Model, ModelError, Request, State,
+    generation_state::{Run, ms_since},
+    logprobs::log_probability,
+    lookup::{Lookup, Mode},
+    queue::{Job, Kind, Queue},
+    sampler::Sampler,
+    slots::Slots,
+    vocabulary::Vocabulary,
+};
+use crate::Prompt;
+
+/// How many tokens of a prompt are read between two looks at the cancel. 64 costs nothing
+/// measurable against one run of all tokens; 32 costs about a tenth.
+pub const PREFILL_CHUNK: usize = 64;
+
+/// A model with what it has read, and its vocabulary.
+#[derive(Debug)]
+pub struct Decoder<M> {
+    model: M,
+    slots: Slots,
+    lookup: Lookup,
+    vocabulary: Arc<Vocabulary>,
+    eos_ids: Vec<u32>,
+}
+
+impl<M: Model> Decoder<M> {
+    /// A decoder that has read nothing yet, without lookup.
+    pub fn new(model: M, vocabulary: Arc<Vocabulary>, eos_ids: Vec<u32>) -> Self {
+        let slots = Slots::new(model.n_slots());
+        Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
+    }
+
+    /// The same decoder with drafts from a lookup. The text does not change by it, only the time.
+    #[must_use]
+    pub fn with_lookup(self, mode: Mode) -> Self {
+        Self { lookup: Lookup::new(mode), ..self }
+    }
+}
+
+impl<M: Model> Backend for Decoder<M> {
+    /// Drops what the model has read: after a panic or a failure nobody knows what the buffers
+    /// hold.
+    fn forget(&mut self) {
+        self.slots.forget();
+    }
+
+    fn state(&self) -> State {
+        self.model.state()
+    }
+
+    fn run(&mut self, job: Job, queue: &Queue) {
+        let Job { kind, request, progress, asked } = job;
+        let slot = self.slots.choose(&request.prompt.ids);
+        let n_tokens = request.prompt.ids.len();
+        let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
+        tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
+        let healed = self.vocabulary.bytes_of(&request.prompt.healed);
+        let mut run = Run::new(&request, healed, &progress, queue, asked);
+        let mut work = Work { decoder: self, slot, queue };
+        let finish = match kind {
+            Kind::Prewarm => work.prewarm(&request, &mut run),
+            Kind::Generate => run.candidates(&request, |n, run| {
+                let sampling = request.sampling.of_candidate(n, request.n_candidates);
+                work.generate(&request, Sampler::new(sampling), run)
+            }),
+        };
+        run.end(finish);
+    }
+}
+
+/// A decoder at work for one job.
+struct Work<'a, M> {
+    decoder: &'a mut Decoder<M>,
+    slot: usize,
+    queue: &'a Queue,
+}
+
+type Step<T> = Result<ControlFlow<Finish, T>, ModelError>;
+
+impl<M: Model> Work<'_, M> {
+    fn prewarm(&mut self, request: &Request, run: &mut Run<'_>) -> Finish {
+        let read = self.prefill(&request.prompt, &[], run);
+        self.finish(read.map(|read| match read {
+            ControlFlow::Continue(_) => Finish::PromptRead,
+            ControlFlow::Break(finish) => finish,
+        }))
+    }
+
+    fn generate(&mut self, request: &Request, mut sampler: Sampler, run: &mut Run<'_>) -> Finish {
+        let prefill_start = Instant::now();
+        let read = self.prefill(&request.prompt, healing_draft(request, 0), run);
+        run.figures.prefill_ms += ms_since(prefill_start);
+        let decode_start = Instant::now();
+        let finish = read.and_then(|read| match read {
+            ControlFlow::Continue(n_drafted) => self.decode(request, n_drafted, &mut sampler, run),
+            ControlFlow::Break(finish) => Ok(finish),
+        });
+        run.figures.decode_ms += ms_since(decode_start);
+        let finish = self.finish(finish);
+        run.end_candidate(finish)
+    }
+
+    fn finish(&mut self, finish: Result<Finish, ModelError>) -> Finish {
+        finish.unwrap_or_else(|error| match error {
+            ModelError::Aborted => Finish::Cancelled,
+            ModelError::Failed(message) => {
+                self.decoder.forget();
+                Finish::Failed(message)
+            }
+        })
+    }
+
+    /// Reads what the cache does not hold of the prompt, and in the same run a draft of what
+    /// follows it. After it, the logits behind the prompt are known. Returns how many tokens of the
+    /// draft were read.
+    fn prefill(&mut self, prompt: &Prompt, draft: &[u32], run: &mut Run<'_>) -> Step<usize> {
+        let ids = prompt.ids.as_slice();
+        if ids.is_empty() {
+            // Without a form to fill in, a file's first word is healed and nothing is before it.
+            return Ok(ControlFlow::Break(Finish::EndOfText));
+        }
+        let Decoder { model, slots, .. } = &mut *self.decoder;
+        if ids.len() > model.capacity() {
+            return Ok(ControlFlow::Break(Finish::ContextFull));
+        }
+        let cache = slots.cache_mut(self.slot);
+        let _span = tracing::debug_span!("prefill").entered();
+        let n_held = cache.common_prefix(ids);
+        if n_held == ids.len() && cache.logits(n_held).is_some() {
+            run.figures.reused += n_held;
+            return Ok(ControlFlow::Continue(0));
+        }
+        // What follows a prompt is only known from reading its last token.
+        let n_reused = n_held.min(ids.len() - 1);
+        cache.truncate(n_reused);
+        run.figures.reused += n_reused;
+        let mut n_drafted = 0;
+        for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
+            if run.is_cancelled() {
+                return Ok(ControlFlow::Break(Finish::Cancelled));
+            }
+            let is_last = cache.len() + chunk.len() == ids.len();
+            let n_room = model.capacity() - cache.len() - chunk.len();
+            let draft = if is_last { &draft[..draft.len().min(n_room)] } else { &[] };
+            let batch = [chunk, draft].concat();
+            if let Some(abort) = model.arm() {
+                self.queue.begin_read(cache.tokens(), &batch, abort);
+            }
+            let span = tracing::trace_span!("chunk", n_past = cache.len(), n_tokens = batch.len());
+            let n_rows = 1 + draft.len();
+            let logits = span.in_scope(|| model.read(self.slot, cache.len(), &batch, n_rows));
+            self.queue.end_read();
+            cache.push(&batch, logits?, n_rows);
+            n_drafted = draft.len();
+            run.figures.read += chunk.len();
+            run.figures.drafted += n_drafted;
+            run.tell_cost();
+        }
+        Ok(ControlFlow::Continue(n_drafted))
+    }
+
+    /// Writes what follows the prompt: chooses a token, and reads it with a draft of the next ones
+    /// if the cache does not hold it already. What is read of a draft stays in the cache; whether
+    /// it is right is seen when its turn comes to be chosen.
+    fn decode(
+        &mut self,
+        request: &Request,
+        n_drafted: usize,
+        sampler: &mut Sampler,
+        run: &mut Run<'_>,
+    ) -> Result<Finish, ModelError> {
+        let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
+        slots.forget_other_logits(self.slot);
+        let elsewhere = slots.others(self.slot);
+        let cache = slots.cache_mut(self.slot);
+        let _span = tracing::debug_span!("decode").entered();
+        lookup.begin();
+        // The text so far, the prompt included.
+        let mut history = request.prompt.ids.clone();
+        // Up to where the cache holds what this run has drafted.
+        let mut drafted_end = history.len() + n_drafted;
+        loop {
+            let Some(logits) = cache.logits(history.len()) else {
+                return Err(ModelError::Failed("the logits behind the text are gone".into()));
+            };
+            let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
+                return Ok(Finish::NotText);
+            };
+            run.candidate.log_probability = log_probability(logits, token);
+            lookup.observe(token);
+            let is_end = eos_ids.contains(&token);
+            if let ControlFlow::Break(finish) = run.take(token, is_end, vocabulary, request) {
+                return Ok(finish);
+            }
+            if history.len() == model.capacity() {
+                return Ok(Finish::ContextFull);
+            }
+            history.push(token);
+            let n_past = history.len() - 1;
+            if cache.tokens().get(n_past) == Some(&token) && cache.logits(n_past + 1).is_some() {
+                run.figures.accepted += usize::from(n_past < drafted_end);
+                continue;
+            }
+            cache.truncate(n_past);
+            let n_room = model.capacity() - history.len();
+            let n_wanted = request.max_tokens - run.candidate.n_generated - 1;
+            let n_most = n_room.min(n_wanted);
+            let draft = match lookup.draft(&history, &elsewhere, n_most) {
+                looked_up if run.candidate.healing.is_done() => looked_up.to_vec(),
+                _ => {
+                    let n_written = history.len() - request.prompt.ids.len();
+                    let same =
+                        request.prompt.healed.starts_with(&history[history.len() - n_written..]);
+                    let rest = if same { healing_draft(request, n_written) } else { &[] };
+                    rest[..rest.len().min(n_most)].to_vec()
+                }
+            };
+            let batch = [&[token], draft.as_slice()].concat();
+            if !draft.is_empty()
+                && let Some(abort) = model.arm()
+            {
+                self.queue.begin_read(cache.tokens(), &batch, abort);
+            }
+            let read_start = Instant::now();
+            let logits = model.read(self.slot, n_past, &batch, batch.len());
+            self.queue.end_read();
+            cache.push(&batch, logits?, batch.len());
+            lookup.measure(draft.len(), ms_since(read_start));
+            run.figures.drafted += draft.len();
+            drafted_end = cache.len();
+        }
+    }
+}
+
+/// The healed word as the user's tokens have it, after `n_written` of them: the best guess at how
+/// the model writes it. The last token may be a word's beginning, which the model ends.
+fn healing_draft(request: &Request, n_written: usize) -> &[u32] {
+    match request.prompt.healed.split_last() {
+        Some((_, whole)) => whole.get(n_written..).unwrap_or_default(),
+        None => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! What a job has written so far, and what of it its readers see.
+
+use std::{ops::ControlFlow, time::Instant};
+
+use tokio::sync::watch;
+
+use super::{
+    Figures, Finish, Progress, Request, logprobs::Certainty, queue::Queue, sampler::Healing,
+    vocabulary::Vocabulary,
+};
+use foretell_policy::{Policy, Stop};
+
+/// The part of a job that changes with every token.
+pub(super) struct Run<'a> {
+    pub(super) figures: Figures,
+    pub(super) candidate: Candidate,
+    /// What the model has to write again of the user's last word.
+    healed: Vec<u8>,
+    progress: &'a watch::Sender<Progress>,
+    queue: &'a Queue,
+    asked: Instant,
+}
+
+/// One text that is being written.
+pub(super) struct Candidate {
+    pub(super) healing: Healing,
+    pub(super) n_generated: usize,
+    /// How likely the token was that is taken next.
+    pub(super) log_probability: Option<f32>,
+    certainty: Certainty,
+    policy: Policy,
+    text: Text,
+    /// How much of the text the policy has let through, in bytes.
+    shown: usize,
+    is_first: bool,
+}
+
+impl Candidate {
+    fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
+        let healing = Healing::new(healed);
+        Self {
+            healing,
+            n_generated: 0,
+            log_probability: None,
+            certainty: Certainty::default(),
+            policy,
+            text: Text::default(),
+            shown: 0,
+            is_first,
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        request: &Request,
+        healed: Vec<u8>,
+        progress: &'a watch::Sender<Progress>,
+        queue: &'a Queue,
+        asked: Instant,
+    ) -> Self {
+        let queued_ms = ms_since(asked);
+        let figures = Figures { queued_ms, ..Figures::default() };
+        let candidate = Candidate::new(healed.clone(), request.policy.clone(), true);
+        Self { figures, candidate, healed, progress, queue, asked }
+    }
+
+    /// Has all candidates of a request written, by their number. The reason is the first one's,
+    /// unless something goes wrong with a later one.
+    pub(super) fn candidates(
+        &mut self,
+        request: &Request,
+        mut write: impl FnMut(usize, &mut Self) -> Finish,
+    ) -> Finish {
+        let is_over = |finish: &Finish| matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        let mut finish = write(0, self);
+        for n in 1..request.n_candidates {
+            if is_over(&finish) {
+                break;
+            }
+            self.candidate = Candidate::new(self.healed.clone(), request.policy.clone(), false);
+            let other = write(n, self);
+            if is_over(&other) {
+                finish = other;
+            }
+        }
+        finish
+    }
+
+    /// Waits until nobody reads what is written.
+    pub(super) async fn reader_is_gone(&self) {
+        self.progress.closed().await;
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.progress.is_closed() || self.queue.is_preempted()
+    }
+
+    /// Tells what the run has cost so far to whoever looks; nobody is woken for it.
+    pub(super) fn tell_cost(&self) {
+        self.progress.send_if_modified(|now| {
+            now.figures = self.figures;
+            false
+        });
+    }
+
+    /// Takes in a token and shows what it adds; `is_end` says that it ends the text.
+    pub(super) fn take(
+        &mut self,
+        token: u32,
+        is_end: bool,
+        vocabulary: &Vocabulary,
+        request: &Request,
+    ) -> ControlFlow<Finish> {
+        let it = &mut self.candidate;
+        // A word that is written again says nothing of the model.
+        let log_probability = it.log_probability.take().filter(|_| it.healing.is_done());
+        if it.n_generated == request.max_tokens {
+            return ControlFlow::Break(Finish::MaxTokens);
+        }
+        it.n_generated += 1;
+        let bytes = vocabulary.bytes(token);
+        let new = it.healing.pay(bytes);
+        let counted = if new.is_empty() && !is_end {
+            &mut self.figures.healed
+        } else {
+            &mut self.figures.generated
+        };
+        *counted += 1;
+        if is_end || bytes.is_empty() {
+            return ControlFlow::Break(Finish::EndOfText);
+        }
+        let is_last = it.n_generated == request.max_tokens;
+        self.write(new, log_probability)?;
+        if is_last { ControlFlow::Break(Finish::MaxTokens) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Adds to the text and shows it.
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        log_probability: Option<f32>,
+    ) -> ControlFlow<Finish> {
+        if self.is_cancelled() {
+            return ControlFlow::Break(Finish::Cancelled);
+        }
+        self.tell_cost();
+        let it = &mut self.candidate;
+        if !it.text.push(bytes) {
+            return ControlFlow::Break(Finish::NotText);
+        }
+        if let Some(log_probability) = log_probability {
+            it.certainty.push(it.text.as_str().len(), log_probability);
+        }
+        if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
+            self.figures.first_token_ms = Some(ms_since(self.asked));
+        }
+        let look = it.policy.look(it.text.as_str(), false);
+        if !it.policy.waits_for_the_end() {
+            self.show(look.keep_bytes);
+        }
+        match look.stop {
+            Some(stop) => ControlFlow::Break(Finish::Stopped(stop)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn show(&mut self, keep_bytes: usize) {
+        let it = &mut self.candidate;
+        if keep_bytes > it.shown {
+            it.shown = keep_bytes;
+            if it.is_first {
+                let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
+                let mean = it.certainty.mean(keep_bytes);
+                self.progress.send_modify(|now| {
+                    now.text = text.into_owned();
+                    now.mean_log_probability = mean;
+                });
+            }
+        }
+    }
+
+    /// Ends the candidate: shows what is only known to be text at its end, and gives the reason as
+    /// the policy sees it.
+    pub(super) fn end_candidate(&mut self, finish: Finish) -> Finish {
+        let it = &self.candidate;
+        let look = it.policy.look(it.text.as_str(), true);
+        let look = it.policy.look_at_certainty(look, it.certainty.mean(look.keep_bytes));
+        let is_complete = !matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        if is_complete && it.healing.is_done() {
+            self.show(look.keep_bytes);
+        }
+        let it = &self.candidate;
+        if is_complete && !it.is_first {
+            let text = it.policy.written(&it.text.as_str()[..it.shown]);
+            self.progress.send_if_modified(|now| {
+                let is_new = !text.is_empty() && now.text != text;
+                let is_new = is_new && !now.alternatives.iter().any(|other| *other == text);
+                if is_new {
+                    now.alternatives.push(text.into_owned());
+                }
+                is_new
+            });
+        }
+        // The rules may only see at the very end that the text stops by one of them.
+        match (finish, look.stop) {
+            (Finish::EndOfText | Finish::MaxTokens, Some(stop)) => Finish::Stopped(stop),
+            // Only of the whole text it is known how sure the model was.
+            (Finish::Stopped(_), Some(stop @ Stop::Uncertain)) => Finish::Stopped(stop),
+            (finish, _) => finish,
+        }
+    }
+
+    /// Ends the job.
+    pub(super) fn end(mut self, finish: Finish) {
+        self.figures.total_ms = ms_since(self.asked);
+        tracing::debug!(finish = finish.name(), figures = ?self.figures, "run");
+        self.progress.send_modify(|now| {
+            now.figures = self.figures;
+            now.finish = Some(finish);
+        });
+    }
+}
+
+/// The time since `start`, in milliseconds.
+pub(super) fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Bytes that become text as soon as they are whole characters.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    text: String,
+    /// The beginning of a character whose end has not come yet.
+    partial: Vec<u8>,
+}
+
+impl Text {
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns `false` if the bytes can't become text whatever follows.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        self.partial.extend_from_slice(bytes);
+        match std::str::from_utf8(&self.partial) {
+            Ok(text) => {
+                self.text.push_str(text);
+                self.partial.clear();
+                true
+            }
+            Err(error) => {
+                let whole: Vec<u8> = self.partial.drain(..error.valid_up_to()).collect();
+                self.text.push_str(&String::from_utf8_lossy(&whole));
+                error.error_len().is_none()
+            }
+        }
+    }
+}

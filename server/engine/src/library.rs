@@ -1,0 +1,112 @@
+//! The ONNX Runtime library: where it is, and under what condition it is loaded.
+
+use std::path::{Path, PathBuf};
+
+use crate::paths::data_folder;
+
+/// The version whose library `foretell setup` installs.
+pub const RUNTIME_VERSION: &str = "1.31.1";
+
+/// What must stand in the environment before the library is loaded: the builds for Linux and macOS
+/// keep an id of this machine and send what models they run and how to their maker, and are only
+/// silent from the first moment on if it stands there.
+pub const SILENCE: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
+
+/// Whether a library that is loaded now will keep to itself what it does. On Windows it tells the
+/// system, which [`super::onnx`] turns off.
+#[must_use]
+pub fn is_silent() -> bool {
+    let (name, value) = SILENCE;
+    cfg!(windows) || std::env::var_os(name).is_some_and(|it| it == value)
+}
+
+/// Why there is no ONNX Runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// It would not be silent.
+    #[error(
+        "the ONNX Runtime library would send usage data: it is not loaded unless {}={} stands in \
+         the environment",
+        SILENCE.0, SILENCE.1
+    )]
+    NotSilent,
+    /// No library in any of the places.
+    #[error(
+        "the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. \
+         Looked at: {}",
+        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Missing(Vec<PathBuf>),
+    /// A library that does not load or does not fit.
+    #[error(
+        "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
+         to work: `foretell setup` installs it",
+        path = .path.display()
+    )]
+    Unfit {
+        /// The library.
+        path: PathBuf,
+        /// What the loader says.
+        message: String,
+    },
+}
+
+/// What the library needs beside itself to compute by CUDA. `foretell setup` puts it there last.
+const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
+
+/// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
+/// the binary, the data folder; the data folder before what came with the binary if it has the
+/// library for CUDA. An explicit choice is the only place if there is one.
+#[must_use]
+pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
+    // Not the working folder's: that of a server is the workspace.
+    let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
+    if let Some(path) = setting.map(Path::to_owned).or(variable.map(PathBuf::from)) {
+        return vec![data_folder().join(path)];
+    }
+    let names: [String; 2] = if cfg!(windows) {
+        ["onnxruntime.dll".into(), format!("onnxruntime-{RUNTIME_VERSION}.dll")]
+    } else if cfg!(target_os = "macos") {
+        [format!("libonnxruntime.{RUNTIME_VERSION}.dylib"), "libonnxruntime.dylib".into()]
+    } else {
+        [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
+    };
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    folders(beside, data_folder().join("lib"))
+        .into_iter()
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .collect()
+}
+
+fn folders(beside: Option<PathBuf>, data: PathBuf) -> Vec<PathBuf> {
+    let is_for_cuda = data.join(CUDA_PART).is_file();
+    let mut folders: Vec<PathBuf> = beside.into_iter().chain([data]).collect();
+    if is_for_cuda {
+        folders.reverse();
+    }
+    folders
+}
+
+/// The library that will be loaded.
+///
+/// # Errors
+/// [`RuntimeError::Missing`] if there is none in any of [`library_candidates`].
+pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
+    let candidates = library_candidates(setting);
+    candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_with_the_binary_is_first_unless_setup_fetched_the_library_for_cuda() {
+        let folder = tempfile::tempdir().unwrap();
+        let (beside, data) = (PathBuf::from("/beside"), folder.path().to_owned());
+        let looked_at = || folders(Some(beside.clone()), data.clone());
+        assert_eq!(looked_at(), [beside.clone(), data.clone()]);
+        std::fs::write(data.join(CUDA_PART), "").unwrap();
+        assert_eq!(looked_at(), [data.clone(), beside.clone()]);
+    }
+}

@@ -1,0 +1,264 @@
+//! The jobs that wait for the engine's thread, and the one that runs.
+//!
+//! A chunk of a prompt may take half a second, so a job that nobody wants any more is ended in the
+//! middle of one, but only if that helps somebody: another job waits, and most of the chunk is not
+//! in its prompt. A user who types on wants the same tokens read, and giving up each chunk for the
+//! next one would never come to the end of any.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::watch;
+
+use super::{Finish, Progress, Request};
+
+/// Ends the read that it was armed for, and no other.
+pub struct Abort(Box<dyn Fn() + Send>);
+
+impl Abort {
+    /// Wraps what ends the read. It is called from any thread, and possibly after the read is
+    /// over.
+    #[must_use]
+    pub fn new(abort: impl Fn() + Send + 'static) -> Self {
+        Self(Box::new(abort))
+    }
+
+    /// Ends the read.
+    pub fn call(&self) {
+        (self.0)();
+    }
+}
+
+impl std::fmt::Debug for Abort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Abort")
+    }
+}
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A text that somebody waits for.
+    Generate,
+    /// A prompt that somebody will ask for soon.
+    Prewarm,
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) kind: Kind,
+    pub(super) request: Request,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) asked: Instant,
+}
+
+impl Job {
+    pub(super) fn fail(&self, message: &str) {
+        self.progress.send_modify(|now| now.finish = Some(Finish::Failed(message.to_owned())));
+    }
+}
+
+/// A read that may be ended early.
+#[derive(Debug)]
+struct Read {
+    /// What the buffers will hold after it.
+    tokens: Vec<u32>,
+    /// How many of them they held before.
+    n_past: usize,
+    abort: Abort,
+}
+
+impl Read {
+    /// Whether less than half of it is of use for a prompt.
+    fn is_useless_for(&self, prompt: &[u32]) -> bool {
+        let n_shared = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        2 * n_shared.saturating_sub(self.n_past) < self.tokens.len() - self.n_past
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    kind: Kind,
+    progress: watch::Sender<Progress>,
+    read: Option<Read>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    prewarm: Option<Job>,
+    running: Option<Running>,
+    /// Nobody will ask any more.
+    is_closed: bool,
+    /// Nobody will answer any more.
+    has_ended: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is a single assignment: there is nothing half done to find.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a job. A new prewarm takes the place of the one that waits. While a long read holds up
+    /// all, jobs that nobody reads would pile up with their texts: they are let go here.
+    pub(super) fn push(&self, job: Job) {
+        let mut state = self.state();
+        if state.has_ended {
+            return job.fail("the engine's thread has ended");
+        }
+        state.waiting.retain(|it| !it.progress.is_closed());
+        match job.kind {
+            Kind::Generate => state.waiting.push_back(job),
+            Kind::Prewarm => state.prewarm = Some(job),
+        }
+        state.abort_if_it_helps();
+        self.changed.notify_all();
+    }
+
+    /// Waits for a job. Jobs whose reader is gone are passed over. `None` once nobody asks.
+    pub(super) fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            state.running = None;
+            let job = state.waiting.pop_front().or_else(|| state.prewarm.take());
+            match job {
+                Some(job) if job.progress.is_closed() => {}
+                Some(job) => {
+                    let (kind, progress) = (job.kind, job.progress.clone());
+                    state.running = Some(Running { kind, progress, read: None });
+                    return Some(job);
+                }
+                None if state.is_closed => return None,
+                None => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Whether nobody can ask any more, or reads what was asked for.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let state = self.state();
+        let mut jobs = state.waiting.iter().chain(&state.prewarm);
+        state.is_closed && jobs.all(|job| job.progress.is_closed())
+    }
+
+    /// Whether the running job has to make room for one that waits.
+    pub(super) fn is_preempted(&self) -> bool {
+        self.state().is_preempted()
+    }
+
+    /// Tells of a read of `new` tokens after `past` ones that may be ended early.
+    pub(super) fn begin_read(&self, past: &[u32], new: &[u32], abort: Abort) {
+        let mut state = self.state();
+        if let Some(running) = &mut state.running {
+            let tokens = [past, new].concat();
+            running.read = Some(Read { tokens, n_past: past.len(), abort });
+        }
+        state.abort_if_it_helps();
+    }
+
+    /// Tells that the read is over.
+    pub(super) fn end_read(&self) {
+        if let Some(running) = &mut self.state().running {
+            running.read = None;
+        }
+    }
+
+    /// Called when a reader is gone.
+    pub(super) fn reader_is_gone(&self) {
+        self.state().abort_if_it_helps();
+    }
+
+    /// Called when nobody can ask any more. A process that ends while the runtime computes takes
+    /// away what it computes with.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.abort_if_it_helps();
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    fn is_preempted(&self) -> bool {
+        let prewarms = self.running.as_ref().is_some_and(|it| it.kind == Kind::Prewarm);
+        prewarms && self.waiting.iter().any(|job| !job.progress.is_closed())
+    }
+
+    fn abort_if_it_helps(&mut self) {
+        let is_preempted = self.is_preempted();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if !is_preempted && !running.progress.is_closed() {
+            return;
+        }
+        if self.is_closed {
+            running.read.take().iter().for_each(|read| read.abort.call());
+            return;
+        }
+        let Some(next) = self.waiting.iter().find(|job| !job.progress.is_closed()) else {
+            return;
+        };
+        let wanted = &next.request.prompt.ids;
+        if let Some(read) = running.read.take_if(|read| read.is_useless_for(wanted)) {
+            tracing::debug!(n_past = read.n_past, "cancel: the read is ended early");
+            read.abort.call();
+        }
+    }
+}
+
+/// Held by the engine's thread: when it ends, for whatever reason, whoever waits is told.
+#[derive(Debug)]
+pub(super) struct Worker(pub(super) Arc<Queue>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.has_ended = true;
+        state.running = None;
+        let prewarm = state.prewarm.take();
+        for job in state.waiting.drain(..).chain(prewarm) {
+            job.fail("the engine's thread has ended");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Prompt;
+    use foretell_policy::Policy;
+
+    #[test]
+    fn jobs_that_nobody_reads_do_not_pile_up() {
+        let queue = Queue::default();
+        let ask = |id| {
+            let (progress, reader) = watch::channel(Progress::default());
+            let prompt = Prompt { ids: vec![id], healed: Vec::new() };
+            let request = Request::new(prompt, Policy::default(), 1);
+            queue.push(Job { kind: Kind::Generate, request, progress, asked: Instant::now() });
+            reader
+        };
+        let first = ask(1);
+        (2..100).for_each(|id| drop(ask(id)));
+        let last = ask(100);
+        let waiting: Vec<u32> =
+            queue.state().waiting.iter().map(|job| job.request.prompt.ids[0]).collect();
+        assert_eq!(waiting, [1, 100], "in their order");
+        assert_eq!(queue.next().map(|job| job.request.prompt.ids), Some(vec![1]));
+        drop((first, last));
+    }
+}

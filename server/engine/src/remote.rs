@@ -1,0 +1,234 @@
+//! The engine of a team: a server that speaks OpenAI's `/v1/completions` with streaming (vLLM,
+//! llama.cpp, Text Generation Inference, Ray Serve) in the place of a model on this machine.
+//!
+//! It stands where the [`Decoder`](super::decoder::Decoder) stands, behind the same queue, and
+//! gives the same drafts: the policy stops and cuts them here, and dropping the last reader of a
+//! draft is the cancel, which closes the connection.
+//!
+//! **Architecture Invariant:** `remote/client.rs` is the only file that opens a socket, and it is
+//! only reached with `engine.kind = "remote"`.
+//!
+//! There is no tokenizer here. A prompt is built over bytes ([`byte_vocabulary`]), by the same
+//! code as every other one, and written out as text; a token of the settings is taken as
+//! [`BYTES_PER_TOKEN`] bytes. Nor are there logits: the last word can't be healed, so the text is
+//! split at the cursor, where models are taught to go on in the middle of a word.
+
+mod bearer_token;
+mod client;
+mod excerpt;
+mod prompt_format;
+mod sse;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::Runtime;
+
+use super::{
+    Backend, Finish, Request,
+    generation_state::{Run, ms_since},
+    queue::{Job, Kind, Queue},
+    sampler::Sampling,
+    vocabulary::VocabularyError,
+};
+use client::{Ask, Client};
+pub use prompt_format::{END_MARKERS, Format, PromptFormat, WireParts};
+
+/// About how many bytes of code a token is. Prompts for a server are built over bytes.
+pub const BYTES_PER_TOKEN: usize = 4;
+/// How many bytes a token may have, the spaces of an indentation for instance: a server that writes
+/// on and on is ended by it.
+const MAX_BYTES_PER_TOKEN: usize = 32;
+
+/// Why a remote engine can't be used, or a request to it has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// A setting does not fit; the message names it and says what to do.
+    #[error("{0}")]
+    Setting(String),
+    /// The server did not answer as it should.
+    #[error("the remote engine at {at} {what}")]
+    Answer {
+        /// Its address.
+        at: String,
+        /// What it did, and what to do.
+        what: String,
+    },
+    /// Something on this machine.
+    #[error("the remote engine can't be started: {0}")]
+    Start(String),
+}
+
+impl From<VocabularyError> for RemoteError {
+    fn from(error: VocabularyError) -> Self {
+        Self::Start(error.to_string())
+    }
+}
+
+/// How to reach a server, and how to write its prompts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Its address; `/v1/completions` is added unless the path ends with it.
+    pub url: String,
+    /// The model's name on that server; empty sends none.
+    pub model: String,
+    /// How a prompt is written as text.
+    pub format: Format,
+    /// The environment variable that holds the bearer token.
+    pub token_env: Option<String>,
+    /// The file that holds the bearer token.
+    pub token_file: Option<PathBuf>,
+    /// How long the server may stay silent before a request fails.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            model: String::new(),
+            format: Format::default(),
+            token_env: None,
+            token_file: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A server that generates text over HTTP.
+#[derive(Debug)]
+pub struct Remote {
+    client: Client,
+    format: PromptFormat,
+    model: String,
+    timeout: Duration,
+    /// Its thread keeps idle connections alive.
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// Prepares a remote engine. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If an option is invalid.
+    pub fn new(options: &Options) -> Result<Self, RemoteError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("remote")
+            .enable_all()
+            .build()
+            .map_err(|error| RemoteError::Start(error.to_string()))?;
+        let client = Client::new(options)?;
+        let format = PromptFormat::of(options.format);
+        Ok(Self { client, format, model: options.model.clone(), timeout: options.timeout, runtime })
+    }
+
+    /// Asks for the candidate number `n` and writes it down as it comes.
+    async fn write(&self, request: &Request, n: usize, run: &mut Run<'_>) -> Finish {
+        let written = self.format.written(&request.prompt.ids);
+        let sampling = request.sampling.of_candidate(n, request.n_candidates);
+        let ask = Ask {
+            model: &self.model,
+            prompt: &written.prompt,
+            suffix: written.suffix.as_deref(),
+            max_tokens: request.max_tokens,
+            stream: true,
+            temperature: match sampling {
+                Sampling::Greedy => 0.0,
+                Sampling::Random { temperature, .. } => temperature,
+            },
+            top_p: match sampling {
+                Sampling::Greedy => None,
+                Sampling::Random { top_p, .. } => Some(top_p),
+            },
+            seed: match sampling {
+                Sampling::Greedy => None,
+                Sampling::Random { seed, .. } => Some(seed),
+            },
+        };
+        let (asked, mut decode_start) = (Instant::now(), None);
+        // Leaving this block drops the answer, which closes the connection.
+        let finish = async {
+            let mut answer = self.within(run, self.client.ask(&ask)).await?;
+            let mut finish = Finish::EndOfText;
+            let mut n_bytes_left = request.max_tokens.saturating_mul(MAX_BYTES_PER_TOKEN);
+            while let Some(piece) = self.within(run, answer.next()).await? {
+                decode_start.get_or_insert_with(Instant::now);
+                run.figures.generated += 1;
+                if piece.is_cut_short {
+                    finish = Finish::MaxTokens;
+                }
+                let (text, left) = cut(&piece.text, n_bytes_left);
+                if let std::ops::ControlFlow::Break(stopped) = run.write(text.as_bytes(), None) {
+                    return Err(stopped);
+                }
+                let Some(left) = left else { return Ok(Finish::MaxTokens) };
+                n_bytes_left = left;
+            }
+            Ok(finish)
+        };
+        let finish = finish.await.unwrap_or_else(|finish| finish);
+        let first = decode_start.unwrap_or_else(Instant::now);
+        run.figures.prefill_ms += (first - asked).as_secs_f64() * 1e3;
+        run.figures.decode_ms += ms_since(first);
+        run.end_candidate(finish)
+    }
+
+    /// Waits for the server, but not for longer than it may say nothing, and not for a text that
+    /// nobody reads any more.
+    async fn within<T>(
+        &self,
+        run: &Run<'_>,
+        answer: impl Future<Output = Result<T, RemoteError>>,
+    ) -> Result<T, Finish> {
+        tokio::select! {
+            biased;
+            () = run.reader_is_gone() => Err(Finish::Cancelled),
+            it = tokio::time::timeout(self.timeout, answer) => match it {
+                Ok(Ok(it)) => Ok(it),
+                Ok(Err(error)) => Err(Finish::Failed(error.to_string())),
+                Err(_) => Err(Finish::Failed(self.client.is_silent(self.timeout).to_string())),
+            },
+        }
+    }
+}
+
+impl Backend for Remote {
+    fn run(&mut self, job: Job, queue: &Queue) {
+        let Job { kind, request, progress, asked } = job;
+        let mut run = Run::new(&request, Vec::new(), &progress, queue, asked);
+        let finish = match kind {
+            // What the server keeps of a prompt is its own affair.
+            Kind::Prewarm => Finish::PromptRead,
+            Kind::Generate => run
+                .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
+        };
+        run.end(finish);
+    }
+
+    fn forget(&mut self) {}
+}
+
+/// What is taken of a piece, and how many bytes more may come; `None` if it was too much. A server
+/// may send megabytes in one piece, and the rules look at all that is written.
+fn cut(piece: &str, n_bytes_left: usize) -> (&str, Option<usize>) {
+    let taken = &piece[..piece.floor_char_boundary(n_bytes_left)];
+    // A piece without a text counts too: they would come for ever.
+    (taken, n_bytes_left.checked_sub(piece.len().max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_written_than_was_asked_for() {
+        assert_eq!(cut("abc", 5), ("abc", Some(2)));
+        assert_eq!(cut("abc", 3), ("abc", Some(0)));
+        assert_eq!(cut("aäc", 2), ("a", None), "whole characters");
+        assert_eq!(cut("", 1), ("", Some(0)));
+        assert_eq!(cut("", 0), ("", None));
+    }
+}

@@ -1,0 +1,294 @@
+//! The connection to a server. The only file that names `reqwest`, and so the only one that opens
+//! a socket.
+
+use std::{
+    error::Error,
+    fmt::Display,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{
+    Response, StatusCode, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use serde::Serialize;
+
+use super::{
+    Options, RemoteError, bearer_token,
+    excerpt::excerpt,
+    sse::{Events, Piece},
+};
+
+/// What is asked, as OpenAI's completions protocol has it.
+#[derive(Debug, Serialize)]
+pub(super) struct Ask<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) model: &'a str,
+    pub(super) prompt: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suffix: Option<&'a str>,
+    pub(super) max_tokens: usize,
+    pub(super) stream: bool,
+    pub(super) temperature: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) top_p: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<u64>,
+}
+
+/// A client of one server.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: Url,
+    /// What is said of it: scheme, host and port.
+    at: String,
+    /// Whether there may be a connection that an earlier answer has left open.
+    may_be_open: Arc<AtomicBool>,
+}
+
+/// The answer to a request while it comes. Dropping it before its end closes the connection, which
+/// is how the server learns that nobody reads any more.
+#[derive(Debug)]
+pub(super) struct Answer {
+    response: Response,
+    events: Events,
+    at: String,
+    may_be_open: Arc<AtomicBool>,
+}
+
+impl Client {
+    /// A client by the settings; no connection is made yet.
+    pub(super) fn new(options: &Options) -> Result<Self, RemoteError> {
+        let url = address(&options.url).map_err(RemoteError::Setting)?;
+        let at = url.origin().ascii_serialization();
+        let is_here = is_this_machine(&url);
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(token) = bearer_token::read(options).map_err(RemoteError::Setting)? {
+            if url.scheme() != "https" && !is_here {
+                return Err(RemoteError::Setting(format!(
+                    "the token of the remote engine would be sent to {at} for everybody to read: \
+                     use https in engine.remote.url"
+                )));
+            }
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+                RemoteError::Setting("the token of the remote engine is no line of text".into())
+            })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        // A second call finds it set already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut http = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("foretell/", env!("CARGO_PKG_VERSION")))
+            // The user's code goes where the settings say and nowhere else.
+            .redirect(Policy::none())
+            .referer(false)
+            .tcp_nodelay(true);
+        if is_here {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| RemoteError::Start(chain(&error)))?;
+        Ok(Self { http, url, at, may_be_open: Arc::default() })
+    }
+
+    /// Asks, and waits until the server begins to answer.
+    pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
+        let body =
+            serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.to_string()))?;
+        let send = || {
+            let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
+            request.body(body.clone()).send()
+        };
+        let mut response = send().await;
+        // A server may close a connection that is kept in the moment in which we ask.
+        if response.as_ref().is_err_and(|it| !it.is_connect())
+            && self.may_be_open.swap(false, Ordering::Relaxed)
+        {
+            response = send().await;
+        }
+        let response = response.map_err(|error| {
+            let what = chain(&error);
+            self.failed(format!(
+                "can't be reached: {what}; does it run, is engine.remote.url right?"
+            ))
+        })?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Err(self.refused(status, response).await);
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        if !kind.unwrap_or_default().starts_with("text/event-stream") {
+            let kind = kind.unwrap_or("nothing that has a name");
+            return Err(self.failed(format!(
+                "answers with {kind}, not with events: it must speak OpenAI's /v1/completions with \
+                 streaming"
+            )));
+        }
+        let may_be_open = Arc::clone(&self.may_be_open);
+        Ok(Answer { response, events: Events::default(), at: self.at.clone(), may_be_open })
+    }
+
+    async fn refused(&self, status: StatusCode, mut response: Response) -> RemoteError {
+        let to_do = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "check engine.remote.token_env or token_file"
+            }
+            StatusCode::NOT_FOUND => "check engine.remote.url and engine.remote.model",
+            it if it.is_redirection() => "engine.remote.url has to be the final address",
+            it if it.is_server_error() => "its own log says more",
+            _ => "check engine.remote.model and engine.remote.format",
+        };
+        let said = match response.chunk().await {
+            Ok(Some(bytes)) => excerpt(&String::from_utf8_lossy(&bytes)),
+            _ => String::new(),
+        };
+        let said = if said.is_empty() { said } else { format!(" ({said})") };
+        self.failed(format!("answers {status}{said}: {to_do}"))
+    }
+
+    /// What to say of a server that says nothing.
+    pub(super) fn is_silent(&self, timeout: Duration) -> RemoteError {
+        let ms = timeout.as_millis();
+        self.failed(format!("has said nothing for {ms} ms (engine.remote.timeout_ms)"))
+    }
+
+    fn failed(&self, what: String) -> RemoteError {
+        RemoteError::Answer { at: self.at.clone(), what }
+    }
+}
+
+impl Answer {
+    /// The next piece of the text; `None` at its end.
+    pub(super) async fn next(&mut self) -> Result<Option<Piece>, RemoteError> {
+        let failed = |at: &str, what| RemoteError::Answer { at: at.to_owned(), what };
+        loop {
+            if let Some(piece) = self.events.next().map_err(|what| failed(&self.at, what))? {
+                return Ok(Some(piece));
+            }
+            let chunk = self.response.chunk().await.map_err(|error| {
+                failed(
+                    &self.at,
+                    format!("broke off in the middle of its answer: {}", chain(&error)),
+                )
+            })?;
+            match chunk {
+                Some(bytes) => self.events.push(&bytes),
+                None if self.events.is_done() => {
+                    self.may_be_open.store(true, Ordering::Relaxed);
+                    return Ok(None);
+                }
+                None => {
+                    return Err(failed(&self.at, "ended its answer before it was whole".into()));
+                }
+            }
+        }
+    }
+}
+
+/// The address of a server's completions. An error says what to do.
+fn address(url: &str) -> Result<Url, String> {
+    if url.is_empty() {
+        return Err(
+            "engine.kind is \"remote\" and engine.remote.url is not set: name the server, \
+                    \"http://127.0.0.1:8000\" for instance"
+                .into(),
+        );
+    }
+    // Before an @ there may be a password.
+    let shown = url.rfind('@').map_or(url, |at| &url[at..]);
+    let unfit = |why: &dyn Display| {
+        format!("engine.remote.url is {shown:?}: {why}; it has to be like \"https://host:8000\"")
+    };
+    let mut parsed = Url::parse(url).map_err(|error| unfit(&error))?;
+    if !["http", "https"].contains(&parsed.scheme()) || parsed.host().is_none() {
+        return Err(unfit(&"neither http nor https"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(
+            "engine.remote.url holds a name or a password: use engine.remote.token_env or \
+                    token_file instead"
+                .into(),
+        );
+    }
+    let path = parsed.path().trim_end_matches('/');
+    let path = match path {
+        _ if path.ends_with("/completions") => path.to_owned(),
+        _ if path.ends_with("/v1") => format!("{path}/completions"),
+        _ => format!("{path}/v1/completions"),
+    };
+    parsed.set_path(&path);
+    parsed.set_fragment(None);
+    Ok(parsed)
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// An error with its causes; the address is said beside it.
+fn chain(error: &reqwest::Error) -> String {
+    let (mut text, mut cause) = (String::new(), error.source());
+    while let Some(error) = cause {
+        let one = error.to_string();
+        if !text.ends_with(&one) {
+            text = if text.is_empty() { one } else { format!("{text}: {one}") };
+        }
+        cause = error.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_leads_to_the_completions() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000/v1/completions"),
+            ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/v1/completions"),
+            ("https://host/team/v1", "https://host/team/v1/completions"),
+            ("https://host/v1/completions", "https://host/v1/completions"),
+        ] {
+            assert_eq!(address(url).map(String::from).as_deref(), Ok(expected));
+        }
+        for (url, why) in [
+            ("", "is not set"),
+            ("host:8000", "neither http nor https"),
+            ("ftp://host", "neither http nor https"),
+            ("https://", "empty host"),
+            ("https://me:secret@host", "holds a name or a password"),
+            ("htps://me:secret@host", "neither http nor https"),
+            ("https://me:secret@", "empty host"),
+        ] {
+            let error = address(url).unwrap_err();
+            assert!(error.contains(why) && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_goes_over_https_or_stays_here() {
+        let client = |url: &str| {
+            let token_env = Some("PATH".to_owned());
+            Client::new(&Options { url: url.into(), token_env, ..Options::default() })
+        };
+        for url in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://host"] {
+            assert!(client(url).is_ok(), "{url}");
+        }
+        let error = client("http://10.0.0.1:8000").unwrap_err().to_string();
+        assert!(error.contains("use https"), "{error}");
+        let token = std::env::var("PATH").unwrap();
+        assert!(!error.contains(&token), "the message quotes the token: {error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What a server says while it writes: server-sent events (HTML Living Standard, section 9.2),
+//! each with a chunk of OpenAI's text completion as JSON, `[DONE]` at the end.
+
+use serde::Deserialize;
+
+use super::excerpt::excerpt;
+
+/// The longest event that is read, in bytes; the server is hostile input.
+const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// What an event adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// The text.
+    pub(super) text: String,
+    /// Whether the text ends here because it is as long as was asked for.
+    pub(super) is_cut_short: bool,
+}
+
+/// Bytes that become pieces as soon as their lines are whole.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    bytes: Vec<u8>,
+    /// How many of them were read.
+    n_read: usize,
+    is_done: bool,
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    error: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    text: Option<String>,
+    finish_reason: Option<String>,
+}
+
+impl Events {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.n_read);
+        self.n_read = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether the server said that this was all.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// The next piece, if its line is whole; an error says what the server did.
+    pub(super) fn next(&mut self) -> Result<Option<Piece>, String> {
+        let is_end = |byte: &u8| *byte == b'\n';
+        while let Some(n_bytes) = self.bytes[self.n_read..].iter().position(is_end) {
+            let line = &self.bytes[self.n_read..self.n_read + n_bytes];
+            self.n_read += n_bytes + 1;
+            let line = line.trim_ascii_end();
+            // Comments, the names of events and blank lines tell nothing here.
+            let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) else {
+                continue;
+            };
+            if data == b"[DONE]" {
+                self.is_done = true;
+                continue;
+            }
+            let chunk: Chunk = serde_json::from_slice(data).map_err(|error| {
+                let what = excerpt(&error);
+                format!("sent an event that is no chunk of a completion: {what}")
+            })?;
+            if let Some(error) = chunk.error {
+                return Err(format!("reports an error: {}", excerpt(&error)));
+            }
+            let Some(choice) = chunk.choices.into_iter().next() else { continue };
+            return Ok(Some(Piece {
+                text: choice.text.unwrap_or_default(),
+                is_cut_short: choice.finish_reason.as_deref() == Some("length"),
+            }));
+        }
+        if self.bytes.len() - self.n_read > MAX_EVENT_BYTES {
+            return Err("sent an event of more than 1 MB".into());
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pieces(parts: &[&[u8]]) -> Result<(String, bool, bool), String> {
+        let (mut events, mut text, mut is_cut_short) = (Events::default(), String::new(), false);
+        for part in parts {
+            events.push(part);
+            while let Some(piece) = events.next()? {
+                text.push_str(&piece.text);
+                is_cut_short |= piece.is_cut_short;
+            }
+        }
+        Ok((text, is_cut_short, events.is_done()))
+    }
+
+    const STREAM: &str = ": a comment\r\n\
+        data: {\"choices\": [{\"text\": \"ä\", \"index\": 0}]}\r\n\r\n\
+        event: x\ndata:{\"choices\":[{\"text\":\"b\",\"finish_reason\":null}]}\n\n\
+        data: {\"choices\": []}\n\n\
+        data: {\"choices\": [{\"text\": \"\", \"finish_reason\": \"length\"}]}\n\n\
+        data: [DONE]\n\n";
+
+    proptest! {
+        #[test]
+        fn the_text_is_the_same_wherever_the_network_cuts(cut in 0..STREAM.len()) {
+            let (head, tail) = STREAM.as_bytes().split_at(cut);
+            prop_assert_eq!(pieces(&[head, tail]), Ok(("äb".into(), true, true)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_completion_is_an_error() {
+        let error = |text: &str| pieces(&[text.as_bytes()]).unwrap_err();
+        assert!(error("data: {\"choices\": 3}\n").contains("no chunk of a completion"));
+        assert!(error("data: <html>\n").contains("no chunk of a completion"));
+        assert!(error("data: {\"error\": {\"message\": \"full\"}}\n").contains("full"));
+        assert!(pieces(&[&vec![b'x'; MAX_EVENT_BYTES + 1]]).unwrap_err().contains("1 MB"));
+    }
+
+    #[test]
+    fn millions_of_empty_lines_are_read_at_once() {
+        let lines = vec![b'\n'; 4_000_000];
+        assert_eq!(pieces(&[&lines, STREAM.as_bytes()]), Ok(("äb".into(), true, true)));
+    }
+}

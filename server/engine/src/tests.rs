@@ -1,0 +1,259 @@
+//! The engine's thread and its queue: who is served when, and what a cancel and a failure cost.
+
+use super::{
+    scripted::{Controls, Fault, Read, Script},
+    *,
+};
+use foretell_policy::Place;
+
+const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n";
+
+fn start(script: Script) -> (Engine, Controls) {
+    let controls = script.controls();
+    controls.hold();
+    (Engine::start(move || Ok(script.into_decoder())), controls)
+}
+
+fn prompt(text: &str) -> Prompt {
+    let vocabulary = scripted::byte_vocabulary(&[], &[]).unwrap();
+    Prompt { ids: vocabulary.encode(text), healed: Vec::new() }
+}
+
+fn request(text: &str) -> Request {
+    let policy = Policy::new(Place { line_before: "x".into(), ..Place::default() });
+    Request::new(prompt(text), policy, 64)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn finished(mut draft: Draft) -> Progress {
+    block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
+    draft.now()
+}
+
+/// A text that takes several chunks, and that no other letter's shares a token with.
+fn long(letter: char) -> String {
+    letter.to_string().repeat(3 * decoder::PREFILL_CHUNK)
+}
+
+#[test]
+fn characters_come_out_whole() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let draft = engine.generate(request("let naïve = \""));
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        controls.wait_until_held();
+        seen.push(draft.now().text);
+        controls.permit(1);
+    }
+    // 日 is three tokens, and stays unseen until the third.
+    assert_eq!(seen, ["", "", "", "日", "日", "日", "日本", "日本"]);
+}
+
+#[test]
+fn a_panic_costs_the_run_and_not_the_engine() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    controls.fail_after(2, Fault::Panic);
+    controls.release();
+    let failed = finished(engine.generate(request("fn main")));
+    assert_eq!(failed.finish.unwrap().name(), "failed");
+    let again = finished(engine.generate(request("fn main")));
+    assert_eq!((again.text.as_str(), again.figures.reused), ("() {", 0));
+}
+
+#[test]
+fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
+    controls.release();
+    let mut states = engine.states();
+    let whole = finished(engine.generate(request("fn main")));
+    finished(engine.generate(request(&long('x'))));
+    assert_eq!(engine.state(), State::Ready);
+    states.mark_unchanged();
+    controls.fail_after(0, Fault::FallsBack);
+    let failed = finished(engine.generate(request(&long('y'))));
+    assert_eq!(failed.finish.unwrap().name(), "failed");
+    // No slot holds anything now.
+    let again = finished(engine.generate(request(&long('x'))));
+    assert_eq!((again.finish.unwrap().name(), again.figures.reused), ("end_of_text", 0));
+    assert_eq!(finished(engine.generate(request("fn main"))).text, whole.text);
+    block_on(states.changed()).unwrap();
+    let slower = State::Slower("a scripted way that is slower".into());
+    assert_eq!(*states.borrow_and_update(), slower);
+    drop(engine);
+    assert!(block_on(states.changed()).is_err(), "it is said once");
+}
+
+#[test]
+fn a_model_that_breaks_fails_every_request() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    controls.release();
+    assert_eq!(finished(engine.generate(request("fn main"))).text, "() {");
+    controls.fail_after(0, Fault::Breaks);
+    for _ in 0..2 {
+        let failed = finished(engine.generate(request("let naïve")));
+        assert_eq!(failed.finish.unwrap().name(), "failed");
+    }
+    assert_eq!(engine.state(), State::Failed("a scripted end".into()));
+}
+
+#[test]
+fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
+    let engine = Engine::start::<Script>(|| anyhow::bail!("no model here"));
+    let reason = "no model here".to_owned();
+    assert_eq!(block_on(engine.loaded()), State::Failed(reason.clone()));
+    for _ in 0..2 {
+        let failed = finished(engine.generate(request("x")));
+        assert_eq!(failed.finish, Some(Finish::Failed(reason.clone())));
+    }
+}
+
+#[test]
+fn a_panic_while_loading_fails_every_request() {
+    let engine = Engine::start::<Script>(|| panic!("a bug"));
+    assert_eq!(finished(engine.generate(request("x"))).finish.unwrap().name(), "failed");
+    assert!(matches!(block_on(engine.loaded()), State::Failed(_)));
+}
+
+#[test]
+fn a_request_that_nobody_waits_for_is_passed_over() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let first = engine.generate(request("fn main"));
+    controls.wait_until_held();
+    drop(engine.generate(request("let n")));
+    let last = engine.generate(request("return"));
+    controls.release();
+    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(last).text, " naïve.len();");
+    let n_tokens = |n| controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == n);
+    assert!(n_tokens("return".len()) && !n_tokens("let n".len()));
+}
+
+#[test]
+fn a_chunk_that_is_of_no_use_to_the_next_request_is_ended() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let given_up = engine.generate(request(&long('a')));
+    controls.wait_until_held();
+    drop(given_up);
+    let next = engine.generate(request("return"));
+    // The model has no permit for the first read, and never gets one: it is ended.
+    controls.wait_until_read_is_ended();
+    controls.release();
+    assert_eq!(finished(next).text, " naïve.len();");
+    assert_eq!(controls.reads()[0], Read { slot: 0, n_past: 0, n_tokens: 6 });
+}
+
+#[test]
+fn at_the_end_of_all_no_chunk_is_read_to_its_end() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let last = engine.generate(request(&long('a')));
+    controls.wait_until_held();
+    drop(last);
+    drop(engine);
+    controls.wait_until_read_is_ended();
+}
+
+#[test]
+fn a_chunk_that_the_next_request_needs_is_read_to_its_end() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let given_up = engine.generate(request(&long('a')));
+    controls.wait_until_held();
+    let next = engine.generate(request(&(long('a') + "b")));
+    drop(given_up);
+    controls.release();
+    assert_eq!(finished(next).figures.reused, decoder::PREFILL_CHUNK);
+}
+
+#[test]
+fn a_request_that_somebody_waits_for_is_not_ended_for_the_next() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let first = engine.generate(request("fn main"));
+    controls.wait_until_held();
+    let next = engine.generate(request("return"));
+    controls.release();
+    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(next).text, " naïve.len();");
+}
+
+#[test]
+fn a_prewarm_reads_the_prompt_and_writes_nothing() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    controls.release();
+    let warm = finished(engine.prewarm(prompt("fn main")));
+    assert_eq!((warm.text.as_str(), warm.finish), ("", Some(Finish::PromptRead)));
+    assert_eq!(warm.figures.read, 7);
+    let done = finished(engine.generate(request("fn main")));
+    assert_eq!((done.figures.reused, done.figures.read), (7, 0));
+}
+
+#[test]
+fn a_prewarm_makes_room_at_once_and_keeps_what_it_read() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
+    let warm = engine.prewarm(prompt(&long('a')));
+    controls.permit(1);
+    controls.wait_until_held(); // before the second chunk
+    let asked = engine.generate(request("return"));
+    controls.wait_until_read_is_ended();
+    controls.release();
+    assert_eq!(finished(warm).finish, Some(Finish::Cancelled));
+    assert_eq!(finished(asked).text, " naïve.len();");
+    let later = finished(engine.generate(request(&long('a'))));
+    assert_eq!(later.figures.reused, decoder::PREFILL_CHUNK);
+}
+
+#[test]
+fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    let first = engine.generate(request("fn main"));
+    controls.wait_until_held();
+    let older = engine.prewarm(prompt("aaaa"));
+    let newer = engine.prewarm(prompt("bbbbb"));
+    let second = engine.generate(request("return"));
+    controls.release();
+    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(second).text, " naïve.len();");
+    assert_eq!(finished(newer).finish, Some(Finish::PromptRead));
+    assert_eq!(finished(older).finish, None, "its writer is gone");
+    assert!(!controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == 4));
+}
+
+/// Settings that are typed change several times before the first model is loaded.
+#[test]
+fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() {
+    let (begin, may_load) = std::sync::mpsc::channel::<()>();
+    let (loads, loaded) = std::sync::mpsc::channel();
+    let engine = |name: &'static str, wait: Option<std::sync::mpsc::Receiver<()>>| {
+        let loads = loads.clone();
+        Engine::start(move || {
+            loads.send(name)?;
+            wait.into_iter().for_each(|it| it.recv().unwrap());
+            Ok(Script::new(TEXT)?.into_decoder())
+        })
+    };
+    let first = engine("first", Some(may_load));
+    assert_eq!(loaded.recv().unwrap(), "first");
+    let in_between = engine("in between", None);
+    let mut its_states = in_between.states();
+    drop(in_between);
+    let last = engine("last", None);
+    assert!(loaded.try_recv().is_err(), "one after the other");
+    begin.send(()).unwrap();
+    assert_eq!(block_on(last.loaded()), State::Ready);
+    while block_on(its_states.changed()).is_ok() {}
+    assert_eq!(loaded.try_iter().collect::<Vec<_>>(), ["last"]);
+    drop(first);
+}
+
+#[test]
+fn the_thread_ends_with_the_last_handle() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap());
+    controls.release();
+    let draft = engine.generate(request("fn main"));
+    drop(engine);
+    // What was asked for is still answered, and then nothing can change any more.
+    assert_eq!(finished(draft.clone()).text, "() {");
+    let mut draft = draft;
+    while block_on(draft.changed()) {}
+}

@@ -1,0 +1,190 @@
+//! `foretell bench`.
+
+mod baseline;
+mod cancel;
+mod decode;
+mod engine;
+mod equivalence;
+mod fixtures;
+mod html;
+mod machine;
+mod report;
+mod server;
+mod table;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use foretell_config::Config;
+
+use report::Report;
+
+/// How often the line is typed, unless the user says otherwise.
+const ROUNDS: usize = 10;
+
+/// What `foretell bench` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+
+    /// Write a page with plots of what is measured: one file, which needs no network.
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Measure the model on this machine: how fast it reads and writes, what an edit and a cancel
+    /// cost, what it takes while idle.
+    ///
+    /// With --llama-python and --gguf the same is measured with llama.cpp, turn by turn on the same
+    /// text and threads.
+    Engine(EngineArguments),
+    /// Measure what the server itself costs a key, with a model that takes no time.
+    Server(ServerArguments),
+}
+
+/// What `foretell bench server` takes.
+#[derive(Debug, clap::Args)]
+pub struct ServerArguments {
+    /// How often the line is typed.
+    #[arg(long, default_value_t = ROUNDS)]
+    rounds: usize,
+}
+
+/// What `foretell bench engine` takes.
+#[derive(Debug, clap::Args)]
+pub struct EngineArguments {
+    /// The Python in which llama-cpp-python is installed.
+    #[arg(long, value_name = "PYTHON", requires = "gguf")]
+    llama_python: Option<PathBuf>,
+
+    /// The model for llama.cpp.
+    #[arg(long, value_name = "FILE")]
+    gguf: Option<PathBuf>,
+
+    /// The script that drives llama.cpp.
+    #[arg(long, value_name = "FILE", default_value = "tests/bench/llama_driver.py")]
+    driver: PathBuf,
+
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    only: Vec<Part>,
+
+    /// How often each measurement is made; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+
+    /// How many runs are cancelled at random moments, of each kind.
+    #[arg(long, default_value_t = 50)]
+    cancels: usize,
+
+    /// For how long an idle engine is watched, in seconds.
+    #[arg(long, default_value_t = 10)]
+    idle_s: u64,
+
+    /// At how many random places texts with and without lookup and reuse are compared.
+    #[arg(long, default_value_t = 8)]
+    places: usize,
+}
+
+/// What `foretell bench engine` measures, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Loading, prefill, decode, edits, verification; beside llama.cpp if it is named.
+    Table,
+    /// Prefill by the size of its chunks.
+    Chunks,
+    /// Decode with and without lookup.
+    Lookup,
+    /// Whether lookup and reuse change a text.
+    Sameness,
+    /// How soon the engine is free after a cancel.
+    Cancels,
+    /// The CPU time that it takes when it has nothing to do.
+    Idle,
+}
+
+impl EngineArguments {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+}
+
+/// The engine's arguments as they are where none is given.
+#[derive(Debug, clap::Parser)]
+struct Unsaid {
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+/// Measures, prints and draws; what is not named, both.
+pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut report = Report::new(io::stdout().lock());
+    // Better now than after all that is measured.
+    let file = arguments.html.as_ref().map(|path| {
+        File::create(path)
+            .with_context(|| format!("--html {}", path.display()))
+            .map(|it| (path, it))
+    });
+    let file = file.transpose()?;
+    match &arguments.what {
+        Some(What::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
+        Some(What::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
+        None => {
+            let Unsaid { engine } = clap::Parser::try_parse_from(["bench"])?;
+            engine::run(&mut report, config, &engine)?;
+            server::run(&mut report, ROUNDS)?;
+        }
+    }
+    if let Some((path, mut file)) = file {
+        let printed = String::from_utf8_lossy(&report.printed);
+        let page = html::page(&facts(config), &report.charts, &printed)?;
+        file.write_all(page.as_bytes()).with_context(|| format!("{}", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the figures are the figures of.
+fn facts(config: &Config) -> [(&'static str, String); 4] {
+    [
+        ("foretell", env!("CARGO_PKG_VERSION").to_owned()),
+        ("model", config.model.name.clone()),
+        ("threads", config.model.n_threads().to_string()),
+        ("processor", machine::processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned())),
+    ]
+}
+
+/// The value in the middle; of an even number the upper one. `NaN` of none.
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value that `share` of the values are not above, at least.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * share) as usize;
+    sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values = [5.0, 1.0, 3.0, 2.0, 4.0];
+        assert_eq!(median(&values), 3.0);
+        assert_eq!(quantile(&values, 0.99), 5.0);
+        assert_eq!(quantile(&values, 0.0), 1.0);
+        assert!(median(&[]).is_nan());
+    }
+}

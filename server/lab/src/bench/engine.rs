@@ -1,0 +1,125 @@
+//! `foretell bench engine`: the parts, one after the other.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use foretell_config::Config;
+use foretell_engine::{
+    Engine,
+    bundle::{Bundle, Manifest},
+    decoder::Decoder,
+    library::find_library,
+    lookup::Mode,
+    onnx::{OnnxModel, Options},
+    paths::model_path,
+    vocabulary::Vocabulary,
+};
+
+use super::{
+    EngineArguments, Part,
+    baseline::{Contender, Llama, Ours},
+    cancel, decode, equivalence,
+    fixtures::CODE,
+    machine,
+    report::Report,
+    table::{self, Column},
+};
+
+/// Measures and prints, each figure as it comes.
+pub(super) fn run(
+    out: &mut Report<impl Write>,
+    config: &Config,
+    arguments: &EngineArguments,
+) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&model_path(&config.model.name))?;
+    let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
+    let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
+    let ids = vocabulary.encode(CODE);
+    anyhow::ensure!(ids.len() > 2100, "the text has only {} tokens", ids.len());
+    let options = Options {
+        library: find_library(config.model.library.as_deref())?,
+        context_tokens: 2112,
+        kv_cache_bytes: config.model.kv_cache_mb * 1_000_000,
+        provider: config.model.provider,
+        n_threads: config.model.n_threads(),
+    };
+    writeln!(
+        out,
+        "{}, {} threads, {} rounds",
+        config.model.name,
+        config.model.n_threads(),
+        arguments.rounds
+    )?;
+    if arguments.wants(Part::Table) || arguments.wants(Part::Chunks) {
+        let ours: Box<dyn Contender> = Box::new(Ours::load(&bundle, &options)?);
+        let mut columns = vec![Column::new(ours)];
+        if let (Some(python), Some(gguf)) = (&arguments.llama_python, &arguments.gguf) {
+            let n_context = options.context_tokens;
+            let llama =
+                Llama::start(python, &arguments.driver, gguf, config.model.n_threads(), n_context)?;
+            columns.push(Column::new(Box::new(llama)));
+        }
+        if arguments.wants(Part::Table) {
+            let bytes_per_s = machine::read_bytes_per_s(config.model.n_threads());
+            let step_ms = table::run(out, &mut columns, &ids, arguments.rounds)?;
+            bandwidth_line(out, &bundle.manifest, bytes_per_s, step_ms)?;
+        }
+        if arguments.wants(Part::Chunks) {
+            table::chunks(out, &mut columns[0], &ids, arguments.rounds)?;
+        }
+    }
+    let engine = |lookup: Mode, options: &Options| -> anyhow::Result<Engine> {
+        let model = OnnxModel::load(&bundle, options)?;
+        let eos_ids = bundle.manifest.eos_ids.clone();
+        let decoder = Decoder::new(model, Arc::clone(&vocabulary), eos_ids).with_lookup(lookup);
+        Ok(Engine::start(move || Ok(decoder)))
+    };
+    if arguments.wants(Part::Lookup) {
+        let engines = [engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?];
+        decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
+    }
+    if arguments.wants(Part::Sameness) {
+        // One slot, so that nothing is left of what was read before.
+        let cold = Options { kv_cache_bytes: 26_000_000, context_tokens: 1024, ..options.clone() };
+        let engines = [engine(Mode::Off, &cold)?, engine(Mode::Adaptive, &options)?];
+        equivalence::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.places)?;
+    }
+    if arguments.wants(Part::Cancels) || arguments.wants(Part::Idle) {
+        let engine = engine(Mode::Adaptive, &options)?;
+        if arguments.wants(Part::Cancels) {
+            cancel::run(out, &engine, &ids[..1400], arguments.cancels)?;
+        }
+        if arguments.wants(Part::Idle) {
+            cancel::idle(out, &engine, &ids, arguments.idle_s)?;
+        }
+    }
+    Ok(())
+}
+
+/// How near decoding is to the limit that memory sets: each step reads all weights but the
+/// embedding table, of which it reads one row.
+fn bandwidth_line(
+    out: &mut impl Write,
+    manifest: &Manifest,
+    bytes_per_s: f64,
+    step_ms: f64,
+) -> io::Result<()> {
+    let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
+    let weights =
+        data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
+    // Of the embedding, and of the exact head beside a rescored 4-bit one, a step reads a few rows.
+    // Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
+    let n_table = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
+    let n_tables = if manifest.quantization == "mixed" { 2 } else { 1 };
+    let step_bytes = weights.saturating_sub((n_tables * n_table) as u64 * 9 / 8);
+    let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
+    writeln!(
+        out,
+        "\nmemory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
+        bytes_per_s / 1e9,
+        step_bytes as f64 / 1e6,
+        100.0 * limit_ms / step_ms,
+    )
+}

@@ -1,0 +1,184 @@
+//! What the server itself costs a key: from a change and a request to the answer, with a model
+//! that takes no time.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use anyhow::{Context, ensure};
+use foretell_config::Config;
+use foretell_engine::scripted::Script;
+use foretell_lsp as server;
+use foretell_lsp::Startup;
+use foretell_session::{completer::Completer, prompt::Prompter, session::Session};
+use serde_json::{Value, json};
+use tokio::io::{
+    AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf,
+};
+
+use super::report::Report;
+
+/// What the model says, and so what is typed.
+const SAYS: &str = "    let answer = compute(first, second, third);";
+const N_INDENT: usize = 4;
+const URI: &str = "file:///bench.rs";
+
+/// A document, by its size and its shape.
+struct Case {
+    name: &'static str,
+    /// The text before the line that is typed.
+    before: String,
+}
+
+/// Prints the time a key for documents of several sizes.
+pub(super) fn run(report: &mut Report<impl Write>, rounds: usize) -> anyhow::Result<()> {
+    let line = "    some_call(with, some, arguments); // and a remark\n";
+    let lines = |n_bytes: usize| line.repeat(n_bytes / line.len());
+    let long_line = |n_bytes: usize| format!("let x = \"{}\";\n", "x".repeat(n_bytes));
+    let cases = [
+        Case { name: "10 KB", before: lines(10_000) },
+        Case { name: "1 MB", before: lines(1_000_000) },
+        Case { name: "50 MB", before: lines(50_000_000) },
+        Case { name: "a line of 5 MB", before: long_line(5_000_000) },
+    ];
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    report.times("A key typed into an offer, from the change to the answer")?;
+    for Case { name, before } in cases {
+        report.times_of(name, runtime.block_on(keys(&before, rounds))?)?;
+    }
+    Ok(())
+}
+
+async fn keys(before: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {
+    let mut client = Client::start()?;
+    client.open(before).await?;
+    let line = before.matches('\n').count();
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        // The offer stands before the first key, and all of the line is typed but its end.
+        client.edit(line, N_INDENT..SAYS.len(), "").await?;
+        let first = client.ask(line, N_INDENT).await?;
+        ensure!(!first.is_empty(), "the model says nothing");
+        for (i, key) in SAYS.char_indices().skip(N_INDENT).take(SAYS.len() - N_INDENT - 2) {
+            let start = Instant::now();
+            client.edit(line, i..i, key.encode_utf8(&mut [0; 4])).await?;
+            let rest = client.ask(line, i + 1).await?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+            ensure!(rest == SAYS[i + 1..], "{rest:?} was shown behind {:?}", &SAYS[..=i]);
+        }
+    }
+    Ok(times)
+}
+
+/// An editor in this process.
+struct Client {
+    input: BufReader<ReadHalf<DuplexStream>>,
+    output: WriteHalf<DuplexStream>,
+    version: i32,
+    next_id: i64,
+}
+
+impl Client {
+    fn start() -> anyhow::Result<Self> {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let script = Mutex::new(Some(Script::new(&format!("{SAYS}\n"))?));
+        let load = move |config: &Config| {
+            let script = script.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let window = config.prompt;
+            Completer::start_with(move || {
+                let script = script.context("the model is loaded once")?;
+                let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
+                Ok((script.into_decoder(), prompter))
+            })
+        };
+        let session = Arc::new(Session::new(Box::new(load)));
+        let (input, output) = tokio::io::split(theirs);
+        let serve = server::serve(session, Startup::default(), Box::new(input), Box::new(output));
+        tokio::spawn(serve);
+        let (input, output) = tokio::io::split(ours);
+        Ok(Self { input: BufReader::new(input), output, version: 1, next_id: 0 })
+    }
+
+    async fn open(&mut self, before: &str) -> anyhow::Result<()> {
+        let capabilities = json!({"general": {"positionEncodings": ["utf-8"]}});
+        let id = self.request("initialize", json!({"capabilities": capabilities})).await?;
+        self.answer(id).await?;
+        self.send(json!({"method": "initialized", "params": {}})).await?;
+        let text = format!("{before}{SAYS}\n}}\n");
+        let document = json!({"uri": URI, "languageId": "rust", "version": 1, "text": text});
+        let params = json!({"textDocument": document});
+        self.send(json!({"method": "textDocument/didOpen", "params": params})).await
+    }
+
+    async fn edit(
+        &mut self,
+        line: usize,
+        cols: std::ops::Range<usize>,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        self.version += 1;
+        let at = |col: usize| json!({"line": line, "character": col});
+        let change = json!({"range": {"start": at(cols.start), "end": at(cols.end)}, "text": text});
+        let document = json!({"uri": URI, "version": self.version});
+        let params = json!({"textDocument": document, "contentChanges": [change]});
+        self.send(json!({"method": "textDocument/didChange", "params": params})).await
+    }
+
+    /// The text that is shown at a place.
+    async fn ask(&mut self, line: usize, col: usize) -> anyhow::Result<String> {
+        let params = json!({
+            "textDocument": {"uri": URI},
+            "position": {"line": line, "character": col},
+            "context": {"triggerKind": 2},
+        });
+        loop {
+            let id = self.request("textDocument/inlineCompletion", params.clone()).await?;
+            let result = self.answer(id).await?;
+            let text = result["items"][0]["insertText"].as_str().unwrap_or_default();
+            // The model may still be loading.
+            if !text.is_empty() || self.version > 2 {
+                return Ok(text.to_owned());
+            }
+        }
+    }
+
+    async fn request(&mut self, method: &str, params: Value) -> anyhow::Result<i64> {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.send(json!({"id": id, "method": method, "params": params})).await?;
+        Ok(id)
+    }
+
+    async fn send(&mut self, mut message: Value) -> anyhow::Result<()> {
+        message["jsonrpc"] = json!("2.0");
+        let body = message.to_string();
+        let head = format!("Content-Length: {}\r\n\r\n", body.len());
+        self.output.write_all(head.as_bytes()).await?;
+        Ok(self.output.write_all(body.as_bytes()).await?)
+    }
+
+    async fn answer(&mut self, id: i64) -> anyhow::Result<Value> {
+        loop {
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                self.input.read_line(&mut line).await?;
+                match line.trim_end().split_once(": ") {
+                    Some(("Content-Length", n)) => length = n.parse()?,
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            let mut body = vec![0; length];
+            self.input.read_exact(&mut body).await?;
+            let mut message: Value = serde_json::from_slice(&body)?;
+            if message["id"] == id && message.get("method").is_none() {
+                ensure!(message.get("error").is_none(), "{message}");
+                return Ok(message["result"].take());
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The table: what each contender takes for the same work, turn by turn.
+
+use std::io::Write;
+
+use super::{
+    baseline::Contender,
+    median,
+    report::{Bars, Report},
+};
+
+/// How many steps are measured in a round of decoding.
+const N_STEPS: usize = 16;
+
+/// A contender, and how much of the text it has read.
+pub(super) struct Column {
+    contender: Box<dyn Contender>,
+    n_read: usize,
+}
+
+impl Column {
+    pub(super) fn new(contender: Box<dyn Contender>) -> Self {
+        Self { contender, n_read: 0 }
+    }
+
+    /// Reads the first `n_tokens` if they are not read.
+    fn fill(&mut self, ids: &[u32], n_tokens: usize) -> anyhow::Result<()> {
+        if self.n_read < n_tokens {
+            self.contender.read_ms(self.n_read, &ids[self.n_read..n_tokens], 1)?;
+            self.n_read = n_tokens;
+        }
+        Ok(())
+    }
+
+    /// The time to read the tokens of `ids` from `n_past` to `n_past + n_new`.
+    fn ms(
+        &mut self,
+        ids: &[u32],
+        n_past: usize,
+        n_new: usize,
+        n_logits: usize,
+    ) -> anyhow::Result<f64> {
+        self.fill(ids, n_past)?;
+        // What was read beyond is another text from now on, for all that a contender knows.
+        self.n_read = n_past + n_new;
+        self.contender.read_ms(n_past, &ids[n_past..n_past + n_new], n_logits)
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Reading that many tokens from nothing, in tokens a second.
+    Prefill(usize),
+    /// A token after that many, in milliseconds.
+    Decode(usize),
+    /// That many tokens of an edit after that many, in milliseconds.
+    Edit(usize, usize),
+    /// That many tokens after that many with logits for each, in milliseconds.
+    Verify(usize, usize),
+}
+
+impl Work {
+    // Long contexts first, so that a prefix that is read stays read.
+    const ALL: [Self; 9] = [
+        Self::Prefill(128),
+        Self::Prefill(512),
+        Self::Prefill(1024),
+        Self::Prefill(2048),
+        Self::Decode(1024),
+        Self::Edit(3, 1021),
+        Self::Verify(5, 512),
+        Self::Verify(9, 512),
+        Self::Decode(128),
+    ];
+
+    fn name(self) -> String {
+        match self {
+            Self::Prefill(n) => format!("prefill of {n}"),
+            Self::Decode(n_past) => format!("decode at {n_past}"),
+            Self::Edit(n, n_past) => format!("first token, {n} typed at {}", n_past + n),
+            Self::Verify(n, n_past) => format!("verify {n} at {n_past}"),
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        if let Self::Prefill(_) = self { "tok/s" } else { "ms" }
+    }
+
+    fn measure(self, column: &mut Column, ids: &[u32]) -> anyhow::Result<f64> {
+        let median_of = |n: usize, mut once: Box<dyn FnMut(usize) -> anyhow::Result<f64> + '_>| {
+            Ok::<_, anyhow::Error>(median(&(0..n).map(&mut once).collect::<Result<Vec<_>, _>>()?))
+        };
+        match self {
+            Self::Prefill(n) => Ok(n as f64 * 1e3 / column.ms(ids, 0, n, 1)?),
+            Self::Decode(n_past) => {
+                median_of(N_STEPS, Box::new(|i| column.ms(ids, n_past + i, 1, 1)))
+            }
+            Self::Edit(n, n_past) => median_of(5, Box::new(|_| column.ms(ids, n_past, n, 1))),
+            Self::Verify(n, n_past) => median_of(5, Box::new(|_| column.ms(ids, n_past, n, n))),
+        }
+    }
+}
+
+/// Prints the medians, each row when it is done; with two columns also how many times better the
+/// first one is. Then draws them. Returns the first one's step at the shortest context, in
+/// milliseconds.
+pub(super) fn run(
+    out: &mut Report<impl Write>,
+    columns: &mut [Column],
+    ids: &[u32],
+    rounds: usize,
+) -> anyhow::Result<f64> {
+    write!(out, "{:<30}{:>8}", "", "")?;
+    for column in columns.iter() {
+        write!(out, "{:>12}", column.contender.name())?;
+    }
+    writeln!(out, "{}", if columns.len() == 2 { "      times" } else { "" })?;
+    let loads: Vec<_> = columns.iter().map(|column| column.contender.load()).collect();
+    row(out, "load", "ms", &loads.iter().map(|load| load.load_ms).collect::<Vec<_>>())?;
+    let megabytes: Vec<_> = loads.iter().map(|load| load.resident_bytes / 1e6).collect();
+    row(out, "resident memory", "MB", &megabytes)?;
+    let series: Vec<_> = columns.iter().map(|column| column.contender.name()).collect();
+    let bars = |title, unit, is_more_better| Bars {
+        title,
+        unit,
+        is_more_better,
+        series: series.clone(),
+        rows: Vec::new(),
+    };
+    let mut rates = bars("Reading a prompt", "tokens a second", true);
+    let mut times = bars("A step of the model", "milliseconds", false);
+    let mut step_ms = f64::NAN;
+    for work in Work::ALL {
+        let mut values = vec![Vec::new(); columns.len()];
+        for _ in 0..rounds {
+            for (column, values) in columns.iter_mut().zip(&mut values) {
+                values.push(work.measure(column, ids)?);
+            }
+        }
+        let medians: Vec<f64> = values.iter().map(|values| median(values)).collect();
+        row(out, &work.name(), work.unit(), &medians)?;
+        step_ms = medians[0];
+        let drawn = if let Work::Prefill(_) = work { &mut rates } else { &mut times };
+        drawn.rows.push((work.name(), medians));
+    }
+    out.bars(rates)?;
+    out.bars(times)?;
+    Ok(step_ms)
+}
+
+fn row(out: &mut impl Write, name: &str, unit: &str, values: &[f64]) -> anyhow::Result<()> {
+    write!(out, "{name:<30}{unit:>8}")?;
+    for value in values {
+        write!(out, "{value:>12.1}")?;
+    }
+    if let [ours, other] = values[..] {
+        let times = if unit == "tok/s" { ours / other } else { other / ours };
+        write!(out, "{times:>11.2}")?;
+    }
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// Draws how fast a chunk of each size is read in the middle of a prompt.
+pub(super) fn chunks(
+    out: &mut Report<impl Write>,
+    column: &mut Column,
+    ids: &[u32],
+    rounds: usize,
+) -> anyhow::Result<()> {
+    const SIZES: [usize; 6] = [16, 32, 64, 96, 128, 256];
+    let mut times = [(); SIZES.len()].map(|()| Vec::new());
+    for _ in 0..rounds.max(3) {
+        for (size, times) in SIZES.into_iter().zip(&mut times) {
+            // One read of the model, whatever the engine's own chunk is.
+            column.fill(ids, 512)?;
+            times.push(column.contender.read_at_once_ms(512, &ids[512..512 + size])?);
+            column.n_read = 512;
+        }
+    }
+    let rows = SIZES.into_iter().zip(&times).map(|(size, times)| {
+        let ms = median(times);
+        (format!("{size} tokens, {ms:.1} ms"), vec![size as f64 * 1e3 / ms])
+    });
+    out.bars(Bars {
+        title: "A chunk of a prompt at 512, by its size",
+        unit: "tokens a second",
+        is_more_better: true,
+        series: vec![column.contender.name()],
+        rows: rows.collect(),
+    })?;
+    Ok(())
+}

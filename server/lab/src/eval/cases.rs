@@ -1,0 +1,157 @@
+//! Cases as JSON, one a line: a cursor in a text and what was there, or a text and its edits.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, bail, ensure};
+use foretell_session::document::Snapshot;
+use serde::Deserialize;
+
+/// A cursor in a text, and what was there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Case {
+    #[serde(alias = "task_id")]
+    pub(super) path: String,
+    pub(super) language: String,
+    pub(super) kind: String,
+    #[serde(alias = "prompt")]
+    pub(super) prefix: String,
+    pub(super) suffix: String,
+    #[serde(alias = "canonical_solution")]
+    pub(super) expected: String,
+    /// Other files that are open, those first that matter most.
+    pub(super) others: Vec<Other>,
+}
+
+/// A file beside the one with the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Other {
+    path: String,
+    text: String,
+}
+
+impl Other {
+    /// The file as an open document.
+    pub(super) fn snapshot(&self, case: &Case) -> Snapshot {
+        Snapshot::of_text(&self.path, &case.language, &self.text)
+    }
+}
+
+/// A text, and how somebody went on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Replay {
+    pub(super) path: String,
+    pub(super) language: String,
+    pub(super) text: String,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// One place that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Edit {
+    /// Where, a char_idx of the text as the edits before left it.
+    pub(super) at: usize,
+    /// How many characters were removed at once.
+    pub(super) delete: usize,
+    /// What was typed there, key by key.
+    pub(super) insert: String,
+}
+
+/// The cases of one file.
+#[derive(Debug, Default)]
+pub(super) struct Set {
+    /// The file's name without its extension.
+    pub(super) name: String,
+    pub(super) cases: Vec<Case>,
+    pub(super) replays: Vec<Replay>,
+}
+
+impl Set {
+    /// Reads a file, at most the first `limit` lines that are not blank.
+    pub(super) fn read(path: &Path, limit: usize) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut set = Self { name, ..Self::default() };
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        for (i, line) in lines.take(limit) {
+            set.take_in(line).with_context(|| format!("{}:{}", path.display(), i + 1))?;
+        }
+        ensure!(set.len() > 0, "{}: no cases", path.display());
+        Ok(set)
+    }
+
+    fn take_in(&mut self, line: &str) -> anyhow::Result<()> {
+        let value: serde_json::Value = serde_json::from_str(line)?;
+        let has = |key: &str| value.get(key).is_some();
+        if has("edits") {
+            let replay: Replay = serde_json::from_value(value)?;
+            replay.check()?;
+            self.replays.push(replay);
+        } else if has("expected") || has("canonical_solution") {
+            self.cases.push(serde_json::from_value(value)?);
+        } else {
+            bail!("neither `expected` nor `canonical_solution` nor `edits` is there");
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cases.len() + self.replays.len()
+    }
+}
+
+impl Replay {
+    /// Whether every edit is within the text.
+    fn check(&self) -> anyhow::Result<()> {
+        let mut n_chars = self.text.chars().count();
+        for (i, edit) in self.edits.iter().enumerate() {
+            let is_within = edit.at.checked_add(edit.delete).is_some_and(|end| end <= n_chars);
+            ensure!(is_within, "edit {i} is beyond the text's end");
+            n_chars = n_chars - edit.delete + edit.insert.chars().count();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, limit: usize) -> anyhow::Result<Set> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        Set::read(file.path(), limit)
+    }
+
+    #[test]
+    fn our_cases_and_those_of_human_eval_are_read() {
+        let ours = r#"{"path": "a.rs", "language": "rust", "kind": "mid_line", "prefix": "a", "suffix": "c", "expected": "b"}"#;
+        let theirs = r#"{"task_id": "SingleLineInfilling/HumanEval/0/L0", "entry_point": "f", "prompt": "a", "suffix": "c", "canonical_solution": "b", "test": "x"}"#;
+        let set = read(&format!("{ours}\n\n{theirs}\n"), 9).unwrap();
+        assert_eq!(set.cases[0].kind, "mid_line");
+        let (a, b) = (&set.cases[0], &set.cases[1]);
+        assert_eq!((&a.prefix, &a.suffix, &a.expected), (&b.prefix, &b.suffix, &b.expected));
+        assert_eq!(b.path, "SingleLineInfilling/HumanEval/0/L0");
+        assert_eq!(read(&format!("{ours}\n{theirs}\n"), 1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_replay_is_told_from_its_edits_and_must_fit_its_text() {
+        let replay = |at: usize| {
+            let edit = format!(r#"{{"at": {at}, "delete": 1, "insert": "xyz"}}"#);
+            format!(r#"{{"path": "", "language": "", "text": "abc", "edits": [{edit}]}}"#)
+        };
+        assert_eq!(read(&replay(2), 9).unwrap().replays[0].edits[0].insert, "xyz");
+        let error = format!("{:#}", read(&replay(3), 9).unwrap_err());
+        assert!(error.ends_with(":1: edit 0 is beyond the text's end"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_case_is_named_by_its_line() {
+        for wrong in ["{}", "[1]", "{", r#"{"expected": 1}"#] {
+            let error = format!("{:#}", read(&format!("\n{wrong}"), 9).unwrap_err());
+            assert!(error.contains(":2: "), "{wrong}: {error}");
+        }
+        assert!(format!("{:#}", read("\n", 9).unwrap_err()).ends_with("no cases"));
+    }
+}

@@ -1,0 +1,233 @@
+//! All that came out, as one JSON object and as tables.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+};
+
+use foretell_engine::Finish;
+use foretell_policy::Stop;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    answers::Outcome,
+    measures::{Difference, Measures, Verdict},
+    replay::Count,
+};
+use crate::bench::quantile;
+
+/// One way's verdict on a case, if it was asked.
+type Way = (&'static str, fn(&Outcome) -> Option<Verdict>);
+
+const WAYS: [Way; 5] = [
+    ("raw", |it| Some(it.raw)),
+    ("processed", |it| Some(it.processed)),
+    ("plain", |it| it.plain),
+    ("unhealed", |it| it.unhealed),
+    ("alone", |it| it.alone),
+];
+
+/// The measures of each way that was asked.
+type ByWay = BTreeMap<&'static str, Measures>;
+
+/// What leaving out a rule does.
+#[derive(Debug, Serialize)]
+pub(super) struct Rule {
+    without: &'static str,
+    /// Cases whose text it changes.
+    changes: usize,
+    #[serde(flatten)]
+    measures: Measures,
+}
+
+/// Everything that is reported.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) model: String,
+    #[serde(flatten)]
+    ways: ByWay,
+    /// How much better `processed` is than another way.
+    better_than: BTreeMap<&'static str, Difference>,
+    sets: BTreeMap<String, ByWay>,
+    kinds: BTreeMap<String, ByWay>,
+    languages: BTreeMap<String, ByWay>,
+    /// Why nothing was shown, and in how many cases.
+    nothing: BTreeMap<&'static str, usize>,
+    ms: Value,
+    tokens: Value,
+    ablation: Vec<Rule>,
+    /// Cases whose recorded text the rules make another text of than the server did: none.
+    ablation_differs: usize,
+    replays: Map<String, Value>,
+    pub(super) seconds: f64,
+}
+
+impl Report {
+    pub(super) fn new(model: &str, outcomes: &[Outcome], replays: &[(&str, Count)]) -> Self {
+        let pairs = |other: fn(&Outcome) -> Option<Verdict>| {
+            let pair = |it: &Outcome| Some((it.processed, other(it)?));
+            Difference::of(&outcomes.iter().filter_map(pair).collect::<Vec<_>>())
+        };
+        let others = WAYS.into_iter().filter(|(name, _)| *name != "processed");
+        let differences = others.map(|(name, way)| (name, pairs(way)));
+        Self {
+            model: model.to_owned(),
+            ways: by_way(outcomes.iter()),
+            better_than: differences.filter(|(_, it)| it.cases > 0).collect(),
+            sets: grouped(outcomes, |it| &it.set),
+            kinds: grouped(outcomes, |it| &it.case.kind),
+            languages: grouped(outcomes, |it| &it.case.language),
+            nothing: nothing(outcomes),
+            ms: times(outcomes),
+            tokens: tokens(outcomes),
+            ablation: ablation(outcomes),
+            ablation_differs: outcomes
+                .iter()
+                .filter(|it| it.ablated.as_ref().is_some_and(|it| !it.is_as_served))
+                .count(),
+            replays: replays.iter().map(|(name, it)| ((*name).to_owned(), typed(it))).collect(),
+            seconds: 0.0,
+        }
+    }
+
+    /// Prints tables for people.
+    pub(super) fn print(&self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}, {:.0} s\n", self.model, self.seconds)?;
+        if !self.ways.is_empty() {
+            writeln!(out, "{HEAD}")?;
+            self.ways.iter().try_for_each(|(name, it)| row(&mut out, name, it))?;
+        }
+        for (name, groups) in
+            [("set", &self.sets), ("kind", &self.kinds), ("language", &self.languages)]
+        {
+            writeln!(out, "\nprocessed, by {name}\n{HEAD}")?;
+            for (group, ways) in groups {
+                row(&mut out, group, &ways["processed"])?;
+                row(&mut out, "  raw", &ways["raw"])?;
+            }
+        }
+        for (name, it) in &self.better_than {
+            writeln!(
+                out,
+                "\nfirst lines: processed {:+.1} ± {:.1} points over {name}, of {} cases ({} only it, \
+                 {} only {name})",
+                100.0 * it.mean,
+                100.0 * it.standard_error,
+                it.cases,
+                it.better,
+                it.worse
+            )?;
+        }
+        writeln!(out, "\nnothing shown, by reason: {:?}", self.nothing)?;
+        writeln!(out, "time of a case, ms: {}", self.ms)?;
+        writeln!(out, "tokens of a case: {}", self.tokens)?;
+        if !self.ablation.is_empty() {
+            writeln!(out, "\nwithout a rule, from the same texts\n{HEAD}  changes")?;
+            for it in &self.ablation {
+                write_row(&mut out, it.without, &it.measures)?;
+                writeln!(out, "{:>9}", it.changes)?;
+            }
+        }
+        for (layout, it) in &self.replays {
+            writeln!(out, "\nreplays, {layout}: {it}")?;
+        }
+        Ok(())
+    }
+}
+
+const HEAD: &str =
+    "                           n   line ± se    exact  similar  precise    wrong    shown";
+
+fn row(out: &mut impl Write, name: &str, it: &Measures) -> io::Result<()> {
+    write_row(out, name, it)?;
+    writeln!(out)
+}
+
+fn write_row(out: &mut impl Write, name: &str, it: &Measures) -> io::Result<()> {
+    write!(out, "{name:<22}{:>6}", it.cases)?;
+    write!(out, "  {:>5.1} ± {:<3.1}", 100.0 * it.exact_first_line, 100.0 * it.standard_error)?;
+    for share in
+        [it.exact, it.edit_similarity, it.precision_when_shown, it.wrong_show_rate, it.share_shown]
+    {
+        write!(out, " {:>7.1}%", 100.0 * share)?;
+    }
+    Ok(())
+}
+
+fn by_way<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> ByWay {
+    let of = |way: fn(&Outcome) -> Option<Verdict>| {
+        Measures::of(&outcomes.clone().filter_map(way).collect::<Vec<_>>())
+    };
+    WAYS.into_iter().map(|(name, way)| (name, of(way))).filter(|(_, it)| it.cases > 0).collect()
+}
+
+fn grouped(outcomes: &[Outcome], key: fn(&Outcome) -> &String) -> BTreeMap<String, ByWay> {
+    let groups: BTreeSet<&String> = outcomes.iter().map(key).collect();
+    let of = |group: &String| by_way(outcomes.iter().filter(|it| key(it) == group));
+    groups
+        .into_iter()
+        .map(|it| (if it.is_empty() { "-".into() } else { it.clone() }, of(it)))
+        .collect()
+}
+
+fn nothing(outcomes: &[Outcome]) -> BTreeMap<&'static str, usize> {
+    let mut reasons = BTreeMap::new();
+    for it in outcomes.iter().filter(|it| !it.processed.is_shown) {
+        let reason = it.answer.finish.as_ref().map_or("cancelled", Finish::name);
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons
+}
+
+fn times(outcomes: &[Outcome]) -> Value {
+    let of = |value: fn(&Outcome) -> Option<f64>| {
+        let values: Vec<f64> = outcomes.iter().filter_map(value).collect();
+        if values.is_empty() {
+            Value::Null
+        } else {
+            json!({"p50": quantile(&values, 0.5), "p95": quantile(&values, 0.95)})
+        }
+    };
+    json!({
+        "total": of(|it| Some(it.answer.figures.total_ms)),
+        "first_token": of(|it| it.answer.figures.first_token_ms),
+    })
+}
+
+fn tokens(outcomes: &[Outcome]) -> Value {
+    let mean = |value: fn(&Outcome) -> usize| {
+        let n = outcomes.len();
+        (n > 0).then(|| outcomes.iter().map(value).sum::<usize>() as f64 / n as f64)
+    };
+    json!({
+        "read_per_case": mean(|it| it.answer.figures.read),
+        "generated_per_case": mean(|it| it.answer.figures.generated),
+    })
+}
+
+fn ablation(outcomes: &[Outcome]) -> Vec<Rule> {
+    let recorded = || outcomes.iter().filter_map(|it| Some((it, it.ablated.as_ref()?)));
+    let Some((_, first)) = recorded().next() else { return vec![] };
+    let whole: Vec<Verdict> = recorded().map(|(it, _)| it.processed).collect();
+    let mut rules = vec![Rule { without: "-", changes: 0, measures: Measures::of(&whole) }];
+    for (i, (stop, _)) in first.without.iter().enumerate() {
+        let verdicts: Vec<Verdict> = recorded().map(|(_, it)| it.without[i].1).collect();
+        let changes = verdicts.iter().zip(&whole).filter(|(a, b)| a != b).count();
+        let measures = Measures::of(&verdicts);
+        rules.push(Rule { without: Stop::name(*stop), changes, measures });
+    }
+    rules
+}
+
+fn typed(it: &Count) -> Value {
+    let per_key = |n: usize| n as f64 / it.keys.max(1) as f64;
+    let mut value = json!(it);
+    value["share_foretold"] = json!(per_key(it.foretold));
+    value["share_saved"] = json!(it.chars_saved as f64 / it.chars.max(1) as f64);
+    value["tokens_read_per_key"] = json!(per_key(it.tokens_read));
+    value["tokens_read_per_key_without_first"] =
+        json!(per_key(it.tokens_read - it.tokens_read_first));
+    value
+}

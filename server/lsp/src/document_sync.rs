@@ -1,0 +1,238 @@
+//! In front of tower-lsp: what must happen in the wire's order, before anything else.
+//!
+//! tower-lsp runs handlers as futures that wait for each other. [`Front::call`] runs synchronously
+//! for each message in the order of arrival, so this is where text changes are applied, where the
+//! running request is superseded, and where a request gets its [`Ticket`]: the text as it was when
+//! the request came. Handlers find it in [`ticket`].
+//!
+//! **Architecture Invariant:** no handler changes a document or looks at one; it has a ticket.
+
+use std::{
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, de::DeserializeOwned};
+use tower::Service;
+use tower_lsp::{
+    gen_lsp_types as lsp,
+    jsonrpc::{Request, Response},
+};
+
+use crate::from_proto;
+use foretell_policy::Indent;
+use foretell_session::{
+    document::{Change, PositionEncoding, Snapshot},
+    session::{Ask, Selected, Session, Ticket},
+};
+
+/// The most handlers that run at once. Superseded ones end at once, so this is only ever reached
+/// by a client that floods us with other requests.
+pub const CONCURRENCY: usize = 64;
+
+/// What a client says of its documents: applied in [`Front::call`].
+pub const TEXT_SYNC: [&str; 3] =
+    ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"];
+
+tokio::task_local! {
+    static TICKET: Ticket;
+}
+
+/// The ticket of the request whose handler is running; none if its document is not open.
+#[must_use]
+pub fn ticket() -> Option<Ticket> {
+    TICKET.try_with(Clone::clone).ok()
+}
+
+/// What a front shares with the server behind it.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Documents, the running request, the offer.
+    pub session: Arc<Session>,
+    /// How the client counts; set by `initialize`.
+    pub encoding: Arc<OnceLock<PositionEncoding>>,
+}
+
+impl Shared {
+    fn encoding(&self) -> PositionEncoding {
+        self.encoding.get().copied().unwrap_or_default()
+    }
+}
+
+/// The service that sees every message first.
+#[derive(Debug)]
+pub struct Front<S> {
+    inner: S,
+    shared: Shared,
+}
+
+impl<S> Front<S> {
+    /// Puts the front before a service.
+    pub fn new(inner: S, shared: Shared) -> Self {
+        Self { inner, shared }
+    }
+
+    /// Applies what a message says of documents, or of the end.
+    fn sync_text(&self, request: &Request) {
+        let Shared { session, .. } = &self.shared;
+        match request.method() {
+            "textDocument/didOpen" => {
+                if let Some(lsp::DidOpenTextDocumentParams { text_document: it }) = params(request)
+                {
+                    let uri = it.uri.0.as_str();
+                    session.open(uri, &String::from(it.language_id), it.version, &it.text);
+                    if let Some(snapshot) = session.documents.snapshot(uri, self.shared.encoding())
+                    {
+                        drop(session.read_beside(&snapshot));
+                    }
+                }
+            }
+            "textDocument/didChange" => {
+                let Some(it) = change(request) else {
+                    // It has missed a change: what follows would be applied to another text.
+                    let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
+                    if let Some(uri) = uri {
+                        session.documents.close(uri);
+                        session.forget(uri);
+                    }
+                    return;
+                };
+                let uri = it.text_document.text_document_identifier.uri.0.as_str();
+                let version = it.text_document.version;
+                let changes: Vec<Change> =
+                    it.content_changes.into_iter().map(from_proto::change).collect();
+                match session.documents.change(uri, version, &changes, self.shared.encoding()) {
+                    Some(edits) => session.edit(uri, &edits),
+                    None => tracing::warn!("a change of a document that is not open was ignored"),
+                }
+            }
+            // Some say it without `shutdown`, and keep our input open.
+            "exit" => session.end(),
+            "textDocument/didClose" => {
+                if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
+                    session.documents.close(it.text_document.uri.0.as_str());
+                    session.forget(it.text_document.uri.0.as_str());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The ticket for a message that concerns a cursor in an open document.
+    fn ticket(&self, request: &Request) -> Option<Ticket> {
+        let session = &self.shared.session;
+        match request.method() {
+            "textDocument/inlineCompletion" => {
+                let it = params::<lsp::InlineCompletionParams>(request)?;
+                let at = &it.text_document_position_params;
+                let snapshot = self.snapshot(&at.text_document)?;
+                let beyond = request.params().and_then(|it| BeyondLsp::deserialize(it).ok());
+                let BeyondLsp { text_document, formatting_options } = beyond.unwrap_or_default();
+                let ask = Ask {
+                    lives_on: false,
+                    cursor: snapshot.char_idx(from_proto::position(at.position)),
+                    invoked: it.context.trigger_kind == lsp::InlineCompletionTriggerKind::Invoked,
+                    selected: it.context.selected_completion_info.map(|it| {
+                        let idx = |it| snapshot.char_idx(from_proto::position(it));
+                        let (start, end) = (idx(it.range.start), idx(it.range.end));
+                        Selected { range: start.min(end)..start.max(end), text: it.text }
+                    }),
+                    version: text_document.version,
+                    indent: formatting_options.map(|it| Indent {
+                        with_spaces: it.insert_spaces,
+                        tab_columns: it.tab_size.min(64) as usize,
+                    }),
+                };
+                Some(session.begin(snapshot, ask))
+            }
+            "textDocument/completion" => {
+                let it = params::<lsp::CompletionParams>(request)?.text_document_position_params;
+                let snapshot = self.snapshot(&it.text_document)?;
+                let cursor = snapshot.char_idx(from_proto::position(it.position));
+                Some(session.begin(snapshot, Ask { cursor, lives_on: true, ..Ask::default() }))
+            }
+            DID_FOCUS => {
+                let it = params::<DidFocusParams>(request)?;
+                let snapshot = self.snapshot(&it.text_document)?;
+                Some(session.look(snapshot))
+            }
+            _ => None,
+        }
+    }
+
+    fn snapshot(&self, document: &lsp::TextDocumentIdentifier) -> Option<Snapshot> {
+        let Shared { session, .. } = &self.shared;
+        session.documents.snapshot(document.uri.0.as_str(), self.shared.encoding())
+    }
+}
+
+/// The user looks at another document: a notification of Copilot's dialect.
+pub const DID_FOCUS: &str = "textDocument/didFocus";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DidFocusParams {
+    text_document: lsp::TextDocumentIdentifier,
+}
+
+/// What clients of Copilot's dialect say in a request beyond LSP.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct BeyondLsp {
+    text_document: Versioned,
+    formatting_options: Option<lsp::FormattingOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Versioned {
+    version: Option<i32>,
+}
+
+/// The parameters of a change. LSP before 3.16 allowed a version that is null.
+fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
+    let version = &request.params()?["textDocument"]["version"];
+    if !version.is_null() {
+        return params(request);
+    }
+    let mut with_a_version = request.params()?.clone();
+    with_a_version.get_mut("textDocument")?.as_object_mut()?.insert("version".into(), 0.into());
+    serde_json::from_value(with_a_version).ok()
+}
+
+/// The parameters of a message, or `None` for others: the handler behind answers those.
+fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
+    P::deserialize(request.params()?)
+        .inspect_err(|error| {
+            tracing::warn!("{}: unreadable parameters", request.method());
+            // It may quote the user's text.
+            tracing::trace!("{error}");
+        })
+        .ok()
+}
+
+impl<S> Service<Request> for Front<S>
+where
+    S: Service<Request, Response = Option<Response>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Option<Response>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.sync_text(&request);
+        let ticket = self.ticket(&request);
+        let handler = self.inner.call(request);
+        match ticket {
+            Some(ticket) => Box::pin(TICKET.scope(ticket, handler)),
+            None => Box::pin(handler),
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! LSP in, LSP out.
+
+pub mod document_sync;
+mod framing;
+mod from_proto;
+mod lsp_ext;
+mod settings;
+mod status;
+mod to_proto;
+mod transport;
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower_lsp::{
+    Client, LanguageServer, LspService, Server, gen_lsp_types as lsp,
+    jsonrpc::{Error, Result},
+};
+
+use crate::{
+    document_sync as front,
+    document_sync::{Front, Shared},
+};
+use foretell_config::{Config, Offer};
+use foretell_engine::{Figures, State};
+use foretell_session::{
+    session::{Answer, Configured, Nothing, Session, Source, Ticket, acceptance::Part},
+    stats,
+};
+use lsp_ext::{
+    AcceptedPart, COMMANDS, Options, STATS, Shown, Status, StatusParams, Update, UpdateParams,
+};
+pub use settings::Startup;
+use settings::{Layers, folders};
+use status::Told;
+pub use transport::{Input, Output};
+
+/// How long an answer may take before the client is told that the model is at work.
+const THINKING_AFTER: Duration = Duration::from_millis(100);
+/// The token of the progress that loading the model makes.
+const LOADING: &str = "foretell/loading";
+/// How long a client that does not read is waited for at the end.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How many bytes of the client's messages wait between the two who read them.
+const MESSAGES_BYTES: usize = 1 << 16;
+/// How long an answer of the client is waited for.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+struct Foretell {
+    shared: Shared,
+    client: Client,
+    options: OnceLock<Options>,
+    layers: Layers,
+    told: Told,
+    gone: tokio_util::sync::CancellationToken,
+}
+
+impl LanguageServer for Foretell {
+    async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
+        let capabilities = &params.capabilities;
+        let kinds = capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
+        let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(kinds));
+        if let Some(client) = &params.client_info {
+            let version = client.version.as_deref().unwrap_or("of unknown version");
+            tracing::info!("client: {:?} {version:?}, positions in {encoding:?}", client.name);
+        }
+        if let Some(process_id) = params.process_id {
+            transport::watch(process_id, self.gone.clone());
+        }
+        let folders = folders(&serde_json::to_value(&params).unwrap_or_default());
+        let options = params.initialization_options.map(Options::deserialize);
+        let mut options = options.transpose().unwrap_or_else(|error| {
+            tracing::warn!("unreadable initializationOptions: {error}");
+            None
+        });
+        let mut options = options.take().unwrap_or_default();
+        let window = capabilities.window.as_ref();
+        options.has_progress = window.and_then(|it| it.work_done_progress) == Some(true);
+        let workspace = capabilities.workspace.as_ref();
+        options.has_configuration = workspace.and_then(|it| it.configuration) == Some(true);
+        let speaks_inline =
+            capabilities.text_document.as_ref().is_some_and(|it| it.inline_completion.is_some())
+                || options.streaming;
+        self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
+        self.shared.session.set_folders(folders);
+        let options = self.options.get_or_init(|| options);
+        self.configure();
+        let config = self.shared.session.config();
+        let completes = match config.completion.enabled {
+            Offer::Auto => !speaks_inline,
+            Offer::On => true,
+            Offer::Off => false,
+        };
+        tracing::debug!(?options, completes, "options");
+        let sync = lsp::TextDocumentSyncOptions {
+            open_close: Some(true),
+            change: Some(lsp::TextDocumentSyncKind::Incremental),
+            ..Default::default()
+        };
+        Ok(lsp::InitializeResult {
+            capabilities: lsp::ServerCapabilities {
+                position_encoding: Some(to_proto::position_encoding(encoding)),
+                text_document_sync: Some(sync.into()),
+                inline_completion_provider: Some(true.into()),
+                completion_provider: completes.then(to_proto::completion_options),
+                execute_command_provider: Some(lsp::ExecuteCommandOptions {
+                    commands: COMMANDS.map(str::to_owned).to_vec(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            },
+            server_info: Some(lsp::ServerInfo {
+                name: "foretell".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+        })
+    }
+
+    async fn initialized(&self, _: lsp::InitializedParams) {
+        self.tell_unfit().await;
+        self.tell_loading();
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.shared.session.end();
+        Ok(())
+    }
+}
+
+impl Foretell {
+    /// The front has applied what the client says of its documents.
+    async fn applied(&self, _: Value) {}
+
+    async fn inline_completion(
+        &self,
+        _: lsp::InlineCompletionParams,
+    ) -> Result<lsp::InlineCompletionList> {
+        let items = match front::ticket() {
+            Some(ticket) => {
+                let streams = self.options.get().is_some_and(|options| options.streaming);
+                match self.answer(&ticket, streams).await? {
+                    Answer::Shows { text, others, progress, .. } => {
+                        let grows = streams && progress.finish.is_none();
+                        self.follow(&ticket, grows.then(|| text.clone()));
+                        let texts = std::iter::once(text).chain(others);
+                        texts.map(|text| to_proto::inline(&ticket, &text)).collect()
+                    }
+                    Answer::Nothing(_) => Vec::new(),
+                }
+            }
+            None => {
+                self.not_open();
+                Vec::new()
+            }
+        };
+        Ok(lsp::InlineCompletionList { items })
+    }
+
+    /// For clients without inline completion.
+    async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
+        let items = match front::ticket() {
+            Some(ticket) => match self.answer(&ticket, false).await? {
+                Answer::Shows { text, .. } => vec![to_proto::in_menu(&ticket, &text)],
+                Answer::Nothing(_) => Vec::new(),
+            },
+            None => {
+                self.not_open();
+                Vec::new()
+            }
+        };
+        Ok(lsp::CompletionList { is_incomplete: true, items, ..Default::default() })
+    }
+
+    fn not_open(&self) {
+        let why = Nothing::NotOpen.name();
+        self.shared.session.stats.count(|it| stats::tally(&mut it.nothing, why));
+        tracing::info!("nothing: {why}");
+    }
+
+    /// Answers a request until it is superseded. Its future must come to an end of its own: of
+    /// one that is dropped, tower-lsp would believe for good that it runs.
+    async fn answer(&self, ticket: &Ticket, streams: bool) -> Result<Answer> {
+        tokio::select! {
+            biased;
+            () = ticket.superseded.cancelled() => {
+                self.shared.session.superseded();
+                Err(Error::request_cancelled())
+            }
+            answer = self.whole_answer(ticket, streams) => Ok(answer),
+        }
+    }
+
+    async fn whole_answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+        let started = Instant::now();
+        let answer = self.shared.session.answer(ticket, streams);
+        tokio::pin!(answer);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = tokio::time::sleep(THINKING_AFTER) => {
+                self.tell("thinking", None).await;
+                answer.await
+            }
+        };
+        match &answer {
+            Answer::Nothing(Nothing::ModelFailed(message)) => {
+                self.tell("failed", Some(message.clone())).await;
+            }
+            _ if self.told.is_passing() => self.tell_state().await,
+            _ => {}
+        }
+        log(&answer, started);
+        answer
+    }
+
+    /// Follows a text that was shown until the request is superseded; with `shown`, sends what its
+    /// draft says beyond that.
+    fn follow(&self, ticket: &Ticket, shown: Option<String>) {
+        let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
+        let ticket = ticket.clone();
+        tokio::spawn(async move {
+            let send = |text: String, done| {
+                let Ticket { original, ask, .. } = &ticket;
+                let params = UpdateParams {
+                    text_document: lsp::VersionedTextDocumentIdentifier {
+                        version: original.version,
+                        text_document_identifier: lsp::TextDocumentIdentifier {
+                            uri: lsp::Uri(original.uri.to_string()),
+                        },
+                    },
+                    position: to_proto::position(original.position(ask.cursor)),
+                    item: to_proto::inline(&ticket, &text),
+                    done,
+                };
+                client.send_notification::<Update>(params)
+            };
+            match shown {
+                Some(shown) => session.follow(&ticket, shown, send).await,
+                None => session.rest(&ticket).await,
+            }
+        });
+    }
+
+    async fn focus(&self, _: Value) {
+        if let Some(ticket) = front::ticket() {
+            self.shared.session.focus(&ticket).await;
+        }
+    }
+
+    /// What was shown is known here already; a client that says so has nothing to be told.
+    async fn shown(&self, _: Shown) {}
+
+    async fn accepted_part(&self, it: AcceptedPart) {
+        self.shared.session.accepted(Part::Some, it.accepted_length);
+    }
+
+    async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
+        let session = &self.shared.session;
+        if params.command == STATS {
+            let counts = session.stats.now();
+            return Ok(json!({"page": stats::page(&counts), "counts": counts}));
+        }
+        let n_chars = params.arguments.as_ref().and_then(|it| it.first()?.as_u64()).unwrap_or(0);
+        session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));
+        Ok(Value::Null)
+    }
+
+    async fn change_configuration(&self, params: lsp::DidChangeConfigurationParams) {
+        let mut settings = params.settings;
+        if settings.is_null() && self.options.get().is_some_and(|it| it.has_configuration) {
+            let item = lsp::ConfigurationItem { section: Some("foretell".into()), scope_uri: None };
+            let asked =
+                tokio::time::timeout(CLIENT_PATIENCE, self.client.configuration(vec![item]));
+            let answer = tokio::select! {
+                biased;
+                () = self.shared.session.ended() => return,
+                answer = asked => answer,
+            };
+            let Ok(Ok(answer)) = answer else {
+                tracing::warn!("the client did not say its settings: those before hold");
+                return;
+            };
+            settings = answer.into_iter().next().unwrap_or_default();
+        }
+        self.layers.changed(settings);
+        let is_other_engine = self.configure();
+        self.tell_unfit().await;
+        if is_other_engine {
+            self.tell_loading();
+        } else {
+            self.tell_state().await;
+        }
+    }
+
+    /// Puts the settings of all places in force; says whether another engine is loaded for them.
+    fn configure(&self) -> bool {
+        let config: Config = self.layers.merge();
+        let Configured { unfit, is_other_engine } = self.shared.session.configure(config);
+        self.layers.add_unfit(unfit);
+        is_other_engine
+    }
+
+    /// Says which settings do not hold.
+    async fn tell_unfit(&self) {
+        for message in self.layers.take_unfit() {
+            tracing::warn!("{message}");
+            let message = format!("foretell: {message}");
+            self.client.show_message(lsp::MessageType::Warning, message).await;
+        }
+    }
+
+    /// Says that the model is being loaded, how that ends, and what becomes of it later.
+    fn tell_loading(&self) {
+        let it = self.teller();
+        let session = Arc::clone(&self.shared.session);
+        tokio::spawn(async move {
+            let state = session.state();
+            it.tell_state(&session, &state).await;
+            if state == State::Loading && it.has_progress().await {
+                let progress = it.client.progress(LOADING.into(), "Foretell");
+                let progress = progress.with_message("loading the model").begin().await;
+                session.loaded().await;
+                progress.finish().await;
+            }
+            let Some(mut states) = session.states() else { return };
+            if state == State::Loading {
+                let is_loaded = states.wait_for(|it| *it != State::Loading).await.is_ok();
+                let state = if is_loaded { states.borrow().clone() } else { session.state() };
+                it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, true).await;
+            }
+            states.mark_unchanged();
+            while states.changed().await.is_ok() {
+                let state = states.borrow_and_update().clone();
+                it.tell_state(&session, &state).await;
+                it.tell_trouble(&state, false).await;
+            }
+        });
+    }
+
+    async fn tell_state(&self) {
+        let it = self.teller();
+        let session = &self.shared.session;
+        it.tell_state(session, &session.state()).await;
+    }
+
+    async fn tell(&self, state: &str, message: Option<String>) {
+        let it = self.teller();
+        it.tell(&self.shared.session, state, message).await;
+    }
+
+    fn teller(&self) -> Teller {
+        let options = self.options.get().cloned().unwrap_or_default();
+        Teller { client: self.client.clone(), options, told: self.told.clone() }
+    }
+}
+
+/// Tells the client how things are, as far as it wants to know.
+struct Teller {
+    client: Client,
+    options: Options,
+    told: Told,
+}
+
+impl Teller {
+    async fn tell(&self, session: &Session, state: &str, message: Option<String>) {
+        let remote = session.config().engine.remote_url().map(str::to_owned);
+        let params = StatusParams { state: state.to_owned(), message, remote };
+        if self.told.is_due(&params) && self.options.status {
+            self.client.send_notification::<Status>(params).await;
+        }
+    }
+
+    async fn tell_state(&self, session: &Session, state: &State) {
+        match state {
+            _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
+            State::Failed(message) => self.tell(session, "failed", Some(message.clone())).await,
+            State::Ready => self.tell(session, "ready", None).await,
+            State::Slower(message) => self.tell(session, "ready", Some(message.clone())).await,
+            State::Loading => self.tell(session, "loading", None).await,
+        }
+    }
+
+    /// Tells the user what has changed for the worse. A model that does not load is the status's
+    /// business alone.
+    async fn tell_trouble(&self, state: &State, is_loading: bool) {
+        let message = match state {
+            State::Slower(message) => message,
+            State::Failed(message) if !is_loading => message,
+            _ => return,
+        };
+        let message = format!("foretell: {message}");
+        self.client.show_message(lsp::MessageType::Warning, message).await;
+    }
+
+    /// Whether the client shows how the loading goes.
+    async fn has_progress(&self) -> bool {
+        let asked = self.client.create_work_done_progress(LOADING.into());
+        self.options.has_progress
+            && matches!(tokio::time::timeout(CLIENT_PATIENCE, asked).await, Ok(Ok(())))
+    }
+}
+
+/// One line a request.
+fn log(answer: &Answer, started: Instant) {
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    match answer {
+        Answer::Shows { text, source, progress, .. } => {
+            let n_chars = text.chars().count();
+            let Figures { reused, read, generated, drafted, accepted, first_token_ms, .. } =
+                progress.figures;
+            if *source == Source::Model || *source == Source::RunningDraft {
+                let first = first_token_ms.map_or("-".into(), |ms| format!("{ms:.0} ms"));
+                tracing::info!(
+                    "shown: {n_chars} chars, {} | prompt: {reused} reused, {read} read | \
+                     {generated} generated, {accepted}/{drafted} drafts | first {first}, {ms:.1} ms",
+                    source.name(),
+                );
+            } else {
+                tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
+            }
+        }
+        Answer::Nothing(Nothing::ModelFailed(message)) => {
+            // A server elsewhere may repeat in it what it was asked, the user's text.
+            tracing::info!("nothing: model_failed | {ms:.1} ms");
+            tracing::trace!("{message}");
+        }
+        Answer::Nothing(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
+    }
+}
+
+/// Speaks LSP until the client says `exit`, its end is closed or its process is gone.
+///
+/// A box, for a future is compiled where it is polled: this one here, once, and not in each test.
+pub fn serve(
+    session: Arc<Session>,
+    startup: Startup,
+    input: Input,
+    output: Output,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_to_the_end(session, startup, input, output))
+}
+
+async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input, output: Output) {
+    let shared = Shared { session: Arc::clone(&session), encoding: Arc::new(OnceLock::new()) };
+    let gone = tokio_util::sync::CancellationToken::new();
+    let server = |client| Foretell {
+        shared: shared.clone(),
+        client,
+        options: OnceLock::new(),
+        layers: Layers::new(startup),
+        told: Told::default(),
+        gone: gone.clone(),
+    };
+    // All the methods of LSP would be four fifths of the binary.
+    let mut service = LspService::build_with_lifecycle_methods(server)
+        .custom_method("textDocument/inlineCompletion", Foretell::inline_completion)
+        .custom_method("textDocument/completion", Foretell::completion)
+        .custom_method("workspace/executeCommand", Foretell::execute_command)
+        .custom_method("workspace/didChangeConfiguration", Foretell::change_configuration)
+        .custom_method(front::DID_FOCUS, Foretell::focus)
+        .custom_method("textDocument/didShowCompletion", Foretell::shown)
+        .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
+    for method in front::TEXT_SYNC {
+        service = service.custom_method(method, Foretell::applied);
+    }
+    let (service, socket) = service.finish();
+    let input = transport::UntilClosed::new(input, Arc::clone(&session), gone.clone());
+    let (output, pump) = transport::Unblocked::new(output, gone.clone());
+    let answers = output.clone();
+    let pump = tokio::spawn(async move {
+        let done = pump.await;
+        // Nobody hears what we say: for us that is the input's end too.
+        gone.cancel();
+        done
+    });
+    let (to_server, from_client) = tokio::io::duplex(MESSAGES_BYTES);
+    let pass_on = async {
+        let input = tokio::io::BufReader::new(input);
+        if let Err(error) = framing::pass_on(input, to_server, answers).await {
+            tracing::error!("the session ends: {error}");
+        }
+        session.end();
+        std::future::pending::<()>().await;
+    };
+    let serve = Server::new(from_client, output, socket)
+        .concurrency_level(front::CONCURRENCY)
+        .serve(Front::new(service, shared));
+    tokio::select! {
+        () = serve => {}
+        () = pass_on => {}
+    }
+    session.end();
+    // What was said last still goes out, if there is somebody to read it.
+    let _ = tokio::time::timeout(LAST_WORDS, pump).await;
+}

@@ -1,0 +1,181 @@
+//! The settings of all places: files, client, command line.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use foretell_config::{
+    Config,
+    exclude::path_of,
+    layers::{FileError, Layer, merge},
+};
+
+/// What is known of the settings before the client says anything.
+#[derive(Debug, Clone, Default)]
+pub struct Startup {
+    /// The user's file, lowest.
+    pub user: Option<Layer>,
+    /// The command line, highest.
+    pub command_line: Option<Layer>,
+    /// What is to be told of them.
+    pub unfit: Vec<String>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Layers(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    startup: Startup,
+    workspaces: Vec<Layer>,
+    client: Option<Layer>,
+    changed: Option<Layer>,
+    unfit: Vec<String>,
+}
+
+impl Layers {
+    pub(super) fn new(mut startup: Startup) -> Self {
+        let unfit = std::mem::take(&mut startup.unfit);
+        Self(Mutex::new(Inner {
+            startup,
+            workspaces: Vec::new(),
+            client: None,
+            changed: None,
+            unfit,
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the client says when it starts, and the files of the folders that it has open,
+    /// as far as the user trusts them.
+    pub(super) fn client(&self, settings: Option<Value>, folders: &[PathBuf], trusts_all: bool) {
+        let client = settings.map(|it| Layer::new("initializationOptions.settings", section(it)));
+        let mut inner = self.inner();
+        inner.client = client;
+        let (own, _) = merge(&inner.all());
+        let trusts = |folder: &Path| trusts_all || is_in_one(folder, &own.workspace.trusted);
+        for folder in folders.iter().filter(|folder| trusts(folder)) {
+            match Layer::of_workspace(folder) {
+                Ok(layer) => inner.workspaces.extend(layer),
+                Err(error) => inner.unfit.push(error.to_string()),
+            }
+        }
+    }
+
+    /// Takes the client's settings in place of those that it sent before.
+    pub(super) fn changed(&self, settings: Value) {
+        self.inner().changed = Some(Layer::new("settings", section(settings)));
+    }
+
+    pub(super) fn merge(&self) -> Config {
+        let mut inner = self.inner();
+        let (config, unfit) = merge(&inner.all());
+        inner.unfit.extend(unfit.iter().map(ToString::to_string));
+        config
+    }
+
+    pub(super) fn add_unfit(&self, unfit: Vec<String>) {
+        self.inner().unfit.extend(unfit);
+    }
+
+    pub(super) fn take_unfit(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().unfit)
+    }
+}
+
+impl Inner {
+    /// The lowest first.
+    fn all(&self) -> Vec<Layer> {
+        let Self { startup, workspaces, client, changed, .. } = self;
+        let layers = startup.user.iter().chain(workspaces).chain(client).chain(changed);
+        layers.chain(&startup.command_line).cloned().collect()
+    }
+}
+
+/// Whether a folder lies in one of others, wherever `..` and links in their names lead.
+fn is_in_one(folder: &Path, others: &[PathBuf]) -> bool {
+    let others =
+        others.iter().filter(|it| it.is_absolute()).filter_map(|it| it.canonicalize().ok());
+    folder.canonicalize().is_ok_and(|it| others.into_iter().any(|other| it.starts_with(other)))
+}
+
+/// Our settings of all that a client sends: some send them under our name, some as they are.
+fn section(mut settings: Value) -> Value {
+    match settings.get_mut("foretell") {
+        Some(ours) => ours.take(),
+        None => settings,
+    }
+}
+
+impl Startup {
+    /// The user's file, and the command line over it.
+    #[must_use]
+    pub fn new(command_line: Value) -> Self {
+        let (user, unfit) = match Layer::of_user() {
+            Ok(user) => (user, vec![]),
+            Err(error @ (FileError::Unreadable { .. } | FileError::NotToml { .. })) => {
+                (None, vec![error.to_string()])
+            }
+        };
+        Self { user, command_line: Some(Layer::new("command line", command_line)), unfit }
+    }
+
+    /// The settings without a client's.
+    #[must_use]
+    pub fn config(&self) -> (Config, Vec<String>) {
+        let layers: Vec<_> = self.user.iter().chain(&self.command_line).cloned().collect();
+        let (config, unfit) = merge(&layers);
+        let unfit = self.unfit.iter().cloned().chain(unfit.iter().map(ToString::to_string));
+        (config, unfit.collect())
+    }
+}
+
+/// The folders that are open in the client, by the parameters of `initialize`.
+pub(super) fn folders(params: &Value) -> Vec<PathBuf> {
+    // The older name of the same thing is in use still.
+    let uris = params["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
+    let uris = uris.chain([&params["rootUri"]]).filter_map(Value::as_str);
+    uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn only_what_lies_in_a_trusted_folder_is_heard() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = home.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("foretell.toml"), "suggest.enabled = false\n").unwrap();
+            folder
+        };
+        let (trusted, inside) = (folder("trusted"), folder("trusted/inside"));
+        let (beside, evil) = (folder("trusted-not"), folder("evil"));
+        let link = trusted.join("link");
+        std::os::unix::fs::symlink(&evil, &link).unwrap();
+        let around = trusted.join("../evil");
+        let is_heard = |folder: &Path| {
+            let values = json!({"workspace": {"trusted": [trusted]}});
+            let user = Some(Layer::new("user", values));
+            let layers = Layers::new(Startup { user, ..Startup::default() });
+            layers.client(None, &[folder.to_owned()], false);
+            !layers.merge().suggest.enabled
+        };
+        assert!(is_heard(&trusted) && is_heard(&inside));
+        for folder in [beside, evil, link, around] {
+            assert!(!is_heard(&folder), "{}", folder.display());
+        }
+    }
+}

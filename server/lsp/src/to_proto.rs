@@ -1,0 +1,127 @@
+//! A text as an item of the protocol.
+
+use serde_json::json;
+use tower_lsp::gen_lsp_types as lsp;
+
+use super::lsp_ext::ACCEPT;
+use foretell_policy as policy;
+use foretell_session::document::{Position, PositionEncoding, Snapshot};
+use foretell_session::session::{Selected, Ticket};
+
+/// A position.
+pub(crate) fn position(it: Position) -> lsp::Position {
+    lsp::Position::new(it.line, it.col)
+}
+
+/// The range of two positions.
+fn range(snapshot: &Snapshot, char_range: std::ops::Range<usize>) -> lsp::Range {
+    let of = |char_idx| position(snapshot.position(char_idx));
+    lsp::Range::new(of(char_range.start), of(char_range.end))
+}
+
+/// The name of a position encoding.
+pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKind {
+    match it {
+        PositionEncoding::Utf8 => lsp::PositionEncodingKind::UTF8,
+        PositionEncoding::Utf16 => lsp::PositionEncodingKind::UTF16,
+        PositionEncoding::Utf32 => lsp::PositionEncodingKind::UTF32,
+    }
+}
+
+/// After which characters a client's menu opens by itself, beside letters.
+const TRIGGER_CHARACTERS: [&str; 12] =
+    [" ", ".", ":", "(", ",", "=", "{", "[", "<", "&", "\"", ">"];
+
+/// The item for a text at the request's cursor. With an item of the menu selected, it extends that
+/// one and takes its range (LSP 3.18, `SelectedCompletionInfo`).
+pub(super) fn inline(ticket: &Ticket, text: &str) -> lsp::InlineCompletionItem {
+    let Ticket { original, ask, .. } = ticket;
+    let n_chars = text.chars().count();
+    let n_replaced = n_replaced(ticket, text);
+    let (replaced, text) = match &ask.selected {
+        Some(Selected { range, text: selected }) => {
+            (range.clone(), format!("{selected}{}", as_in_file(ticket, text)))
+        }
+        None => (ask.cursor..ask.cursor, as_in_file(ticket, text)),
+    };
+    let replaced = replaced.start..replaced.end + n_replaced;
+    lsp::InlineCompletionItem {
+        insert_text: text.into(),
+        filter_text: None,
+        range: Some(range(original, replaced)),
+        command: Some(lsp::Command {
+            title: "Accepted".to_owned(),
+            command: ACCEPT.to_owned(),
+            arguments: Some(vec![json!(n_chars)]),
+            ..Default::default()
+        }),
+    }
+}
+
+/// How many characters behind the cursor the text takes the place of.
+fn n_replaced(ticket: &Ticket, text: &str) -> usize {
+    let Ticket { snapshot, cursor, .. } = ticket;
+    let line_end = snapshot.line_range(snapshot.rope.char_to_line(*cursor)).end.max(*cursor);
+    policy::n_replaced(text, &snapshot.slice(*cursor..line_end))
+}
+
+/// A text with the line breaks of the file that it goes into.
+fn as_in_file(ticket: &Ticket, text: &str) -> String {
+    let first_line = ticket.original.rope.lines().next();
+    let crlf = text.contains('\n')
+        && first_line
+            .is_some_and(|it| it.chars_at(it.len_chars()).reversed().take(2).any(|c| c == '\r'));
+    if crlf { text.replace('\n', "\r\n") } else { text.to_owned() }
+}
+
+/// What a client is told of its menu.
+pub(super) fn completion_options() -> lsp::CompletionOptions {
+    lsp::CompletionOptions {
+        trigger_characters: Some(TRIGGER_CHARACTERS.map(str::to_owned).to_vec()),
+        ..Default::default()
+    }
+}
+
+/// The item of a completion menu: for clients that can't show text in grey. The word that is begun
+/// belongs to it, or the menu would filter it out.
+pub(super) fn in_menu(ticket: &Ticket, text: &str) -> lsp::CompletionItem {
+    let Ticket { original, ask, .. } = ticket;
+    let end = ask.cursor + n_replaced(ticket, text);
+    let text = as_in_file(ticket, text);
+    let line = original.rope.line_to_char(original.rope.char_to_line(ask.cursor));
+    let before = original.slice(line..ask.cursor);
+    let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
+    let n_word_chars = before.chars().rev().take_while(is_word).count();
+    let start = ask.cursor - n_word_chars;
+    let whole = format!("{}{text}", original.slice(start..ask.cursor));
+    let first_line = whole.trim_start().lines().next().unwrap_or_default();
+    let more = if whole.trim().contains('\n') { " …" } else { "" };
+    lsp::CompletionItem {
+        label: format!("{first_line}{more}"),
+        kind: Some(lsp::CompletionItemKind::Text),
+        detail: Some("foretell".to_owned()),
+        documentation: Some(lsp::Documentation::MarkupContent(lsp::MarkupContent {
+            kind: lsp::MarkupKind::Markdown,
+            value: fenced(&original.language, &whole),
+        })),
+        preselect: Some(true),
+        // Before all others, where the client sorts by it.
+        sort_text: Some("0".to_owned()),
+        filter_text: Some(whole.clone()),
+        insert_text_format: Some(lsp::InsertTextFormat::PlainText),
+        insert_text_mode: Some(lsp::InsertTextMode::AsIs),
+        text_edit: Some(lsp::CompletionItemTextEdit::TextEdit(lsp::TextEdit {
+            range: range(original, start..end),
+            new_text: whole,
+        })),
+        ..Default::default()
+    }
+}
+
+/// A fenced block that the text can't end: its fence is longer than any in the text.
+fn fenced(language: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let language: String = language.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect();
+    format!("{fence}{language}\n{text}\n{fence}")
+}

@@ -1,0 +1,178 @@
+//! How long the server lives: until its input ends, or the editor's process is gone.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    sync::mpsc,
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use foretell_session::session::Session;
+
+/// Where the client's messages come from.
+pub type Input = Box<dyn AsyncRead + Send + Unpin>;
+/// Where ours go.
+pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// How often the editor's process is looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Says `gone` when a process is no more. Where that can't be seen, the end of our input tells.
+pub(super) fn watch(process_id: i32, gone: CancellationToken) {
+    #[cfg(unix)]
+    if let Some(process) = rustix::process::Pid::from_raw(process_id) {
+        tokio::spawn(async move {
+            // A process of another user is there too, and says that it is not to be disturbed.
+            while rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH) {
+                tokio::time::sleep(WATCH_INTERVAL).await;
+            }
+            tracing::info!("the editor's process {process_id} is gone");
+            gone.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = (process_id, gone);
+}
+
+/// The most that waits for a client that does not read, in bytes. One that has not read so much is
+/// not there any more.
+const MAX_UNREAD_BYTES: usize = 64 << 20;
+
+/// Where our messages go. Writing never waits: a client that does not read for a while holds up
+/// neither its own edits nor the answers to come.
+#[derive(Clone)]
+pub(super) struct Unblocked {
+    to_pump: mpsc::UnboundedSender<Vec<u8>>,
+    n_unread_bytes: Arc<AtomicUsize>,
+    gone: CancellationToken,
+}
+
+impl Unblocked {
+    /// The writing end, and what brings the messages to `output` until that end and its clones are
+    /// dropped. A message must be written in one piece. Says `gone` when too much waits.
+    pub(super) fn new(
+        mut output: Output,
+        gone: CancellationToken,
+    ) -> (Self, impl Future<Output = io::Result<()>>) {
+        let (to_pump, mut from_server) = mpsc::unbounded_channel::<Vec<u8>>();
+        let n_unread_bytes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&n_unread_bytes);
+        let pump = async move {
+            while let Some(bytes) = from_server.recv().await {
+                output.write_all(&bytes).await?;
+                output.flush().await?;
+                counter.fetch_sub(bytes.len(), Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        (Self { to_pump, n_unread_bytes, gone }, pump)
+    }
+}
+
+impl AsyncWrite for Unblocked {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let n_unread_bytes = self.n_unread_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        if n_unread_bytes > MAX_UNREAD_BYTES || self.to_pump.send(bytes.to_vec()).is_err() {
+            self.gone.cancel();
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The client's messages. When they end without `exit`, the request that runs is given up, or the
+/// server would wait for it.
+pub(super) struct UntilClosed {
+    input: Input,
+    session: Arc<Session>,
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl UntilClosed {
+    pub(super) fn new(input: Input, session: Arc<Session>, gone: CancellationToken) -> Self {
+        Self { input, session, gone: Box::pin(gone.cancelled_owned()) }
+    }
+}
+
+impl AsyncRead for UntilClosed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n_before = buf.filled().len();
+        let is_gone = self.gone.as_mut().poll(cx).is_ready();
+        // Nothing read is the input's end.
+        let read = if is_gone {
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.input).poll_read(cx, buf)
+        };
+        let ended = match &read {
+            Poll::Ready(Ok(())) => buf.filled().len() == n_before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if ended {
+            self.session.end();
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_has_not_read_64_mb_is_gone() {
+        let gone = CancellationToken::new();
+        let (mut writer, _pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let message = vec![b' '; 1 << 20];
+        for n_written in 0..=64 {
+            writer.write_all(&message).await.unwrap_or_else(|error| panic!("{n_written}: {error}"));
+        }
+        assert!(!gone.is_cancelled());
+        let error = writer.write_all(&message).await.unwrap_err();
+        assert_eq!((error.kind(), gone.is_cancelled()), (io::ErrorKind::BrokenPipe, true));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_waits_no_more() {
+        let gone = CancellationToken::new();
+        let (mut writer, pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let pump = tokio::spawn(pump);
+        let message = vec![b' '; 1 << 20];
+        for _ in 0..200 {
+            writer.write_all(&message).await.unwrap();
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(writer);
+        pump.await.unwrap().unwrap();
+        assert!(!gone.is_cancelled());
+    }
+}

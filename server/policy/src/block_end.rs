@@ -1,0 +1,144 @@
+//! Stop where the block that the text began is complete.
+
+use super::{Look, Stop, indent_width, lines};
+
+/// Where the block ends: before a line that is indented less than its first one, before a blank
+/// line, after a line at the margin that closes what the text opened, after `max_lines` lines.
+///
+/// A blank line within what the text itself has opened is a part of the block. `is_open` says so
+/// of brackets in the text up to a byte_idx; behind a first line with a colon the next line does.
+pub(super) fn block_end(
+    indent: &str,
+    text: &str,
+    max_lines: usize,
+    ended: bool,
+    is_open: impl Fn(usize) -> bool,
+) -> Look {
+    let n_lines = lines(text).count();
+    let mut head: Option<Head> = None;
+    let mut n_shown = 0;
+    // Where the blank lines begin that the next line will tell of.
+    let mut blank: Option<usize> = None;
+    for (i, (start, line)) in lines(text).enumerate() {
+        let complete = ended || i + 1 < n_lines;
+        let end_before =
+            |start: usize| Look { keep_bytes: start.saturating_sub(1), stop: Some(Stop::BlockEnd) };
+        if line.trim().is_empty() {
+            let from = blank.unwrap_or(start);
+            if !complete {
+                return Look { stop: None, ..end_before(from) };
+            }
+            let may_go_on = match &head {
+                // One blank line before the first text is a paragraph's; more is a wandering model.
+                None => i <= 1,
+                Some(head) => blank.is_none() && (head.has_colon || is_open(start)),
+            };
+            if !may_go_on {
+                return end_before(from);
+            }
+            blank = head.is_some().then_some(start);
+            continue;
+        }
+        let width =
+            if i == 0 { indent_width(&format!("{indent}{line}")) } else { indent_width(line) };
+        match &head {
+            None => head = Some(Head { width, has_colon: line.trim_end().ends_with(':') }),
+            Some(head) if width < head.width => return end_before(blank.unwrap_or(start)),
+            Some(head) => {
+                if let Some(from) = blank.filter(|from| width == head.width && !is_open(*from)) {
+                    return end_before(from);
+                }
+            }
+        }
+        blank = None;
+        n_shown += 1;
+        let end = start + line.len();
+        let closes = width == 0 && n_shown > 1 && line.starts_with(['}', ')', ']']);
+        if complete && closes {
+            return Look { keep_bytes: end, stop: Some(Stop::BlockEnd) };
+        }
+        if complete && n_shown >= max_lines {
+            return Look { keep_bytes: end, stop: Some(Stop::MaxLines) };
+        }
+    }
+    Look { keep_bytes: text.len(), stop: None }
+}
+
+/// The block's first line.
+struct Head {
+    width: usize,
+    has_colon: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::{check, check_in};
+
+    #[test]
+    fn a_blank_line_in_what_the_text_has_opened_is_a_part_of_it() {
+        check(
+            "ˇ",
+            "fn f() {\n    let x = 1;\n\n    g(x)\n}\n\nfn g() {}",
+            &expect![[r#"
+                «fn f() {
+                    let x = 1;
+
+                    g(x)
+                }»
+                Some(BlockEnd)
+            "#]],
+        );
+        check_in(
+            "rust",
+            "ˇ",
+            "fn f() {\n    let x = \"}\";\n\n    g(x)\n}\n\nfn g() {}",
+            &expect![[r#"
+                «fn f() {
+                    let x = "}";
+
+                    g(x)
+                }»
+                Some(BlockEnd)
+            "#]],
+        );
+        check(
+            "class A:\n    ˇ",
+            "def f(self):\n        a = 1\n\n        return a\n\n    def g(self):\n        pass",
+            &expect![[r#"
+                class A:
+                    «def f(self):
+                        a = 1
+
+                        return a»
+                Some(BlockEnd)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn two_blank_lines_end_every_block() {
+        check(
+            "ˇ",
+            "def f():\n    a = 1\n\n\n    b = 2",
+            &expect![[r#"
+            «def f():
+                a = 1»
+            Some(BlockEnd)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_loop_that_is_begun_in_a_line_has_no_body_of_its_own() {
+        check(
+            "    ˇ",
+            "a = 1\n\n    b = 2",
+            &expect![[r#"
+                «a = 1»
+            Some(BlockEnd)
+        "#]],
+        );
+    }
+}

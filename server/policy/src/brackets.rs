@@ -1,0 +1,102 @@
+//! Brackets and quotes, as far as a rule can know them without a grammar.
+
+/// The characters that an editor puts after the cursor by itself, and those that end a statement.
+#[must_use]
+pub fn is_closer(c: char) -> bool {
+    matches!(c, ')' | ']' | '}' | '>' | '"' | '\'' | '`' | ';' | ',')
+}
+
+/// Whether a line's rest is only what an editor closes by itself: the model writes it anyway, so
+/// it need not be told.
+#[must_use]
+pub fn only_closers(rest: &str) -> bool {
+    rest.chars().all(|c| is_closer(c) || c.is_whitespace())
+}
+
+/// Whether what follows this line's end is a block of its own.
+pub(crate) fn opens_a_block(line: &str) -> bool {
+    line.trim_end().ends_with(['{', '(', '[', ':']) || line.trim_end().ends_with("=>")
+}
+
+/// Where `text` closes with `closer` what was open before it began: the byte_idx of the first
+/// `closer` that no bracket in `text` opened. A quote counts at once, `;` and `,` outside of all
+/// brackets, `>` not as part of an arrow.
+pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
+    let mut open: Vec<char> = Vec::new();
+    let mut quote = None;
+    let mut previous = ' ';
+    for (byte_idx, c) in text.char_indices() {
+        let escaped = previous == '\\';
+        previous = if escaped { ' ' } else { c };
+        if escaped {
+            continue;
+        }
+        if matches!(closer, '"' | '\'' | '`') {
+            if c == closer {
+                return Some(byte_idx);
+            }
+            continue;
+        }
+        match (quote, c) {
+            (Some(q), _) if c == q => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '`') => quote = Some(c),
+            (None, '(') => open.push(')'),
+            (None, '[') => open.push(']'),
+            (None, '{') => open.push('}'),
+            (None, '<') if closer == '>' => open.push('>'),
+            (None, '>') if closer == '>' && text[..byte_idx].ends_with(['-', '=']) => {}
+            (None, _) if open.last() == Some(&c) => drop(open.pop()),
+            (None, _) if c == closer && open.is_empty() => return Some(byte_idx),
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// How a text writes a line's rest of closers again, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retyped {
+    /// How many characters of the rest it has up to the last one that is written again.
+    pub(crate) n_rest_chars: usize,
+    /// Whether the text says more from the first of them on.
+    pub(crate) says_more: bool,
+}
+
+/// How a text writes `rest` again, which is of closers only.
+pub(crate) fn retyped(text: &str, rest: &str) -> Retyped {
+    let (mut n_rest_chars, mut n_closers) = (0, 0);
+    let (mut first, mut end) = (text.len(), 0);
+    for (i, closer) in rest.chars().enumerate().filter(|(_, c)| !c.is_whitespace()) {
+        let Some(at) = first_unmatched(&text[end..], closer) else { break };
+        first = first.min(end + at);
+        (n_rest_chars, n_closers, end) = (i + 1, n_closers + 1, end + at + closer.len_utf8());
+    }
+    let n_chars = text[first..].chars().filter(|c| !c.is_whitespace()).count();
+    Retyped { n_rest_chars, says_more: n_chars > n_closers }
+}
+
+/// How many more brackets a text opens than it closes.
+pub(crate) fn depth(text: &str) -> isize {
+    text.chars().fold(0, |depth, c| match c {
+        '(' | '[' | '{' => depth + 1,
+        ')' | ']' | '}' => depth - 1,
+        _ => depth,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closer_is_unmatched_where_nothing_in_the_text_opened_it() {
+        assert_eq!(first_unmatched("x, y)", ')'), Some(4));
+        assert_eq!(first_unmatched("f(x), y)", ')'), Some(7));
+        assert_eq!(first_unmatched("f(x)", ')'), None);
+        assert_eq!(first_unmatched("\")\", y)", ')'), Some(6));
+        assert_eq!(first_unmatched("f(a; b); c", ';'), Some(7));
+        assert_eq!(first_unmatched("say \\\"hi\\\"\"", '"'), Some(10));
+        assert_eq!(first_unmatched("Fn(u8) -> Vec<u8>>", '>'), Some(17));
+    }
+}

@@ -1,0 +1,155 @@
+//! Cut what a model for chats says around code: fences, headings of examples, words to the reader.
+
+use super::{Look, Place, Stop, lines};
+
+/// What begins a comment that leads away from the code.
+const HEADINGS: [&str; 6] = [
+    "example usage",
+    "example use:",
+    "usage example",
+    "sample usage",
+    "driver code",
+    "test cases:",
+];
+/// What begins a line that is said to a reader.
+const SAYINGS: [&str; 10] = [
+    "```",
+    "here is the ",
+    "here is a ",
+    "here's the ",
+    "here's a ",
+    "sure, ",
+    "sure! ",
+    "certainly! ",
+    "explanation:",
+    "let me know if",
+];
+const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
+
+/// Looks for the first such line that the text itself begins. In a text for people they are text.
+pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+    if place.is_prose() {
+        return Look::all(text);
+    }
+    let n_lines = lines(text).count();
+    let skipped = usize::from(!place.line_before.trim().is_empty());
+    for (i, (start, line)) in lines(text).enumerate().skip(skipped) {
+        let is_whole = ended || i + 1 < n_lines;
+        let said = line.trim_start();
+        let (words, begins): (_, &[&str]) = match commented(said) {
+            Some(words) => (words, &HEADINGS),
+            None => (said, &SAYINGS),
+        };
+        let words = words.to_lowercase();
+        // A document that has such lines already may have more of them.
+        let foreign = |begin: &&str| !place.above.to_lowercase().contains(*begin);
+        if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
+            return Look { keep_bytes: start, stop: Some(Stop::Chat) };
+        }
+        let may_be = !is_whole
+            && !said.is_empty()
+            && begins.iter().filter(|it| it.starts_with(&words)).any(foreign);
+        if may_be || (!is_whole && COMMENTS.iter().any(|it| *it != said && it.starts_with(said))) {
+            return Look { keep_bytes: start, stop: None };
+        }
+    }
+    Look::all(text)
+}
+
+/// What a comment says.
+fn commented(line: &str) -> Option<&str> {
+    let leader = COMMENTS.iter().find(|it| line.starts_with(**it))?;
+    Some(line[leader.len()..].trim_start_matches(['/', '!', '*', '#', '-', ';']).trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::{check, check_in};
+
+    #[test]
+    fn a_fence_ends_the_code() {
+        check(
+            "    ˇ",
+            "return total\n```\nThis function",
+            &expect![[r#"
+                    «return total»
+                Some(BlockEnd)
+            "#]],
+        );
+        check(
+            "ˇ",
+            "```python\ndef f():\n",
+            &expect![[r#"
+                «»
+                Some(Chat)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn examples_and_words_to_the_reader_end_the_code() {
+        check(
+            "ˇ",
+            "def double(x):\n    return 2 * x\n# Example usage:\nprint(double(2))",
+            &expect![[r#"
+                «def double(x):
+                    return 2 * x»
+                Some(Chat)
+            "#]],
+        );
+        check(
+            "ˇ",
+            "Here is the code:\n",
+            &expect![[r#"
+                «»
+                Some(Chat)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_the_user_begins_is_gone_on_with() {
+        check(
+            "# Exampleˇ",
+            " usage of the parser\n",
+            &expect![[r#"
+                # Example« usage of the parser»
+                Some(LineEnd)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn in_a_text_for_people_they_are_text() {
+        check_in(
+            "markdown",
+            "## Use\n\nˇ",
+            "```sh\nmake\n```",
+            &expect![[r#"
+            ## Use
+
+            «```sh
+            make
+            ```»
+            None
+        "#]],
+        );
+    }
+
+    #[test]
+    fn other_comments_and_names_are_code() {
+        check(
+            "    ˇ",
+            "// Examples are tests too.\n    surely(x);\n    // Here is the end.\n    -x",
+            &expect![[r#"
+                    «// Examples are tests too.
+                    surely(x);
+                    // Here is the end.
+                    -x»
+                None
+            "#]],
+        );
+    }
+}

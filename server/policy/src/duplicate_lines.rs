@@ -1,0 +1,146 @@
+//! Cut where the text says the lines above it once more, verbatim and in a row.
+//!
+//! A model that has nothing to say copies what it has just read. Lines that are alike, such as the
+//! arms of a match, differ somewhere and are let through.
+
+use super::{Look, Place, Stop, lines};
+
+/// The most lines that are looked for as one piece.
+const MAX_LINES: usize = 4;
+/// A copy has at least this many letters and digits: brackets and short words come again and again
+/// in any text.
+const MIN_LETTERS: usize = 8;
+
+/// Looks for the first piece of up to [`MAX_LINES`] lines that is a copy of the piece before it.
+/// What may become one is held back from its beginning on. Blank lines do not count.
+pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+    let is_blank = |line: &str| line.trim().is_empty();
+    let n_lines = lines(text).count();
+    let first = format!("{}{}", place.line_before, text.split('\n').next().unwrap_or_default());
+    let above: Vec<&str> =
+        place.above.lines().rev().filter(|line| !is_blank(line)).take(MAX_LINES).collect();
+    // Each with where it begins in the text and whether it is whole.
+    let mut all: Vec<(usize, &str, bool)> =
+        above.into_iter().rev().map(|line| (0, line.trim_end(), true)).collect();
+    let n_above = all.len();
+    for (i, (start, line)) in lines(text).enumerate() {
+        let line = if i == 0 { first.as_str() } else { line };
+        let is_whole = ended || i + 1 < n_lines;
+        if !is_blank(line) {
+            all.push((start, if is_whole { line.trim_end() } else { line }, is_whole));
+        }
+    }
+    for at in n_above..all.len() {
+        for n in 1..=MAX_LINES.min(at) {
+            let piece = &all[at..all.len().min(at + n)];
+            let same =
+                piece.iter().zip(&all[at - n..at]).all(|((_, line, is_whole), (_, of, _))| {
+                    // White space at its end does not count once the line is whole.
+                    line == of || !is_whole && (of.starts_with(line) || of == &line.trim_end())
+                });
+            let n_letters = |lines: &[(usize, &str, bool)]| {
+                let chars = lines.iter().flat_map(|(_, line, _)| line.chars());
+                chars.filter(|c| c.is_alphanumeric()).count()
+            };
+            if !same || n_letters(&all[at - n..at]) < MIN_LETTERS {
+                continue;
+            }
+            let is_whole = piece.len() == n && piece.iter().all(|(_, _, is_whole)| *is_whole);
+            if is_whole {
+                return Look { keep_bytes: all[at].0, stop: Some(Stop::Copy) };
+            }
+            if !ended {
+                return Look { keep_bytes: all[at].0, stop: None };
+            }
+        }
+    }
+    Look::all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::check;
+
+    #[test]
+    fn the_line_above_is_not_said_again() {
+        check(
+            "    total += item.price\n    ˇ",
+            "total += item.price\n    total += item.price\n",
+            &expect![[r#"
+                    total += item.price
+                    «»
+                Some(Copy)
+            "#]],
+        );
+        check(
+            "    x = compute(1)\n    x = ˇ\n",
+            "compute(1)\n",
+            &expect![[r#"
+                    x = compute(1)
+                    x = «»
+
+                Some(Copy)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_loop_over_lines_is_cut_where_it_begins_again() {
+        check(
+            "def f():\n    ˇ",
+            "open_the_door()\n    close_the_door()\n    open_the_door()\n    close_the_door()\n    o",
+            &expect![[r#"
+                def f():
+                    «open_the_door()
+                    close_the_door()»
+                Some(Copy)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn lines_that_are_alike_are_let_through() {
+        check(
+            "match kind {\n    Kind::One => Some(1),\n    ˇ\n}",
+            "Kind::Two => Some(2),\n    Kind::Three => Some(3),\n}",
+            &expect![[r#"
+                match kind {
+                    Kind::One => Some(1),
+                    «Kind::Two => Some(2),
+                    Kind::Three => Some(3),»
+                }
+                Some(BlockEnd)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn brackets_and_short_lines_may_come_again() {
+        check(
+            "f(|| {\n    g(|| {\n        h();\n        })\n    ˇ",
+            "})\n}",
+            &expect![[r#"
+                f(|| {
+                    g(|| {
+                        h();
+                        })
+                    «})»
+                Some(BlockEnd)
+            "#]],
+        );
+        check(
+            "[\n    null,\n    ˇ\n]",
+            "null,\n    null\n]",
+            &expect![[r#"
+                [
+                    null,
+                    «null,
+                    null»
+                ]
+                Some(BlockEnd)
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! In front of a line that is there, lines are put before it: each with its line break, so that
+//! nothing is glued to what follows.
+
+use super::{Look, Place, Stop, indent_width, lines};
+
+/// How many lines may come until the line that is there begins again.
+const MAX_LINES: usize = 8;
+
+/// The first line at once, and those after it if they lead to the line that is there. `indent` is
+/// what stands before the cursor in that line, `rest` is what stands after it.
+pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Look {
+    let nothing = |stop| Look { keep_bytes: 0, stop };
+    let there = rest.trim();
+    let n_lines = lines(text).count();
+    let mut first: Option<Look> = None;
+    for (i, (start, line)) in lines(text).enumerate() {
+        let is_complete = i + 1 < n_lines;
+        let is_there = line.trim() == there && (is_complete || ended);
+        let Some(look) = first else {
+            let next = &text[(start + line.len() + 1).min(text.len())..];
+            return match (is_complete, next.starts_with(indent)) {
+                _ if is_there => nothing(Some(Stop::SuffixMet)),
+                // One blank line may come first, as before a paragraph.
+                (true, _) if line.trim().is_empty() && i == 0 => continue,
+                (true, _) if line.trim().is_empty() => nothing(Some(Stop::RestFollows)),
+                (true, true) => {
+                    let keep_bytes = start + line.len() + 1 + indent.len();
+                    first = Some(Look { keep_bytes, stop: Some(Stop::LineEnd) });
+                    continue;
+                }
+                (true, false) if !ended && indent.starts_with(next) => nothing(None),
+                (false, _) if !ended => nothing(None),
+                _ => nothing(Some(Stop::RestFollows)),
+            };
+        };
+        if is_there && line.starts_with(indent) {
+            return Look { keep_bytes: start + indent.len(), stop: Some(Stop::SuffixMet) };
+        }
+        let leaves = line.trim().is_empty() || indent_width(line) < least_width(indent, text, rest);
+        if is_complete && (leaves || i >= MAX_LINES) {
+            return look;
+        }
+    }
+    first.map_or(nothing(None), |look| if ended { look } else { Look { stop: None, ..look } })
+}
+
+/// How far a line must be indented at least to lead to the line that is there.
+fn least_width(indent: &str, text: &str, rest: &str) -> usize {
+    let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let first = format!("{indent}{first}");
+    indent_width(&first).min(indent_width(&format!("{indent}{rest}")))
+}
+
+/// Whether a text that was let through is of whole lines to be put before the line that is there.
+pub(super) fn is_whole(place: &Place, text: &str) -> bool {
+    place.is_before_a_line()
+        && text.strip_suffix(place.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
+}
+
+/// How many bytes of a text are its first line that is not blank, with what stands before the cursor
+/// behind it.
+pub(super) fn first_line(place: &Place, text: &str) -> usize {
+    let blank = text.len() - text.trim_start().len();
+    let end = text[blank..].find('\n').map_or(text.len(), |n| blank + n + 1);
+    (end + place.line_before.len()).min(text.len())
+}
+
+/// How many bytes at the beginning of a text are of whole lines, if `n_bytes` may be kept. What
+/// stands before the cursor belongs to them, though a rule holds it back with the line behind it.
+pub(super) fn whole_lines(place: &Place, text: &str, n_bytes: usize) -> usize {
+    let indent = place.line_before.as_str();
+    let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
+    let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));
+    whole.map_or(0, |(start, _)| start + indent.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::{check, check_in};
+
+    #[test]
+    fn a_line_is_put_before_the_one_that_is_there() {
+        check_in(
+            "python",
+            "def f(k):\nˇ        return False\n",
+            "    if k < 2:\n        return True\n",
+            &expect![[r#"
+                def f(k):
+                «    if k < 2:
+                »        return False
+
+                Some(LineEnd)
+            "#]],
+        );
+        check(
+            "fn f() {\n    ˇfoo();\n",
+            "let x = 1;\n    bar();\n\n",
+            &expect![[r#"
+            fn f() {
+                «let x = 1;
+                »foo();
+
+            Some(LineEnd)
+        "#]],
+        );
+    }
+
+    /// The first one was shown when the others were not there yet.
+    #[test]
+    fn a_wrong_line_does_not_take_back_the_one_before_it() {
+        check_in(
+            "c",
+            "int f(int x) {\nˇ}\n",
+            "\tif (x) {\n\t@\ty();\n\t}\n}\n",
+            &expect![[r#"
+            int f(int x) {
+            «	if (x) {
+            »}
+
+            Some(SyntaxErrors)
+        "#]],
+        );
+    }
+
+    /// It may be a copy of the line above, and what stands before the cursor is held with it.
+    #[test]
+    fn a_line_that_is_held_back_does_not_take_back_the_one_before_it() {
+        check(
+            "\n\tfoo();\n\tˇbar();",
+            "let x = 1;\n\tfoo();",
+            &expect![[r#"
+
+            	foo();
+            	«let x = 1;
+            	»bar();
+            Some(LineEnd)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn lines_that_lead_to_the_one_that_is_there_are_put_before_it() {
+        check(
+            "a {\nˇ    d();\n}",
+            "    b();\n    c();\n    d();\n}\n",
+            &expect![[r#"
+            a {
+            «    b();
+                c();
+            »    d();
+            }
+            Some(SuffixMet)
+        "#]],
+        );
+        check(
+            "a {\nˇ    d();\n}",
+            "\n    b();\n    c();\n    e();\n}\n",
+            &expect![[r#"
+            a {
+            «
+                b();
+            »    d();
+            }
+            Some(LineEnd)
+        "#]],
+        );
+        check(
+            "a {\n    ˇd();\n}",
+            "b();\n    c();\n    d();\n}\n",
+            &expect![[r#"
+            a {
+                «b();
+                c();
+                »d();
+            }
+            Some(SuffixMet)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn the_line_that_is_there_is_not_written_again_nor_glued_to() {
+        check(
+            "a {\nˇ    d();\n}",
+            "    d();\n}\n",
+            &expect![[r#"
+            a {
+            «»    d();
+            }
+            Some(SuffixMet)
+        "#]],
+        );
+        check(
+            "a {\nˇ    d();\n}",
+            "    c();",
+            &expect![[r#"
+            a {
+            «»    d();
+            }
+            Some(RestFollows)
+        "#]],
+        );
+        check(
+            "a {\n    ˇd();\n}",
+            "c();\n}\n",
+            &expect![[r#"
+            a {
+                «»d();
+            }
+            Some(RestFollows)
+        "#]],
+        );
+        check(
+            "a {\n    ˇd();\n}",
+            "let x = d();\n",
+            &expect![[r#"
+            a {
+                «let x =»d();
+            }
+            Some(SuffixMet)
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_makes_the_line_that_is_there_wrong_is_not_put_before_it() {
+        check_in(
+            "rust",
+            "fn f() {\nˇ    g();\n}",
+            "    } else {\n        h();\n",
+            &expect![[r#"
+            fn f() {
+            «»    g();
+            }
+            Some(SyntaxErrors)
+        "#]],
+        );
+    }
+}

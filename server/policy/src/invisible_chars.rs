@@ -1,0 +1,167 @@
+//! Cut before a character that is not to be seen, or that shows others in another order.
+//!
+//! A user who takes a text can't check what they can't see: "Trojan Source: Invisible
+//! Vulnerabilities" (Boucher and Anderson, 2021).
+
+use super::{Look, Place, Stop};
+
+/// Looks for the first such character.
+pub(super) fn look(_: &Place, text: &str, ended: bool) -> Look {
+    let mut previous = 'a';
+    let mut chars = text.char_indices().peekable();
+    while let Some((byte_idx, c)) = chars.next() {
+        let hides = is_hidden(c) || c.is_control() && !matches!(c, '\n' | '\t');
+        let next = chars.peek().map(|it| it.1);
+        if hides || is_out_of_place(c, previous, next) {
+            // A partial text may go on with what makes a key of a digit.
+            let may_be_key = next.is_none() && !ended && !is_out_of_place(c, previous, Some(KEY));
+            let stop = (hides || !may_be_key).then_some(Stop::Hidden);
+            return Look { keep_bytes: byte_idx, stop };
+        }
+        previous = c;
+    }
+    Look::all(text)
+}
+
+/// Whether a character is never to be seen where it stands, or changes how others are: what Unicode
+/// has as `Default_Ignorable_Code_Point`, less what has its place in scripts and emoji, and a few
+/// more that are drawn as nothing.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' // soft hyphen
+            | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' // order of writing
+            | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, isolates
+            | '\u{200b}' | '\u{feff}' // spaces of no width
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // fillers, which are letters
+            | '\u{2028}' | '\u{2029}' // other line breaks
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{34f}' | '\u{17b4}' | '\u{17b5}' // joiners and vowels that are not drawn
+            | '\u{180b}'..='\u{180f}' // choices of a letter's form
+            | '\u{fe00}'..='\u{fe0e}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand, music
+            | '\u{e0000}'..='\u{e0fff}' // tags and choices of forms
+            | '\u{2800}' // Braille without dots
+            | '\u{13430}'..='\u{1343f}' // how hieroglyphs are put together
+    )
+}
+
+/// What is drawn around the character before it: `1️⃣` is three characters.
+const KEY: char = '\u{20e3}';
+
+/// Joiners, and the choice of an emoji's colours before them, belong to some scripts and to emoji:
+/// to nothing in ASCII but the keys of a telephone, and never many in a row, which could hold any
+/// number of bits.
+fn is_out_of_place(c: char, previous: char, next: Option<char>) -> bool {
+    let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
+    let is_colour = |c| c == '\u{fe0f}';
+    let is_key = matches!(previous, '0'..='9' | '#' | '*') && next == Some(KEY);
+    (is_joiner(c) && (previous.is_ascii() || is_joiner(previous)))
+        || (is_colour(c)
+            && (previous.is_ascii() && !is_key || is_joiner(previous) || is_colour(previous)))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{super::Place, Stop};
+    use crate::tests::check;
+
+    #[test]
+    fn a_text_ends_before_what_is_not_to_be_seen() {
+        check(
+            "let x = ˇ",
+            "1; /*\u{202e} } begin admin */",
+            &expect![[r#"
+                let x = «1; /*»
+                Some(Hidden)
+            "#]],
+        );
+        check(
+            "let x = ˇ",
+            "\u{200b}admin;",
+            &expect![[r#"
+                let x = «»
+                Some(Hidden)
+            "#]],
+        );
+        check(
+            "let x = ˇ",
+            "is\u{200d}Admin;",
+            &expect![[r#"
+                let x = «is»
+                Some(Hidden)
+            "#]],
+        );
+    }
+
+    /// DerivedCoreProperties.txt of Unicode 16, and what else is drawn as nothing.
+    #[test]
+    fn nothing_that_is_drawn_as_nothing_is_suggested() {
+        let hidden = [
+            0..=8,
+            0xb..=0x1f,
+            0x7f..=0x9f,
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x17b4..=0x17b5,
+            0x180b..=0x180f,
+            0x200b..=0x200f,
+            0x2028..=0x2029,
+            0x202a..=0x202e,
+            0x2060..=0x206f,
+            0x2800..=0x2800,
+            0x3164..=0x3164,
+            0xfe00..=0xfe0f,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xfff0..=0xfffb,
+            0x13430..=0x1343f,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0000..=0xe0fff_u32,
+        ];
+        for c in hidden.into_iter().flatten().filter_map(char::from_u32) {
+            let look = super::look(&Place::new("let x = ", ""), &format!("a{c}"), true);
+            assert_eq!((look.keep_bytes, look.stop), (1, Some(Stop::Hidden)), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_when_it_is_whole() {
+        let look = |text, ended| {
+            let look = super::look(&Place::new("// ", ""), text, ended);
+            (look.keep_bytes, look.stop)
+        };
+        assert_eq!(look("1\u{fe0f}", false), (1, None));
+        assert_eq!(look("1\u{fe0f}\u{20e3} x", false), (9, None));
+        assert_eq!(look("1\u{fe0f};", false), (1, Some(Stop::Hidden)));
+        assert_eq!(look("1\u{fe0f}", true), (1, Some(Stop::Hidden)));
+        assert_eq!(look("a\u{fe0f}", false), (1, Some(Stop::Hidden)));
+    }
+
+    #[test]
+    fn a_row_of_joiners_is_not_suggested() {
+        for c in ["\u{fe00}", "\u{e0100}", "\u{34f}", "\u{180b}", "x\u{fe0f}", "é\u{200d}\u{200c}"]
+        {
+            let look = super::look(&Place::new("let x = ", ""), &format!("1{c}"), true);
+            assert_eq!(look.stop, Some(Stop::Hidden), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn the_scripts_of_the_world_are_to_be_seen() {
+        check(
+            "print(ˇ)",
+            "\"שלום 你好 می‌خواهم 👩‍💻 ❤️‍🔥 1️⃣\")",
+            &expect![[r#"
+                print(«"שלום 你好 می‌خواهم 👩‍💻 ❤️‍🔥 1️⃣"»)
+                Some(SuffixMet)
+            "#]],
+        );
+    }
+}

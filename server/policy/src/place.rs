@@ -1,0 +1,88 @@
+//! The text around the cursor, as far as the rules look at it.
+
+use crate::{Indent, suffix};
+
+/// Where the completion goes. Line breaks are `\n` throughout.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The cursor's line before the cursor.
+    pub line_before: String,
+    /// The cursor's line after the cursor.
+    pub line_after: String,
+    /// The first line after the cursor's that is not blank.
+    pub next_line: String,
+    /// The nearest lines above the cursor's, blank ones too.
+    pub above: String,
+    /// How the document is indented, as far as its lines tell.
+    pub indent: Option<Indent>,
+    /// The editor's name for the document's language, or the file's extension.
+    pub language: String,
+}
+
+/// How many lines above the cursor the rules look at.
+const N_ABOVE: usize = 60;
+
+impl Place {
+    /// The place at a text's cursor, which is where `before` ends and `after` begins.
+    #[must_use]
+    pub fn new(before: &str, after: &str) -> Self {
+        let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
+        let nearest = above.rmatch_indices('\n').nth(N_ABOVE - 1).map_or(0, |(i, _)| i + 1);
+        let above = &above[nearest..];
+        let mut lines = after.split('\n');
+        let line_after = lines.next().unwrap_or_default();
+        let next_line = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Self {
+            line_before: line_before.to_owned(),
+            line_after: line_after.to_owned(),
+            next_line: next_line.to_owned(),
+            above: above.to_owned(),
+            indent: Indent::of_lines(above.lines().chain(after.lines().skip(1))),
+            language: String::new(),
+        }
+    }
+
+    /// The same place in a document of a language.
+    #[must_use]
+    pub fn in_language(self, language: &str) -> Self {
+        Self { language: language.to_owned(), ..self }
+    }
+
+    /// Whether the cursor is at the start of a line that is there: what is written goes before it.
+    pub(crate) fn is_before_a_line(&self) -> bool {
+        self.line_before.trim().is_empty()
+            && (self.line_before.is_empty() || suffix::must_follow(&self.line_after))
+            && !self.line_after.trim().is_empty()
+    }
+
+    /// Whether the document is a text for people.
+    pub(crate) fn is_prose(&self) -> bool {
+        const NAMES: [&str; 17] = [
+            "markdown",
+            "md",
+            "mdx",
+            "plaintext",
+            "text",
+            "txt",
+            "rst",
+            "restructuredtext",
+            "latex",
+            "tex",
+            "asciidoc",
+            "adoc",
+            "org",
+            "git-commit",
+            "gitcommit",
+            "html",
+            "typst",
+        ];
+        NAMES.contains(&self.language.as_str())
+    }
+
+    /// Whether a text stands in the document near the cursor.
+    pub(crate) fn has_nearby(&self, text: &str) -> bool {
+        [&self.above, &self.line_before, &self.line_after, &self.next_line]
+            .iter()
+            .any(|it| it.contains(text))
+    }
+}

@@ -1,0 +1,109 @@
+//! Stop where a line has become a loop: the same few characters again and again.
+
+use super::{Look, Place, Stop, lines};
+
+/// The longest unit of a loop, in bytes. Longer loops go over whole lines; `copy` stops them.
+const MAX_UNIT: usize = 32;
+/// How often a unit must come, and how long that must be in bytes, to be a loop and not a row of
+/// values.
+const MIN_TIMES: usize = 4;
+const MIN_BYTES: usize = 48;
+
+/// Looks for a loop in each line. What may become one is held back from its third turn on.
+pub(super) fn look(_: &Place, text: &str, ended: bool) -> Look {
+    let n_lines = lines(text).count();
+    let of_line = |(i, (start, line)): (usize, (usize, &str))| {
+        let is_open = !ended && i + 1 == n_lines;
+        let units = 1..=MAX_UNIT.min(line.len() / 2);
+        let of_unit = |n_bytes| in_line(line, n_bytes, is_open);
+        let Look { keep_bytes, stop } = units.map(of_unit).fold(Look::all(line), Look::and);
+        (keep_bytes < line.len() || stop.is_some())
+            .then(|| Look { keep_bytes: start + keep_bytes, stop })
+    };
+    lines(text).enumerate().find_map(of_line).unwrap_or_else(|| Look::all(text))
+}
+
+/// Looks for a loop with a unit of `n_unit` bytes.
+fn in_line(line: &str, n_unit: usize, is_open: bool) -> Look {
+    let bytes = line.as_bytes();
+    let limit = MIN_BYTES.max(MIN_TIMES * n_unit);
+    let look = |start: usize, stop| {
+        let keep_bytes = line.floor_char_boundary(start + 2 * n_unit);
+        Look { keep_bytes, stop }
+    };
+    // Rules and boxes are drawn with one sign again and again.
+    let says_something = |start: usize| {
+        bytes[start..start + n_unit].iter().any(|it| it.is_ascii_alphanumeric() || !it.is_ascii())
+    };
+    let mut start = 0;
+    for end in n_unit..bytes.len() {
+        if bytes[end] != bytes[end - n_unit] {
+            start = end + 1 - n_unit;
+        } else if end + 1 - start == limit && says_something(start) {
+            return look(start, Some(Stop::Repetition));
+        }
+    }
+    if is_open && bytes.len() > start + 2 * n_unit && says_something(start) {
+        return look(start, None);
+    }
+    Look::all(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::check;
+
+    #[test]
+    fn a_loop_is_cut_after_its_second_turn() {
+        check(
+            "x = ˇ",
+            "very very very very very very very very very very very very",
+            &expect![[r#"
+                x = «very very»
+                Some(Repetition)
+            "#]],
+        );
+        check(
+            "s = \"ˇ\"",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            &expect![[r#"
+                s = "«aa»"
+                Some(Repetition)
+            "#]],
+        );
+        check(
+            "s = ˇ",
+            "\"é\" + \"é\" + \"é\" + \"é\" + \"é\" + \"é\" + \"é\" + \"é\" + \"é\"",
+            &expect![[r#"
+                s = «"é" + "é" +»
+                Some(Repetition)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_row_of_values_is_no_loop() {
+        check(
+            "let row = ˇ;",
+            "[0, 0, 0, 0, 0, 0, 0, 0];",
+            &expect![[r#"
+                let row = «[0, 0, 0, 0, 0, 0, 0, 0]»;
+                Some(SuffixMet)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_drawn_line_is_no_loop() {
+        check(
+            "// ˇ",
+            "------------------------------------------------------------------------",
+            &expect![[r#"
+                // «------------------------------------------------------------------------»
+                None
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Cut before a special token that is written out as text.
+
+use super::{Look, Place, Stop};
+
+/// How models of the common families write their special tokens.
+const MARKERS: [&str; 29] = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+    "<|file_separator|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<fim_prefix>",
+    "<fim_middle>",
+    "<fim_suffix>",
+    "<fim_pad>",
+    "<file_sep>",
+    "<repo_name>",
+    "<reponame>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<EOT>",
+    "<｜fim▁begin｜>",
+    "<｜fim▁hole｜>",
+    "<｜fim▁end｜>",
+    "<｜end▁of▁sentence｜>",
+];
+
+/// Looks for the first marker that does not stand near the cursor already: in a tokenizer's source
+/// they are text like any other.
+pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+    for (byte_idx, _) in text.match_indices('<') {
+        let rest = &text[byte_idx..];
+        let foreign = |marker: &&&str| !place.has_nearby(marker);
+        if MARKERS.iter().filter(|it| rest.starts_with(**it)).any(|it| foreign(&it)) {
+            return Look { keep_bytes: byte_idx, stop: Some(Stop::Marker) };
+        }
+        if !ended && MARKERS.iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it)) {
+            return Look { keep_bytes: byte_idx, stop: None };
+        }
+    }
+    Look::all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::tests::check;
+
+    #[test]
+    fn a_marker_ends_the_text() {
+        check(
+            "return ˇ",
+            "total<|im_end|>\nuser",
+            &expect![[r#"
+                return «total»
+                Some(Marker)
+            "#]],
+        );
+        check(
+            "x = ˇ",
+            "<fim_middle>1",
+            &expect![[r#"
+                x = «»
+                Some(Marker)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn where_markers_are_the_subject_they_are_text() {
+        check(
+            "END = \"<|im_end|>\"\nEND_IDS = [\"ˇ\"]",
+            "<|im_end|>\"]",
+            &expect![[r#"
+                END = "<|im_end|>"
+                END_IDS = ["«<|im_end|>»"]
+                Some(SuffixMet)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn less_than_and_tags_are_text() {
+        check(
+            "if ˇ",
+            "a < b || a <| c {",
+            &expect![[r#"
+                if «a < b || a <| c {»
+                None
+            "#]],
+        );
+    }
+}

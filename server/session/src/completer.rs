@@ -1,0 +1,284 @@
+//! The half of a keystroke that needs the model: prompt, engine and policy in one piece.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use crate::{
+    document::{Edit, Snapshot},
+    prompt,
+    prompt::Prompter,
+};
+use foretell_config::{
+    Config, Suggest,
+    engine::Kind,
+    prompt::{OtherFiles, Split},
+};
+use foretell_engine::{
+    Draft, Engine, Model, Request, State, bundle::Bundle, decoder::Decoder, lookup::Mode,
+    onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling, vocabulary::Vocabulary,
+};
+use foretell_policy::{Indent, Policy, Style, Trees};
+
+/// Starts drafts for cursors.
+#[derive(Debug)]
+pub struct Completer {
+    engine: Engine,
+    /// Set by the engine's thread before it says that it is ready.
+    prompter: Arc<OnceLock<Mutex<Prompter>>>,
+    trees: Arc<Trees>,
+    has_policy: bool,
+}
+
+/// What of the way of a keystroke is in place: what an evaluation compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Where the prompt is split.
+    pub layout: Split,
+    /// Whether the last word is healed.
+    pub healing: bool,
+    /// Whether the policy stops and cuts.
+    pub policy: bool,
+    /// Of which other files pieces are shown.
+    pub other_files: OtherFiles,
+}
+
+/// What is wanted of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The most tokens.
+    pub max_tokens: usize,
+    /// The most lines.
+    pub max_lines: usize,
+    /// The fewest characters; see [`Style`].
+    pub min_chars: usize,
+    /// How sure the model must be, in percent; see [`Style`].
+    pub min_certainty: Option<u8>,
+    /// How many texts: the most likely one, and others drawn at random.
+    pub n_candidates: usize,
+    /// How the editor indents, if it says so.
+    pub indent: Option<Indent>,
+    /// Whether nothing is told of a line before it is whole and its syntax is known. Else the first
+    /// line grows, and is shown even if it turns out to be wrong.
+    pub whole_lines: bool,
+}
+
+impl Wanted {
+    /// One text, within the user's limits.
+    #[must_use]
+    pub fn one(suggest: &Suggest) -> Self {
+        let Suggest { max_tokens, max_lines, min_chars, min_certainty, .. } = *suggest;
+        Self {
+            max_tokens,
+            max_lines,
+            min_chars,
+            min_certainty,
+            n_candidates: 1,
+            indent: None,
+            whole_lines: false,
+        }
+    }
+}
+
+/// How the further candidates are drawn: hot enough to differ, from what the model thinks likely.
+const FURTHER: Sampling = Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
+
+impl Completer {
+    /// Starts the engine of the settings. Whether it could be loaded is told by
+    /// [`Completer::state`].
+    #[must_use]
+    pub fn start(config: &Config) -> Self {
+        let settings = config.clone();
+        match config.engine.kind {
+            Kind::Local => Self::start_with(move || load(&settings)),
+            Kind::Remote => Self::prompted(|tell| {
+                Engine::start_remote(move || {
+                    let options = settings.engine.remote.options();
+                    let remote = Remote::new(&options)?;
+                    tell(Prompter::for_remote(options.format, settings.prompt)?);
+                    Ok(remote)
+                })
+            }),
+        }
+    }
+
+    /// Starts an engine with any model.
+    #[must_use]
+    pub fn start_with<M: Model + 'static>(
+        load: impl FnOnce() -> anyhow::Result<(Decoder<M>, Prompter)> + Send + 'static,
+    ) -> Self {
+        Self::prompted(|tell| {
+            Engine::start(move || {
+                let (decoder, prompter) = load()?;
+                tell(prompter);
+                Ok(decoder)
+            })
+        })
+    }
+
+    /// A completer for an engine whose thread tells the prompter when it has loaded.
+    fn prompted(start: impl FnOnce(Box<dyn FnOnce(Prompter) + Send>) -> Engine) -> Self {
+        let prompter = Arc::new(OnceLock::new());
+        let slot = Arc::clone(&prompter);
+        let engine = start(Box::new(move |prompter| {
+            slot.get_or_init(|| Mutex::new(prompter));
+        }));
+        Self { engine, prompter, trees: Arc::default(), has_policy: true }
+    }
+
+    /// A completer for the same model with other parts, which remembers no layout yet. `None` until
+    /// the model is loaded.
+    #[must_use]
+    pub fn with_parts(&self, parts: Parts) -> Option<Self> {
+        let prompter = lock(self.prompter.get()?);
+        let prompter = prompter.another(parts.layout, parts.healing, parts.other_files);
+        let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
+        let trees = Arc::clone(&self.trees);
+        Some(Self { engine: self.engine.clone(), prompter, trees, has_policy: parts.policy })
+    }
+
+    /// What the engine can do now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.engine.state()
+    }
+
+    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    #[must_use]
+    pub fn states(&self) -> tokio::sync::watch::Receiver<State> {
+        self.engine.states()
+    }
+
+    /// Waits until the model is loaded or has failed to load.
+    pub async fn loaded(&self) -> State {
+        self.engine.loaded().await
+    }
+
+    /// A handle on the engine, to wait for its end with.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine.clone()
+    }
+
+    /// Follows an edit of a document.
+    pub fn edited(&self, uri: &str, edit: &Edit) {
+        if let Some(prompter) = self.prompter.get() {
+            lock(prompter).edited(uri, edit);
+        }
+    }
+
+    /// Tells of the other documents that pieces may be shown of, those first that matter most;
+    /// they are asked for only if the settings have a use for them.
+    pub fn set_others(&self, others: impl FnOnce() -> Vec<Snapshot>) {
+        if self.prompter().is_none_or(|it| !it.shows_others()) {
+            return;
+        }
+        // The prompter is not held meanwhile: whoever gathers them may need what is held by one who
+        // waits for the prompter.
+        let others = others();
+        if let Some(mut prompter) = self.prompter() {
+            prompter.set_others(others);
+        }
+    }
+
+    /// The prompter, with the speed that was measured last. `None` until the model is loaded.
+    fn prompter(&self) -> Option<MutexGuard<'_, Prompter>> {
+        let mut prompter = lock(self.prompter.get()?);
+        if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
+            prompter.set_tokens_per_s(tokens_per_s);
+        }
+        Some(prompter)
+    }
+
+    /// The rules for a draft at a cursor, a char_idx.
+    #[must_use]
+    pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Policy {
+        if !self.has_policy {
+            return Policy::none();
+        }
+        let syntax = prompt::syntax(&self.trees, snapshot, cursor);
+        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
+        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
+        Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(style)
+    }
+
+    /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
+    #[must_use]
+    pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
+        let prompt = self.prompter()?.prompt(snapshot, cursor);
+        let policy = self.policy(snapshot, cursor, wanted);
+        let request = Request::new(prompt, policy, wanted.max_tokens);
+        Some(self.engine.generate(match wanted.n_candidates {
+            0 | 1 => request,
+            n => request.with_candidates(n, FURTHER),
+        }))
+    }
+
+    /// Reads what a request at a cursor would read first, while nothing else is to do. `None`
+    /// until the model is loaded. Dropping the draft is the cancel.
+    #[must_use]
+    pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+        let prompt = self.prompter()?.prompt(snapshot, cursor);
+        Some(self.engine.prewarm(prompt))
+    }
+
+    /// Reads the whole window of a cursor whose last prompt was of a narrow one, while nothing
+    /// else is to do. `None` if there is no more to read. Dropping the draft is the cancel.
+    #[must_use]
+    pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+        let prompt = self.prompter()?.wider(snapshot, cursor)?;
+        Some(self.engine.prewarm(prompt))
+    }
+
+    /// Takes the whole window for what follows, since a prewarm has read it.
+    pub fn widen(&self) {
+        if let Some(prompter) = self.prompter.get() {
+            lock(prompter).widen();
+        }
+    }
+}
+
+/// A prompter is whole after every call, so a panic in one does not spoil it for the next.
+fn lock(prompter: &Mutex<Prompter>) -> MutexGuard<'_, Prompter> {
+    prompter.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
+    let settings = &config.model;
+    let bundle = Bundle::open(&model_path(&settings.name))?;
+    let options = settings.options()?;
+    let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
+    let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
+    let model = OnnxModel::load(&bundle, &options)?;
+    let manifest = bundle.manifest;
+    let window = config.prompt.within(model.capacity().saturating_sub(config.suggest.max_tokens));
+    let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, window);
+    let lookup = if settings.lookup { Mode::Adaptive } else { Mode::Off };
+    let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
+    Ok((decoder, prompter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use foretell_config::prompt::Window;
+    use foretell_engine::{bundle::Fim, scripted::Script};
+
+    /// Whoever gathers the other documents may wait for one who waits for the prompter.
+    #[tokio::test]
+    async fn the_prompter_is_free_while_the_other_documents_are_gathered() {
+        let completer = Completer::start_with(|| {
+            let script = Script::new("x\n")?;
+            let fim = script.fim();
+            let fim = Fim { family: "qwen2.5-coder".into(), file_sep: Some(fim.prefix), ..fim };
+            let window = Window { other_files: OtherFiles::Open, ..Window::default() };
+            let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
+            Ok((script.into_decoder(), prompter))
+        });
+        assert_eq!(completer.loaded().await, State::Ready);
+        let mut is_free = None;
+        completer.set_others(|| {
+            is_free = completer.prompter.get().map(|it| it.try_lock().is_ok());
+            Vec::new()
+        });
+        assert_eq!(is_free, Some(true));
+    }
+}

@@ -1,0 +1,297 @@
+//! The text of the open documents, in the order of the wire, and positions in it.
+//!
+//! A document is a rope; a [`Snapshot`] is an O(1) clone of it that a request keeps while the
+//! user types on. The map hands out snapshots and never a guard, so no lock is held over an
+//! `await`.
+//!
+//! Lines end at `\n`, `\r\n` and `\r`, as LSP says; the rope is built with the feature that splits
+//! at exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
+
+pub mod workspace;
+
+use std::{ops::Range, sync::Arc};
+
+use dashmap::DashMap;
+use ropey::Rope;
+
+/// The unit in which a client counts the characters of a line (LSP 3.18, `PositionEncodingKind`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PositionEncoding {
+    /// Bytes.
+    Utf8,
+    /// UTF-16 code units: what every client speaks that does not say otherwise.
+    #[default]
+    Utf16,
+    /// Unicode scalar values.
+    Utf32,
+}
+
+/// A place in a text as a client counts it, from 0 (LSP 3.18, `Position`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The column, in the units of a [`PositionEncoding`].
+    pub col: u32,
+}
+
+impl Position {
+    /// A position.
+    #[must_use]
+    pub fn new(line: u32, col: u32) -> Self {
+        Self { line, col }
+    }
+}
+
+/// A change as a client describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is replaced; all of the text without one.
+    pub range: Option<Range<Position>>,
+    /// The new text.
+    pub text: String,
+}
+
+/// One change of a text, as it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What was replaced, in char_idx of the text before the change.
+    pub removed: Range<usize>,
+    /// What stands there now.
+    pub inserted: String,
+}
+
+/// A text as it was at one version.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The document's URI as the client wrote it, or a file's path.
+    pub uri: Arc<str>,
+    /// The client's version number.
+    pub version: i32,
+    /// The client's name for the language, `rust` for instance; may be empty.
+    pub language: Arc<str>,
+    /// The text.
+    pub rope: Rope,
+    /// How the client counts.
+    pub encoding: PositionEncoding,
+}
+
+impl Snapshot {
+    /// A snapshot of a text that no client holds open.
+    #[must_use]
+    pub fn of_text(uri: &str, language: &str, text: &str) -> Self {
+        Self {
+            uri: uri.into(),
+            version: 0,
+            language: language.into(),
+            rope: Rope::from_str(text),
+            encoding: PositionEncoding::Utf32,
+        }
+    }
+
+    /// The char_idx of a client's position; see [`char_idx`].
+    #[must_use]
+    pub fn char_idx(&self, position: Position) -> usize {
+        char_idx(&self.rope, position, self.encoding)
+    }
+
+    /// The client's position of a char_idx, which is clamped to the text's end. O(log n).
+    #[must_use]
+    pub fn position(&self, char_idx: usize) -> Position {
+        let rope = &self.rope;
+        let char_idx = char_idx.min(rope.len_chars());
+        let line_idx = rope.char_to_line(char_idx);
+        let line_start = rope.line_to_char(line_idx);
+        let col = match self.encoding {
+            PositionEncoding::Utf8 => rope.char_to_byte(char_idx) - rope.char_to_byte(line_start),
+            PositionEncoding::Utf16 => {
+                rope.char_to_utf16_cu(char_idx) - rope.char_to_utf16_cu(line_start)
+            }
+            PositionEncoding::Utf32 => char_idx - line_start,
+        };
+        Position::new(clamp_u32(line_idx), clamp_u32(col))
+    }
+
+    /// The text of a char range, clamped to the text.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> String {
+        let end = range.end.min(self.rope.len_chars());
+        self.rope.slice(range.start.min(end)..end).to_string()
+    }
+
+    /// The char range of a line without its line break.
+    #[must_use]
+    pub fn line_range(&self, line_idx: usize) -> Range<usize> {
+        line_range(&self.rope, line_idx)
+    }
+}
+
+fn clamp_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The char range of line `line_idx` without its line break; empty at the text's end for a line
+/// that the text does not have. O(log n).
+fn line_range(rope: &Rope, line_idx: usize) -> Range<usize> {
+    if line_idx >= rope.len_lines() {
+        return rope.len_chars()..rope.len_chars();
+    }
+    let start = rope.line_to_char(line_idx);
+    let mut end = rope.line_to_char(line_idx + 1);
+    for line_break in ['\n', '\r'] {
+        if end > start && rope.char(end - 1) == line_break {
+            end -= 1;
+        }
+    }
+    start..end
+}
+
+/// The char_idx of a position. As LSP says, a character past the line's end means the line's end;
+/// a line past the last one means the text's end. A position inside of a character (half a
+/// surrogate pair, a continuation byte) means its start. O(log n).
+#[must_use]
+pub fn char_idx(rope: &Rope, position: Position, encoding: PositionEncoding) -> usize {
+    let Range { start, end } = line_range(rope, position.line as usize);
+    let col = position.col as usize;
+    let idx = match encoding {
+        PositionEncoding::Utf8 => {
+            rope.byte_to_char((rope.char_to_byte(start) + col).min(rope.len_bytes()))
+        }
+        PositionEncoding::Utf16 => {
+            rope.utf16_cu_to_char((rope.char_to_utf16_cu(start) + col).min(rope.len_utf16_cu()))
+        }
+        PositionEncoding::Utf32 => start.saturating_add(col),
+    };
+    idx.clamp(start, end)
+}
+
+#[derive(Debug)]
+struct Document {
+    version: i32,
+    language: Arc<str>,
+    rope: Rope,
+    /// Where the user was last, a char_idx of some version.
+    cursor: usize,
+    real_path: Option<Arc<str>>,
+}
+
+/// Every document that the client holds open.
+#[derive(Debug, Default)]
+pub struct Documents {
+    by_uri: DashMap<Arc<str>, Document>,
+}
+
+impl Documents {
+    /// Takes in a document that the client opened, in place of an older one of that name.
+    pub fn open(&self, uri: &str, language: &str, version: i32, text: &str) {
+        let rope = Rope::from_str(text);
+        let language = language.into();
+        let document = Document { version, language, rope, cursor: 0, real_path: None };
+        self.by_uri.insert(uri.into(), document);
+    }
+
+    /// Applies the changes of one notification, each on the text that the one before it left.
+    /// Returns them as they were applied, or `None` for a document that is not open.
+    ///
+    /// A range whose end comes before its start is read the other way round. A version that goes
+    /// back is taken as it is: the wire's order decides, not the number.
+    pub fn change(
+        &self,
+        uri: &str,
+        version: i32,
+        changes: &[Change],
+        encoding: PositionEncoding,
+    ) -> Option<Vec<Edit>> {
+        let mut document = self.by_uri.get_mut(uri)?;
+        document.version = version;
+        Some(changes.iter().map(|change| apply(&mut document.rope, change, encoding)).collect())
+    }
+
+    /// Remembers where the user is in a document.
+    pub fn set_cursor(&self, uri: &str, cursor: usize) {
+        if let Some(mut document) = self.by_uri.get_mut(uri) {
+            document.cursor = cursor;
+        }
+    }
+
+    /// Where the user was last in a document, a char_idx of its text as it is now; its beginning
+    /// if that is not known.
+    #[must_use]
+    pub fn cursor(&self, uri: &str) -> usize {
+        self.by_uri.get(uri).map_or(0, |it| it.cursor.min(it.rope.len_chars()))
+    }
+
+    /// Remembers where a document's file really lies.
+    pub fn set_real_path(&self, uri: &str, real_path: Option<Arc<str>>) {
+        if let Some(mut document) = self.by_uri.get_mut(uri) {
+            document.real_path = real_path;
+        }
+    }
+
+    /// Where a document's file really lies, if that is known.
+    #[must_use]
+    pub fn real_path(&self, uri: &str) -> Option<Arc<str>> {
+        self.by_uri.get(uri)?.real_path.clone()
+    }
+
+    /// Forgets a document.
+    pub fn close(&self, uri: &str) {
+        self.by_uri.remove(uri);
+    }
+
+    /// Every open document but one as it is now, by their names.
+    #[must_use]
+    pub fn others(&self, uri: &str, encoding: PositionEncoding) -> Vec<Snapshot> {
+        let mut uris: Vec<Arc<str>> = self.by_uri.iter().map(|it| Arc::clone(it.key())).collect();
+        uris.sort_unstable();
+        let others = uris.into_iter().filter(|it| **it != *uri);
+        others.filter_map(|it| self.snapshot(&it, encoding)).collect()
+    }
+
+    /// The text of a document as it is now, or `None` if it is not open. O(1).
+    #[must_use]
+    pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
+        let entry = self.by_uri.get(uri)?;
+        Some(Snapshot {
+            uri: Arc::clone(entry.key()),
+            version: entry.version,
+            language: Arc::clone(&entry.language),
+            rope: entry.rope.clone(),
+            encoding,
+        })
+    }
+}
+
+fn apply(rope: &mut Rope, change: &Change, encoding: PositionEncoding) -> Edit {
+    let (removed, inserted) = match &change.range {
+        Some(Range { start, end }) => {
+            let start = char_idx(rope, *start, encoding);
+            let end = char_idx(rope, *end, encoding);
+            (start.min(end)..start.max(end), change.text.as_str())
+        }
+        // A client that sends the whole text has changed little of it: the suggestion survives.
+        None => difference(rope, &change.text),
+    };
+    rope.remove(removed.clone());
+    rope.insert(removed.start, inserted);
+    Edit { removed, inserted: inserted.to_owned() }
+}
+
+/// The one edit that makes `text` of a rope: what stands between their common beginning and their
+/// common end. O(n).
+fn difference<'a>(rope: &Rope, text: &'a str) -> (Range<usize>, &'a str) {
+    let same_head = rope.chars().zip(text.chars()).take_while(|(a, b)| a == b);
+    let (n_head_chars, n_head_bytes) =
+        same_head.fold((0, 0), |(n_chars, n_bytes), (c, _)| (n_chars + 1, n_bytes + c.len_utf8()));
+    let text = &text[n_head_bytes..];
+    let n_left = rope.len_chars() - n_head_chars;
+    let tail = rope.chars_at(rope.len_chars()).reversed().take(n_left);
+    let same_tail = tail.zip(text.chars().rev()).take_while(|(a, b)| a == b);
+    let (n_tail_chars, n_tail_bytes) =
+        same_tail.fold((0, 0), |(n_chars, n_bytes), (c, _)| (n_chars + 1, n_bytes + c.len_utf8()));
+    let removed = n_head_chars..rope.len_chars() - n_tail_chars;
+    (removed, &text[..text.len() - n_tail_bytes])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,427 @@
+//! From a snapshot and a cursor to the tokens that the model reads.
+//!
+//! In prefix-suffix-middle order the suffix comes after the prefix, so with the split at the
+//! cursor every typed character would make the model read the whole suffix again. Here the split
+//! is at an **anchor** some lines above the cursor:
+//!
+//! ```text
+//! <prefix> text before the anchor <suffix> text after the cursor <middle> text from the anchor to the cursor
+//! ```
+//!
+//! While the user types, only the end grows: a key costs one to three tokens. The anchor moves
+//! when the cursor leaves the middle's reach or the middle has grown long.
+//!
+//! What an editor closes by itself (`)`, `"`, `;` behind the cursor) is not part of the suffix:
+//! it comes and goes while the user types, and each time all of the suffix would be read again.
+//! The policy knows it and cuts what the model writes of it.
+//!
+//! [`Split::Plain`] has the split at the cursor, with the same text on both sides of it: what the
+//! anchored layout is measured against (docs/eval.md).
+
+mod context;
+pub mod formats;
+mod healing;
+mod place;
+mod window;
+
+use std::sync::Arc;
+
+use ropey::RopeSlice;
+
+use crate::document::{Edit, Snapshot};
+use context::{Here, short_path, visits::Visits};
+use foretell_config::prompt::{OtherFiles, Split, Window};
+use foretell_engine::{
+    Prompt,
+    bundle::Fim,
+    remote::{BYTES_PER_TOKEN, Format, PromptFormat},
+    vocabulary::{Vocabulary, VocabularyError, byte_vocabulary},
+};
+use foretell_policy as policy;
+use formats::{Around, Lead, OtherFile};
+pub use place::{place, syntax};
+use window::Sizes;
+
+/// A text cut to the window, with its tokens.
+#[derive(Debug, Default)]
+struct Part {
+    /// As it stands in the document.
+    text: String,
+    ids: Vec<u32>,
+}
+
+/// The parts of a prompt that stay while the user types.
+#[derive(Debug)]
+struct Layout {
+    uri: Arc<str>,
+    /// Where `before` ends in the document.
+    anchor_char_idx: usize,
+    before: Part,
+    after: Part,
+    /// What leads the prompt: the file's path, and pieces of other files.
+    lead: Lead,
+    sizes: Sizes,
+    /// Whether there is a wider one to be read.
+    is_narrow: bool,
+}
+
+/// Builds prompts, and remembers the layout of the last one.
+#[derive(Debug)]
+pub struct Prompter {
+    vocabulary: Arc<Vocabulary>,
+    fim: Option<Fim>,
+    window: Window,
+    heals: bool,
+    layout: Option<Layout>,
+    /// The whole window at the place of a narrow layout, while it is being read.
+    wider: Option<Layout>,
+    /// The other open documents, as they were when they were last told of.
+    others: Vec<Snapshot>,
+    visits: Visits,
+    tokens_per_s: f64,
+}
+
+impl Prompter {
+    /// A prompter for a model's vocabulary and fill-in-the-middle form. Without one, the prompt is
+    /// the text before the cursor.
+    #[must_use]
+    pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
+        Self {
+            vocabulary,
+            fim,
+            window,
+            heals: true,
+            layout: None,
+            wider: None,
+            others: Vec::new(),
+            visits: Visits::default(),
+            tokens_per_s: window::ASSUMED_TOKENS_PER_S,
+        }
+    }
+
+    /// A prompter for a server: prompts are built over bytes ([`byte_vocabulary`]), without token
+    /// healing, which needs logits, and so with the split at the cursor, where models are trained
+    /// to continue a word.
+    ///
+    /// # Errors
+    /// If the markers of the format are no vocabulary.
+    pub fn for_remote(format: Format, window: Window) -> Result<Self, VocabularyError> {
+        let format = PromptFormat::of(format);
+        let vocabulary = Arc::new(byte_vocabulary(&[], &format.marks())?);
+        let layout = if window.layout == Split::Auto { Split::Plain } else { window.layout };
+        let n_bytes = |n_tokens: usize| n_tokens.saturating_mul(BYTES_PER_TOKEN);
+        let window = Window {
+            layout,
+            before_tokens: n_bytes(window.before_tokens),
+            after_tokens: n_bytes(window.after_tokens),
+            middle_tokens: n_bytes(window.middle_tokens),
+            // There is no KV cache to prefill in the background.
+            first_ms: None,
+            whole_ms: None,
+            other_files: OtherFiles::None,
+            ..window
+        };
+        Ok(Self { heals: false, ..Self::new(vocabulary, Some(format.fim()), window) })
+    }
+
+    /// Takes the speed at which the model was measured to read prompts: new layouts are as large
+    /// as can be read in the time that the settings allow.
+    pub fn set_tokens_per_s(&mut self, tokens_per_s: f64) {
+        self.tokens_per_s = tokens_per_s;
+    }
+
+    /// Whether it makes use of [`Prompter::set_others`].
+    #[must_use]
+    pub fn shows_others(&self) -> bool {
+        self.window.shows_others() && self.fim.as_ref().is_some_and(formats::reads_files)
+    }
+
+    /// Takes the other documents that pieces may be shown of, those first that matter most.
+    pub fn set_others(&mut self, others: Vec<Snapshot>) {
+        self.others = others;
+    }
+
+    /// Another prompter for the same model, which remembers nothing yet. Without healing it ends
+    /// the prompt in the middle of a word, as it stands: only to measure what healing is worth.
+    #[must_use]
+    pub fn another(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
+        let window = Window { layout, other_files, ..self.window };
+        Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
+    }
+
+    /// Follows an edit, so that an edit above the window does not cost the layout.
+    pub fn edited(&mut self, uri: &str, edit: &Edit) {
+        self.visits.edited(uri, edit);
+        for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
+            let anchor = layout.anchor_char_idx;
+            let window_start = anchor - layout.before.text.chars().count().min(anchor);
+            let is_above = edit.removed.end <= window_start && edit.removed.start < anchor;
+            if *layout.uri == *uri && is_above {
+                layout.anchor_char_idx =
+                    anchor - edit.removed.len() + edit.inserted.chars().count();
+            }
+        }
+    }
+
+    /// The prompt for a cursor, a char_idx that is clamped to the text's end.
+    pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        let cursor = cursor.min(snapshot.rope.len_chars());
+        let layout = self.layout(snapshot, cursor);
+        let prompt = self.written(&layout, snapshot, cursor);
+        self.layout = Some(layout);
+        self.visits.visit(&snapshot.uri, cursor);
+        prompt
+    }
+
+    /// The prompt of the whole window for a cursor whose last prompt was of a narrow one: to be
+    /// read while the user rests. After [`Prompter::widen`], prompts there are of this one.
+    pub fn wider(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Prompt> {
+        let cursor = cursor.min(snapshot.rope.len_chars());
+        self.layout.as_ref().filter(|it| it.is_narrow && self.holds(it, snapshot, cursor))?;
+        let after_start = after_start(snapshot, cursor);
+        let kept = self.wider.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
+        let wider = kept.unwrap_or_else(|| self.whole_layout(snapshot, cursor, after_start));
+        let prompt = self.written(&wider, snapshot, cursor);
+        self.wider = Some(wider);
+        Some(prompt)
+    }
+
+    /// Takes the whole window for what follows: it has been read.
+    pub fn widen(&mut self) {
+        if let Some(wider) = self.wider.take() {
+            self.layout = Some(wider);
+        }
+    }
+
+    /// The tokens of a layout with the middle that ends at `cursor`.
+    fn written(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        let middle = snapshot.slice(layout.anchor_char_idx..cursor);
+        let middle = self.encode(&middle);
+        let (middle, healed) =
+            if self.heals { healing::heal(middle, &self.vocabulary) } else { (middle, Vec::new()) };
+        let (before, after) = (&layout.before.ids, &layout.after.ids);
+        // A middle of rare characters has more tokens than its bytes promise.
+        let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
+        let before = &before[n_beyond.min(before.len())..];
+        let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
+        let is_plain = self.window.layout == Split::Plain;
+        let upto_cursor = if is_plain { [before, middle].concat() } else { Vec::new() };
+        let (before, middle) =
+            if is_plain { (&upto_cursor[..], &[][..]) } else { (before, middle) };
+        let ids = formats::prompt(self.fim.as_ref(), &layout.lead, before, &after[..], middle);
+        Prompt { ids, healed }
+    }
+
+    /// The layout of the last prompt if it still fits, a new one otherwise.
+    fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Layout {
+        let after_start = after_start(snapshot, cursor);
+        let kept = self.layout.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
+        kept.unwrap_or_else(|| {
+            let Some(first) = Sizes::first(&self.window, self.tokens_per_s) else {
+                return self.whole_layout(snapshot, cursor, after_start);
+            };
+            let whole = self.new_layout(self.whole(), snapshot, cursor, after_start);
+            let narrow = self.new_layout(first, snapshot, cursor, after_start);
+            let n_tokens = |it: &Layout| it.before.ids.len() + it.after.ids.len();
+            let is_narrow = n_tokens(&narrow) < n_tokens(&whole);
+            let more_comes = self.shows_others() && !self.others.is_empty();
+            match is_narrow || more_comes {
+                true => Layout { is_narrow: true, ..narrow },
+                false => whole,
+            }
+        })
+    }
+
+    fn whole(&self) -> Sizes {
+        Sizes::whole(&self.window, self.tokens_per_s)
+    }
+
+    /// The whole window, with what is shown of other files.
+    fn whole_layout(&self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Layout {
+        let layout = self.new_layout(self.whole(), snapshot, cursor, after_start);
+        if !self.shows_others() {
+            return layout;
+        }
+        let rope = &snapshot.rope;
+        let start = layout.anchor_char_idx - layout.before.text.chars().count();
+        let end = after_start + layout.after.text.chars().count();
+        let window = rope.char_to_line(start)..rope.char_to_line(end) + 1;
+        let here = Here { snapshot, cursor, window };
+        // A token of code is about 3 bytes or more.
+        let n_bytes = 3 * self.window.other_tokens;
+        let mut pieces = context::choose(&here, &self.others, &self.visits, n_bytes);
+        loop {
+            let files: Vec<OtherFile<'_>> = pieces.iter().map(context::Piece::as_file).collect();
+            let lead = self.lead(snapshot, &files);
+            let n_tokens = lead.head.len() + lead.prefix.len();
+            if pieces.is_empty() || n_tokens <= self.window.other_tokens {
+                return Layout { lead, ..layout };
+            }
+            pieces.remove(0);
+        }
+    }
+
+    fn lead(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Lead {
+        let Some(fim) = &self.fim else { return Lead::default() };
+        let path = short_path(&snapshot.uri);
+        let path = (self.window.path || !others.is_empty()).then_some(path.as_str());
+        formats::lead(fim, Around { repo: None, path, others }, |text| self.encode(text))
+    }
+
+    /// A layout as it is now, if it holds for a cursor.
+    fn kept(
+        &self,
+        layout: Layout,
+        snapshot: &Snapshot,
+        cursor: usize,
+        after_start: usize,
+    ) -> Option<Layout> {
+        if !self.holds(&layout, snapshot, cursor) {
+            return None;
+        }
+        if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) {
+            return Some(layout);
+        }
+        // Only the text after the cursor is another one: what was read before it stays read.
+        Some(Layout { after: self.after(layout.sizes, snapshot, after_start), ..layout })
+    }
+
+    /// Whether the text before the anchor is as it was, and the cursor within the middle's reach.
+    fn holds(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> bool {
+        let rope = &snapshot.rope;
+        let anchor = layout.anchor_char_idx;
+        if layout.uri != snapshot.uri || cursor < anchor {
+            return false;
+        }
+        let n_lines = rope.char_to_line(cursor) - rope.char_to_line(anchor);
+        // A byte is at least a third of a token in any text that is worth completing.
+        let n_bytes = rope.char_to_byte(cursor) - rope.char_to_byte(anchor);
+        n_lines <= self.window.middle_lines
+            && n_bytes <= 3 * self.window.middle_tokens
+            && ends_with(&rope.slice(..anchor), &layout.before.text)
+    }
+
+    fn new_layout(
+        &self,
+        sizes: Sizes,
+        snapshot: &Snapshot,
+        cursor: usize,
+        after_start: usize,
+    ) -> Layout {
+        let window = &self.window;
+        let rope = &snapshot.rope;
+        let line = rope.char_to_line(cursor);
+        let anchor_line = line.saturating_sub(sizes.anchor_lines);
+        let reach = cursor.saturating_sub(3 * window.middle_tokens / 2);
+        let anchor = rope.line_to_char(anchor_line).max(reach);
+        let first_line = line.saturating_sub(window.before_lines);
+        let window_start = rope.line_to_char(first_line).min(anchor);
+        let text = snapshot.slice(window_start..anchor);
+        Layout {
+            uri: Arc::clone(&snapshot.uri),
+            anchor_char_idx: anchor,
+            before: self.cut(text, sizes.before_tokens, End::Tail),
+            after: self.after(sizes, snapshot, after_start),
+            lead: self.lead(snapshot, &[]),
+            sizes,
+            is_narrow: false,
+        }
+    }
+
+    fn after(&self, sizes: Sizes, snapshot: &Snapshot, after_start: usize) -> Part {
+        let rope = &snapshot.rope;
+        let last_line = rope.char_to_line(after_start) + self.window.after_lines;
+        let end = snapshot.line_range(last_line).end.max(after_start);
+        // Without this form the text after the cursor has no place in the prompt.
+        let n_tokens = if self.fim.is_some() { sizes.after_tokens } else { 0 };
+        self.cut(snapshot.slice(after_start..end), n_tokens, End::Head)
+    }
+
+    /// Cuts a text to `n_tokens` at a line border, or within the line where one line is too long.
+    fn cut(&self, mut text: String, n_tokens: usize, keep: End) -> Part {
+        // No token of these vocabularies is longer than some 128 bytes; most are about 4.
+        let mut n_bytes = n_tokens * 8;
+        loop {
+            text = keep.of(&text, n_bytes).to_owned();
+            let ids = self.encode(&text);
+            if ids.len() <= n_tokens {
+                return Part { text, ids };
+            }
+            n_bytes = (text.len() * n_tokens / ids.len()).min(text.len() - 1);
+        }
+    }
+
+    /// The model reads `\n` whatever the file's line breaks are.
+    fn encode(&self, text: &str) -> Vec<u32> {
+        if text.contains('\r') {
+            self.vocabulary.encode(&to_lf(text))
+        } else {
+            self.vocabulary.encode(text)
+        }
+    }
+}
+
+/// A text with `\n` for each of its line breaks.
+#[must_use]
+pub fn to_lf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Where the suffix of the prompt begins: at the cursor, or at the line's end where only closers
+/// stand between.
+fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
+    let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
+    if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
+        line_end
+    } else {
+        cursor
+    }
+}
+
+/// Which end of a text is the nearer one to the cursor, and kept.
+#[derive(Clone, Copy)]
+enum End {
+    Head,
+    Tail,
+}
+
+impl End {
+    /// At most `n_bytes` of `text`, in whole lines if there is a line border within.
+    fn of(self, text: &str, n_bytes: usize) -> &str {
+        if text.len() <= n_bytes {
+            return text;
+        }
+        match self {
+            Self::Head => {
+                let end = (0..=n_bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+                let head = &text[..end];
+                head.rfind('\n').map_or(head, |line_end| &head[..=line_end])
+            }
+            Self::Tail => {
+                let from = text.len() - n_bytes;
+                let start = (from..text.len()).find(|i| text.is_char_boundary(*i));
+                let tail = &text[start.unwrap_or(text.len())..];
+                match tail.find('\n') {
+                    Some(line_end) if line_end + 1 < tail.len() => &tail[line_end + 1..],
+                    _ => tail,
+                }
+            }
+        }
+    }
+}
+
+fn starts_with(text: &RopeSlice<'_>, head: &str) -> bool {
+    text.get_byte_slice(..head.len()).is_some_and(|slice| slice == head)
+}
+
+fn ends_with(text: &RopeSlice<'_>, tail: &str) -> bool {
+    text.len_bytes()
+        .checked_sub(tail.len())
+        .and_then(|start| text.get_byte_slice(start..))
+        .is_some_and(|slice| slice == tail)
+}
+
+#[cfg(test)]
+mod remote_tests;
+#[cfg(test)]
+mod tests;

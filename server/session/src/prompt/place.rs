@@ -1,0 +1,90 @@
+//! What the policy needs to know of a cursor's surroundings.
+
+use std::sync::Arc;
+
+use super::to_lf;
+use crate::document::Snapshot;
+use foretell_policy::{MAX_SYNTAX_BYTES, Place, Syntax, Trees};
+
+/// How many lines before and after the cursor the rules look at.
+const N_LINES: usize = 60;
+/// A minified line of megabytes tells the rules nothing that its nearest part does not.
+const N_CHARS: usize = 8_000;
+
+/// The place of a cursor, a char_idx that is clamped to the text's end.
+#[must_use]
+pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
+    let rope = &snapshot.rope;
+    let cursor = cursor.min(rope.len_chars());
+    let line = rope.char_to_line(cursor);
+    let first_line = rope.line_to_char(line.saturating_sub(N_LINES));
+    let start = first_line.max(cursor.saturating_sub(N_CHARS));
+    let end = snapshot.line_range(line + N_LINES).end.max(cursor).min(cursor + N_CHARS);
+    let (before, after) = (snapshot.slice(start..cursor), snapshot.slice(cursor..end));
+    Place::new(&to_lf(&before), &to_lf(&after)).in_language(language(snapshot))
+}
+
+/// The editor's name for the language, or the file's extension.
+fn language(snapshot: &Snapshot) -> &str {
+    let extension = || snapshot.uri.rsplit(['.', '/']).next().unwrap_or_default();
+    if snapshot.language.is_empty() { extension() } else { &snapshot.language }
+}
+
+/// The syntax at a cursor, a char_idx that is clamped to the text's end. `None` if nothing is known
+/// of the language, or the document is too long to be parsed.
+#[must_use]
+pub fn syntax(trees: &Arc<Trees>, snapshot: &Snapshot, cursor: usize) -> Option<Syntax> {
+    let Snapshot { rope, uri, .. } = snapshot;
+    if rope.len_bytes() > MAX_SYNTAX_BYTES {
+        return None;
+    }
+    let cursor = rope.char_to_byte(cursor.min(rope.len_chars()));
+    Syntax::new(trees, uri, language(snapshot), &rope.to_string(), cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str, cursor: usize) -> Place {
+        place(&Snapshot::of_text("a", "rust", text), cursor)
+    }
+
+    #[test]
+    fn the_rules_see_one_kind_of_line_break() {
+        let place = at("one\r\ntwo\rthree\nfo\r\n\r\nfive\r", 16);
+        assert_eq!(place.above, "one\ntwo\nthree");
+        let Place { line_before, line_after, next_line, .. } = place;
+        assert_eq!(
+            [line_before.as_str(), line_after.as_str(), next_line.as_str()],
+            ["f", "o", "five"]
+        );
+    }
+
+    #[test]
+    fn a_text_of_white_space_is_an_empty_line() {
+        let place = at("  \n\t\n    \n\n  ", 7);
+        assert_eq!((place.line_before.as_str(), place.line_after.as_str()), ("  ", "  "));
+        assert_eq!((place.next_line.as_str(), place.indent), ("", None));
+    }
+
+    #[test]
+    fn places_are_counted_in_characters() {
+        let place = at("// שלום 你好 😀\nlet 名 = 1;\n", 18);
+        assert_eq!((place.line_before.as_str(), place.line_after.as_str()), ("let 名", " = 1;"));
+    }
+
+    #[test]
+    fn of_a_line_of_megabytes_only_the_nearest_part_is_looked_at() {
+        let snapshot = Snapshot::of_text("a.js", "javascript", &"x=1;".repeat(1_300_000));
+        let place = place(&snapshot, 2_600_000);
+        assert_eq!((place.line_before.len(), place.line_after.len()), (N_CHARS, N_CHARS));
+        assert!(syntax(&Arc::default(), &snapshot, 2_600_000).is_none());
+    }
+
+    #[test]
+    fn a_cursor_beyond_the_end_is_at_the_end() {
+        assert_eq!(at("ab", 99).line_before, "ab");
+        assert!(syntax(&Arc::default(), &Snapshot::of_text("a", "rust", "ab"), 99).is_some());
+    }
+}

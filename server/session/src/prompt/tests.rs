@@ -1,0 +1,177 @@
+use super::*;
+use foretell_engine::{bundle::FimOrder, scripted::byte_vocabulary};
+
+const FIM: [&str; 4] = ["<P>", "<S>", "<M>", "<F>"];
+
+fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
+    let vocabulary = Arc::new(byte_vocabulary(&[], &FIM).unwrap());
+    let fim = order.map(|order| Fim {
+        family: "test".into(),
+        order,
+        prefix: 256,
+        suffix: 257,
+        middle: Some(258),
+        ..Fim::default()
+    });
+    Prompter::new(vocabulary, fim, window)
+}
+
+/// The prompt as text, the healed part between `‹›`.
+fn written(prompter: &mut Prompter, fixture: &str) -> String {
+    let cursor = fixture.chars().position(|c| c == 'ˇ').unwrap();
+    let snapshot = Snapshot::of_text("a", "", &fixture.replace('ˇ', ""));
+    let prompt = prompter.prompt(&snapshot, cursor);
+    let mut bytes = Vec::new();
+    for id in prompt.ids {
+        match id.checked_sub(256) {
+            Some(special) => bytes.extend_from_slice(FIM[special as usize].as_bytes()),
+            None => bytes.push(u8::try_from(id).unwrap()),
+        }
+    }
+    let healed = prompter.vocabulary.bytes_of(&prompt.healed);
+    let healed = String::from_utf8_lossy(&healed).into_owned();
+    format!("{}‹{healed}›", String::from_utf8_lossy(&bytes))
+}
+
+fn two_lines_up() -> Window {
+    Window {
+        anchor_lines: 2,
+        before_lines: 4,
+        after_lines: 1,
+        middle_lines: 3,
+        first_ms: None,
+        ..Window::default()
+    }
+}
+
+const PSM: Option<FimOrder> = Some(FimOrder::PrefixSuffixMiddle);
+
+#[test]
+fn the_split_is_at_the_anchor() {
+    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
+    let mut psm = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut psm, text), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
+    let mut spm = prompter(two_lines_up(), Some(FimOrder::SuffixPrefixMiddle));
+    assert_eq!(written(&mut spm, text), "<S>\n7<P>2\n3\n4\n5\n6<M>‹ fo›");
+    let mut plain = prompter(two_lines_up(), None);
+    assert_eq!(written(&mut plain, text), "2\n3\n4\n5\n6‹ fo›");
+}
+
+#[test]
+fn the_plain_layout_splits_the_same_text_at_the_cursor() {
+    let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
+    let window = Window { layout: Split::Plain, ..two_lines_up() };
+    let mut plain = prompter(window, PSM);
+    assert_eq!(written(&mut plain, text), "<P>2\n3\n4\n5\n6<S>\n7<M>‹ fo›");
+    let mut unhealed = prompter(window, PSM).another(Split::Anchored, false, OtherFiles::None);
+    assert_eq!(written(&mut unhealed, text), "<P>2\n3\n<S>\n7<M>4\n5\n6 fo‹›");
+}
+
+#[test]
+fn typing_only_makes_the_middle_grow() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let first = written(&mut prompter, "1\n2\n3\n4ˇ\n5");
+    let typed = written(&mut prompter, "1\n2\n3\n4 + 5;\n6 = ˇ\n5");
+    assert_eq!(first, "<P>1\n<S>\n5<M>2\n3\n‹4›");
+    assert_eq!(typed, "<P>1\n<S>\n5<M>2\n3\n4 + 5;\n6 =‹ ›");
+}
+
+#[test]
+fn a_long_middle_moves_the_anchor() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    written(&mut prompter, "1\n2\n3\n4ˇ\n5");
+    assert_eq!(written(&mut prompter, "1\n2\n3\n4\na\nbˇ\n5"), "<P>2\n3\n<S>\n5<M>4\na\n‹b›");
+}
+
+#[test]
+fn what_an_editor_closes_is_not_part_of_the_suffix() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut prompter, "f(xˇ);\n7"), "<P><S>\n7<M>f‹(x›");
+    assert_eq!(written(&mut prompter, "f(xˇ) + 1;\n7"), "<P><S>) + 1;\n7<M>f‹(x›");
+}
+
+#[test]
+fn a_new_place_is_answered_from_a_narrow_window_until_the_whole_one_is_read() {
+    let window = Window { first_ms: Some(0), anchor_lines: 1, before_lines: 4, ..two_lines_up() };
+    let mut prompter = prompter(window, PSM);
+    let [a, b, c] = ['a', 'b', 'c'].map(|line| line.to_string().repeat(30));
+    let text = format!("{a}\n{b}\n1\n2 foˇ\n{c}\n");
+    let narrow = format!("<P>{b}\n<S>\n<M>1\n2‹ fo›");
+    assert_eq!(written(&mut prompter, &text), narrow);
+
+    let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
+    let wider = prompter.wider(&snapshot, 68).expect("there is more to read");
+    assert_eq!(written(&mut prompter, &text), narrow, "until it is read");
+    prompter.widen();
+    assert_eq!(written(&mut prompter, &text), format!("<P>{a}\n{b}\n<S>\n{c}<M>1\n2‹ fo›"));
+    assert_eq!(prompter.prompt(&snapshot, 68), wider, "what was read is what is asked for");
+    assert_eq!(prompter.wider(&snapshot, 68), None, "there is nothing more to read");
+}
+
+#[test]
+fn pieces_of_other_files_lead_the_whole_prompt() {
+    let window = Window {
+        first_ms: Some(0),
+        anchor_lines: 0,
+        other_files: OtherFiles::Open,
+        ..two_lines_up()
+    };
+    let mut prompter = prompter(window, PSM);
+    let fim = prompter.fim.as_mut().unwrap();
+    (fim.family, fim.file_sep) = ("qwen2.5-coder".into(), Some(259));
+    assert!(prompter.shows_others());
+    let other = Snapshot::of_text("b.rs", "", "struct Shape {\n  width\n}\n");
+    prompter.set_others(vec![other]);
+    assert_eq!(written(&mut prompter, "Shape ˇ"), "<P><S><M>Shape‹ ›", "nothing is waited for");
+    let snapshot = Snapshot::of_text("a", "", "Shape ");
+    prompter.wider(&snapshot, 6).expect("there is more to read");
+    prompter.widen();
+    assert_eq!(
+        written(&mut prompter, "Shape ˇ"),
+        "<F>b.rs\nstruct Shape {\n  width\n}\n<F>a\n<P><S><M>Shape‹ ›"
+    );
+}
+
+#[test]
+fn an_edit_above_the_window_moves_the_anchor_along() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let before = written(&mut prompter, "0\n1\n2\n3\n4\n5\n6\nxˇ");
+    prompter.edited("a", &Edit { removed: 0..1, inserted: "zero\nhalf".into() });
+    let after = written(&mut prompter, "zero\nhalf\n1\n2\n3\n4\n5\n6\nxyˇ");
+    assert_eq!(before, "<P>3\n4\n<S><M>5\n6\n‹x›");
+    assert_eq!(after, "<P>3\n4\n<S><M>5\n6\n‹xy›");
+}
+
+#[test]
+fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
+    let window = Window {
+        before_tokens: 8,
+        after_tokens: 8,
+        anchor_lines: 0,
+        first_ms: None,
+        ..Window::default()
+    };
+    let mut at_lines = prompter(window, PSM);
+    assert_eq!(
+        written(&mut at_lines, "11111\n22222\n333\nˇ\n555\n66666\n77777"),
+        "<P>333\n<S>\n555\n<M>‹›"
+    );
+    let mut within = prompter(window, PSM);
+    let line = format!("{}\nˇ\n{}", "a".repeat(5_000), "é".repeat(5_000));
+    assert_eq!(written(&mut within, &line), "<P>aaaaaaa\n<S>\n<M>‹›");
+}
+
+#[test]
+fn the_model_reads_one_kind_of_line_break() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut prompter, "1\r\n2\r\n3ˇ\r\n4"), "<P><S>\n4<M>1\n2\n‹3›");
+}
+
+#[test]
+fn markers_in_the_text_stay_text() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let snapshot = Snapshot::of_text("a", "", "<P><S><M>");
+    let prompt = prompter.prompt(&snapshot, 9);
+    let markers = prompt.ids.iter().filter(|id| **id >= 256).count();
+    assert_eq!(markers, 3, "{prompt:?}");
+}

@@ -1,0 +1,95 @@
+//! How much text a prompt takes in, in lines, in tokens, and in the time that reading them takes.
+
+use foretell_config::prompt::Window;
+
+/// The speed of reading a prompt that is assumed until it is measured, in tokens a second: two
+/// cores of a laptop with a model of 0.5 billion parameters.
+pub(super) const ASSUMED_TOKENS_PER_S: f64 = 128.0;
+
+/// The most lines between the cursor and the anchor of the part that is read first.
+const FIRST_ANCHOR_LINES: usize = 5;
+/// The fewest tokens that say anything of a place.
+const MIN_TOKENS: usize = 48;
+
+/// How much of a place is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) anchor_lines: usize,
+    pub(super) before_tokens: usize,
+    pub(super) after_tokens: usize,
+}
+
+impl Sizes {
+    /// The whole window, for a model that prefills `tokens_per_s`.
+    pub(super) fn whole(window: &Window, tokens_per_s: f64) -> Self {
+        let Window { anchor_lines, before_tokens, after_tokens, .. } = *window;
+        let whole = Self { anchor_lines, before_tokens, after_tokens };
+        let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| in_time(ms, tokens_per_s));
+        whole.within(n_tokens)
+    }
+
+    /// The narrow window that is prefilled first at a new place; `None` if that is all of it.
+    pub(super) fn first(window: &Window, tokens_per_s: f64) -> Option<Self> {
+        let whole = Self::whole(window, tokens_per_s);
+        let first = whole.within(in_time(window.first_ms?, tokens_per_s));
+        let anchor_lines = first.anchor_lines.min(FIRST_ANCHOR_LINES);
+        (first != whole).then_some(Self { anchor_lines, ..first })
+    }
+
+    /// At most so many tokens, two thirds of them before the anchor if there is so much.
+    fn within(self, n_tokens: usize) -> Self {
+        let n_tokens = n_tokens.max(MIN_TOKENS);
+        if self.before_tokens + self.after_tokens <= n_tokens {
+            return self;
+        }
+        let after_tokens = (n_tokens / 3).max(n_tokens.saturating_sub(self.before_tokens));
+        let after_tokens = after_tokens.min(self.after_tokens);
+        let before_tokens = (n_tokens - after_tokens).min(self.before_tokens);
+        Self { before_tokens, after_tokens, ..self }
+    }
+}
+
+/// How many tokens are read in a time.
+fn in_time(ms: u64, tokens_per_s: f64) -> usize {
+    (ms as f64 / 1e3 * tokens_per_s) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faster_the_model_reads_the_more_is_read_first() {
+        let first = |tokens_per_s: f64| {
+            let it = Sizes::first(&Window::default(), tokens_per_s)?;
+            Some((it.anchor_lines, it.before_tokens, it.after_tokens))
+        };
+        assert_eq!(first(10.0), Some((5, 32, 16)));
+        assert_eq!(first(128.0), Some((5, 64, 32)));
+        assert_eq!(first(1_000.0), Some((5, 500, 250)));
+        assert_eq!(first(10_000.0), None, "all of it at once");
+        let at_once = Window { first_ms: None, ..Window::default() };
+        assert_eq!(Sizes::first(&at_once, 10.0), None);
+    }
+
+    #[test]
+    fn a_slow_model_has_a_smaller_window() {
+        let whole = |tokens_per_s: f64| {
+            let it = Sizes::whole(&Window::default(), tokens_per_s);
+            (it.before_tokens, it.after_tokens)
+        };
+        assert_eq!(whole(128.0), (768, 256));
+        assert_eq!(whole(30.0), (200, 100));
+        assert_eq!(whole(0.1), (32, 16));
+        let any_time = Window { whole_ms: None, ..Window::default() };
+        assert_eq!(Sizes::whole(&any_time, 0.1).before_tokens, 768);
+    }
+
+    #[test]
+    fn one_long_part_takes_what_the_other_does_not_need() {
+        let sizes = Sizes { anchor_lines: 1, before_tokens: 20, after_tokens: 900 };
+        assert_eq!(sizes.within(120), Sizes { after_tokens: 100, ..sizes });
+        let sizes = Sizes { anchor_lines: 1, before_tokens: 900, after_tokens: 20 };
+        assert_eq!(sizes.within(120), Sizes { before_tokens: 100, ..sizes });
+    }
+}

@@ -1,0 +1,125 @@
+//! New offers: from texts that were given before, from what was started ahead, from the model.
+
+use super::{Nothing, Now, Session, Source, Ticket};
+use crate::{
+    completer::Wanted,
+    document::Snapshot,
+    prompt::place,
+    suggestion::{Suggestion, Verdict, completion_cache::Surroundings},
+};
+use foretell_engine::{Draft, State};
+use foretell_policy::Place;
+
+impl Session {
+    /// Makes an offer of a text that was given before, or of the draft that was started ahead.
+    pub(super) fn recall(&self, snapshot: &Snapshot, cursor: usize) -> Option<(Draft, Source)> {
+        let here = Surroundings::new(snapshot, cursor);
+        let mut now = self.now();
+        if let Some(offer) = self.recall_ahead(&mut now, snapshot, cursor, &here) {
+            let draft = offer.draft();
+            self.drop_suggestion(&mut now);
+            now.suggestion = Some(offer);
+            return Some((draft, Source::Ahead));
+        }
+        let draft = Draft::of_text(self.find_recent(&mut now, &here)?);
+        self.drop_suggestion(&mut now);
+        now.suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
+        Some((draft, Source::Recent))
+    }
+
+    /// The draft that was started ahead, if what was typed since does not contradict it.
+    fn recall_ahead(
+        &self,
+        now: &mut Now,
+        snapshot: &Snapshot,
+        cursor: usize,
+        here: &Surroundings,
+    ) -> Option<Suggestion> {
+        let (at, draft) = now.ahead.as_ref()?;
+        let n_typed = here.n_typed_since(at)?;
+        let offer = Suggestion::typed_into(snapshot, cursor, n_typed, draft.clone());
+        match offer.verdict(&snapshot.uri, cursor) {
+            Verdict::Shows(..) | Verdict::NotYet(_) => {
+                now.ahead = None;
+                Some(offer)
+            }
+            Verdict::Nothing(_) | Verdict::Gone(_) => None,
+        }
+    }
+
+    /// Starts on what would follow if `rest` were accepted, while the user reads it. After the end
+    /// of a line that is the next line: nothing is offered behind a complete one.
+    pub(super) fn look_ahead(&self, ticket: &Ticket, rest: &str) {
+        let Ticket { snapshot, cursor, .. } = ticket;
+        let Place { line_after, .. } = place(snapshot, *cursor);
+        // The indentation is the model's to write: an editor's own need not be that of the line
+        // before.
+        let line_break = if line_after.trim().is_empty() { "\n" } else { "" };
+        let mut accepted = snapshot.clone();
+        accepted.rope.insert(*cursor, &format!("{rest}{line_break}"));
+        let cursor = cursor + rest.chars().count() + line_break.len();
+        let at = Surroundings::new(&accepted, cursor);
+        {
+            let mut now = self.now();
+            let is_there = now.ahead.as_ref().is_some_and(|(there, _)| *there == at);
+            if !now.settings.config.suggest.compute_ahead || is_there {
+                return;
+            }
+            self.drop_ahead(&mut now);
+        }
+        let draft =
+            self.completer().and_then(|it| it.draft(&accepted, cursor, &self.wanted(ticket)));
+        if let Some(draft) = draft {
+            self.now().ahead = Some((at, draft));
+        }
+    }
+
+    /// Starts a run for a request that follows a key: not before the pace allows it.
+    pub(super) async fn paced_offer(&self, ticket: &Ticket) -> Result<Draft, Nothing> {
+        let wait = {
+            let mut now = self.now();
+            self.drop_suggestion(&mut now);
+            self.drop_ahead(&mut now);
+            let settings = std::sync::Arc::clone(&now.settings);
+            now.pace.next(std::time::Instant::now(), &settings.config.suggest)
+        };
+        tokio::time::sleep(wait.ok_or(Nothing::RateLimited)?).await;
+        self.new_offer(ticket, &self.wanted(ticket))
+    }
+
+    /// Starts a run. The offer before it is dropped first, so that its run ends first.
+    pub(super) fn new_offer(&self, ticket: &Ticket, wanted: &Wanted) -> Result<Draft, Nothing> {
+        let Ticket { snapshot, cursor, .. } = ticket;
+        {
+            let mut now = self.now();
+            self.drop_suggestion(&mut now);
+            self.drop_ahead(&mut now);
+        }
+        let draft = self.start(snapshot, *cursor, wanted)?;
+        self.now().suggestion = Some(Suggestion::new(snapshot, *cursor, draft.clone()));
+        Ok(draft)
+    }
+
+    /// Asks the model.
+    pub(super) fn start(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        wanted: &Wanted,
+    ) -> Result<Draft, Nothing> {
+        let draft = self.completer().and_then(|it| it.draft(snapshot, cursor, wanted));
+        draft.ok_or_else(|| match self.state() {
+            State::Failed(message) => Nothing::ModelFailed(message),
+            State::Loading | State::Ready | State::Slower(_) => Nothing::ModelLoading,
+        })
+    }
+
+    /// A text that was given before. If nobody had seen it, its tokens are not wasted after all.
+    pub(super) fn find_recent(&self, now: &mut Now, here: &Surroundings) -> Option<String> {
+        let (text, n_unseen_tokens) = now.recent.find(here)?;
+        self.stats.count(|it| {
+            it.model.wasted = it.model.wasted.saturating_sub(n_unseen_tokens as u64);
+        });
+        Some(text)
+    }
+}

@@ -1,0 +1,119 @@
+//! How often the model is asked while the user types on.
+//!
+//! Who types faster than a first text can be had gets to see nothing of what the model says for
+//! each key: all of it is superseded, and has cost power. Then, and only then, a run waits for the
+//! user to slow down. Both times are measured.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use foretell_config::Suggest;
+
+/// The share of the newest time in an average.
+const NEWEST: f64 = 0.25;
+/// A longer time between two requests is a rest, and says nothing of how fast somebody types.
+const REST: Duration = Duration::from_secs(1);
+/// The span of `suggest.runs_per_minute`.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    last_request: Option<Instant>,
+    /// The usual time between two requests.
+    between: Option<Duration>,
+    /// When the run began of which nothing was shown yet.
+    running_since: Option<Instant>,
+    /// The usual time from a run to its first text.
+    first_text: Option<Duration>,
+    /// When the runs of the last minute began.
+    runs: VecDeque<Instant>,
+}
+
+fn average(usual: &mut Option<Duration>, newest: Duration) {
+    *usual = Some(usual.map_or(newest, |it| it.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)));
+}
+
+impl Pace {
+    /// A request came.
+    pub(super) fn request(&mut self, now: Instant) {
+        let since = self.last_request.replace(now).map(|last| now.duration_since(last));
+        if let Some(since) = since.filter(|since| *since < REST) {
+            average(&mut self.between, since);
+        }
+    }
+
+    /// How long to wait before the next run; `None` if it may not be made at all.
+    pub(super) fn next(&mut self, now: Instant, suggest: &Suggest) -> Option<Duration> {
+        while self.runs.front().is_some_and(|run| now.duration_since(*run) >= MINUTE) {
+            self.runs.pop_front();
+        }
+        if suggest.runs_per_minute > 0 {
+            if self.runs.len() >= suggest.runs_per_minute {
+                return None;
+            }
+            self.runs.push_back(now);
+        }
+        self.running_since = Some(now);
+        let too_fast = match (self.between, self.first_text) {
+            (Some(between), Some(first_text)) => between < first_text,
+            _ => false,
+        };
+        let wait = if too_fast { suggest.debounce_ms } else { 0 };
+        Some(Duration::from_millis(wait))
+    }
+
+    /// A text was shown.
+    pub(super) fn shown(&mut self, now: Instant) {
+        if let Some(since) = self.running_since.take() {
+            average(&mut self.first_text, now.duration_since(since));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys with `between_ms` between them, each with a run whose first text takes
+    /// `first_text_ms`: how long the last run waits.
+    #[track_caller]
+    fn check(between_ms: u64, first_text_ms: u64, wait_ms: u64) {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let suggest = Suggest { debounce_ms: 60, ..Suggest::default() };
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut wait = Duration::ZERO;
+        // At first the user looks at each text, then they type on.
+        for key in 0..3 {
+            pace.request(at(10_000 * key));
+            pace.next(at(10_000 * key), &suggest);
+            pace.shown(at(10_000 * key + first_text_ms));
+        }
+        for key in 0..10 {
+            pace.request(at(100_000 + between_ms * key));
+            wait = pace.next(at(100_000 + between_ms * key), &suggest).unwrap();
+        }
+        assert_eq!(wait.as_millis(), u128::from(wait_ms));
+    }
+
+    #[test]
+    fn who_types_faster_than_a_text_can_be_had_makes_the_model_wait() {
+        check(90, 120, 60);
+        check(150, 120, 0);
+        check(5_000, 120, 0);
+    }
+
+    #[test]
+    fn there_are_so_many_runs_in_a_minute() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        let suggest = Suggest { runs_per_minute: 2, ..Suggest::default() };
+        let later = |s| now + Duration::from_secs(s);
+        assert!(pace.next(now, &suggest).is_some());
+        assert!(pace.next(later(30), &suggest).is_some());
+        assert!(pace.next(later(59), &suggest).is_none());
+        assert!(pace.next(later(60), &suggest).is_some());
+        assert!(pace.next(later(61), &suggest).is_none());
+    }
+}

@@ -1,0 +1,247 @@
+//! The other files that the prompt may show pieces of: open documents, and by a setting files of
+//! the workspace, which are read while nobody waits for them.
+//!
+//! A disk may not answer for minutes, so there is one reader, on a thread of its own, and it reads
+//! for the document that was wished for last. Nobody waits for it longer than [`PATIENCE`].
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Session, Settings};
+use crate::{
+    completer::Completer,
+    document::{Snapshot, workspace::files_beside},
+};
+use foretell_config::{exclude::path_of, prompt::OtherFiles};
+
+/// How long what was read of the workspace is taken for what stands there.
+const FRESH: Duration = Duration::from_secs(60);
+/// How long a prompt that nobody waits for waits for what is read.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Files of the workspace beside one document.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside {
+    folders: Vec<PathBuf>,
+    found: Arc<Mutex<Found>>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    last: Option<Last>,
+    files: Vec<Snapshot>,
+    /// What is read next.
+    wish: Option<Wish>,
+    is_being_read: bool,
+}
+
+#[derive(Debug)]
+struct Last {
+    of: Arc<str>,
+    begun: Instant,
+    done: CancellationToken,
+}
+
+/// The files beside a document are wanted.
+#[derive(Debug)]
+struct Wish {
+    snapshot: Snapshot,
+    settings: Arc<Settings>,
+    /// Says that it is done: it was read, or another wish has taken its place.
+    _done: DropGuard,
+}
+
+impl Session {
+    /// Takes the folders that are open in the client.
+    pub fn set_folders(&self, folders: Vec<PathBuf>) {
+        self.now().beside = Beside { folders, ..Beside::default() };
+    }
+
+    /// Reads the files of the workspace beside a document, if the settings say so and it was not
+    /// done just now. May be awaited, for as long as the disk takes, or left to itself.
+    pub fn read_beside(&self, snapshot: &Snapshot) -> impl Future<Output = ()> + use<> {
+        let now = self.now();
+        let (settings, beside) = (Arc::clone(&now.settings), now.beside.clone());
+        drop(now);
+        let suggest = &settings.config.suggest;
+        // A path of another machine, or of an older version, is not a path here.
+        let is_wanted = settings.config.prompt.other_files == OtherFiles::Workspace
+            && suggest.enabled
+            && suggest.language_is_on(&snapshot.language)
+            && snapshot.uri.starts_with("file:")
+            && !self.is_excluded(&settings, snapshot);
+        let done = is_wanted.then(|| beside.reading(snapshot, settings));
+        async {
+            if let Some(done) = done {
+                done.cancelled_owned().await;
+            }
+        }
+    }
+
+    /// Tells of the other documents that pieces may be shown of: none that is excluded. Those that
+    /// are open come first.
+    pub(super) fn tell_others(&self, completer: &Completer, snapshot: &Snapshot) {
+        completer.set_others(|| {
+            let now = self.now();
+            let (settings, beside) = (Arc::clone(&now.settings), now.beside.clone());
+            drop(now);
+            let mut others = self.documents.others(&snapshot.uri, snapshot.encoding);
+            let open: Vec<PathBuf> = others.iter().map(|it| path_of(&it.uri)).collect();
+            let files = beside.files(&snapshot.uri).into_iter();
+            others.extend(files.filter(|it| !open.iter().any(|open| **open == *path_of(&it.uri))));
+            others.retain(|it| !self.is_excluded(&settings, it));
+            others
+        });
+    }
+}
+
+impl Beside {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says when a document's files were read, which is wished for now if that is not fresh.
+    fn reading(&self, snapshot: &Snapshot, settings: Arc<Settings>) -> CancellationToken {
+        let mut found = self.found();
+        let last = found.last.as_ref().filter(|it| it.of == snapshot.uri);
+        if let Some(last) = last.filter(|it| it.begun.elapsed() < FRESH) {
+            return last.done.clone();
+        }
+        if last.is_none() {
+            found.files.clear();
+        }
+        let (of, done) = (Arc::clone(&snapshot.uri), CancellationToken::new());
+        found.last = Some(Last { of, begun: Instant::now(), done: done.clone() });
+        // An editor that starts opens many documents at once; the last one counts.
+        let _done = done.clone().drop_guard();
+        found.wish = Some(Wish { snapshot: snapshot.clone(), settings, _done });
+        if !std::mem::replace(&mut found.is_being_read, true) {
+            let beside = self.clone();
+            let reader = thread::Builder::new().name("workspace".into());
+            if let Err(error) = reader.spawn(move || beside.read_all()) {
+                tracing::warn!("no files of the workspace are read: {error}");
+                (found.wish, found.is_being_read) = (None, false);
+            }
+        }
+        done
+    }
+
+    /// Reads until nothing is wished for.
+    fn read_all(&self) {
+        while let Some(wish) = self.next() {
+            // A panic in there is told of, and costs the files.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.read(&wish)));
+        }
+    }
+
+    fn next(&self) -> Option<Wish> {
+        let mut found = self.found();
+        let wish = found.wish.take();
+        found.is_being_read = wish.is_some();
+        wish
+    }
+
+    fn read(&self, Wish { snapshot, settings, .. }: &Wish) {
+        let may_read = |path: &Path| !settings.exclusions.contain(&path.to_string_lossy());
+        let files = files_beside(&path_of(&snapshot.uri), snapshot, &self.folders, may_read);
+        tracing::debug!(n_files = files.len(), "files of the workspace were read");
+        let mut found = self.found();
+        if found.is_of(&snapshot.uri) {
+            found.files = files;
+        }
+    }
+
+    /// What was read beside a document.
+    fn files(&self, uri: &str) -> Vec<Snapshot> {
+        let found = self.found();
+        if found.is_of(uri) { found.files.clone() } else { Vec::new() }
+    }
+}
+
+impl Found {
+    fn is_of(&self, uri: &str) -> bool {
+        self.last.as_ref().is_some_and(|it| *it.of == *uri)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use foretell_config::Config;
+    use foretell_engine::scripted::Script;
+
+    /// A session with a folder in which `a.rs` stands, and what says whether it is to be read.
+    fn session(config: &Config) -> (Session, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.rs"), "// a").unwrap();
+        let load = |_: &Config| Completer::start_with::<Script>(|| anyhow::bail!("no model"));
+        let session = Session::new(Box::new(load));
+        let mut config = config.clone();
+        config.prompt.other_files = OtherFiles::Workspace;
+        session.configure(config);
+        session.set_folders(vec![folder.path().to_owned()]);
+        (session, folder)
+    }
+
+    fn document(folder: &tempfile::TempDir, name: &str) -> Snapshot {
+        let uri = format!("file://{}", folder.path().join(name).display());
+        Snapshot::of_text(&uri, "rust", "")
+    }
+
+    fn is_done(reading: impl Future<Output = ()>) -> bool {
+        futures_util::FutureExt::now_or_never(reading).is_some()
+    }
+
+    #[tokio::test]
+    async fn one_reads_for_all_and_the_last_wish_counts() {
+        let (session, folder) = session(&Config::default());
+        let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
+        let beside = session.now().beside.clone();
+        // As if a read that hangs were under way.
+        beside.found().is_being_read = true;
+        let (first, last) = (session.read_beside(&other), session.read_beside(&own));
+        assert!(is_done(first), "nobody will read it");
+        assert!(!is_done(session.read_beside(&own)));
+        beside.read_all();
+        last.await;
+        assert_eq!(beside.files(&own.uri).len(), 1);
+        assert!(!beside.found().is_being_read);
+        // And without one, a reader is started.
+        session.read_beside(&other).await;
+        assert_eq!(beside.files(&other.uri).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_where_nothing_is_suggested() {
+        for suggest in [r#"{"enabled": false}"#, r#"{"languages": {"rust": false}}"#] {
+            let suggest = serde_json::from_str(suggest).unwrap();
+            let (session, folder) = session(&Config { suggest, ..Config::default() });
+            assert!(is_done(session.read_beside(&document(&folder, "own.rs"))));
+            assert!(session.now().beside.found().last.is_none());
+        }
+    }
+
+    /// A look waits for the disk, and the end of all not for the look.
+    #[tokio::test]
+    async fn a_look_ends_with_the_session_or_at_the_next_one() {
+        let (session, folder) = session(&Config::default());
+        session.now().beside.found().is_being_read = true;
+        let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
+        let (first, last) = (session.look(own), session.look(other));
+        assert!(is_done(session.focus(&first)), "the user is elsewhere");
+        assert!(!is_done(session.focus(&last)));
+        session.end();
+        assert!(is_done(session.focus(&last)));
+        assert!(is_done(session.focus(&session.look(first.snapshot))));
+    }
+}

@@ -1,0 +1,251 @@
+//! What was shown and what it cost, in numbers: no text, no file name.
+
+pub mod draw;
+mod page;
+mod store;
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use serde::{Deserialize, Serialize};
+
+pub use page::page;
+pub use store::{Store, read_all};
+
+use foretell_engine::Figures;
+
+/// The counts of one session, or of several in one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Requests for a completion.
+    pub requests: u64,
+    /// Requests that an edit or a later request superseded.
+    pub superseded: u64,
+    /// Answers with a text, by where it came from.
+    pub shown: BTreeMap<String, u64>,
+    /// Answers without one, by the reason.
+    pub nothing: BTreeMap<String, u64>,
+    /// Texts that were shown, each counted once however often it was answered.
+    pub offers: u64,
+    /// What the user took.
+    pub accepted: Accepted,
+    /// What the model did.
+    pub model: Work,
+    /// From a request to its first text where the model had to be asked.
+    pub first_text_ms: Millis,
+    /// From a request to its text where it was there already.
+    pub other_text_ms: Millis,
+    /// How long a run waited for the engine: the end of what ran before it included.
+    pub queued_ms: Millis,
+}
+
+/// What the user took.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Accepted {
+    /// Texts that were taken as a whole.
+    pub whole: u64,
+    /// Words and lines of texts that were taken one by one.
+    pub partly: u64,
+    /// Characters that were taken and not typed.
+    pub chars: u64,
+}
+
+/// What the model did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Work {
+    /// Runs of the model, those ahead of a request included.
+    pub runs: u64,
+    /// Tokens of prompts that the KV cache held already.
+    pub reused: u64,
+    /// Tokens of prompts that were read.
+    pub read: u64,
+    /// Tokens that were generated.
+    pub generated: u64,
+    /// Generated tokens of texts that nobody has seen.
+    pub wasted: u64,
+    /// Tokens that the lookup drafted.
+    pub drafted: u64,
+    /// Drafted tokens that the model would have chosen.
+    pub accepted: u64,
+}
+
+impl Work {
+    /// Takes in a run that has ended; `seen` says whether its text was shown.
+    pub fn add(&mut self, figures: &Figures, seen: bool) {
+        let n = |n: usize| n as u64;
+        self.runs += 1;
+        self.reused += n(figures.reused);
+        self.read += n(figures.read);
+        self.generated += n(figures.generated);
+        self.wasted += if seen { 0 } else { n(figures.generated) };
+        self.drafted += n(figures.drafted);
+        self.accepted += n(figures.accepted);
+    }
+}
+
+/// How many steps of a [`Millis`] double a time.
+const STEPS: f64 = 8.0;
+
+/// Many times, each known to a tenth: how often there was one of `2^(step / 8)` milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(BTreeMap<i32, u64>);
+
+impl Millis {
+    /// Takes in a time.
+    pub fn add(&mut self, ms: f64) {
+        // Below a microsecond there is nothing to tell apart, and a NaN is no time.
+        let step = (ms.max(1e-3).log2() * STEPS).round() as i32;
+        *self.0.entry(step).or_default() += 1;
+    }
+
+    /// How many times there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The time that a share `q` of all is not above, in milliseconds; `None` if there is none.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let rank = (q * self.count() as f64).ceil().max(1.0) as u64;
+        let mut n_below = 0;
+        let step = self.0.iter().find(|(_, n)| {
+            n_below += **n;
+            n_below >= rank
+        });
+        step.map(|(step, _)| (f64::from(*step) / STEPS).exp2())
+    }
+
+    /// Where half, 95 % and 99 % of the times end, and the longest.
+    #[must_use]
+    pub fn quantiles(&self) -> [Option<f64>; 4] {
+        [0.5, 0.95, 0.99, 1.0].map(|q| self.quantile(q))
+    }
+
+    /// How the times are spread.
+    #[must_use]
+    pub fn spread(&self) -> draw::Spread {
+        let mut spread = draw::Spread::default();
+        for (step, n) in &self.0 {
+            spread.add((f64::from(*step) / STEPS).exp2(), *n);
+        }
+        spread
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (step, n) in &other.0 {
+            *self.0.entry(*step).or_default() += n;
+        }
+    }
+}
+
+impl Counts {
+    /// Takes in the counts of another session.
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.superseded += other.superseded;
+        self.offers += other.offers;
+        for (mine, theirs) in [(&mut self.shown, &other.shown), (&mut self.nothing, &other.nothing)]
+        {
+            for (name, n) in theirs {
+                *mine.entry(name.clone()).or_default() += n;
+            }
+        }
+        let (mine, theirs) = (&mut self.accepted, &other.accepted);
+        mine.whole += theirs.whole;
+        mine.partly += theirs.partly;
+        mine.chars += theirs.chars;
+        let (mine, theirs) = (&mut self.model, &other.model);
+        mine.runs += theirs.runs;
+        mine.reused += theirs.reused;
+        mine.read += theirs.read;
+        mine.generated += theirs.generated;
+        mine.wasted += theirs.wasted;
+        mine.drafted += theirs.drafted;
+        mine.accepted += theirs.accepted;
+        self.first_text_ms.merge(&other.first_text_ms);
+        self.other_text_ms.merge(&other.other_text_ms);
+        self.queued_ms.merge(&other.queued_ms);
+    }
+
+    /// Answers with a text.
+    #[must_use]
+    pub fn n_shown(&self) -> u64 {
+        self.shown.values().sum()
+    }
+}
+
+/// The counts of a running session.
+#[derive(Debug, Default)]
+pub struct Stats(Mutex<Counts>);
+
+impl Stats {
+    /// Counts.
+    pub fn count(&self, with: impl FnOnce(&mut Counts)) {
+        // Counting does not panic; if it did, the numbers would be no worse than that.
+        with(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn now(&self) -> Counts {
+        let mut now = Counts::default();
+        self.count(|counts| now.clone_from(counts));
+        now
+    }
+}
+
+/// Counts one more of a name.
+pub fn tally(names: &mut BTreeMap<String, u64>, name: &str) {
+    match names.get_mut(name) {
+        Some(n) => *n += 1,
+        None => {
+            names.insert(name.to_owned(), 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(times: impl IntoIterator<Item = f64>) -> Millis {
+        let mut millis = Millis::default();
+        times.into_iter().for_each(|ms| millis.add(ms));
+        millis
+    }
+
+    #[test]
+    fn quantiles_are_right_to_a_tenth() {
+        let times = millis((1..=1000).map(f64::from));
+        for (q, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1000.0)] {
+            let found = times.quantile(q).unwrap();
+            assert!((found / ms - 1.0).abs() < 0.1, "{q}: {found} for {ms}");
+        }
+        assert_eq!(Millis::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_time_that_is_none_does_no_harm() {
+        let times = millis([0.0, -1.0, f64::NAN, f64::INFINITY]);
+        assert_eq!(times.count(), 4);
+    }
+
+    #[test]
+    fn sessions_are_added_up() {
+        let mut one = Counts { requests: 2, offers: 1, ..Counts::default() };
+        tally(&mut one.shown, "model");
+        one.first_text_ms.add(100.0);
+        one.model.add(&Figures { generated: 5, ..Figures::default() }, false);
+        let mut both = one.clone();
+        both.merge(&one);
+        assert_eq!((both.requests, both.offers, both.n_shown()), (4, 2, 2));
+        assert_eq!((both.model.wasted, both.model.runs, both.first_text_ms.count()), (10, 2, 2));
+        let there_and_back: Counts =
+            serde_json::from_str(&serde_json::to_string(&both).unwrap()).unwrap();
+        assert_eq!(there_and_back, both);
+    }
+}

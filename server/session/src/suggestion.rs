@@ -1,0 +1,294 @@
+//! What is on offer at the cursor, and whether it survives an edit.
+//!
+//! One rule decides (it is Zed's `interpolate`): an offer lives as long as what was typed since is
+//! a beginning of what it says. **Architecture Invariant:** a [`Suggestion`] owns the reading end
+//! of its draft, so dropping the suggestion is the cancel of the run behind it.
+
+pub mod completion_cache;
+
+use std::sync::Arc;
+
+use crate::{
+    document::{Edit, Snapshot},
+    prompt::to_lf,
+};
+use completion_cache::Surroundings;
+use foretell_engine::{Draft, Finish, Progress};
+use foretell_policy as policy;
+
+/// Why an offer is no longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gone {
+    /// The user typed something else.
+    Contradicted,
+    /// The user has typed all of it, and may be beyond.
+    UsedUp,
+    /// The cursor is somewhere else.
+    CursorMoved,
+    /// The text that the offer was made for is another one.
+    TextChanged,
+    /// Its run came to no end of its own.
+    Failed,
+}
+
+/// What an offer says of a cursor; `D` is the draft to wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<D = ()> {
+    /// This text follows the cursor. It may still grow, as its draft does.
+    Shows(String, D),
+    /// The draft does not contradict what was typed, but is not beyond it yet: wait for it.
+    NotYet(D),
+    /// The model had its say: nothing follows the cursor.
+    Nothing(Finish),
+    /// Drop it.
+    Gone(Gone),
+}
+
+/// How many closers behind the cursor an editor may have put there.
+const MAX_CLOSERS: usize = 16;
+/// The most that is typed into an offer, in bytes: none says so much, and until it says anything
+/// all that is typed would be kept.
+const MAX_TYPED_BYTES: usize = 1 << 16;
+
+/// Where an offer was made, and what was typed into it since.
+#[derive(Debug, Clone)]
+struct Anchored {
+    /// The start of the cursor's line.
+    line_char_idx: usize,
+    /// The cursor that the offer was made for.
+    start_char_idx: usize,
+    /// The document's text from there to where the user's edits have ended.
+    typed: String,
+    n_typed_chars: usize,
+}
+
+impl Anchored {
+    fn new(line_char_idx: usize, start_char_idx: usize) -> Self {
+        Self { line_char_idx, start_char_idx, typed: String::new(), n_typed_chars: 0 }
+    }
+
+    /// Follows an edit; `false` if the offer can't be one any more, whatever its draft says.
+    fn apply(&mut self, edit: &Edit) -> bool {
+        let n_inserted = edit.inserted.chars().count();
+        let Edit { removed, inserted } = edit;
+        let typed_end = self.start_char_idx + self.n_typed_chars;
+        let on_a_line_above = removed.end < self.line_char_idx
+            || (removed.end == self.line_char_idx
+                && removed.start.min(self.line_char_idx) < self.start_char_idx
+                && inserted.ends_with(['\n', '\r']));
+        if on_a_line_above {
+            let shift = |idx: usize| idx - removed.len() + n_inserted;
+            self.line_char_idx = shift(self.line_char_idx);
+            self.start_char_idx = shift(self.start_char_idx);
+            return true;
+        }
+        if self.start_char_idx <= removed.start && removed.end <= typed_end {
+            let byte_of = |char_idx: usize| {
+                let n_chars = char_idx - self.start_char_idx;
+                let mut starts = self.typed.char_indices().map(|(i, _)| i);
+                let start = (n_chars < self.n_typed_chars).then(|| starts.nth(n_chars));
+                start.flatten().unwrap_or(self.typed.len())
+            };
+            let range = byte_of(removed.start)..byte_of(removed.end);
+            self.typed.replace_range(range, inserted);
+            self.n_typed_chars = self.n_typed_chars - removed.len() + n_inserted;
+            return self.typed.len() <= MAX_TYPED_BYTES;
+        }
+        // Behind the cursor, what an editor closes or unclosed again by itself makes no offer
+        // wrong; any other text may.
+        removed.start > typed_end && (inserted.is_empty() || policy::only_closers(inserted))
+    }
+
+    /// Compares the draft with what stands between the offer's start and `cursor`. Behind the
+    /// cursor there may be what an editor closed by itself since.
+    fn verdict(&self, cursor: usize, draft: &Progress) -> Verdict {
+        let moved = Verdict::Gone(Gone::CursorMoved);
+        let Some(n_chars) = cursor.checked_sub(self.start_char_idx) else {
+            return moved;
+        };
+        let mut ends = self.typed.char_indices().map(|(i, _)| i).chain([self.typed.len()]);
+        let Some(byte_idx) = ends.nth(n_chars) else {
+            return moved;
+        };
+        let (typed, closed) = self.typed.split_at(byte_idx);
+        if !policy::only_closers(closed) {
+            return moved;
+        }
+        match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
+            (Verdict::Shows(rest, ()), Some(closer)) => match policy::cut_closed(&rest, closer) {
+                "" => Verdict::Gone(Gone::UsedUp),
+                rest => Verdict::Shows(rest.to_owned(), ()),
+            },
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// Whether there is a cursor for which the offer lives. After an edit the cursor is not known
+    /// yet: it is at the end of what was typed, or before closers at that end.
+    fn may_live(&self, draft: &Progress) -> Result<(), Gone> {
+        let n_chars = self.n_typed_chars;
+        let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
+        let n_closers = at_end.take_while(|c| policy::is_closer(*c)).count();
+        let mut gone = Gone::Contradicted;
+        for cursor in
+            (self.start_char_idx + n_chars - n_closers..=self.start_char_idx + n_chars).rev()
+        {
+            match self.verdict(cursor, draft) {
+                Verdict::Gone(why) => gone = why,
+                _ => return Ok(()),
+            }
+        }
+        // All of it was typed: the request that follows says what comes next.
+        if gone == Gone::UsedUp { Ok(()) } else { Err(gone) }
+    }
+}
+
+fn compare(typed: &str, draft: &Progress) -> Verdict {
+    let text = draft.text.as_str();
+    if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
+        return Verdict::Shows(rest.to_owned(), ());
+    }
+    let Some(finish) = &draft.finish else {
+        let fits = typed.starts_with(text);
+        return if fits { Verdict::NotYet(()) } else { Verdict::Gone(Gone::Contradicted) };
+    };
+    match finish {
+        Finish::Cancelled | Finish::Failed(_) => Verdict::Gone(Gone::Failed),
+        _ if typed.is_empty() => Verdict::Nothing(finish.clone()),
+        _ if typed.starts_with(text) => Verdict::Gone(Gone::UsedUp),
+        _ => Verdict::Gone(Gone::Contradicted),
+    }
+}
+
+/// An offer with the draft behind it.
+#[derive(Debug)]
+pub struct Suggestion {
+    uri: Arc<str>,
+    anchored: Anchored,
+    /// Where it was made, for when it is recalled.
+    at: Surroundings,
+    draft: Draft,
+    /// How much of the draft the user has seen, in bytes: that much is shown again at once.
+    n_shown_bytes: usize,
+}
+
+impl Suggestion {
+    /// An offer for the cursor, a char_idx of the snapshot.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, cursor: usize, draft: Draft) -> Self {
+        let start_char_idx = cursor.min(snapshot.rope.len_chars());
+        let line = snapshot.rope.char_to_line(start_char_idx);
+        let line_char_idx = snapshot.rope.line_to_char(line);
+        let anchored = Anchored::new(line_char_idx, start_char_idx);
+        Self {
+            uri: Arc::clone(&snapshot.uri),
+            anchored,
+            at: Surroundings::new(snapshot, start_char_idx),
+            draft,
+            n_shown_bytes: 0,
+        }
+    }
+
+    /// An offer whose draft was started `n_typed` characters before the cursor, which have been
+    /// typed since.
+    #[must_use]
+    pub fn typed_into(snapshot: &Snapshot, cursor: usize, n_typed: usize, draft: Draft) -> Self {
+        let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), draft);
+        it.anchored.typed = snapshot.slice(it.anchored.start_char_idx..cursor);
+        it.anchored.n_typed_chars = it.anchored.typed.chars().count();
+        it
+    }
+
+    /// How many characters the user has typed into it up to `cursor`.
+    #[must_use]
+    pub fn n_typed_chars(&self, cursor: usize) -> usize {
+        cursor.saturating_sub(self.anchored.start_char_idx)
+    }
+
+    /// Follows an edit. Whether the offer survives all edits of a message is for
+    /// [`Suggestion::may_live`] to say: that compares all that was typed.
+    ///
+    /// # Errors
+    /// Why the offer is gone, if it is, whatever its draft says.
+    pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), Gone> {
+        if *self.uri != *uri {
+            return Ok(());
+        }
+        if self.anchored.apply(edit) { Ok(()) } else { Err(Gone::TextChanged) }
+    }
+
+    /// Whether what was typed into a document is a beginning of what the offer says.
+    ///
+    /// # Errors
+    /// Why the offer is gone, if it is.
+    pub fn may_live(&self, uri: &str) -> Result<(), Gone> {
+        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.draft.now()) }
+    }
+
+    /// What the offer says of a cursor in a document.
+    #[must_use]
+    pub fn verdict(&self, uri: &str, cursor: usize) -> Verdict<Draft> {
+        if *self.uri != *uri {
+            return Verdict::Gone(Gone::CursorMoved);
+        }
+        match self.anchored.verdict(cursor, &self.draft.now()) {
+            Verdict::Shows(rest, ()) => Verdict::Shows(rest, self.draft.clone()),
+            Verdict::NotYet(()) => Verdict::NotYet(self.draft.clone()),
+            Verdict::Nothing(finish) => Verdict::Nothing(finish),
+            Verdict::Gone(gone) => Verdict::Gone(gone),
+        }
+    }
+
+    /// Remembers that `n_bytes` of what the offer shows at `cursor` were shown.
+    pub fn shown(&mut self, cursor: usize, n_bytes: usize) {
+        self.n_shown_bytes = self.n_shown_bytes.max(self.n_typed_bytes(cursor) + n_bytes);
+    }
+
+    /// How much of `rest`, which the offer shows at `cursor`, was shown before, in bytes.
+    #[must_use]
+    pub fn n_shown_bytes_of(&self, cursor: usize, rest: &str) -> usize {
+        let n_bytes = self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor));
+        rest.floor_char_boundary(n_bytes)
+    }
+
+    /// How much of the draft the user has typed up to `cursor`, in bytes.
+    fn n_typed_bytes(&self, cursor: usize) -> usize {
+        let typed: String = self.anchored.typed.chars().take(self.n_typed_chars(cursor)).collect();
+        to_lf(&typed).len()
+    }
+
+    /// Where the offer was made and all that it says, if its draft has come to an end of its own.
+    #[must_use]
+    pub fn complete(&self) -> Option<(Surroundings, String)> {
+        let Progress { text, finish, .. } = self.draft.now();
+        let ended = !matches!(finish?, Finish::Cancelled | Finish::Failed(_));
+        ended.then(|| (self.at.clone(), text))
+    }
+
+    /// A further reader of its draft.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        self.draft.clone()
+    }
+
+    /// Its draft as it is now.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.draft.now()
+    }
+
+    /// Whether any of it was shown.
+    #[must_use]
+    pub fn is_seen(&self) -> bool {
+        self.n_shown_bytes > 0
+    }
+
+    /// The document that it is for.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+#[cfg(test)]
+mod tests;

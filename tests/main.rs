@@ -1,0 +1,28 @@
+//! The tests of the whole program, in one binary: linking it takes longer than most of its tests.
+//!
+//! Separate binaries exist only where a test measures its own process (`cancel_storm`), loads the real
+//! model (`real`) or takes its own time (`fuzz`).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+mod architecture;
+mod cli_fuzz;
+mod clients;
+mod command;
+mod command_line;
+mod doctor_and_models;
+mod eval;
+mod faults;
+mod hostile_input;
+mod other_files;
+mod privacy;
+mod protocol;
+mod random_sessions;
+mod remote;
+mod setup;

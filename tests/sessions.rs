@@ -1,0 +1,31 @@
+//! Sessions with the real program and the real model, to be looked at: `make demo`, `make bench` and
+//! `make soak` run them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+mod paced_session;
+mod soak;
+mod syntax_times;
+mod typed_session;
+
+use std::{error::Error, process::ExitCode};
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((session, arguments)) = arguments.split_first() else {
+        return Err("usage: sessions paced|soak|syntax-times|typed ARGUMENT...".into());
+    };
+    match session.as_str() {
+        "paced" => paced_session::run(arguments),
+        "soak" => soak::run(arguments),
+        "syntax-times" => syntax_times::run(arguments),
+        "typed" => typed_session::run(arguments),
+        other => Err(format!("no session is called {other:?}").into()),
+    }
+}

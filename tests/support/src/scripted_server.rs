@@ -1,0 +1,99 @@
+//! The server in this process, with a scripted model.
+
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use foretell_config::{Config, Suggest, layers::Layer, prompt::Window};
+use foretell_engine::scripted::{Controls, Script};
+use foretell_lsp as server;
+use foretell_lsp::Startup;
+use foretell_session::{
+    completer::Completer,
+    prompt::Prompter,
+    session::{Load, Session},
+};
+use serde_json::{Value, json};
+use tokio_util::io::SyncIoBridge;
+
+use crate::lsp_client::Client;
+
+/// A server in this process whose model knows one text, and a client that has not said anything.
+pub fn connect(says: &str) -> (Client, Controls) {
+    // Nothing is computed ahead but where a test is about it.
+    connect_with(says, &still())
+}
+
+/// Settings by which the model is asked for what the client asks, and for nothing else. No test
+/// waits for a deadline: what is shown is complete, or its draft is held.
+pub fn still() -> Config {
+    let prompt = Window { first_ms: None, ..Window::default() };
+    let suggest =
+        Suggest { compute_ahead: false, deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
+    Config { prompt, suggest, ..Config::default() }
+}
+
+/// The same with other settings.
+pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
+    let script = Script::new(says).unwrap();
+    let controls = script.controls();
+    let (client, _) = serve(script, config);
+    (client, controls)
+}
+
+/// A server in this process for a scripted model, and its session.
+pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
+    let script = Mutex::new(Some(script));
+    let load = move |config: &Config| {
+        let script = script.lock().unwrap().take().expect("the model is loaded once");
+        let window = config.prompt;
+        Completer::start_with(move || {
+            let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
+            Ok((script.into_decoder(), prompter))
+        })
+    };
+    serve_by(Box::new(load), config)
+}
+
+/// A server in this process for any engine, and its session.
+pub fn serve_by(load: Load, config: &Config) -> (Client, Arc<Session>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (to_server, input) = tokio::io::duplex(1 << 20);
+    // As small as a pipe may be.
+    let (output, from_server) = tokio::io::duplex(1 << 12);
+    let client = {
+        let _inside = runtime.enter();
+        Client::new(SyncIoBridge::new(from_server), SyncIoBridge::new(to_server))
+    };
+    let session = Arc::new(Session::new(load));
+    let served = Arc::clone(&session);
+    let user = Some(Layer::new("test", serde_json::to_value(config).unwrap()));
+    let startup = Startup { user, ..Startup::default() };
+    thread::spawn(move || {
+        runtime.block_on(server::serve(served, startup, Box::new(input), Box::new(output)));
+        runtime.shutdown_background();
+    });
+    (client, session)
+}
+
+/// Whether a message says that things are so.
+pub fn is_status(message: &Value, state: &str) -> bool {
+    message["method"] == "foretell/status" && message["params"]["state"] == state
+}
+
+/// Shakes hands and waits until the model is loaded; returns the result.
+pub fn initialize(client: &mut Client) -> Value {
+    initialize_with(client, json!({"status": true}))
+}
+
+/// The same with other `initializationOptions`, which must ask for the status.
+pub fn initialize_with(client: &mut Client, options: Value) -> Value {
+    let result = client.initialize(json!({
+        "processId": null, "rootUri": null,
+        "capabilities": {"general": {"positionEncodings": ["utf-8", "utf-16"]}},
+        "initializationOptions": options,
+    }));
+    client.wait_for(|it| is_status(it, "ready")).expect("the model loads");
+    result
+}
