@@ -277,7 +277,7 @@ fn so_many_runs_are_made_in_a_minute() {
         open_with(&Config { suggest, ..still() }, "fn main() {\n    prˇ\n}\n");
     assert!(matches!(typist.ask_and_see().0, Seen::Grey(_)));
     typist.type_text("x");
-    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
+    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
     assert_eq!(counts(&session).nothing["rate_limited"], 1);
 }
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use foretell_engine::{
-    Draft, Engine, Finish, Model, ModelError, Progress, Prompt, Request,
+    Engine, FinishReason, Generation, Model, ModelError, Progress, Prompt, Request,
     bundle::{Bundle, DEFAULT_MODEL},
     decoder::Decoder,
     library::find_library,
@@ -15,7 +15,7 @@ use foretell_engine::{
     paths::model_path,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{Place, Policy};
+use foretell_policy::{CursorContext, Policy};
 
 const CODE: &str = "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        \
     self.y = y\n\n    def get_x(self):\n        return self.x\n\n    def set_x(self, x):\n        \
@@ -52,7 +52,8 @@ fn start(n_slots: usize, lookup: Mode) -> Engine {
 
 fn request(text: &str, max_tokens: usize) -> Request {
     let prompt = Prompt { ids: vocabulary().encode(text), healed: Vec::new() };
-    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+    let policy =
+        Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() });
     Request::new(prompt, policy, max_tokens)
 }
 
@@ -60,10 +61,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn finished(mut draft: Draft) -> Progress {
+fn finished(mut draft: Generation) -> Progress {
     block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
     let done = draft.now();
-    assert!(!matches!(done.finish, Some(Finish::Failed(_))), "{done:?}");
+    assert!(!matches!(done.finish, Some(FinishReason::Failed(_))), "{done:?}");
     done
 }
 

@@ -5,7 +5,7 @@ use foretell_test_support::scripted_server;
 use std::io::Write;
 
 use foretell_engine::{bundle::Bundle, scripted::Script, vocabulary::Vocabulary};
-use foretell_policy::{Place, Policy};
+use foretell_policy::{CursorContext, Policy};
 use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestRunner},
@@ -123,7 +123,7 @@ fn no_text_makes_the_rules_take_back_what_was_shown() {
     ];
     let text = || prop::collection::vec(piece.clone(), 0..12).prop_map(|it| it.concat());
     check(2_000, &(text(), text(), text()), |(before, after, says)| {
-        let policy = Policy::new(Place::new(&before, &after));
+        let policy = Policy::new(CursorContext::new(&before, &after));
         let mut kept = String::new();
         let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);
         for (end, is_whole) in ends {

@@ -95,7 +95,7 @@ impl Traced {
         typist.client.notify("textDocument/didChange", unfit);
         let uri = format!("file://{}/.env", project.display());
         let mut excluded = Typist::open(typist.client, &uri, "PASSWORD=ˇ\n");
-        assert_eq!(excluded.ask_and_see().0, Seen::Nothing);
+        assert_eq!(excluded.ask_and_see().0, Seen::EmptyReason);
         let document = json!({"uri": uri});
         excluded.client.notify("textDocument/didFocus", json!({"textDocument": document}));
         let params = json!({"textDocument": document, "position": excluded.position(9)});

@@ -31,7 +31,7 @@ enum Act {
     Jump(u16),
     /// Inserts a line at the top.
     EditAbove,
-    Ask,
+    RequestParams,
     /// Cancels the last request.
     Cancel,
     /// Goes to another document.
@@ -47,7 +47,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (1..5usize).prop_map(Act::Backspace),
         1 => any::<u16>().prop_map(Act::Jump),
         1 => Just(Act::EditAbove),
-        8 => Just(Act::Ask),
+        8 => Just(Act::RequestParams),
         1 => Just(Act::Cancel),
         1 => (0..2usize).prop_map(Act::Switch),
         5 => Just(Act::Wait),
@@ -133,7 +133,7 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
                 here = *to;
                 None
             }
-            Act::Ask => {
+            Act::RequestParams => {
                 let position = it.position(it.cursor);
                 let id = client.request(
                     "textDocument/inlineCompletion",

@@ -144,7 +144,7 @@ fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
     let prompt = asked.body["prompt"].as_str().unwrap().to_owned();
     assert!(prompt.contains("my_secret"), "{prompt}");
     asked.refuse("422 Unprocessable Entity", "application/json", &prompt);
-    assert_eq!(typist.see(id), Seen::Nothing);
+    assert_eq!(typist.see(id), Seen::EmptyReason);
     let told = status(&mut typist.client, "failed");
     assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user is told: {told}");
     typist.client.end();
@@ -204,7 +204,7 @@ fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
     let id = typist.ask();
     asked.and_then().hang_up();
     server.next().hang_up();
-    assert_eq!(typist.see(id), Seen::Nothing);
+    assert_eq!(typist.see(id), Seen::EmptyReason);
     assert!(server.is_idle());
 }
 
@@ -215,7 +215,7 @@ fn a_failure_is_told_once_and_taken_back() {
     let silent = |typist: &mut Typist| {
         let id = typist.ask();
         let asked = server.next();
-        assert_eq!(typist.see(id), Seen::Nothing);
+        assert_eq!(typist.see(id), Seen::EmptyReason);
         asked.wait_for_close();
     };
     silent(&mut typist);
@@ -264,7 +264,7 @@ fn what_is_wrong_with_an_answer_is_said() {
     for (answer, expected) in broken {
         let id = typist.ask();
         answer(server.next());
-        assert_eq!(typist.see(id), Seen::Nothing, "{expected}");
+        assert_eq!(typist.see(id), Seen::EmptyReason, "{expected}");
         let told = status(&mut typist.client, "failed");
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(expected) && message.contains(&server.address), "{message}");

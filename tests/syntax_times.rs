@@ -5,7 +5,7 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
-use foretell_policy::{Place, Policy, Stop, Style, Syntax, Trees};
+use foretell_policy::{CursorContext, Policy, StopRule, Style, Syntax, Trees};
 
 const N_PLACES: usize = 40;
 
@@ -25,8 +25,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             let at = |text: &str| {
                 let syntax = Syntax::new(&trees, &uri, "", &document, before.len());
                 let style = Style { whole_lines: true, ..Style::default() };
-                let policy =
-                    Policy::new(Place::new(&before, &after)).with_style(style).with_syntax(syntax);
+                let policy = Policy::new(CursorContext::new(&before, &after))
+                    .with_style(style)
+                    .with_syntax(syntax);
                 let start = Instant::now();
                 let _ = policy.look(text, true);
                 (policy, start.elapsed().as_secs_f64() * 1e3)
@@ -41,7 +42,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             let start = Instant::now();
             let look = policy.look(line, true);
             looks.push(start.elapsed().as_secs_f64() * 1e3);
-            n_wrong += usize::from(look.stop == Some(Stop::SyntaxErrors));
+            n_wrong += usize::from(look.stop == Some(StopRule::SyntaxErrors));
         }
         println!(
             "{path}: {} bytes; first of all {first_ms:.2}; first at a place {}; a line {}; \

@@ -10,7 +10,7 @@ use foretell_engine::{
     scripted::Script,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{Place, Policy, Syntax};
+use foretell_policy::{CursorContext, Policy, Syntax};
 use foretell_session::{
     document::{Change, Documents, Position, PositionEncoding},
     session::Session,
@@ -322,7 +322,7 @@ pub fn policy(bytes: &[u8]) {
     // setting says otherwise.
     let n_bytes = if syntax.is_some() { 400 } else { 1000 };
     let says = &says[..says.floor_char_boundary(n_bytes)];
-    let place = Place::new(before, after).in_language(language);
+    let place = CursorContext::new(before, after).in_language(language);
     let policy = Policy::new(place).with_syntax(syntax);
     let mut kept = String::new();
     let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);

@@ -35,13 +35,13 @@ const NOT_FROM_A_WORKSPACE: [&str; 3] = ["engine", "model.library", "workspace"]
 
 /// A setting that does not hold, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
+pub struct InvalidSetting {
     origin: String,
     key: String,
     why: String,
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for InvalidSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, key, why } = self;
         write!(f, "{origin}: {key:?} {why}")
@@ -162,7 +162,7 @@ pub fn user_file() -> Option<PathBuf> {
 
 /// Lays the layers over the defaults, the first one lowest.
 #[must_use]
-pub fn merge(layers: &[Layer]) -> (Config, Vec<Unfit>) {
+pub fn merge(layers: &[Layer]) -> (Config, Vec<InvalidSetting>) {
     let mut merged = Merged::default();
     for layer in layers {
         match &layer.values {
@@ -208,13 +208,13 @@ fn joined(key: &str, name: &str) -> String {
 #[derive(Default)]
 struct Merged {
     config: Config,
-    unfit: Vec<Unfit>,
+    unfit: Vec<InvalidSetting>,
 }
 
 impl Merged {
     fn tell(&mut self, layer: &Layer, key: &str, why: impl Into<String>) {
         let (origin, key) = (layer.origin.clone(), key.to_owned());
-        self.unfit.push(Unfit { origin, key, why: why.into() });
+        self.unfit.push(InvalidSetting { origin, key, why: why.into() });
     }
 
     /// Lays a group's values over what holds.

@@ -202,7 +202,7 @@ impl Suggest {
 /// Whether `textDocument/completion` is answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Offer {
+pub enum MenuMode {
     /// To clients that do not speak inline completion.
     #[default]
     Auto,
@@ -217,7 +217,7 @@ pub enum Offer {
 #[serde(default)]
 pub struct Completion {
     /// Whether suggestions are offered as items of the completion menu. Read at the start.
-    pub enabled: Offer,
+    pub enabled: MenuMode,
 }
 
 /// Settings files of workspaces.

@@ -3,8 +3,8 @@
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
-    Backend, Finish, Model, ModelError, Request, State,
-    generation_state::{Run, ms_since},
+    Backend, EngineState, FinishReason, Model, ModelError, Request,
+    generation_state::{GenerationState, ms_since},
     logprobs::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
@@ -49,7 +49,7 @@ impl<M: Model> Backend for Decoder<M> {
         self.slots.forget();
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> EngineState {
         self.model.state()
     }
 
@@ -60,7 +60,7 @@ impl<M: Model> Backend for Decoder<M> {
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
         let healed = self.vocabulary.bytes_of(&request.prompt.healed);
-        let mut run = Run::new(&request, healed, &progress, queue, asked);
+        let mut run = GenerationState::new(&request, healed, &progress, queue, asked);
         let mut work = Work { decoder: self, slot, queue };
         let finish = match kind {
             Kind::Prewarm => work.prewarm(&request, &mut run),
@@ -80,18 +80,23 @@ struct Work<'a, M> {
     queue: &'a Queue,
 }
 
-type Step<T> = Result<ControlFlow<Finish, T>, ModelError>;
+type Step<T> = Result<ControlFlow<FinishReason, T>, ModelError>;
 
 impl<M: Model> Work<'_, M> {
-    fn prewarm(&mut self, request: &Request, run: &mut Run<'_>) -> Finish {
+    fn prewarm(&mut self, request: &Request, run: &mut GenerationState<'_>) -> FinishReason {
         let read = self.prefill(&request.prompt, &[], run);
         self.finish(read.map(|read| match read {
-            ControlFlow::Continue(_) => Finish::PromptRead,
+            ControlFlow::Continue(_) => FinishReason::PromptRead,
             ControlFlow::Break(finish) => finish,
         }))
     }
 
-    fn generate(&mut self, request: &Request, mut sampler: Sampler, run: &mut Run<'_>) -> Finish {
+    fn generate(
+        &mut self,
+        request: &Request,
+        mut sampler: Sampler,
+        run: &mut GenerationState<'_>,
+    ) -> FinishReason {
         let prefill_start = Instant::now();
         let read = self.prefill(&request.prompt, healing_draft(request, 0), run);
         run.figures.prefill_ms += ms_since(prefill_start);
@@ -105,12 +110,12 @@ impl<M: Model> Work<'_, M> {
         run.end_candidate(finish)
     }
 
-    fn finish(&mut self, finish: Result<Finish, ModelError>) -> Finish {
+    fn finish(&mut self, finish: Result<FinishReason, ModelError>) -> FinishReason {
         finish.unwrap_or_else(|error| match error {
-            ModelError::Aborted => Finish::Cancelled,
+            ModelError::Aborted => FinishReason::Cancelled,
             ModelError::Failed(message) => {
                 self.decoder.forget();
-                Finish::Failed(message)
+                FinishReason::Failed(message)
             }
         })
     }
@@ -118,15 +123,20 @@ impl<M: Model> Work<'_, M> {
     /// Reads what the cache does not hold of the prompt, and in the same run a draft of what
     /// follows it. After it, the logits behind the prompt are known. Returns how many tokens of the
     /// draft were read.
-    fn prefill(&mut self, prompt: &Prompt, draft: &[u32], run: &mut Run<'_>) -> Step<usize> {
+    fn prefill(
+        &mut self,
+        prompt: &Prompt,
+        draft: &[u32],
+        run: &mut GenerationState<'_>,
+    ) -> Step<usize> {
         let ids = prompt.ids.as_slice();
         if ids.is_empty() {
             // Without a form to fill in, a file's first word is healed and nothing is before it.
-            return Ok(ControlFlow::Break(Finish::EndOfText));
+            return Ok(ControlFlow::Break(FinishReason::EndOfText));
         }
         let Decoder { model, slots, .. } = &mut *self.decoder;
         if ids.len() > model.capacity() {
-            return Ok(ControlFlow::Break(Finish::ContextFull));
+            return Ok(ControlFlow::Break(FinishReason::ContextFull));
         }
         let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("prefill").entered();
@@ -142,7 +152,7 @@ impl<M: Model> Work<'_, M> {
         let mut n_drafted = 0;
         for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
             if run.is_cancelled() {
-                return Ok(ControlFlow::Break(Finish::Cancelled));
+                return Ok(ControlFlow::Break(FinishReason::Cancelled));
             }
             let is_last = cache.len() + chunk.len() == ids.len();
             let n_room = model.capacity() - cache.len() - chunk.len();
@@ -172,8 +182,8 @@ impl<M: Model> Work<'_, M> {
         request: &Request,
         n_drafted: usize,
         sampler: &mut Sampler,
-        run: &mut Run<'_>,
-    ) -> Result<Finish, ModelError> {
+        run: &mut GenerationState<'_>,
+    ) -> Result<FinishReason, ModelError> {
         let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
         slots.forget_other_logits(self.slot);
         let elsewhere = slots.others(self.slot);
@@ -189,7 +199,7 @@ impl<M: Model> Work<'_, M> {
                 return Err(ModelError::Failed("the logits behind the text are gone".into()));
             };
             let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
-                return Ok(Finish::NotText);
+                return Ok(FinishReason::NotText);
             };
             run.candidate.log_probability = log_probability(logits, token);
             lookup.observe(token);
@@ -198,7 +208,7 @@ impl<M: Model> Work<'_, M> {
                 return Ok(finish);
             }
             if history.len() == model.capacity() {
-                return Ok(Finish::ContextFull);
+                return Ok(FinishReason::ContextFull);
             }
             history.push(token);
             let n_past = history.len() - 1;

@@ -5,14 +5,14 @@ use std::{ops::ControlFlow, time::Instant};
 use tokio::sync::watch;
 
 use super::{
-    Figures, Finish, Progress, Request, logprobs::Certainty, queue::Queue, sampler::Healing,
-    vocabulary::Vocabulary,
+    FinishReason, GenerationMetrics, Progress, Request, logprobs::Certainty, queue::Queue,
+    sampler::Healing, vocabulary::Vocabulary,
 };
-use foretell_policy::{Policy, Stop};
+use foretell_policy::{Policy, StopRule};
 
 /// The part of a job that changes with every token.
-pub(super) struct Run<'a> {
-    pub(super) figures: Figures,
+pub(super) struct GenerationState<'a> {
+    pub(super) figures: GenerationMetrics,
     pub(super) candidate: Candidate,
     /// What the model has to write again of the user's last word.
     healed: Vec<u8>,
@@ -51,7 +51,7 @@ impl Candidate {
     }
 }
 
-impl<'a> Run<'a> {
+impl<'a> GenerationState<'a> {
     pub(super) fn new(
         request: &Request,
         healed: Vec<u8>,
@@ -60,7 +60,7 @@ impl<'a> Run<'a> {
         asked: Instant,
     ) -> Self {
         let queued_ms = ms_since(asked);
-        let figures = Figures { queued_ms, ..Figures::default() };
+        let figures = GenerationMetrics { queued_ms, ..GenerationMetrics::default() };
         let candidate = Candidate::new(healed.clone(), request.policy.clone(), true);
         Self { figures, candidate, healed, progress, queue, asked }
     }
@@ -70,9 +70,11 @@ impl<'a> Run<'a> {
     pub(super) fn candidates(
         &mut self,
         request: &Request,
-        mut write: impl FnMut(usize, &mut Self) -> Finish,
-    ) -> Finish {
-        let is_over = |finish: &Finish| matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        mut write: impl FnMut(usize, &mut Self) -> FinishReason,
+    ) -> FinishReason {
+        let is_over = |finish: &FinishReason| {
+            matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_))
+        };
         let mut finish = write(0, self);
         for n in 1..request.n_candidates {
             if is_over(&finish) {
@@ -111,12 +113,12 @@ impl<'a> Run<'a> {
         is_end: bool,
         vocabulary: &Vocabulary,
         request: &Request,
-    ) -> ControlFlow<Finish> {
+    ) -> ControlFlow<FinishReason> {
         let it = &mut self.candidate;
         // A word that is written again says nothing of the model.
         let log_probability = it.log_probability.take().filter(|_| it.healing.is_done());
         if it.n_generated == request.max_tokens {
-            return ControlFlow::Break(Finish::MaxTokens);
+            return ControlFlow::Break(FinishReason::MaxTokens);
         }
         it.n_generated += 1;
         let bytes = vocabulary.bytes(token);
@@ -128,11 +130,15 @@ impl<'a> Run<'a> {
         };
         *counted += 1;
         if is_end || bytes.is_empty() {
-            return ControlFlow::Break(Finish::EndOfText);
+            return ControlFlow::Break(FinishReason::EndOfText);
         }
         let is_last = it.n_generated == request.max_tokens;
         self.write(new, log_probability)?;
-        if is_last { ControlFlow::Break(Finish::MaxTokens) } else { ControlFlow::Continue(()) }
+        if is_last {
+            ControlFlow::Break(FinishReason::MaxTokens)
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Adds to the text and shows it.
@@ -140,14 +146,14 @@ impl<'a> Run<'a> {
         &mut self,
         bytes: &[u8],
         log_probability: Option<f32>,
-    ) -> ControlFlow<Finish> {
+    ) -> ControlFlow<FinishReason> {
         if self.is_cancelled() {
-            return ControlFlow::Break(Finish::Cancelled);
+            return ControlFlow::Break(FinishReason::Cancelled);
         }
         self.tell_cost();
         let it = &mut self.candidate;
         if !it.text.push(bytes) {
-            return ControlFlow::Break(Finish::NotText);
+            return ControlFlow::Break(FinishReason::NotText);
         }
         if let Some(log_probability) = log_probability {
             it.certainty.push(it.text.as_str().len(), log_probability);
@@ -160,7 +166,7 @@ impl<'a> Run<'a> {
             self.show(look.keep_bytes);
         }
         match look.stop {
-            Some(stop) => ControlFlow::Break(Finish::Stopped(stop)),
+            Some(stop) => ControlFlow::Break(FinishReason::Stopped(stop)),
             None => ControlFlow::Continue(()),
         }
     }
@@ -182,11 +188,11 @@ impl<'a> Run<'a> {
 
     /// Ends the candidate: shows what is only known to be text at its end, and gives the reason as
     /// the policy sees it.
-    pub(super) fn end_candidate(&mut self, finish: Finish) -> Finish {
+    pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         let it = &self.candidate;
         let look = it.policy.look(it.text.as_str(), true);
         let look = it.policy.look_at_certainty(look, it.certainty.mean(look.keep_bytes));
-        let is_complete = !matches!(finish, Finish::Cancelled | Finish::Failed(_));
+        let is_complete = !matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_));
         if is_complete && it.healing.is_done() {
             self.show(look.keep_bytes);
         }
@@ -204,15 +210,19 @@ impl<'a> Run<'a> {
         }
         // The rules may only see at the very end that the text stops by one of them.
         match (finish, look.stop) {
-            (Finish::EndOfText | Finish::MaxTokens, Some(stop)) => Finish::Stopped(stop),
+            (FinishReason::EndOfText | FinishReason::MaxTokens, Some(stop)) => {
+                FinishReason::Stopped(stop)
+            }
             // Only of the whole text it is known how sure the model was.
-            (Finish::Stopped(_), Some(stop @ Stop::Uncertain)) => Finish::Stopped(stop),
+            (FinishReason::Stopped(_), Some(stop @ StopRule::Uncertain)) => {
+                FinishReason::Stopped(stop)
+            }
             (finish, _) => finish,
         }
     }
 
     /// Ends the job.
-    pub(super) fn end(mut self, finish: Finish) {
+    pub(super) fn end(mut self, finish: FinishReason) {
         self.figures.total_ms = ms_since(self.asked);
         tracing::debug!(finish = finish.name(), figures = ?self.figures, "run");
         self.progress.send_modify(|now| {

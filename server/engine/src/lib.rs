@@ -1,7 +1,7 @@
 //! One thread, one model: from a prompt to text as it is decoded.
 //!
 //! The engine knows token ids, text and logits; no documents and no protocol. A [`Request`] goes
-//! in, a [`Draft`] comes back at once and fills while the user reads. The draft's channel has one
+//! in, a [`Generation`] comes back at once and fills while the user reads. The draft's channel has one
 //! writer and any number of readers:
 //!
 //! **Architecture Invariant:** dropping the last reader of a draft is the cancel, and the only
@@ -40,7 +40,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use decoder::Decoder;
-use foretell_policy::{Policy, Stop};
+use foretell_policy::{Policy, StopRule};
 pub use queue::Abort;
 use queue::{Job, Kind, Queue, Worker};
 use rate::PrefillRate;
@@ -71,9 +71,9 @@ pub trait Model: Send {
         1
     }
 
-    /// What it can do: [`State::Ready`], or less since something went wrong.
-    fn state(&self) -> State {
-        State::Ready
+    /// What it can do: [`EngineState::Ready`], or less since something went wrong.
+    fn state(&self) -> EngineState {
+        EngineState::Ready
     }
 
     /// Makes the next read one that can be ended early, from any thread, and returns how. `None` if
@@ -107,8 +107,8 @@ trait Backend {
     fn forget(&mut self);
 
     /// What it can do now.
-    fn state(&self) -> State {
-        State::Ready
+    fn state(&self) -> EngineState {
+        EngineState::Ready
     }
 }
 
@@ -154,9 +154,9 @@ impl Request {
 
 /// Why a draft is at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
+pub enum FinishReason {
     /// A rule of the policy stopped it.
-    Stopped(Stop),
+    Stopped(StopRule),
     /// The model said that the text ends here.
     EndOfText,
     /// It reached [`Request::max_tokens`].
@@ -175,7 +175,7 @@ pub enum Finish {
     Failed(String),
 }
 
-impl Finish {
+impl FinishReason {
     /// The reason in one word, as it stands in logs and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -195,7 +195,7 @@ impl Finish {
 
 /// What a draft cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Figures {
+pub struct GenerationMetrics {
     /// Tokens of the prompt that the KV cache held already.
     pub reused: usize,
     /// Tokens of the prompt that were read.
@@ -233,34 +233,34 @@ pub struct Progress {
     /// `None` while there is no text of its own.
     pub mean_log_probability: Option<f32>,
     /// Set once, with the last text.
-    pub finish: Option<Finish>,
+    pub finish: Option<FinishReason>,
     /// Complete once `finish` is set.
-    pub figures: Figures,
+    pub figures: GenerationMetrics,
 }
 
 /// The reading end of a text that is being generated. Dropping it (and its clones) is the cancel.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct Generation {
     // In this order: the receiver is gone when the notice is given.
     progress: watch::Receiver<Progress>,
-    _notice: Option<Arc<Notice>>,
+    _notice: Option<Arc<CancelOnDrop>>,
 }
 
 /// Tells the queue when the last reader is gone.
 #[derive(Debug)]
-struct Notice(Arc<Queue>);
+struct CancelOnDrop(Arc<Queue>);
 
-impl Drop for Notice {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.reader_is_gone();
     }
 }
 
-impl Draft {
+impl Generation {
     /// A draft that is at its end already, with a text that was there before.
     #[must_use]
     pub fn of_text(text: String) -> Self {
-        let finish = Some(Finish::Recalled);
+        let finish = Some(FinishReason::Recalled);
         let (_, progress) = watch::channel(Progress { text, finish, ..Progress::default() });
         Self { progress, _notice: None }
     }
@@ -280,7 +280,7 @@ impl Draft {
 
 /// What the engine can do at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum EngineState {
     /// The model is being loaded.
     Loading,
     /// The model takes requests.
@@ -298,16 +298,16 @@ static LOADING: Mutex<()> = Mutex::new(());
 /// A handle on the engine's thread, which ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    asking: Arc<Asking>,
-    state: watch::Receiver<State>,
+    asking: Arc<EngineHandle>,
+    state: watch::Receiver<EngineState>,
     rate: Arc<PrefillRate>,
 }
 
 /// Closes the queue when nobody can ask any more.
 #[derive(Debug)]
-struct Asking(Arc<Queue>);
+struct EngineHandle(Arc<Queue>);
 
-impl Drop for Asking {
+impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -334,7 +334,7 @@ impl Engine {
     ) -> Self {
         let queue = Arc::new(Queue::default());
         let worker = Worker(Arc::clone(&queue));
-        let (state_tx, state) = watch::channel(State::Loading);
+        let (state_tx, state) = watch::channel(EngineState::Loading);
         let rate = Arc::new(PrefillRate::default());
         let measured = Arc::clone(&rate);
         let work = move || {
@@ -357,7 +357,7 @@ impl Engine {
                 Err(error) => {
                     let message = format!("{error:#}");
                     tracing::error!("{message}");
-                    state_tx.send_replace(State::Failed(message.clone()));
+                    state_tx.send_replace(EngineState::Failed(message.clone()));
                     while let Some(job) = queue.next() {
                         job.fail(&message);
                     }
@@ -369,30 +369,30 @@ impl Engine {
             // The worker is gone with the closure, and has told the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
-        Self { asking: Arc::new(Asking(queue)), state, rate }
+        Self { asking: Arc::new(EngineHandle(queue)), state, rate }
     }
 
     /// Asks for a text. The engine takes requests in order and passes over those whose draft was
     /// dropped.
     #[must_use]
-    pub fn generate(&self, request: Request) -> Draft {
+    pub fn generate(&self, request: Request) -> Generation {
         self.push(Kind::Generate, request)
     }
 
     /// Reads a prompt that will be asked for soon, when nothing else is to do. Its draft never has
-    /// a text; it ends with [`Finish::PromptRead`], or with [`Finish::Cancelled`] as soon as a
+    /// a text; it ends with [`FinishReason::PromptRead`], or with [`FinishReason::Cancelled`] as soon as a
     /// request comes. What was read until then stays in the KV cache. A prewarm that has not begun
     /// is given up for a newer one.
     #[must_use]
-    pub fn prewarm(&self, prompt: Prompt) -> Draft {
+    pub fn prewarm(&self, prompt: Prompt) -> Generation {
         self.push(Kind::Prewarm, Request::new(prompt, Policy::default(), 0))
     }
 
-    fn push(&self, kind: Kind, request: Request) -> Draft {
+    fn push(&self, kind: Kind, request: Request) -> Generation {
         let queue = &self.asking.0;
         let (progress, reader) = watch::channel(Progress::default());
         queue.push(Job { kind, request, progress, asked: Instant::now() });
-        Draft { progress: reader, _notice: Some(Arc::new(Notice(Arc::clone(queue)))) }
+        Generation { progress: reader, _notice: Some(Arc::new(CancelOnDrop(Arc::clone(queue)))) }
     }
 
     /// Drops this handle and waits until the thread has ended: within one read, if it was the last
@@ -411,28 +411,29 @@ impl Engine {
 
     /// What the engine can do now.
     #[must_use]
-    pub fn state(&self) -> State {
-        if self.state.has_changed().is_err() && *self.state.borrow() == State::Loading {
-            return State::Failed("the engine's thread has ended".into());
+    pub fn state(&self) -> EngineState {
+        if self.state.has_changed().is_err() && *self.state.borrow() == EngineState::Loading {
+            return EngineState::Failed("the engine's thread has ended".into());
         }
         self.state.borrow().clone()
     }
 
     /// Waits until the model is loaded or has failed to load.
-    pub async fn loaded(&self) -> State {
+    pub async fn loaded(&self) -> EngineState {
         let mut state = self.state.clone();
-        let loaded = state.wait_for(|state| *state != State::Loading).await.map(|s| s.clone());
+        let loaded =
+            state.wait_for(|state| *state != EngineState::Loading).await.map(|s| s.clone());
         loaded.unwrap_or_else(|_| self.state())
     }
 
     /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
     #[must_use]
-    pub fn states(&self) -> watch::Receiver<State> {
+    pub fn states(&self) -> watch::Receiver<EngineState> {
         self.state.clone()
     }
 }
 
-fn tell_other(states: &watch::Sender<State>, state: State) {
+fn tell_other(states: &watch::Sender<EngineState>, state: EngineState) {
     states.send_if_modified(|now| {
         let is_other = *now != state;
         if is_other {
@@ -444,13 +445,13 @@ fn tell_other(states: &watch::Sender<State>, state: State) {
 
 /// Runs a job and returns what it cost. A panic in it (a broken model, a bug of ours) costs the job,
 /// not the server.
-fn run(backend: &mut impl Backend, job: Job, queue: &Queue) -> Figures {
+fn run(backend: &mut impl Backend, job: Job, queue: &Queue) -> GenerationMetrics {
     let progress = job.progress.clone();
     let run = AssertUnwindSafe(|| backend.run(job, queue));
     if catch_unwind(run).is_err() {
         backend.forget();
         let message = "the engine had an internal error, see the log".to_owned();
-        progress.send_modify(|now| now.finish = Some(Finish::Failed(message)));
+        progress.send_modify(|now| now.finish = Some(FinishReason::Failed(message)));
     }
     progress.borrow().figures
 }

@@ -43,7 +43,7 @@ pub enum RuntimeError {
          to work: `foretell setup` installs it",
         path = .path.display()
     )]
-    Unfit {
+    Unusable {
         /// The library.
         path: PathBuf,
         /// What the loader says.

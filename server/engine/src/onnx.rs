@@ -23,7 +23,7 @@ use ort::{
 };
 
 use super::{
-    Abort, Model, ModelError, State,
+    Abort, EngineState, Model, ModelError,
     library::{RuntimeError, is_silent},
     provider::{Choice, Provider, Setting, choose},
 };
@@ -45,7 +45,7 @@ fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     if !is_silent() {
         return Err(RuntimeError::NotSilent);
     }
-    let unfit = |message| RuntimeError::Unfit { path: library.to_owned(), message };
+    let unfit = |message| RuntimeError::Unusable { path: library.to_owned(), message };
     let environment = ort::init_from(library)
         .map_err(|error| unfit(error.to_string()))?
         .with_telemetry(false)
@@ -92,7 +92,7 @@ pub struct OnnxModel {
     options: Options,
     weights: Weights,
     loaded: Loaded,
-    state: State,
+    state: EngineState,
     logits: Vec<f32>,
     armed: Option<Arc<Armed>>,
 }
@@ -146,7 +146,7 @@ impl OnnxModel {
     fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Loaded::new(bundle, options, provider) {
-            Ok(loaded) => (loaded, State::Ready),
+            Ok(loaded) => (loaded, EngineState::Ready),
             Err(error) => match options.provider.after(provider) {
                 Some(other) => {
                     let loaded = Loaded::new(bundle, options, other)?;
@@ -173,7 +173,9 @@ impl OnnxModel {
                 self.loaded = loaded;
                 state
             }
-            Err(error) => State::Failed(format!("{why}; {} failed too: {error:#}", other.name())),
+            Err(error) => {
+                EngineState::Failed(format!("{why}; {} failed too: {error:#}", other.name()))
+            }
         };
     }
 
@@ -214,11 +216,11 @@ impl OnnxModel {
     }
 }
 
-fn slower(failed: Provider, other: Provider, why: &str) -> State {
+fn slower(failed: Provider, other: Provider, why: &str) -> EngineState {
     let (failed, other) = (failed.name(), other.name());
     let message = format!("{failed} failed, {other} does its work until the next start: {why}");
     tracing::warn!("{message}");
-    State::Slower(message)
+    EngineState::Slower(message)
 }
 
 impl Loaded {
@@ -435,7 +437,7 @@ impl Model for OnnxModel {
         self.loaded.slots.len()
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> EngineState {
         self.state.clone()
     }
 
@@ -472,7 +474,7 @@ impl Model for OnnxModel {
             )));
         }
         if let Err(error) = self.weights.check() {
-            self.state = State::Failed(error.to_string());
+            self.state = EngineState::Failed(error.to_string());
             return Err(ModelError::Failed(error.to_string()));
         }
         let done = self.run(slot, n_past, tokens, n_logits);

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Finish, Progress, Request};
+use super::{FinishReason, Progress, Request};
 
 /// Ends the read that it was armed for, and no other.
 pub struct Abort(Box<dyn Fn() + Send>);
@@ -57,7 +57,8 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn fail(&self, message: &str) {
-        self.progress.send_modify(|now| now.finish = Some(Finish::Failed(message.to_owned())));
+        self.progress
+            .send_modify(|now| now.finish = Some(FinishReason::Failed(message.to_owned())));
     }
 }
 

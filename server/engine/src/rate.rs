@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::Figures;
+use super::GenerationMetrics;
 
 /// Fewer tokens than this say nothing: each read has a cost of its own.
 const MIN_TOKENS: usize = 32;
@@ -15,7 +15,7 @@ pub(super) struct PrefillRate(Mutex<Option<f64>>);
 
 impl PrefillRate {
     /// Takes in what a run cost.
-    pub(super) fn add(&self, figures: &Figures) {
+    pub(super) fn add(&self, figures: &GenerationMetrics) {
         if figures.read < MIN_TOKENS || figures.prefill_ms <= 0.0 {
             return;
         }
@@ -38,7 +38,7 @@ mod tests {
     fn the_rate_follows_the_runs_that_say_something() {
         let rate = PrefillRate::default();
         let add = |read, prefill_ms| {
-            rate.add(&Figures { read, prefill_ms, ..Figures::default() });
+            rate.add(&GenerationMetrics { read, prefill_ms, ..GenerationMetrics::default() });
             rate.tokens_per_s()
         };
         assert_eq!(add(3, 30.0), None);

@@ -27,13 +27,13 @@ use std::{
 use tokio::runtime::Runtime;
 
 use super::{
-    Backend, Finish, Request,
-    generation_state::{Run, ms_since},
+    Backend, FinishReason, Request,
+    generation_state::{GenerationState, ms_since},
     queue::{Job, Kind, Queue},
     sampler::Sampling,
     vocabulary::VocabularyError,
 };
-use client::{Ask, Client};
+use client::{Client, CompletionRequest};
 pub use prompt_format::{END_MARKERS, Format, PromptFormat, WireParts};
 
 /// About how many bytes of code a token is. Prompts for a server are built over bytes.
@@ -126,10 +126,15 @@ impl Remote {
     }
 
     /// Asks for the candidate number `n` and writes it down as it comes.
-    async fn write(&self, request: &Request, n: usize, run: &mut Run<'_>) -> Finish {
+    async fn write(
+        &self,
+        request: &Request,
+        n: usize,
+        run: &mut GenerationState<'_>,
+    ) -> FinishReason {
         let written = self.format.written(&request.prompt.ids);
         let sampling = request.sampling.of_candidate(n, request.n_candidates);
-        let ask = Ask {
+        let ask = CompletionRequest {
             model: &self.model,
             prompt: &written.prompt,
             suffix: written.suffix.as_deref(),
@@ -152,19 +157,19 @@ impl Remote {
         // Leaving this block drops the answer, which closes the connection.
         let finish = async {
             let mut answer = self.within(run, self.client.ask(&ask)).await?;
-            let mut finish = Finish::EndOfText;
+            let mut finish = FinishReason::EndOfText;
             let mut n_bytes_left = request.max_tokens.saturating_mul(MAX_BYTES_PER_TOKEN);
             while let Some(piece) = self.within(run, answer.next()).await? {
                 decode_start.get_or_insert_with(Instant::now);
                 run.figures.generated += 1;
                 if piece.is_cut_short {
-                    finish = Finish::MaxTokens;
+                    finish = FinishReason::MaxTokens;
                 }
                 let (text, left) = cut(&piece.text, n_bytes_left);
                 if let std::ops::ControlFlow::Break(stopped) = run.write(text.as_bytes(), None) {
                     return Err(stopped);
                 }
-                let Some(left) = left else { return Ok(Finish::MaxTokens) };
+                let Some(left) = left else { return Ok(FinishReason::MaxTokens) };
                 n_bytes_left = left;
             }
             Ok(finish)
@@ -180,16 +185,16 @@ impl Remote {
     /// nobody reads any more.
     async fn within<T>(
         &self,
-        run: &Run<'_>,
+        run: &GenerationState<'_>,
         answer: impl Future<Output = Result<T, RemoteError>>,
-    ) -> Result<T, Finish> {
+    ) -> Result<T, FinishReason> {
         tokio::select! {
             biased;
-            () = run.reader_is_gone() => Err(Finish::Cancelled),
+            () = run.reader_is_gone() => Err(FinishReason::Cancelled),
             it = tokio::time::timeout(self.timeout, answer) => match it {
                 Ok(Ok(it)) => Ok(it),
-                Ok(Err(error)) => Err(Finish::Failed(error.to_string())),
-                Err(_) => Err(Finish::Failed(self.client.is_silent(self.timeout).to_string())),
+                Ok(Err(error)) => Err(FinishReason::Failed(error.to_string())),
+                Err(_) => Err(FinishReason::Failed(self.client.is_silent(self.timeout).to_string())),
             },
         }
     }
@@ -198,10 +203,10 @@ impl Remote {
 impl Backend for Remote {
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
-        let mut run = Run::new(&request, Vec::new(), &progress, queue, asked);
+        let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
         let finish = match kind {
             // What the server keeps of a prompt is its own affair.
-            Kind::Prewarm => Finish::PromptRead,
+            Kind::Prewarm => FinishReason::PromptRead,
             Kind::Generate => run
                 .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
         };

@@ -36,7 +36,7 @@ use std::{
 
 pub use super::vocabulary::byte_vocabulary;
 use super::{
-    Abort, Model, ModelError, State,
+    Abort, EngineState, Model, ModelError,
     decoder::Decoder,
     vocabulary::{Vocabulary, VocabularyError},
 };
@@ -199,7 +199,7 @@ pub struct Script {
     end: u32,
     capacity: usize,
     buffers: Vec<Vec<u32>>,
-    state: State,
+    state: EngineState,
     controls: Controls,
     armed: Option<usize>,
     logits: Vec<f32>,
@@ -239,7 +239,7 @@ impl Script {
             controls: Controls::default(),
             armed: None,
             logits: Vec::new(),
-            state: State::Ready,
+            state: EngineState::Ready,
         })
     }
 
@@ -345,7 +345,7 @@ impl Model for Script {
         self.buffers.len()
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> EngineState {
         self.state.clone()
     }
 
@@ -382,12 +382,12 @@ impl Model for Script {
                 Fault::Error | Fault::Panic => {}
                 Fault::FallsBack => {
                     buffers.iter_mut().for_each(Vec::clear);
-                    self.state = State::Slower("a scripted way that is slower".into());
+                    self.state = EngineState::Slower("a scripted way that is slower".into());
                 }
-                Fault::Breaks => self.state = State::Failed("a scripted end".into()),
+                Fault::Breaks => self.state = EngineState::Failed("a scripted end".into()),
             }
         }
-        if fault.is_some() || matches!(self.state, State::Failed(_)) {
+        if fault.is_some() || matches!(self.state, EngineState::Failed(_)) {
             return Err(ModelError::Failed("a scripted error".into()));
         }
         let buffer = &mut self.buffers[slot];

@@ -4,7 +4,7 @@ use super::{
     scripted::{Controls, Fault, Read, Script},
     *,
 };
-use foretell_policy::Place;
+use foretell_policy::CursorContext;
 
 const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n";
 
@@ -20,7 +20,7 @@ fn prompt(text: &str) -> Prompt {
 }
 
 fn request(text: &str) -> Request {
-    let policy = Policy::new(Place { line_before: "x".into(), ..Place::default() });
+    let policy = Policy::new(CursorContext { line_before: "x".into(), ..CursorContext::default() });
     Request::new(prompt(text), policy, 64)
 }
 
@@ -28,7 +28,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn finished(mut draft: Draft) -> Progress {
+fn finished(mut draft: Generation) -> Progress {
     block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
     draft.now()
 }
@@ -70,7 +70,7 @@ fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
     let mut states = engine.states();
     let whole = finished(engine.generate(request("fn main")));
     finished(engine.generate(request(&long('x'))));
-    assert_eq!(engine.state(), State::Ready);
+    assert_eq!(engine.state(), EngineState::Ready);
     states.mark_unchanged();
     controls.fail_after(0, Fault::FallsBack);
     let failed = finished(engine.generate(request(&long('y'))));
@@ -80,7 +80,7 @@ fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
     assert_eq!((again.finish.unwrap().name(), again.figures.reused), ("end_of_text", 0));
     assert_eq!(finished(engine.generate(request("fn main"))).text, whole.text);
     block_on(states.changed()).unwrap();
-    let slower = State::Slower("a scripted way that is slower".into());
+    let slower = EngineState::Slower("a scripted way that is slower".into());
     assert_eq!(*states.borrow_and_update(), slower);
     drop(engine);
     assert!(block_on(states.changed()).is_err(), "it is said once");
@@ -96,17 +96,17 @@ fn a_model_that_breaks_fails_every_request() {
         let failed = finished(engine.generate(request("let naïve")));
         assert_eq!(failed.finish.unwrap().name(), "failed");
     }
-    assert_eq!(engine.state(), State::Failed("a scripted end".into()));
+    assert_eq!(engine.state(), EngineState::Failed("a scripted end".into()));
 }
 
 #[test]
 fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
     let engine = Engine::start::<Script>(|| anyhow::bail!("no model here"));
     let reason = "no model here".to_owned();
-    assert_eq!(block_on(engine.loaded()), State::Failed(reason.clone()));
+    assert_eq!(block_on(engine.loaded()), EngineState::Failed(reason.clone()));
     for _ in 0..2 {
         let failed = finished(engine.generate(request("x")));
-        assert_eq!(failed.finish, Some(Finish::Failed(reason.clone())));
+        assert_eq!(failed.finish, Some(FinishReason::Failed(reason.clone())));
     }
 }
 
@@ -114,7 +114,7 @@ fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
 fn a_panic_while_loading_fails_every_request() {
     let engine = Engine::start::<Script>(|| panic!("a bug"));
     assert_eq!(finished(engine.generate(request("x"))).finish.unwrap().name(), "failed");
-    assert!(matches!(block_on(engine.loaded()), State::Failed(_)));
+    assert!(matches!(block_on(engine.loaded()), EngineState::Failed(_)));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_prewarm_reads_the_prompt_and_writes_nothing() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
     let warm = finished(engine.prewarm(prompt("fn main")));
-    assert_eq!((warm.text.as_str(), warm.finish), ("", Some(Finish::PromptRead)));
+    assert_eq!((warm.text.as_str(), warm.finish), ("", Some(FinishReason::PromptRead)));
     assert_eq!(warm.figures.read, 7);
     let done = finished(engine.generate(request("fn main")));
     assert_eq!((done.figures.reused, done.figures.read), (7, 0));
@@ -197,7 +197,7 @@ fn a_prewarm_makes_room_at_once_and_keeps_what_it_read() {
     let asked = engine.generate(request("return"));
     controls.wait_until_read_is_ended();
     controls.release();
-    assert_eq!(finished(warm).finish, Some(Finish::Cancelled));
+    assert_eq!(finished(warm).finish, Some(FinishReason::Cancelled));
     assert_eq!(finished(asked).text, " naïve.len();");
     let later = finished(engine.generate(request(&long('a'))));
     assert_eq!(later.figures.reused, decoder::PREFILL_CHUNK);
@@ -214,7 +214,7 @@ fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
     controls.release();
     assert_eq!(finished(first).text, "() {");
     assert_eq!(finished(second).text, " naïve.len();");
-    assert_eq!(finished(newer).finish, Some(Finish::PromptRead));
+    assert_eq!(finished(newer).finish, Some(FinishReason::PromptRead));
     assert_eq!(finished(older).finish, None, "its writer is gone");
     assert!(!controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == 4));
 }
@@ -240,7 +240,7 @@ fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() 
     let last = engine("last", None);
     assert!(loaded.try_recv().is_err(), "one after the other");
     begin.send(()).unwrap();
-    assert_eq!(block_on(last.loaded()), State::Ready);
+    assert_eq!(block_on(last.loaded()), EngineState::Ready);
     while block_on(its_states.changed()).is_ok() {}
     assert_eq!(loaded.try_iter().collect::<Vec<_>>(), ["last"]);
     drop(first);

@@ -119,7 +119,7 @@ impl EngineArguments {
 
 /// The engine's arguments as they are where none is given.
 #[derive(Debug, clap::Parser)]
-struct Unsaid {
+struct DefaultArgs {
     #[command(flatten)]
     engine: EngineArguments,
 }
@@ -138,7 +138,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(What::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
         Some(What::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
         None => {
-            let Unsaid { engine } = clap::Parser::try_parse_from(["bench"])?;
+            let DefaultArgs { engine } = clap::Parser::try_parse_from(["bench"])?;
             engine::run(&mut report, config, &engine)?;
             server::run(&mut report, ROUNDS)?;
         }

@@ -20,10 +20,10 @@ use foretell_config::{
     Config,
     prompt::{OtherFiles, Split, Window},
 };
-use foretell_engine::State;
-use foretell_session::completer::{Completer, Parts, Wanted};
+use foretell_engine::EngineState;
+use foretell_session::completer::{Ablation, Completer, GenerationOptions};
 
-use answers::{Outcome, Wants, Ways};
+use answers::{AnswerOptions, Outcome, Variants};
 use cases::Set;
 use replay::Count;
 use report::Report;
@@ -142,7 +142,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..config.prompt
     };
     let config = Config { prompt: window, ..config.clone() };
-    let wanted = Wanted::one(&config.suggest);
+    let wanted = GenerationOptions::one(&config.suggest);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (outcomes, replays) = runtime.block_on(async {
         let outcomes = all_cases(&loaded(&config).await?, &sets, arguments, wanted).await?;
@@ -163,7 +163,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn loaded(config: &Config) -> anyhow::Result<Completer> {
     let completer = Completer::start(config);
     match completer.loaded().await {
-        State::Failed(message) => bail!("{message}"),
+        EngineState::Failed(message) => bail!("{message}"),
         _ => Ok(completer),
     }
 }
@@ -172,10 +172,10 @@ async fn all_cases(
     completer: &Completer,
     sets: &[Set],
     arguments: &Arguments,
-    wanted: Wanted,
+    wanted: GenerationOptions,
 ) -> anyhow::Result<Vec<Outcome>> {
     let Arguments { layout, compare, ablate, others, .. } = *arguments;
-    let ways = Ways::new(completer, Wants { layout, compare, ablate, others }, wanted)?;
+    let ways = Variants::new(completer, AnswerOptions { layout, compare, ablate, others }, wanted)?;
     let n_all: usize = sets.iter().map(|set| set.cases.len()).sum();
     let mut outcomes = Vec::with_capacity(n_all);
     let create = |path: &PathBuf| File::create(path).with_context(|| format!("{}", path.display()));
@@ -199,7 +199,7 @@ async fn all_replays(
     config: &Config,
     sets: &[Set],
     arguments: &Arguments,
-    wanted: Wanted,
+    wanted: GenerationOptions,
 ) -> anyhow::Result<Vec<(&'static str, Count)>> {
     let Arguments { layout, keys, quick, .. } = *arguments;
     let n_most = if quick { 1 } else { usize::MAX };
@@ -209,7 +209,7 @@ async fn all_replays(
         return Ok(counts);
     }
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
-        let parts = Parts { layout, healing: true, policy: true, other_files: OtherFiles::None };
+        let parts = Ablation { layout, healing: true, policy: true, other_files: OtherFiles::None };
         let completer = loaded(config).await?;
         let way = completer.with_parts(parts).context("no model is loaded")?;
         let mut count = Count::default();

@@ -1,8 +1,8 @@
 //! In front of tower-lsp: what must happen in the wire's order, before anything else.
 //!
-//! tower-lsp runs handlers as futures that wait for each other. [`Front::call`] runs synchronously
+//! tower-lsp runs handlers as futures that wait for each other. [`DocumentSync::call`] runs synchronously
 //! for each message in the order of arrival, so this is where text changes are applied, where the
-//! running request is superseded, and where a request gets its [`Ticket`]: the text as it was when
+//! running request is superseded, and where a request gets its [`RequestSnapshot`]: the text as it was when
 //! the request came. Handlers find it in [`ticket`].
 //!
 //! **Architecture Invariant:** no handler changes a document or looks at one; it has a ticket.
@@ -24,24 +24,24 @@ use crate::from_proto;
 use foretell_policy::Indent;
 use foretell_session::{
     document::{Change, PositionEncoding, Snapshot},
-    session::{Ask, Selected, Session, Ticket},
+    session::{RequestParams, RequestSnapshot, Selected, Session},
 };
 
 /// The most handlers that run at once. Superseded ones end at once, so this is only ever reached
 /// by a client that floods us with other requests.
 pub const CONCURRENCY: usize = 64;
 
-/// What a client says of its documents: applied in [`Front::call`].
+/// What a client says of its documents: applied in [`DocumentSync::call`].
 pub const TEXT_SYNC: [&str; 3] =
     ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"];
 
 tokio::task_local! {
-    static TICKET: Ticket;
+    static TICKET: RequestSnapshot;
 }
 
 /// The ticket of the request whose handler is running; none if its document is not open.
 #[must_use]
-pub fn ticket() -> Option<Ticket> {
+pub fn ticket() -> Option<RequestSnapshot> {
     TICKET.try_with(Clone::clone).ok()
 }
 
@@ -62,12 +62,12 @@ impl Shared {
 
 /// The service that sees every message first.
 #[derive(Debug)]
-pub struct Front<S> {
+pub struct DocumentSync<S> {
     inner: S,
     shared: Shared,
 }
 
-impl<S> Front<S> {
+impl<S> DocumentSync<S> {
     /// Puts the front before a service.
     pub fn new(inner: S, shared: Shared) -> Self {
         Self { inner, shared }
@@ -120,16 +120,17 @@ impl<S> Front<S> {
     }
 
     /// The ticket for a message that concerns a cursor in an open document.
-    fn ticket(&self, request: &Request) -> Option<Ticket> {
+    fn ticket(&self, request: &Request) -> Option<RequestSnapshot> {
         let session = &self.shared.session;
         match request.method() {
             "textDocument/inlineCompletion" => {
                 let it = params::<lsp::InlineCompletionParams>(request)?;
                 let at = &it.text_document_position_params;
                 let snapshot = self.snapshot(&at.text_document)?;
-                let beyond = request.params().and_then(|it| BeyondLsp::deserialize(it).ok());
-                let BeyondLsp { text_document, formatting_options } = beyond.unwrap_or_default();
-                let ask = Ask {
+                let beyond = request.params().and_then(|it| CopilotParams::deserialize(it).ok());
+                let CopilotParams { text_document, formatting_options } =
+                    beyond.unwrap_or_default();
+                let ask = RequestParams {
                     lives_on: false,
                     cursor: snapshot.char_idx(from_proto::position(at.position)),
                     invoked: it.context.trigger_kind == lsp::InlineCompletionTriggerKind::Invoked,
@@ -150,7 +151,10 @@ impl<S> Front<S> {
                 let it = params::<lsp::CompletionParams>(request)?.text_document_position_params;
                 let snapshot = self.snapshot(&it.text_document)?;
                 let cursor = snapshot.char_idx(from_proto::position(it.position));
-                Some(session.begin(snapshot, Ask { cursor, lives_on: true, ..Ask::default() }))
+                Some(session.begin(
+                    snapshot,
+                    RequestParams { cursor, lives_on: true, ..RequestParams::default() },
+                ))
             }
             DID_FOCUS => {
                 let it = params::<DidFocusParams>(request)?;
@@ -179,7 +183,7 @@ struct DidFocusParams {
 /// What clients of Copilot's dialect say in a request beyond LSP.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct BeyondLsp {
+struct CopilotParams {
     text_document: Versioned,
     formatting_options: Option<lsp::FormattingOptions>,
 }
@@ -212,7 +216,7 @@ fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
         .ok()
 }
 
-impl<S> Service<Request> for Front<S>
+impl<S> Service<Request> for DocumentSync<S>
 where
     S: Service<Request, Response = Option<Response>>,
     S::Future: Send + 'static,

@@ -49,7 +49,7 @@ pub(super) async fn pass_on(
                 "params": {"textDocument": {"uri": uri}}});
             write_message(&mut server, &serde_json::to_vec(&close)?).await?;
         }
-        let Glimpse { id, method } = serde_json::from_slice(&body).unwrap_or_default();
+        let PartialMessage { id, method } = serde_json::from_slice(&body).unwrap_or_default();
         // The id of a client's answer is one of ours.
         let id = id.filter(|_| !method.is_empty()).unwrap_or(Id::Null);
         let answer = Response::from_error(id, Error::parse_error());
@@ -61,7 +61,7 @@ pub(super) async fn pass_on(
 /// What is to be seen of a message that can't be read as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Glimpse {
+struct PartialMessage {
     id: Option<Id>,
     method: String,
 }

@@ -24,12 +24,14 @@ use tower_lsp::{
 
 use crate::{
     document_sync as front,
-    document_sync::{Front, Shared},
+    document_sync::{DocumentSync, Shared},
 };
-use foretell_config::{Config, Offer};
-use foretell_engine::{Figures, State};
+use foretell_config::{Config, MenuMode};
+use foretell_engine::{EngineState, GenerationMetrics};
 use foretell_session::{
-    session::{Answer, Configured, Nothing, Session, Source, Ticket, acceptance::Part},
+    session::{
+        Answer, Configured, EmptyReason, RequestSnapshot, Session, Source, acceptance::Part,
+    },
     stats,
 };
 use lsp_ext::{
@@ -37,7 +39,7 @@ use lsp_ext::{
 };
 pub use settings::Startup;
 use settings::{Layers, folders};
-use status::Told;
+use status::LastStatus;
 pub use transport::{Input, Output};
 
 /// How long an answer may take before the client is told that the model is at work.
@@ -57,7 +59,7 @@ struct Foretell {
     client: Client,
     options: OnceLock<Options>,
     layers: Layers,
-    told: Told,
+    told: LastStatus,
     gone: tokio_util::sync::CancellationToken,
 }
 
@@ -93,9 +95,9 @@ impl LanguageServer for Foretell {
         self.configure();
         let config = self.shared.session.config();
         let completes = match config.completion.enabled {
-            Offer::Auto => !speaks_inline,
-            Offer::On => true,
-            Offer::Off => false,
+            MenuMode::Auto => !speaks_inline,
+            MenuMode::On => true,
+            MenuMode::Off => false,
         };
         tracing::debug!(?options, completes, "options");
         let sync = lsp::TextDocumentSyncOptions {
@@ -151,7 +153,7 @@ impl Foretell {
                         let texts = std::iter::once(text).chain(others);
                         texts.map(|text| to_proto::inline(&ticket, &text)).collect()
                     }
-                    Answer::Nothing(_) => Vec::new(),
+                    Answer::Empty(_) => Vec::new(),
                 }
             }
             None => {
@@ -167,7 +169,7 @@ impl Foretell {
         let items = match front::ticket() {
             Some(ticket) => match self.answer(&ticket, false).await? {
                 Answer::Shows { text, .. } => vec![to_proto::in_menu(&ticket, &text)],
-                Answer::Nothing(_) => Vec::new(),
+                Answer::Empty(_) => Vec::new(),
             },
             None => {
                 self.not_open();
@@ -178,14 +180,14 @@ impl Foretell {
     }
 
     fn not_open(&self) {
-        let why = Nothing::NotOpen.name();
+        let why = EmptyReason::NotOpen.name();
         self.shared.session.stats.count(|it| stats::tally(&mut it.nothing, why));
         tracing::info!("nothing: {why}");
     }
 
     /// Answers a request until it is superseded. Its future must come to an end of its own: of
     /// one that is dropped, tower-lsp would believe for good that it runs.
-    async fn answer(&self, ticket: &Ticket, streams: bool) -> Result<Answer> {
+    async fn answer(&self, ticket: &RequestSnapshot, streams: bool) -> Result<Answer> {
         tokio::select! {
             biased;
             () = ticket.superseded.cancelled() => {
@@ -196,7 +198,7 @@ impl Foretell {
         }
     }
 
-    async fn whole_answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+    async fn whole_answer(&self, ticket: &RequestSnapshot, streams: bool) -> Answer {
         let started = Instant::now();
         let answer = self.shared.session.answer(ticket, streams);
         tokio::pin!(answer);
@@ -209,7 +211,7 @@ impl Foretell {
             }
         };
         match &answer {
-            Answer::Nothing(Nothing::ModelFailed(message)) => {
+            Answer::Empty(EmptyReason::ModelFailed(message)) => {
                 self.tell("failed", Some(message.clone())).await;
             }
             _ if self.told.is_passing() => self.tell_state().await,
@@ -221,12 +223,12 @@ impl Foretell {
 
     /// Follows a text that was shown until the request is superseded; with `shown`, sends what its
     /// draft says beyond that.
-    fn follow(&self, ticket: &Ticket, shown: Option<String>) {
+    fn follow(&self, ticket: &RequestSnapshot, shown: Option<String>) {
         let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
         let ticket = ticket.clone();
         tokio::spawn(async move {
             let send = |text: String, done| {
-                let Ticket { original, ask, .. } = &ticket;
+                let RequestSnapshot { original, ask, .. } = &ticket;
                 let params = UpdateParams {
                     text_document: lsp::VersionedTextDocumentIdentifier {
                         version: original.version,
@@ -322,15 +324,15 @@ impl Foretell {
         tokio::spawn(async move {
             let state = session.state();
             it.tell_state(&session, &state).await;
-            if state == State::Loading && it.has_progress().await {
+            if state == EngineState::Loading && it.has_progress().await {
                 let progress = it.client.progress(LOADING.into(), "Foretell");
                 let progress = progress.with_message("loading the model").begin().await;
                 session.loaded().await;
                 progress.finish().await;
             }
             let Some(mut states) = session.states() else { return };
-            if state == State::Loading {
-                let is_loaded = states.wait_for(|it| *it != State::Loading).await.is_ok();
+            if state == EngineState::Loading {
+                let is_loaded = states.wait_for(|it| *it != EngineState::Loading).await.is_ok();
                 let state = if is_loaded { states.borrow().clone() } else { session.state() };
                 it.tell_state(&session, &state).await;
                 it.tell_trouble(&state, true).await;
@@ -355,20 +357,20 @@ impl Foretell {
         it.tell(&self.shared.session, state, message).await;
     }
 
-    fn teller(&self) -> Teller {
+    fn teller(&self) -> StatusReporter {
         let options = self.options.get().cloned().unwrap_or_default();
-        Teller { client: self.client.clone(), options, told: self.told.clone() }
+        StatusReporter { client: self.client.clone(), options, told: self.told.clone() }
     }
 }
 
 /// Tells the client how things are, as far as it wants to know.
-struct Teller {
+struct StatusReporter {
     client: Client,
     options: Options,
-    told: Told,
+    told: LastStatus,
 }
 
-impl Teller {
+impl StatusReporter {
     async fn tell(&self, session: &Session, state: &str, message: Option<String>) {
         let remote = session.config().engine.remote_url().map(str::to_owned);
         let params = StatusParams { state: state.to_owned(), message, remote };
@@ -377,22 +379,26 @@ impl Teller {
         }
     }
 
-    async fn tell_state(&self, session: &Session, state: &State) {
+    async fn tell_state(&self, session: &Session, state: &EngineState) {
         match state {
             _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
-            State::Failed(message) => self.tell(session, "failed", Some(message.clone())).await,
-            State::Ready => self.tell(session, "ready", None).await,
-            State::Slower(message) => self.tell(session, "ready", Some(message.clone())).await,
-            State::Loading => self.tell(session, "loading", None).await,
+            EngineState::Failed(message) => {
+                self.tell(session, "failed", Some(message.clone())).await
+            }
+            EngineState::Ready => self.tell(session, "ready", None).await,
+            EngineState::Slower(message) => {
+                self.tell(session, "ready", Some(message.clone())).await
+            }
+            EngineState::Loading => self.tell(session, "loading", None).await,
         }
     }
 
     /// Tells the user what has changed for the worse. A model that does not load is the status's
     /// business alone.
-    async fn tell_trouble(&self, state: &State, is_loading: bool) {
+    async fn tell_trouble(&self, state: &EngineState, is_loading: bool) {
         let message = match state {
-            State::Slower(message) => message,
-            State::Failed(message) if !is_loading => message,
+            EngineState::Slower(message) => message,
+            EngineState::Failed(message) if !is_loading => message,
             _ => return,
         };
         let message = format!("foretell: {message}");
@@ -413,8 +419,15 @@ fn log(answer: &Answer, started: Instant) {
     match answer {
         Answer::Shows { text, source, progress, .. } => {
             let n_chars = text.chars().count();
-            let Figures { reused, read, generated, drafted, accepted, first_token_ms, .. } =
-                progress.figures;
+            let GenerationMetrics {
+                reused,
+                read,
+                generated,
+                drafted,
+                accepted,
+                first_token_ms,
+                ..
+            } = progress.figures;
             if *source == Source::Model || *source == Source::RunningDraft {
                 let first = first_token_ms.map_or("-".into(), |ms| format!("{ms:.0} ms"));
                 tracing::info!(
@@ -426,12 +439,12 @@ fn log(answer: &Answer, started: Instant) {
                 tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
             }
         }
-        Answer::Nothing(Nothing::ModelFailed(message)) => {
+        Answer::Empty(EmptyReason::ModelFailed(message)) => {
             // A server elsewhere may repeat in it what it was asked, the user's text.
             tracing::info!("nothing: model_failed | {ms:.1} ms");
             tracing::trace!("{message}");
         }
-        Answer::Nothing(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
+        Answer::Empty(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
     }
 }
 
@@ -455,7 +468,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         client,
         options: OnceLock::new(),
         layers: Layers::new(startup),
-        told: Told::default(),
+        told: LastStatus::default(),
         gone: gone.clone(),
     };
     // All the methods of LSP would be four fifths of the binary.
@@ -471,8 +484,8 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         service = service.custom_method(method, Foretell::applied);
     }
     let (service, socket) = service.finish();
-    let input = transport::UntilClosed::new(input, Arc::clone(&session), gone.clone());
-    let (output, pump) = transport::Unblocked::new(output, gone.clone());
+    let input = transport::InputUntilClosed::new(input, Arc::clone(&session), gone.clone());
+    let (output, pump) = transport::NonBlockingWriter::new(output, gone.clone());
     let answers = output.clone();
     let pump = tokio::spawn(async move {
         let done = pump.await;
@@ -491,7 +504,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
     };
     let serve = Server::new(from_client, output, socket)
         .concurrency_level(front::CONCURRENCY)
-        .serve(Front::new(service, shared));
+        .serve(DocumentSync::new(service, shared));
     tokio::select! {
         () = serve => {}
         () = pass_on => {}

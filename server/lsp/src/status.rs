@@ -6,9 +6,9 @@ use super::lsp_ext::StatusParams;
 
 /// What the client was told last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told(Arc<Mutex<Option<StatusParams>>>);
+pub(super) struct LastStatus(Arc<Mutex<Option<StatusParams>>>);
 
-impl Told {
+impl LastStatus {
     fn last(&self) -> MutexGuard<'_, Option<StatusParams>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_once_and_stands_until_something_works() {
-        let told = Told::default();
+        let told = LastStatus::default();
         let is_due = |state: &str, message: Option<&str>| {
             let message = message.map(str::to_owned);
             told.is_due(&StatusParams { state: state.to_owned(), message, remote: None })

@@ -6,7 +6,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use super::lsp_ext::ACCEPT;
 use foretell_policy as policy;
 use foretell_session::document::{Position, PositionEncoding, Snapshot};
-use foretell_session::session::{Selected, Ticket};
+use foretell_session::session::{RequestSnapshot, Selected};
 
 /// A position.
 pub(crate) fn position(it: Position) -> lsp::Position {
@@ -34,8 +34,8 @@ const TRIGGER_CHARACTERS: [&str; 12] =
 
 /// The item for a text at the request's cursor. With an item of the menu selected, it extends that
 /// one and takes its range (LSP 3.18, `SelectedCompletionInfo`).
-pub(super) fn inline(ticket: &Ticket, text: &str) -> lsp::InlineCompletionItem {
-    let Ticket { original, ask, .. } = ticket;
+pub(super) fn inline(ticket: &RequestSnapshot, text: &str) -> lsp::InlineCompletionItem {
+    let RequestSnapshot { original, ask, .. } = ticket;
     let n_chars = text.chars().count();
     let n_replaced = n_replaced(ticket, text);
     let (replaced, text) = match &ask.selected {
@@ -59,14 +59,14 @@ pub(super) fn inline(ticket: &Ticket, text: &str) -> lsp::InlineCompletionItem {
 }
 
 /// How many characters behind the cursor the text takes the place of.
-fn n_replaced(ticket: &Ticket, text: &str) -> usize {
-    let Ticket { snapshot, cursor, .. } = ticket;
+fn n_replaced(ticket: &RequestSnapshot, text: &str) -> usize {
+    let RequestSnapshot { snapshot, cursor, .. } = ticket;
     let line_end = snapshot.line_range(snapshot.rope.char_to_line(*cursor)).end.max(*cursor);
     policy::n_replaced(text, &snapshot.slice(*cursor..line_end))
 }
 
 /// A text with the line breaks of the file that it goes into.
-fn as_in_file(ticket: &Ticket, text: &str) -> String {
+fn as_in_file(ticket: &RequestSnapshot, text: &str) -> String {
     let first_line = ticket.original.rope.lines().next();
     let crlf = text.contains('\n')
         && first_line
@@ -84,8 +84,8 @@ pub(super) fn completion_options() -> lsp::CompletionOptions {
 
 /// The item of a completion menu: for clients that can't show text in grey. The word that is begun
 /// belongs to it, or the menu would filter it out.
-pub(super) fn in_menu(ticket: &Ticket, text: &str) -> lsp::CompletionItem {
-    let Ticket { original, ask, .. } = ticket;
+pub(super) fn in_menu(ticket: &RequestSnapshot, text: &str) -> lsp::CompletionItem {
+    let RequestSnapshot { original, ask, .. } = ticket;
     let end = ask.cursor + n_replaced(ticket, text);
     let text = as_in_file(ticket, text);
     let line = original.rope.line_to_char(original.rope.char_to_line(ask.cursor));

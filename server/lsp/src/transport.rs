@@ -51,13 +51,13 @@ const MAX_UNREAD_BYTES: usize = 64 << 20;
 /// Where our messages go. Writing never waits: a client that does not read for a while holds up
 /// neither its own edits nor the answers to come.
 #[derive(Clone)]
-pub(super) struct Unblocked {
+pub(super) struct NonBlockingWriter {
     to_pump: mpsc::UnboundedSender<Vec<u8>>,
     n_unread_bytes: Arc<AtomicUsize>,
     gone: CancellationToken,
 }
 
-impl Unblocked {
+impl NonBlockingWriter {
     /// The writing end, and what brings the messages to `output` until that end and its clones are
     /// dropped. A message must be written in one piece. Says `gone` when too much waits.
     pub(super) fn new(
@@ -79,7 +79,7 @@ impl Unblocked {
     }
 }
 
-impl AsyncWrite for Unblocked {
+impl AsyncWrite for NonBlockingWriter {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -104,19 +104,19 @@ impl AsyncWrite for Unblocked {
 
 /// The client's messages. When they end without `exit`, the request that runs is given up, or the
 /// server would wait for it.
-pub(super) struct UntilClosed {
+pub(super) struct InputUntilClosed {
     input: Input,
     session: Arc<Session>,
     gone: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl UntilClosed {
+impl InputUntilClosed {
     pub(super) fn new(input: Input, session: Arc<Session>, gone: CancellationToken) -> Self {
         Self { input, session, gone: Box::pin(gone.cancelled_owned()) }
     }
 }
 
-impl AsyncRead for UntilClosed {
+impl AsyncRead for InputUntilClosed {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_has_not_read_64_mb_is_gone() {
         let gone = CancellationToken::new();
-        let (mut writer, _pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let (mut writer, _pump) = NonBlockingWriter::new(Box::new(tokio::io::sink()), gone.clone());
         let message = vec![b' '; 1 << 20];
         for n_written in 0..=64 {
             writer.write_all(&message).await.unwrap_or_else(|error| panic!("{n_written}: {error}"));
@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_read_waits_no_more() {
         let gone = CancellationToken::new();
-        let (mut writer, pump) = Unblocked::new(Box::new(tokio::io::sink()), gone.clone());
+        let (mut writer, pump) = NonBlockingWriter::new(Box::new(tokio::io::sink()), gone.clone());
         let pump = tokio::spawn(pump);
         let message = vec![b' '; 1 << 20];
         for _ in 0..200 {

@@ -1,6 +1,6 @@
 //! Stop where the block that the text began is complete.
 
-use super::{Look, Stop, indent_width, lines};
+use super::{Cut, StopRule, indent_width, lines};
 
 /// Where the block ends: before a line that is indented less than its first one, before a blank
 /// line, after a line at the margin that closes what the text opened, after `max_lines` lines.
@@ -13,7 +13,7 @@ pub(super) fn block_end(
     max_lines: usize,
     ended: bool,
     is_open: impl Fn(usize) -> bool,
-) -> Look {
+) -> Cut {
     let n_lines = lines(text).count();
     let mut head: Option<Head> = None;
     let mut n_shown = 0;
@@ -21,12 +21,14 @@ pub(super) fn block_end(
     let mut blank: Option<usize> = None;
     for (i, (start, line)) in lines(text).enumerate() {
         let complete = ended || i + 1 < n_lines;
-        let end_before =
-            |start: usize| Look { keep_bytes: start.saturating_sub(1), stop: Some(Stop::BlockEnd) };
+        let end_before = |start: usize| Cut {
+            keep_bytes: start.saturating_sub(1),
+            stop: Some(StopRule::BlockEnd),
+        };
         if line.trim().is_empty() {
             let from = blank.unwrap_or(start);
             if !complete {
-                return Look { stop: None, ..end_before(from) };
+                return Cut { stop: None, ..end_before(from) };
             }
             let may_go_on = match &head {
                 // One blank line before the first text is a paragraph's; more is a wandering model.
@@ -55,13 +57,13 @@ pub(super) fn block_end(
         let end = start + line.len();
         let closes = width == 0 && n_shown > 1 && line.starts_with(['}', ')', ']']);
         if complete && closes {
-            return Look { keep_bytes: end, stop: Some(Stop::BlockEnd) };
+            return Cut { keep_bytes: end, stop: Some(StopRule::BlockEnd) };
         }
         if complete && n_shown >= max_lines {
-            return Look { keep_bytes: end, stop: Some(Stop::MaxLines) };
+            return Cut { keep_bytes: end, stop: Some(StopRule::MaxLines) };
         }
     }
-    Look { keep_bytes: text.len(), stop: None }
+    Cut { keep_bytes: text.len(), stop: None }
 }
 
 /// The block's first line.

@@ -1,6 +1,6 @@
 //! Cut what a model for chats says around code: fences, headings of examples, words to the reader.
 
-use super::{Look, Place, Stop, lines};
+use super::{CursorContext, Cut, StopRule, lines};
 
 /// What begins a comment that leads away from the code.
 const HEADINGS: [&str; 6] = [
@@ -27,9 +27,9 @@ const SAYINGS: [&str; 10] = [
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
 /// Looks for the first such line that the text itself begins. In a text for people they are text.
-pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
     if place.is_prose() {
-        return Look::all(text);
+        return Cut::all(text);
     }
     let n_lines = lines(text).count();
     let skipped = usize::from(!place.line_before.trim().is_empty());
@@ -44,16 +44,16 @@ pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
         // A document that has such lines already may have more of them.
         let foreign = |begin: &&str| !place.above.to_lowercase().contains(*begin);
         if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
-            return Look { keep_bytes: start, stop: Some(Stop::Chat) };
+            return Cut { keep_bytes: start, stop: Some(StopRule::Chat) };
         }
         let may_be = !is_whole
             && !said.is_empty()
             && begins.iter().filter(|it| it.starts_with(&words)).any(foreign);
         if may_be || (!is_whole && COMMENTS.iter().any(|it| *it != said && it.starts_with(said))) {
-            return Look { keep_bytes: start, stop: None };
+            return Cut { keep_bytes: start, stop: None };
         }
     }
-    Look::all(text)
+    Cut::all(text)
 }
 
 /// What a comment says.

@@ -3,7 +3,7 @@
 //! A model that has nothing to say copies what it has just read. Lines that are alike, such as the
 //! arms of a match, differ somewhere and are let through.
 
-use super::{Look, Place, Stop, lines};
+use super::{CursorContext, Cut, StopRule, lines};
 
 /// The most lines that are looked for as one piece.
 const MAX_LINES: usize = 4;
@@ -13,7 +13,7 @@ const MIN_LETTERS: usize = 8;
 
 /// Looks for the first piece of up to [`MAX_LINES`] lines that is a copy of the piece before it.
 /// What may become one is held back from its beginning on. Blank lines do not count.
-pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
     let is_blank = |line: &str| line.trim().is_empty();
     let n_lines = lines(text).count();
     let first = format!("{}{}", place.line_before, text.split('\n').next().unwrap_or_default());
@@ -47,14 +47,14 @@ pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
             }
             let is_whole = piece.len() == n && piece.iter().all(|(_, _, is_whole)| *is_whole);
             if is_whole {
-                return Look { keep_bytes: all[at].0, stop: Some(Stop::Copy) };
+                return Cut { keep_bytes: all[at].0, stop: Some(StopRule::Copy) };
             }
             if !ended {
-                return Look { keep_bytes: all[at].0, stop: None };
+                return Cut { keep_bytes: all[at].0, stop: None };
             }
         }
     }
-    Look::all(text)
+    Cut::all(text)
 }
 
 #[cfg(test)]

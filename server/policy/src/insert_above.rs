@@ -1,47 +1,47 @@
 //! In front of a line that is there, lines are put before it: each with its line break, so that
 //! nothing is glued to what follows.
 
-use super::{Look, Place, Stop, indent_width, lines};
+use super::{CursorContext, Cut, StopRule, indent_width, lines};
 
 /// How many lines may come until the line that is there begins again.
 const MAX_LINES: usize = 8;
 
 /// The first line at once, and those after it if they lead to the line that is there. `indent` is
 /// what stands before the cursor in that line, `rest` is what stands after it.
-pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Look {
-    let nothing = |stop| Look { keep_bytes: 0, stop };
+pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Cut {
+    let nothing = |stop| Cut { keep_bytes: 0, stop };
     let there = rest.trim();
     let n_lines = lines(text).count();
-    let mut first: Option<Look> = None;
+    let mut first: Option<Cut> = None;
     for (i, (start, line)) in lines(text).enumerate() {
         let is_complete = i + 1 < n_lines;
         let is_there = line.trim() == there && (is_complete || ended);
         let Some(look) = first else {
             let next = &text[(start + line.len() + 1).min(text.len())..];
             return match (is_complete, next.starts_with(indent)) {
-                _ if is_there => nothing(Some(Stop::SuffixMet)),
+                _ if is_there => nothing(Some(StopRule::SuffixMet)),
                 // One blank line may come first, as before a paragraph.
                 (true, _) if line.trim().is_empty() && i == 0 => continue,
-                (true, _) if line.trim().is_empty() => nothing(Some(Stop::RestFollows)),
+                (true, _) if line.trim().is_empty() => nothing(Some(StopRule::RestFollows)),
                 (true, true) => {
                     let keep_bytes = start + line.len() + 1 + indent.len();
-                    first = Some(Look { keep_bytes, stop: Some(Stop::LineEnd) });
+                    first = Some(Cut { keep_bytes, stop: Some(StopRule::LineEnd) });
                     continue;
                 }
                 (true, false) if !ended && indent.starts_with(next) => nothing(None),
                 (false, _) if !ended => nothing(None),
-                _ => nothing(Some(Stop::RestFollows)),
+                _ => nothing(Some(StopRule::RestFollows)),
             };
         };
         if is_there && line.starts_with(indent) {
-            return Look { keep_bytes: start + indent.len(), stop: Some(Stop::SuffixMet) };
+            return Cut { keep_bytes: start + indent.len(), stop: Some(StopRule::SuffixMet) };
         }
         let leaves = line.trim().is_empty() || indent_width(line) < least_width(indent, text, rest);
         if is_complete && (leaves || i >= MAX_LINES) {
             return look;
         }
     }
-    first.map_or(nothing(None), |look| if ended { look } else { Look { stop: None, ..look } })
+    first.map_or(nothing(None), |look| if ended { look } else { Cut { stop: None, ..look } })
 }
 
 /// How far a line must be indented at least to lead to the line that is there.
@@ -52,14 +52,14 @@ fn least_width(indent: &str, text: &str, rest: &str) -> usize {
 }
 
 /// Whether a text that was let through is of whole lines to be put before the line that is there.
-pub(super) fn is_whole(place: &Place, text: &str) -> bool {
+pub(super) fn is_whole(place: &CursorContext, text: &str) -> bool {
     place.is_before_a_line()
         && text.strip_suffix(place.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
 }
 
 /// How many bytes of a text are its first line that is not blank, with what stands before the cursor
 /// behind it.
-pub(super) fn first_line(place: &Place, text: &str) -> usize {
+pub(super) fn first_line(place: &CursorContext, text: &str) -> usize {
     let blank = text.len() - text.trim_start().len();
     let end = text[blank..].find('\n').map_or(text.len(), |n| blank + n + 1);
     (end + place.line_before.len()).min(text.len())
@@ -67,7 +67,7 @@ pub(super) fn first_line(place: &Place, text: &str) -> usize {
 
 /// How many bytes at the beginning of a text are of whole lines, if `n_bytes` may be kept. What
 /// stands before the cursor belongs to them, though a rule holds it back with the line behind it.
-pub(super) fn whole_lines(place: &Place, text: &str, n_bytes: usize) -> usize {
+pub(super) fn whole_lines(place: &CursorContext, text: &str, n_bytes: usize) -> usize {
     let indent = place.line_before.as_str();
     let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
     let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));

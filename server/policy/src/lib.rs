@@ -24,7 +24,7 @@ use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 pub use brackets::{is_closer, only_closers};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
-pub use place::Place;
+pub use place::CursorContext;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The most lines that one completion shows, unless the user says otherwise.
@@ -35,7 +35,7 @@ pub const MIN_CHARS: usize = 1;
 
 /// The rule that stopped a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stop {
+pub enum StopRule {
     /// The line that was begun is complete.
     LineEnd,
     /// The block that was begun is complete: a dedent, a blank line, the closing line.
@@ -64,7 +64,7 @@ pub enum Stop {
     Uncertain,
 }
 
-impl Stop {
+impl StopRule {
     /// The rule in one word, as it stands in logs and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -88,14 +88,14 @@ impl Stop {
 
 /// What a look at a text decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct Cut {
     /// How many bytes at the beginning of the text may be shown.
     pub keep_bytes: usize,
     /// The rule by which nothing that follows would be shown.
-    pub stop: Option<Stop>,
+    pub stop: Option<StopRule>,
 }
 
-impl Look {
+impl Cut {
     /// All of a text.
     fn all(text: &str) -> Self {
         Self { keep_bytes: text.len(), stop: None }
@@ -143,48 +143,48 @@ impl Default for Style {
 /// The rules for one place.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    place: Place,
+    place: CursorContext,
     style: Style,
     syntax: Option<Arc<Syntax>>,
-    left_out: Vec<Stop>,
+    left_out: Vec<StopRule>,
     has_rules: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self::new(Place::default())
+        Self::new(CursorContext::default())
     }
 }
 
 /// A rule that cuts a text wherever it goes, and the reason that it gives.
-type Rule = (Stop, fn(&Place, &str, bool) -> Look);
+type Rule = (StopRule, fn(&CursorContext, &str, bool) -> Cut);
 
 const RULES: [Rule; 5] = [
-    (Stop::Hidden, invisible_chars::look),
-    (Stop::Marker, special_tokens::look),
-    (Stop::Chat, chat_preamble::look),
-    (Stop::Copy, duplicate_lines::look),
-    (Stop::Repetition, repetition::look),
+    (StopRule::Hidden, invisible_chars::look),
+    (StopRule::Marker, special_tokens::look),
+    (StopRule::Chat, chat_preamble::look),
+    (StopRule::Copy, duplicate_lines::look),
+    (StopRule::Repetition, repetition::look),
 ];
 
 impl Policy {
     /// The rules for a completion at `place`.
     #[must_use]
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: CursorContext) -> Self {
         Self { place, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
     }
 
     /// The reasons that [`Policy::without`] can leave out.
-    pub const OPTIONAL: &[Stop] = &[
-        Stop::SuffixMet,
-        Stop::BlockEnd,
-        Stop::Hidden,
-        Stop::Marker,
-        Stop::Chat,
-        Stop::Copy,
-        Stop::Repetition,
-        Stop::SyntaxErrors,
-        Stop::TooLittle,
+    pub const OPTIONAL: &[StopRule] = &[
+        StopRule::SuffixMet,
+        StopRule::BlockEnd,
+        StopRule::Hidden,
+        StopRule::Marker,
+        StopRule::Chat,
+        StopRule::Copy,
+        StopRule::Repetition,
+        StopRule::SyntaxErrors,
+        StopRule::TooLittle,
     ];
 
     /// No rules: all text is let through, to be measured against.
@@ -208,7 +208,7 @@ impl Policy {
     /// The same rules without those that give one of these reasons: to measure what each is good
     /// for.
     #[must_use]
-    pub fn without(self, left_out: Vec<Stop>) -> Self {
+    pub fn without(self, left_out: Vec<StopRule>) -> Self {
         Self { left_out, ..self }
     }
 
@@ -235,9 +235,9 @@ impl Policy {
 
     /// Looks at the text so far; `ended` says that nothing more will come.
     #[must_use]
-    pub fn look(&self, text: &str, ended: bool) -> Look {
+    pub fn look(&self, text: &str, ended: bool) -> Cut {
         if !self.has_rules {
-            return Look::all(text);
+            return Cut::all(text);
         }
         let shape = self.look_at_shape(text, ended);
         let mut look = RULES
@@ -248,7 +248,7 @@ impl Policy {
             look.keep_bytes = insert_above::whole_lines(&self.place, text, look.keep_bytes);
         }
         let look = match &self.syntax {
-            Some(_) if self.left_out.contains(&Stop::SyntaxErrors) => look,
+            Some(_) if self.left_out.contains(&StopRule::SyntaxErrors) => look,
             Some(syntax) if insert_above::is_whole(&self.place, &text[..look.keep_bytes]) => {
                 let first_bytes = insert_above::first_line(&self.place, text);
                 syntax.look_before_a_line(text, look, first_bytes, ended)
@@ -269,16 +269,16 @@ impl Policy {
     /// Shows nothing of what the model was not sure enough of, by the mean of the logarithms of its
     /// tokens' probabilities.
     #[must_use]
-    pub fn look_at_certainty(&self, look: Look, mean_log_probability: Option<f32>) -> Look {
+    pub fn look_at_certainty(&self, look: Cut, mean_log_probability: Option<f32>) -> Cut {
         let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
             return look;
         };
         let is_uncertain = look.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
-        if is_uncertain { Look { keep_bytes: 0, stop: Some(Stop::Uncertain) } } else { look }
+        if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { look }
     }
 
     /// How far the line or the block goes that belongs to the place.
-    fn look_at_shape(&self, text: &str, ended: bool) -> Look {
+    fn look_at_shape(&self, text: &str, ended: bool) -> Cut {
         let place = &self.place;
         let is_last = place.line_after.trim().is_empty();
         if place.line_before.trim().is_empty() {
@@ -295,14 +295,14 @@ impl Policy {
             Some(_) if is_last && brackets::opens_a_block(&place.line_before) => {
                 self.look_at_block("", text, 1, ended)
             }
-            Some(_) => Look { keep_bytes: 0, stop: Some(Stop::LineEnd) },
+            Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
             None => self.look_at_line(text, ended),
         }
     }
 
     /// Either the beginning of the line that is there, or lines to put before it.
-    fn look_before_a_line(&self, text: &str, ended: bool) -> Look {
-        let Place { line_before, line_after, .. } = &self.place;
+    fn look_before_a_line(&self, text: &str, ended: bool) -> Cut {
+        let CursorContext { line_before, line_after, .. } = &self.place;
         let line = text.split('\n').next().unwrap_or_default();
         let is_complete = ended || line.len() < text.len();
         let meets = match suffix::must_follow(line_after) {
@@ -315,13 +315,13 @@ impl Policy {
         }
     }
 
-    fn look_at_line(&self, text: &str, ended: bool) -> Look {
+    fn look_at_line(&self, text: &str, ended: bool) -> Cut {
         let (line, complete) = match text.find('\n') {
             Some(line_end) => (&text[..line_end], true),
             None => (text, false),
         };
         let rest_must_follow = suffix::must_follow(&self.place.line_after);
-        let meets = if self.left_out.contains(&Stop::SuffixMet) {
+        let meets = if self.left_out.contains(&StopRule::SuffixMet) {
             suffix::Meets::Not
         } else {
             suffix::in_line(line, &self.place.line_after, ended || complete)
@@ -330,62 +330,62 @@ impl Policy {
             suffix::Meets::At(byte_idx) if only_closers(&self.place.line_after) => {
                 // What follows what the editor has closed takes the place of it (`n_replaced`).
                 if brackets::retyped(line, &self.place.line_after).says_more {
-                    Look { keep_bytes: line.len(), stop: complete.then_some(Stop::LineEnd) }
+                    Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
                     let is_whole = ended || complete;
-                    Look { keep_bytes: byte_idx, stop: is_whole.then_some(Stop::SuffixMet) }
+                    Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }
                 }
             }
             suffix::Meets::At(byte_idx) => {
-                Look { keep_bytes: byte_idx, stop: Some(Stop::SuffixMet) }
+                Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) }
             }
             // The rest of the line would be glued to a line that is whole without it.
             suffix::Meets::Not if rest_must_follow && complete => {
-                Look { keep_bytes: 0, stop: Some(Stop::RestFollows) }
+                Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
             suffix::Meets::Not | suffix::Meets::MaybeAt(_) if rest_must_follow && !ended => {
-                Look { keep_bytes: 0, stop: None }
+                Cut { keep_bytes: 0, stop: None }
             }
-            suffix::Meets::MaybeAt(byte_idx) => Look { keep_bytes: byte_idx, stop: None },
+            suffix::Meets::MaybeAt(byte_idx) => Cut { keep_bytes: byte_idx, stop: None },
             suffix::Meets::Not => {
-                Look { keep_bytes: line.len(), stop: complete.then_some(Stop::LineEnd) }
+                Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
             }
         }
     }
 
     /// The block begins at a byte_idx; `indent` is what stands before it in its first line.
-    fn look_at_block(&self, indent: &str, text: &str, start: usize, ended: bool) -> Look {
+    fn look_at_block(&self, indent: &str, text: &str, start: usize, ended: bool) -> Cut {
         let block = &text[start..];
         let is_open = |byte_idx: usize| match &self.syntax {
             Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
             None => brackets::depth(&block[..byte_idx]) > 0,
         };
         let unless =
-            |stop, look| if self.left_out.contains(&stop) { Look::all(block) } else { look };
+            |stop, look| if self.left_out.contains(&stop) { Cut::all(block) } else { look };
         let suffix = suffix::in_block(indent, block, &self.place.next_line, ended);
         let end = block_end::block_end(indent, block, self.style.max_lines, ended, is_open);
-        let Look { keep_bytes, stop } =
-            unless(Stop::SuffixMet, suffix).and(unless(Stop::BlockEnd, end));
-        Look { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
+        let Cut { keep_bytes, stop } =
+            unless(StopRule::SuffixMet, suffix).and(unless(StopRule::BlockEnd, end));
+        Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
     }
 
     /// Takes off white space at the end, which may yet be cut while more can come, and shows
     /// nothing of what is too little.
-    fn look_at_size(&self, text: &str, look: Look, ended: bool) -> Look {
+    fn look_at_size(&self, text: &str, look: Cut, ended: bool) -> Cut {
         let all = &text[..look.keep_bytes];
         // The line break before a line that is there is no white space too much.
         let kept = if insert_above::is_whole(&self.place, all) { all } else { all.trim_end() };
         // A lone bracket is what an editor writes by itself.
         let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
         let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
-        let too_little = !self.left_out.contains(&Stop::TooLittle)
+        let too_little = !self.left_out.contains(&StopRule::TooLittle)
             && !kept.is_empty()
             && self.style.min_chars > 0
             && (is_lone(kept) || n_chars() < self.style.min_chars);
         match (too_little, ended || look.stop.is_some()) {
-            (true, true) => Look { keep_bytes: 0, stop: Some(Stop::TooLittle) },
-            (true, false) => Look { keep_bytes: 0, stop: None },
-            (false, _) => Look { keep_bytes: kept.len(), ..look },
+            (true, true) => Cut { keep_bytes: 0, stop: Some(StopRule::TooLittle) },
+            (true, false) => Cut { keep_bytes: 0, stop: None },
+            (false, _) => Cut { keep_bytes: kept.len(), ..look },
         }
     }
 }

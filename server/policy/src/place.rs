@@ -4,7 +4,7 @@ use crate::{Indent, suffix};
 
 /// Where the completion goes. Line breaks are `\n` throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct CursorContext {
     /// The cursor's line before the cursor.
     pub line_before: String,
     /// The cursor's line after the cursor.
@@ -22,7 +22,7 @@ pub struct Place {
 /// How many lines above the cursor the rules look at.
 const N_ABOVE: usize = 60;
 
-impl Place {
+impl CursorContext {
     /// The place at a text's cursor, which is where `before` ends and `after` begins.
     #[must_use]
     pub fn new(before: &str, after: &str) -> Self {

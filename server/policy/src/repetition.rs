@@ -1,6 +1,6 @@
 //! Stop where a line has become a loop: the same few characters again and again.
 
-use super::{Look, Place, Stop, lines};
+use super::{CursorContext, Cut, StopRule, lines};
 
 /// The longest unit of a loop, in bytes. Longer loops go over whole lines; `copy` stops them.
 const MAX_UNIT: usize = 32;
@@ -10,26 +10,26 @@ const MIN_TIMES: usize = 4;
 const MIN_BYTES: usize = 48;
 
 /// Looks for a loop in each line. What may become one is held back from its third turn on.
-pub(super) fn look(_: &Place, text: &str, ended: bool) -> Look {
+pub(super) fn look(_: &CursorContext, text: &str, ended: bool) -> Cut {
     let n_lines = lines(text).count();
     let of_line = |(i, (start, line)): (usize, (usize, &str))| {
         let is_open = !ended && i + 1 == n_lines;
         let units = 1..=MAX_UNIT.min(line.len() / 2);
         let of_unit = |n_bytes| in_line(line, n_bytes, is_open);
-        let Look { keep_bytes, stop } = units.map(of_unit).fold(Look::all(line), Look::and);
+        let Cut { keep_bytes, stop } = units.map(of_unit).fold(Cut::all(line), Cut::and);
         (keep_bytes < line.len() || stop.is_some())
-            .then(|| Look { keep_bytes: start + keep_bytes, stop })
+            .then(|| Cut { keep_bytes: start + keep_bytes, stop })
     };
-    lines(text).enumerate().find_map(of_line).unwrap_or_else(|| Look::all(text))
+    lines(text).enumerate().find_map(of_line).unwrap_or_else(|| Cut::all(text))
 }
 
 /// Looks for a loop with a unit of `n_unit` bytes.
-fn in_line(line: &str, n_unit: usize, is_open: bool) -> Look {
+fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
     let bytes = line.as_bytes();
     let limit = MIN_BYTES.max(MIN_TIMES * n_unit);
     let look = |start: usize, stop| {
         let keep_bytes = line.floor_char_boundary(start + 2 * n_unit);
-        Look { keep_bytes, stop }
+        Cut { keep_bytes, stop }
     };
     // Rules and boxes are drawn with one sign again and again.
     let says_something = |start: usize| {
@@ -40,13 +40,13 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Look {
         if bytes[end] != bytes[end - n_unit] {
             start = end + 1 - n_unit;
         } else if end + 1 - start == limit && says_something(start) {
-            return look(start, Some(Stop::Repetition));
+            return look(start, Some(StopRule::Repetition));
         }
     }
     if is_open && bytes.len() > start + 2 * n_unit && says_something(start) {
         return look(start, None);
     }
-    Look::all(line)
+    Cut::all(line)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Cut before a special token that is written out as text.
 
-use super::{Look, Place, Stop};
+use super::{CursorContext, Cut, StopRule};
 
 /// How models of the common families write their special tokens.
 const MARKERS: [&str; 29] = [
@@ -37,18 +37,18 @@ const MARKERS: [&str; 29] = [
 
 /// Looks for the first marker that does not stand near the cursor already: in a tokenizer's source
 /// they are text like any other.
-pub(super) fn look(place: &Place, text: &str, ended: bool) -> Look {
+pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
     for (byte_idx, _) in text.match_indices('<') {
         let rest = &text[byte_idx..];
         let foreign = |marker: &&&str| !place.has_nearby(marker);
         if MARKERS.iter().filter(|it| rest.starts_with(**it)).any(|it| foreign(&it)) {
-            return Look { keep_bytes: byte_idx, stop: Some(Stop::Marker) };
+            return Cut { keep_bytes: byte_idx, stop: Some(StopRule::Marker) };
         }
         if !ended && MARKERS.iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it)) {
-            return Look { keep_bytes: byte_idx, stop: None };
+            return Cut { keep_bytes: byte_idx, stop: None };
         }
     }
-    Look::all(text)
+    Cut::all(text)
 }
 
 #[cfg(test)]

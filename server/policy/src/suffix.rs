@@ -1,6 +1,6 @@
 //! Cut where the text after the cursor begins again.
 
-use super::{Look, Stop, brackets, indent_width, lines};
+use super::{Cut, StopRule, brackets, indent_width, lines};
 
 /// Where a line says what stands after the cursor already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ impl MaybeTail<'_> {
 }
 
 /// Looks for the next line of the file among the generated ones.
-pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -> Look {
-    let all = Look::all(text);
+pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -> Cut {
+    let all = Cut::all(text);
     let next = next_line.trim();
     if next.is_empty() {
         return all;
@@ -87,10 +87,10 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -
             continue;
         }
         if complete && line.trim() == next {
-            return Look { keep_bytes: start, stop: Some(Stop::SuffixMet) };
+            return Cut { keep_bytes: start, stop: Some(StopRule::SuffixMet) };
         }
         if !complete && next.starts_with(line.trim()) {
-            return Look { keep_bytes: start, stop: None };
+            return Cut { keep_bytes: start, stop: None };
         }
     }
     all
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn a_long_text_is_looked_at_once() {
         let text = "a\n".repeat(200_000);
-        assert_eq!(in_block("", &text, "}", false), Look::all(&text));
+        assert_eq!(in_block("", &text, "}", false), Cut::all(&text));
         let closed = format!("{text}if x {{\n}}\n}}\n");
-        let met = Look { keep_bytes: closed.len() - 2, stop: Some(Stop::SuffixMet) };
+        let met = Cut { keep_bytes: closed.len() - 2, stop: Some(StopRule::SuffixMet) };
         assert_eq!(in_block("", &closed, "}", false), met, "its own bracket is no end");
     }
 }

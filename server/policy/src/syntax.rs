@@ -11,7 +11,7 @@ use std::{
 
 use tree_sitter::{Node, Tree, TreeCursor};
 
-use super::{Look, Stop, lines};
+use super::{Cut, StopRule, lines};
 use grammar::Grammar;
 pub use trees::Trees;
 use trees::{Parsed, errors};
@@ -78,7 +78,7 @@ impl Syntax {
     /// Lets through of a text that the other rules have let through (`look`) what ends with a line
     /// that leaves the document with no more errors than it had. A line is only judged when it is
     /// whole. Its first line may be shown before, and is then not taken back.
-    pub(super) fn look(&self, text: &str, look: Look, ended: bool, holds_lines: bool) -> Look {
+    pub(super) fn look(&self, text: &str, look: Cut, ended: bool, holds_lines: bool) -> Cut {
         let kept = text[..look.keep_bytes].trim_end();
         let may_grow = !ended && look.stop.is_none();
         let is_cut = text[kept.len()..].trim_start_matches([' ', '\t']).starts_with('\n');
@@ -94,8 +94,8 @@ impl Syntax {
             }
         }
         match (good < kept.len(), may_grow) {
-            (true, false) => Look { keep_bytes: good, stop: Some(Stop::SyntaxErrors) },
-            (true, true) => Look { keep_bytes: good, stop: None },
+            (true, false) => Cut { keep_bytes: good, stop: Some(StopRule::SyntaxErrors) },
+            (true, true) => Cut { keep_bytes: good, stop: None },
             (false, _) => look,
         }
     }
@@ -107,12 +107,12 @@ impl Syntax {
     pub(super) fn look_before_a_line(
         &self,
         text: &str,
-        look: Look,
+        look: Cut,
         first_bytes: usize,
         ended: bool,
-    ) -> Look {
+    ) -> Cut {
         if text[..look.keep_bytes].trim().is_empty() {
-            return Look { keep_bytes: 0, ..look };
+            return Cut { keep_bytes: 0, ..look };
         }
         let is_good = |n_bytes: &usize| !self.known(&text[..*n_bytes]).is_worse;
         if is_good(&look.keep_bytes) {
@@ -121,8 +121,8 @@ impl Syntax {
         // What is wrong alone may be right with what follows.
         let may_grow = !ended && look.stop.is_none();
         let first = Some(first_bytes).filter(|it| *it < look.keep_bytes).filter(is_good);
-        let stop = (!may_grow).then_some(Stop::SyntaxErrors);
-        Look { keep_bytes: first.unwrap_or(0), stop }
+        let stop = (!may_grow).then_some(StopRule::SyntaxErrors);
+        Cut { keep_bytes: first.unwrap_or(0), stop }
     }
 
     /// Whether a text has opened a block, a bracket or a string that it has not closed.

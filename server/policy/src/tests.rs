@@ -16,14 +16,14 @@ pub(super) fn check_in(language: &str, fixture: &str, says: &str, expected: &Exp
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
     let text = format!("{before}{after}");
     let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-    let place = Place::new(before, after).in_language(language);
+    let place = CursorContext::new(before, after).in_language(language);
     let policy = Policy::new(place).with_syntax(syntax);
     let (kept, stop) = streamed(&policy, says);
     expected.assert_eq(&format!("{before}«{kept}»{after}\n{stop:?}\n"));
 }
 
 /// What is shown at the end of a stream, which stops at the first rule that says so.
-pub(super) fn streamed(policy: &Policy, says: &str) -> (String, Option<Stop>) {
+pub(super) fn streamed(policy: &Policy, says: &str) -> (String, Option<StopRule>) {
     let mut kept = String::new();
     let boundaries = says.char_indices().map(|(i, c)| i + c.len_utf8());
     for end in boundaries {
@@ -153,7 +153,7 @@ fn a_bracket_that_the_editor_closed_is_not_written_twice() {
 fn a_text_that_goes_on_behind_what_the_editor_closed_takes_its_place() {
     let check_line = |fixture: &str, says: &str, line: &str| {
         let (before, after) = fixture.split_once('ˇ').unwrap();
-        let (kept, _) = streamed(&Policy::new(Place::new(before, after)), says);
+        let (kept, _) = streamed(&Policy::new(CursorContext::new(before, after)), says);
         let rest: String = after.chars().skip(n_replaced(&kept, after)).collect();
         assert_eq!(format!("{before}{kept}{rest}"), line);
     };
@@ -298,27 +298,27 @@ fn a_lone_bracket_is_too_little() {
         "#]],
     );
     let any = Style { min_chars: 0, ..Style::default() };
-    let policy = Policy::new(Place::new("foo(x", "")).with_style(any);
+    let policy = Policy::new(CursorContext::new("foo(x", "")).with_style(any);
     assert_eq!(policy.look(")", true).keep_bytes, 1);
     let longer = Style { min_chars: 3, ..Style::default() };
-    let policy = Policy::new(Place::new("foo(", "")).with_style(longer);
-    assert_eq!(policy.look("x y", true).stop, Some(Stop::TooLittle));
+    let policy = Policy::new(CursorContext::new("foo(", "")).with_style(longer);
+    assert_eq!(policy.look("x y", true).stop, Some(StopRule::TooLittle));
     assert_eq!(policy.look("xyz", true).keep_bytes, 3);
 }
 
 #[test]
 fn a_rule_can_be_left_out() {
     let says = "x<|im_end|> y";
-    let all = Policy::new(Place::new("return ", ""));
-    let without = all.clone().without(vec![Stop::Marker]);
-    assert_eq!(streamed(&all, says), ("x".into(), Some(Stop::Marker)));
+    let all = Policy::new(CursorContext::new("return ", ""));
+    let without = all.clone().without(vec![StopRule::Marker]);
+    assert_eq!(streamed(&all, says), ("x".into(), Some(StopRule::Marker)));
     assert_eq!(streamed(&without, says), (says.into(), None));
 }
 
 #[test]
 fn what_is_shown_is_written_as_the_document_is() {
     let written = |before: &str, after: &str, language: &str, text: &str| {
-        let place = Place::new(before, after).in_language(language);
+        let place = CursorContext::new(before, after).in_language(language);
         Policy::new(place).written(text).into_owned()
     };
     let tabs = "int main() {\n\ta();\n\tb();\n\t";
@@ -388,9 +388,9 @@ fn text_of_every_script_is_let_through() {
 
 #[test]
 fn a_document_of_white_space_is_an_empty_line() {
-    let policy = Policy::new(Place::new("  \n\t\n    ", "\n\n  "));
+    let policy = Policy::new(CursorContext::new("  \n\t\n    ", "\n\n  "));
     let says = "let x = 1;\n    let y = 2;\n\n";
-    assert_eq!(streamed(&policy, says), (says.trim_end().into(), Some(Stop::BlockEnd)));
+    assert_eq!(streamed(&policy, says), (says.trim_end().into(), Some(StopRule::BlockEnd)));
     assert_eq!(policy.written(says.trim_end()), says.trim_end());
 }
 
@@ -405,7 +405,7 @@ fn a_blank_line_before_others_does_not_end_them() {
         &format!("{before}{after}"),
         before.len(),
     );
-    let place = Place::new(before, after).in_language("rust");
+    let place = CursorContext::new(before, after).in_language("rust");
     let policy = Policy::new(place).with_syntax(syntax);
     let at_once = policy.look(says, true);
     assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
@@ -425,7 +425,7 @@ proptest! {
     ) {
         let text = format!("{before}{after}");
         let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-        let place = Place::new(&before, &after).in_language(language);
+        let place = CursorContext::new(&before, &after).in_language(language);
         let style = Style { whole_lines, ..Style::default() };
         let policy = Policy::new(place).with_style(style).with_syntax(syntax);
         let (kept, stop) = streamed(&policy, &said);
@@ -438,7 +438,7 @@ proptest! {
     /// Nor is it by the way that it is written.
     #[test]
     fn a_partial_is_a_beginning_as_it_is_written(before in says(), said in says(), cut in 0..99usize) {
-        let policy = Policy::new(Place::new(&before, ""));
+        let policy = Policy::new(CursorContext::new(&before, ""));
         let kept = said.trim_end();
         let cut = kept.floor_char_boundary(cut.min(kept.len()));
         let (whole, partial) = (policy.written(kept), policy.written(kept[..cut].trim_end()));

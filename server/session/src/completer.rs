@@ -13,8 +13,9 @@ use foretell_config::{
     prompt::{OtherFiles, Split},
 };
 use foretell_engine::{
-    Draft, Engine, Model, Request, State, bundle::Bundle, decoder::Decoder, lookup::Mode,
-    onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling, vocabulary::Vocabulary,
+    Engine, EngineState, Generation, Model, Request, bundle::Bundle, decoder::Decoder,
+    lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling,
+    vocabulary::Vocabulary,
 };
 use foretell_policy::{Indent, Policy, Style, Trees};
 
@@ -30,7 +31,7 @@ pub struct Completer {
 
 /// What of the way of a keystroke is in place: what an evaluation compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
+pub struct Ablation {
     /// Where the prompt is split.
     pub layout: Split,
     /// Whether the last word is healed.
@@ -43,7 +44,7 @@ pub struct Parts {
 
 /// What is wanted of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct GenerationOptions {
     /// The most tokens.
     pub max_tokens: usize,
     /// The most lines.
@@ -61,7 +62,7 @@ pub struct Wanted {
     pub whole_lines: bool,
 }
 
-impl Wanted {
+impl GenerationOptions {
     /// One text, within the user's limits.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
@@ -127,7 +128,7 @@ impl Completer {
     /// A completer for the same model with other parts, which remembers no layout yet. `None` until
     /// the model is loaded.
     #[must_use]
-    pub fn with_parts(&self, parts: Parts) -> Option<Self> {
+    pub fn with_parts(&self, parts: Ablation) -> Option<Self> {
         let prompter = lock(self.prompter.get()?);
         let prompter = prompter.another(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
@@ -137,18 +138,18 @@ impl Completer {
 
     /// What the engine can do now.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> EngineState {
         self.engine.state()
     }
 
     /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
     #[must_use]
-    pub fn states(&self) -> tokio::sync::watch::Receiver<State> {
+    pub fn states(&self) -> tokio::sync::watch::Receiver<EngineState> {
         self.engine.states()
     }
 
     /// Waits until the model is loaded or has failed to load.
-    pub async fn loaded(&self) -> State {
+    pub async fn loaded(&self) -> EngineState {
         self.engine.loaded().await
     }
 
@@ -190,19 +191,25 @@ impl Completer {
 
     /// The rules for a draft at a cursor, a char_idx.
     #[must_use]
-    pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Policy {
+    pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &GenerationOptions) -> Policy {
         if !self.has_policy {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        let Wanted { max_lines, min_chars, min_certainty, indent, whole_lines, .. } = *wanted;
+        let GenerationOptions { max_lines, min_chars, min_certainty, indent, whole_lines, .. } =
+            *wanted;
         let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
         Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(style)
     }
 
     /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
     #[must_use]
-    pub fn draft(&self, snapshot: &Snapshot, cursor: usize, wanted: &Wanted) -> Option<Draft> {
+    pub fn draft(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        wanted: &GenerationOptions,
+    ) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
         let policy = self.policy(snapshot, cursor, wanted);
         let request = Request::new(prompt, policy, wanted.max_tokens);
@@ -215,7 +222,7 @@ impl Completer {
     /// Reads what a request at a cursor would read first, while nothing else is to do. `None`
     /// until the model is loaded. Dropping the draft is the cancel.
     #[must_use]
-    pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+    pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
         Some(self.engine.prewarm(prompt))
     }
@@ -223,7 +230,7 @@ impl Completer {
     /// Reads the whole window of a cursor whose last prompt was of a narrow one, while nothing
     /// else is to do. `None` if there is no more to read. Dropping the draft is the cancel.
     #[must_use]
-    pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Draft> {
+    pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.wider(snapshot, cursor)?;
         Some(self.engine.prewarm(prompt))
     }
@@ -273,7 +280,7 @@ mod tests {
             let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
             Ok((script.into_decoder(), prompter))
         });
-        assert_eq!(completer.loaded().await, State::Ready);
+        assert_eq!(completer.loaded().await, EngineState::Ready);
         let mut is_free = None;
         completer.set_others(|| {
             is_free = completer.prompter.get().map(|it| it.try_lock().is_ok());

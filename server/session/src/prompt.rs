@@ -38,7 +38,7 @@ use foretell_engine::{
     vocabulary::{Vocabulary, VocabularyError, byte_vocabulary},
 };
 use foretell_policy as policy;
-use formats::{Around, Lead, OtherFile};
+use formats::{OtherFile, Preamble, PromptSources};
 pub use place::{place, syntax};
 use window::Sizes;
 
@@ -59,7 +59,7 @@ struct Layout {
     before: Part,
     after: Part,
     /// What leads the prompt: the file's path, and pieces of other files.
-    lead: Lead,
+    lead: Preamble,
     sizes: Sizes,
     /// Whether there is a wider one to be read.
     is_narrow: bool,
@@ -261,11 +261,11 @@ impl Prompter {
         }
     }
 
-    fn lead(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Lead {
-        let Some(fim) = &self.fim else { return Lead::default() };
+    fn lead(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Preamble {
+        let Some(fim) = &self.fim else { return Preamble::default() };
         let path = short_path(&snapshot.uri);
         let path = (self.window.path || !others.is_empty()).then_some(path.as_str());
-        formats::lead(fim, Around { repo: None, path, others }, |text| self.encode(text))
+        formats::lead(fim, PromptSources { repo: None, path, others }, |text| self.encode(text))
     }
 
     /// A layout as it is now, if it holds for a cursor.

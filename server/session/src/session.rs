@@ -21,25 +21,25 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    completer::{Completer, Wanted},
+    completer::{Completer, GenerationOptions},
     document::{Documents, Edit, Snapshot},
     stats::Stats,
     suggestion::{
-        Gone, Suggestion,
-        completion_cache::{Recent, Surroundings},
+        DismissReason, Suggestion,
+        completion_cache::{CompletionCache, Surroundings},
     },
 };
 pub use completion::UPDATE_INTERVAL;
 use foretell_config::{Config, Trigger, exclude::Exclusions};
-use foretell_engine::{Draft, Figures, Finish, Progress, State};
+use foretell_engine::{EngineState, FinishReason, Generation, GenerationMetrics, Progress};
 use foretell_policy::Indent;
-use menu_request::Running;
-use throttle::Pace;
-use workspace_context::Beside;
+use menu_request::RunningRequest;
+use throttle::Throttle;
+use workspace_context::WorkspaceContext;
 
 /// What a request asks.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct RequestParams {
     /// The cursor, a char_idx.
     pub cursor: usize,
     /// Whether the user asked by a key of their own, and wants a choice.
@@ -66,7 +66,7 @@ pub struct Selected {
 /// A request as it was when it came: the text, the cursor, and the token that an edit or a later
 /// request cancels.
 #[derive(Debug, Clone)]
-pub struct Ticket {
+pub struct RequestSnapshot {
     /// The text when the request came; with a selected item, as if that were accepted.
     pub snapshot: Snapshot,
     /// The cursor in it, a char_idx.
@@ -74,7 +74,7 @@ pub struct Ticket {
     /// The text as the client has it.
     pub original: Snapshot,
     /// What was asked.
-    pub ask: Ask,
+    pub ask: RequestParams,
     /// Cancelled when the request is superseded.
     pub superseded: CancellationToken,
 }
@@ -110,7 +110,7 @@ impl Source {
 
 /// Why nothing is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Nothing {
+pub enum EmptyReason {
     /// The client's document is not open.
     NotOpen,
     /// `suggest.enabled` is off.
@@ -130,10 +130,10 @@ pub enum Nothing {
     /// The model can't be used; the message says why.
     ModelFailed(String),
     /// The model was asked and nothing of what it said is worth showing.
-    NothingToSay(Finish),
+    NothingToSay(FinishReason),
 }
 
-impl Nothing {
+impl EmptyReason {
     /// The reason in one word, as it stands in logs and counts.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -168,7 +168,7 @@ pub enum Answer {
         progress: Progress,
     },
     /// Show nothing, for this reason.
-    Nothing(Nothing),
+    Empty(EmptyReason),
 }
 
 /// What loads a model by the settings.
@@ -182,19 +182,19 @@ struct Settings {
 }
 
 #[derive(Default)]
-struct Now {
+struct State {
     settings: Arc<Settings>,
     /// None until the settings are known.
     completer: Option<Arc<Completer>>,
-    running: Option<Running>,
+    running: Option<RunningRequest>,
     suggestion: Option<Suggestion>,
-    recent: Recent,
+    recent: CompletionCache,
     /// What would follow if the offer were accepted, or a selected item.
-    ahead: Option<(Surroundings, Draft)>,
+    ahead: Option<(Surroundings, Generation)>,
     /// The whole window of the cursor's place, while it is being read.
-    prewarm: Option<Draft>,
-    pace: Pace,
-    beside: Beside,
+    prewarm: Option<Generation>,
+    pace: Throttle,
+    beside: WorkspaceContext,
     /// Cancelled to supersede the last look at a document.
     looked: CancellationToken,
     /// Whether the client says by itself what was accepted.
@@ -217,7 +217,7 @@ pub struct Session {
     /// What was counted.
     pub stats: Stats,
     load: Load,
-    now: Mutex<Now>,
+    now: Mutex<State>,
     /// Cancelled when the client is gone.
     ended: CancellationToken,
 }
@@ -241,7 +241,7 @@ impl Session {
         }
     }
 
-    fn now(&self) -> MutexGuard<'_, Now> {
+    fn now(&self) -> MutexGuard<'_, State> {
         // Nothing in here is left half done by a panic.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -257,7 +257,7 @@ impl Session {
         let settings = Arc::new(Settings { config, exclusions });
         if now.settings.config != settings.config || now.completer.is_none() {
             self.drop_all(&mut now);
-            now.recent = Recent::default();
+            now.recent = CompletionCache::default();
         }
         let is_other_engine = is_other || now.completer.is_none();
         if is_other_engine {
@@ -281,21 +281,21 @@ impl Session {
 
     /// What the model can do now.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.completer().map_or(State::Loading, |completer| completer.state())
+    pub fn state(&self) -> EngineState {
+        self.completer().map_or(EngineState::Loading, |completer| completer.state())
     }
 
     /// Waits until the model is loaded or has failed to load.
-    pub async fn loaded(&self) -> State {
+    pub async fn loaded(&self) -> EngineState {
         // Who waits does not keep a model that nobody wants any more.
-        let Some(mut states) = self.states() else { return State::Loading };
-        let loaded = states.wait_for(|it| *it != State::Loading).await.map(|it| it.clone());
+        let Some(mut states) = self.states() else { return EngineState::Loading };
+        let loaded = states.wait_for(|it| *it != EngineState::Loading).await.map(|it| it.clone());
         loaded.unwrap_or_else(|_| self.state())
     }
 
     /// What the model can do, now and whenever that changes. `None` until the settings are known.
     #[must_use]
-    pub fn states(&self) -> Option<tokio::sync::watch::Receiver<State>> {
+    pub fn states(&self) -> Option<tokio::sync::watch::Receiver<EngineState>> {
         self.completer().map(|completer| completer.states())
     }
 
@@ -318,7 +318,7 @@ impl Session {
         self.drop_gone(&mut now, gone);
     }
 
-    fn drop_gone(&self, now: &mut Now, gone: Option<Gone>) {
+    fn drop_gone(&self, now: &mut State, gone: Option<DismissReason>) {
         if let Some(why) = gone {
             tracing::debug!(?why, "offer dropped");
             self.drop_suggestion(now);
@@ -342,7 +342,7 @@ impl Session {
         self.drop_all(&mut self.now());
     }
 
-    fn drop_all(&self, now: &mut Now) {
+    fn drop_all(&self, now: &mut State) {
         now.supersede(None);
         self.drop_suggestion(now);
         self.drop_ahead(now);
@@ -363,11 +363,11 @@ impl Session {
     /// Takes in a request, which supersedes the one before. With a selected item, the text is as
     /// if that were accepted: the offer is for what the user would get.
     #[must_use]
-    pub fn begin(&self, mut snapshot: Snapshot, ask: Ask) -> Ticket {
+    pub fn begin(&self, mut snapshot: Snapshot, ask: RequestParams) -> RequestSnapshot {
         let superseded = self.ended.child_token();
         let mut now = self.now();
         now.supersede(None);
-        now.running = Some(Running {
+        now.running = Some(RunningRequest {
             uri: Arc::clone(&snapshot.uri),
             superseded: superseded.clone(),
             cursor: ask.cursor,
@@ -384,32 +384,35 @@ impl Session {
             snapshot.rope.insert(range.start, text);
             cursor = range.start + text.chars().count();
         }
-        Ticket { snapshot, cursor, original, ask, superseded }
+        RequestSnapshot { snapshot, cursor, original, ask, superseded }
     }
 
     /// Why nothing is to be shown, whatever the model would say.
-    fn refusal(&self, ticket: &Ticket) -> Option<Nothing> {
+    fn refusal(&self, ticket: &RequestSnapshot) -> Option<EmptyReason> {
         let settings = Arc::clone(&self.now().settings);
-        let Ticket { snapshot, ask, .. } = ticket;
+        let RequestSnapshot { snapshot, ask, .. } = ticket;
         let suggest = &settings.config.suggest;
         if !suggest.enabled {
-            Some(Nothing::TurnedOff)
+            Some(EmptyReason::TurnedOff)
         } else if suggest.trigger == Trigger::Manual && !ask.invoked {
-            Some(Nothing::ManualOnly)
+            Some(EmptyReason::ManualOnly)
         } else if !suggest.language_is_on(&snapshot.language) {
-            Some(Nothing::LanguageOff)
+            Some(EmptyReason::LanguageOff)
         } else if self.is_excluded(&settings, snapshot) {
-            Some(Nothing::Excluded)
+            Some(EmptyReason::Excluded)
         } else if ask.version.is_some_and(|it| it != snapshot.version) {
-            Some(Nothing::StaleVersion)
+            Some(EmptyReason::StaleVersion)
         } else {
             None
         }
     }
 
     /// One text for a request.
-    fn wanted(&self, ticket: &Ticket) -> Wanted {
-        Wanted { indent: ticket.ask.indent, ..Wanted::one(&self.now().settings.config.suggest) }
+    fn wanted(&self, ticket: &RequestSnapshot) -> GenerationOptions {
+        GenerationOptions {
+            indent: ticket.ask.indent,
+            ..GenerationOptions::one(&self.now().settings.config.suggest)
+        }
     }
 
     /// Waits until [`Session::end`] was called.
@@ -420,18 +423,18 @@ impl Session {
     /// A ticket for the cursor where the user was last. It supersedes no request, but the look
     /// before it: the user is in one place.
     #[must_use]
-    pub fn look(&self, snapshot: Snapshot) -> Ticket {
+    pub fn look(&self, snapshot: Snapshot) -> RequestSnapshot {
         let cursor = self.documents.cursor(&snapshot.uri);
-        let ask = Ask { cursor, invoked: true, ..Ask::default() };
+        let ask = RequestParams { cursor, invoked: true, ..RequestParams::default() };
         let original = snapshot.clone();
         let superseded = self.ended.child_token();
         std::mem::replace(&mut self.now().looked, superseded.clone()).cancel();
-        Ticket { snapshot, cursor, original, ask, superseded }
+        RequestSnapshot { snapshot, cursor, original, ask, superseded }
     }
 
     /// Reads what a request for a ticket would read: the user looks there. First the narrow
     /// window, then the whole one; both are given up at once for a request.
-    pub async fn focus(&self, ticket: &Ticket) {
+    pub async fn focus(&self, ticket: &RequestSnapshot) {
         tokio::select! {
             biased;
             () = ticket.superseded.cancelled() => {}
@@ -439,8 +442,8 @@ impl Session {
         }
     }
 
-    async fn read_there(&self, ticket: &Ticket) {
-        let Ticket { snapshot, cursor, superseded, .. } = ticket;
+    async fn read_there(&self, ticket: &RequestSnapshot) {
+        let RequestSnapshot { snapshot, cursor, superseded, .. } = ticket;
         let Some(completer) = self.completer().filter(|_| self.refusal(ticket).is_none()) else {
             return;
         };
@@ -449,7 +452,7 @@ impl Session {
         self.tell_others(&completer, snapshot);
         let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
         while first.now().finish.is_none() && first.changed().await {}
-        if first.now().finish == Some(Finish::PromptRead) {
+        if first.now().finish == Some(FinishReason::PromptRead) {
             let prewarm = completer.prewarm(snapshot, *cursor);
             let mut now = self.now();
             if !superseded.is_cancelled() {
@@ -459,7 +462,7 @@ impl Session {
     }
 
     /// Drops the offer, which is the cancel; a complete one may be recalled.
-    fn drop_suggestion(&self, now: &mut Now) {
+    fn drop_suggestion(&self, now: &mut State) {
         let Some(it) = now.suggestion.take() else { return };
         self.account(&it.progress(), it.is_seen());
         if let Some((at, text)) = it.complete() {
@@ -468,19 +471,19 @@ impl Session {
     }
 
     /// Drops what was started ahead, which is the cancel; a complete text may be recalled.
-    fn drop_ahead(&self, now: &mut Now) {
+    fn drop_ahead(&self, now: &mut State) {
         let Some((at, draft)) = now.ahead.take() else { return };
         let progress = draft.now();
         self.account(&progress, false);
-        if matches!(progress.finish, Some(Finish::Stopped(_) | Finish::EndOfText)) {
+        if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
             now.recent.keep(at, progress.text, progress.figures.generated);
         }
     }
 
     /// Counts a run that is at its end, or is given up now.
     fn account(&self, progress: &Progress, seen: bool) {
-        if progress.figures != Figures::default() {
-            let Figures { generated, healed, .. } = progress.figures;
+        if progress.figures != GenerationMetrics::default() {
+            let GenerationMetrics { generated, healed, .. } = progress.figures;
             tracing::debug!(seen, generated, healed, "run accounted");
             tracing::trace!(text = progress.text, "run accounted");
             self.stats.count(|it| {
@@ -496,7 +499,7 @@ impl Session {
     }
 }
 
-impl Now {
+impl State {
     /// Supersedes the request that runs, if it is for this document or `None` is given.
     fn supersede(&mut self, uri: Option<&str>) {
         let concerned = self.running.take_if(|it| uri.is_none_or(|uri| *it.uri == *uri));

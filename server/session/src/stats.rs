@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use page::page;
 pub use store::{Store, read_all};
 
-use foretell_engine::Figures;
+use foretell_engine::GenerationMetrics;
 
 /// The counts of one session, or of several in one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Work {
 
 impl Work {
     /// Takes in a run that has ended; `seen` says whether its text was shown.
-    pub fn add(&mut self, figures: &Figures, seen: bool) {
+    pub fn add(&mut self, figures: &GenerationMetrics, seen: bool) {
         let n = |n: usize| n as u64;
         self.runs += 1;
         self.reused += n(figures.reused);
@@ -239,7 +239,7 @@ mod tests {
         let mut one = Counts { requests: 2, offers: 1, ..Counts::default() };
         tally(&mut one.shown, "model");
         one.first_text_ms.add(100.0);
-        one.model.add(&Figures { generated: 5, ..Figures::default() }, false);
+        one.model.add(&GenerationMetrics { generated: 5, ..GenerationMetrics::default() }, false);
         let mut both = one.clone();
         both.merge(&one);
         assert_eq!((both.requests, both.offers, both.n_shown()), (4, 2, 2));

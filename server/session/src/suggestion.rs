@@ -13,12 +13,12 @@ use crate::{
     prompt::to_lf,
 };
 use completion_cache::Surroundings;
-use foretell_engine::{Draft, Finish, Progress};
+use foretell_engine::{FinishReason, Generation, Progress};
 use foretell_policy as policy;
 
 /// Why an offer is no longer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Gone {
+pub enum DismissReason {
     /// The user typed something else.
     Contradicted,
     /// The user has typed all of it, and may be beyond.
@@ -39,9 +39,9 @@ pub enum Verdict<D = ()> {
     /// The draft does not contradict what was typed, but is not beyond it yet: wait for it.
     NotYet(D),
     /// The model had its say: nothing follows the cursor.
-    Nothing(Finish),
+    Empty(FinishReason),
     /// Drop it.
-    Gone(Gone),
+    Dismissed(DismissReason),
 }
 
 /// How many closers behind the cursor an editor may have put there.
@@ -52,7 +52,7 @@ const MAX_TYPED_BYTES: usize = 1 << 16;
 
 /// Where an offer was made, and what was typed into it since.
 #[derive(Debug, Clone)]
-struct Anchored {
+struct AnchoredText {
     /// The start of the cursor's line.
     line_char_idx: usize,
     /// The cursor that the offer was made for.
@@ -62,7 +62,7 @@ struct Anchored {
     n_typed_chars: usize,
 }
 
-impl Anchored {
+impl AnchoredText {
     fn new(line_char_idx: usize, start_char_idx: usize) -> Self {
         Self { line_char_idx, start_char_idx, typed: String::new(), n_typed_chars: 0 }
     }
@@ -102,7 +102,7 @@ impl Anchored {
     /// Compares the draft with what stands between the offer's start and `cursor`. Behind the
     /// cursor there may be what an editor closed by itself since.
     fn verdict(&self, cursor: usize, draft: &Progress) -> Verdict {
-        let moved = Verdict::Gone(Gone::CursorMoved);
+        let moved = Verdict::Dismissed(DismissReason::CursorMoved);
         let Some(n_chars) = cursor.checked_sub(self.start_char_idx) else {
             return moved;
         };
@@ -116,7 +116,7 @@ impl Anchored {
         }
         match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
             (Verdict::Shows(rest, ()), Some(closer)) => match policy::cut_closed(&rest, closer) {
-                "" => Verdict::Gone(Gone::UsedUp),
+                "" => Verdict::Dismissed(DismissReason::UsedUp),
                 rest => Verdict::Shows(rest.to_owned(), ()),
             },
             (verdict, _) => verdict,
@@ -125,21 +125,21 @@ impl Anchored {
 
     /// Whether there is a cursor for which the offer lives. After an edit the cursor is not known
     /// yet: it is at the end of what was typed, or before closers at that end.
-    fn may_live(&self, draft: &Progress) -> Result<(), Gone> {
+    fn may_live(&self, draft: &Progress) -> Result<(), DismissReason> {
         let n_chars = self.n_typed_chars;
         let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
         let n_closers = at_end.take_while(|c| policy::is_closer(*c)).count();
-        let mut gone = Gone::Contradicted;
+        let mut gone = DismissReason::Contradicted;
         for cursor in
             (self.start_char_idx + n_chars - n_closers..=self.start_char_idx + n_chars).rev()
         {
             match self.verdict(cursor, draft) {
-                Verdict::Gone(why) => gone = why,
+                Verdict::Dismissed(why) => gone = why,
                 _ => return Ok(()),
             }
         }
         // All of it was typed: the request that follows says what comes next.
-        if gone == Gone::UsedUp { Ok(()) } else { Err(gone) }
+        if gone == DismissReason::UsedUp { Ok(()) } else { Err(gone) }
     }
 }
 
@@ -150,13 +150,19 @@ fn compare(typed: &str, draft: &Progress) -> Verdict {
     }
     let Some(finish) = &draft.finish else {
         let fits = typed.starts_with(text);
-        return if fits { Verdict::NotYet(()) } else { Verdict::Gone(Gone::Contradicted) };
+        return if fits {
+            Verdict::NotYet(())
+        } else {
+            Verdict::Dismissed(DismissReason::Contradicted)
+        };
     };
     match finish {
-        Finish::Cancelled | Finish::Failed(_) => Verdict::Gone(Gone::Failed),
-        _ if typed.is_empty() => Verdict::Nothing(finish.clone()),
-        _ if typed.starts_with(text) => Verdict::Gone(Gone::UsedUp),
-        _ => Verdict::Gone(Gone::Contradicted),
+        FinishReason::Cancelled | FinishReason::Failed(_) => {
+            Verdict::Dismissed(DismissReason::Failed)
+        }
+        _ if typed.is_empty() => Verdict::Empty(finish.clone()),
+        _ if typed.starts_with(text) => Verdict::Dismissed(DismissReason::UsedUp),
+        _ => Verdict::Dismissed(DismissReason::Contradicted),
     }
 }
 
@@ -164,10 +170,10 @@ fn compare(typed: &str, draft: &Progress) -> Verdict {
 #[derive(Debug)]
 pub struct Suggestion {
     uri: Arc<str>,
-    anchored: Anchored,
+    anchored: AnchoredText,
     /// Where it was made, for when it is recalled.
     at: Surroundings,
-    draft: Draft,
+    draft: Generation,
     /// How much of the draft the user has seen, in bytes: that much is shown again at once.
     n_shown_bytes: usize,
 }
@@ -175,11 +181,11 @@ pub struct Suggestion {
 impl Suggestion {
     /// An offer for the cursor, a char_idx of the snapshot.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, cursor: usize, draft: Draft) -> Self {
+    pub fn new(snapshot: &Snapshot, cursor: usize, draft: Generation) -> Self {
         let start_char_idx = cursor.min(snapshot.rope.len_chars());
         let line = snapshot.rope.char_to_line(start_char_idx);
         let line_char_idx = snapshot.rope.line_to_char(line);
-        let anchored = Anchored::new(line_char_idx, start_char_idx);
+        let anchored = AnchoredText::new(line_char_idx, start_char_idx);
         Self {
             uri: Arc::clone(&snapshot.uri),
             anchored,
@@ -192,7 +198,12 @@ impl Suggestion {
     /// An offer whose draft was started `n_typed` characters before the cursor, which have been
     /// typed since.
     #[must_use]
-    pub fn typed_into(snapshot: &Snapshot, cursor: usize, n_typed: usize, draft: Draft) -> Self {
+    pub fn typed_into(
+        snapshot: &Snapshot,
+        cursor: usize,
+        n_typed: usize,
+        draft: Generation,
+    ) -> Self {
         let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), draft);
         it.anchored.typed = snapshot.slice(it.anchored.start_char_idx..cursor);
         it.anchored.n_typed_chars = it.anchored.typed.chars().count();
@@ -210,32 +221,32 @@ impl Suggestion {
     ///
     /// # Errors
     /// Why the offer is gone, if it is, whatever its draft says.
-    pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), Gone> {
+    pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), DismissReason> {
         if *self.uri != *uri {
             return Ok(());
         }
-        if self.anchored.apply(edit) { Ok(()) } else { Err(Gone::TextChanged) }
+        if self.anchored.apply(edit) { Ok(()) } else { Err(DismissReason::TextChanged) }
     }
 
     /// Whether what was typed into a document is a beginning of what the offer says.
     ///
     /// # Errors
     /// Why the offer is gone, if it is.
-    pub fn may_live(&self, uri: &str) -> Result<(), Gone> {
+    pub fn may_live(&self, uri: &str) -> Result<(), DismissReason> {
         if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.draft.now()) }
     }
 
     /// What the offer says of a cursor in a document.
     #[must_use]
-    pub fn verdict(&self, uri: &str, cursor: usize) -> Verdict<Draft> {
+    pub fn verdict(&self, uri: &str, cursor: usize) -> Verdict<Generation> {
         if *self.uri != *uri {
-            return Verdict::Gone(Gone::CursorMoved);
+            return Verdict::Dismissed(DismissReason::CursorMoved);
         }
         match self.anchored.verdict(cursor, &self.draft.now()) {
             Verdict::Shows(rest, ()) => Verdict::Shows(rest, self.draft.clone()),
             Verdict::NotYet(()) => Verdict::NotYet(self.draft.clone()),
-            Verdict::Nothing(finish) => Verdict::Nothing(finish),
-            Verdict::Gone(gone) => Verdict::Gone(gone),
+            Verdict::Empty(finish) => Verdict::Empty(finish),
+            Verdict::Dismissed(gone) => Verdict::Dismissed(gone),
         }
     }
 
@@ -261,13 +272,13 @@ impl Suggestion {
     #[must_use]
     pub fn complete(&self) -> Option<(Surroundings, String)> {
         let Progress { text, finish, .. } = self.draft.now();
-        let ended = !matches!(finish?, Finish::Cancelled | Finish::Failed(_));
+        let ended = !matches!(finish?, FinishReason::Cancelled | FinishReason::Failed(_));
         ended.then(|| (self.at.clone(), text))
     }
 
     /// A further reader of its draft.
     #[must_use]
-    pub fn draft(&self) -> Draft {
+    pub fn draft(&self) -> Generation {
         self.draft.clone()
     }
 

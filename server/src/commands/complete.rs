@@ -10,9 +10,9 @@ use std::{
 use super::terminal::printable;
 use anyhow::{Context, bail, ensure};
 use foretell_config::{Config, exclude::Exclusions, prompt::Window};
-use foretell_engine::{Draft, Finish, Progress, State};
+use foretell_engine::{EngineState, FinishReason, Generation, Progress};
 use foretell_session::{
-    completer::{Completer, Wanted},
+    completer::{Completer, GenerationOptions},
     document::Snapshot,
 };
 
@@ -115,9 +115,12 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     // Where nobody watches the text grow, a line that turns out to be wrong need not be shown.
-    let wanted = Wanted { whole_lines: arguments.json, ..Wanted::one(&config.suggest) };
+    let wanted = GenerationOptions {
+        whole_lines: arguments.json,
+        ..GenerationOptions::one(&config.suggest)
+    };
     let progress = runtime.block_on(async {
-        if let State::Failed(message) = completer.loaded().await {
+        if let EngineState::Failed(message) = completer.loaded().await {
             bail!("{message}");
         }
         let draft =
@@ -131,7 +134,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             streamed(draft, &snapshot.slice(line_start..cursor), marks, out).await
         }
     })?;
-    if let Some(Finish::Failed(message)) = &progress.finish {
+    if let Some(FinishReason::Failed(message)) = &progress.finish {
         bail!("{message}");
     }
     let mut out = io::stdout().lock();
@@ -149,7 +152,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             "first_token_ms": figures.first_token_ms,
             "total_ms": figures.total_ms,
             "mean_log_probability": progress.mean_log_probability,
-            "finish": progress.finish.as_ref().map(Finish::name),
+            "finish": progress.finish.as_ref().map(FinishReason::name),
         });
         writeln!(out, "{json}")?;
     } else {
@@ -158,7 +161,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn silent(mut draft: Draft) -> anyhow::Result<Progress> {
+async fn silent(mut draft: Generation) -> anyhow::Result<Progress> {
     loop {
         let now = draft.now();
         if now.finish.is_some() || !draft.changed().await {
@@ -172,7 +175,7 @@ const GREY: [&str; 2] = ["\x1b[90m", "\x1b[0m"];
 
 /// Prints the line before the cursor, then the text between two marks as it comes.
 async fn streamed(
-    mut draft: Draft,
+    mut draft: Generation,
     line_before: &str,
     [grey, plain]: [&str; 2],
     mut out: impl Write,
@@ -195,7 +198,7 @@ async fn streamed(
 fn summary(progress: &Progress) -> String {
     let figures = progress.figures;
     let first = figures.first_token_ms.map_or("no text".to_owned(), |ms| format!("{ms:.0} ms"));
-    let finish = progress.finish.as_ref().map_or("", Finish::name);
+    let finish = progress.finish.as_ref().map_or("", FinishReason::name);
     format!(
         "-- first token {first}, total {:.0} ms; tokens: {} reused, {} read, {} generated; {}",
         figures.total_ms,
@@ -223,7 +226,8 @@ mod tests {
 
     #[tokio::test]
     async fn neither_the_file_nor_the_model_steers_the_terminal() {
-        let (mut out, draft) = (Vec::new(), Draft::of_text("b\x1b]0;owned\x07\u{9b}2J".into()));
+        let (mut out, draft) =
+            (Vec::new(), Generation::of_text("b\x1b]0;owned\x07\u{9b}2J".into()));
         streamed(draft, "a\x1b[2J\u{202e}", GREY, &mut out).await.unwrap();
         let expected = "a\u{241b}[2J\u{fffd}\x1b[90mb\u{241b}]0;owned\u{2407}\u{fffd}2J\x1b[0m\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -13,7 +13,7 @@ use std::{
 
 use foretell_config::{Config, layers::user_file};
 use foretell_engine::{
-    State,
+    EngineState,
     bundle::Bundle,
     library,
     library::RUNTIME_VERSION,
@@ -218,8 +218,8 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
 }
 
 /// A provider that was chosen and did not work.
-fn slower(state: State) -> Option<Check> {
-    let State::Slower(message) = state else { return None };
+fn slower(state: EngineState) -> Option<Check> {
+    let EngineState::Slower(message) = state else { return None };
     let to_do = "`foretell setup` looks again, with `--provider cpu` for the processor only";
     Some(Check::new("provider", Mark::Attention, message).and_do(to_do))
 }
@@ -254,9 +254,9 @@ mod tests {
 
     #[test]
     fn a_provider_that_did_not_work_is_worth_a_look() {
-        let check = slower(State::Slower("cuda failed".into())).unwrap();
+        let check = slower(EngineState::Slower("cuda failed".into())).unwrap();
         assert_eq!((check.mark, &*check.text), (Mark::Attention, "cuda failed"));
-        assert_eq!(slower(State::Ready), None);
+        assert_eq!(slower(EngineState::Ready), None);
     }
 
     #[test]

@@ -7,12 +7,12 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    Figures, Progress, Prompt,
+    GenerationMetrics, Progress, Prompt,
     generation_state::Text,
     sampler::Sampling,
     scripted::{Controls, Fault, Script},
 };
-use foretell_policy::{Place, Policy, Stop, Style};
+use foretell_policy::{CursorContext, Policy, StopRule, Style};
 
 const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n\
     fn twice(x: u32) -> u32 {\n    return x + x;\n}\n";
@@ -41,7 +41,8 @@ fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request
     let ids = decoder.vocabulary.encode(&context[..split]);
     let prompt = Prompt { ids, healed: decoder.vocabulary.encode(&context[split..]) };
     // In a block, the policy goes on over several lines.
-    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+    let policy =
+        Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() });
     Request::new(prompt, policy, 40)
 }
 
@@ -55,7 +56,7 @@ fn a_text_goes_on_to_where_the_policy_stops_it() {
     let mut decoder = script().into_decoder();
     let done = complete(&mut decoder, "fn main() {\n    let naïve = ", 0);
     assert_eq!(done.text, "\"日本語 🦀\";\n    return naïve.len();");
-    assert_eq!(done.finish, Some(Finish::Stopped(Stop::BlockEnd)));
+    assert_eq!(done.finish, Some(FinishReason::Stopped(StopRule::BlockEnd)));
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn the_users_last_word_is_read_at_once_where_the_model_would_write_it_so() {
     let mut decoder = script.into_decoder();
     let done = complete(&mut decoder, "fn main() {\n    let naïve = \"日本語", 9);
     assert!(done.text.starts_with(" 🦀"), "{}", done.text);
-    let Figures { healed, drafted, accepted, .. } = done.figures;
+    let GenerationMetrics { healed, drafted, accepted, .. } = done.figures;
     assert_eq!((healed, drafted, accepted), (9, 8, 8));
     assert_eq!(controls.reads()[0].n_tokens, done.figures.read + 8);
 }
@@ -115,7 +116,7 @@ fn nothing_follows_an_empty_prompt_and_what_was_read_stays() {
     complete(&mut decoder, "fn twice(", 0);
     for (context, n_healed) in [("", 0), ("retur", 5)] {
         let done = complete(&mut decoder, context, n_healed);
-        assert_eq!((done.text.as_str(), done.finish), ("", Some(Finish::EndOfText)));
+        assert_eq!((done.text.as_str(), done.finish), ("", Some(FinishReason::EndOfText)));
     }
     assert_eq!(complete(&mut decoder, "fn twice(", 0).figures.read, 0);
 }
@@ -137,10 +138,13 @@ fn it_ends_where_it_is_told_to() {
     let mut few = request(&decoder, "fn twice(x: u", 0);
     few.max_tokens = 3;
     let few = run(&mut decoder, few);
-    assert_eq!((few.figures.generated, few.finish), (3, Some(Finish::MaxTokens)));
+    assert_eq!((few.figures.generated, few.finish), (3, Some(FinishReason::MaxTokens)));
     let mut decoder = Script::new("return x;").unwrap().into_decoder();
     let to_the_end = complete(&mut decoder, "return", 0);
-    assert_eq!((to_the_end.text.as_str(), to_the_end.finish), (" x;", Some(Finish::EndOfText)));
+    assert_eq!(
+        (to_the_end.text.as_str(), to_the_end.finish),
+        (" x;", Some(FinishReason::EndOfText))
+    );
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn bytes_that_are_no_text_end_the_draft() {
     let mut request = request(&decoder, "", 0);
     request.prompt.ids = vec![0xe6, 0x9c];
     let done = run(&mut decoder, request);
-    assert_eq!((done.text.as_str(), done.finish), ("", Some(Finish::NotText)));
+    assert_eq!((done.text.as_str(), done.finish), ("", Some(FinishReason::NotText)));
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn repeated_text_is_drafted_and_read_at_once() {
     request.max_tokens = 80;
     let done = run(&mut decoder, request);
     assert!(done.text.starts_with(line.trim_end()), "{}", done.text);
-    let Figures { generated, drafted, accepted, .. } = done.figures;
+    let GenerationMetrics { generated, drafted, accepted, .. } = done.figures;
     assert!(accepted >= 35, "{accepted} of {drafted} drafted tokens accepted, {generated} written");
     let n_steps = controls.reads().iter().filter(|read| read.n_past >= 2 * line.len()).count();
     assert!(n_steps + accepted <= generated, "an accepted token costs no step");
@@ -209,7 +213,7 @@ fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     let whole = complete(&mut decoder, "fn twice(", 0);
     controls.fail_after(3, Fault::Error);
     let failed = complete(&mut decoder, "fn main(", 0);
-    assert_eq!(failed.finish, Some(Finish::Failed("a scripted error".into())));
+    assert_eq!(failed.finish, Some(FinishReason::Failed("a scripted error".into())));
     let again = complete(&mut decoder, "fn twice(", 0);
     assert_eq!(again.figures.reused, 0);
     assert_eq!(again.text, whole.text);
@@ -222,7 +226,7 @@ fn cancel_at(
     controls: &Controls,
     request: Request,
     n_reads: usize,
-) -> (Decoder<Script>, Option<Finish>) {
+) -> (Decoder<Script>, Option<FinishReason>) {
     let (progress, draft) = watch::channel(Progress::default());
     controls.hold();
     controls.permit(n_reads);
@@ -400,7 +404,7 @@ proptest! {
             let finish;
             (decoder, finish) = cancel_at(decoder, &controls, cancelled, n_reads);
             let is_whole = finish == cold.finish;
-            prop_assert!(is_whole || finish == Some(Finish::Cancelled), "{:?}", finish);
+            prop_assert!(is_whole || finish == Some(FinishReason::Cancelled), "{:?}", finish);
             prop_assert!(!is_whole || n_reads > 0 || is_known, "no text without a read");
             is_known = true;
             let after = complete(&mut decoder, &context, 0);
@@ -441,5 +445,5 @@ fn what_the_model_is_not_sure_of_is_not_shown() {
     assert_eq!(certain(Some(percent)).text, free.text);
     let unsure = certain(Some(percent + 1));
     assert_eq!(unsure.text, "");
-    assert_eq!(unsure.finish, Some(Finish::Stopped(Stop::Uncertain)));
+    assert_eq!(unsure.finish, Some(FinishReason::Stopped(StopRule::Uncertain)));
 }

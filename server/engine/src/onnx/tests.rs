@@ -17,7 +17,7 @@ const TOKENS: [u32; 3] = [750, 1887, 368];
 fn a_provider_that_does_not_load_is_replaced_unless_it_was_named() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let mut model = OnnxModel::load_on(Provider::Cuda, &bundle, &options).unwrap();
-    let State::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
+    let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap().len(), bundle.manifest.vocab_size);
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cuda));
@@ -33,14 +33,14 @@ fn a_provider_that_fails_in_a_read_is_replaced_once() {
     model.loaded.provider = Provider::Cuda;
     model.loaded.slots[0].binding.clear_inputs();
     assert!(matches!(model.read(0, 3, &TOKENS, 1), Err(ModelError::Failed(_))));
-    let State::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
+    let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     assert_eq!(model.loaded.provider, Provider::Cpu);
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap(), expected);
     // There is nothing behind it: a read that fails again changes nothing.
     model.loaded.slots[0].binding.clear_inputs();
     assert!(model.read(0, 3, &TOKENS, 1).is_err());
-    assert_eq!(model.state(), State::Slower(message));
+    assert_eq!(model.state(), EngineState::Slower(message));
 }
 
 #[test]

@@ -22,12 +22,12 @@ use serde::Serialize;
 use super::{
     Options, RemoteError, bearer_token,
     excerpt::excerpt,
-    sse::{Events, Piece},
+    sse::{SseDecoder, TextChunk},
 };
 
 /// What is asked, as OpenAI's completions protocol has it.
 #[derive(Debug, Serialize)]
-pub(super) struct Ask<'a> {
+pub(super) struct CompletionRequest<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) model: &'a str,
     pub(super) prompt: &'a str,
@@ -58,7 +58,7 @@ pub(super) struct Client {
 #[derive(Debug)]
 pub(super) struct Answer {
     response: Response,
-    events: Events,
+    events: SseDecoder,
     at: String,
     may_be_open: Arc<AtomicBool>,
 }
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// Asks, and waits until the server begins to answer.
-    pub(super) async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, RemoteError> {
+    pub(super) async fn ask(&self, ask: &CompletionRequest<'_>) -> Result<Answer, RemoteError> {
         let body =
             serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.to_string()))?;
         let send = || {
@@ -134,7 +134,7 @@ impl Client {
             )));
         }
         let may_be_open = Arc::clone(&self.may_be_open);
-        Ok(Answer { response, events: Events::default(), at: self.at.clone(), may_be_open })
+        Ok(Answer { response, events: SseDecoder::default(), at: self.at.clone(), may_be_open })
     }
 
     async fn refused(&self, status: StatusCode, mut response: Response) -> RemoteError {
@@ -168,7 +168,7 @@ impl Client {
 
 impl Answer {
     /// The next piece of the text; `None` at its end.
-    pub(super) async fn next(&mut self) -> Result<Option<Piece>, RemoteError> {
+    pub(super) async fn next(&mut self) -> Result<Option<TextChunk>, RemoteError> {
         let failed = |at: &str, what| RemoteError::Answer { at: at.to_owned(), what };
         loop {
             if let Some(piece) = self.events.next().map_err(|what| failed(&self.at, what))? {

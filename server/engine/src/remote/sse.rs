@@ -10,7 +10,7 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What an event adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct TextChunk {
     /// The text.
     pub(super) text: String,
     /// Whether the text ends here because it is as long as was asked for.
@@ -19,7 +19,7 @@ pub(super) struct Piece {
 
 /// Bytes that become pieces as soon as their lines are whole.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(super) struct SseDecoder {
     bytes: Vec<u8>,
     /// How many of them were read.
     n_read: usize,
@@ -40,7 +40,7 @@ struct Choice {
     finish_reason: Option<String>,
 }
 
-impl Events {
+impl SseDecoder {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.n_read);
         self.n_read = 0;
@@ -53,7 +53,7 @@ impl Events {
     }
 
     /// The next piece, if its line is whole; an error says what the server did.
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, String> {
+    pub(super) fn next(&mut self) -> Result<Option<TextChunk>, String> {
         let is_end = |byte: &u8| *byte == b'\n';
         while let Some(n_bytes) = self.bytes[self.n_read..].iter().position(is_end) {
             let line = &self.bytes[self.n_read..self.n_read + n_bytes];
@@ -75,7 +75,7 @@ impl Events {
                 return Err(format!("reports an error: {}", excerpt(&error)));
             }
             let Some(choice) = chunk.choices.into_iter().next() else { continue };
-            return Ok(Some(Piece {
+            return Ok(Some(TextChunk {
                 text: choice.text.unwrap_or_default(),
                 is_cut_short: choice.finish_reason.as_deref() == Some("length"),
             }));
@@ -94,7 +94,8 @@ mod tests {
     use super::*;
 
     fn pieces(parts: &[&[u8]]) -> Result<(String, bool, bool), String> {
-        let (mut events, mut text, mut is_cut_short) = (Events::default(), String::new(), false);
+        let (mut events, mut text, mut is_cut_short) =
+            (SseDecoder::default(), String::new(), false);
         for part in parts {
             events.push(part);
             while let Some(piece) = events.next()? {

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::machine;
 
 /// Something that reads tokens.
-pub(super) trait Contender {
+pub(super) trait BenchEngine {
     /// Its name in the table.
     fn name(&self) -> &'static str;
 
@@ -63,7 +63,7 @@ impl Ours {
     }
 }
 
-impl Contender for Ours {
+impl BenchEngine for Ours {
     fn name(&self) -> &'static str {
         "foretell"
     }
@@ -134,7 +134,7 @@ fn answer<T: serde::de::DeserializeOwned>(stdout: &mut impl BufRead) -> anyhow::
     serde_json::from_str(&line).with_context(|| format!("llama.cpp's driver said {line:?}"))
 }
 
-impl Contender for Llama {
+impl BenchEngine for Llama {
     fn name(&self) -> &'static str {
         "llama.cpp"
     }

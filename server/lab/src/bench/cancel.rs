@@ -3,7 +3,7 @@
 use std::{io::Write, thread, time::Duration};
 
 use foretell_engine::{Engine, Progress, Prompt, Request, decoder::PREFILL_CHUNK};
-use foretell_policy::{Place, Policy};
+use foretell_policy::{CursorContext, Policy};
 
 use super::{decode::finished, machine, median, report::Report};
 
@@ -86,7 +86,8 @@ fn rates(engine: &Engine, ids: &[u32]) -> (f64, f64) {
 }
 
 fn request(ids: &[u32], max_tokens: usize) -> Request {
-    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() });
+    let policy =
+        Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() });
     Request::new(Prompt { ids: ids.to_vec(), healed: Vec::new() }, policy, max_tokens)
 }
 

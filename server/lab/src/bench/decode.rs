@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
-use foretell_engine::{Draft, Engine, Finish, Progress, Prompt, Request, vocabulary::Vocabulary};
-use foretell_policy::{Place, Policy, Stop};
+use foretell_engine::{
+    Engine, FinishReason, Generation, Progress, Prompt, Request, vocabulary::Vocabulary,
+};
+use foretell_policy::{CursorContext, Policy, StopRule};
 
 use super::{
     fixtures::{EDITING, NEW_CODE},
@@ -64,13 +66,14 @@ pub(super) fn request(ids: &[u32]) -> Request {
     let prompt = Prompt { ids: ids.to_vec(), healed: Vec::new() };
     // As at the beginning of an indented line: the rules let several lines through, and here also
     // what repeats itself.
-    let policy = Policy::new(Place { line_before: "    ".into(), ..Place::default() })
-        .without(vec![Stop::Copy, Stop::Repetition]);
+    let policy =
+        Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() })
+            .without(vec![StopRule::Copy, StopRule::Repetition]);
     Request::new(prompt, policy, 96)
 }
 
 /// Waits for a draft's end.
-pub(super) fn finished(mut draft: Draft) -> Progress {
+pub(super) fn finished(mut draft: Generation) -> Progress {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     match runtime {
         Ok(runtime) => {
@@ -78,7 +81,10 @@ pub(super) fn finished(mut draft: Draft) -> Progress {
                 .block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
         }
         Err(error) => {
-            return Progress { finish: Some(Finish::Failed(error.to_string())), ..draft.now() };
+            return Progress {
+                finish: Some(FinishReason::Failed(error.to_string())),
+                ..draft.now()
+            };
         }
     }
     draft.now()

@@ -19,7 +19,7 @@ use foretell_engine::{
 
 use super::{
     EngineArguments, Part,
-    baseline::{Contender, Llama, Ours},
+    baseline::{BenchEngine, Llama, Ours},
     cancel, decode, equivalence,
     fixtures::CODE,
     machine,
@@ -53,7 +53,7 @@ pub(super) fn run(
         arguments.rounds
     )?;
     if arguments.wants(Part::Table) || arguments.wants(Part::Chunks) {
-        let ours: Box<dyn Contender> = Box::new(Ours::load(&bundle, &options)?);
+        let ours: Box<dyn BenchEngine> = Box::new(Ours::load(&bundle, &options)?);
         let mut columns = vec![Column::new(ours)];
         if let (Some(python), Some(gguf)) = (&arguments.llama_python, &arguments.gguf) {
             let n_context = options.context_tokens;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{
-    baseline::Contender,
+    baseline::BenchEngine,
     median,
     report::{Bars, Report},
 };
@@ -13,12 +13,12 @@ const N_STEPS: usize = 16;
 
 /// A contender, and how much of the text it has read.
 pub(super) struct Column {
-    contender: Box<dyn Contender>,
+    contender: Box<dyn BenchEngine>,
     n_read: usize,
 }
 
 impl Column {
-    pub(super) fn new(contender: Box<dyn Contender>) -> Self {
+    pub(super) fn new(contender: Box<dyn BenchEngine>) -> Self {
         Self { contender, n_read: 0 }
     }
 

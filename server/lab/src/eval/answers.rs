@@ -2,10 +2,10 @@
 
 use anyhow::{Context, bail};
 use foretell_config::prompt::{OtherFiles, Split};
-use foretell_engine::{Draft, Figures, Finish};
-use foretell_policy::{Policy, Stop, n_replaced};
+use foretell_engine::{FinishReason, Generation, GenerationMetrics};
+use foretell_policy::{Policy, StopRule, n_replaced};
 use foretell_session::{
-    completer::{Completer, Parts, Wanted},
+    completer::{Ablation, Completer, GenerationOptions},
     document::{Documents, PositionEncoding, Snapshot},
 };
 
@@ -18,13 +18,13 @@ use super::{cases::Case, measures::Verdict};
 pub(super) struct Answer {
     pub(super) text: String,
     /// `None` if it was given up early.
-    pub(super) finish: Option<Finish>,
-    pub(super) figures: Figures,
+    pub(super) finish: Option<FinishReason>,
+    pub(super) figures: GenerationMetrics,
 }
 
 /// Which ways there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wants {
+pub(super) struct AnswerOptions {
     pub(super) layout: Split,
     pub(super) compare: bool,
     pub(super) ablate: bool,
@@ -32,7 +32,7 @@ pub(super) struct Wants {
 }
 
 /// The ways to a text.
-pub(super) struct Ways {
+pub(super) struct Variants {
     /// What the server does.
     pub(super) processed: Completer,
     /// The model alone.
@@ -44,7 +44,7 @@ pub(super) struct Ways {
     alone: Option<Completer>,
     /// What the server does, with all of the text.
     uncut: Option<Completer>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: GenerationOptions,
 }
 
 /// What became of a case.
@@ -64,7 +64,7 @@ pub(super) struct Outcome {
 
 /// A case with one rule left out at a time.
 pub(super) struct Ablated {
-    pub(super) without: Vec<(Stop, Verdict)>,
+    pub(super) without: Vec<(StopRule, Verdict)>,
     /// The texts, by the rule that is left out.
     texts: Map<String, Value>,
     /// Whether all rules together make of the recorded text what the server made.
@@ -84,7 +84,7 @@ impl Outcome {
             "processed": self.answer.text,
             "beside": self.beside,
             "set": self.set,
-            "finish": self.answer.finish.as_ref().map(Finish::name),
+            "finish": self.answer.finish.as_ref().map(FinishReason::name),
             "read": self.answer.figures.read,
             "total_ms": self.answer.figures.total_ms,
             "generated": self.answer.figures.generated,
@@ -94,28 +94,35 @@ impl Outcome {
     }
 }
 
-impl Ways {
+impl Variants {
     /// The ways from one loaded completer.
-    pub(super) fn new(completer: &Completer, wants: Wants, wanted: Wanted) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        completer: &Completer,
+        wants: AnswerOptions,
+        wanted: GenerationOptions,
+    ) -> anyhow::Result<Self> {
         let layout = wants.layout;
         let open = if wants.others { OtherFiles::Open } else { OtherFiles::None };
-        let whole = Parts { layout, healing: true, policy: true, other_files: open };
+        let whole = Ablation { layout, healing: true, policy: true, other_files: open };
         let with = |parts| completer.with_parts(parts).context("no model is loaded");
-        let plain = Parts { layout: Split::Plain, ..whole };
+        let plain = Ablation { layout: Split::Plain, ..whole };
         let only_if =
             |is, way: anyhow::Result<Completer>| if is { way.map(Some) } else { Ok(None) };
         Ok(Self {
             processed: with(whole)?,
-            raw: with(Parts {
+            raw: with(Ablation {
                 healing: false,
                 policy: false,
                 other_files: OtherFiles::None,
                 ..plain
             })?,
             plain: only_if(wants.compare, with(plain))?,
-            unhealed: only_if(wants.compare, with(Parts { healing: false, ..whole }))?,
-            alone: only_if(wants.others, with(Parts { other_files: OtherFiles::None, ..whole }))?,
-            uncut: only_if(wants.ablate, with(Parts { policy: false, ..whole }))?,
+            unhealed: only_if(wants.compare, with(Ablation { healing: false, ..whole }))?,
+            alone: only_if(
+                wants.others,
+                with(Ablation { other_files: OtherFiles::None, ..whole }),
+            )?,
+            uncut: only_if(wants.ablate, with(Ablation { policy: false, ..whole }))?,
             wanted,
         })
     }
@@ -194,7 +201,7 @@ impl Ways {
         served: &Answer,
     ) -> anyhow::Result<Ablated> {
         let whole = self.processed.policy(snapshot, cursor, &self.wanted);
-        let lacking: Vec<(Stop, Policy)> = Policy::OPTIONAL
+        let lacking: Vec<(StopRule, Policy)> = Policy::OPTIONAL
             .iter()
             .map(|stop| (*stop, whole.clone().without(vec![*stop])))
             .collect();
@@ -236,12 +243,12 @@ fn open(case: &Case) -> (Snapshot, usize) {
 
 /// Waits for a draft's end, or gives it up as soon as `is_enough` says so of its text.
 pub(super) async fn followed(
-    mut draft: Draft,
+    mut draft: Generation,
     is_enough: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Answer> {
     loop {
         let now = draft.now();
-        if let Some(Finish::Failed(message)) = now.finish {
+        if let Some(FinishReason::Failed(message)) = now.finish {
             bail!("{message}");
         }
         if now.finish.is_some() || is_enough(&now.text) || !draft.changed().await {

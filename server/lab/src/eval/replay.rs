@@ -5,7 +5,7 @@
 
 use anyhow::Context;
 use foretell_session::{
-    completer::{Completer, Wanted},
+    completer::{Completer, GenerationOptions},
     document::{Edit, Snapshot},
 };
 use serde::Serialize;
@@ -48,7 +48,7 @@ impl Count {
 /// Somebody who types, and what they see.
 struct Typing<'a> {
     completer: &'a Completer,
-    wanted: Wanted,
+    wanted: GenerationOptions,
     snapshot: Snapshot,
     cursor: usize,
     shown: String,
@@ -60,7 +60,7 @@ struct Typing<'a> {
 /// Types at most `max_keys` keys of a replay.
 pub(super) async fn replay(
     completer: &Completer,
-    wanted: Wanted,
+    wanted: GenerationOptions,
     replay: &Replay,
     max_keys: usize,
 ) -> anyhow::Result<Count> {
@@ -184,7 +184,7 @@ mod tests {
             text: marked.replace('ˇ', ""),
             edits: vec![cases::Edit { at, delete: 0, insert: insert.into() }],
         };
-        let wanted = Wanted::one(&Suggest::default());
+        let wanted = GenerationOptions::one(&Suggest::default());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             completer.loaded().await;

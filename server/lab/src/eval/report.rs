@@ -5,8 +5,8 @@ use std::{
     io::{self, Write},
 };
 
-use foretell_engine::Finish;
-use foretell_policy::Stop;
+use foretell_engine::FinishReason;
+use foretell_policy::StopRule;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -175,7 +175,7 @@ fn grouped(outcomes: &[Outcome], key: fn(&Outcome) -> &String) -> BTreeMap<Strin
 fn nothing(outcomes: &[Outcome]) -> BTreeMap<&'static str, usize> {
     let mut reasons = BTreeMap::new();
     for it in outcomes.iter().filter(|it| !it.processed.is_shown) {
-        let reason = it.answer.finish.as_ref().map_or("cancelled", Finish::name);
+        let reason = it.answer.finish.as_ref().map_or("cancelled", FinishReason::name);
         *reasons.entry(reason).or_default() += 1;
     }
     reasons
@@ -216,7 +216,7 @@ fn ablation(outcomes: &[Outcome]) -> Vec<Rule> {
         let verdicts: Vec<Verdict> = recorded().map(|(_, it)| it.without[i].1).collect();
         let changes = verdicts.iter().zip(&whole).filter(|(a, b)| a != b).count();
         let measures = Measures::of(&verdicts);
-        rules.push(Rule { without: Stop::name(*stop), changes, measures });
+        rules.push(Rule { without: StopRule::name(*stop), changes, measures });
     }
     rules
 }

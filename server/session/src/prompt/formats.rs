@@ -87,7 +87,7 @@ pub struct OtherFile<'a> {
 
 /// What a prompt says of where its text comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Around<'a> {
+pub struct PromptSources<'a> {
     /// The repository's name.
     pub repo: Option<&'a str>,
     /// The path of the file with the hole.
@@ -98,7 +98,7 @@ pub struct Around<'a> {
 
 /// The tokens that lead a prompt, before what is read of the file itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lead {
+pub struct Preamble {
     /// Before all marks of the hole.
     pub head: Vec<u32>,
     /// At the beginning of the prefix.
@@ -120,10 +120,10 @@ fn files(fim: &Fim) -> Option<Files> {
 /// What leads a prompt of a family; nothing but the mark of a text's beginning for one that was
 /// not taught to read several files.
 #[must_use]
-pub fn lead(fim: &Fim, around: Around<'_>, encode: impl Fn(&str) -> Vec<u32>) -> Lead {
-    let mut lead = Lead { head: fim.bos.into_iter().collect(), prefix: Vec::new() };
+pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u32>) -> Preamble {
+    let mut lead = Preamble { head: fim.bos.into_iter().collect(), prefix: Vec::new() };
     let Some(files) = files(fim) else { return lead };
-    let Around { repo, path, others } = around;
+    let PromptSources { repo, path, others } = around;
     let mark = |ids: &mut Vec<u32>| match files.before_path {
         BeforePath::Mark => ids.extend(fim.file_sep),
         BeforePath::Text(text) => ids.extend(encode(text)),
@@ -168,12 +168,12 @@ pub fn lead(fim: &Fim, around: Around<'_>, encode: impl Fn(&str) -> Vec<u32>) ->
 #[must_use]
 pub fn prompt(
     fim: Option<&Fim>,
-    lead: &Lead,
+    lead: &Preamble,
     before: &[u32],
     after: &[u32],
     middle: &[u32],
 ) -> Vec<u32> {
-    let Lead { head, prefix } = lead;
+    let Preamble { head, prefix } = lead;
     let Some(fim) = fim else { return [head, prefix, before, middle].concat() };
     let mark = fim.middle.as_slice();
     match fim.order {

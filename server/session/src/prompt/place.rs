@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::to_lf;
 use crate::document::Snapshot;
-use foretell_policy::{MAX_SYNTAX_BYTES, Place, Syntax, Trees};
+use foretell_policy::{CursorContext, MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// How many lines before and after the cursor the rules look at.
 const N_LINES: usize = 60;
@@ -13,7 +13,7 @@ const N_CHARS: usize = 8_000;
 
 /// The place of a cursor, a char_idx that is clamped to the text's end.
 #[must_use]
-pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
+pub fn place(snapshot: &Snapshot, cursor: usize) -> CursorContext {
     let rope = &snapshot.rope;
     let cursor = cursor.min(rope.len_chars());
     let line = rope.char_to_line(cursor);
@@ -21,7 +21,7 @@ pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
     let start = first_line.max(cursor.saturating_sub(N_CHARS));
     let end = snapshot.line_range(line + N_LINES).end.max(cursor).min(cursor + N_CHARS);
     let (before, after) = (snapshot.slice(start..cursor), snapshot.slice(cursor..end));
-    Place::new(&to_lf(&before), &to_lf(&after)).in_language(language(snapshot))
+    CursorContext::new(&to_lf(&before), &to_lf(&after)).in_language(language(snapshot))
 }
 
 /// The editor's name for the language, or the file's extension.
@@ -46,7 +46,7 @@ pub fn syntax(trees: &Arc<Trees>, snapshot: &Snapshot, cursor: usize) -> Option<
 mod tests {
     use super::*;
 
-    fn at(text: &str, cursor: usize) -> Place {
+    fn at(text: &str, cursor: usize) -> CursorContext {
         place(&Snapshot::of_text("a", "rust", text), cursor)
     }
 
@@ -54,7 +54,7 @@ mod tests {
     fn the_rules_see_one_kind_of_line_break() {
         let place = at("one\r\ntwo\rthree\nfo\r\n\r\nfive\r", 16);
         assert_eq!(place.above, "one\ntwo\nthree");
-        let Place { line_before, line_after, next_line, .. } = place;
+        let CursorContext { line_before, line_after, next_line, .. } = place;
         assert_eq!(
             [line_before.as_str(), line_after.as_str(), next_line.as_str()],
             ["f", "o", "five"]

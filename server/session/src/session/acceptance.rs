@@ -1,6 +1,6 @@
 //! What the user took of what was shown.
 
-use super::{Now, Session};
+use super::{Session, State};
 use crate::{document::Edit, prompt::to_lf, stats::Accepted, suggestion::Verdict};
 
 /// How much of a text was accepted.
@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// Tells accepting from typing: several characters of what was shown, in one change.
-    pub(super) fn infer_acceptance(&self, now: &mut Now, uri: &str, edit: &Edit) {
+    pub(super) fn infer_acceptance(&self, now: &mut State, uri: &str, edit: &Edit) {
         if now.tells_accepted || !edit.removed.is_empty() || edit.inserted.chars().count() < 2 {
             return;
         }

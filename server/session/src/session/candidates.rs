@@ -3,24 +3,24 @@
 
 use std::time::Duration;
 
-use super::{Answer, Nothing, Session, Source, Ticket, completion::nothing_of};
+use super::{Answer, EmptyReason, RequestSnapshot, Session, Source, completion::nothing_of};
 use crate::{
-    completer::Wanted,
+    completer::GenerationOptions,
     suggestion::{Verdict, completion_cache::Surroundings},
 };
 use foretell_config::Suggest;
-use foretell_engine::{Draft, Finish, Progress};
+use foretell_engine::{FinishReason, Generation, Progress};
 
 /// How long the user who asked waits for more than one text, or longer where one may take longer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Session {
     /// Several texts for a user who asked: the one that is shown first, then others.
-    pub(super) async fn several(&self, ticket: &Ticket) -> Answer {
-        let Ticket { snapshot, cursor, .. } = ticket;
+    pub(super) async fn several(&self, ticket: &RequestSnapshot) -> Answer {
+        let RequestSnapshot { snapshot, cursor, .. } = ticket;
         let Suggest { candidates: n_candidates, deadline_ms, .. } =
             self.now().settings.config.suggest;
-        let wanted = Wanted { n_candidates, ..self.wanted(ticket) };
+        let wanted = GenerationOptions { n_candidates, ..self.wanted(ticket) };
         let standing = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => Some(draft),
             _ => self.recall(snapshot, *cursor).map(|(draft, _)| draft),
@@ -30,7 +30,7 @@ impl Session {
                 let others = if n_candidates > 1 {
                     match self.start(snapshot, *cursor, &wanted) {
                         Ok(others) => Some(others),
-                        Err(nothing) => return Answer::Nothing(nothing),
+                        Err(nothing) => return Answer::Empty(nothing),
                     }
                 } else {
                     None
@@ -39,7 +39,7 @@ impl Session {
             }
             None => match self.new_offer(ticket, &wanted) {
                 Ok(draft) => (draft.clone(), Some(draft), Source::Model),
-                Err(nothing) => return Answer::Nothing(nothing),
+                Err(nothing) => return Answer::Empty(nothing),
             },
         };
         let patience = PATIENCE.max(Duration::from_millis(deadline_ms));
@@ -53,7 +53,7 @@ impl Session {
         let _ = patience.await;
         let progress = first.now();
         let Ok(Verdict::Shows(text, _)) = self.offer(&snapshot.uri, *cursor) else {
-            return Answer::Nothing(nothing_of(progress.finish.unwrap_or(Finish::Cancelled)));
+            return Answer::Empty(nothing_of(progress.finish.unwrap_or(FinishReason::Cancelled)));
         };
         self.shown(*cursor, &text, text.len());
         let mut choice = vec![text];
@@ -77,8 +77,8 @@ impl Session {
 
     /// What follows a selected item of the completion menu. The document does not have the item
     /// yet, so no offer stands for it; the draft is kept for when it is accepted.
-    pub(super) async fn selected(&self, ticket: &Ticket) -> Answer {
-        let Ticket { snapshot, cursor, .. } = ticket;
+    pub(super) async fn selected(&self, ticket: &RequestSnapshot) -> Answer {
+        let RequestSnapshot { snapshot, cursor, .. } = ticket;
         let here = Surroundings::new(snapshot, *cursor);
         let running = {
             let mut now = self.now();
@@ -87,14 +87,14 @@ impl Session {
             self.drop_ahead(&mut now);
             running.map(|(_, draft)| (draft, Source::Ahead)).or_else(|| {
                 let text = self.find_recent(&mut now, &here)?;
-                Some((Draft::of_text(text), Source::Recent))
+                Some((Generation::of_text(text), Source::Recent))
             })
         };
         let (draft, source) = match running {
             Some(running) => running,
             None => match self.start(snapshot, *cursor, &self.wanted(ticket)) {
                 Ok(draft) => (draft, Source::Model),
-                Err(nothing) => return Answer::Nothing(nothing),
+                Err(nothing) => return Answer::Empty(nothing),
             },
         };
         self.now().ahead = Some((here, draft.clone()));
@@ -104,14 +104,14 @@ impl Session {
                 let text = progress.text.clone();
                 Answer::Shows { text, others: vec![], source, progress }
             }
-            Some(finish) => Answer::Nothing(nothing_of(finish.clone())),
-            None => Answer::Nothing(Nothing::NothingToSay(Finish::Cancelled)),
+            Some(finish) => Answer::Empty(nothing_of(finish.clone())),
+            None => Answer::Empty(EmptyReason::NothingToSay(FinishReason::Cancelled)),
         }
     }
 }
 
 /// Waits for a draft's end.
-async fn finished(mut draft: Draft) -> Progress {
+async fn finished(mut draft: Generation) -> Progress {
     while draft.now().finish.is_none() && draft.changed().await {}
     draft.now()
 }

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Answer, Nothing, Now, Session, Source, Ticket};
+use super::{Answer, EmptyReason, RequestSnapshot, Session, Source, State};
 use crate::suggestion::Verdict;
-use foretell_engine::{Draft, Finish};
-use foretell_policy::Stop;
+use foretell_engine::{FinishReason, Generation};
+use foretell_policy::StopRule;
 
 /// The least time between two updates of one text: a screen shows no more.
 pub const UPDATE_INTERVAL: Duration = Duration::from_millis(16);
@@ -27,7 +27,7 @@ const NEAR_END_CHARS: usize = 4;
 
 /// How soon what a draft says is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
+enum Granularity {
     /// Not before its end.
     Whole,
     /// Whole lines; of a first line, whole words.
@@ -42,22 +42,22 @@ impl Session {
     ///
     /// With `streams` the first useful piece is the answer, and the rest is for
     /// [`Session::follow`]; without it, more is waited for until the deadline.
-    pub async fn answer(&self, ticket: &Ticket, streams: bool) -> Answer {
+    pub async fn answer(&self, ticket: &RequestSnapshot, streams: bool) -> Answer {
         let asked = Instant::now();
         let answer = match self.refusal(ticket) {
-            Some(nothing) => Answer::Nothing(nothing),
+            Some(nothing) => Answer::Empty(nothing),
             None => self.worked_out(ticket, streams, asked).await,
         };
         self.count(&answer, asked);
         answer
     }
 
-    async fn worked_out(&self, ticket: &Ticket, streams: bool, asked: Instant) -> Answer {
+    async fn worked_out(&self, ticket: &RequestSnapshot, streams: bool, asked: Instant) -> Answer {
         let Some(completer) = self.completer() else {
-            return Answer::Nothing(Nothing::ModelLoading);
+            return Answer::Empty(EmptyReason::ModelLoading);
         };
         let prewarm = self.now().prewarm.take();
-        if prewarm.is_some_and(|draft| draft.now().finish == Some(Finish::PromptRead)) {
+        if prewarm.is_some_and(|draft| draft.now().finish == Some(FinishReason::PromptRead)) {
             completer.widen();
         }
         // Nobody waits for this: what is not there yet is for the next window.
@@ -71,7 +71,9 @@ impl Session {
             self.find(ticket, streams, asked).await
         };
         let (ticket, _) = &self.moved(ticket);
-        if let Answer::Nothing(Nothing::NothingToSay(Finish::Stopped(Stop::LineEnd))) = answer {
+        if let Answer::Empty(EmptyReason::NothingToSay(FinishReason::Stopped(StopRule::LineEnd))) =
+            answer
+        {
             // The line is complete: the user is about to begin the next one.
             self.look_ahead(ticket, "");
         }
@@ -92,13 +94,13 @@ impl Session {
                     }
                 }
             }),
-            Answer::Nothing(why) => {
+            Answer::Empty(why) => {
                 self.stats.count(|it| crate::stats::tally(&mut it.nothing, why.name()));
             }
         }
     }
 
-    async fn find(&self, request: &Ticket, streams: bool, asked: Instant) -> Answer {
+    async fn find(&self, request: &RequestSnapshot, streams: bool, asked: Instant) -> Answer {
         let mut ticket = self.moved(request).0;
         // Where the run was started that is waited for.
         let mut started = ticket.cursor;
@@ -107,21 +109,23 @@ impl Session {
         let (mut draft, mut source) = match self.offer(&ticket.snapshot.uri, ticket.cursor) {
             Ok(Verdict::Shows(_, draft)) => (draft, Source::TypeThrough),
             Ok(Verdict::NotYet(draft)) => (draft, Source::RunningDraft),
-            Ok(Verdict::Nothing(finish)) => return Answer::Nothing(nothing_of(finish)),
-            Ok(Verdict::Gone(_)) | Err(()) => match self.recall(&ticket.snapshot, ticket.cursor) {
-                Some((draft, source)) => (draft, source),
-                None => match self.paced_offer(&ticket).await {
-                    Ok(draft) => (draft, Source::Model),
-                    Err(nothing) => return Answer::Nothing(nothing),
-                },
-            },
+            Ok(Verdict::Empty(finish)) => return Answer::Empty(nothing_of(finish)),
+            Ok(Verdict::Dismissed(_)) | Err(()) => {
+                match self.recall(&ticket.snapshot, ticket.cursor) {
+                    Some((draft, source)) => (draft, source),
+                    None => match self.paced_offer(&ticket).await {
+                        Ok(draft) => (draft, Source::Model),
+                        Err(nothing) => return Answer::Empty(nothing),
+                    },
+                }
+            }
         };
         let until = |ms: u64| tokio::time::Instant::from_std(asked + Duration::from_millis(ms));
         let deadline = tokio::time::sleep_until(until(suggest.deadline_ms));
         let delay_ms = if source == Source::TypeThrough { 0 } else { suggest.delay_ms };
         let delay = tokio::time::sleep_until(until(delay_ms));
         tokio::pin!(deadline, delay);
-        let mut cut = if streams { Cut::Growing } else { Cut::Whole };
+        let mut granularity = if streams { Granularity::Growing } else { Granularity::Whole };
         let mut may_show = delay_ms == 0;
         loop {
             let now = draft.now();
@@ -129,28 +133,29 @@ impl Session {
             let typed;
             (ticket, typed) = self.moved(request);
             let cursor = ticket.cursor;
-            let worth = |rest: &str| may_show.then(|| worth_showing(rest, finished, cut).len());
+            let worth =
+                |rest: &str| may_show.then(|| worth_showing(rest, finished, granularity).len());
             match self.show(&ticket.snapshot.uri, cursor, worth) {
                 Ok((Verdict::Shows(rest, _), Some(n_bytes))) if n_bytes > 0 => {
                     let text = format!("{typed}{}", &rest[..n_bytes]);
                     return Answer::Shows { text, others: vec![], source, progress: now };
                 }
                 Ok((Verdict::Shows(..) | Verdict::NotYet(_), _)) => {}
-                Ok((Verdict::Nothing(finish), _)) => return Answer::Nothing(nothing_of(finish)),
+                Ok((Verdict::Empty(finish), _)) => return Answer::Empty(nothing_of(finish)),
                 // What was waited for turned out to say something else.
-                Ok((Verdict::Gone(_), _)) | Err(())
+                Ok((Verdict::Dismissed(_), _)) | Err(())
                     if source != Source::Model || started != cursor =>
                 {
                     (source, started) = (Source::Model, cursor);
                     match self.paced_offer(&ticket).await {
                         Ok(new) => draft = new,
-                        Err(nothing) => return Answer::Nothing(nothing),
+                        Err(nothing) => return Answer::Empty(nothing),
                     }
                     continue;
                 }
-                Ok((Verdict::Gone(_), _)) | Err(()) => {
-                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
-                    return Answer::Nothing(nothing_of(finish));
+                Ok((Verdict::Dismissed(_), _)) | Err(()) => {
+                    let finish = draft.now().finish.unwrap_or(FinishReason::Cancelled);
+                    return Answer::Empty(nothing_of(finish));
                 }
             }
             if source == Source::TypeThrough {
@@ -159,17 +164,17 @@ impl Session {
             }
             tokio::select! {
                 more = draft.changed(), if !finished => if !more {
-                    let finish = draft.now().finish.unwrap_or(Finish::Cancelled);
-                    return Answer::Nothing(nothing_of(finish));
+                    let finish = draft.now().finish.unwrap_or(FinishReason::Cancelled);
+                    return Answer::Empty(nothing_of(finish));
                 },
-                () = &mut deadline, if cut == Cut::Whole => cut = Cut::Words,
+                () = &mut deadline, if granularity == Granularity::Whole => granularity = Granularity::Words,
                 () = &mut delay, if !may_show => may_show = true,
             }
         }
     }
 
     /// What the offer that stands says of a cursor; an error if none stands.
-    pub(super) fn offer(&self, uri: &str, cursor: usize) -> Result<Verdict<Draft>, ()> {
+    pub(super) fn offer(&self, uri: &str, cursor: usize) -> Result<Verdict<Generation>, ()> {
         self.now().suggestion.as_ref().map(|it| it.verdict(uri, cursor)).ok_or(())
     }
 
@@ -181,7 +186,7 @@ impl Session {
         uri: &str,
         cursor: usize,
         worth: impl FnOnce(&str) -> Option<usize>,
-    ) -> Result<(Verdict<Draft>, Option<usize>), ()> {
+    ) -> Result<(Verdict<Generation>, Option<usize>), ()> {
         let mut now = self.now();
         let verdict = now.suggestion.as_ref().ok_or(())?.verdict(uri, cursor);
         let Verdict::Shows(rest, _) = &verdict else { return Ok((verdict, None)) };
@@ -195,7 +200,7 @@ impl Session {
         self.remember(&mut self.now(), cursor, rest, n_bytes)
     }
 
-    fn remember(&self, now: &mut Now, cursor: usize, rest: &str, n_bytes: usize) -> usize {
+    fn remember(&self, now: &mut State, cursor: usize, rest: &str, n_bytes: usize) -> usize {
         let Some(it) = &mut now.suggestion else { return n_bytes };
         let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
         if n_bytes > 0 {
@@ -214,7 +219,7 @@ impl Session {
     /// need it, what comes after the text is computed ahead.
     pub async fn follow<F>(
         &self,
-        ticket: &Ticket,
+        ticket: &RequestSnapshot,
         shown: String,
         update: impl FnMut(String, bool) -> F,
     ) where
@@ -233,13 +238,13 @@ impl Session {
 
     async fn follow_offer<F>(
         &self,
-        ticket: &Ticket,
+        ticket: &RequestSnapshot,
         mut shown: String,
         mut update: impl FnMut(String, bool) -> F,
     ) where
         F: Future<Output = ()>,
     {
-        let Ticket { snapshot, cursor, superseded, .. } = ticket;
+        let RequestSnapshot { snapshot, cursor, superseded, .. } = ticket;
         tokio::time::sleep(UPDATE_INTERVAL).await;
         // One reader for all of it: each new one would find a change that was seen already.
         let Ok(Verdict::Shows(_, mut draft)) = self.offer(&snapshot.uri, *cursor) else { return };
@@ -248,7 +253,7 @@ impl Session {
             let done = draft.now().finish.is_some();
             // Who supersedes does so under the lock, and before another offer stands.
             let worth = |rest: &str| {
-                let worth = || worth_showing(rest, done, Cut::Growing).len();
+                let worth = || worth_showing(rest, done, Granularity::Growing).len();
                 (!superseded.is_cancelled()).then(worth)
             };
             let Ok((Verdict::Shows(rest, _), Some(n_bytes))) =
@@ -271,8 +276,8 @@ impl Session {
     }
 
     /// What is done for a user who looks at a whole text.
-    pub async fn rest(&self, ticket: &Ticket) {
-        let Ticket { snapshot, cursor, superseded, .. } = ticket;
+    pub async fn rest(&self, ticket: &RequestSnapshot) {
+        let RequestSnapshot { snapshot, cursor, superseded, .. } = ticket;
         let look_ahead = async {
             let offer = || self.offer(&snapshot.uri, *cursor);
             let Ok(Verdict::Shows(_, mut draft)) = offer() else { return };
@@ -298,38 +303,41 @@ impl Session {
 }
 
 /// How much of what an offer says is worth showing; all of it once the draft is at its end.
-fn worth_showing(rest: &str, finished: bool, cut: Cut) -> &str {
-    let piece = match (cut, rest.rfind('\n')) {
+fn worth_showing(rest: &str, finished: bool, granularity: Granularity) -> &str {
+    let piece = match (granularity, rest.rfind('\n')) {
         _ if finished => return rest,
-        (Cut::Whole, _) => "",
-        (Cut::Growing, _) => rest,
-        (Cut::Words, Some(line_end)) if !rest[..line_end].trim().is_empty() => &rest[..line_end],
-        (Cut::Words, _) => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
+        (Granularity::Whole, _) => "",
+        (Granularity::Growing, _) => rest,
+        (Granularity::Words, Some(line_end)) if !rest[..line_end].trim().is_empty() => {
+            &rest[..line_end]
+        }
+        (Granularity::Words, _) => rest.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_'),
     };
     let piece = piece.trim_end();
-    let min_chars = if cut == Cut::Growing { MIN_GROWING_CHARS } else { MIN_PIECE_CHARS };
+    let min_chars =
+        if granularity == Granularity::Growing { MIN_GROWING_CHARS } else { MIN_PIECE_CHARS };
     if piece.trim_start().chars().count() < min_chars { "" } else { piece }
 }
 
-pub(super) fn nothing_of(finish: Finish) -> Nothing {
+pub(super) fn nothing_of(finish: FinishReason) -> EmptyReason {
     match finish {
-        Finish::Failed(message) => Nothing::ModelFailed(message),
-        finish => Nothing::NothingToSay(finish),
+        FinishReason::Failed(message) => EmptyReason::ModelFailed(message),
+        finish => EmptyReason::NothingToSay(finish),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{document::Snapshot, session::Ask, suggestion::Suggestion};
+    use crate::{document::Snapshot, session::RequestParams, suggestion::Suggestion};
     use foretell_engine::scripted::Script;
 
     /// A request for the cursor behind a text, and the offer for it.
-    fn offered(session: &Session, text: &str) -> Ticket {
+    fn offered(session: &Session, text: &str) -> RequestSnapshot {
         let snapshot = Snapshot::of_text("a", "rust", text);
         let cursor = snapshot.rope.len_chars();
-        let ticket = session.begin(snapshot, Ask { cursor, ..Ask::default() });
-        let draft = Draft::of_text("an offer".into());
+        let ticket = session.begin(snapshot, RequestParams { cursor, ..RequestParams::default() });
+        let draft = Generation::of_text("an offer".into());
         session.now().suggestion = Some(Suggestion::new(&ticket.snapshot, cursor, draft));
         ticket
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Session, Ticket};
+use super::{RequestSnapshot, Session};
 use crate::document::Edit;
 
 /// The most that is typed on, in bytes: nobody waits so long.
@@ -17,7 +17,7 @@ const MAX_TYPED_BYTES: usize = 1 << 12;
 
 /// The request that runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningRequest {
     pub(super) uri: Arc<str>,
     /// Cancelled to supersede it.
     pub(super) superseded: CancellationToken,
@@ -27,7 +27,7 @@ pub(super) struct Running {
     pub(super) typed: Option<String>,
 }
 
-impl Running {
+impl RunningRequest {
     /// Follows edits; `false` if they are not typing on at the cursor.
     pub(super) fn lives_on(&mut self, uri: &str, edits: &[Edit]) -> bool {
         let Some(typed) = self.typed.as_mut().filter(|_| *self.uri == *uri) else { return false };
@@ -44,7 +44,7 @@ impl Running {
 
 impl Session {
     /// A ticket as if the request had come now, and what was typed since it came.
-    pub(super) fn moved(&self, ticket: &Ticket) -> (Ticket, String) {
+    pub(super) fn moved(&self, ticket: &RequestSnapshot) -> (RequestSnapshot, String) {
         let typed = self.now().running.as_ref().and_then(|it| it.typed.clone()).unwrap_or_default();
         let mut moved = ticket.clone();
         if !typed.is_empty() {
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn typing_on_at_the_cursor_is_followed_but_not_for_ever() {
         let n_followed = |to_cursor: usize| {
-            let mut running = Running {
+            let mut running = RunningRequest {
                 uri: "a".into(),
                 superseded: CancellationToken::new(),
                 cursor: 3,

@@ -1,18 +1,22 @@
 //! New offers: from texts that were given before, from what was started ahead, from the model.
 
-use super::{Nothing, Now, Session, Source, Ticket};
+use super::{EmptyReason, RequestSnapshot, Session, Source, State};
 use crate::{
-    completer::Wanted,
+    completer::GenerationOptions,
     document::Snapshot,
     prompt::place,
     suggestion::{Suggestion, Verdict, completion_cache::Surroundings},
 };
-use foretell_engine::{Draft, State};
-use foretell_policy::Place;
+use foretell_engine::{EngineState, Generation};
+use foretell_policy::CursorContext;
 
 impl Session {
     /// Makes an offer of a text that was given before, or of the draft that was started ahead.
-    pub(super) fn recall(&self, snapshot: &Snapshot, cursor: usize) -> Option<(Draft, Source)> {
+    pub(super) fn recall(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+    ) -> Option<(Generation, Source)> {
         let here = Surroundings::new(snapshot, cursor);
         let mut now = self.now();
         if let Some(offer) = self.recall_ahead(&mut now, snapshot, cursor, &here) {
@@ -21,7 +25,7 @@ impl Session {
             now.suggestion = Some(offer);
             return Some((draft, Source::Ahead));
         }
-        let draft = Draft::of_text(self.find_recent(&mut now, &here)?);
+        let draft = Generation::of_text(self.find_recent(&mut now, &here)?);
         self.drop_suggestion(&mut now);
         now.suggestion = Some(Suggestion::new(snapshot, cursor, draft.clone()));
         Some((draft, Source::Recent))
@@ -30,7 +34,7 @@ impl Session {
     /// The draft that was started ahead, if what was typed since does not contradict it.
     fn recall_ahead(
         &self,
-        now: &mut Now,
+        now: &mut State,
         snapshot: &Snapshot,
         cursor: usize,
         here: &Surroundings,
@@ -43,15 +47,15 @@ impl Session {
                 now.ahead = None;
                 Some(offer)
             }
-            Verdict::Nothing(_) | Verdict::Gone(_) => None,
+            Verdict::Empty(_) | Verdict::Dismissed(_) => None,
         }
     }
 
     /// Starts on what would follow if `rest` were accepted, while the user reads it. After the end
     /// of a line that is the next line: nothing is offered behind a complete one.
-    pub(super) fn look_ahead(&self, ticket: &Ticket, rest: &str) {
-        let Ticket { snapshot, cursor, .. } = ticket;
-        let Place { line_after, .. } = place(snapshot, *cursor);
+    pub(super) fn look_ahead(&self, ticket: &RequestSnapshot, rest: &str) {
+        let RequestSnapshot { snapshot, cursor, .. } = ticket;
+        let CursorContext { line_after, .. } = place(snapshot, *cursor);
         // The indentation is the model's to write: an editor's own need not be that of the line
         // before.
         let line_break = if line_after.trim().is_empty() { "\n" } else { "" };
@@ -75,7 +79,10 @@ impl Session {
     }
 
     /// Starts a run for a request that follows a key: not before the pace allows it.
-    pub(super) async fn paced_offer(&self, ticket: &Ticket) -> Result<Draft, Nothing> {
+    pub(super) async fn paced_offer(
+        &self,
+        ticket: &RequestSnapshot,
+    ) -> Result<Generation, EmptyReason> {
         let wait = {
             let mut now = self.now();
             self.drop_suggestion(&mut now);
@@ -83,13 +90,17 @@ impl Session {
             let settings = std::sync::Arc::clone(&now.settings);
             now.pace.next(std::time::Instant::now(), &settings.config.suggest)
         };
-        tokio::time::sleep(wait.ok_or(Nothing::RateLimited)?).await;
+        tokio::time::sleep(wait.ok_or(EmptyReason::RateLimited)?).await;
         self.new_offer(ticket, &self.wanted(ticket))
     }
 
     /// Starts a run. The offer before it is dropped first, so that its run ends first.
-    pub(super) fn new_offer(&self, ticket: &Ticket, wanted: &Wanted) -> Result<Draft, Nothing> {
-        let Ticket { snapshot, cursor, .. } = ticket;
+    pub(super) fn new_offer(
+        &self,
+        ticket: &RequestSnapshot,
+        wanted: &GenerationOptions,
+    ) -> Result<Generation, EmptyReason> {
+        let RequestSnapshot { snapshot, cursor, .. } = ticket;
         {
             let mut now = self.now();
             self.drop_suggestion(&mut now);
@@ -105,17 +116,19 @@ impl Session {
         &self,
         snapshot: &Snapshot,
         cursor: usize,
-        wanted: &Wanted,
-    ) -> Result<Draft, Nothing> {
+        wanted: &GenerationOptions,
+    ) -> Result<Generation, EmptyReason> {
         let draft = self.completer().and_then(|it| it.draft(snapshot, cursor, wanted));
         draft.ok_or_else(|| match self.state() {
-            State::Failed(message) => Nothing::ModelFailed(message),
-            State::Loading | State::Ready | State::Slower(_) => Nothing::ModelLoading,
+            EngineState::Failed(message) => EmptyReason::ModelFailed(message),
+            EngineState::Loading | EngineState::Ready | EngineState::Slower(_) => {
+                EmptyReason::ModelLoading
+            }
         })
     }
 
     /// A text that was given before. If nobody had seen it, its tokens are not wasted after all.
-    pub(super) fn find_recent(&self, now: &mut Now, here: &Surroundings) -> Option<String> {
+    pub(super) fn find_recent(&self, now: &mut State, here: &Surroundings) -> Option<String> {
         let (text, n_unseen_tokens) = now.recent.find(here)?;
         self.stats.count(|it| {
             it.model.wasted = it.model.wasted.saturating_sub(n_unseen_tokens as u64);

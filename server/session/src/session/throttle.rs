@@ -20,7 +20,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Throttle {
     last_request: Option<Instant>,
     /// The usual time between two requests.
     between: Option<Duration>,
@@ -36,7 +36,7 @@ fn average(usual: &mut Option<Duration>, newest: Duration) {
     *usual = Some(usual.map_or(newest, |it| it.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)));
 }
 
-impl Pace {
+impl Throttle {
     /// A request came.
     pub(super) fn request(&mut self, now: Instant) {
         let since = self.last_request.replace(now).map(|last| now.duration_since(last));
@@ -81,7 +81,7 @@ mod tests {
     /// `first_text_ms`: how long the last run waits.
     #[track_caller]
     fn check(between_ms: u64, first_text_ms: u64, wait_ms: u64) {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+        let (mut pace, start) = (Throttle::default(), Instant::now());
         let suggest = Suggest { debounce_ms: 60, ..Suggest::default() };
         let at = |ms| start + Duration::from_millis(ms);
         let mut wait = Duration::ZERO;
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn there_are_so_many_runs_in_a_minute() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
+        let (mut pace, now) = (Throttle::default(), Instant::now());
         let suggest = Suggest { runs_per_minute: 2, ..Suggest::default() };
         let later = |s| now + Duration::from_secs(s);
         assert!(pace.next(now, &suggest).is_some());

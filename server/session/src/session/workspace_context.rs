@@ -28,7 +28,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Files of the workspace beside one document.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Beside {
+pub(super) struct WorkspaceContext {
     folders: Vec<PathBuf>,
     found: Arc<Mutex<Found>>,
 }
@@ -61,7 +61,7 @@ struct Wish {
 impl Session {
     /// Takes the folders that are open in the client.
     pub fn set_folders(&self, folders: Vec<PathBuf>) {
-        self.now().beside = Beside { folders, ..Beside::default() };
+        self.now().beside = WorkspaceContext { folders, ..WorkspaceContext::default() };
     }
 
     /// Reads the files of the workspace beside a document, if the settings say so and it was not
@@ -102,7 +102,7 @@ impl Session {
     }
 }
 
-impl Beside {
+impl WorkspaceContext {
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }

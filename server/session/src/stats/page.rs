@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::stats::tally;
-    use foretell_engine::Figures;
+    use foretell_engine::GenerationMetrics;
 
     #[test]
     fn a_page_says_it_all() {
@@ -102,7 +102,12 @@ mod tests {
         tally(&mut counts.nothing, "model\u{1b}loading");
         counts.accepted.whole = 1;
         counts.accepted.chars = 24;
-        let figures = Figures { reused: 90, read: 10, generated: 8, ..Figures::default() };
+        let figures = GenerationMetrics {
+            reused: 90,
+            read: 10,
+            generated: 8,
+            ..GenerationMetrics::default()
+        };
         counts.model.add(&figures, true);
         counts.first_text_ms.add(100.0);
         expect![[r#"

@@ -78,11 +78,11 @@ struct Entry {
 
 /// A bounded memory of texts.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub struct CompletionCache {
     entries: VecDeque<Entry>,
 }
 
-impl Recent {
+impl CompletionCache {
     /// Keeps a text for where it was given; of the same text for the same place, once.
     /// `n_unseen_tokens` is what it cost, if nobody has seen it.
     pub fn keep(&mut self, at: Surroundings, text: String, n_unseen_tokens: usize) {
@@ -145,7 +145,7 @@ mod tests {
 
     #[track_caller]
     fn check(given: (&str, &str), here: &str, found: Option<&str>) {
-        let mut recent = Recent::default();
+        let mut recent = CompletionCache::default();
         recent.keep(at(given.0), given.1.to_owned(), 3);
         assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 3)));
         assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 0)), "it was seen");
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_language_counts() {
-        let mut recent = Recent::default();
+        let mut recent = CompletionCache::default();
         let at = |language| Surroundings::new(&Snapshot::of_text("a", language, "# x\n"), 4);
         recent.keep(at("python"), "import os".into(), 0);
         assert_eq!(recent.find(&at("shellscript")), None);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_latest_text_wins_and_the_oldest_is_forgotten() {
-        let mut recent = Recent::default();
+        let mut recent = CompletionCache::default();
         for i in 0..=CAPACITY {
             recent.keep(at(&format!("line {i} ˇ\n")), format!("text {i}"), 0);
         }

@@ -2,7 +2,7 @@ use super::*;
 
 /// A draft at one moment: `…` at the end says that it goes on.
 fn draft(says: &str) -> Progress {
-    let finish = if says.ends_with('…') { None } else { Some(Finish::EndOfText) };
+    let finish = if says.ends_with('…') { None } else { Some(FinishReason::EndOfText) };
     Progress { text: says.trim_end_matches('…').to_owned(), finish, ..Progress::default() }
 }
 
@@ -15,7 +15,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
     let mut text = document.replace('ˇ', "");
     let snapshot = Snapshot::of_text("a", "", &text);
     let line_char_idx = snapshot.rope.line_to_char(snapshot.rope.char_to_line(start));
-    let mut anchored = Anchored::new(line_char_idx, start);
+    let mut anchored = AnchoredText::new(line_char_idx, start);
     let draft = draft(says);
     let mut cursor = start;
     for (marked, inserted) in edits {
@@ -27,7 +27,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
         let edit = Edit { removed: from..from + old.chars().count(), inserted: (*inserted).into() };
         cursor = from + inserted.chars().count();
         let fits = anchored.apply(&edit);
-        let lives = if fits { anchored.may_live(&draft) } else { Err(Gone::TextChanged) };
+        let lives = if fits { anchored.may_live(&draft) } else { Err(DismissReason::TextChanged) };
         if let Err(gone) = lives {
             assert_eq!(format!("dropped: {gone:?}"), expected);
             return;
@@ -87,7 +87,7 @@ fn no_editor_closes_a_long_row() {
 /// Until a draft says something, all that is typed may be a beginning of it.
 #[test]
 fn no_offer_is_waited_for_for_ever() {
-    let mut anchored = Anchored::new(0, 0);
+    let mut anchored = AnchoredText::new(0, 0);
     let n_typed = (0..2 * MAX_TYPED_BYTES).find(|at| {
         let key = Edit { removed: *at..*at, inserted: "x".into() };
         !anchored.apply(&key)
@@ -99,7 +99,7 @@ fn no_offer_is_waited_for_for_ever() {
 fn what_was_typed_is_counted_in_characters() {
     let edits = [("x‹›", "日本x"), ("x日本‹x›", ""), ("x‹日›本", "ä"), ("xä本‹›", "語")];
     check("xˇ", "ä本語!", &edits, 0, "dropped: Contradicted");
-    let mut anchored = Anchored::new(0, 1);
+    let mut anchored = AnchoredText::new(0, 1);
     for (removed, inserted) in [(1..1, "日本x"), (3..4, ""), (1..2, "ä"), (3..3, "語")] {
         assert!(anchored.apply(&Edit { removed, inserted: inserted.into() }));
     }

@@ -7,7 +7,7 @@ use std::{
 
 use foretell_config::{Config, Trigger};
 use foretell_engine::{
-    Model, State,
+    EngineState, Model,
     bundle::Bundle,
     decoder::PREFILL_CHUNK,
     onnx::{OnnxModel, Options},
@@ -44,7 +44,10 @@ pub(crate) struct Rates {
 
 impl Rates {
     /// Loads the model and runs it for about two seconds; also says in what state it is then.
-    pub(crate) fn measure(bundle: &Bundle, options: &Options) -> anyhow::Result<(Self, State)> {
+    pub(crate) fn measure(
+        bundle: &Bundle,
+        options: &Options,
+    ) -> anyhow::Result<(Self, EngineState)> {
         let start = Instant::now();
         let mut model = OnnxModel::load(bundle, options)?;
         // The first read also finds out how the graph is best computed.

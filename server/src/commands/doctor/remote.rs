@@ -1,9 +1,9 @@
 //! The checks of a server that computes in the place of a model here.
 
 use foretell_config::Config;
-use foretell_engine::{Finish, Progress, State};
+use foretell_engine::{EngineState, FinishReason, Progress};
 use foretell_session::{
-    completer::{Completer, Wanted},
+    completer::{Completer, GenerationOptions},
     document::Snapshot,
 };
 
@@ -19,17 +19,17 @@ pub(super) fn checks(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let completer = Completer::start(config);
     let progress = runtime.block_on(async {
-        if let State::Failed(message) = completer.loaded().await {
+        if let EngineState::Failed(message) = completer.loaded().await {
             return Err(message);
         }
         let snapshot = Snapshot::of_text("file:///doctor.py", "python", TEXT);
-        let wanted = Wanted::one(&config.suggest);
+        let wanted = GenerationOptions::one(&config.suggest);
         let Some(mut draft) = completer.draft(&snapshot, CURSOR, &wanted) else {
             return Err("the engine is not ready".to_owned());
         };
         while draft.now().finish.is_none() && draft.changed().await {}
         match draft.now() {
-            Progress { finish: Some(Finish::Failed(message)), .. } => Err(message),
+            Progress { finish: Some(FinishReason::Failed(message)), .. } => Err(message),
             progress => Ok(progress),
         }
     });

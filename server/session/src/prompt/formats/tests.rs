@@ -36,8 +36,8 @@ fn check(fim: &Fim, alone: &str, with_files: &str) {
         let ids = prompt(Some(fim), &lead, &encode("x = "), &encode("\nz"), &encode("y"));
         read(&vocabulary, &ids)
     };
-    assert_eq!(written(Around::default()), alone);
-    let around = Around { repo: Some("r"), path: Some("c.py"), others: &others };
+    assert_eq!(written(PromptSources::default()), alone);
+    let around = PromptSources { repo: Some("r"), path: Some("c.py"), others: &others };
     assert_eq!(written(around), with_files);
     let docs = include_str!("../../../../../docs/prompt-formats.md");
     for text in [alone, with_files] {
@@ -119,7 +119,7 @@ fn seed_coder_has_the_suffix_first() {
 
 #[test]
 fn a_model_without_a_form_for_holes_reads_from_left_to_right() {
-    let ids = prompt(None, &Lead::default(), &[1, 2], &[3], &[4]);
+    let ids = prompt(None, &Preamble::default(), &[1, 2], &[3], &[4]);
     assert_eq!(ids, [1, 2, 4]);
 }
 
@@ -127,6 +127,6 @@ fn a_model_without_a_form_for_holes_reads_from_left_to_right() {
 fn a_bundle_without_the_marks_is_told_of_no_files() {
     let fim = Fim { file_sep: None, ..family("qwen2.5-coder", PSM) };
     assert!(!reads_files(&fim));
-    let around = Around { path: Some("c.py"), ..Around::default() };
-    assert_eq!(lead(&fim, around, |_| vec![1]), Lead::default());
+    let around = PromptSources { path: Some("c.py"), ..PromptSources::default() };
+    assert_eq!(lead(&fim, around, |_| vec![1]), Preamble::default());
 }
