@@ -5,7 +5,7 @@ use foretell_test_support::scripted_server;
 use std::io::Write;
 
 use foretell_engine::{bundle::Bundle, scripted::Script, vocabulary::Vocabulary};
-use foretell_policy::{CursorContext, Policy};
+use foretell_policy::{CursorContext, Phase, Policy};
 use proptest::{
     prelude::*,
     test_runner::{Config as Cases, TestRunner},
@@ -127,11 +127,11 @@ fn no_text_makes_the_rules_take_back_what_was_shown() {
         let mut kept = String::new();
         let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);
         for (end, is_whole) in ends {
-            let look = policy.look(&says[..end], is_whole);
-            prop_assert!(look.keep_bytes <= end && says.is_char_boundary(look.keep_bytes));
-            prop_assert!(says[..look.keep_bytes].starts_with(&kept), "took back of {kept:?}");
-            says[..look.keep_bytes].clone_into(&mut kept);
-            if look.stop.is_some() {
+            let cut = policy.cut(&says[..end], Phase::of(is_whole));
+            prop_assert!(cut.keep_bytes <= end && says.is_char_boundary(cut.keep_bytes));
+            prop_assert!(says[..cut.keep_bytes].starts_with(&kept), "took back of {kept:?}");
+            says[..cut.keep_bytes].clone_into(&mut kept);
+            if cut.stop.is_some() {
                 break;
             }
         }

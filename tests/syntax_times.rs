@@ -5,7 +5,7 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
-use foretell_policy::{CursorContext, Policy, StopRule, Style, Syntax, Trees};
+use foretell_policy::{CursorContext, Phase, Policy, StopRule, Style, Syntax, Trees};
 
 const N_PLACES: usize = 40;
 
@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
                     .with_style(style)
                     .with_syntax(syntax);
                 let start = Instant::now();
-                let _ = policy.look(text, true);
+                let _ = policy.cut(text, Phase::Final);
                 (policy, start.elapsed().as_secs_f64() * 1e3)
             };
             // What comes first pays for the document as it is now.
@@ -40,9 +40,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
                 begins.push(ms);
             }
             let start = Instant::now();
-            let look = policy.look(line, true);
+            let cut = policy.cut(line, Phase::Final);
             looks.push(start.elapsed().as_secs_f64() * 1e3);
-            n_wrong += usize::from(look.stop == Some(StopRule::SyntaxErrors));
+            n_wrong += usize::from(cut.stop == Some(StopRule::SyntaxErrors));
         }
         println!(
             "{path}: {} bytes; first of all {first_ms:.2}; first at a place {}; a line {}; \

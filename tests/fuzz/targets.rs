@@ -10,7 +10,7 @@ use foretell_engine::{
     scripted::Script,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{CursorContext, Policy, Syntax};
+use foretell_policy::{CursorContext, Phase, Policy, Syntax};
 use foretell_session::{
     document::{Change, Documents, Position, PositionEncoding},
     session::Session,
@@ -327,11 +327,11 @@ pub fn policy(bytes: &[u8]) {
     let mut kept = String::new();
     let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);
     for (end, is_whole) in ends {
-        let look = policy.look(&says[..end], is_whole);
-        assert!(look.keep_bytes <= end && says.is_char_boundary(look.keep_bytes));
-        assert!(says[..look.keep_bytes].starts_with(&kept), "took back of {kept:?}");
-        says[..look.keep_bytes].clone_into(&mut kept);
-        if look.stop.is_some() {
+        let cut = policy.cut(&says[..end], Phase::of(is_whole));
+        assert!(cut.keep_bytes <= end && says.is_char_boundary(cut.keep_bytes));
+        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back of {kept:?}");
+        says[..cut.keep_bytes].clone_into(&mut kept);
+        if cut.stop.is_some() {
             break;
         }
     }

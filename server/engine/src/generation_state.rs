@@ -8,7 +8,7 @@ use super::{
     FinishReason, GenerationMetrics, Progress, Request, logprobs::Certainty, queue::Queue,
     sampler::Healing, vocabulary::Vocabulary,
 };
-use foretell_policy::{Policy, StopRule};
+use foretell_policy::{Phase, Policy, StopRule};
 
 /// The part of a job that changes with every token.
 pub(super) struct GenerationState<'a> {
@@ -161,11 +161,11 @@ impl<'a> GenerationState<'a> {
         if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
             self.figures.first_token_ms = Some(ms_since(self.asked));
         }
-        let look = it.policy.look(it.text.as_str(), false);
+        let cut = it.policy.cut(it.text.as_str(), Phase::Partial);
         if !it.policy.waits_for_the_end() {
-            self.show(look.keep_bytes);
+            self.show(cut.keep_bytes);
         }
-        match look.stop {
+        match cut.stop {
             Some(stop) => ControlFlow::Break(FinishReason::Stopped(stop)),
             None => ControlFlow::Continue(()),
         }
@@ -190,11 +190,11 @@ impl<'a> GenerationState<'a> {
     /// the policy sees it.
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         let it = &self.candidate;
-        let look = it.policy.look(it.text.as_str(), true);
-        let look = it.policy.look_at_certainty(look, it.certainty.mean(look.keep_bytes));
+        let cut = it.policy.cut(it.text.as_str(), Phase::Final);
+        let cut = it.policy.cut_if_uncertain(cut, it.certainty.mean(cut.keep_bytes));
         let is_complete = !matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_));
         if is_complete && it.healing.is_done() {
-            self.show(look.keep_bytes);
+            self.show(cut.keep_bytes);
         }
         let it = &self.candidate;
         if is_complete && !it.is_first {
@@ -209,7 +209,7 @@ impl<'a> GenerationState<'a> {
             });
         }
         // The rules may only see at the very end that the text stops by one of them.
-        match (finish, look.stop) {
+        match (finish, cut.stop) {
             (FinishReason::EndOfText | FinishReason::MaxTokens, Some(stop)) => {
                 FinishReason::Stopped(stop)
             }

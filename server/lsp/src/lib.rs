@@ -383,11 +383,11 @@ impl StatusReporter {
         match state {
             _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
             EngineState::Failed(message) => {
-                self.tell(session, "failed", Some(message.clone())).await
+                self.tell(session, "failed", Some(message.clone())).await;
             }
             EngineState::Ready => self.tell(session, "ready", None).await,
             EngineState::Slower(message) => {
-                self.tell(session, "ready", Some(message.clone())).await
+                self.tell(session, "ready", Some(message.clone())).await;
             }
             EngineState::Loading => self.tell(session, "loading", None).await,
         }

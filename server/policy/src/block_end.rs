@@ -1,6 +1,6 @@
 //! Stop where the block that the text began is complete.
 
-use super::{Cut, StopRule, indent_width, lines};
+use super::{Cut, Phase, StopRule, indent_width, lines};
 
 /// Where the block ends: before a line that is indented less than its first one, before a blank
 /// line, after a line at the margin that closes what the text opened, after `max_lines` lines.
@@ -11,7 +11,7 @@ pub(super) fn block_end(
     indent: &str,
     text: &str,
     max_lines: usize,
-    ended: bool,
+    phase: Phase,
     is_open: impl Fn(usize) -> bool,
 ) -> Cut {
     let n_lines = lines(text).count();
@@ -20,7 +20,7 @@ pub(super) fn block_end(
     // Where the blank lines begin that the next line will tell of.
     let mut blank: Option<usize> = None;
     for (i, (start, line)) in lines(text).enumerate() {
-        let complete = ended || i + 1 < n_lines;
+        let complete = phase.is_final() || i + 1 < n_lines;
         let end_before = |start: usize| Cut {
             keep_bytes: start.saturating_sub(1),
             stop: Some(StopRule::BlockEnd),

@@ -1,6 +1,6 @@
 //! Cut what a model for chats says around code: fences, headings of examples, words to the reader.
 
-use super::{CursorContext, Cut, StopRule, lines};
+use super::{CursorContext, Cut, Phase, StopRule, lines};
 
 /// What begins a comment that leads away from the code.
 const HEADINGS: [&str; 6] = [
@@ -27,14 +27,14 @@ const SAYINGS: [&str; 10] = [
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
 /// Looks for the first such line that the text itself begins. In a text for people they are text.
-pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
-    if place.is_prose() {
+pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
+    if context.is_prose() {
         return Cut::all(text);
     }
     let n_lines = lines(text).count();
-    let skipped = usize::from(!place.line_before.trim().is_empty());
+    let skipped = usize::from(!context.line_before.trim().is_empty());
     for (i, (start, line)) in lines(text).enumerate().skip(skipped) {
-        let is_whole = ended || i + 1 < n_lines;
+        let is_whole = phase.is_final() || i + 1 < n_lines;
         let said = line.trim_start();
         let (words, begins): (_, &[&str]) = match commented(said) {
             Some(words) => (words, &HEADINGS),
@@ -42,7 +42,7 @@ pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
         };
         let words = words.to_lowercase();
         // A document that has such lines already may have more of them.
-        let foreign = |begin: &&str| !place.above.to_lowercase().contains(*begin);
+        let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
         if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
             return Cut { keep_bytes: start, stop: Some(StopRule::Chat) };
         }

@@ -3,7 +3,7 @@
 //! A model that has nothing to say copies what it has just read. Lines that are alike, such as the
 //! arms of a match, differ somewhere and are let through.
 
-use super::{CursorContext, Cut, StopRule, lines};
+use super::{CursorContext, Cut, Phase, StopRule, lines};
 
 /// The most lines that are looked for as one piece.
 const MAX_LINES: usize = 4;
@@ -13,19 +13,19 @@ const MIN_LETTERS: usize = 8;
 
 /// Looks for the first piece of up to [`MAX_LINES`] lines that is a copy of the piece before it.
 /// What may become one is held back from its beginning on. Blank lines do not count.
-pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
+pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     let is_blank = |line: &str| line.trim().is_empty();
     let n_lines = lines(text).count();
-    let first = format!("{}{}", place.line_before, text.split('\n').next().unwrap_or_default());
+    let first = format!("{}{}", context.line_before, text.split('\n').next().unwrap_or_default());
     let above: Vec<&str> =
-        place.above.lines().rev().filter(|line| !is_blank(line)).take(MAX_LINES).collect();
+        context.above.lines().rev().filter(|line| !is_blank(line)).take(MAX_LINES).collect();
     // Each with where it begins in the text and whether it is whole.
     let mut all: Vec<(usize, &str, bool)> =
         above.into_iter().rev().map(|line| (0, line.trim_end(), true)).collect();
     let n_above = all.len();
     for (i, (start, line)) in lines(text).enumerate() {
         let line = if i == 0 { first.as_str() } else { line };
-        let is_whole = ended || i + 1 < n_lines;
+        let is_whole = phase.is_final() || i + 1 < n_lines;
         if !is_blank(line) {
             all.push((start, if is_whole { line.trim_end() } else { line }, is_whole));
         }
@@ -49,7 +49,7 @@ pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
             if is_whole {
                 return Cut { keep_bytes: all[at].0, stop: Some(StopRule::Copy) };
             }
-            if !ended {
+            if !phase.is_final() {
                 return Cut { keep_bytes: all[at].0, stop: None };
             }
         }

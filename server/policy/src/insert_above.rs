@@ -1,22 +1,22 @@
 //! In front of a line that is there, lines are put before it: each with its line break, so that
 //! nothing is glued to what follows.
 
-use super::{CursorContext, Cut, StopRule, indent_width, lines};
+use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
 
 /// How many lines may come until the line that is there begins again.
 const MAX_LINES: usize = 8;
 
 /// The first line at once, and those after it if they lead to the line that is there. `indent` is
 /// what stands before the cursor in that line, `rest` is what stands after it.
-pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Cut {
+pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
     let nothing = |stop| Cut { keep_bytes: 0, stop };
     let there = rest.trim();
     let n_lines = lines(text).count();
     let mut first: Option<Cut> = None;
     for (i, (start, line)) in lines(text).enumerate() {
         let is_complete = i + 1 < n_lines;
-        let is_there = line.trim() == there && (is_complete || ended);
-        let Some(look) = first else {
+        let is_there = line.trim() == there && (is_complete || phase.is_final());
+        let Some(cut) = first else {
             let next = &text[(start + line.len() + 1).min(text.len())..];
             return match (is_complete, next.starts_with(indent)) {
                 _ if is_there => nothing(Some(StopRule::SuffixMet)),
@@ -28,8 +28,8 @@ pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Cut {
                     first = Some(Cut { keep_bytes, stop: Some(StopRule::LineEnd) });
                     continue;
                 }
-                (true, false) if !ended && indent.starts_with(next) => nothing(None),
-                (false, _) if !ended => nothing(None),
+                (true, false) if !phase.is_final() && indent.starts_with(next) => nothing(None),
+                (false, _) if !phase.is_final() => nothing(None),
                 _ => nothing(Some(StopRule::RestFollows)),
             };
         };
@@ -38,10 +38,11 @@ pub(super) fn look(indent: &str, text: &str, rest: &str, ended: bool) -> Cut {
         }
         let leaves = line.trim().is_empty() || indent_width(line) < least_width(indent, text, rest);
         if is_complete && (leaves || i >= MAX_LINES) {
-            return look;
+            return cut;
         }
     }
-    first.map_or(nothing(None), |look| if ended { look } else { Cut { stop: None, ..look } })
+    first
+        .map_or(nothing(None), |cut| if phase.is_final() { cut } else { Cut { stop: None, ..cut } })
 }
 
 /// How far a line must be indented at least to lead to the line that is there.
@@ -52,23 +53,23 @@ fn least_width(indent: &str, text: &str, rest: &str) -> usize {
 }
 
 /// Whether a text that was let through is of whole lines to be put before the line that is there.
-pub(super) fn is_whole(place: &CursorContext, text: &str) -> bool {
-    place.is_before_a_line()
-        && text.strip_suffix(place.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
+pub(super) fn is_whole(context: &CursorContext, text: &str) -> bool {
+    context.is_before_a_line()
+        && text.strip_suffix(context.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
 }
 
 /// How many bytes of a text are its first line that is not blank, with what stands before the cursor
 /// behind it.
-pub(super) fn first_line(place: &CursorContext, text: &str) -> usize {
+pub(super) fn first_line(context: &CursorContext, text: &str) -> usize {
     let blank = text.len() - text.trim_start().len();
     let end = text[blank..].find('\n').map_or(text.len(), |n| blank + n + 1);
-    (end + place.line_before.len()).min(text.len())
+    (end + context.line_before.len()).min(text.len())
 }
 
 /// How many bytes at the beginning of a text are of whole lines, if `n_bytes` may be kept. What
 /// stands before the cursor belongs to them, though a rule holds it back with the line behind it.
-pub(super) fn whole_lines(place: &CursorContext, text: &str, n_bytes: usize) -> usize {
-    let indent = place.line_before.as_str();
+pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
+    let indent = context.line_before.as_str();
     let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
     let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));
     whole.map_or(0, |(start, _)| start + indent.len())

@@ -3,10 +3,10 @@
 //! A user who takes a text can't check what they can't see: "Trojan Source: Invisible
 //! Vulnerabilities" (Boucher and Anderson, 2021).
 
-use super::{CursorContext, Cut, StopRule};
+use super::{CursorContext, Cut, Phase, StopRule};
 
 /// Looks for the first such character.
-pub(super) fn look(_: &CursorContext, text: &str, ended: bool) -> Cut {
+pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let mut previous = 'a';
     let mut chars = text.char_indices().peekable();
     while let Some((byte_idx, c)) = chars.next() {
@@ -14,7 +14,8 @@ pub(super) fn look(_: &CursorContext, text: &str, ended: bool) -> Cut {
         let next = chars.peek().map(|it| it.1);
         if hides || is_out_of_place(c, previous, next) {
             // A partial text may go on with what makes a key of a digit.
-            let may_be_key = next.is_none() && !ended && !is_out_of_place(c, previous, Some(KEY));
+            let may_be_key =
+                next.is_none() && !phase.is_final() && !is_out_of_place(c, previous, Some(KEY));
             let stop = (hides || !may_be_key).then_some(StopRule::Hidden);
             return Cut { keep_bytes: byte_idx, stop };
         }
@@ -64,6 +65,7 @@ fn is_out_of_place(c: char, previous: char, next: Option<char>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::Phase;
     use expect_test::expect;
 
     use super::{super::CursorContext, StopRule};
@@ -126,30 +128,32 @@ mod tests {
             0xe0000..=0xe0fff_u32,
         ];
         for c in hidden.into_iter().flatten().filter_map(char::from_u32) {
-            let look = super::look(&CursorContext::new("let x = ", ""), &format!("a{c}"), true);
-            assert_eq!((look.keep_bytes, look.stop), (1, Some(StopRule::Hidden)), "{c:?}");
+            let cut =
+                super::cut(&CursorContext::new("let x = ", ""), &format!("a{c}"), Phase::Final);
+            assert_eq!((cut.keep_bytes, cut.stop), (1, Some(StopRule::Hidden)), "{c:?}");
         }
     }
 
     #[test]
     fn a_key_is_shown_when_it_is_whole() {
-        let look = |text, ended| {
-            let look = super::look(&CursorContext::new("// ", ""), text, ended);
-            (look.keep_bytes, look.stop)
+        let cut = |text, phase| {
+            let cut = super::cut(&CursorContext::new("// ", ""), text, phase);
+            (cut.keep_bytes, cut.stop)
         };
-        assert_eq!(look("1\u{fe0f}", false), (1, None));
-        assert_eq!(look("1\u{fe0f}\u{20e3} x", false), (9, None));
-        assert_eq!(look("1\u{fe0f};", false), (1, Some(StopRule::Hidden)));
-        assert_eq!(look("1\u{fe0f}", true), (1, Some(StopRule::Hidden)));
-        assert_eq!(look("a\u{fe0f}", false), (1, Some(StopRule::Hidden)));
+        assert_eq!(cut("1\u{fe0f}", Phase::Partial), (1, None));
+        assert_eq!(cut("1\u{fe0f}\u{20e3} x", Phase::Partial), (9, None));
+        assert_eq!(cut("1\u{fe0f};", Phase::Partial), (1, Some(StopRule::Hidden)));
+        assert_eq!(cut("1\u{fe0f}", Phase::Final), (1, Some(StopRule::Hidden)));
+        assert_eq!(cut("a\u{fe0f}", Phase::Partial), (1, Some(StopRule::Hidden)));
     }
 
     #[test]
     fn a_row_of_joiners_is_not_suggested() {
         for c in ["\u{fe00}", "\u{e0100}", "\u{34f}", "\u{180b}", "x\u{fe0f}", "é\u{200d}\u{200c}"]
         {
-            let look = super::look(&CursorContext::new("let x = ", ""), &format!("1{c}"), true);
-            assert_eq!(look.stop, Some(StopRule::Hidden), "{c:?}");
+            let cut =
+                super::cut(&CursorContext::new("let x = ", ""), &format!("1{c}"), Phase::Final);
+            assert_eq!(cut.stop, Some(StopRule::Hidden), "{c:?}");
         }
     }
 

@@ -86,6 +86,29 @@ impl StopRule {
     }
 }
 
+/// Whether more text may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The generation goes on.
+    Partial,
+    /// The text is complete.
+    Final,
+}
+
+impl Phase {
+    /// The phase of a text that is final or not.
+    #[must_use]
+    pub fn of(is_final: bool) -> Self {
+        if is_final { Self::Final } else { Self::Partial }
+    }
+
+    /// Whether nothing more will come.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        self == Self::Final
+    }
+}
+
 /// What a look at a text decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
@@ -143,7 +166,7 @@ impl Default for Style {
 /// The rules for one place.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    place: CursorContext,
+    context: CursorContext,
     style: Style,
     syntax: Option<Arc<Syntax>>,
     left_out: Vec<StopRule>,
@@ -157,21 +180,21 @@ impl Default for Policy {
 }
 
 /// A rule that cuts a text wherever it goes, and the reason that it gives.
-type Rule = (StopRule, fn(&CursorContext, &str, bool) -> Cut);
+type Rule = (StopRule, fn(&CursorContext, &str, Phase) -> Cut);
 
 const RULES: [Rule; 5] = [
-    (StopRule::Hidden, invisible_chars::look),
-    (StopRule::Marker, special_tokens::look),
-    (StopRule::Chat, chat_preamble::look),
-    (StopRule::Copy, duplicate_lines::look),
-    (StopRule::Repetition, repetition::look),
+    (StopRule::Hidden, invisible_chars::cut),
+    (StopRule::Marker, special_tokens::cut),
+    (StopRule::Chat, chat_preamble::cut),
+    (StopRule::Copy, duplicate_lines::cut),
+    (StopRule::Repetition, repetition::cut),
 ];
 
 impl Policy {
-    /// The rules for a completion at `place`.
+    /// The rules for a completion at `context`.
     #[must_use]
-    pub fn new(place: CursorContext) -> Self {
-        Self { place, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
+    pub fn new(context: CursorContext) -> Self {
+        Self { context, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
     }
 
     /// The reasons that [`Policy::without`] can leave out.
@@ -220,43 +243,43 @@ impl Policy {
         if !self.has_rules {
             return Cow::Borrowed(text);
         }
-        let trimmed = if self.place.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
-        let (told, own) = (self.style.indent, self.place.indent);
+        let trimmed = if self.context.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
+        let (told, own) = (self.style.indent, self.context.indent);
         // The step is the document's, whatever the editor's settings are.
         let indent = match (told, own) {
             (Some(told), Some(own)) if told.with_spaces && own.with_spaces => Some(own),
             _ => told.or(own),
         };
         match indent {
-            Some(indent) => indent.apply(&self.place.line_before, trimmed),
+            Some(indent) => indent.apply(&self.context.line_before, trimmed),
             None => trimmed,
         }
     }
 
-    /// Looks at the text so far; `ended` says that nothing more will come.
+    /// Looks at the text so far; `phase.is_final()` says that nothing more will come.
     #[must_use]
-    pub fn look(&self, text: &str, ended: bool) -> Cut {
+    pub fn cut(&self, text: &str, phase: Phase) -> Cut {
         if !self.has_rules {
             return Cut::all(text);
         }
-        let shape = self.look_at_shape(text, ended);
-        let mut look = RULES
+        let shape = self.cut_to_shape(text, phase);
+        let mut cut = RULES
             .iter()
             .filter(|(stop, _)| !self.left_out.contains(stop))
-            .fold(shape, |look, (_, rule)| look.and(rule(&self.place, text, ended)));
-        if insert_above::is_whole(&self.place, &text[..shape.keep_bytes]) {
-            look.keep_bytes = insert_above::whole_lines(&self.place, text, look.keep_bytes);
+            .fold(shape, |cut, (_, rule)| cut.and(rule(&self.context, text, phase)));
+        if insert_above::is_whole(&self.context, &text[..shape.keep_bytes]) {
+            cut.keep_bytes = insert_above::whole_lines(&self.context, text, cut.keep_bytes);
         }
-        let look = match &self.syntax {
-            Some(_) if self.left_out.contains(&StopRule::SyntaxErrors) => look,
-            Some(syntax) if insert_above::is_whole(&self.place, &text[..look.keep_bytes]) => {
-                let first_bytes = insert_above::first_line(&self.place, text);
-                syntax.look_before_a_line(text, look, first_bytes, ended)
+        let cut = match &self.syntax {
+            Some(_) if self.left_out.contains(&StopRule::SyntaxErrors) => cut,
+            Some(syntax) if insert_above::is_whole(&self.context, &text[..cut.keep_bytes]) => {
+                let first_bytes = insert_above::first_line(&self.context, text);
+                syntax.cut_before_line(text, cut, first_bytes, phase)
             }
-            Some(syntax) => syntax.look(text, look, ended, self.style.whole_lines),
-            None => look,
+            Some(syntax) => syntax.cut(text, cut, phase, self.style.whole_lines),
+            None => cut,
         };
-        self.look_at_size(text, look, ended)
+        self.cut_if_too_little(text, cut, phase)
     }
 
     /// Whether nothing may be shown before the text is whole, since only then it is known how sure
@@ -269,70 +292,70 @@ impl Policy {
     /// Shows nothing of what the model was not sure enough of, by the mean of the logarithms of its
     /// tokens' probabilities.
     #[must_use]
-    pub fn look_at_certainty(&self, look: Cut, mean_log_probability: Option<f32>) -> Cut {
+    pub fn cut_if_uncertain(&self, cut: Cut, mean_log_probability: Option<f32>) -> Cut {
         let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
-            return look;
+            return cut;
         };
-        let is_uncertain = look.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
-        if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { look }
+        let is_uncertain = cut.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
+        if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
     }
 
     /// How far the line or the block goes that belongs to the place.
-    fn look_at_shape(&self, text: &str, ended: bool) -> Cut {
-        let place = &self.place;
-        let is_last = place.line_after.trim().is_empty();
-        if place.line_before.trim().is_empty() {
+    fn cut_to_shape(&self, text: &str, phase: Phase) -> Cut {
+        let context = &self.context;
+        let is_last = context.line_after.trim().is_empty();
+        if context.line_before.trim().is_empty() {
             return if is_last {
-                self.look_at_block(&place.line_before, text, 0, ended)
-            } else if place.is_before_a_line() {
-                self.look_before_a_line(text, ended)
+                self.cut_to_block(&context.line_before, text, 0, phase)
+            } else if context.is_before_a_line() {
+                self.cut_before_line(text, phase)
             } else {
-                self.look_at_line(text, ended)
+                self.cut_to_line(text, phase)
             };
         }
         match text.strip_prefix('\n') {
             // A whole new line after text makes sense where a block opens, and nowhere else.
-            Some(_) if is_last && brackets::opens_a_block(&place.line_before) => {
-                self.look_at_block("", text, 1, ended)
+            Some(_) if is_last && brackets::opens_a_block(&context.line_before) => {
+                self.cut_to_block("", text, 1, phase)
             }
             Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
-            None => self.look_at_line(text, ended),
+            None => self.cut_to_line(text, phase),
         }
     }
 
     /// Either the beginning of the line that is there, or lines to put before it.
-    fn look_before_a_line(&self, text: &str, ended: bool) -> Cut {
-        let CursorContext { line_before, line_after, .. } = &self.place;
+    fn cut_before_line(&self, text: &str, phase: Phase) -> Cut {
+        let CursorContext { line_before, line_after, .. } = &self.context;
         let line = text.split('\n').next().unwrap_or_default();
-        let is_complete = ended || line.len() < text.len();
+        let is_complete = phase.is_final() || line.len() < text.len();
         let meets = match suffix::must_follow(line_after) {
             true => suffix::in_line(line, line_after, is_complete),
             false => suffix::Meets::Not,
         };
         match meets {
-            suffix::Meets::Not => insert_above::look(line_before, text, line_after, ended),
-            _ => self.look_at_line(text, ended),
+            suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
+            _ => self.cut_to_line(text, phase),
         }
     }
 
-    fn look_at_line(&self, text: &str, ended: bool) -> Cut {
+    fn cut_to_line(&self, text: &str, phase: Phase) -> Cut {
         let (line, complete) = match text.find('\n') {
             Some(line_end) => (&text[..line_end], true),
             None => (text, false),
         };
-        let rest_must_follow = suffix::must_follow(&self.place.line_after);
+        let rest_must_follow = suffix::must_follow(&self.context.line_after);
         let meets = if self.left_out.contains(&StopRule::SuffixMet) {
             suffix::Meets::Not
         } else {
-            suffix::in_line(line, &self.place.line_after, ended || complete)
+            suffix::in_line(line, &self.context.line_after, phase.is_final() || complete)
         };
         match meets {
-            suffix::Meets::At(byte_idx) if only_closers(&self.place.line_after) => {
+            suffix::Meets::At(byte_idx) if only_closers(&self.context.line_after) => {
                 // What follows what the editor has closed takes the place of it (`n_replaced`).
-                if brackets::retyped(line, &self.place.line_after).says_more {
+                if brackets::retyped(line, &self.context.line_after).says_more {
                     Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
-                    let is_whole = ended || complete;
+                    let is_whole = phase.is_final() || complete;
                     Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }
                 }
             }
@@ -343,7 +366,9 @@ impl Policy {
             suffix::Meets::Not if rest_must_follow && complete => {
                 Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
-            suffix::Meets::Not | suffix::Meets::MaybeAt(_) if rest_must_follow && !ended => {
+            suffix::Meets::Not | suffix::Meets::MaybeAt(_)
+                if rest_must_follow && !phase.is_final() =>
+            {
                 Cut { keep_bytes: 0, stop: None }
             }
             suffix::Meets::MaybeAt(byte_idx) => Cut { keep_bytes: byte_idx, stop: None },
@@ -354,16 +379,15 @@ impl Policy {
     }
 
     /// The block begins at a byte_idx; `indent` is what stands before it in its first line.
-    fn look_at_block(&self, indent: &str, text: &str, start: usize, ended: bool) -> Cut {
+    fn cut_to_block(&self, indent: &str, text: &str, start: usize, phase: Phase) -> Cut {
         let block = &text[start..];
         let is_open = |byte_idx: usize| match &self.syntax {
             Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
             None => brackets::depth(&block[..byte_idx]) > 0,
         };
-        let unless =
-            |stop, look| if self.left_out.contains(&stop) { Cut::all(block) } else { look };
-        let suffix = suffix::in_block(indent, block, &self.place.next_line, ended);
-        let end = block_end::block_end(indent, block, self.style.max_lines, ended, is_open);
+        let unless = |stop, cut| if self.left_out.contains(&stop) { Cut::all(block) } else { cut };
+        let suffix = suffix::in_block(indent, block, &self.context.next_line, phase);
+        let end = block_end::block_end(indent, block, self.style.max_lines, phase, is_open);
         let Cut { keep_bytes, stop } =
             unless(StopRule::SuffixMet, suffix).and(unless(StopRule::BlockEnd, end));
         Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
@@ -371,10 +395,10 @@ impl Policy {
 
     /// Takes off white space at the end, which may yet be cut while more can come, and shows
     /// nothing of what is too little.
-    fn look_at_size(&self, text: &str, look: Cut, ended: bool) -> Cut {
-        let all = &text[..look.keep_bytes];
+    fn cut_if_too_little(&self, text: &str, cut: Cut, phase: Phase) -> Cut {
+        let all = &text[..cut.keep_bytes];
         // The line break before a line that is there is no white space too much.
-        let kept = if insert_above::is_whole(&self.place, all) { all } else { all.trim_end() };
+        let kept = if insert_above::is_whole(&self.context, all) { all } else { all.trim_end() };
         // A lone bracket is what an editor writes by itself.
         let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
         let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
@@ -382,10 +406,10 @@ impl Policy {
             && !kept.is_empty()
             && self.style.min_chars > 0
             && (is_lone(kept) || n_chars() < self.style.min_chars);
-        match (too_little, ended || look.stop.is_some()) {
+        match (too_little, phase.is_final() || cut.stop.is_some()) {
             (true, true) => Cut { keep_bytes: 0, stop: Some(StopRule::TooLittle) },
             (true, false) => Cut { keep_bytes: 0, stop: None },
-            (false, _) => Cut { keep_bytes: kept.len(), ..look },
+            (false, _) => Cut { keep_bytes: kept.len(), ..cut },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Stop where a line has become a loop: the same few characters again and again.
 
-use super::{CursorContext, Cut, StopRule, lines};
+use super::{CursorContext, Cut, Phase, StopRule, lines};
 
 /// The longest unit of a loop, in bytes. Longer loops go over whole lines; `copy` stops them.
 const MAX_UNIT: usize = 32;
@@ -10,10 +10,10 @@ const MIN_TIMES: usize = 4;
 const MIN_BYTES: usize = 48;
 
 /// Looks for a loop in each line. What may become one is held back from its third turn on.
-pub(super) fn look(_: &CursorContext, text: &str, ended: bool) -> Cut {
+pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let n_lines = lines(text).count();
     let of_line = |(i, (start, line)): (usize, (usize, &str))| {
-        let is_open = !ended && i + 1 == n_lines;
+        let is_open = !phase.is_final() && i + 1 == n_lines;
         let units = 1..=MAX_UNIT.min(line.len() / 2);
         let of_unit = |n_bytes| in_line(line, n_bytes, is_open);
         let Cut { keep_bytes, stop } = units.map(of_unit).fold(Cut::all(line), Cut::and);
@@ -27,7 +27,7 @@ pub(super) fn look(_: &CursorContext, text: &str, ended: bool) -> Cut {
 fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
     let bytes = line.as_bytes();
     let limit = MIN_BYTES.max(MIN_TIMES * n_unit);
-    let look = |start: usize, stop| {
+    let cut = |start: usize, stop| {
         let keep_bytes = line.floor_char_boundary(start + 2 * n_unit);
         Cut { keep_bytes, stop }
     };
@@ -40,11 +40,11 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
         if bytes[end] != bytes[end - n_unit] {
             start = end + 1 - n_unit;
         } else if end + 1 - start == limit && says_something(start) {
-            return look(start, Some(StopRule::Repetition));
+            return cut(start, Some(StopRule::Repetition));
         }
     }
     if is_open && bytes.len() > start + 2 * n_unit && says_something(start) {
-        return look(start, None);
+        return cut(start, None);
     }
     Cut::all(line)
 }

@@ -1,6 +1,6 @@
 //! Cut before a special token that is written out as text.
 
-use super::{CursorContext, Cut, StopRule};
+use super::{CursorContext, Cut, Phase, StopRule};
 
 /// How models of the common families write their special tokens.
 const MARKERS: [&str; 29] = [
@@ -37,14 +37,16 @@ const MARKERS: [&str; 29] = [
 
 /// Looks for the first marker that does not stand near the cursor already: in a tokenizer's source
 /// they are text like any other.
-pub(super) fn look(place: &CursorContext, text: &str, ended: bool) -> Cut {
+pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     for (byte_idx, _) in text.match_indices('<') {
         let rest = &text[byte_idx..];
-        let foreign = |marker: &&&str| !place.has_nearby(marker);
+        let foreign = |marker: &&&str| !context.has_nearby(marker);
         if MARKERS.iter().filter(|it| rest.starts_with(**it)).any(|it| foreign(&it)) {
             return Cut { keep_bytes: byte_idx, stop: Some(StopRule::Marker) };
         }
-        if !ended && MARKERS.iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it)) {
+        if !phase.is_final()
+            && MARKERS.iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it))
+        {
             return Cut { keep_bytes: byte_idx, stop: None };
         }
     }

@@ -1,6 +1,6 @@
 //! Cut where the text after the cursor begins again.
 
-use super::{Cut, StopRule, brackets, indent_width, lines};
+use super::{Cut, Phase, StopRule, brackets, indent_width, lines};
 
 /// Where a line says what stands after the cursor already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl MaybeTail<'_> {
 }
 
 /// Looks for the next line of the file among the generated ones.
-pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -> Cut {
+pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) -> Cut {
     let all = Cut::all(text);
     let next = next_line.trim();
     if next.is_empty() {
@@ -80,7 +80,7 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, ended: bool) -
         depth += brackets::depth(&text[n_counted_bytes..start]);
         n_counted_bytes = start;
         let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
-        let complete = ended || i + 1 < n_lines;
+        let complete = phase.is_final() || i + 1 < n_lines;
         // A bracket that the text itself opened is its own, however the next line looks.
         let own = next_closes && (depth > 0 || indent_width(&written) != indent_width(next_line));
         if own {
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn a_long_text_is_looked_at_once() {
         let text = "a\n".repeat(200_000);
-        assert_eq!(in_block("", &text, "}", false), Cut::all(&text));
+        assert_eq!(in_block("", &text, "}", Phase::Partial), Cut::all(&text));
         let closed = format!("{text}if x {{\n}}\n}}\n");
         let met = Cut { keep_bytes: closed.len() - 2, stop: Some(StopRule::SuffixMet) };
-        assert_eq!(in_block("", &closed, "}", false), met, "its own bracket is no end");
+        assert_eq!(in_block("", &closed, "}", Phase::Partial), met, "its own bracket is no end");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tree_sitter::{Node, Tree, TreeCursor};
 
-use super::{Cut, StopRule, lines};
+use super::{Cut, Phase, StopRule, lines};
 use grammar::Grammar;
 pub use trees::Trees;
 use trees::{Parsed, errors};
@@ -75,12 +75,12 @@ impl Syntax {
         })
     }
 
-    /// Lets through of a text that the other rules have let through (`look`) what ends with a line
+    /// Lets through of a text that the other rules have let through (`cut`) what ends with a line
     /// that leaves the document with no more errors than it had. A line is only judged when it is
     /// whole. Its first line may be shown before, and is then not taken back.
-    pub(super) fn look(&self, text: &str, look: Cut, ended: bool, holds_lines: bool) -> Cut {
-        let kept = text[..look.keep_bytes].trim_end();
-        let may_grow = !ended && look.stop.is_none();
+    pub(super) fn cut(&self, text: &str, cut: Cut, phase: Phase, holds_lines: bool) -> Cut {
+        let kept = text[..cut.keep_bytes].trim_end();
+        let may_grow = !phase.is_final() && cut.stop.is_none();
         let is_cut = text[kept.len()..].trim_start_matches([' ', '\t']).starts_with('\n');
         let n_lines = lines(kept).count();
         let mut good = 0;
@@ -96,7 +96,7 @@ impl Syntax {
         match (good < kept.len(), may_grow) {
             (true, false) => Cut { keep_bytes: good, stop: Some(StopRule::SyntaxErrors) },
             (true, true) => Cut { keep_bytes: good, stop: None },
-            (false, _) => look,
+            (false, _) => cut,
         }
     }
 
@@ -104,23 +104,23 @@ impl Syntax {
     /// document with more errors than it had: that line may be the body of what they open. The
     /// first one, of `first_bytes`, may be shown before the others are there, and is then not taken
     /// back.
-    pub(super) fn look_before_a_line(
+    pub(super) fn cut_before_line(
         &self,
         text: &str,
-        look: Cut,
+        cut: Cut,
         first_bytes: usize,
-        ended: bool,
+        phase: Phase,
     ) -> Cut {
-        if text[..look.keep_bytes].trim().is_empty() {
-            return Cut { keep_bytes: 0, ..look };
+        if text[..cut.keep_bytes].trim().is_empty() {
+            return Cut { keep_bytes: 0, ..cut };
         }
         let is_good = |n_bytes: &usize| !self.known(&text[..*n_bytes]).is_worse;
-        if is_good(&look.keep_bytes) {
-            return look;
+        if is_good(&cut.keep_bytes) {
+            return cut;
         }
         // What is wrong alone may be right with what follows.
-        let may_grow = !ended && look.stop.is_none();
-        let first = Some(first_bytes).filter(|it| *it < look.keep_bytes).filter(is_good);
+        let may_grow = !phase.is_final() && cut.stop.is_none();
+        let first = Some(first_bytes).filter(|it| *it < cut.keep_bytes).filter(is_good);
         let stop = (!may_grow).then_some(StopRule::SyntaxErrors);
         Cut { keep_bytes: first.unwrap_or(0), stop }
     }

@@ -16,8 +16,8 @@ pub(super) fn check_in(language: &str, fixture: &str, says: &str, expected: &Exp
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
     let text = format!("{before}{after}");
     let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-    let place = CursorContext::new(before, after).in_language(language);
-    let policy = Policy::new(place).with_syntax(syntax);
+    let context = CursorContext::new(before, after).in_language(language);
+    let policy = Policy::new(context).with_syntax(syntax);
     let (kept, stop) = streamed(&policy, says);
     expected.assert_eq(&format!("{before}«{kept}»{after}\n{stop:?}\n"));
 }
@@ -27,16 +27,16 @@ pub(super) fn streamed(policy: &Policy, says: &str) -> (String, Option<StopRule>
     let mut kept = String::new();
     let boundaries = says.char_indices().map(|(i, c)| i + c.len_utf8());
     for end in boundaries {
-        let look = policy.look(&says[..end], false);
-        assert!(says[..look.keep_bytes].starts_with(&kept), "took back some of {kept:?}");
-        says[..look.keep_bytes].clone_into(&mut kept);
-        if look.stop.is_some() {
-            return (kept, look.stop);
+        let cut = policy.cut(&says[..end], Phase::Partial);
+        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back some of {kept:?}");
+        says[..cut.keep_bytes].clone_into(&mut kept);
+        if cut.stop.is_some() {
+            return (kept, cut.stop);
         }
     }
-    let look = policy.look(says, true);
-    assert!(says[..look.keep_bytes].starts_with(&kept), "took back some of {kept:?} at the end");
-    (says[..look.keep_bytes].to_owned(), look.stop)
+    let cut = policy.cut(says, Phase::Final);
+    assert!(says[..cut.keep_bytes].starts_with(&kept), "took back some of {kept:?} at the end");
+    (says[..cut.keep_bytes].to_owned(), cut.stop)
 }
 
 #[test]
@@ -299,11 +299,11 @@ fn a_lone_bracket_is_too_little() {
     );
     let any = Style { min_chars: 0, ..Style::default() };
     let policy = Policy::new(CursorContext::new("foo(x", "")).with_style(any);
-    assert_eq!(policy.look(")", true).keep_bytes, 1);
+    assert_eq!(policy.cut(")", Phase::Final).keep_bytes, 1);
     let longer = Style { min_chars: 3, ..Style::default() };
     let policy = Policy::new(CursorContext::new("foo(", "")).with_style(longer);
-    assert_eq!(policy.look("x y", true).stop, Some(StopRule::TooLittle));
-    assert_eq!(policy.look("xyz", true).keep_bytes, 3);
+    assert_eq!(policy.cut("x y", Phase::Final).stop, Some(StopRule::TooLittle));
+    assert_eq!(policy.cut("xyz", Phase::Final).keep_bytes, 3);
 }
 
 #[test]
@@ -318,8 +318,8 @@ fn a_rule_can_be_left_out() {
 #[test]
 fn what_is_shown_is_written_as_the_document_is() {
     let written = |before: &str, after: &str, language: &str, text: &str| {
-        let place = CursorContext::new(before, after).in_language(language);
-        Policy::new(place).written(text).into_owned()
+        let context = CursorContext::new(before, after).in_language(language);
+        Policy::new(context).written(text).into_owned()
     };
     let tabs = "int main() {\n\ta();\n\tb();\n\t";
     assert_eq!(written(tabs, "", "c", "if (c) {\n        d();\n    }"), "if (c) {\n\t\td();\n\t}");
@@ -405,9 +405,9 @@ fn a_blank_line_before_others_does_not_end_them() {
         &format!("{before}{after}"),
         before.len(),
     );
-    let place = CursorContext::new(before, after).in_language("rust");
-    let policy = Policy::new(place).with_syntax(syntax);
-    let at_once = policy.look(says, true);
+    let context = CursorContext::new(before, after).in_language("rust");
+    let policy = Policy::new(context).with_syntax(syntax);
+    let at_once = policy.cut(says, Phase::Final);
     assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
 }
 
@@ -425,11 +425,11 @@ proptest! {
     ) {
         let text = format!("{before}{after}");
         let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-        let place = CursorContext::new(&before, &after).in_language(language);
+        let context = CursorContext::new(&before, &after).in_language(language);
         let style = Style { whole_lines, ..Style::default() };
-        let policy = Policy::new(place).with_style(style).with_syntax(syntax);
+        let policy = Policy::new(context).with_style(style).with_syntax(syntax);
         let (kept, stop) = streamed(&policy, &said);
-        let at_once = policy.look(&said, true);
+        let at_once = policy.cut(&said, Phase::Final);
         prop_assert_eq!(kept.as_str(), &said[..at_once.keep_bytes]);
         // Two rules may cut at the same place; which of them comes first only the stream tells.
         prop_assert!(stop.is_none() || at_once.stop.is_some());

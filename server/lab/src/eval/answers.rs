@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use foretell_config::prompt::{OtherFiles, Split};
 use foretell_engine::{FinishReason, Generation, GenerationMetrics};
-use foretell_policy::{Policy, StopRule, n_replaced};
+use foretell_policy::{Phase, Policy, StopRule, n_replaced};
 use foretell_session::{
     completer::{Ablation, Completer, GenerationOptions},
     document::{Documents, PositionEncoding, Snapshot},
@@ -207,11 +207,11 @@ impl Variants {
             .collect();
         let all = || lacking.iter().map(|(_, it)| it).chain([&whole]);
         let draft = uncut.draft(snapshot, cursor, &self.wanted).context("no model is loaded")?;
-        let decided = |text: &str| all().all(|it| it.look(text, false).stop.is_some());
+        let decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
         let Answer { text, finish, .. } = followed(draft, decided).await?;
         let shown = |policy: &Policy| {
-            let look = policy.look(&text, finish.is_some());
-            policy.written(&text[..look.keep_bytes]).into_owned()
+            let cut = policy.cut(&text, Phase::of(finish.is_some()));
+            policy.written(&text[..cut.keep_bytes]).into_owned()
         };
         let mut ablated = Ablated { without: vec![], texts: Map::new(), is_as_served: false };
         for (stop, policy) in &lacking {

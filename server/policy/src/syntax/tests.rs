@@ -13,8 +13,8 @@ fn check_held(language: &str, fixture: &str, says: &str, expected: &Expect) {
     let style = Style { whole_lines: true, ..Style::default() };
     let text = format!("{before}{after}");
     let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-    let place = CursorContext::new(before, after).in_language(language);
-    let policy = Policy::new(place).with_style(style).with_syntax(syntax);
+    let context = CursorContext::new(before, after).in_language(language);
+    let policy = Policy::new(context).with_style(style).with_syntax(syntax);
     let (kept, stop) = streamed(&policy, says);
     expected.assert_eq(&format!("{before}«{kept}»{after}\n{stop:?}\n"));
 }
