@@ -11,7 +11,7 @@ use std::{
 use expect_test::expect;
 
 /// The crates of the server, lowest first.
-const CRATES: [&str; 7] = ["policy", "engine", "config", "session", "lsp", "lab", ""];
+const CRATES: [&str; 8] = ["fim", "policy", "engine", "config", "session", "lsp", "lab", ""];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -70,11 +70,12 @@ fn crates_depend_one_way() {
     expect![[r#"
         foretell: config engine lab lsp policy session
         config: engine policy
-        engine: policy
+        engine: fim policy
+        fim: 
         lab: config engine lsp policy session
         lsp: config engine policy session
-        policy: 
-        session: config engine policy
+        policy: fim
+        session: config engine fim policy
     "#]]
     .assert_eq(&tree);
 }

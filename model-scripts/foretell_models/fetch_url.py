@@ -8,7 +8,6 @@ from pathlib import Path
 from foretell_models import files
 from foretell_models.catalogue import UrlSource
 from foretell_models.errors import FetchFailed
-from foretell_models.fetch import join_verified
 from foretell_models.progress import Progress
 
 _TIMEOUT = 60.0
@@ -28,7 +27,9 @@ def fetch(source: UrlSource, staging: Path, target: Path) -> None:
     files.need_space(staging, 2 * source.size - start, f"fetching {target.name}")
     if start < source.size:
         _download(source, part, start)
-    join_verified([part], target, source.size, source.sha256, lambda: part.unlink(missing_ok=True))
+    files.join_verified(
+        [part], target, source.size, source.sha256, lambda: part.unlink(missing_ok=True)
+    )
 
 
 def _download(source: UrlSource, part: Path, start: int) -> None:

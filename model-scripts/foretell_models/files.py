@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foretell_models import paths
 from foretell_models.errors import Busy, HashMismatch, NoSpace
+from foretell_models.progress import Progress
 
 CHUNK = 1 << 20
 #: Names with this prefix are unfinished work: never listed, removed by the next run.
@@ -241,3 +242,32 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+def join_verified(
+    parts: list[Path], target: Path, size: int, sha256: str, forget_parts: Callable[[], None]
+) -> None:
+    """Joins parts to `target`, hashing as it goes; on a mismatch nothing is kept."""
+    temporary = target.parent / f"{PARTIAL_PREFIX}{target.name}"
+    digest, found = hashlib.sha256(), 0
+    try:
+        with temporary.open("wb") as out, Progress(f"verifying {target.name}", size) as progress:
+            for part in parts:
+                with part.open("rb") as file:
+                    while chunk := file.read(CHUNK):
+                        digest.update(chunk)
+                        out.write(chunk)
+                        found += len(chunk)
+                        progress.advance(len(chunk))
+        if found != size or digest.hexdigest() != sha256:
+            forget_parts()
+            raise HashMismatch(
+                f"{target.name}: expected {size} bytes with sha256 {sha256}, found {found} bytes "
+                f"with {digest.hexdigest()}; nothing was kept"
+            )
+        sync_file(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)
+    forget_parts()

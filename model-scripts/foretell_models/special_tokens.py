@@ -1,86 +1,47 @@
-"""Which tokens end a generation, and which mark the hole to fill, found by their texts."""
+"""Finds a model's FIM family and the tokens that end a generation, by the texts of its tokens.
+
+The families are data: `fim_families.toml`, which the server reads too.
+"""
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 from foretell_models.bundle import Fim
 
 
 @dataclass(frozen=True)
 class _FimFamily:
-    """The texts of a family's fill-in-the-middle tokens, as its authors publish them.
-
-    The sources are in docs/prompt-formats.md. Of families with the same texts, those with `named`
-    are for models of which a name has these words.
-    """
+    """The texts of a family's FIM tokens; `fim_families.toml` documents the fields."""
 
     name: str
     prefix: str
     suffix: str
     middle: str | None
+    order: str
     pad: str = ""
     repo: str = ""
     file_sep: str = ""
     bos: str = ""
-    order: str = "prefix_suffix_middle"
     named: str = ""
 
 
-_SUFFIX_FIRST = "suffix_prefix_middle"
-_FAMILIES = (
-    _FimFamily(
-        "qwen2.5-coder",
-        "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>",
-        "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
-    ),
-    _FimFamily(
-        "starcoder2",
-        "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<repo_name>", "<file_sep>",
-    ),
-    _FimFamily(
-        "starcoder",
-        "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<reponame>",
-    ),
-    _FimFamily(
-        "refact", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", named="refact",
-    ),
-    _FimFamily(
-        "stable-code", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>",
-        named="stable-code",
-    ),
-    _FimFamily(
-        "granite", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", named="granite",
-    ),
-    _FimFamily(
-        "mellum", "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>",
-        file_sep="<filename>", order=_SUFFIX_FIRST, named="mellum",
-    ),
-    _FimFamily(
-        "codegemma",
-        "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", file_sep="<|file_separator|>",
-        bos="<bos>",
-    ),
-    _FimFamily(
-        "granite", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>",
-        named="granite",
-    ),
-    _FimFamily(
-        "deepseek-coder", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
-        bos="<｜begin▁of▁sentence｜>",
-    ),
-    _FimFamily("codellama", "▁<PRE>", "▁<SUF>", "▁<MID>", bos="<s>"),
-    _FimFamily("codestral", "[PREFIX]", "[SUFFIX]", None, bos="<s>", order=_SUFFIX_FIRST),
-    _FimFamily(
-        "seed-coder", "<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>",
-        bos="<[begin▁of▁sentence]>", order=_SUFFIX_FIRST,
-    ),
-)  # fmt: skip
+def _load() -> tuple[tuple[_FimFamily, ...], frozenset[str]]:
+    """The families, and the tokens at which a generation stops whatever the family."""
+    text = resources.files("foretell_models").joinpath("fim_families.toml").read_text("utf-8")
+    data: dict[str, Any] = tomllib.loads(text)
+    rust_only = {"source", "files", "remote"}
+    families = tuple(
+        _FimFamily(**{"middle": None, **{k: v for k, v in it.items() if k not in rust_only}})
+        for it in data["family"]
+    )
+    return families, frozenset(data["markers"]["end"])
 
-_END_TEXTS = (
-    "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "</s>", "<eos>",
-    "<end_of_turn>", "<｜end▁of▁sentence｜>", "<EOT>", "▁<EOT>", "<[end▁of▁sentence]>",
-)  # fmt: skip
+
+_FAMILIES, _END_TEXTS = _load()
 
 
 def find_fim(ids: Mapping[str, int], names: str = "") -> Fim | None:

@@ -47,10 +47,7 @@ pub struct Remote {
     pub model: String,
     /// How the prompt is written: in the form of a family of models, `qwen2.5-coder` for instance,
     /// or `suffix`, where the server writes it from the text before and after the cursor.
-    #[schemars(with = "String", extend("enum" = [
-        "qwen2.5-coder", "starcoder", "deepseek-coder", "codegemma", "codellama", "mellum",
-        "seed-coder", "suffix",
-    ]))]
+    #[schemars(with = "String", extend("enum" = Format::names()))]
     pub format: Format,
     /// The environment variable that holds the server's bearer token.
     pub token_env: Option<String>,

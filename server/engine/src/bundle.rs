@@ -17,6 +17,8 @@ use std::{
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use foretell_fim::Order as FimOrder;
+
 use crate::{paths::data_folder, unicode::is_unprintable};
 
 /// The only manifest format that this version reads.
@@ -76,17 +78,6 @@ pub enum BundleError {
          server, and run `make model` again if the file is damaged"
     )]
     Changed(PathBuf),
-}
-
-/// The order of the parts in a fill-in-the-middle prompt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FimOrder {
-    /// Prefix, suffix, middle (PSM).
-    #[default]
-    PrefixSuffixMiddle,
-    /// Suffix, prefix, middle (SPM).
-    SuffixPrefixMiddle,
 }
 
 /// The special tokens of a model's fill-in-the-middle form; `prompt::formats` has the form.

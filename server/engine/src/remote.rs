@@ -34,7 +34,7 @@ use super::{
     vocabulary::VocabularyError,
 };
 use client::{Client, CompletionRequest};
-pub use prompt_format::{END_MARKERS, Format, PromptFormat, WireParts};
+pub use prompt_format::{Format, PromptFormat, UnknownFormat, WireParts};
 
 /// About how many bytes of code a token is. Prompts for a server are built over bytes.
 pub const BYTES_PER_TOKEN: usize = 4;

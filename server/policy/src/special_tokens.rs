@@ -1,39 +1,8 @@
 //! Cut before a special token that is written out as text.
 
-use super::{CursorContext, Cut, Phase, StopRule};
+use foretell_fim::cut_markers;
 
-/// How models of the common families write their special tokens.
-const MARKERS: [&str; 29] = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-    "<|file_separator|>",
-    "<|end_of_text|>",
-    "<|eot_id|>",
-    "<|system|>",
-    "<|user|>",
-    "<|assistant|>",
-    "<fim_prefix>",
-    "<fim_middle>",
-    "<fim_suffix>",
-    "<fim_pad>",
-    "<file_sep>",
-    "<repo_name>",
-    "<reponame>",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<EOT>",
-    "<｜fim▁begin｜>",
-    "<｜fim▁hole｜>",
-    "<｜fim▁end｜>",
-    "<｜end▁of▁sentence｜>",
-];
+use super::{CursorContext, Cut, Phase, StopRule};
 
 /// Looks for the first marker that does not stand near the cursor already: in a tokenizer's source
 /// they are text like any other.
@@ -41,11 +10,11 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     for (byte_idx, _) in text.match_indices('<') {
         let rest = &text[byte_idx..];
         let foreign = |marker: &&&str| !context.has_nearby(marker);
-        if MARKERS.iter().filter(|it| rest.starts_with(**it)).any(|it| foreign(&it)) {
+        if cut_markers().iter().filter(|it| rest.starts_with(**it)).any(|it| foreign(&it)) {
             return Cut { keep_bytes: byte_idx, stop: Some(StopRule::Marker) };
         }
         if !phase.is_final()
-            && MARKERS.iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it))
+            && cut_markers().iter().filter(|it| it.starts_with(rest)).any(|it| foreign(&it))
         {
             return Cut { keep_bytes: byte_idx, stop: None };
         }

@@ -107,7 +107,7 @@ impl Prompter {
     /// If the markers of the format are no vocabulary.
     pub fn for_remote(format: Format, window: Window) -> Result<Self, VocabularyError> {
         let format = PromptFormat::of(format);
-        let vocabulary = Arc::new(byte_vocabulary(&[], &format.marks())?);
+        let vocabulary = Arc::new(byte_vocabulary(&[], &format.markers())?);
         let layout = if window.layout == Split::Auto { Split::Plain } else { window.layout };
         let n_bytes = |n_tokens: usize| n_tokens.saturating_mul(BYTES_PER_TOKEN);
         let window = Window {

@@ -1,89 +1,86 @@
-//! A prompt as text: the marks of a family are written out, and those in the user's text are not.
+//! A prompt as text: FIM tokens are spelled out, and user text contains none.
 
+use foretell_fim::Family;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fim, FimOrder};
 
-/// How a prompt is written as text (docs/prompt-formats.md).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// Qwen2.5-Coder, and models that were taught its marks.
-    #[default]
-    #[serde(rename = "qwen2.5-coder")]
-    Qwen25Coder,
-    /// StarCoder, StarCoder 2, Granite, Refact, Stable Code.
-    Starcoder,
-    /// DeepSeek-Coder.
-    DeepseekCoder,
-    /// CodeGemma.
-    Codegemma,
-    /// Code Llama.
-    Codellama,
-    /// Mellum.
-    Mellum,
-    /// Seed-Coder.
-    SeedCoder,
-    /// The server's own: it gets `prompt` and `suffix`.
-    Suffix,
-}
+/// The value of `engine.remote.format` for a server that writes the prompt itself.
+const SUFFIX_FORMAT: &str = "suffix";
+
+/// How the prompt for a server is written: in the form of a family, or by the server from the text
+/// before and after the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Format(Option<&'static Family>);
+
+/// No format has this name.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown format `{0}`, expected one of {names}", names = Format::names().join(", "))]
+pub struct UnknownFormat(String);
 
 impl Format {
-    /// Every format with marks of its own. Of a server that writes the prompt it is not known which of
-    /// them its model has.
-    pub const WITH_MARKERS: [Self; 7] = [
-        Self::Qwen25Coder,
-        Self::Codegemma,
-        Self::Starcoder,
-        Self::Mellum,
-        Self::DeepseekCoder,
-        Self::Codellama,
-        Self::SeedCoder,
-    ];
+    /// The server writes the prompt: it receives `prompt` and `suffix`.
+    pub const SUFFIX: Self = Self(None);
+
+    /// The format with a name of `engine.remote.format`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<Self, UnknownFormat> {
+        if name == SUFFIX_FORMAT {
+            return Ok(Self::SUFFIX);
+        }
+        let family = foretell_fim::remote_families().find(|it| it.name == name);
+        family.map(|it| Self(Some(it))).ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+
+    /// The names of all formats.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        let families = foretell_fim::remote_families().map(|it| it.name.as_str());
+        families.chain([SUFFIX_FORMAT]).collect()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.map_or(SUFFIX_FORMAT, |it| it.name.as_str())
+    }
 }
 
-/// The ids of the marks in [`byte_vocabulary`](super::byte_vocabulary).
+impl Default for Format {
+    /// The form of the first family, Qwen2.5-Coder.
+    fn default() -> Self {
+        Self(foretell_fim::remote_families().next())
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = UnknownFormat;
+
+    fn try_from(name: String) -> Result<Self, UnknownFormat> {
+        Self::named(&name)
+    }
+}
+
+impl From<Format> for String {
+    fn from(it: Format) -> Self {
+        it.name().to_owned()
+    }
+}
+
+/// The ids of the FIM tokens in [`byte_vocabulary`](crate::vocabulary::byte_vocabulary).
 const PREFIX: u32 = 256;
 const SUFFIX: u32 = 257;
 const MIDDLE: u32 = 258;
 
-/// What ends a text, or begins another one, in some family: a text of the user must not.
-pub const END_MARKERS: [&str; 27] = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<|fim_pad|>",
-    "<fim_pad>",
-    "<|repo_name|>",
-    "<repo_name>",
-    "<reponame>",
-    "<|file_sep|>",
-    "<|file_separator|>",
-    "<file_sep>",
-    "<filename>",
-    "<start_of_turn>",
-    "<end_of_turn>",
-    "<｜end▁of▁sentence｜>",
-    "<｜begin▁of▁sentence｜>",
-    "<|EOT|>",
-    "<EOT>",
-    "<bos>",
-    "<eos>",
-    "<s>",
-    "</s>",
-    "<[begin▁of▁sentence]>",
-    "<[end▁of▁sentence]>",
-];
-
-/// How the prompt of a family is written.
+/// A format, ready to write prompts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptFormat {
-    prefix: &'static str,
-    suffix: &'static str,
-    middle: &'static str,
+    /// The text of the FIM tokens; the last is unused by a family without a middle token.
+    markers: [&'static str; 3],
+    has_middle: bool,
     order: FimOrder,
     /// Whether the server writes the prompt.
     is_servers: bool,
@@ -99,60 +96,41 @@ pub struct WireParts {
 }
 
 impl PromptFormat {
-    /// The form of a family (docs/prompt-formats.md). Servers write the mark of a text's beginning
-    /// themselves.
+    /// The form of a format (docs/prompt-formats.md). Servers add the token at the beginning of a
+    /// text themselves.
+    #[must_use]
     pub fn of(format: Format) -> Self {
-        use FimOrder::{PrefixSuffixMiddle, SuffixPrefixMiddle};
-        let form = |prefix, suffix, middle, order| Self {
-            prefix,
-            suffix,
-            middle,
-            order,
-            is_servers: false,
-        };
-        match format {
-            Format::Qwen25Coder | Format::Codegemma => {
-                form("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", PrefixSuffixMiddle)
-            }
-            Format::Starcoder => {
-                form("<fim_prefix>", "<fim_suffix>", "<fim_middle>", PrefixSuffixMiddle)
-            }
-            Format::Mellum => {
-                form("<fim_prefix>", "<fim_suffix>", "<fim_middle>", SuffixPrefixMiddle)
-            }
-            Format::DeepseekCoder => {
-                form("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", PrefixSuffixMiddle)
-            }
-            Format::Codellama => form("<PRE> ", " <SUF>", " <MID>", PrefixSuffixMiddle),
-            Format::SeedCoder => {
-                form("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", SuffixPrefixMiddle)
-            }
-            Format::Suffix => {
-                Self { is_servers: true, ..form("<P>", "<S>", "<M>", PrefixSuffixMiddle) }
-            }
-        }
+        let family = format.0.and_then(|it| Some((it.remote_tokens()?, it.order)));
+        let is_servers = family.is_none();
+        let own = (("<P>", "<S>", Some("<M>")), FimOrder::PrefixSuffixMiddle);
+        let ((prefix, suffix, middle), order) = family.unwrap_or(own);
+        let markers = [prefix, suffix, middle.unwrap_or("<M>")];
+        Self { markers, has_middle: middle.is_some(), order, is_servers }
     }
 
-    /// The marks, in the order of their ids.
-    pub fn marks(&self) -> [&'static str; 3] {
-        [self.prefix, self.suffix, self.middle]
+    /// The FIM tokens as text, in the order of their ids.
+    #[must_use]
+    pub fn markers(&self) -> [&'static str; 3] {
+        self.markers
     }
 
-    /// The marks as what builds prompts knows them.
+    /// The FIM tokens as ids, for building prompts.
+    #[must_use]
     pub fn fim(&self) -> Fim {
         Fim {
             family: "remote".into(),
             order: self.order,
             prefix: PREFIX,
             suffix: SUFFIX,
-            middle: Some(MIDDLE),
+            middle: self.has_middle.then_some(MIDDLE),
             ..Fim::default()
         }
     }
 
     /// A prompt over bytes as text.
+    #[must_use]
     pub fn written(&self, ids: &[u32]) -> WireParts {
-        // What stands behind each mark, in the order of the marks' ids.
+        // The text behind each token, in the order of their ids.
         let mut parts: [Vec<u8>; 3] = Default::default();
         let (mut order, mut part) = (Vec::new(), 0);
         for id in ids {
@@ -170,24 +148,30 @@ impl PromptFormat {
             let prompt = self.safe(before + &middle);
             return WireParts { prompt, suffix: Some(self.safe(after)) };
         }
-        let marks = self.marks();
-        let written = order.into_iter().map(|part| marks[part].to_owned() + &self.safe(text(part)));
+        let markers = self.markers;
+        let written =
+            order.into_iter().map(|part| markers[part].to_owned() + &self.safe(text(part)));
         WireParts { prompt: written.collect(), suffix: None }
     }
 
-    /// A text of the user in which nothing is a mark.
+    /// User text in which nothing is a special token.
     fn safe(&self, text: String) -> String {
-        let marks: Vec<&str> = if self.is_servers {
-            Format::WITH_MARKERS.into_iter().flat_map(|format| Self::of(format).marks()).collect()
+        let own: Vec<&str> = if self.is_servers {
+            // Which family the server's model belongs to is unknown.
+            let all = foretell_fim::remote_families().filter_map(Family::remote_tokens);
+            all.flat_map(|(prefix, suffix, middle)| [Some(prefix), Some(suffix), middle])
+                .flatten()
+                .collect()
         } else {
-            self.marks().to_vec()
+            self.markers[..if self.has_middle { 3 } else { 2 }].to_vec()
         };
-        marks.into_iter().map(str::trim).chain(END_MARKERS).fold(text, |text, mark| {
-            if !text.contains(mark) {
+        let boundaries = foretell_fim::boundary_markers().iter().copied();
+        own.into_iter().map(str::trim).chain(boundaries).fold(text, |text, marker| {
+            if !text.contains(marker) {
                 return text;
             }
-            let n_first = mark.chars().next().map_or(0, char::len_utf8);
-            text.replace(mark, &format!("{} {}", &mark[..n_first], &mark[n_first..]))
+            let n_first = marker.chars().next().map_or(0, char::len_utf8);
+            text.replace(marker, &format!("{} {}", &marker[..n_first], &marker[n_first..]))
         })
     }
 }

@@ -3,78 +3,7 @@
 //! `docs/prompt-formats.md`; the ids of the marks are in the bundle.
 
 use foretell_engine::bundle::{Fim, FimOrder};
-
-/// How a family is told of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Files {
-    /// Between the repository's mark and what follows its name; `None` if it is not told.
-    repo: Option<&'static str>,
-    /// What stands before a file's path: a mark of its own, or this text.
-    before_path: BeforePath,
-    /// What stands behind the text of another file.
-    after_text: &'static str,
-    /// Whether the path of the file with the hole stands in its prefix, and not before the marks.
-    is_path_in_prefix: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BeforePath {
-    /// The id `file_sep`.
-    Mark,
-    /// A text.
-    Text(&'static str),
-    /// Paths are not told; the id `file_sep` stands behind each other file.
-    NoPath,
-}
-
-/// The families that were taught to read several files, by the name in a bundle's manifest.
-const FILES: [(&str, Files); 5] = [
-    (
-        "qwen2.5-coder",
-        Files {
-            repo: Some("\n"),
-            before_path: BeforePath::Mark,
-            after_text: "\n",
-            is_path_in_prefix: false,
-        },
-    ),
-    (
-        "starcoder2",
-        Files {
-            repo: Some(""),
-            before_path: BeforePath::Mark,
-            after_text: "",
-            is_path_in_prefix: true,
-        },
-    ),
-    (
-        "mellum",
-        Files {
-            repo: None,
-            before_path: BeforePath::Mark,
-            after_text: "\n",
-            is_path_in_prefix: false,
-        },
-    ),
-    (
-        "deepseek-coder",
-        Files {
-            repo: None,
-            before_path: BeforePath::Text("#"),
-            after_text: "\n",
-            is_path_in_prefix: true,
-        },
-    ),
-    (
-        "codegemma",
-        Files {
-            repo: None,
-            before_path: BeforePath::NoPath,
-            after_text: "",
-            is_path_in_prefix: false,
-        },
-    ),
-];
+use foretell_fim::{BeforePath, Files};
 
 /// A file beside the one with the hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +40,10 @@ pub fn reads_files(fim: &Fim) -> bool {
     files(fim).is_some()
 }
 
-fn files(fim: &Fim) -> Option<Files> {
-    let (_, files) = FILES.iter().find(|(family, _)| *family == fim.family)?;
-    let has_mark = fim.file_sep.is_some() || matches!(files.before_path, BeforePath::Text(_));
-    has_mark.then_some(*files)
+fn files(fim: &Fim) -> Option<&'static Files> {
+    let files = foretell_fim::files(&fim.family)?;
+    let has_token = fim.file_sep.is_some() || matches!(files.before_path, BeforePath::Text(_));
+    has_token.then_some(files)
 }
 
 /// What leads a prompt of a family; nothing but the mark of a text's beginning for one that was
@@ -124,14 +53,14 @@ pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u
     let mut lead = Preamble { head: fim.bos.into_iter().collect(), prefix: Vec::new() };
     let Some(files) = files(fim) else { return lead };
     let PromptSources { repo, path, others } = around;
-    let mark = |ids: &mut Vec<u32>| match files.before_path {
-        BeforePath::Mark => ids.extend(fim.file_sep),
+    let mark = |ids: &mut Vec<u32>| match &files.before_path {
+        BeforePath::FileSep => ids.extend(fim.file_sep),
         BeforePath::Text(text) => ids.extend(encode(text)),
         BeforePath::NoPath => {}
     };
     let is_in_prefix = matches!(files.before_path, BeforePath::Text(_));
     let mut ids = Vec::new();
-    if let (Some(repo), Some(id), Some(end)) = (repo, fim.repo, files.repo) {
+    if let (Some(repo), Some(id), Some(end)) = (repo, fim.repo, &files.repo_end) {
         ids.push(id);
         ids.extend(encode(&format!("{repo}{end}")));
     }
@@ -141,14 +70,14 @@ pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u
             ids.extend(encode(text));
             ids.extend(fim.file_sep);
         } else {
-            let end = if text.ends_with('\n') { "" } else { files.after_text };
+            let end = if text.ends_with('\n') { "" } else { files.after_text.as_str() };
             ids.extend(encode(&format!("{path}\n{text}{end}")));
         }
     }
     if let Some(path) = path.filter(|_| files.before_path != BeforePath::NoPath) {
         mark(&mut ids);
         let path = encode(&format!("{path}\n"));
-        if files.is_path_in_prefix && !is_in_prefix {
+        if files.path_in_prefix && !is_in_prefix {
             lead.prefix = path;
         } else {
             ids.extend(path);

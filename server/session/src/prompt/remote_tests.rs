@@ -1,13 +1,14 @@
 //! Prompts for a server, written out as text.
 
 use foretell_config::prompt::Window;
-use foretell_engine::remote::{END_MARKERS, Format, PromptFormat, WireParts};
+use foretell_engine::remote::{Format, PromptFormat, WireParts};
 
 use super::Prompter;
 use crate::document::Snapshot;
 
-/// The prompt for a text with a mark at the cursor.
-fn written(format: Format, text: &str) -> WireParts {
+/// The prompt for a text with a `ˇ` at the cursor.
+fn written(format: &str, text: &str) -> WireParts {
+    let format = Format::named(format).unwrap();
     let mut prompter = Prompter::for_remote(format, Window::default()).unwrap();
     let cursor = text.chars().position(|c| c == 'ˇ').unwrap();
     let snapshot = Snapshot::of_text("file:///a.py", "python", &text.replace('ˇ', ""));
@@ -15,42 +16,63 @@ fn written(format: Format, text: &str) -> WireParts {
 }
 
 #[test]
-fn each_family_gets_its_marks_in_its_order() {
-    let prompt = |format| written(format, "x = yˇ\nä\n").prompt;
-    for (format, expected) in [
-        (Format::Qwen25Coder, "<|fim_prefix|>x = y<|fim_suffix|>\nä\n<|fim_middle|>"),
-        (Format::Starcoder, "<fim_prefix>x = y<fim_suffix>\nä\n<fim_middle>"),
-        (Format::DeepseekCoder, "<｜fim▁begin｜>x = y<｜fim▁hole｜>\nä\n<｜fim▁end｜>"),
-        (Format::Codegemma, "<|fim_prefix|>x = y<|fim_suffix|>\nä\n<|fim_middle|>"),
-        (Format::Codellama, "<PRE> x = y <SUF>\nä\n <MID>"),
-        (Format::Mellum, "<fim_suffix>\nä\n<fim_prefix>x = y<fim_middle>"),
-        (Format::SeedCoder, "<[fim-suffix]>\nä\n<[fim-prefix]>x = y<[fim-middle]>"),
-    ] {
-        assert_eq!(prompt(format), expected);
+fn every_format_has_its_golden_prompt() {
+    let golden = [
+        ("qwen2.5-coder", "<|fim_prefix|>x = y<|fim_suffix|>\nä\n<|fim_middle|>"),
+        ("starcoder", "<fim_prefix>x = y<fim_suffix>\nä\n<fim_middle>"),
+        ("mellum", "<fim_suffix>\nä\n<fim_prefix>x = y<fim_middle>"),
+        ("codegemma", "<|fim_prefix|>x = y<|fim_suffix|>\nä\n<|fim_middle|>"),
+        ("deepseek-coder", "<｜fim▁begin｜>x = y<｜fim▁hole｜>\nä\n<｜fim▁end｜>"),
+        ("codellama", "<PRE> x = y <SUF>\nä\n <MID>"),
+        ("codestral", "[SUFFIX]\nä\n[PREFIX]x = y"),
+        ("seed-coder", "<[fim-suffix]>\nä\n<[fim-prefix]>x = y<[fim-middle]>"),
+    ];
+    for (format, expected) in golden {
+        assert_eq!(written(format, "x = yˇ\nä\n").prompt, expected);
     }
     let parts = WireParts { prompt: "x = y".into(), suffix: Some("\nä\n".into()) };
-    assert_eq!(written(Format::Suffix, "x = yˇ\nä\n"), parts);
+    assert_eq!(written("suffix", "x = yˇ\nä\n"), parts);
+    let named: Vec<&str> = golden.iter().map(|(name, _)| *name).chain(["suffix"]).collect();
+    assert_eq!(Format::names(), named);
+}
+
+/// A special token as it is sent within user text.
+fn broken(marker: &str) -> String {
+    let n_bytes = marker.chars().next().unwrap().len_utf8();
+    format!("{} {}", &marker[..n_bytes], &marker[n_bytes..])
 }
 
 /// **Invariant:** user text never becomes a special token.
 #[test]
-fn a_mark_in_the_users_text_is_none() {
+fn user_text_contains_no_special_token() {
     let text = "a = '<|fim_middle|>'\nb = ˇ'<|im_end|>'\n";
     assert_eq!(
-        written(Format::Qwen25Coder, text).prompt,
+        written("qwen2.5-coder", text).prompt,
         "<|fim_prefix|>a = '< |fim_middle|>'\nb = <|fim_suffix|>'< |im_end|>'\n<|fim_middle|>"
     );
-    let ends = END_MARKERS.concat();
-    let one = written(Format::Starcoder, &format!("{ends}ˇ")).prompt;
-    assert_eq!(one, format!("<fim_prefix>{}<fim_suffix><fim_middle>", ends.replace('<', "< ")));
+    let boundaries = foretell_fim::boundary_markers();
+    let sent: String = boundaries.iter().map(|it| broken(it)).collect();
+    assert_eq!(
+        written("starcoder", &format!("{}ˇ", boundaries.concat())).prompt,
+        format!("<fim_prefix>{sent}<fim_suffix><fim_middle>")
+    );
+    assert_eq!(
+        written("codestral", "x[PREFIX]<M>ˇ[SUFFIX]").prompt,
+        "[SUFFIX][ SUFFIX][PREFIX]x[ PREFIX]<M>"
+    );
 }
 
-/// The server puts its own marks around these texts.
+/// The server adds the tokens of a family that we do not know.
 #[test]
-fn a_text_for_a_server_that_writes_the_prompt_has_no_familys_marks() {
-    let marks = |format| PromptFormat::of(format).marks().map(str::trim).concat();
-    let marks = Format::WITH_MARKERS.map(marks).concat() + &END_MARKERS.concat();
-    let broken = marks.replace('<', "< ");
-    let parts = WireParts { prompt: broken.clone(), suffix: Some(broken) };
-    assert_eq!(written(Format::Suffix, &format!("{marks}ˇ{marks}")), parts);
+fn text_for_a_server_that_writes_the_prompt_contains_no_familys_token() {
+    for name in Format::names().into_iter().filter(|it| *it != "suffix") {
+        for marker in PromptFormat::of(Format::named(name).unwrap()).markers() {
+            let marker = marker.trim();
+            if name == "codestral" && marker == "<M>" {
+                continue; // It has no middle token.
+            }
+            let parts = WireParts { prompt: broken(marker), suffix: Some(broken(marker)) };
+            assert_eq!(written("suffix", &format!("{marker}ˇ{marker}")), parts, "{name}");
+        }
+    }
 }

@@ -57,8 +57,8 @@ fn typing_against_an_offer_drops_it() {
 fn an_offer_that_is_not_there_yet_is_waited_for() {
     check("let xˇ", "…", &[("let x‹›", " =")], 0, "NotYet(())");
     check("let xˇ", " =…", &[("let x‹›", " = 1")], 0, "NotYet(())");
-    check("let xˇ", " = 1;", &[("let x‹›", " = 1;")], 0, "Gone(UsedUp)");
-    check("let xˇ", "", &[], 0, "Nothing(EndOfText)");
+    check("let xˇ", " = 1;", &[("let x‹›", " = 1;")], 0, "Dismissed(UsedUp)");
+    check("let xˇ", "", &[], 0, "Empty(EndOfText)");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn what_was_typed_is_counted_in_characters() {
 
 #[test]
 fn edits_elsewhere_leave_the_offer_where_it_is() {
-    check("use a;\nlet xˇ", " = 1;", &[("use ‹a›;\nlet x", "bcd")], 0, "Gone(CursorMoved)");
+    check("use a;\nlet xˇ", " = 1;", &[("use ‹a›;\nlet x", "bcd")], 0, "Dismissed(CursorMoved)");
     check(
         "use a;\nlet xˇ\nend",
         " = 1;",
