@@ -307,8 +307,8 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
 
 /// The settings that hold; what is wrong with any is told.
 fn settings(startup: &Startup) -> Config {
-    let (config, unfit) = startup.config();
-    unfit.iter().for_each(|it| say(it));
+    let (config, invalid) = startup.config();
+    invalid.iter().for_each(|it| say(it));
     config
 }
 

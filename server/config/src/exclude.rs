@@ -42,7 +42,7 @@ impl Exclusions {
     #[must_use]
     pub fn new(globs: &[String]) -> (Self, Vec<String>) {
         let mut set = GlobSetBuilder::new();
-        let mut unfit = Vec::new();
+        let mut invalid = Vec::new();
         for glob in globs {
             // `.ENV` is a secret too, and on some systems the same file.
             let mut glob = GlobBuilder::new(glob);
@@ -52,14 +52,14 @@ impl Exclusions {
                 Ok(glob) => {
                     set.add(glob);
                 }
-                Err(error) => unfit.push(format!("suggest.exclude: {error}")),
+                Err(error) => invalid.push(format!("suggest.exclude: {error}")),
             }
         }
         match set.build() {
-            Ok(set) => (Self(Some(set)), unfit),
+            Ok(set) => (Self(Some(set)), invalid),
             Err(error) => {
-                unfit.push(format!("suggest.exclude: {error}: until then all is excluded"));
-                (Self(None), unfit)
+                invalid.push(format!("suggest.exclude: {error}: until then all is excluded"));
+                (Self(None), invalid)
             }
         }
     }
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn secrets_and_foreign_code_are_excluded_by_default() {
-        let (exclusions, unfit) = Exclusions::new(&DEFAULT.map(str::to_owned));
-        assert!(unfit.is_empty(), "{unfit:?}");
+        let (exclusions, invalid) = Exclusions::new(&DEFAULT.map(str::to_owned));
+        assert!(invalid.is_empty(), "{invalid:?}");
         for uri in [
             "file:///home/me/app/.env",
             "file:///home/me/app/%2Eenv",
@@ -183,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_glob_that_is_none_is_told_and_the_others_hold() {
-        let (exclusions, unfit) = Exclusions::new(&["**/[".into(), "**/*.lock".into()]);
-        assert_eq!(unfit.len(), 1, "{unfit:?}");
-        assert!(unfit[0].contains("**/["), "{unfit:?}");
+        let (exclusions, invalid) = Exclusions::new(&["**/[".into(), "**/*.lock".into()]);
+        assert_eq!(invalid.len(), 1, "{invalid:?}");
+        assert!(invalid[0].contains("**/["), "{invalid:?}");
         assert!(exclusions.contain("file:///a/Cargo.lock"));
     }
 

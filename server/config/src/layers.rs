@@ -173,7 +173,7 @@ pub fn merge(layers: &[Layer]) -> (Config, Vec<InvalidSetting>) {
             _ => merged.tell(layer, "", "is not a group of settings"),
         }
     }
-    (merged.config, merged.unfit)
+    (merged.config, merged.invalid)
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| Config::schema().to_value());
@@ -208,13 +208,13 @@ fn joined(key: &str, name: &str) -> String {
 #[derive(Default)]
 struct Merged {
     config: Config,
-    unfit: Vec<InvalidSetting>,
+    invalid: Vec<InvalidSetting>,
 }
 
 impl Merged {
     fn tell(&mut self, layer: &Layer, key: &str, why: impl Into<String>) {
         let (origin, key) = (layer.origin.clone(), key.to_owned());
-        self.unfit.push(InvalidSetting { origin, key, why: why.into() });
+        self.invalid.push(InvalidSetting { origin, key, why: why.into() });
     }
 
     /// Lays a group's values over what holds.

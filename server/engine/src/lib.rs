@@ -29,9 +29,10 @@ mod threads;
 pub mod unicode;
 pub mod vocabulary;
 
+use parking_lot::Mutex;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
     time::Instant,
 };
@@ -340,7 +341,7 @@ impl Engine {
         let work = move || {
             let queue = &worker.0;
             // One after the other: two models at once would need twice the memory.
-            let turn = in_turn.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
+            let turn = in_turn.map(|it| it.lock());
             if queue.is_abandoned() {
                 return;
             }

@@ -5,11 +5,8 @@
 //! in its prompt. A user who types on wants the same tokens read, and giving up each chunk for the
 //! next one would never come to the end of any.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 
@@ -107,8 +104,7 @@ pub(super) struct Queue {
 
 impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is a single assignment: there is nothing half done to find.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Adds a job. A new prewarm takes the place of the one that waits. While a long read holds up
@@ -142,7 +138,7 @@ impl Queue {
                 }
                 None if state.is_closed => return None,
                 None => {
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    self.changed.wait(&mut state);
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! How fast the model reads prompts, measured as it goes.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::GenerationMetrics;
+use parking_lot::Mutex;
 
 /// Fewer tokens than this say nothing: each read has a cost of its own.
 const MIN_TOKENS: usize = 32;
@@ -20,13 +19,13 @@ impl PrefillRate {
             return;
         }
         let newest = figures.read as f64 * 1e3 / figures.prefill_ms;
-        let mut rate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = self.0.lock();
         *rate = Some(rate.map_or(newest, |it| it * (1.0 - NEWEST) + newest * NEWEST));
     }
 
     /// `None` until enough was read.
     pub(super) fn tokens_per_s(&self) -> Option<f64> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 

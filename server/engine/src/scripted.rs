@@ -28,11 +28,8 @@
 //! # Ok::<(), foretell::engine::vocabulary::VocabularyError>(())
 //! ```
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 pub use super::vocabulary::byte_vocabulary;
 use super::{
@@ -92,7 +89,7 @@ pub struct Controls(Arc<(Mutex<Shared>, Condvar)>);
 
 impl Controls {
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock()
     }
 
     fn change(&self, change: impl FnOnce(&mut Shared)) {
@@ -102,7 +99,9 @@ impl Controls {
 
     fn wait_while(&self, condition: impl FnMut(&mut Shared) -> bool) -> MutexGuard<'_, Shared> {
         let (_, changed) = &*self.0;
-        changed.wait_while(self.shared(), condition).unwrap_or_else(PoisonError::into_inner)
+        let mut shared = self.shared();
+        changed.wait_while(&mut shared, condition);
+        shared
     }
 
     /// Waits as [`Self::wait_while`], but not for ever: a test that waits for what does not come
@@ -114,9 +113,8 @@ impl Controls {
         mut has_come: impl FnMut(&Shared) -> bool,
     ) -> MutexGuard<'_, Shared> {
         let (_, changed) = &*self.0;
-        let (shared, time) = changed
-            .wait_timeout_while(self.shared(), PATIENCE, |shared| !has_come(shared))
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
+        let time = changed.wait_while_for(&mut shared, |shared| !has_come(shared), PATIENCE);
         assert!(!time.timed_out(), "for {PATIENCE:?} the model has not {what}");
         shared
     }

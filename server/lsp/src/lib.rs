@@ -27,19 +27,17 @@ use crate::{
     document_sync::{DocumentSync, Shared},
 };
 use foretell_config::{Config, MenuMode};
-use foretell_engine::{EngineState, GenerationMetrics};
+use foretell_engine::GenerationMetrics;
 use foretell_session::{
     session::{
         Answer, Configured, EmptyReason, RequestSnapshot, Session, Source, acceptance::Part,
     },
     stats,
 };
-use lsp_ext::{
-    AcceptedPart, COMMANDS, Options, STATS, Shown, Status, StatusParams, Update, UpdateParams,
-};
+use lsp_ext::{AcceptedPart, COMMANDS, Options, STATS, Shown, StatusState, Update, UpdateParams};
 pub use settings::Startup;
 use settings::{Layers, folders};
-use status::LastStatus;
+use status::{LastStatus, StatusReporter};
 pub use transport::{Input, Output};
 
 /// How long an answer may take before the client is told that the model is at work.
@@ -59,7 +57,7 @@ struct Foretell {
     client: Client,
     options: OnceLock<Options>,
     layers: Layers,
-    told: LastStatus,
+    last_status: LastStatus,
     gone: tokio_util::sync::CancellationToken,
 }
 
@@ -125,8 +123,8 @@ impl LanguageServer for Foretell {
     }
 
     async fn initialized(&self, _: lsp::InitializedParams) {
-        self.tell_unfit().await;
-        self.tell_loading();
+        self.report_invalid_settings().await;
+        self.report_loading();
     }
 
     async fn shutdown(&self) -> Result<()> {
@@ -206,15 +204,15 @@ impl Foretell {
             biased;
             answer = &mut answer => answer,
             () = tokio::time::sleep(THINKING_AFTER) => {
-                self.tell("thinking", None).await;
+                self.report(StatusState::Thinking, None).await;
                 answer.await
             }
         };
         match &answer {
             Answer::Empty(EmptyReason::ModelFailed(message)) => {
-                self.tell("failed", Some(message.clone())).await;
+                self.report(StatusState::Failed, Some(message)).await;
             }
-            _ if self.told.is_passing() => self.tell_state().await,
+            _ if self.last_status.is_transient() => self.report_engine_state().await,
             _ => {}
         }
         log(&answer, started);
@@ -292,124 +290,48 @@ impl Foretell {
         }
         self.layers.changed(settings);
         let is_other_engine = self.configure();
-        self.tell_unfit().await;
+        self.report_invalid_settings().await;
         if is_other_engine {
-            self.tell_loading();
+            self.report_loading();
         } else {
-            self.tell_state().await;
+            self.report_engine_state().await;
         }
     }
 
     /// Puts the settings of all places in force; says whether another engine is loaded for them.
     fn configure(&self) -> bool {
         let config: Config = self.layers.merge();
-        let Configured { unfit, is_other_engine } = self.shared.session.configure(config);
-        self.layers.add_unfit(unfit);
+        let Configured { invalid, is_other_engine } = self.shared.session.configure(config);
+        self.layers.add_invalid(invalid);
         is_other_engine
     }
 
     /// Says which settings do not hold.
-    async fn tell_unfit(&self) {
-        for message in self.layers.take_unfit() {
+    async fn report_invalid_settings(&self) {
+        for message in self.layers.take_invalid() {
             tracing::warn!("{message}");
             let message = format!("foretell: {message}");
             self.client.show_message(lsp::MessageType::Warning, message).await;
         }
     }
 
-    /// Says that the model is being loaded, how that ends, and what becomes of it later.
-    fn tell_loading(&self) {
-        let it = self.teller();
-        let session = Arc::clone(&self.shared.session);
-        tokio::spawn(async move {
-            let state = session.state();
-            it.tell_state(&session, &state).await;
-            if state == EngineState::Loading && it.has_progress().await {
-                let progress = it.client.progress(LOADING.into(), "Foretell");
-                let progress = progress.with_message("loading the model").begin().await;
-                session.loaded().await;
-                progress.finish().await;
-            }
-            let Some(mut states) = session.states() else { return };
-            if state == EngineState::Loading {
-                let is_loaded = states.wait_for(|it| *it != EngineState::Loading).await.is_ok();
-                let state = if is_loaded { states.borrow().clone() } else { session.state() };
-                it.tell_state(&session, &state).await;
-                it.tell_trouble(&state, true).await;
-            }
-            states.mark_unchanged();
-            while states.changed().await.is_ok() {
-                let state = states.borrow_and_update().clone();
-                it.tell_state(&session, &state).await;
-                it.tell_trouble(&state, false).await;
-            }
-        });
+    /// Reports the engine's state from now on.
+    fn report_loading(&self) {
+        tokio::spawn(self.status_reporter().follow_engine(Arc::clone(&self.shared.session)));
     }
 
-    async fn tell_state(&self) {
-        let it = self.teller();
+    async fn report_engine_state(&self) {
         let session = &self.shared.session;
-        it.tell_state(session, &session.state()).await;
+        self.status_reporter().send_engine_state(session, &session.state()).await;
     }
 
-    async fn tell(&self, state: &str, message: Option<String>) {
-        let it = self.teller();
-        it.tell(&self.shared.session, state, message).await;
+    async fn report(&self, state: StatusState, message: Option<&str>) {
+        self.status_reporter().send(&self.shared.session, state, message).await;
     }
 
-    fn teller(&self) -> StatusReporter {
+    fn status_reporter(&self) -> StatusReporter {
         let options = self.options.get().cloned().unwrap_or_default();
-        StatusReporter { client: self.client.clone(), options, told: self.told.clone() }
-    }
-}
-
-/// Tells the client how things are, as far as it wants to know.
-struct StatusReporter {
-    client: Client,
-    options: Options,
-    told: LastStatus,
-}
-
-impl StatusReporter {
-    async fn tell(&self, session: &Session, state: &str, message: Option<String>) {
-        let remote = session.config().engine.remote_url().map(str::to_owned);
-        let params = StatusParams { state: state.to_owned(), message, remote };
-        if self.told.is_due(&params) && self.options.status {
-            self.client.send_notification::<Status>(params).await;
-        }
-    }
-
-    async fn tell_state(&self, session: &Session, state: &EngineState) {
-        match state {
-            _ if !session.config().suggest.enabled => self.tell(session, "off", None).await,
-            EngineState::Failed(message) => {
-                self.tell(session, "failed", Some(message.clone())).await;
-            }
-            EngineState::Ready => self.tell(session, "ready", None).await,
-            EngineState::Slower(message) => {
-                self.tell(session, "ready", Some(message.clone())).await;
-            }
-            EngineState::Loading => self.tell(session, "loading", None).await,
-        }
-    }
-
-    /// Tells the user what has changed for the worse. A model that does not load is the status's
-    /// business alone.
-    async fn tell_trouble(&self, state: &EngineState, is_loading: bool) {
-        let message = match state {
-            EngineState::Slower(message) => message,
-            EngineState::Failed(message) if !is_loading => message,
-            _ => return,
-        };
-        let message = format!("foretell: {message}");
-        self.client.show_message(lsp::MessageType::Warning, message).await;
-    }
-
-    /// Whether the client shows how the loading goes.
-    async fn has_progress(&self) -> bool {
-        let asked = self.client.create_work_done_progress(LOADING.into());
-        self.options.has_progress
-            && matches!(tokio::time::timeout(CLIENT_PATIENCE, asked).await, Ok(Ok(())))
+        StatusReporter { client: self.client.clone(), options, last: self.last_status.clone() }
     }
 }
 
@@ -468,7 +390,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         client,
         options: OnceLock::new(),
         layers: Layers::new(startup),
-        told: LastStatus::default(),
+        last_status: LastStatus::default(),
         gone: gone.clone(),
     };
     // All the methods of LSP would be four fifths of the binary.

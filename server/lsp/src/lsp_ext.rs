@@ -47,10 +47,26 @@ pub(crate) struct AcceptedPart {
 #[derive(Debug)]
 pub(crate) enum Status {}
 
+/// What the engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StatusState {
+    /// The model is loading.
+    Loading,
+    /// The model takes requests.
+    Ready,
+    /// A request takes noticeable time.
+    Thinking,
+    /// `suggest.enabled` is off.
+    Off,
+    /// The model cannot be used, or a request failed.
+    Failed,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StatusParams {
-    /// `loading`, `ready`, `thinking`, `off` or `failed`.
-    pub(crate) state: String,
+    /// What the engine does.
+    pub(crate) state: StatusState,
     /// What was wrong and what to do, if it has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,

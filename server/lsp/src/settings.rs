@@ -1,9 +1,7 @@
 //! The settings of all places: files, client, command line.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -21,7 +19,7 @@ pub struct Startup {
     /// The command line, highest.
     pub command_line: Option<Layer>,
     /// What is to be told of them.
-    pub unfit: Vec<String>,
+    pub invalid: Vec<String>,
 }
 
 /// See the module's documentation.
@@ -34,23 +32,23 @@ struct Inner {
     workspaces: Vec<Layer>,
     client: Option<Layer>,
     changed: Option<Layer>,
-    unfit: Vec<String>,
+    invalid: Vec<String>,
 }
 
 impl Layers {
     pub(super) fn new(mut startup: Startup) -> Self {
-        let unfit = std::mem::take(&mut startup.unfit);
+        let invalid = std::mem::take(&mut startup.invalid);
         Self(Mutex::new(Inner {
             startup,
             workspaces: Vec::new(),
             client: None,
             changed: None,
-            unfit,
+            invalid,
         }))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Takes what the client says when it starts, and the files of the folders that it has open,
@@ -64,7 +62,7 @@ impl Layers {
         for folder in folders.iter().filter(|folder| trusts(folder)) {
             match Layer::of_workspace(folder) {
                 Ok(layer) => inner.workspaces.extend(layer),
-                Err(error) => inner.unfit.push(error.to_string()),
+                Err(error) => inner.invalid.push(error.to_string()),
             }
         }
     }
@@ -76,17 +74,17 @@ impl Layers {
 
     pub(super) fn merge(&self) -> Config {
         let mut inner = self.inner();
-        let (config, unfit) = merge(&inner.all());
-        inner.unfit.extend(unfit.iter().map(ToString::to_string));
+        let (config, invalid) = merge(&inner.all());
+        inner.invalid.extend(invalid.iter().map(ToString::to_string));
         config
     }
 
-    pub(super) fn add_unfit(&self, unfit: Vec<String>) {
-        self.inner().unfit.extend(unfit);
+    pub(super) fn add_invalid(&self, invalid: Vec<String>) {
+        self.inner().invalid.extend(invalid);
     }
 
-    pub(super) fn take_unfit(&self) -> Vec<String> {
-        std::mem::take(&mut self.inner().unfit)
+    pub(super) fn take_invalid(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().invalid)
     }
 }
 
@@ -118,22 +116,22 @@ impl Startup {
     /// The user's file, and the command line over it.
     #[must_use]
     pub fn new(command_line: Value) -> Self {
-        let (user, unfit) = match Layer::of_user() {
+        let (user, invalid) = match Layer::of_user() {
             Ok(user) => (user, vec![]),
             Err(error @ (FileError::Unreadable { .. } | FileError::NotToml { .. })) => {
                 (None, vec![error.to_string()])
             }
         };
-        Self { user, command_line: Some(Layer::new("command line", command_line)), unfit }
+        Self { user, command_line: Some(Layer::new("command line", command_line)), invalid }
     }
 
     /// The settings without a client's.
     #[must_use]
     pub fn config(&self) -> (Config, Vec<String>) {
         let layers: Vec<_> = self.user.iter().chain(&self.command_line).cloned().collect();
-        let (config, unfit) = merge(&layers);
-        let unfit = self.unfit.iter().cloned().chain(unfit.iter().map(ToString::to_string));
-        (config, unfit.collect())
+        let (config, invalid) = merge(&layers);
+        let invalid = self.invalid.iter().cloned().chain(invalid.iter().map(ToString::to_string));
+        (config, invalid.collect())
     }
 }
 

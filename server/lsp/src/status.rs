@@ -1,33 +1,113 @@
-//! What the client was told of how things are, and what is news to it.
+//! `foretell/status`: what the client knows about the engine.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use super::lsp_ext::StatusParams;
+use foretell_engine::EngineState;
+use foretell_session::session::Session;
+use parking_lot::Mutex;
+use tokio::time::timeout;
+use tower_lsp::{Client, gen_lsp_types as lsp};
 
-/// What the client was told last.
+use super::{
+    CLIENT_PATIENCE, LOADING,
+    lsp_ext::{Options, Status, StatusParams, StatusState},
+};
+
+/// The last status that was sent; a repeated one is not sent again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastStatus(Arc<Mutex<Option<StatusParams>>>);
 
 impl LastStatus {
-    fn last(&self) -> MutexGuard<'_, Option<StatusParams>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the next answered request ends this status.
+    pub(super) fn is_transient(&self) -> bool {
+        let transient = [StatusState::Thinking, StatusState::Failed];
+        self.0.lock().as_ref().is_some_and(|it| transient.contains(&it.state))
     }
 
-    /// Whether it is something that an answer to a request takes back.
-    pub(super) fn is_passing(&self) -> bool {
-        self.last().as_ref().is_some_and(|it| it.state == "thinking" || it.state == "failed")
-    }
-
-    /// Whether to tell this. A failure is told once, however many requests it makes fail.
-    /// It stands until something works: that the model is asked again is no news.
-    pub(super) fn is_due(&self, status: &StatusParams) -> bool {
-        let mut last = self.last();
-        let has_failed = last.as_ref().is_some_and(|it| it.state == "failed");
-        if has_failed && (status.state == "thinking" || last.as_ref() == Some(status)) {
+    /// Whether to send a status; if so, it becomes the last one. A failure is sent once, however
+    /// many requests fail by it, and lasts until something works.
+    pub(super) fn is_new(&self, status: &StatusParams) -> bool {
+        let mut last = self.0.lock();
+        let has_failed = last.as_ref().is_some_and(|it| it.state == StatusState::Failed);
+        if has_failed && (status.state == StatusState::Thinking || last.as_ref() == Some(status)) {
             return false;
         }
         *last = Some(status.clone());
         true
+    }
+}
+
+/// Sends the status to clients that ask for it.
+#[derive(Debug)]
+pub(super) struct StatusReporter {
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) last: LastStatus,
+}
+
+impl StatusReporter {
+    /// Sends a status unless the client knows it.
+    pub(super) async fn send(&self, session: &Session, state: StatusState, message: Option<&str>) {
+        let remote = session.config().engine.remote_url().map(str::to_owned);
+        let params = StatusParams { state, message: message.map(str::to_owned), remote };
+        if self.last.is_new(&params) && self.options.status {
+            self.client.send_notification::<Status>(params).await;
+        }
+    }
+
+    /// Sends the state of the engine.
+    pub(super) async fn send_engine_state(&self, session: &Session, state: &EngineState) {
+        let (state, message) = match state {
+            _ if !session.config().suggest.enabled => (StatusState::Off, None),
+            EngineState::Failed(message) => (StatusState::Failed, Some(message.as_str())),
+            EngineState::Ready => (StatusState::Ready, None),
+            EngineState::Slower(message) => (StatusState::Ready, Some(message.as_str())),
+            EngineState::Loading => (StatusState::Loading, None),
+        };
+        self.send(session, state, message).await;
+    }
+
+    /// Shows the user that the engine works worse than before. A model that fails to load is in the
+    /// status only.
+    async fn warn_of_degradation(&self, state: &EngineState, is_loading: bool) {
+        let message = match state {
+            EngineState::Slower(message) => message,
+            EngineState::Failed(message) if !is_loading => message,
+            _ => return,
+        };
+        let message = format!("foretell: {message}");
+        self.client.show_message(lsp::MessageType::Warning, message).await;
+    }
+
+    /// Whether the client shows progress while the model loads.
+    async fn has_progress(&self) -> bool {
+        let created = self.client.create_work_done_progress(LOADING.into());
+        self.options.has_progress && matches!(timeout(CLIENT_PATIENCE, created).await, Ok(Ok(())))
+    }
+
+    /// Reports that the model is loading, how that ends, and every later change.
+    pub(super) async fn follow_engine(self, session: Arc<Session>) {
+        let state = session.state();
+        self.send_engine_state(&session, &state).await;
+        if state == EngineState::Loading && self.has_progress().await {
+            let progress = self.client.progress(LOADING.into(), "Foretell");
+            let progress = progress.with_message("loading the model").begin().await;
+            session.loaded().await;
+            progress.finish().await;
+        }
+        let Some(mut states) = session.states() else { return };
+        if state == EngineState::Loading {
+            let is_loaded = states.wait_for(|it| *it != EngineState::Loading).await.is_ok();
+            let state = if is_loaded { states.borrow().clone() } else { session.state() };
+            self.send_engine_state(&session, &state).await;
+            self.warn_of_degradation(&state, true).await;
+        }
+        states.mark_unchanged();
+        while states.changed().await.is_ok() {
+            let state = states.borrow_and_update().clone();
+            self.send_engine_state(&session, &state).await;
+            self.warn_of_degradation(&state, false).await;
+        }
     }
 }
 
@@ -36,16 +116,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_once_and_stands_until_something_works() {
-        let told = LastStatus::default();
-        let is_due = |state: &str, message: Option<&str>| {
+    fn a_failure_is_sent_once_and_lasts_until_something_works() {
+        use StatusState::{Failed, Ready, Thinking};
+        let last = LastStatus::default();
+        let is_new = |state, message: Option<&str>| {
             let message = message.map(str::to_owned);
-            told.is_due(&StatusParams { state: state.to_owned(), message, remote: None })
+            last.is_new(&StatusParams { state, message, remote: None })
         };
-        assert!(is_due("thinking", None) && is_due("failed", Some("a")));
-        assert!(!is_due("thinking", None) && !is_due("failed", Some("a")) && told.is_passing());
-        assert!(is_due("failed", Some("b")), "another one is news");
-        assert!(is_due("ready", None) && !told.is_passing());
-        assert!(is_due("thinking", None) && is_due("failed", Some("b")));
+        assert!(is_new(Thinking, None) && is_new(Failed, Some("a")));
+        assert!(!is_new(Thinking, None) && !is_new(Failed, Some("a")) && last.is_transient());
+        assert!(is_new(Failed, Some("b")), "another failure is new");
+        assert!(is_new(Ready, None) && !last.is_transient());
+        assert!(is_new(Thinking, None) && is_new(Failed, Some("b")));
     }
 }

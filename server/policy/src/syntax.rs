@@ -4,9 +4,10 @@
 mod grammar;
 mod trees;
 
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
 use tree_sitter::{Node, Tree, TreeCursor};
@@ -132,7 +133,7 @@ impl Syntax {
 
     fn known(&self, text: &str) -> Known {
         // What is known is whole after every call.
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.known.lock();
         if let Some(it) = known().get(text) {
             return *it;
         }

@@ -1,6 +1,7 @@
 //! The half of a keystroke that needs the model: prompt, engine and policy in one piece.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     document::{Edit, Snapshot},
@@ -129,7 +130,7 @@ impl Completer {
     /// the model is loaded.
     #[must_use]
     pub fn with_parts(&self, parts: Ablation) -> Option<Self> {
-        let prompter = lock(self.prompter.get()?);
+        let prompter = self.prompter.get()?.lock();
         let prompter = prompter.another(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
         let trees = Arc::clone(&self.trees);
@@ -162,7 +163,7 @@ impl Completer {
     /// Follows an edit of a document.
     pub fn edited(&self, uri: &str, edit: &Edit) {
         if let Some(prompter) = self.prompter.get() {
-            lock(prompter).edited(uri, edit);
+            prompter.lock().edited(uri, edit);
         }
     }
 
@@ -182,7 +183,7 @@ impl Completer {
 
     /// The prompter, with the speed that was measured last. `None` until the model is loaded.
     fn prompter(&self) -> Option<MutexGuard<'_, Prompter>> {
-        let mut prompter = lock(self.prompter.get()?);
+        let mut prompter = self.prompter.get()?.lock();
         if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
             prompter.set_tokens_per_s(tokens_per_s);
         }
@@ -238,14 +239,9 @@ impl Completer {
     /// Takes the whole window for what follows, since a prewarm has read it.
     pub fn widen(&self) {
         if let Some(prompter) = self.prompter.get() {
-            lock(prompter).widen();
+            prompter.lock().widen();
         }
     }
-}
-
-/// A prompter is whole after every call, so a panic in one does not spoil it for the next.
-fn lock(prompter: &Mutex<Prompter>) -> MutexGuard<'_, Prompter> {
-    prompter.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
@@ -283,7 +279,7 @@ mod tests {
         assert_eq!(completer.loaded().await, EngineState::Ready);
         let mut is_free = None;
         completer.set_others(|| {
-            is_free = completer.prompter.get().map(|it| it.try_lock().is_ok());
+            is_free = completer.prompter.get().map(|it| it.try_lock().is_some());
             Vec::new()
         });
         assert_eq!(is_free, Some(true));

@@ -12,11 +12,8 @@ mod prefetch;
 mod throttle;
 mod workspace_context;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{fmt, sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -205,7 +202,7 @@ struct State {
 #[derive(Debug)]
 pub struct Configured {
     /// What is wrong with them.
-    pub unfit: Vec<String>,
+    pub invalid: Vec<String>,
     /// Whether another engine is loaded for them.
     pub is_other_engine: bool,
 }
@@ -242,14 +239,13 @@ impl Session {
     }
 
     fn now(&self) -> MutexGuard<'_, State> {
-        // Nothing in here is left half done by a panic.
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock()
     }
 
     /// Takes the settings. What stood by other settings is
     /// dropped; the model is loaded anew only if it is another one or runs in another way.
     pub fn configure(&self, config: Config) -> Configured {
-        let (exclusions, unfit) = Exclusions::new(&config.suggest.exclude);
+        let (exclusions, invalid) = Exclusions::new(&config.suggest.exclude);
         let mut now = self.now();
         let Config { engine, model, prompt, .. } = &now.settings.config;
         let is_other =
@@ -266,7 +262,7 @@ impl Session {
             now.completer = Some(Arc::new((self.load)(&settings.config)));
         }
         now.settings = settings;
-        Configured { unfit, is_other_engine }
+        Configured { invalid, is_other_engine }
     }
 
     /// The settings that hold.

@@ -4,7 +4,9 @@ pub mod draw;
 mod page;
 mod store;
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -186,7 +188,7 @@ impl Stats {
     /// Counts.
     pub fn count(&self, with: impl FnOnce(&mut Counts)) {
         // Counting does not panic; if it did, the numbers would be no worse than that.
-        with(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        with(&mut self.0.lock());
     }
 
     /// The counts so far.

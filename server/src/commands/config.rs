@@ -17,14 +17,14 @@ pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", serde_json::to_string_pretty(&Config::schema())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (config, unfit) = startup.config();
+    let (config, invalid) = startup.config();
     if let Some(file) = user_file() {
         let is_there = if file.exists() { "" } else { " (not there)" };
         writeln!(out, "# {}{is_there}", printable(&file.display().to_string()))?;
     }
     write!(out, "{}", printable(&toml::to_string_pretty(&config)?))?;
-    for it in &unfit {
+    for it in &invalid {
         eprintln!("foretell: {}", printable(it));
     }
-    Ok(if unfit.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if invalid.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -34,8 +34,8 @@ const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Cl
 /// is missing.
 pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> {
     let mut page = Page { checks: vec![], is_json };
-    let (config, unfit) = startup.config();
-    page.add(settings(unfit))?;
+    let (config, invalid) = startup.config();
+    page.add(settings(invalid))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
     let rates = match config.engine.remote_url() {
         Some(url) => {
@@ -81,16 +81,16 @@ impl Page {
     }
 }
 
-fn settings(unfit: Vec<String>) -> Check {
+fn settings(invalid: Vec<String>) -> Check {
     let file = user_file().map_or("the defaults".to_owned(), |file| {
         let is_there = if file.exists() { "" } else { " (not there: the defaults hold)" };
         format!("{}{is_there}", file.display())
     });
-    if unfit.is_empty() {
+    if invalid.is_empty() {
         return Check::good("settings", file);
     }
     Check::bad("settings", file)
-        .with_details(unfit)
+        .with_details(invalid)
         .and_do("correct them; `foretell config --schema` documents all settings")
 }
 

@@ -15,11 +15,11 @@ fn check(values: Value, expected: &Expect) {
 
 #[test]
 fn later_layers_hold_over_earlier_ones() {
-    let (config, unfit) = merge(&[
+    let (config, invalid) = merge(&[
         Layer::new("file", json!({"suggest": {"max_lines": 4, "trigger": "manual"}})),
         Layer::new("client", json!({"suggest": {"max_lines": 8}, "model": {"threads": 3}})),
     ]);
-    assert_eq!(unfit, []);
+    assert_eq!(invalid, []);
     assert_eq!(config.suggest.max_lines, 8);
     assert_eq!(config.suggest.trigger, Trigger::Manual);
     assert_eq!(config.model.n_threads(), 3);
@@ -68,15 +68,15 @@ fn values_out_of_bounds_are_told() {
 
 #[test]
 fn keys_may_be_written_with_dots() {
-    let (config, unfit) = merge(&[Layer::new("client", json!({"suggest.max_lines": 3}))]);
-    assert_eq!((config.suggest.max_lines, unfit), (3, vec![]));
+    let (config, invalid) = merge(&[Layer::new("client", json!({"suggest.max_lines": 3}))]);
+    assert_eq!((config.suggest.max_lines, invalid), (3, vec![]));
 }
 
 #[test]
 fn a_map_of_languages_is_one_setting() {
     let values = json!({"suggest": {"languages": {"markdown": false}}});
-    let (config, unfit) = merge(&[Layer::new("client", values)]);
-    assert_eq!(unfit, []);
+    let (config, invalid) = merge(&[Layer::new("client", values)]);
+    assert_eq!(invalid, []);
     assert!(!config.suggest.language_is_on("markdown"));
     assert!(config.suggest.language_is_on("rust"));
 }
@@ -103,11 +103,11 @@ fn a_workspace_does_not_say_which_code_is_loaded() {
     let text = "[model]\nlibrary = \"evil.so\"\nlookup = false\n[workspace]\ntrusted = [\"/\"]\n";
     std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
     let layer = Layer::of_workspace(folder.path()).unwrap().unwrap();
-    let (config, unfit) = merge(&[layer]);
+    let (config, invalid) = merge(&[layer]);
     assert_eq!(config.model.library, None);
     assert!(config.workspace.trusted.is_empty());
     assert!(!config.model.lookup);
-    assert_eq!(unfit.len(), 2, "{unfit:?}");
+    assert_eq!(invalid.len(), 2, "{invalid:?}");
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn a_workspace_brings_no_model_and_takes_nothing_from_what_is_excluded() {
         merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()])
     };
     for path in ["/w/evil", "../evil", "..", "a/b", "a\\\\b", "c:evil"] {
-        let (config, unfit) = merge(&format!("[model]\nname = \"{path}\"\n"));
-        assert_eq!((config, unfit.len()), (Config::default(), 1), "{path}");
+        let (config, invalid) = merge(&format!("[model]\nname = \"{path}\"\n"));
+        assert_eq!((config, invalid.len()), (Config::default(), 1), "{path}");
     }
-    let (config, unfit) =
+    let (config, invalid) =
         merge("model.name = \"smollm2-135m\"\nsuggest.exclude = [\"**/*.gen.rs\"]\n");
-    assert_eq!((config.model.name.as_str(), unfit), ("smollm2-135m", vec![]));
+    assert_eq!((config.model.name.as_str(), invalid), ("smollm2-135m", vec![]));
     let exclude = [&Config::default().suggest.exclude[..], &["**/*.gen.rs".to_owned()]].concat();
     assert_eq!(config.suggest.exclude, exclude);
 }
@@ -151,9 +151,9 @@ fn a_dotted_key_does_not_slip_past_what_is_forbidden() {
     let folder = tempfile::tempdir().unwrap();
     let text = "\"model.library\" = \"evil.so\"\n\"workspace.trusted\" = [\"/\"]\n";
     std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
-    let (config, unfit) = merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()]);
+    let (config, invalid) = merge(&[Layer::of_workspace(folder.path()).unwrap().unwrap()]);
     assert_eq!(config, Config::default());
-    assert_eq!(unfit.len(), 2, "{unfit:?}");
+    assert_eq!(invalid.len(), 2, "{invalid:?}");
 }
 
 #[test]

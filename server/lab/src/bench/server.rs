@@ -1,11 +1,8 @@
 //! What the server itself costs a key: from a change and a request to the answer, with a model
 //! that takes no time.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use parking_lot::Mutex;
+use std::{io::Write, sync::Arc, time::Instant};
 
 use anyhow::{Context, ensure};
 use foretell_config::Config;
@@ -86,7 +83,7 @@ impl Client {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let script = Mutex::new(Some(Script::new(&format!("{SAYS}\n"))?));
         let load = move |config: &Config| {
-            let script = script.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let script = script.lock().take();
             let window = config.prompt;
             Completer::start_with(move || {
                 let script = script.context("the model is loaded once")?;

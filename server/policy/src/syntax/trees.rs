@@ -1,9 +1,10 @@
 //! The syntax trees of the documents that were completed in last, each parsed anew only where its
 //! text is another one.
 
+use parking_lot::Mutex;
 use std::{
     ops::{ControlFlow, Range},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
@@ -57,7 +58,7 @@ impl Trees {
         text: &Arc<str>,
     ) -> Option<Parsed> {
         // A list of trees is whole after every call.
-        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trees = self.0.lock();
         let at = trees.iter().position(|it| it.uri == *uri && it.grammar == grammar);
         let old = at.map(|at| trees.remove(at));
         let parsed = match old {

@@ -4,10 +4,11 @@
 //! A disk may not answer for minutes, so there is one reader, on a thread of its own, and it reads
 //! for the document that was wished for last. Nobody waits for it longer than [`PATIENCE`].
 
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -104,7 +105,7 @@ impl Session {
 
 impl WorkspaceContext {
     fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+        self.found.lock()
     }
 
     /// Says when a document's files were read, which is wished for now if that is not fresh.
