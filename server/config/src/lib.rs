@@ -23,7 +23,7 @@ use foretell_engine::{
     onnx::Options,
     provider,
 };
-use foretell_policy as policy;
+use foretell_policy::{self as policy, Style};
 
 /// The settings of Foretell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -191,6 +191,17 @@ impl Default for Suggest {
 }
 
 impl Suggest {
+    /// The settings that shape a suggestion.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        Style {
+            max_lines: self.max_lines,
+            min_chars: self.min_chars,
+            min_certainty: self.min_certainty,
+            ..Style::default()
+        }
+    }
+
     /// Whether anything is suggested in a language.
     #[must_use]
     pub fn language_is_on(&self, language: &str) -> bool {

@@ -18,7 +18,7 @@ use foretell_engine::{
     lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{Indent, Policy, Style, Trees};
+use foretell_policy::{Policy, Style, Trees};
 
 /// Starts drafts for cursors.
 #[derive(Debug)]
@@ -43,40 +43,22 @@ pub struct Ablation {
     pub other_files: OtherFiles,
 }
 
-/// What is wanted of a draft.
+/// What to generate at a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenerationOptions {
+    /// What a suggestion looks like.
+    pub style: Style,
     /// The most tokens.
     pub max_tokens: usize,
-    /// The most lines.
-    pub max_lines: usize,
-    /// The fewest characters; see [`Style`].
-    pub min_chars: usize,
-    /// How sure the model must be, in percent; see [`Style`].
-    pub min_certainty: Option<u8>,
-    /// How many texts: the most likely one, and others drawn at random.
+    /// How many candidates: the most likely text, and others drawn at random.
     pub n_candidates: usize,
-    /// How the editor indents, if it says so.
-    pub indent: Option<Indent>,
-    /// Whether nothing is told of a line before it is whole and its syntax is known. Else the first
-    /// line grows, and is shown even if it turns out to be wrong.
-    pub whole_lines: bool,
 }
 
 impl GenerationOptions {
-    /// One text, within the user's limits.
+    /// One candidate within the user's limits.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
-        let Suggest { max_tokens, max_lines, min_chars, min_certainty, .. } = *suggest;
-        Self {
-            max_tokens,
-            max_lines,
-            min_chars,
-            min_certainty,
-            n_candidates: 1,
-            indent: None,
-            whole_lines: false,
-        }
+        Self { style: suggest.style(), max_tokens: suggest.max_tokens, n_candidates: 1 }
     }
 }
 
@@ -192,15 +174,17 @@ impl Completer {
 
     /// The rules for a draft at a cursor, a char_idx.
     #[must_use]
-    pub fn policy(&self, snapshot: &Snapshot, cursor: usize, wanted: &GenerationOptions) -> Policy {
+    pub fn policy(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        options: &GenerationOptions,
+    ) -> Policy {
         if !self.has_policy {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        let GenerationOptions { max_lines, min_chars, min_certainty, indent, whole_lines, .. } =
-            *wanted;
-        let style = Style { max_lines, min_chars, min_certainty, indent, whole_lines };
-        Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(style)
+        Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(options.style)
     }
 
     /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
@@ -209,12 +193,12 @@ impl Completer {
         &self,
         snapshot: &Snapshot,
         cursor: usize,
-        wanted: &GenerationOptions,
+        options: &GenerationOptions,
     ) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
-        let policy = self.policy(snapshot, cursor, wanted);
-        let request = Request::new(prompt, policy, wanted.max_tokens);
-        Some(self.engine.generate(match wanted.n_candidates {
+        let policy = self.policy(snapshot, cursor, options);
+        let request = Request::new(prompt, policy, options.max_tokens);
+        Some(self.engine.generate(match options.n_candidates {
             0 | 1 => request,
             n => request.with_candidates(n, FURTHER),
         }))

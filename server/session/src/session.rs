@@ -403,12 +403,11 @@ impl Session {
         }
     }
 
-    /// One text for a request.
-    fn wanted(&self, ticket: &RequestSnapshot) -> GenerationOptions {
-        GenerationOptions {
-            indent: ticket.ask.indent,
-            ..GenerationOptions::one(&self.now().settings.config.suggest)
-        }
+    /// The options of a request's generation.
+    fn options(&self, ticket: &RequestSnapshot) -> GenerationOptions {
+        let mut options = GenerationOptions::one(&self.now().settings.config.suggest);
+        options.style.indent = ticket.ask.indent;
+        options
     }
 
     /// Waits until [`Session::end`] was called.

@@ -115,16 +115,14 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     // Where nobody watches the text grow, a line that turns out to be wrong need not be shown.
-    let wanted = GenerationOptions {
-        whole_lines: arguments.json,
-        ..GenerationOptions::one(&config.suggest)
-    };
+    let mut options = GenerationOptions::one(&config.suggest);
+    options.style.whole_lines = arguments.json;
     let progress = runtime.block_on(async {
         if let EngineState::Failed(message) = completer.loaded().await {
             bail!("{message}");
         }
         let draft =
-            completer.draft(&snapshot, cursor, &wanted).context("the model is not ready")?;
+            completer.draft(&snapshot, cursor, &options).context("the model is not ready")?;
         if arguments.json {
             silent(draft).await
         } else {

@@ -20,7 +20,7 @@ impl Session {
         let RequestSnapshot { snapshot, cursor, .. } = ticket;
         let Suggest { candidates: n_candidates, deadline_ms, .. } =
             self.now().settings.config.suggest;
-        let wanted = GenerationOptions { n_candidates, ..self.wanted(ticket) };
+        let options = GenerationOptions { n_candidates, ..self.options(ticket) };
         let standing = match self.offer(&snapshot.uri, *cursor) {
             Ok(Verdict::Shows(_, draft)) => Some(draft),
             _ => self.recall(snapshot, *cursor).map(|(draft, _)| draft),
@@ -28,7 +28,7 @@ impl Session {
         let (first, others, source) = match standing {
             Some(first) => {
                 let others = if n_candidates > 1 {
-                    match self.start(snapshot, *cursor, &wanted) {
+                    match self.start(snapshot, *cursor, &options) {
                         Ok(others) => Some(others),
                         Err(nothing) => return Answer::Empty(nothing),
                     }
@@ -37,7 +37,7 @@ impl Session {
                 };
                 (first, others, Source::TypeThrough)
             }
-            None => match self.new_offer(ticket, &wanted) {
+            None => match self.new_offer(ticket, &options) {
                 Ok(draft) => (draft.clone(), Some(draft), Source::Model),
                 Err(nothing) => return Answer::Empty(nothing),
             },
@@ -92,7 +92,7 @@ impl Session {
         };
         let (draft, source) = match running {
             Some(running) => running,
-            None => match self.start(snapshot, *cursor, &self.wanted(ticket)) {
+            None => match self.start(snapshot, *cursor, &self.options(ticket)) {
                 Ok(draft) => (draft, Source::Model),
                 Err(nothing) => return Answer::Empty(nothing),
             },

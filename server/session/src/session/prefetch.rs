@@ -72,7 +72,7 @@ impl Session {
             self.drop_ahead(&mut now);
         }
         let draft =
-            self.completer().and_then(|it| it.draft(&accepted, cursor, &self.wanted(ticket)));
+            self.completer().and_then(|it| it.draft(&accepted, cursor, &self.options(ticket)));
         if let Some(draft) = draft {
             self.now().ahead = Some((at, draft));
         }
@@ -91,14 +91,14 @@ impl Session {
             now.pace.next(std::time::Instant::now(), &settings.config.suggest)
         };
         tokio::time::sleep(wait.ok_or(EmptyReason::RateLimited)?).await;
-        self.new_offer(ticket, &self.wanted(ticket))
+        self.new_offer(ticket, &self.options(ticket))
     }
 
     /// Starts a run. The offer before it is dropped first, so that its run ends first.
     pub(super) fn new_offer(
         &self,
         ticket: &RequestSnapshot,
-        wanted: &GenerationOptions,
+        options: &GenerationOptions,
     ) -> Result<Generation, EmptyReason> {
         let RequestSnapshot { snapshot, cursor, .. } = ticket;
         {
@@ -106,7 +106,7 @@ impl Session {
             self.drop_suggestion(&mut now);
             self.drop_ahead(&mut now);
         }
-        let draft = self.start(snapshot, *cursor, wanted)?;
+        let draft = self.start(snapshot, *cursor, options)?;
         self.now().suggestion = Some(Suggestion::new(snapshot, *cursor, draft.clone()));
         Ok(draft)
     }
@@ -116,9 +116,9 @@ impl Session {
         &self,
         snapshot: &Snapshot,
         cursor: usize,
-        wanted: &GenerationOptions,
+        options: &GenerationOptions,
     ) -> Result<Generation, EmptyReason> {
-        let draft = self.completer().and_then(|it| it.draft(snapshot, cursor, wanted));
+        let draft = self.completer().and_then(|it| it.draft(snapshot, cursor, options));
         draft.ok_or_else(|| match self.state() {
             EngineState::Failed(message) => EmptyReason::ModelFailed(message),
             EngineState::Loading | EngineState::Ready | EngineState::Slower(_) => {
