@@ -68,7 +68,7 @@ fn crates_depend_one_way() {
         writeln!(tree, "{name}: {}", ours.join(" ")).unwrap();
     }
     expect![[r#"
-        foretell: config engine lab lsp policy session
+        foretell: config engine lab lsp session
         config: engine policy
         engine: fim policy
         fim: 

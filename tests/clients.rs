@@ -277,7 +277,7 @@ fn so_many_runs_are_made_in_a_minute() {
         open_with(&Config { suggest, ..still() }, "fn main() {\n    prˇ\n}\n");
     assert!(matches!(typist.ask_and_see().0, Seen::Grey(_)));
     typist.type_text("x");
-    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     assert_eq!(counts(&session).nothing["rate_limited"], 1);
 }
 
@@ -301,7 +301,7 @@ fn a_setting_that_is_none_is_told_to_the_user() {
     let settings = json!({"suggest": {"dealy_ms": 1, "max_lines": 2}});
     initialize_with(&mut client, json!({"status": true, "settings": settings}));
     let told = client.wait_for(|it| it["method"] == "window/showMessage").expect("a message");
-    expect![[r#"foretell: initializationOptions.settings: "suggest.dealy_ms" is no setting; did you mean "suggest.delay_ms"?"#]]
+    expect![[r#"foretell: initializationOptions.settings: "suggest.dealy_ms" is not a setting; did you mean "suggest.delay_ms"?"#]]
         .assert_eq(told["params"]["message"].as_str().unwrap());
 }
 
@@ -460,7 +460,7 @@ fn a_client_that_does_not_read_holds_up_no_edit() {
     }
     let text = typist.text.clone();
     let is_applied = || {
-        let snapshot = session.documents.snapshot(URI, Default::default());
+        let snapshot = session.snapshot(URI, Default::default());
         snapshot.is_some_and(|it| it.rope == text)
     };
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);

@@ -48,10 +48,10 @@ fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
     command.args(["-qec", env!("CARGO_BIN_EXE_foretell"), "/dev/null"]).stdin(Stdio::null());
     let (output, out, err) = run(&mut command);
     assert!(output.status.success(), "{out}{err}");
-    assert!(out.contains("this is a language server and waits for an editor"), "{out}");
+    assert!(out.contains("this is a language server, waiting for an editor"), "{out}");
     let (output, out, err) = run(foretell(&[]).stdin(Stdio::null()));
     assert!(output.status.success() && out.is_empty(), "{out}");
-    assert!(!err.contains("waits for an editor"), "{err}");
+    assert!(!err.contains("waiting for an editor"), "{err}");
 }
 
 /// A server's working folder is the workspace: what lies there is not the user's model.
@@ -171,7 +171,7 @@ fn bench_writes_a_page_with_what_it_prints() {
     let (output, out, err) = bench(&file);
     assert!(output.status.success() && err.contains(&file), "{err}");
     let page = std::fs::read_to_string(&file).unwrap();
-    for part in ["A key typed into an offer", "50 MB"] {
+    for part in ["A keystroke typed into a suggestion", "50 MB"] {
         assert!(out.contains(part) && page.contains(part), "{part} in:\n{out}{page}");
     }
     assert!(page.contains("<svg") && page.ends_with("</html>\n"), "{page}");
@@ -238,7 +238,7 @@ fn an_excluded_file_is_not_read() {
     let folder = folder.path();
     std::fs::write(folder.join(".env"), "PASSWORD=").unwrap();
     std::os::unix::fs::symlink(".env", folder.join("a.rs")).unwrap();
-    let expected = "excluded by `suggest.exclude`, so it is not read";
+    let expected = "excluded by `suggest.exclude`";
     for place in [".env:1", "a.rs:1"] {
         let (output, out, err) = run(foretell(&["complete", place]).current_dir(folder));
         assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
@@ -398,7 +398,7 @@ fn the_schema_of_the_settings_is_json() {
 fn the_counts_of_a_session_are_kept_for_later() {
     let folder = tempfile::tempdir().unwrap();
     let stats = || run(foretell(&["stats"]).env("FORETELL_HOME", folder.path())).1;
-    assert!(stats().contains("No session has been kept yet"), "{}", stats());
+    assert!(stats().contains("No sessions yet"), "{}", stats());
     let mut server = foretell(&["serve"])
         .env("FORETELL_HOME", folder.path())
         .env("XDG_CONFIG_HOME", folder.path())

@@ -32,8 +32,8 @@ fn doctor_says_what_is_used_how_fast_it_is_and_which_editors_are_set_up() {
         "✓ library   ",
         "✓ provider  cpu, ",
         "✓ model     qwen2.5-coder-0.5b",
-        "✓ licence   Apache-2.0, of the model: free for any use",
-        "✓ speed     reads ",
+        "✓ licence   Apache-2.0 (model): free for any use",
+        "✓ speed     prefill ",
         " latency   about ",
         "! command   `foretell` is not in PATH",
         "! editor    Helix: not set up\n            → editors/helix/README.md says how\n",
@@ -70,14 +70,14 @@ fn doctor_says_what_is_missing_and_what_to_do() {
     let here = std::env::current_dir().unwrap().join("none/such");
     let missing = format!("✗ model     no model at {}: run `foretell setup`", here.display());
     assert!(out.contains(&missing), "{out}");
-    assert!(out.contains("- speed     not measured without a model"), "{out}");
-    assert!(out.contains("! editors   none that Foretell knows is in PATH"), "{out}");
+    assert!(out.contains("- speed     not measured: no model"), "{out}");
+    assert!(out.contains("! editors   no supported editor is in PATH"), "{out}");
     let out = doctor(&["--library", "none/such"]);
     assert!(
         out.contains("✗ library   the ONNX Runtime library was not found; run `foretell"),
         "{out}"
     );
-    assert!(out.contains("- speed     not measured without a library"), "{out}");
+    assert!(out.contains("- speed     not measured: no library"), "{out}");
     let settings = home.path().join("foretell/foretell.toml");
     std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
     std::fs::write(settings, "[suggest]\nmax_line = 4\n").unwrap();
@@ -100,7 +100,7 @@ fn a_model_is_chosen_and_the_settings_keep_their_comments() {
     };
     let (output, out, _) = model(&["list"]);
     assert!(output.status.success() && out.contains("* qwen2.5-coder-0.5b "), "{out}");
-    assert!(out.contains("No model is in "), "{out}");
+    assert!(out.contains("No models in "), "{out}");
     // A settings file is often a link into a folder of dotfiles.
     let dotfile = home.path().join("dotfile");
     std::fs::write(&dotfile, "# mine\n[model]\nname = 'other' # for now\nthreads = 2\n").unwrap();
@@ -125,7 +125,7 @@ fn a_model_is_chosen_and_the_settings_keep_their_comments() {
     assert_eq!((&of("mine")["is_used"], &of("mine")["is_here"]), (&true.into(), &true.into()));
     assert_eq!(of("qwen2.5-coder-1.5b")["bytes"], 1_117_320_768);
     let (output, out, _) = model(&["remove", "mine"]);
-    assert!(output.status.success() && out.contains("the model of your settings"), "{out}");
+    assert!(output.status.success() && out.contains("Your settings still name it"), "{out}");
     assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
     assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
     // A run that was killed in the middle of it.
@@ -152,25 +152,25 @@ fn a_model_that_is_not_there_is_named_with_what_to_do() {
     fails(
         &["use", "qwen2.5-coder-1.5b"],
         expect![[r#"
-            foretell: the model qwen2.5-coder-1.5b is not here: `foretell model add qwen2.5-coder-1.5b` fetches it
+            foretell: the model qwen2.5-coder-1.5b is not installed; `foretell model add qwen2.5-coder-1.5b` fetches it
         "#]],
     );
     fails(
         &["use", "no-such"],
         expect![[r#"
-            foretell: there is no model "no-such": `foretell model list` shows those there are
+            foretell: there is no model "no-such": `foretell model list` shows all models
         "#]],
     );
     fails(
         &["remove", "../lib"],
         expect![[r#"
-            foretell: "../lib" is not a model's name; `foretell model list` shows those here
+            foretell: "../lib" is not a model name; `foretell model list` shows the installed models
         "#]],
     );
     fails(
         &["remove", "no-such"],
         expect![[r#"
-            foretell: there is no model "no-such" in DIR; `foretell model list` shows those here
+            foretell: there is no model "no-such" in DIR; `foretell model list` shows the installed models
         "#]],
     );
     assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);

@@ -229,7 +229,7 @@ fn a_server_without_a_library_says_so() {
     let message = status["message"].as_str().unwrap();
     assert!(message.starts_with("the ONNX Runtime library was not found"), "{message}");
     let mut typist = Typist::open(client, "file:///a.rs", SMALL);
-    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     assert!(typist.client.end().unwrap().success());
 }
 
@@ -258,7 +258,7 @@ fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
     let data = fs::OpenOptions::new().write(true).open(folder.path().join("model.onnx.data"));
     data.unwrap().set_len(4096).unwrap();
     let mut typist = Typist::open(client, "file:///a.rs", SMALL);
-    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let is_message = |it: &Value| it["method"] == "window/showMessage";
     let message = typist.client.wait_for(is_message).expect("a message");
     let message = message["params"]["message"].as_str().unwrap();

@@ -16,6 +16,7 @@ mod cli_fuzz;
 mod clients;
 mod command;
 mod command_line;
+mod compatibility;
 mod doctor_and_models;
 mod eval;
 mod faults;

@@ -131,7 +131,7 @@ fn the_line_after_one_that_the_user_has_ended_is_there_before_it_is_asked_for() 
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    first()ˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey(";".into()));
     typist.type_text(";");
-    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     // The model is on its way to "    second();" and has not come to the end of the indentation.
     controls.wait_until_reads(6);
     controls.hold();
@@ -420,7 +420,7 @@ fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
     // As some clients do at the start, without any that are new.
     typist.client.notify("workspace/didChangeConfiguration", json!({"settings": {}}));
     controls.fail_after(0, Fault::FallsBack);
-    assert_eq!(typist.ask_and_see().0, Seen::EmptyReason);
+    assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let is_message = |it: &Value| it["method"] == "window/showMessage";
     let message = typist.client.wait_for(is_message).expect("a message")["params"].clone();
     assert_eq!(message["message"], "foretell: a scripted way that is slower");

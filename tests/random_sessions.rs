@@ -177,7 +177,7 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
             "context": {"triggerKind": 2}}),
         );
         client.answer(id);
-        let snapshot = session.documents.snapshot(&it.uri, PositionEncoding::Utf8).unwrap();
+        let snapshot = session.snapshot(&it.uri, PositionEncoding::Utf8).unwrap();
         assert_eq!(snapshot.rope.to_string(), it.text);
         client.notify("textDocument/didClose", json!({"textDocument": {"uri": it.uri}}));
     }

@@ -59,7 +59,7 @@ fn two_lines_are_typed_in_a_real_file() {
         if i % 8 == 7 {
             // Two requests at one place: the first is superseded or answered, but never lost.
             let (first, second) = (typist.ask(), typist.ask());
-            assert_ne!(typist.see(first), Seen::EmptyReason);
+            assert_ne!(typist.see(first), Seen::Nothing);
             seen = typist.see(second);
         } else {
             seen = typist.ask_and_see().0;

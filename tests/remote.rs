@@ -144,7 +144,7 @@ fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
     let prompt = asked.body["prompt"].as_str().unwrap().to_owned();
     assert!(prompt.contains("my_secret"), "{prompt}");
     asked.refuse("422 Unprocessable Entity", "application/json", &prompt);
-    assert_eq!(typist.see(id), Seen::EmptyReason);
+    assert_eq!(typist.see(id), Seen::Nothing);
     let told = status(&mut typist.client, "failed");
     assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user is told: {told}");
     typist.client.end();
@@ -204,7 +204,7 @@ fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
     let id = typist.ask();
     asked.and_then().hang_up();
     server.next().hang_up();
-    assert_eq!(typist.see(id), Seen::EmptyReason);
+    assert_eq!(typist.see(id), Seen::Nothing);
     assert!(server.is_idle());
 }
 
@@ -215,16 +215,13 @@ fn a_failure_is_told_once_and_taken_back() {
     let silent = |typist: &mut Typist| {
         let id = typist.ask();
         let asked = server.next();
-        assert_eq!(typist.see(id), Seen::EmptyReason);
+        assert_eq!(typist.see(id), Seen::Nothing);
         asked.wait_for_close();
     };
     silent(&mut typist);
     let told = status(&mut typist.client, "failed");
     let message = told["message"].as_str().unwrap();
-    assert!(
-        message.ends_with("has said nothing for 1000 ms (engine.remote.timeout_ms)"),
-        "{message}"
-    );
+    assert!(message.ends_with("was silent for 1000 ms (engine.remote.timeout_ms)"), "{message}");
     assert_eq!(told["remote"], format!("http://{}", server.address));
     silent(&mut typist);
     let id = typist.ask();
@@ -250,21 +247,24 @@ fn what_is_wrong_with_an_answer_is_said() {
             "(no key): check engine.remote.token",
         ),
         (&|it| it.refuse("404 Not Found", "text/html", "<b>?"), "404 Not Found (<b>?): check"),
-        (&|it| it.refuse("307 Temporary Redirect", event, ""), "has to be the final address"),
-        (&|it| it.refuse("503 Service Unavailable", event, "full"), "its own log says more"),
+        (&|it| it.refuse("307 Temporary Redirect", event, ""), "must be the final address"),
+        (&|it| it.refuse("503 Service Unavailable", event, "full"), "see the server's log"),
         (
             &|it| it.refuse("422 Unprocessable", event, "\u{1b}[2J"),
             "([2J): check engine.remote.model",
         ),
-        (&|it| it.refuse("200 OK", "application/json", "{}"), "answers with application/json, not"),
-        (&|it| it.refuse("200 OK", event, "data: {\n\n"), "no chunk of a completion"),
-        (&|it| it.refuse("200 OK", event, ""), "ended its answer before it was whole"),
-        (&http_server::Asked::hang_up, "can't be reached"),
+        (
+            &|it| it.refuse("200 OK", "application/json", "{}"),
+            "answers with application/json instead of",
+        ),
+        (&|it| it.refuse("200 OK", event, "data: {\n\n"), "not a completion chunk"),
+        (&|it| it.refuse("200 OK", event, ""), "ended its answer before it was complete"),
+        (&http_server::Asked::hang_up, "cannot be reached"),
     ];
     for (answer, expected) in broken {
         let id = typist.ask();
         answer(server.next());
-        assert_eq!(typist.see(id), Seen::EmptyReason, "{expected}");
+        assert_eq!(typist.see(id), Seen::Nothing, "{expected}");
         let told = status(&mut typist.client, "failed");
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(expected) && message.contains(&server.address), "{message}");
@@ -320,7 +320,7 @@ fn a_workspace_does_not_say_where_the_code_is_sent() {
     assert_eq!(*asked.lock().unwrap(), [Kind::Local], "it is trusted, and its engine is not taken");
     let told = client.wait_for(|it| it["method"] == "window/showMessage").unwrap();
     let message = told["params"]["message"].as_str().unwrap();
-    assert!(message.contains("\"engine\" can't be set by a workspace"), "{message}");
+    assert!(message.contains("\"engine\" cannot be set by a workspace"), "{message}");
 }
 
 /// A server with a certificate of its own making, and the file that makes it trusted.
@@ -376,7 +376,7 @@ fn tls_is_spoken_with_a_server_that_the_system_trusts() {
     std::fs::write(&other_file, other.cert.pem()).unwrap();
     let (output, out, err) = complete(&other_file);
     assert_eq!((out.as_str(), output.status.code()), ("", Some(1)));
-    assert!(err.contains("can't be reached") && err.contains("certificate"), "{err}");
+    assert!(err.contains("cannot be reached") && err.contains("certificate"), "{err}");
     assert!(server.is_idle(), "nothing is said to a server that is not trusted");
 }
 

@@ -92,13 +92,13 @@ fn everything_is_set_up_once() {
     let add = "-m foretell_models add qwen2.5-coder-0.5b";
     assert_eq!(machine.calls()[..4], [VENV, INSTALL, RUNTIME, add]);
     assert!(
-        out.contains("qwen2.5-coder-0.5b is here: ") && out.contains(" a line; memory: "),
+        out.contains("qwen2.5-coder-0.5b is installed: ") && out.contains(" per line; memory: "),
         "{out}"
     );
     let (code, out, _) = machine.foretell(&["setup", "qwen2.5-coder-0.5b"]);
     assert_eq!(code, Some(0));
     assert_eq!(machine.calls(), [RUNTIME, add]);
-    assert!(!out.contains("is here: "), "a model that is named is not measured: {out}");
+    assert!(!out.contains("is installed: "), "a model that is named is not measured: {out}");
     let settings = machine.path("config/foretell/foretell.toml");
     assert!(!settings.exists(), "the default needs no setting");
     let (code, out, err) = machine.foretell(&["setup", "smollm2-135m"]);
@@ -128,12 +128,12 @@ fn a_gpu_that_does_not_work_is_left_for_the_processor_unless_it_is_insisted_on()
     let add = format!("-m foretell_models add {model}");
     let (code, out, err) = machine.foretell(&["setup", model, "--provider", "cuda"]);
     assert_eq!(code, Some(1), "{out}{err}");
-    assert!(err.contains("the GPU can't be used: "), "{err}");
+    assert!(err.contains("the GPU cannot be used: "), "{err}");
     let cuda = RUNTIME.replace("auto", "cuda");
     assert_eq!(machine.calls(), [VENV, INSTALL, &cuda, &add]);
     let (code, out, err) = machine.foretell(&["setup", model]);
     assert_eq!(code, Some(0), "{out}{err}");
-    assert!(out.contains("the GPU can't be used: ") && out.contains("The processor computes."));
+    assert!(out.contains("the GPU cannot be used: ") && out.contains("Using the CPU instead."));
     let cpu = RUNTIME.replace("auto", "cpu");
     assert_eq!(machine.calls(), [RUNTIME, &add, &cpu, &add]);
     machine.foretell(&["setup", model, "--provider", "cpu"]);
@@ -151,7 +151,7 @@ fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
     };
     let (code, out, err) = import(&["--licence", "MIT"]);
     assert_eq!(code, Some(0), "{out}{err}");
-    assert!(out.contains("my-coder-q4_k_m is ready: `foretell model use my-coder-q4_k_m`"));
+    assert!(out.contains("my-coder-q4_k_m is ready; `foretell model use my-coder-q4_k_m`"));
     let [venv, install, made] = &machine.calls()[..] else { panic!("{out}") };
     assert_eq!([venv.as_str(), install], [VENV, INSTALL]);
     let arguments = "--name my-coder-q4_k_m --new --licence MIT";
@@ -167,9 +167,9 @@ fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
     machine.calls();
     fs::rename(&blob, machine.path("My-Coder Q4_K_M.gguf")).unwrap();
     for (more, expected) in [
-        (&[][..], "there is a model my-coder-q4_k_m: `--name` gives this one another name"),
-        (&["--name", "qwen2.5-coder-0.5b"], "is a model of the catalogue"),
-        (&["--name", "../../up"], "\"../../up\" can't be a model's name"),
+        (&[][..], "the model my-coder-q4_k_m exists: use `--name`"),
+        (&["--name", "qwen2.5-coder-0.5b"], "is in the catalogue"),
+        (&["--name", "../../up"], "\"../../up\" is not a valid model name"),
     ] {
         let (code, _, err) = import(more);
         assert_eq!((code, machine.calls()), (Some(1), vec![]), "{err}");
@@ -184,13 +184,13 @@ fn what_was_interrupted_goes_on() {
     fs::write(machine.path("fails"), "install").unwrap();
     let (code, _, err) = machine.foretell(&["setup"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("installing the packages did not work (exit status: 3)"), "{err}");
-    assert!(err.contains("run the same command again to go on"), "{err}");
+    assert!(err.contains("installing the packages failed (exit status: 3)"), "{err}");
+    assert!(err.contains("run the same command again to resume"), "{err}");
     assert_eq!(machine.calls(), [VENV, INSTALL]);
     fs::write(machine.path("fails"), "add").unwrap();
     let (code, _, err) = machine.foretell(&["setup"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("`add qwen2.5-coder-0.5b` did not work"), "{err}");
+    assert!(err.contains("`add qwen2.5-coder-0.5b` failed"), "{err}");
     let venv = VENV.replace(" --clear", "");
     assert_eq!(machine.calls()[..2], [&venv, INSTALL], "what was half done is done again");
     fs::remove_file(machine.path("fails")).unwrap();

@@ -91,7 +91,7 @@ fn median(times: &mut [Duration]) -> f64 {
 fn report(key: &str, seen: &Seen, took: Duration) {
     let shown = match seen {
         Seen::Grey(text) => format!("{text:?}"),
-        Seen::EmptyReason => "-".to_owned(),
+        Seen::Nothing => "-".to_owned(),
         Seen::Superseded => "superseded".to_owned(),
     };
     println!("{key:>8} {:8.1} ms  {shown}", ms(took));

@@ -1,4 +1,4 @@
-//! The `foretell` command: the language server, and the same completion in a terminal.
+//! The `foretell` command: the language server, and its completion in a terminal.
 
 mod commands;
 
@@ -24,43 +24,43 @@ use tracing_subscriber::{
 
 const FIRST_STEPS: &str = "\
 First steps:
-  foretell setup                     fetch the runtime library and a model, once
-  foretell doctor                    what is missing, how fast it is, which editors are set up
-  foretell complete src/main.rs:8    a completion in the terminal
-An editor starts `foretell serve` by itself: editors/README.md of the source says how to set it up.";
+  foretell setup                     fetch the runtime library and a model (once)
+  foretell doctor                    show what is missing, how fast the model is, which editors are set up
+  foretell complete src/main.rs:8    complete a line in the terminal
+Editors start `foretell serve` themselves; editors/README.md in the source explains the setup.";
 
-/// The next lines of code as ghost text, on your own machine.
+/// Inline code completion by a model on your own machine.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The model: a name in the data folder, or a bundle's folder.
+    /// The model: the name of an installed model, or a bundle's folder.
     #[arg(long, global = true, env = "FORETELL_MODEL")]
     model: Option<String>,
 
-    /// The ONNX Runtime library; without it ORT_DYLIB_PATH, then beside this program, then the
-    /// data folder are looked at.
+    /// The ONNX Runtime library. By default: ORT_DYLIB_PATH, then next to this program, then the
+    /// data folder.
     #[arg(long, global = true, value_name = "FILE")]
     library: Option<PathBuf>,
 
-    /// On what the model computes: auto, cpu, cuda or coreml.
+    /// The execution provider: auto, cpu, cuda or coreml.
     #[arg(long, global = true)]
     provider: Option<String>,
 
-    /// How many threads compute.
+    /// The number of compute threads.
     #[arg(long, global = true)]
     threads: Option<usize>,
 
-    /// Write the log to this file instead of the standard error output, with the times of each job.
-    /// FORETELL_LOG chooses what is logged; `foretell=trace` is everything, your code too.
+    /// Write the log to this file instead of standard error, with timings. FORETELL_LOG sets the
+    /// filter; `foretell=trace` logs everything, including your code.
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// What the command line says of the settings.
+    /// The settings given on the command line.
     fn settings(&self) -> Value {
         let Self { model, library, provider, threads, .. } = self;
         let said = [
@@ -76,65 +76,65 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Speak LSP on standard input and output: what an editor starts. The default.
+    /// Run the language server on standard input and output (the default).
     Serve {
-        /// Accepted for clients that name the way to speak; it is the only one.
+        /// Accepted for clients that name the transport; there is no other.
         #[arg(long)]
         stdio: bool,
     },
-    /// Complete a file at a place and show the text as it is made.
+    /// Complete a file at a position and print the suggestion as it is generated.
     ///
-    /// For example `foretell complete src/main.rs:8`, at the end of line 8. Nothing is written into
-    /// the file. Ctrl+C stops it.
+    /// For example, `foretell complete src/main.rs:8` completes the end of line 8. The file is not
+    /// changed. Ctrl+C stops.
     Complete(commands::complete::Arguments),
-    /// Measure how fast things are on this machine: the server and the engine, or one of them.
+    /// Measure the speed of the server and the engine on this machine.
     Bench(foretell_lab::bench::Arguments),
-    /// Measure how good the texts are, by cases whose answer is known.
+    /// Measure the quality of suggestions on cases with known answers.
     Eval(foretell_lab::eval::Arguments),
-    /// Set up what is missing: the runtime library and a model. Done once.
+    /// Fetch the runtime library and a model (once).
     ///
-    /// Where an NVIDIA GPU answers and CUDA 13 is there, the library and the model are for the GPU;
-    /// if they do not work there, or with `--provider cpu`, they are for the processor.
-    /// `--provider cuda` insists on the GPU.
+    /// On a machine with an NVIDIA GPU and CUDA 13, setup fetches the GPU build and falls back to
+    /// the CPU if it does not work. `--provider cpu` skips the GPU; `--provider cuda` fails without
+    /// it.
     ///
-    /// Makes an environment of its own for the Python packages that fetch and import models, in the
-    /// data folder; nothing else on this machine is changed. What was interrupted goes on where it
-    /// was. Needs Python 3.11 or later, and the network unless `--from` names a folder.
+    /// Setup creates a Python environment in the data folder for the packages that fetch and import
+    /// models; it changes nothing else on this machine. An interrupted setup resumes where it
+    /// stopped. It needs Python 3.11 or later, and the network unless `--from` names a folder.
     Setup(commands::setup::Arguments),
-    /// Show which models there are, get others, and choose one.
+    /// List, add, select and remove models.
     #[command(subcommand)]
     Model(commands::model::Arguments),
-    /// Print the settings that hold and the file they are read from, and say what is wrong in it.
+    /// Print the effective settings and the path of the settings file, and report errors in it.
     ///
-    /// An editor may have settings of its own, which hold over these and are not known here.
+    /// An editor's own settings override these and are not included.
     Config {
         /// Print the JSON schema of all settings instead.
         #[arg(long)]
         schema: bool,
     },
-    /// Show what editors were offered on this machine, what was taken and how long it took.
+    /// Show how many suggestions were shown and accepted on this machine, and how fast they were.
     Stats {
-        /// Print JSON, for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Check what a completion needs, measure how fast it is, and say what to do.
+    /// Check the installation, measure its speed, and recommend what to change.
     ///
-    /// Marks: ✓ good, ! worth a look, ✗ completions fail, - not checked. The exit code is 1 where a
+    /// Marks: ✓ good, ! worth a look, ✗ suggestions fail, - not checked. The exit code is 1 if a
     /// check fails.
     Doctor {
         /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
     },
-    /// Print a script with which a shell completes this command line.
+    /// Print a completion script for a shell.
     ///
     /// For bash: foretell completions bash > ~/.local/share/bash-completion/completions/foretell
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Write the manual pages into a folder.
+    /// Write the manual pages to a folder.
     #[command(hide = true)]
     Man {
         /// The folder.
@@ -220,7 +220,7 @@ fn say(text: &str) {
 fn keep_panics_to_places() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!("a defect of Foretell, please report it: panicked at {place}");
+        tracing::error!("this is a bug in Foretell, please report it: panicked at {place}");
     }));
 }
 
@@ -265,8 +265,10 @@ fn main() -> ExitCode {
         (None, _) => "off",
     };
     if matches!(command, Command::Serve { .. }) && std::io::stdin().is_terminal() {
-        say("this is a language server and waits for an editor; `foretell help` shows what else \
-             it does, Ctrl+C ends it");
+        say(
+            "this is a language server, waiting for an editor; `foretell help` lists the other commands, \
+ Ctrl+C ends it",
+        );
     }
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
         say(&format!("{error:#}"));

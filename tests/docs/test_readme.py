@@ -32,7 +32,7 @@ PRINTS = {
         "-- first token",
         "The last session",
         "[suggest]",
-        "A key typed into an offer",
+        "A keystroke typed into a suggestion",
     ],
 }
 #: What runs this test, and is run on every change.

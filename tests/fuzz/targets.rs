@@ -195,7 +195,7 @@ fn talk(client: &mut Client, session: &Session, choices: &mut Choices<'_>) {
     let last = client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
     client.answer(last);
     for (uri, text) in URIS.iter().zip(texts) {
-        let snapshot = session.documents.snapshot(uri, PositionEncoding::Utf8);
+        let snapshot = session.snapshot(uri, PositionEncoding::Utf8);
         assert_eq!(snapshot.map(|it| it.rope.to_string()), text, "{uri}");
         client.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
     }

@@ -1,16 +1,16 @@
-//! Changes one setting in the text of a settings file and leaves everything else in it alone:
-//! comments, order, blank lines.
+//! Changes one setting in a settings file and preserves everything else: comments, order, blank
+//! lines.
 
 use toml_edit::{DocumentMut, Item, Table, TomlError, Value};
 
-/// Why a setting can't be written.
+/// Why a setting cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The file is not TOML; the message says where.
     #[error("{0}\nnothing was changed; correct the file first")]
     NotToml(TomlError),
     /// The group's name stands for something else.
-    #[error("`{0}` is no group of settings; nothing was changed, correct the file first")]
+    #[error("`{0}` is not a group of settings; nothing was changed, correct the file first")]
     NoGroup(String),
 }
 

@@ -1,4 +1,4 @@
-//! Where the texts are computed: by a model on this machine, or by a server of the user's team.
+//! Where suggestions are generated: by a model on this machine, or by a server of the user's team.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,27 +6,27 @@ use foretell_engine::remote::{Format, Options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the texts are computed. Not taken from a workspace.
+/// Where suggestions are generated. Ignored in a workspace's file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Engine {
-    /// `local`: by the model on this machine, and nothing leaves it. `remote`: by a server that
-    /// speaks OpenAI's completions protocol; it gets the text around the cursor.
+    /// `local`: by the model on this machine; nothing leaves it. `remote`: by a server that speaks
+    /// OpenAI's completions protocol; it receives the text around the cursor.
     #[schemars(with = "String", extend("enum" = ["local", "remote"]))]
     pub kind: Kind,
-    /// The server, for `remote`.
+    /// The server for `remote`.
     pub remote: Remote,
 }
 
 impl Engine {
-    /// The address of the server that computes, if one does.
+    /// The address of the server, if the engine is remote.
     #[must_use]
     pub fn remote_url(&self) -> Option<&str> {
         (self.kind == Kind::Remote).then_some(self.remote.url.as_str())
     }
 }
 
-/// Where the texts are computed.
+/// Where suggestions are generated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -37,24 +37,23 @@ pub enum Kind {
     Remote,
 }
 
-/// A server that computes.
+/// A server that generates suggestions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Remote {
-    /// The server's address, such as `https://host:8000`; `/v1/completions` is added to it.
+    /// The server's address, such as `https://host:8000`; Foretell appends `/v1/completions`.
     pub url: String,
     /// The model's name on that server.
     pub model: String,
-    /// How the prompt is written: in the form of a family of models, `qwen2.5-coder` for instance,
-    /// or `suffix`, where the server writes it from the text before and after the cursor.
+    /// The prompt format: that of a model family such as `qwen2.5-coder`, or `suffix` if the server
+    /// builds the prompt from the text before and after the cursor.
     #[schemars(with = "String", extend("enum" = Format::names()))]
     pub format: Format,
-    /// The environment variable that holds the server's bearer token.
+    /// The environment variable with the server's bearer token.
     pub token_env: Option<String>,
-    /// The file that holds the server's bearer token; nobody else may be able to read it (mode
-    /// 0600).
+    /// The file with the server's bearer token; only its owner may have access (mode 0600).
     pub token_file: Option<PathBuf>,
-    /// How long the server may say nothing, in milliseconds, before a request is given up.
+    /// How long the server may stay silent before a request fails, in milliseconds.
     #[schemars(range(min = 10, max = 600_000))]
     pub timeout_ms: u64,
 }

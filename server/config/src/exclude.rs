@@ -1,11 +1,11 @@
-//! Where nothing is suggested, by a document's path.
+//! Documents without suggestions, matched by path.
 
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::percent_decode_str;
 
-/// Files that hold secrets, and files that nobody writes by hand.
+/// Files with secrets, and files that are not written by hand.
 pub const DEFAULT: [&str; 14] = [
     "**/.env{,.*,-*,_*}",
     "**/*.env",
@@ -58,7 +58,9 @@ impl Exclusions {
         match set.build() {
             Ok(set) => (Self(Some(set)), invalid),
             Err(error) => {
-                invalid.push(format!("suggest.exclude: {error}: until then all is excluded"));
+                invalid.push(format!(
+                    "suggest.exclude: {error}: every document is excluded until this is corrected"
+                ));
                 (Self(None), invalid)
             }
         }

@@ -52,7 +52,7 @@ impl fmt::Display for InvalidSetting {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file is there and can't be read.
-    #[error("{path}: {error}; these settings do not hold")]
+    #[error("{path}: {error}; the settings in this file are ignored")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -60,7 +60,9 @@ pub enum FileError {
         error: std::io::Error,
     },
     /// It is not TOML.
-    #[error("{path}:{line}: {message}; the settings of this file do not hold until it is mended")]
+    #[error(
+        "{path}:{line}: {message}; the settings in this file are ignored until it is corrected"
+    )]
     NotToml {
         /// The file.
         path: PathBuf,
@@ -93,7 +95,8 @@ impl Layer {
     pub fn of_workspace(folder: &Path) -> Result<Option<Self>, FileError> {
         let path = folder.join(FILE_NAME);
         if path.is_symlink() {
-            let error = std::io::Error::other("a link, which is not followed in a workspace");
+            let error =
+                std::io::Error::other("a symbolic link, which is not followed in a workspace");
             return Err(FileError::Unreadable { path, error });
         }
         let layer = Self::of_file(&path)?;
@@ -110,7 +113,7 @@ impl Layer {
         match (key, value) {
             // A path would lead to a model that the workspace brings along.
             ("model.name", Value::String(name)) if self.is_of_workspace && !is_plain_name(name) => {
-                Err("is a path; a workspace can only name a model that is here")
+                Err("is a path; a workspace may only name an installed model")
             }
             // It may keep more from the model, not less.
             ("suggest.exclude", Value::Array(globs)) if self.is_of_workspace => {
@@ -170,7 +173,7 @@ pub fn merge(layers: &[Layer]) -> (Config, Vec<InvalidSetting>) {
             Value::Null => {}
             // Lua has one empty table for both.
             Value::Array(values) if values.is_empty() => {}
-            _ => merged.tell(layer, "", "is not a group of settings"),
+            _ => merged.report(layer, "", "is not a group of settings"),
         }
     }
     (merged.config, merged.invalid)
@@ -212,7 +215,7 @@ struct Merged {
 }
 
 impl Merged {
-    fn tell(&mut self, layer: &Layer, key: &str, why: impl Into<String>) {
+    fn report(&mut self, layer: &Layer, key: &str, why: impl Into<String>) {
         let (origin, key) = (layer.origin.clone(), key.to_owned());
         self.invalid.push(InvalidSetting { origin, key, why: why.into() });
     }
@@ -223,9 +226,9 @@ impl Merged {
             // `suggest.delay_ms` is as good as a group of that name with a setting in it.
             let key = joined(group, name);
             match (schema_of(&key), value) {
-                (None, _) => self.tell(layer, &key, no_such_setting(&key)),
+                (None, _) => self.report(layer, &key, no_such_setting(&key)),
                 _ if layer.forbids(&key) => {
-                    self.tell(layer, &key, "can't be set by a workspace");
+                    self.report(layer, &key, "cannot be set by a workspace");
                 }
                 (Some(schema), Value::Array(values))
                     if values.is_empty() && schema.get("properties").is_some() => {}
@@ -236,7 +239,7 @@ impl Merged {
                     let value = layer.value(&key, value, &self.config).map_err(str::to_owned);
                     match value.and_then(|value| self.with(schema, &key, &value)) {
                         Ok(config) => self.config = config,
-                        Err(why) => self.tell(layer, &key, why),
+                        Err(why) => self.report(layer, &key, why),
                     }
                 }
             }
@@ -273,9 +276,9 @@ fn no_such_setting(key: &str) -> String {
     let near = settings.iter().map(|it| (strsim::damerau_levenshtein(it, key), it)).min();
     match near {
         Some((distance, nearest)) if distance <= 2 + key.len() / 4 => {
-            format!("is no setting; did you mean {nearest:?}?")
+            format!("is not a setting; did you mean {nearest:?}?")
         }
-        _ => "is no setting".to_owned(),
+        _ => "is not a setting".to_owned(),
     }
 }
 

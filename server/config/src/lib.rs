@@ -1,7 +1,8 @@
-//! What the user can set: one typed schema, from which the documentation of the settings is made.
+//! The settings: one typed schema, which also generates their documentation.
 //!
-//! The defaults suit a plain laptop. [`layers`] lays the user's file, the workspace's, the
-//! client's settings and the command line over them; [`exclude`] says where nothing is suggested.
+//! The defaults suit an ordinary laptop. [`layers`] merges the user's file, the workspace's file,
+//! the client's settings and the command line, in this order; [`exclude`] matches documents without
+//! suggestions.
 
 pub mod edit;
 pub mod engine;
@@ -29,45 +30,44 @@ use foretell_policy::{self as policy, Style};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Config {
-    /// Where the texts are computed. A change takes hold at once.
+    /// Where suggestions are generated. A change takes effect immediately.
     pub engine: engine::Engine,
-    /// The model and on what it runs. A change loads it anew.
+    /// The model and the hardware it runs on. A change reloads it.
     pub model: Model,
-    /// How much text the model reads. A change loads it anew.
+    /// How much text the prompt contains. A change reloads the model.
     pub prompt: Window,
-    /// What is suggested, where and when.
+    /// What Foretell suggests, where and when.
     pub suggest: Suggest,
-    /// What clients without inline completion get.
+    /// Suggestions for clients without inline completion.
     pub completion: Completion,
-    /// Settings files of workspaces.
+    /// Settings files in workspaces.
     pub workspace: Workspace,
-    /// What is counted.
+    /// Usage counts.
     pub stats: Stats,
 }
 
-/// The model and on what it runs.
+/// The model and the hardware it runs on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Model {
-    /// The bundle's name in the data folder, or its absolute path.
+    /// The name of a bundle in the data folder, or its absolute path.
     pub name: String,
-    /// The ONNX Runtime library, if not one of the usual places: an absolute path, or one in the
-    /// data folder. Not taken from a workspace.
+    /// The ONNX Runtime library, if it is in an unusual place: an absolute path, or a path relative
+    /// to the data folder. Ignored in a workspace's file.
     pub library: Option<PathBuf>,
-    /// On what the model computes; `auto` takes the fastest that is there.
+    /// The execution provider; `auto` selects the fastest one that is available.
     #[schemars(with = "String", extend("enum" = ["auto", "coreml", "cuda", "cpu"]))]
     pub provider: provider::Setting,
-    /// How many threads compute; null is as many as there are fast cores.
+    /// The number of compute threads; null means one per fast core.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<usize>,
-    /// The most tokens that the model holds at once: prompt and completion.
+    /// The context length in tokens: prompt and suggestion together.
     #[schemars(range(min = 256, max = 32_768))]
     pub context_tokens: usize,
-    /// The most memory for what the model has read, in MB: the KV caches of two or three places.
+    /// The memory limit of the KV caches in MB. Two or three places are cached.
     #[schemars(range(min = 1, max = 65_536))]
     pub kv_cache_mb: usize,
-    /// Whether text that was written before is tried as a draft: quicker where code repeats
-    /// itself.
+    /// Whether repeated text supplies draft tokens. This speeds up repetitive code.
     pub lookup: bool,
 }
 
@@ -86,13 +86,13 @@ impl Default for Model {
 }
 
 impl Model {
-    /// How many threads compute.
+    /// The number of compute threads.
     #[must_use]
     pub fn n_threads(&self) -> usize {
         self.threads.unwrap_or_else(default_n_threads)
     }
 
-    /// How to run it.
+    /// Options for loading the model.
     ///
     /// # Errors
     /// If there is no ONNX Runtime library.
@@ -107,14 +107,14 @@ impl Model {
     }
 }
 
-/// When a suggestion is made.
+/// When a suggestion appears.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
-    /// While the user types, and when asked.
+    /// While typing, and on request.
     #[default]
     Automatic,
-    /// Only when asked, by the editor's key for it.
+    /// Only on request, by the editor's key for it.
     Manual,
 }
 
@@ -122,50 +122,49 @@ pub enum Trigger {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Suggest {
-    /// Whether anything is suggested.
+    /// Whether Foretell suggests anything.
     pub enabled: bool,
-    /// `automatic`: while typing; `manual`: only when asked.
+    /// `automatic`: while typing; `manual`: only on request.
     pub trigger: Trigger,
-    /// How long after a key a text is shown at the earliest, in milliseconds; it is computed at
-    /// once. Typing into what is shown never waits.
+    /// The shortest time between a keystroke and a new suggestion, in milliseconds. Generation
+    /// starts immediately, and typing into a suggestion never waits.
     #[schemars(range(max = 5_000))]
     pub delay_ms: u64,
-    /// How long to wait before the model is asked, in milliseconds, while the user types faster
-    /// than a first text can be had; 0 is never to wait.
+    /// The pause before a generation starts, in milliseconds, while keystrokes arrive faster than
+    /// the first token; 0 disables it.
     #[schemars(range(max = 5_000))]
     pub debounce_ms: u64,
-    /// The most runs of the model in a minute that follow keys; 0 is no limit.
+    /// The limit of generations per minute that keystrokes may start; 0 means no limit.
     #[schemars(range(max = 10_000))]
     pub runs_per_minute: usize,
-    /// How long a first text waits for its line to be whole, in milliseconds, where the editor can't
-    /// make it grow. After it, the words that are there are shown.
+    /// How long a suggestion waits for its first line to be complete, in milliseconds, in an editor
+    /// that cannot update a suggestion. After that, the words generated so far appear.
     #[schemars(range(max = 60_000))]
     pub deadline_ms: u64,
-    /// The most lines of a suggestion.
+    /// The longest suggestion, in lines.
     #[schemars(range(min = 1, max = 100))]
     pub max_lines: usize,
-    /// The fewest characters of a suggestion, white space not counted. A lone bracket or quote,
-    /// which editors write by themselves, is too little unless this is 0.
+    /// The shortest suggestion, in characters without whitespace. A single bracket or quote, which
+    /// editors insert themselves, is too short unless this is 0.
     #[schemars(range(max = 100))]
     pub min_chars: usize,
-    /// How sure the model must be of a suggestion, in percent: the geometric mean of the
-    /// probabilities of its tokens. With it nothing is shown before a text is whole; null is no
-    /// limit.
+    /// The certainty a suggestion needs, in percent: the geometric mean of its token probabilities.
+    /// If set, nothing appears before the suggestion is complete; null means no limit.
     #[schemars(range(min = 1, max = 100))]
     pub min_certainty: Option<u8>,
-    /// The most tokens of a suggestion.
+    /// The longest suggestion, in tokens.
     #[schemars(range(min = 1, max = 1_024))]
     pub max_tokens: usize,
-    /// How many texts there are to choose from when the user asks for a suggestion.
+    /// The number of candidates to choose from when the user requests a suggestion.
     #[schemars(range(min = 1, max = 8))]
     pub candidates: usize,
-    /// Whether what would follow an accepted suggestion is computed while the user reads it.
+    /// Whether to prefetch what would follow the suggestion once it is accepted.
     pub compute_ahead: bool,
-    /// Languages, by the editor's name for them, in which to suggest or not: `{"markdown": false}`.
-    /// `"*"` is every other one.
+    /// Turns suggestions on or off by language, under the editor's name for it: `{"markdown":
+    /// false}`. `"*"` stands for all other languages.
     pub languages: BTreeMap<String, bool>,
-    /// Files in which nothing is suggested, as globs, whatever the case of letters. They are not
-    /// read either.
+    /// Globs of files without suggestions, matched case-insensitively. Foretell does not read these
+    /// files.
     pub exclude: Vec<String>,
 }
 
@@ -202,7 +201,7 @@ impl Suggest {
         }
     }
 
-    /// Whether anything is suggested in a language.
+    /// Whether suggestions are on in a language.
     #[must_use]
     pub fn language_is_on(&self, language: &str) -> bool {
         let set = self.languages.get(language).or_else(|| self.languages.get("*"));
@@ -210,16 +209,16 @@ impl Suggest {
     }
 }
 
-/// Whether `textDocument/completion` is answered.
+/// Which clients get suggestions in their completion menu.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MenuMode {
-    /// To clients that do not speak inline completion.
+    /// Clients without inline completion.
     #[default]
     Auto,
-    /// To every client.
+    /// Every client.
     On,
-    /// To none.
+    /// No client.
     Off,
 }
 
@@ -227,7 +226,7 @@ pub enum MenuMode {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Completion {
-    /// Whether suggestions are offered as items of the completion menu. Read at the start.
+    /// Whether suggestions appear as items of the completion menu. Read at startup.
     pub enabled: MenuMode,
 }
 
@@ -235,8 +234,8 @@ pub struct Completion {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Workspace {
-    /// Folders whose `foretell.toml` is read, with all the folders in them. Not taken from a
-    /// workspace.
+    /// Folders whose `foretell.toml` is read, and all folders below them. Ignored in a workspace's
+    /// file.
     pub trusted: Vec<PathBuf>,
 }
 
@@ -244,8 +243,8 @@ pub struct Workspace {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Stats {
-    /// Whether the counts of each session are kept in the data folder, for `foretell stats`. They
-    /// are numbers; no text and no file name is among them.
+    /// Whether to keep the counts of each session in the data folder, for `foretell stats`. They
+    /// are numbers, without code or file names.
     pub keep: bool,
 }
 

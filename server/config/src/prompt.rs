@@ -1,33 +1,33 @@
-//! How much text the prompt takes in.
+//! How much text the prompt contains.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the prompt of a model that reads the suffix after the prefix is split.
+/// Where the text before the cursor is split between prefix and middle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// As it is best for the model; at the anchor, until a model is measured to need another.
+    /// The best layout for the model: `anchored`, until measurements of a model show otherwise.
     #[default]
     Auto,
-    /// Some lines above the cursor: a key costs the tokens that were typed.
+    /// At the anchor, some lines above the cursor: a keystroke prefills only the typed tokens.
     Anchored,
-    /// At the cursor: a key costs the whole suffix.
+    /// At the cursor: a keystroke prefills the whole suffix.
     Plain,
 }
 
-/// Of which other files the prompt shows pieces.
+/// Which other files the prompt quotes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OtherFiles {
-    /// As it was measured to be better for the model; of none for the models that were measured.
+    /// The best choice for the model: `none` for all measured models.
     #[default]
     Auto,
-    /// Of none.
+    /// None.
     None,
-    /// Of the documents that are open in the editor.
+    /// Documents open in the editor.
     Open,
-    /// Of those, and of files of the workspace that are not open.
+    /// Open documents and other files of the workspace.
     Workspace,
 }
 
@@ -35,48 +35,49 @@ pub enum OtherFiles {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Window {
-    /// Where the text is split: `anchored` some lines above the cursor, so that a key costs few
-    /// tokens; `plain` at the cursor; `auto` as it is best for the model.
+    /// Where the prompt is split: `anchored` some lines above the cursor, so that a keystroke
+    /// prefills few tokens; `plain` at the cursor; `auto` selects the best layout for the model.
     #[schemars(with = "String", extend("enum" = ["auto", "anchored", "plain"]))]
     pub layout: Split,
-    /// The most lines before the cursor.
+    /// The largest number of lines before the cursor.
     #[schemars(range(max = 10_000))]
     pub before_lines: usize,
-    /// The most lines after the cursor.
+    /// The largest number of lines after the cursor.
     #[schemars(range(max = 10_000))]
     pub after_lines: usize,
-    /// How many lines above the cursor a new anchor is set.
+    /// How many lines above the cursor a new anchor is placed.
     #[schemars(range(max = 10_000))]
     pub anchor_lines: usize,
-    /// The most lines between anchor and cursor.
+    /// The largest number of lines between anchor and cursor.
     #[schemars(range(max = 10_000))]
     pub middle_lines: usize,
-    /// The most tokens before the anchor.
+    /// The largest number of tokens before the anchor.
     #[schemars(range(max = 10_000))]
     pub before_tokens: usize,
-    /// The most tokens after the cursor.
+    /// The largest number of tokens after the cursor.
     #[schemars(range(max = 10_000))]
     pub after_tokens: usize,
-    /// The most tokens between anchor and cursor; beyond, the anchor follows into the line.
+    /// The largest number of tokens between anchor and cursor; beyond it, the anchor moves into the
+    /// line.
     #[schemars(range(min = 16, max = 10_000))]
     pub middle_tokens: usize,
-    /// How long reading at a new place may take before the first answer, in milliseconds: only the
-    /// nearest lines are read that the model can read in that time, and the rest while the user
-    /// rests. Null is all at once.
+    /// The prefill budget before the first suggestion at a new place, in milliseconds: only the
+    /// nearest lines are prefilled first, the rest while the user pauses. Null prefills everything
+    /// first.
     #[schemars(range(max = 60_000))]
     pub first_ms: Option<u64>,
-    /// How long reading all of it may take, in milliseconds, by the speed that is measured: where
-    /// the model reads slowly the window is smaller. Null is any time.
+    /// The prefill budget for the whole window, in milliseconds, at the measured speed: a slow
+    /// model gets a smaller window. Null means no limit.
     #[schemars(range(max = 600_000))]
     pub whole_ms: Option<u64>,
-    /// Whether the model is told the file's path, where it was trained with paths.
+    /// Whether the prompt contains the file's path, for models trained with paths.
     pub path: bool,
-    /// Of which other files pieces are shown, where the model was trained with several files:
-    /// `open` ones, also those of the `workspace` that lie near the file or that it names, `none`,
-    /// or `auto` as it was measured to be better for the model.
+    /// Which other files the prompt quotes, for models trained on several files: `open` documents;
+    /// the `workspace` too, if a file is near or mentioned; `none`; or `auto`, the best choice for
+    /// the model.
     #[schemars(with = "String", extend("enum" = ["auto", "none", "open", "workspace"]))]
     pub other_files: OtherFiles,
-    /// The most tokens of other files.
+    /// The largest number of tokens from other files.
     #[schemars(range(max = 10_000))]
     pub other_tokens: usize,
 }
@@ -104,7 +105,7 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The same window with no more than `n_tokens` in all: each part in its share.
+    /// The same window limited to `n_tokens` in total, shared proportionally.
     #[must_use]
     pub fn within(self, n_tokens: usize) -> Self {
         // The marks between the parts, and a tokenizer that needs a little more for a middle than
@@ -125,7 +126,7 @@ impl Window {
         }
     }
 
-    /// Whether pieces of other files are shown.
+    /// Whether the prompt quotes other files.
     #[must_use]
     pub fn shows_others(&self) -> bool {
         matches!(self.other_files, OtherFiles::Open | OtherFiles::Workspace)

@@ -25,8 +25,7 @@ pub fn is_silent() -> bool {
 pub enum RuntimeError {
     /// It would not be silent.
     #[error(
-        "the ONNX Runtime library would send usage data: it is not loaded unless {}={} stands in \
-         the environment",
+        "the ONNX Runtime library would send usage data; it is only loaded if {}={} is in the environment",
         SILENCE.0, SILENCE.1
     )]
     NotSilent,

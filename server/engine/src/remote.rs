@@ -57,7 +57,7 @@ pub enum RemoteError {
         what: String,
     },
     /// Something on this machine.
-    #[error("the remote engine can't be started: {0}")]
+    #[error("cannot start the remote engine: {0}")]
     Start(String),
 }
 

@@ -12,7 +12,7 @@
 //! its work without a sleep:
 //!
 //! ```
-//! use foretell::{engine::{Engine, Request, scripted::Script}, prompt::Prompt};
+//! use foretell_engine::{Engine, Prompt, Request, scripted::Script};
 //!
 //! let script = Script::new("let answer = 42;\n")?;
 //! let (vocabulary, controls) = (script.vocabulary(), script.controls());
@@ -25,7 +25,7 @@
 //! controls.wait_until_held();
 //! assert_eq!(draft.now().text, " =");
 //! controls.release(); // from now on it runs freely
-//! # Ok::<(), foretell::engine::vocabulary::VocabularyError>(())
+//! # Ok::<(), foretell_engine::vocabulary::VocabularyError>(())
 //! ```
 
 use parking_lot::{Condvar, Mutex, MutexGuard};

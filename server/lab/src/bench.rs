@@ -33,27 +33,26 @@ pub struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
 
-    /// Write a page with plots of what is measured: one file, which needs no network.
+    /// Write an HTML page with plots of the results (one file, works offline).
     #[arg(long, global = true, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Measure the model on this machine: how fast it reads and writes, what an edit and a cancel
-    /// cost, what it takes while idle.
+    /// Measure the model on this machine: prefill, decode, edits, cancellation, and idle CPU time.
     ///
-    /// With --llama-python and --gguf the same is measured with llama.cpp, turn by turn on the same
-    /// text and threads.
+    /// With --llama-python and --gguf, llama.cpp is measured alternately on the same text and
+    /// threads.
     Engine(EngineArguments),
-    /// Measure what the server itself costs a key, with a model that takes no time.
+    /// Measure the server's own cost per keystroke, with a model that takes no time.
     Server(ServerArguments),
 }
 
 /// What `foretell bench server` takes.
 #[derive(Debug, clap::Args)]
 pub struct ServerArguments {
-    /// How often the line is typed.
+    /// How many times the line is typed.
     #[arg(long, default_value_t = ROUNDS)]
     rounds: usize,
 }
@@ -61,7 +60,7 @@ pub struct ServerArguments {
 /// What `foretell bench engine` takes.
 #[derive(Debug, clap::Args)]
 pub struct EngineArguments {
-    /// The Python in which llama-cpp-python is installed.
+    /// The Python with llama-cpp-python installed.
     #[arg(long, value_name = "PYTHON", requires = "gguf")]
     llama_python: Option<PathBuf>,
 
@@ -73,23 +72,23 @@ pub struct EngineArguments {
     #[arg(long, value_name = "FILE", default_value = "tests/bench/llama_driver.py")]
     driver: PathBuf,
 
-    /// Only these parts.
+    /// Run only these parts.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     only: Vec<Part>,
 
-    /// How often each measurement is made; the median counts.
+    /// How many times each measurement is repeated; the median is reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 
-    /// How many runs are cancelled at random moments, of each kind.
+    /// How many generations of each kind are cancelled at random moments.
     #[arg(long, default_value_t = 50)]
     cancels: usize,
 
-    /// For how long an idle engine is watched, in seconds.
+    /// How long the idle engine is observed, in seconds.
     #[arg(long, default_value_t = 10)]
     idle_s: u64,
 
-    /// At how many random places texts with and without lookup and reuse are compared.
+    /// At how many random places generations with and without lookup and reuse are compared.
     #[arg(long, default_value_t = 8)]
     places: usize,
 }
@@ -103,11 +102,11 @@ pub enum Part {
     Chunks,
     /// Decode with and without lookup.
     Lookup,
-    /// Whether lookup and reuse change a text.
+    /// Whether lookup and reuse leave generated text unchanged.
     Sameness,
     /// How soon the engine is free after a cancel.
     Cancels,
-    /// The CPU time that it takes when it has nothing to do.
+    /// CPU time while idle.
     Idle,
 }
 

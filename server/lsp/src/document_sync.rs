@@ -82,8 +82,7 @@ impl<S> DocumentSync<S> {
                 {
                     let uri = it.uri.0.as_str();
                     session.open(uri, &String::from(it.language_id), it.version, &it.text);
-                    if let Some(snapshot) = session.documents.snapshot(uri, self.shared.encoding())
-                    {
+                    if let Some(snapshot) = session.snapshot(uri, self.shared.encoding()) {
                         drop(session.read_beside(&snapshot));
                     }
                 }
@@ -93,8 +92,7 @@ impl<S> DocumentSync<S> {
                     // It has missed a change: what follows would be applied to another text.
                     let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
                     if let Some(uri) = uri {
-                        session.documents.close(uri);
-                        session.forget(uri);
+                        session.close_document(uri);
                     }
                     return;
                 };
@@ -102,17 +100,13 @@ impl<S> DocumentSync<S> {
                 let version = it.text_document.version;
                 let changes: Vec<Change> =
                     it.content_changes.into_iter().map(from_proto::change).collect();
-                match session.documents.change(uri, version, &changes, self.shared.encoding()) {
-                    Some(edits) => session.edit(uri, &edits),
-                    None => tracing::warn!("a change of a document that is not open was ignored"),
-                }
+                session.change(uri, version, &changes, self.shared.encoding());
             }
             // Some say it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
                 if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
-                    session.documents.close(it.text_document.uri.0.as_str());
-                    session.forget(it.text_document.uri.0.as_str());
+                    session.close_document(it.text_document.uri.0.as_str());
                 }
             }
             _ => {}
@@ -167,7 +161,7 @@ impl<S> DocumentSync<S> {
 
     fn snapshot(&self, document: &lsp::TextDocumentIdentifier) -> Option<Snapshot> {
         let Shared { session, .. } = &self.shared;
-        session.documents.snapshot(document.uri.0.as_str(), self.shared.encoding())
+        session.snapshot(document.uri.0.as_str(), self.shared.encoding())
     }
 }
 
@@ -209,7 +203,7 @@ fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
 fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
     P::deserialize(request.params()?)
         .inspect_err(|error| {
-            tracing::warn!("{}: unreadable parameters", request.method());
+            tracing::warn!("{}: invalid parameters", request.method());
             // It may quote the user's text.
             tracing::trace!("{error}");
         })

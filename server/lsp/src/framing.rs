@@ -42,9 +42,11 @@ pub(super) async fn pass_on(
             write_message(&mut server, &body).await?;
             continue;
         }
-        tracing::warn!("a message of {n_bytes} bytes can't be read and is left out");
+        tracing::warn!("ignored an invalid message of {n_bytes} bytes");
         if let Some(uri) = changed_document(&body) {
-            tracing::warn!("it was a change: the document is taken for closed until it is opened");
+            tracing::warn!(
+                "it was a change, so its document counts as closed until it is opened again"
+            );
             let close = json!({"jsonrpc": "2.0", "method": "textDocument/didClose",
                 "params": {"textDocument": {"uri": uri}}});
             write_message(&mut server, &serde_json::to_vec(&close)?).await?;

@@ -76,7 +76,7 @@ impl LanguageServer for Foretell {
         let folders = folders(&serde_json::to_value(&params).unwrap_or_default());
         let options = params.initialization_options.map(Options::deserialize);
         let mut options = options.transpose().unwrap_or_else(|error| {
-            tracing::warn!("unreadable initializationOptions: {error}");
+            tracing::warn!("ignoring invalid initializationOptions: {error}");
             None
         });
         let mut options = options.take().unwrap_or_default();
@@ -283,7 +283,7 @@ impl Foretell {
                 answer = asked => answer,
             };
             let Ok(Ok(answer)) = answer else {
-                tracing::warn!("the client did not say its settings: those before hold");
+                tracing::warn!("the client did not send its settings; keeping the previous ones");
                 return;
             };
             settings = answer.into_iter().next().unwrap_or_default();

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     completer::{Completer, GenerationOptions},
-    document::{Documents, Edit, Snapshot},
+    document::{Change, Documents, Edit, PositionEncoding, Snapshot},
     stats::Stats,
     suggestion::{
         DismissReason, Suggestion,
@@ -209,8 +209,7 @@ pub struct Configured {
 
 /// See the module's documentation.
 pub struct Session {
-    /// The open documents.
-    pub documents: Documents,
+    documents: Documents,
     /// What was counted.
     pub stats: Stats,
     load: Load,
@@ -295,9 +294,28 @@ impl Session {
         self.completer().map(|completer| completer.states())
     }
 
-    /// Follows edits that were applied to a document: supersedes its request, and drops the offer
-    /// if they contradict it.
-    pub fn edit(&self, uri: &str, edits: &[Edit]) {
+    /// Applies the changes of one notification to a document. They supersede its request, and
+    /// dismiss the suggestion if they contradict it.
+    pub fn change(&self, uri: &str, version: i32, changes: &[Change], encoding: PositionEncoding) {
+        match self.documents.change(uri, version, changes, encoding) {
+            Some(edits) => self.edit(uri, &edits),
+            None => tracing::warn!("ignored a change to a document that is not open"),
+        }
+    }
+
+    /// Closes a document, and forgets what concerns it.
+    pub fn close_document(&self, uri: &str) {
+        self.documents.close(uri);
+        self.forget(uri);
+    }
+
+    /// A document's current text; `None` if it is not open. O(1).
+    #[must_use]
+    pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
+        self.documents.snapshot(uri, encoding)
+    }
+
+    fn edit(&self, uri: &str, edits: &[Edit]) {
         let mut now = self.now();
         if !now.running.as_mut().is_some_and(|it| it.lives_on(uri, edits)) {
             now.supersede(Some(uri));
@@ -322,8 +340,8 @@ impl Session {
         }
     }
 
-    /// Forgets what concerns a document that was closed, or is another one now.
-    pub fn forget(&self, uri: &str) {
+    /// Forgets what concerns a document that was closed, or replaced.
+    fn forget(&self, uri: &str) {
         let mut now = self.now();
         now.supersede(Some(uri));
         if now.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
@@ -345,8 +363,8 @@ impl Session {
         now.prewarm = None;
     }
 
-    /// Ends the engine, at the end of all.
-    pub async fn close(&self) {
+    /// Ends the session and its engine.
+    pub async fn shut_down(&self) {
         self.end();
         let completer = self.now().completer.take();
         if let Some(completer) = completer {

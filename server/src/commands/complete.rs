@@ -19,17 +19,17 @@ use foretell_session::{
 /// What `foretell complete` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Where the cursor is. Lines and columns count from 1; the text goes in before the character at
-    /// the column, or without one at the line's end.
+    /// The cursor's position, counted from 1: before the character at the column, or at the end of
+    /// the line without a column.
     #[arg(value_name = "FILE:LINE[:COL]")]
     place: FilePlace,
 
-    /// Read the text from the standard input. The place is then LINE[:COL], or begins with the name
-    /// that the text goes by.
+    /// Read the text from standard input. The position is then LINE[:COL], optionally preceded by a
+    /// file name.
     #[arg(long)]
     stdin: bool,
 
-    /// Print one JSON object at the end instead of the text as it is made.
+    /// Print one JSON object at the end instead of the text as it is generated.
     #[arg(long)]
     json: bool,
 }
@@ -106,7 +106,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let (exclusions, _) = Exclusions::new(&config.suggest.exclude);
     ensure!(
         !exclusions.contain_file(&place.path),
-        "{}: excluded by `suggest.exclude`, so it is not read (`foretell config` has the list)",
+        "{}: excluded by `suggest.exclude` (`foretell config` prints the list)",
         place.path.display()
     );
     let (snapshot, cursor) = open(&place, is_stdin)?;
@@ -198,7 +198,7 @@ fn summary(progress: &Progress) -> String {
     let first = figures.first_token_ms.map_or("no text".to_owned(), |ms| format!("{ms:.0} ms"));
     let finish = progress.finish.as_ref().map_or("", FinishReason::name);
     format!(
-        "-- first token {first}, total {:.0} ms; tokens: {} reused, {} read, {} generated; {}",
+        "-- first token {first}, total {:.0} ms; tokens: {} reused, {} prefilled, {} generated; {}",
         figures.total_ms,
         figures.reused,
         figures.read,

@@ -83,7 +83,7 @@ impl Page {
 
 fn settings(invalid: Vec<String>) -> Check {
     let file = user_file().map_or("the defaults".to_owned(), |file| {
-        let is_there = if file.exists() { "" } else { " (not there: the defaults hold)" };
+        let is_there = if file.exists() { "" } else { " (does not exist; the defaults apply)" };
         format!("{}{is_there}", file.display())
     });
     if invalid.is_empty() {
@@ -130,7 +130,7 @@ fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     page.add(match version_in_name(&path) {
         Some(version) if version != RUNTIME_VERSION => {
             let to_do =
-                format!("version {RUNTIME_VERSION} is the one that is tested: `foretell setup`");
+                format!("the tested version is {RUNTIME_VERSION}; `foretell setup` installs it");
             Check::new("library", Mark::Attention, text).and_do(to_do)
         }
         _ => Check::good("library", text),
@@ -160,7 +160,7 @@ fn model(bundle: &Bundle) -> Check {
     let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
     let n_mb = it.n_bytes() / 1_000_000;
     let details = vec![format!(
-        "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, every hash is right",
+        "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, all hashes match",
         it.architecture, it.quantization
     )];
     if it.fim.is_some() {
@@ -168,16 +168,16 @@ fn model(bundle: &Bundle) -> Check {
     }
     Check::new("model", Mark::Attention, text)
         .with_details(details)
-        .and_do("it does not read the text after the cursor: `foretell model list` shows others")
+        .and_do("it ignores the text after the cursor; `foretell model list` shows other models")
 }
 
 fn licence(licence: &str) -> Check {
     if FREE_LICENCES.contains(&licence) {
-        return Check::good("licence", format!("{licence}, of the model: free for any use"));
+        return Check::good("licence", format!("{licence} (model): free for any use"));
     }
-    let text = format!("{licence}, of the model: not known to be free for any use");
+    let text = format!("{licence} (model): not known to be free for any use");
     Check::new("licence", Mark::Attention, text)
-        .and_do("read it before you use at work what the model writes")
+        .and_do("read it before you use the model's output at work")
 }
 
 /// What is measured, and what follows from it.
@@ -193,7 +193,7 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
     page.add(Check::good(
         "speed",
         format!(
-            "reads {:.0} tokens/s, writes {:.1} tokens/s, loaded in {}",
+            "prefill {:.0} tokens/s, decode {:.1} tokens/s, loaded in {}",
             rates.prefill_tokens_per_s,
             rates.decode_tokens_per_s,
             seconds(rates.load_ms)
@@ -201,7 +201,7 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
     ))?;
     let latency = rates.latency();
     let text = format!(
-        "about {} to the first text in a new file, {} to the next, {} a line",
+        "about {} to the first suggestion in a new file, {} to the next, {} per line",
         seconds(latency.first_text_ms),
         seconds(latency.next_text_ms),
         seconds(latency.line_ms)
@@ -212,7 +212,7 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
     } else {
         Check::new("latency", Mark::Attention, text)
             .with_details(advice)
-            .and_do("set these in foretell.toml, or take a smaller model: `foretell model list`")
+            .and_do("set these in foretell.toml, or use a smaller model (`foretell model list`)")
     })?;
     Ok(Some(rates))
 }
@@ -220,7 +220,7 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
 /// A provider that was chosen and did not work.
 fn slower(state: EngineState) -> Option<Check> {
     let EngineState::Slower(message) = state else { return None };
-    let to_do = "`foretell setup` looks again, with `--provider cpu` for the processor only";
+    let to_do = "run `foretell setup` to detect the hardware again, or with `--provider cpu` for the CPU only";
     Some(Check::new("provider", Mark::Attention, message).and_do(to_do))
 }
 
@@ -229,15 +229,15 @@ fn command(places: &Places) -> Check {
     match places.program("foretell") {
         Some(path) => Check::good("command", path.display().to_string()),
         None => Check::new("command", Mark::Attention, "`foretell` is not in PATH")
-            .and_do("`make install`, and put ~/.local/bin into PATH, or name the program's path"),
+            .and_do("run `make install` and add ~/.local/bin to PATH, or give your editor the program's path"),
     }
 }
 
 fn editor_checks(editors: &[editors::Found]) -> Vec<Check> {
     if editors.is_empty() {
         return vec![
-            Check::new("editors", Mark::Attention, "none that Foretell knows is in PATH")
-                .and_do("editors/README.md says which there are"),
+            Check::new("editors", Mark::Attention, "no supported editor is in PATH")
+                .and_do("editors/README.md lists the supported editors"),
         ];
     }
     let check = |it: &editors::Found| match &it.set_up_in {

@@ -23,45 +23,45 @@ use super::{python_env::Scripts, terminal::printable};
 /// What `foretell model` takes.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
-    /// List the models that are here, and those that can be fetched.
+    /// List the installed models and those that can be fetched.
     List {
-        /// Print JSON, for programs.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model of the list, import it and check it.
+    /// Fetch a model of the list, import it and verify it.
     Add {
-        /// A name of `foretell model list`.
+        /// A name from `foretell model list`.
         #[arg(value_name = "NAME")]
         name: String,
-        /// Take everything from this folder instead of the network (`foretell setup --save`).
+        /// Install from this folder, written by `foretell setup --save`, instead of the network.
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Make a model of your own: from a GGUF file, or a folder with safetensors.
+    /// Import a model from a GGUF file or a folder with safetensors.
     Import {
         /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors.
         #[arg(value_name = "PATH")]
         source: PathBuf,
-        /// What it is called in the data folder; without it, as the file or the folder is.
+        /// Its name in the data folder; by default, that of the file or folder.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         /// Its licence, for `foretell model list`: an SPDX expression.
         #[arg(long, value_name = "LICENCE")]
         licence: Option<String>,
-        /// How its weights are stored: docs/models.md. Without it, 8 bits where they matter.
+        /// The quantization recipe (docs/models.md); by default, 8 bits where they matter.
         #[arg(long, value_name = "NAME")]
         quantization: Option<String>,
     },
-    /// Use another model from now on: writes model.name into foretell.toml.
+    /// Select a model: writes model.name to foretell.toml.
     Use {
-        /// A name in the data folder, or a bundle's folder.
+        /// The name of an installed model, or a bundle's folder.
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Remove a model, and what was fetched for it, from the data folder.
+    /// Remove a model and its downloads from the data folder.
     Remove {
-        /// A name in the data folder.
+        /// The name of an installed model.
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -191,11 +191,14 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
     here.iter().try_for_each(|it| write(it))?;
     others.iter().try_for_each(|it| write(it))?;
     if here.is_empty() {
-        writeln!(out, "\nNo model is in {}: `foretell setup` fetches one.", folder.display())?;
+        writeln!(out, "\nNo models in {}; `foretell setup` fetches one.", folder.display())?;
     } else {
         let n_here = here.len();
         let folder = folder.display();
-        writeln!(out, "\n* is used. The first {n_here} in {folder}; `foretell model add NAME`")?;
+        writeln!(
+            out,
+            "\n* marks the model in use. The first {n_here} are in {folder}; `foretell model add NAME`"
+        )?;
         writeln!(out, "fetches another.")?;
     }
     Ok(())
@@ -210,15 +213,15 @@ pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
     let bundle = Bundle::open(&path)?;
     let value = if is_path { path.canonicalize()? } else { name.into() };
     let value = value.to_str().context("the folder's name is not UTF-8")?;
-    let file = user_file().context("there is no configuration folder: set HOME")?;
+    let file = user_file().context("no configuration folder: set HOME")?;
     write_setting(&file, value).with_context(|| format!("{}", file.display()))?;
     let mut out = io::stdout().lock();
     let it = &bundle.manifest;
     writeln!(out, "{}: model.name = {value:?} ({}, {})", file.display(), it.title, it.licence)?;
     if std::env::var_os("FORETELL_MODEL").is_some() {
-        writeln!(out, "FORETELL_MODEL is set and holds over it")?;
+        writeln!(out, "FORETELL_MODEL is set and overrides it")?;
     }
-    writeln!(out, "Servers that run take it when they are restarted.")?;
+    writeln!(out, "Running servers use it after a restart.")?;
     Ok(())
 }
 
@@ -235,18 +238,16 @@ fn import(
     let name = name.map_or_else(|| name_of(named), str::to_owned);
     ensure!(
         is_name(&name),
-        "{name:?} can't be a model's name: `--name` gives it one of small letters, digits and `._-`, \
-         64 at most"
+        "{name:?} is not a valid model name: use `--name` with up to 64 lower-case letters, digits and `._-`"
     );
     ensure!(
         !catalogue::entries()?.contains_key(&name),
-        "{name} is a model of the catalogue: `--name` gives yours another name"
+        "{name} is in the catalogue: use `--name` for another name"
     );
     let folder = data_folder().join("models").join(&name);
     ensure!(
         folder.symlink_metadata().is_err(),
-        "there is a model {name}: `--name` gives this one another name, `foretell model remove \
-         {name}` removes the other"
+        "the model {name} exists: use `--name` for another name, or remove it with `foretell model remove {name}`"
     );
     let [source, out] = [&source, &folder].map(|it| it.to_str().context("not UTF-8"));
     let mut arguments = vec!["import", source?, "--out", out?, "--name", &name, "--new"];
@@ -254,7 +255,7 @@ fn import(
         arguments.extend(value.iter().flat_map(|value| [option, value.as_str()]));
     }
     Scripts::set_up(None)?.run(&arguments)?;
-    writeln!(io::stdout().lock(), "{name} is ready: `foretell model use {name}` takes it")?;
+    writeln!(io::stdout().lock(), "{name} is ready; `foretell model use {name}` selects it")?;
     Ok(())
 }
 
@@ -269,7 +270,7 @@ fn name_of(source: &Path) -> String {
 /// What to do for a model that is not in the data folder.
 fn not_here(name: &str) -> anyhow::Result<String> {
     catalogue::packages(name)?;
-    Ok(format!("the model {name} is not here: `foretell model add {name}` fetches it"))
+    Ok(format!("the model {name} is not installed; `foretell model add {name}` fetches it"))
 }
 
 /// Writes `model.name`. A file that is a link stays one; a run that is killed leaves the old file.
@@ -299,13 +300,13 @@ fn write_setting(file: &Path, value: &str) -> anyhow::Result<()> {
 fn remove(name: &str, used: &str) -> anyhow::Result<()> {
     ensure!(
         is_name(name),
-        "{name:?} is not a model's name; `foretell model list` shows those here"
+        "{name:?} is not a model name; `foretell model list` shows the installed models"
     );
     let targets = ["models", "sources"].map(|it| data_folder().join(it).join(name));
     let is_there = |it: &&PathBuf| it.symlink_metadata().is_ok();
     ensure!(
         targets.iter().any(|it| is_there(&it) || leftovers(it).next().is_some()),
-        "there is no model {name:?} in {}; `foretell model list` shows those here",
+        "there is no model {name:?} in {}; `foretell model list` shows the installed models",
         data_folder().display()
     );
     let lock = lock(name)?;
@@ -324,7 +325,7 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "removed {name}")?;
     if name == used {
-        writeln!(out, "It is the model of your settings: `foretell model use` takes another.")?;
+        writeln!(out, "Your settings still name it; `foretell model use` selects another.")?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ impl Scripts {
         }
         create_private_folder(&it.folder).with_context(|| format!("{}", it.folder.display()))?;
         let lock = File::create(it.folder.join("lock"))?;
-        lock.try_lock().context("another `foretell setup` is at work: wait for its end")?;
+        lock.try_lock().context("another `foretell setup` is running; wait until it ends")?;
         if is_whole() {
             return Ok(it);
         }
@@ -69,7 +69,7 @@ impl Scripts {
             // What is there is of a Python that is gone. What works, pip can do without the network.
             make.arg("--clear");
         }
-        run(make.arg(&venv), "making the environment")?;
+        run(make.arg(&venv), "creating the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
@@ -174,10 +174,7 @@ fn find_python() -> anyhow::Result<PathBuf> {
 fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     command.stdin(Stdio::null()).stdout(io::stderr());
     let status = command.status().with_context(|| what.to_owned())?;
-    ensure!(
-        status.success(),
-        "{what} did not work ({status}); what was done is kept: run the same command again to go on"
-    );
+    ensure!(status.success(), "{what} failed ({status}); run the same command again to resume");
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
         if session.config().stats.keep
             && let Err(error) = store.keep(&session.stats.now())
         {
-            tracing::warn!("the counts could not be kept: {error}");
+            tracing::warn!("cannot save the counts: {error}");
         }
     };
     runtime.block_on(async {
@@ -40,7 +40,7 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
             }
         }
         // A run of the model ends within one read; a load that hangs must not keep us.
-        let _ = tokio::time::timeout(Duration::from_millis(900), session.close()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(900), session.shut_down()).await;
     });
     keep(&session);
     // A thread may wait in a read of stdin that never returns.

@@ -28,11 +28,10 @@ pub(crate) struct Arguments {
     // Not `model`: an argument of that name would be `--model` of all commands too.
     #[arg(value_name = "MODEL")]
     name: Option<String>,
-    /// Take everything from this folder instead of the network.
+    /// Install from this folder instead of the network.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// Only put what has to be fetched into this folder, for `--from` on a machine like this one
-    /// that has no network.
+    /// Only download to this folder, for `--from` on a similar machine without network.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     save: Option<PathBuf>,
 }
@@ -45,7 +44,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let mut packages = catalogue::packages(first)?;
     ensure!(
         save.is_none() || !packages.is_empty(),
-        "{first} comes from a model hub, which --save can't do"
+        "{first} comes from a model hub, which --save does not support"
     );
     say(&format!("Foretell is set up in {}.", data_folder().display()))?;
     let scripts = Scripts::set_up(from.as_deref())?;
@@ -56,7 +55,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        say(&format!("Now, elsewhere: foretell setup{model} --from {}", folder.display()))?;
+        say(&format!(
+            "Next, on the other machine: foretell setup{model} --from {}",
+            folder.display()
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     scripts.run(&["runtime", "--library", library])?;
@@ -66,7 +68,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         if library == "cuda" {
             return Err(error);
         }
-        say(&format!("{error:#}\nThe processor computes. `--provider cpu` does not try the GPU."))?;
+        say(&format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU."))?;
         scripts.run(&["runtime", "--library", "cpu"])?;
         scripts.run(&["add", first])?;
     }
@@ -78,13 +80,13 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         let chosen = choice::choose(rates, memory_bytes);
         let latency = rates.latency();
         say(&format!(
-            "{first} is here: {} to the first text in a new file, {} a line; memory: {}.",
+            "{first} is installed: {} to the first suggestion in a new file, {} per line; memory: {}.",
             seconds(latency.first_text_ms),
             seconds(latency.line_ms),
             memory_bytes.map_or("not known".into(), |it| format!("{} GB", it / 1_000_000_000)),
         ))?;
         if chosen != first && from.is_none() {
-            say(&format!("This machine can afford a better one: {chosen}."))?;
+            say(&format!("This machine can run a better model: {chosen}."))?;
             scripts.run(&["add", chosen])?;
             used = chosen;
         }
@@ -92,7 +94,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     if config.model.name != used {
         model::choose(used)?;
     }
-    say("Done. `foretell doctor` says what to expect, and which editors are set up.")?;
+    say("Done. `foretell doctor` shows what to expect and which editors are set up.")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,6 +116,6 @@ fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
     }
     let provider = Setting::Only(Provider::Cuda);
     let options = Options { provider, ..config.model.options()? };
-    Rates::measure(&bundle, &options).context("the GPU can't be used")?;
+    Rates::measure(&bundle, &options).context("the GPU cannot be used")?;
     Ok(())
 }

@@ -22,9 +22,12 @@ pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out, "{value}")?;
     } else if let Some(last) = sessions.last() {
         writeln!(out, "The last session\n\n{}", page(last))?;
-        writeln!(out, "All {} sessions that are kept\n\n{}", sessions.len(), page(&all))?;
+        writeln!(out, "All {} recorded sessions\n\n{}", sessions.len(), page(&all))?;
     } else {
-        writeln!(out, "No session has been kept yet: they are, once an editor has asked.")?;
+        writeln!(
+            out,
+            "No sessions yet. A session is recorded once an editor has requested suggestions."
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ pub enum Seen {
     /// The text in grey behind the cursor.
     Grey(String),
     /// Nothing is shown.
-    EmptyReason,
+    Nothing,
     /// The request was superseded.
     Superseded,
 }
@@ -86,7 +86,7 @@ impl Typist {
         }
         let items = answer["result"]["items"].as_array();
         let items = items.unwrap_or_else(|| panic!("not a list of items: {answer}"));
-        let Some(item) = items.first() else { return Seen::EmptyReason };
+        let Some(item) = items.first() else { return Seen::Nothing };
         assert_eq!(items.len(), 1, "one item: {answer}");
         let here = self.position(self.cursor);
         assert_eq!(item["range"], json!({"start": here, "end": here}), "at the cursor: {answer}");

@@ -46,10 +46,10 @@ fn what_is_no_setting_is_told_with_the_nearest_one() {
     check(
         json!({"suggest": {"dealy_ms": 40}, "sugest": {"delay_ms": 40}, "ghost": 1, "models": 1}),
         &expect![[r#"
-            client: "ghost" is no setting
-            client: "models" is no setting
-            client: "sugest" is no setting
-            client: "suggest.dealy_ms" is no setting; did you mean "suggest.delay_ms"?
+            client: "ghost" is not a setting
+            client: "models" is not a setting
+            client: "sugest" is not a setting
+            client: "suggest.dealy_ms" is not a setting; did you mean "suggest.delay_ms"?
         "#]],
     );
 }
@@ -142,7 +142,7 @@ fn what_is_no_file_of_its_own_is_not_opened() {
     std::fs::write(&secret, "model.lookup = false\n").unwrap();
     std::os::unix::fs::symlink(&secret, &path).unwrap();
     let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("foretell.toml: a link"), "{error}");
+    assert!(error.contains("foretell.toml: a symbolic link"), "{error}");
     assert!(Layer::of_file(&path).unwrap().is_some(), "the user's own may be one");
 }
 

@@ -74,12 +74,11 @@ impl Client {
         if let Some(token) = bearer_token::read(options).map_err(RemoteError::Setting)? {
             if url.scheme() != "https" && !is_here {
                 return Err(RemoteError::Setting(format!(
-                    "the token of the remote engine would be sent to {at} for everybody to read: \
-                     use https in engine.remote.url"
+                    "the token of the remote engine would be sent to {at} unencrypted: use https in engine.remote.url"
                 )));
             }
             let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-                RemoteError::Setting("the token of the remote engine is no line of text".into())
+                RemoteError::Setting("the token of the remote engine is not a line of text".into())
             })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -118,7 +117,7 @@ impl Client {
         let response = response.map_err(|error| {
             let what = chain(&error);
             self.failed(format!(
-                "can't be reached: {what}; does it run, is engine.remote.url right?"
+                "cannot be reached: {what}; check that it runs and that engine.remote.url is right"
             ))
         })?;
         let status = response.status();
@@ -127,10 +126,9 @@ impl Client {
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
         if !kind.unwrap_or_default().starts_with("text/event-stream") {
-            let kind = kind.unwrap_or("nothing that has a name");
+            let kind = kind.unwrap_or("an unnamed type");
             return Err(self.failed(format!(
-                "answers with {kind}, not with events: it must speak OpenAI's /v1/completions with \
-                 streaming"
+                "answers with {kind} instead of an event stream; it must support streaming on OpenAI's /v1/completions"
             )));
         }
         let may_be_open = Arc::clone(&self.may_be_open);
@@ -143,8 +141,8 @@ impl Client {
                 "check engine.remote.token_env or token_file"
             }
             StatusCode::NOT_FOUND => "check engine.remote.url and engine.remote.model",
-            it if it.is_redirection() => "engine.remote.url has to be the final address",
-            it if it.is_server_error() => "its own log says more",
+            it if it.is_redirection() => "engine.remote.url must be the final address",
+            it if it.is_server_error() => "see the server's log",
             _ => "check engine.remote.model and engine.remote.format",
         };
         let said = match response.chunk().await {
@@ -158,7 +156,7 @@ impl Client {
     /// What to say of a server that says nothing.
     pub(super) fn is_silent(&self, timeout: Duration) -> RemoteError {
         let ms = timeout.as_millis();
-        self.failed(format!("has said nothing for {ms} ms (engine.remote.timeout_ms)"))
+        self.failed(format!("was silent for {ms} ms (engine.remote.timeout_ms)"))
     }
 
     fn failed(&self, what: String) -> RemoteError {
@@ -177,7 +175,7 @@ impl Answer {
             let chunk = self.response.chunk().await.map_err(|error| {
                 failed(
                     &self.at,
-                    format!("broke off in the middle of its answer: {}", chain(&error)),
+                    format!("closed the connection in the middle of its answer: {}", chain(&error)),
                 )
             })?;
             match chunk {
@@ -187,7 +185,7 @@ impl Answer {
                     return Ok(None);
                 }
                 None => {
-                    return Err(failed(&self.at, "ended its answer before it was whole".into()));
+                    return Err(failed(&self.at, "ended its answer before it was complete".into()));
                 }
             }
         }
@@ -198,15 +196,16 @@ impl Answer {
 fn address(url: &str) -> Result<Url, String> {
     if url.is_empty() {
         return Err(
-            "engine.kind is \"remote\" and engine.remote.url is not set: name the server, \
-                    \"http://127.0.0.1:8000\" for instance"
+            "engine.kind is \"remote\", but engine.remote.url is not set: enter the server's address, such as \"http://127.0.0.1:8000\""
                 .into(),
         );
     }
     // Before an @ there may be a password.
     let shown = url.rfind('@').map_or(url, |at| &url[at..]);
     let unfit = |why: &dyn Display| {
-        format!("engine.remote.url is {shown:?}: {why}; it has to be like \"https://host:8000\"")
+        format!(
+            "engine.remote.url is {shown:?}: {why}; expected an address like \"https://host:8000\""
+        )
     };
     let mut parsed = Url::parse(url).map_err(|error| unfit(&error))?;
     if !["http", "https"].contains(&parsed.scheme()) || parsed.host().is_none() {
@@ -214,8 +213,7 @@ fn address(url: &str) -> Result<Url, String> {
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(
-            "engine.remote.url holds a name or a password: use engine.remote.token_env or \
-                    token_file instead"
+            "engine.remote.url contains a user name or password: use engine.remote.token_env or token_file instead"
                 .into(),
         );
     }
@@ -268,7 +266,7 @@ mod tests {
             ("host:8000", "neither http nor https"),
             ("ftp://host", "neither http nor https"),
             ("https://", "empty host"),
-            ("https://me:secret@host", "holds a name or a password"),
+            ("https://me:secret@host", "contains a user name or password"),
             ("htps://me:secret@host", "neither http nor https"),
             ("https://me:secret@", "empty host"),
         ] {

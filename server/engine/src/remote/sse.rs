@@ -69,7 +69,7 @@ impl SseDecoder {
             }
             let chunk: Chunk = serde_json::from_slice(data).map_err(|error| {
                 let what = excerpt(&error);
-                format!("sent an event that is no chunk of a completion: {what}")
+                format!("sent an event that is not a completion chunk: {what}")
             })?;
             if let Some(error) = chunk.error {
                 return Err(format!("reports an error: {}", excerpt(&error)));
@@ -124,8 +124,8 @@ mod tests {
     #[test]
     fn what_is_no_completion_is_an_error() {
         let error = |text: &str| pieces(&[text.as_bytes()]).unwrap_err();
-        assert!(error("data: {\"choices\": 3}\n").contains("no chunk of a completion"));
-        assert!(error("data: <html>\n").contains("no chunk of a completion"));
+        assert!(error("data: {\"choices\": 3}\n").contains("not a completion chunk"));
+        assert!(error("data: <html>\n").contains("not a completion chunk"));
         assert!(error("data: {\"error\": {\"message\": \"full\"}}\n").contains("full"));
         assert!(pieces(&[&vec![b'x'; MAX_EVENT_BYTES + 1]]).unwrap_err().contains("1 MB"));
     }

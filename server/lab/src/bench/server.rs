@@ -42,7 +42,7 @@ pub(super) fn run(report: &mut Report<impl Write>, rounds: usize) -> anyhow::Res
     ];
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    report.times("A key typed into an offer, from the change to the answer")?;
+    report.times("A keystroke typed into a suggestion, from the change to the answer")?;
     for Case { name, before } in cases {
         report.times_of(name, runtime.block_on(keys(&before, rounds))?)?;
     }

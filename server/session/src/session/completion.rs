@@ -78,7 +78,11 @@ impl Session {
             self.look_ahead(ticket, "");
         }
         let prewarm = completer.prewarm(&ticket.snapshot, ticket.cursor);
-        self.now().prewarm = prewarm;
+        let mut now = self.now();
+        if !ticket.superseded.is_cancelled() {
+            now.prewarm = prewarm;
+        }
+        drop(now);
         answer
     }
 

@@ -66,15 +66,18 @@ impl Session {
         {
             let mut now = self.now();
             let is_there = now.ahead.as_ref().is_some_and(|(there, _)| *there == at);
-            if !now.settings.config.suggest.compute_ahead || is_there {
+            let is_wanted = now.settings.config.suggest.compute_ahead && !is_there;
+            // An edit supersedes under this lock, also while the caller decides to prefetch.
+            if !is_wanted || ticket.superseded.is_cancelled() {
                 return;
             }
             self.drop_ahead(&mut now);
         }
         let draft =
             self.completer().and_then(|it| it.draft(&accepted, cursor, &self.options(ticket)));
-        if let Some(draft) = draft {
-            self.now().ahead = Some((at, draft));
+        let mut now = self.now();
+        if let Some(draft) = draft.filter(|_| !ticket.superseded.is_cancelled()) {
+            now.ahead = Some((at, draft));
         }
     }
 
@@ -134,5 +137,37 @@ impl Session {
             it.model.wasted = it.model.wasted.saturating_sub(n_unseen_tokens as u64);
         });
         Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foretell_config::{Config, prompt::Window};
+    use foretell_engine::scripted::Script;
+
+    use super::*;
+    use crate::{completer::Completer, prompt::Prompter, session::RequestParams};
+
+    #[tokio::test]
+    async fn a_superseded_follower_has_no_effect() {
+        let session = Session::new(Box::new(|_| {
+            Completer::start_with(|| {
+                let script = Script::new("let x = 1;\nlet y = 2;\n")?;
+                let prompter =
+                    Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
+                Ok((script.into_decoder(), prompter))
+            })
+        }));
+        session.configure(Config::default());
+        assert_eq!(session.loaded().await, EngineState::Ready);
+        let begin = || {
+            let snapshot = Snapshot::of_text("a", "rust", "let x");
+            session.begin(snapshot, RequestParams { cursor: 5, ..RequestParams::default() })
+        };
+        let (superseded, current) = (begin(), begin());
+        session.look_ahead(&superseded, " = 1;");
+        assert!(session.now().ahead.is_none());
+        session.look_ahead(&current, " = 1;");
+        assert!(session.now().ahead.is_some());
     }
 }

@@ -50,7 +50,7 @@ impl Check {
 
     /// A check that needs another one, which failed.
     pub(super) fn skipped(name: &'static str, missing: &str) -> Self {
-        Self::new(name, Mark::Skipped, format!("not measured without a {missing}"))
+        Self::new(name, Mark::Skipped, format!("not measured: no {missing}"))
     }
 
     pub(super) fn with_details(self, details: Vec<String>) -> Self {

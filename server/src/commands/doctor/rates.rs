@@ -93,12 +93,14 @@ impl Rates {
             advice.push(Advice { setting, value, why });
         };
         if latency.first_text_ms > MOST_FIRST_MS && config.suggest.trigger == Trigger::Automatic {
-            let why = format!("a first text takes {}", seconds(latency.first_text_ms));
+            let why = format!("the first suggestion takes {}", seconds(latency.first_text_ms));
             say("suggest.trigger", "\"manual\"".into(), why);
         }
         let share = MOST_WINDOW_MS / latency.window_ms;
         if share < 1.0 {
-            let why = || format!("{WINDOW_TOKENS} tokens take {}", seconds(latency.window_ms));
+            let why = || {
+                format!("prefilling {WINDOW_TOKENS} tokens takes {}", seconds(latency.window_ms))
+            };
             for (setting, usual, set) in [
                 ("prompt.before_tokens", 768.0, config.prompt.before_tokens),
                 ("prompt.after_tokens", 256.0, config.prompt.after_tokens),
@@ -112,7 +114,7 @@ impl Rates {
         let fit = rounded(self.decode_tokens_per_s * MOST_TEXT_MS / 1e3, 16);
         if config.suggest.max_tokens > fit {
             let text_ms = config.suggest.max_tokens as f64 * latency.line_ms / LINE_TOKENS;
-            let why = format!("the longest text takes {}", seconds(text_ms));
+            let why = format!("the longest suggestion takes {}", seconds(text_ms));
             say("suggest.max_tokens", fit.to_string(), why);
         }
         advice
@@ -196,10 +198,10 @@ mod tests {
         assert_eq!(
             advice(slow, &config),
             [
-                "suggest.trigger = \"manual\": a first text takes 3.5 s",
-                "prompt.before_tokens = 320: 700 tokens take 14.0 s",
-                "prompt.after_tokens = 96: 700 tokens take 14.0 s",
-                "suggest.max_tokens = 48: the longest text takes 21.3 s",
+                "suggest.trigger = \"manual\": the first suggestion takes 3.5 s",
+                "prompt.before_tokens = 320: prefilling 700 tokens takes 14.0 s",
+                "prompt.after_tokens = 96: prefilling 700 tokens takes 14.0 s",
+                "suggest.max_tokens = 48: the longest suggestion takes 21.3 s",
             ]
         );
         config.suggest.trigger = Trigger::Manual;

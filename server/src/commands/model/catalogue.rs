@@ -61,7 +61,7 @@ pub(crate) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
 pub(crate) fn packages(name: &str) -> anyhow::Result<Vec<String>> {
     let entries = entries()?;
     let entry = entries.get(name).with_context(|| {
-        format!("there is no model {name:?}: `foretell model list` shows those there are")
+        format!("there is no model {name:?}: `foretell model list` shows all models")
     })?;
     let source = entry.sources.first();
     let Some((Some(package), Some(version))) = source.map(|it| (&it.package, &it.version)) else {
