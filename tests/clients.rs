@@ -59,7 +59,7 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 fn counts(session: &Session) -> foretell_session::stats::Counts {
-    session.stats.now()
+    session.counts()
 }
 
 #[test]

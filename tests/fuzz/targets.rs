@@ -246,7 +246,7 @@ pub fn edits(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let encodings = [PositionEncoding::Utf8, PositionEncoding::Utf16, PositionEncoding::Utf32];
     let encoding = choices.of(&encodings);
-    let documents = Documents::default();
+    let mut documents = Documents::default();
     let mut text = choices.text();
     documents.open("a", "rust", 0, &text);
     let mut version = 0;

@@ -83,7 +83,7 @@ impl<S> DocumentSync<S> {
                     let uri = it.uri.0.as_str();
                     session.open(uri, &String::from(it.language_id), it.version, &it.text);
                     if let Some(snapshot) = session.snapshot(uri, self.shared.encoding()) {
-                        drop(session.read_beside(&snapshot));
+                        drop(session.gather_workspace(&snapshot));
                     }
                 }
             }
@@ -100,7 +100,7 @@ impl<S> DocumentSync<S> {
                 let version = it.text_document.version;
                 let changes: Vec<Change> =
                     it.content_changes.into_iter().map(from_proto::change).collect();
-                session.change(uri, version, &changes, self.shared.encoding());
+                session.change(uri, version, changes, self.shared.encoding());
             }
             // Some say it without `shutdown`, and keep our input open.
             "exit" => session.end(),
@@ -153,7 +153,7 @@ impl<S> DocumentSync<S> {
             DID_FOCUS => {
                 let it = params::<DidFocusParams>(request)?;
                 let snapshot = self.snapshot(&it.text_document)?;
-                Some(session.look(snapshot))
+                Some(session.focus_request(snapshot))
             }
             _ => None,
         }

@@ -30,14 +30,18 @@ use foretell_config::{Config, MenuMode};
 use foretell_engine::GenerationMetrics;
 use foretell_session::{
     session::{
-        Answer, Configured, EmptyReason, RequestSnapshot, Session, Source, acceptance::Part,
+        Answer, Configured, EmptyReason, Part, Request, RequestSnapshot, Session, Source, Update,
     },
     stats,
 };
-use lsp_ext::{AcceptedPart, COMMANDS, Options, STATS, Shown, StatusState, Update, UpdateParams};
+use lsp_ext::{
+    AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, Shown, StatusState,
+    UpdateParams,
+};
 pub use settings::Startup;
 use settings::{Layers, folders};
 use status::{LastStatus, StatusReporter};
+use tokio::sync::mpsc::UnboundedReceiver;
 pub use transport::{Input, Output};
 
 /// How long an answer may take before the client is told that the model is at work.
@@ -145,13 +149,12 @@ impl Foretell {
             Some(ticket) => {
                 let streams = self.options.get().is_some_and(|options| options.streaming);
                 match self.answer(&ticket, streams).await? {
-                    Answer::Shows { text, others, progress, .. } => {
-                        let grows = streams && progress.finish.is_none();
-                        self.follow(&ticket, grows.then(|| text.clone()));
+                    (Answer::Shows { text, others, .. }, updates) => {
+                        self.send_updates(&ticket, updates);
                         let texts = std::iter::once(text).chain(others);
-                        texts.map(|text| to_proto::inline(&ticket, &text)).collect()
+                        texts.map(|text| to_proto::inline(&ticket.request, &text)).collect()
                     }
-                    Answer::Empty(_) => Vec::new(),
+                    (Answer::Empty(_), _) => Vec::new(),
                 }
             }
             None => {
@@ -166,8 +169,10 @@ impl Foretell {
     async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
         let items = match front::ticket() {
             Some(ticket) => match self.answer(&ticket, false).await? {
-                Answer::Shows { text, .. } => vec![to_proto::in_menu(&ticket, &text)],
-                Answer::Empty(_) => Vec::new(),
+                (Answer::Shows { text, .. }, _) => {
+                    vec![to_proto::in_menu(&ticket.request, &text)]
+                }
+                (Answer::Empty(_), _) => Vec::new(),
             },
             None => {
                 self.not_open();
@@ -178,25 +183,32 @@ impl Foretell {
     }
 
     fn not_open(&self) {
-        let why = EmptyReason::NotOpen.name();
-        self.shared.session.stats.count(|it| stats::tally(&mut it.nothing, why));
-        tracing::info!("nothing: {why}");
+        self.shared.session.count_not_open();
+        tracing::info!("nothing: {}", EmptyReason::NotOpen.name());
     }
 
     /// Answers a request until it is superseded. Its future must come to an end of its own: of
     /// one that is dropped, tower-lsp would believe for good that it runs.
-    async fn answer(&self, ticket: &RequestSnapshot, streams: bool) -> Result<Answer> {
+    async fn answer(
+        &self,
+        ticket: &RequestSnapshot,
+        streams: bool,
+    ) -> Result<(Answer, UnboundedReceiver<Update>)> {
         tokio::select! {
             biased;
             () = ticket.superseded.cancelled() => {
-                self.shared.session.superseded();
+                self.shared.session.count_superseded();
                 Err(Error::request_cancelled())
             }
             answer = self.whole_answer(ticket, streams) => Ok(answer),
         }
     }
 
-    async fn whole_answer(&self, ticket: &RequestSnapshot, streams: bool) -> Answer {
+    async fn whole_answer(
+        &self,
+        ticket: &RequestSnapshot,
+        streams: bool,
+    ) -> (Answer, UnboundedReceiver<Update>) {
         let started = Instant::now();
         let answer = self.shared.session.answer(ticket, streams);
         tokio::pin!(answer);
@@ -208,25 +220,29 @@ impl Foretell {
                 answer.await
             }
         };
-        match &answer {
+        match &answer.0 {
             Answer::Empty(EmptyReason::ModelFailed(message)) => {
                 self.report(StatusState::Failed, Some(message)).await;
             }
             _ if self.last_status.is_transient() => self.report_engine_state().await,
             _ => {}
         }
-        log(&answer, started);
+        log(&answer.0, started);
         answer
     }
 
-    /// Follows a text that was shown until the request is superseded; with `shown`, sends what its
-    /// draft says beyond that.
-    fn follow(&self, ticket: &RequestSnapshot, shown: Option<String>) {
-        let (session, client) = (Arc::clone(&self.shared.session), self.client.clone());
-        let ticket = ticket.clone();
+    /// Sends the updates of an answer until the request is superseded.
+    fn send_updates(&self, request: &RequestSnapshot, mut updates: UnboundedReceiver<Update>) {
+        let (client, request) = (self.client.clone(), request.clone());
         tokio::spawn(async move {
-            let send = |text: String, done| {
-                let RequestSnapshot { original, ask, .. } = &ticket;
+            loop {
+                let update = tokio::select! {
+                    biased;
+                    () = request.superseded.cancelled() => return,
+                    update = updates.recv() => update,
+                };
+                let Some(Update { text, done }) = update else { return };
+                let Request { original, params, .. } = &request.request;
                 let params = UpdateParams {
                     text_document: lsp::VersionedTextDocumentIdentifier {
                         version: original.version,
@@ -234,15 +250,11 @@ impl Foretell {
                             uri: lsp::Uri(original.uri.to_string()),
                         },
                     },
-                    position: to_proto::position(original.position(ask.cursor)),
-                    item: to_proto::inline(&ticket, &text),
+                    position: to_proto::position(original.position(params.cursor)),
+                    item: to_proto::inline(&request.request, &text),
                     done,
                 };
-                client.send_notification::<Update>(params)
-            };
-            match shown {
-                Some(shown) => session.follow(&ticket, shown, send).await,
-                None => session.rest(&ticket).await,
+                client.send_notification::<InlineCompletionUpdate>(params).await;
             }
         });
     }
@@ -263,7 +275,7 @@ impl Foretell {
     async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
         let session = &self.shared.session;
         if params.command == STATS {
-            let counts = session.stats.now();
+            let counts = session.counts();
             return Ok(json!({"page": stats::page(&counts), "counts": counts}));
         }
         let n_chars = params.arguments.as_ref().and_then(|it| it.first()?.as_u64()).unwrap_or(0);

@@ -85,7 +85,7 @@ impl lsp::Notification for Status {
 /// `foretell/inlineCompletion/update`: the text of an item that was answered before its draft was
 /// at its end, each time it has grown, to clients that ask for it.
 #[derive(Debug)]
-pub(crate) enum Update {}
+pub(crate) enum InlineCompletionUpdate {}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,7 +100,7 @@ pub(crate) struct UpdateParams {
     pub(crate) done: bool,
 }
 
-impl lsp::Notification for Update {
+impl lsp::Notification for InlineCompletionUpdate {
     type Params = UpdateParams;
     const METHOD: lsp::LspNotificationMethod<'static> =
         lsp::LspNotificationMethod::new("foretell/inlineCompletion/update");

@@ -6,7 +6,7 @@ use tower_lsp::gen_lsp_types as lsp;
 use super::lsp_ext::ACCEPT;
 use foretell_policy as policy;
 use foretell_session::document::{Position, PositionEncoding, Snapshot};
-use foretell_session::session::{RequestSnapshot, Selected};
+use foretell_session::session::{Request, Selected};
 
 /// A position.
 pub(crate) fn position(it: Position) -> lsp::Position {
@@ -34,15 +34,15 @@ const TRIGGER_CHARACTERS: [&str; 12] =
 
 /// The item for a text at the request's cursor. With an item of the menu selected, it extends that
 /// one and takes its range (LSP 3.18, `SelectedCompletionInfo`).
-pub(super) fn inline(ticket: &RequestSnapshot, text: &str) -> lsp::InlineCompletionItem {
-    let RequestSnapshot { original, ask, .. } = ticket;
+pub(super) fn inline(request: &Request, text: &str) -> lsp::InlineCompletionItem {
+    let Request { original, params, .. } = request;
     let n_chars = text.chars().count();
-    let n_replaced = n_replaced(ticket, text);
-    let (replaced, text) = match &ask.selected {
+    let n_replaced = n_replaced(request, text);
+    let (replaced, text) = match &params.selected {
         Some(Selected { range, text: selected }) => {
-            (range.clone(), format!("{selected}{}", as_in_file(ticket, text)))
+            (range.clone(), format!("{selected}{}", as_in_file(request, text)))
         }
-        None => (ask.cursor..ask.cursor, as_in_file(ticket, text)),
+        None => (params.cursor..params.cursor, as_in_file(request, text)),
     };
     let replaced = replaced.start..replaced.end + n_replaced;
     lsp::InlineCompletionItem {
@@ -59,15 +59,15 @@ pub(super) fn inline(ticket: &RequestSnapshot, text: &str) -> lsp::InlineComplet
 }
 
 /// How many characters behind the cursor the text takes the place of.
-fn n_replaced(ticket: &RequestSnapshot, text: &str) -> usize {
-    let RequestSnapshot { snapshot, cursor, .. } = ticket;
+fn n_replaced(request: &Request, text: &str) -> usize {
+    let Request { snapshot, cursor, .. } = request;
     let line_end = snapshot.line_range(snapshot.rope.char_to_line(*cursor)).end.max(*cursor);
     policy::n_replaced(text, &snapshot.slice(*cursor..line_end))
 }
 
 /// A text with the line breaks of the file that it goes into.
-fn as_in_file(ticket: &RequestSnapshot, text: &str) -> String {
-    let first_line = ticket.original.rope.lines().next();
+fn as_in_file(request: &Request, text: &str) -> String {
+    let first_line = request.original.rope.lines().next();
     let crlf = text.contains('\n')
         && first_line
             .is_some_and(|it| it.chars_at(it.len_chars()).reversed().take(2).any(|c| c == '\r'));
@@ -84,16 +84,16 @@ pub(super) fn completion_options() -> lsp::CompletionOptions {
 
 /// The item of a completion menu: for clients that can't show text in grey. The word that is begun
 /// belongs to it, or the menu would filter it out.
-pub(super) fn in_menu(ticket: &RequestSnapshot, text: &str) -> lsp::CompletionItem {
-    let RequestSnapshot { original, ask, .. } = ticket;
-    let end = ask.cursor + n_replaced(ticket, text);
-    let text = as_in_file(ticket, text);
-    let line = original.rope.line_to_char(original.rope.char_to_line(ask.cursor));
-    let before = original.slice(line..ask.cursor);
+pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
+    let Request { original, params, .. } = request;
+    let end = params.cursor + n_replaced(request, text);
+    let text = as_in_file(request, text);
+    let line = original.rope.line_to_char(original.rope.char_to_line(params.cursor));
+    let before = original.slice(line..params.cursor);
     let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
     let n_word_chars = before.chars().rev().take_while(is_word).count();
-    let start = ask.cursor - n_word_chars;
-    let whole = format!("{}{text}", original.slice(start..ask.cursor));
+    let start = params.cursor - n_word_chars;
+    let whole = format!("{}{text}", original.slice(start..params.cursor));
     let first_line = whole.trim_start().lines().next().unwrap_or_default();
     let more = if whole.trim().contains('\n') { " …" } else { "" };
     lsp::CompletionItem {

@@ -1,17 +1,15 @@
 //! The text of the open documents, in the order of the wire, and positions in it.
 //!
 //! A document is a rope; a [`Snapshot`] is an O(1) clone of it that a request keeps while the
-//! user types on. The map hands out snapshots and never a guard, so no lock is held over an
-//! `await`.
+//! user types on.
 //!
 //! Lines end at `\n`, `\r\n` and `\r`, as LSP says; the rope is built with the feature that splits
 //! at exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
 
 pub mod workspace;
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use dashmap::DashMap;
 use ropey::Rope;
 
 /// The unit in which a client counts the characters of a line (LSP 3.18, `PositionEncodingKind`).
@@ -175,15 +173,15 @@ struct Document {
     real_path: Option<Arc<str>>,
 }
 
-/// Every document that the client holds open.
+/// The open documents.
 #[derive(Debug, Default)]
 pub struct Documents {
-    by_uri: DashMap<Arc<str>, Document>,
+    by_uri: HashMap<Arc<str>, Document>,
 }
 
 impl Documents {
     /// Takes in a document that the client opened, in place of an older one of that name.
-    pub fn open(&self, uri: &str, language: &str, version: i32, text: &str) {
+    pub fn open(&mut self, uri: &str, language: &str, version: i32, text: &str) {
         let rope = Rope::from_str(text);
         let language = language.into();
         let document = Document { version, language, rope, cursor: 0, real_path: None };
@@ -196,20 +194,20 @@ impl Documents {
     /// A range whose end comes before its start is read the other way round. A version that goes
     /// back is taken as it is: the wire's order decides, not the number.
     pub fn change(
-        &self,
+        &mut self,
         uri: &str,
         version: i32,
         changes: &[Change],
         encoding: PositionEncoding,
     ) -> Option<Vec<Edit>> {
-        let mut document = self.by_uri.get_mut(uri)?;
+        let document = self.by_uri.get_mut(uri)?;
         document.version = version;
         Some(changes.iter().map(|change| apply(&mut document.rope, change, encoding)).collect())
     }
 
     /// Remembers where the user is in a document.
-    pub fn set_cursor(&self, uri: &str, cursor: usize) {
-        if let Some(mut document) = self.by_uri.get_mut(uri) {
+    pub fn set_cursor(&mut self, uri: &str, cursor: usize) {
+        if let Some(document) = self.by_uri.get_mut(uri) {
             document.cursor = cursor;
         }
     }
@@ -222,8 +220,8 @@ impl Documents {
     }
 
     /// Remembers where a document's file really lies.
-    pub fn set_real_path(&self, uri: &str, real_path: Option<Arc<str>>) {
-        if let Some(mut document) = self.by_uri.get_mut(uri) {
+    pub fn set_real_path(&mut self, uri: &str, real_path: Option<Arc<str>>) {
+        if let Some(document) = self.by_uri.get_mut(uri) {
             document.real_path = real_path;
         }
     }
@@ -235,25 +233,16 @@ impl Documents {
     }
 
     /// Forgets a document.
-    pub fn close(&self, uri: &str) {
+    pub fn close(&mut self, uri: &str) {
         self.by_uri.remove(uri);
-    }
-
-    /// Every open document but one as it is now, by their names.
-    #[must_use]
-    pub fn others(&self, uri: &str, encoding: PositionEncoding) -> Vec<Snapshot> {
-        let mut uris: Vec<Arc<str>> = self.by_uri.iter().map(|it| Arc::clone(it.key())).collect();
-        uris.sort_unstable();
-        let others = uris.into_iter().filter(|it| **it != *uri);
-        others.filter_map(|it| self.snapshot(&it, encoding)).collect()
     }
 
     /// The text of a document as it is now, or `None` if it is not open. O(1).
     #[must_use]
     pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
-        let entry = self.by_uri.get(uri)?;
+        let (uri, entry) = self.by_uri.get_key_value(uri)?;
         Some(Snapshot {
-            uri: Arc::clone(entry.key()),
+            uri: Arc::clone(uri),
             version: entry.version,
             language: Arc::clone(&entry.language),
             rope: entry.rope.clone(),

@@ -6,8 +6,6 @@ mod store;
 
 use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
-
 use serde::{Deserialize, Serialize};
 
 pub use page::page;
@@ -177,26 +175,6 @@ impl Counts {
     #[must_use]
     pub fn n_shown(&self) -> u64 {
         self.shown.values().sum()
-    }
-}
-
-/// The counts of a running session.
-#[derive(Debug, Default)]
-pub struct Stats(Mutex<Counts>);
-
-impl Stats {
-    /// Counts.
-    pub fn count(&self, with: impl FnOnce(&mut Counts)) {
-        // Counting does not panic; if it did, the numbers would be no worse than that.
-        with(&mut self.0.lock());
-    }
-
-    /// The counts so far.
-    #[must_use]
-    pub fn now(&self) -> Counts {
-        let mut now = Counts::default();
-        self.count(|counts| now.clone_from(counts));
-        now
     }
 }
 

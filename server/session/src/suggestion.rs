@@ -1,8 +1,8 @@
-//! What is on offer at the cursor, and whether it survives an edit.
+//! The suggestion on screen, and whether it survives an edit.
 //!
-//! One rule decides (it is Zed's `interpolate`): an offer lives as long as what was typed since is
-//! a beginning of what it says. **Architecture Invariant:** a [`Suggestion`] owns the reading end
-//! of its draft, so dropping the suggestion is the cancel of the run behind it.
+//! One rule decides (Zed's `interpolate`): a suggestion lives as long as the text typed since is a
+//! prefix of it. **Architecture Invariant:** the session cancels a generation that nothing refers
+//! to, so dropping the suggestion is the cancel of its generation.
 
 pub mod completion_cache;
 
@@ -13,7 +13,7 @@ use crate::{
     prompt::to_lf,
 };
 use completion_cache::Surroundings;
-use foretell_engine::{FinishReason, Generation, Progress};
+use foretell_engine::{FinishReason, Progress};
 use foretell_policy as policy;
 
 /// Why an offer is no longer one.
@@ -31,18 +31,22 @@ pub enum DismissReason {
     Failed,
 }
 
-/// What an offer says of a cursor; `D` is the draft to wait for.
+/// What a suggestion says at a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<D = ()> {
-    /// This text follows the cursor. It may still grow, as its draft does.
-    Shows(String, D),
-    /// The draft does not contradict what was typed, but is not beyond it yet: wait for it.
-    NotYet(D),
-    /// The model had its say: nothing follows the cursor.
+pub enum Verdict {
+    /// This text follows the cursor. It may still grow with its generation.
+    Shows(String),
+    /// The generation does not contradict what was typed, but is not beyond it yet: wait for it.
+    NotYet,
+    /// The model predicts that nothing follows the cursor.
     Empty(FinishReason),
-    /// Drop it.
+    /// Dismiss it.
     Dismissed(DismissReason),
 }
+
+/// Identifies a generation within a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GenerationId(pub u64);
 
 /// How many closers behind the cursor an editor may have put there.
 const MAX_CLOSERS: usize = 16;
@@ -115,9 +119,9 @@ impl AnchoredText {
             return moved;
         }
         match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
-            (Verdict::Shows(rest, ()), Some(closer)) => match policy::cut_closed(&rest, closer) {
+            (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
                 "" => Verdict::Dismissed(DismissReason::UsedUp),
-                rest => Verdict::Shows(rest.to_owned(), ()),
+                rest => Verdict::Shows(rest.to_owned()),
             },
             (verdict, _) => verdict,
         }
@@ -146,12 +150,12 @@ impl AnchoredText {
 fn compare(typed: &str, draft: &Progress) -> Verdict {
     let text = draft.text.as_str();
     if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
-        return Verdict::Shows(rest.to_owned(), ());
+        return Verdict::Shows(rest.to_owned());
     }
     let Some(finish) = &draft.finish else {
         let fits = typed.starts_with(text);
         return if fits {
-            Verdict::NotYet(())
+            Verdict::NotYet
         } else {
             Verdict::Dismissed(DismissReason::Contradicted)
         };
@@ -166,45 +170,45 @@ fn compare(typed: &str, draft: &Progress) -> Verdict {
     }
 }
 
-/// An offer with the draft behind it.
+/// A suggestion, and the generation that it shows.
 #[derive(Debug)]
 pub struct Suggestion {
     uri: Arc<str>,
     anchored: AnchoredText,
-    /// Where it was made, for when it is recalled.
+    /// Where it was made, for the completion cache.
     at: Surroundings,
-    draft: Generation,
-    /// How much of the draft the user has seen, in bytes: that much is shown again at once.
+    generation: GenerationId,
+    /// How much of the generated text the user has seen, in bytes: that much is shown again at
+    /// once.
     n_shown_bytes: usize,
 }
 
 impl Suggestion {
-    /// An offer for the cursor, a char_idx of the snapshot.
+    /// A suggestion for the cursor, a char_idx of the snapshot.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, cursor: usize, draft: Generation) -> Self {
+    pub fn new(snapshot: &Snapshot, cursor: usize, generation: GenerationId) -> Self {
         let start_char_idx = cursor.min(snapshot.rope.len_chars());
         let line = snapshot.rope.char_to_line(start_char_idx);
         let line_char_idx = snapshot.rope.line_to_char(line);
-        let anchored = AnchoredText::new(line_char_idx, start_char_idx);
         Self {
             uri: Arc::clone(&snapshot.uri),
-            anchored,
+            anchored: AnchoredText::new(line_char_idx, start_char_idx),
             at: Surroundings::new(snapshot, start_char_idx),
-            draft,
+            generation,
             n_shown_bytes: 0,
         }
     }
 
-    /// An offer whose draft was started `n_typed` characters before the cursor, which have been
-    /// typed since.
+    /// A suggestion whose generation was started `n_typed` characters before the cursor, which have
+    /// been typed since.
     #[must_use]
     pub fn typed_into(
         snapshot: &Snapshot,
         cursor: usize,
         n_typed: usize,
-        draft: Generation,
+        generation: GenerationId,
     ) -> Self {
-        let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), draft);
+        let mut it = Self::new(snapshot, cursor.saturating_sub(n_typed), generation);
         it.anchored.typed = snapshot.slice(it.anchored.start_char_idx..cursor);
         it.anchored.n_typed_chars = it.anchored.typed.chars().count();
         it
@@ -216,11 +220,11 @@ impl Suggestion {
         cursor.saturating_sub(self.anchored.start_char_idx)
     }
 
-    /// Follows an edit. Whether the offer survives all edits of a message is for
-    /// [`Suggestion::may_live`] to say: that compares all that was typed.
+    /// Follows an edit. Whether the suggestion survives all edits of a message is for
+    /// [`Suggestion::may_live`] to say, which compares everything that was typed.
     ///
     /// # Errors
-    /// Why the offer is gone, if it is, whatever its draft says.
+    /// Why it is dismissed, whatever its generation says.
     pub fn apply(&mut self, uri: &str, edit: &Edit) -> Result<(), DismissReason> {
         if *self.uri != *uri {
             return Ok(());
@@ -228,64 +232,53 @@ impl Suggestion {
         if self.anchored.apply(edit) { Ok(()) } else { Err(DismissReason::TextChanged) }
     }
 
-    /// Whether what was typed into a document is a beginning of what the offer says.
+    /// Whether the text typed into a document is a prefix of the suggestion.
     ///
     /// # Errors
-    /// Why the offer is gone, if it is.
-    pub fn may_live(&self, uri: &str) -> Result<(), DismissReason> {
-        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.draft.now()) }
+    /// Why it is dismissed.
+    pub fn may_live(&self, uri: &str, progress: &Progress) -> Result<(), DismissReason> {
+        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(progress) }
     }
 
-    /// What the offer says of a cursor in a document.
+    /// What the suggestion says at a cursor of a document.
     #[must_use]
-    pub fn verdict(&self, uri: &str, cursor: usize) -> Verdict<Generation> {
+    pub fn verdict(&self, uri: &str, cursor: usize, progress: &Progress) -> Verdict {
         if *self.uri != *uri {
             return Verdict::Dismissed(DismissReason::CursorMoved);
         }
-        match self.anchored.verdict(cursor, &self.draft.now()) {
-            Verdict::Shows(rest, ()) => Verdict::Shows(rest, self.draft.clone()),
-            Verdict::NotYet(()) => Verdict::NotYet(self.draft.clone()),
-            Verdict::Empty(finish) => Verdict::Empty(finish),
-            Verdict::Dismissed(gone) => Verdict::Dismissed(gone),
-        }
+        self.anchored.verdict(cursor, progress)
     }
 
-    /// Remembers that `n_bytes` of what the offer shows at `cursor` were shown.
+    /// Records that `n_bytes` of what the suggestion says at `cursor` were shown.
     pub fn shown(&mut self, cursor: usize, n_bytes: usize) {
         self.n_shown_bytes = self.n_shown_bytes.max(self.n_typed_bytes(cursor) + n_bytes);
     }
 
-    /// How much of `rest`, which the offer shows at `cursor`, was shown before, in bytes.
+    /// How much of `rest`, which the suggestion says at `cursor`, was shown before, in bytes.
     #[must_use]
     pub fn n_shown_bytes_of(&self, cursor: usize, rest: &str) -> usize {
         let n_bytes = self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor));
         rest.floor_char_boundary(n_bytes)
     }
 
-    /// How much of the draft the user has typed up to `cursor`, in bytes.
+    /// How much of the generated text the user has typed up to `cursor`, in bytes.
     fn n_typed_bytes(&self, cursor: usize) -> usize {
         let typed: String = self.anchored.typed.chars().take(self.n_typed_chars(cursor)).collect();
         to_lf(&typed).len()
     }
 
-    /// Where the offer was made and all that it says, if its draft has come to an end of its own.
+    /// Where the suggestion was made, if its generation came to an end of its own.
     #[must_use]
-    pub fn complete(&self) -> Option<(Surroundings, String)> {
-        let Progress { text, finish, .. } = self.draft.now();
-        let ended = !matches!(finish?, FinishReason::Cancelled | FinishReason::Failed(_));
-        ended.then(|| (self.at.clone(), text))
+    pub fn complete(&self, progress: &Progress) -> Option<Surroundings> {
+        let finish = progress.finish.as_ref()?;
+        let is_complete = !matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_));
+        is_complete.then(|| self.at.clone())
     }
 
-    /// A further reader of its draft.
+    /// Its generation.
     #[must_use]
-    pub fn draft(&self) -> Generation {
-        self.draft.clone()
-    }
-
-    /// Its draft as it is now.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        self.draft.now()
+    pub fn generation(&self) -> GenerationId {
+        self.generation
     }
 
     /// Whether any of it was shown.

@@ -233,7 +233,7 @@ fn verdict_of(text: &str, case: &Case) -> Verdict {
 
 /// The case's text as an open document, and the cursor in it, a char_idx.
 fn open(case: &Case) -> (Snapshot, usize) {
-    let documents = Documents::default();
+    let mut documents = Documents::default();
     let text = format!("{}{}", case.prefix, case.suffix);
     documents.open(&case.path, &case.language, 1, &text);
     let snapshot = documents.snapshot(&case.path, PositionEncoding::Utf8);

@@ -59,7 +59,7 @@ proptest! {
         encoding in 0..3usize,
     ) {
         let encoding = ENCODINGS[encoding];
-        let documents = Documents::default();
+        let mut documents = Documents::default();
         documents.open("file:///a", "rust", 1, &text);
         let mut plain = text;
         for (i, change) in changes.iter().enumerate() {
@@ -133,7 +133,7 @@ fn only_the_line_breaks_of_lsp_break_lines() {
 
 #[test]
 fn a_document_that_is_not_open_is_left_alone() {
-    let documents = Documents::default();
+    let mut documents = Documents::default();
     assert_eq!(documents.change("file:///a", 1, &[], PositionEncoding::Utf8), None);
     documents.open("file:///a", "rust", 1, "x");
     documents.close("file:///a");
@@ -142,7 +142,7 @@ fn a_document_that_is_not_open_is_left_alone() {
 
 #[test]
 fn a_snapshot_keeps_its_text() {
-    let documents = Documents::default();
+    let mut documents = Documents::default();
     documents.open("file:///a", "rust", 1, "old");
     let snapshot = documents.snapshot("file:///a", PositionEncoding::Utf8).unwrap();
     documents.open("file:///a", "rust", 2, "new");

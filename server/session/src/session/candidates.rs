@@ -1,117 +1,160 @@
-//! Requests of another kind than one for each key: the user asked for a choice, or has an item of
-//! the completion menu selected.
+//! Requests of another kind than one per keystroke: the user asked for candidates, or has an item
+//! of the completion menu selected.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Answer, EmptyReason, RequestSnapshot, Session, Source, completion::nothing_of};
-use crate::{
-    completer::GenerationOptions,
-    suggestion::{Verdict, completion_cache::Surroundings},
-};
 use foretell_config::Suggest;
-use foretell_engine::{FinishReason, Generation, Progress};
+use foretell_engine::FinishReason;
 
-/// How long the user who asked waits for more than one text, or longer where one may take longer.
+use super::{
+    request::{Answer, EmptyReason, Request, Source},
+    state::{Stage, State, Timer},
+};
+use crate::suggestion::{GenerationId, Verdict, completion_cache::Surroundings};
+
+/// How long a user who asked waits for candidates, unless `suggest.deadline_ms` is longer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-impl Session {
-    /// Several texts for a user who asked: the one that is shown first, then others.
-    pub(super) async fn several(&self, ticket: &RequestSnapshot) -> Answer {
-        let RequestSnapshot { snapshot, cursor, .. } = ticket;
-        let Suggest { candidates: n_candidates, deadline_ms, .. } =
-            self.now().settings.config.suggest;
-        let options = GenerationOptions { n_candidates, ..self.options(ticket) };
-        let standing = match self.offer(&snapshot.uri, *cursor) {
-            Ok(Verdict::Shows(_, draft)) => Some(draft),
-            _ => self.recall(snapshot, *cursor).map(|(draft, _)| draft),
-        };
-        let (first, others, source) = match standing {
+/// A request that waits for candidates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidates {
+    asked: Instant,
+    source: Source,
+    /// The generation of the suggestion.
+    pub(super) first: GenerationId,
+    /// That of the further candidates, which may be the same.
+    pub(super) others: Option<GenerationId>,
+}
+
+impl Candidates {
+    pub(super) fn waits_for(&self, id: GenerationId) -> bool {
+        self.first == id || self.others == Some(id)
+    }
+
+    pub(super) fn asked(&self) -> Instant {
+        self.asked
+    }
+}
+
+/// A request that waits for what follows a selected item.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SelectedItem {
+    asked: Instant,
+    source: Source,
+    pub(super) generation: GenerationId,
+}
+
+impl SelectedItem {
+    pub(super) fn asked(&self) -> Instant {
+        self.asked
+    }
+}
+
+impl State {
+    /// Generates candidates: the suggestion on screen first, then others.
+    pub(super) fn start_candidates(&mut self, request: &Request, now: Instant) {
+        let Suggest { candidates: n_candidates, deadline_ms, .. } = self.settings.config.suggest;
+        let mut options = self.options(request);
+        options.n_candidates = n_candidates;
+        let is_there = matches!(self.verdict(request), Some(Verdict::Shows(_)))
+            || self.recall(request).is_some();
+        let first = self.suggestion.as_ref().map(crate::suggestion::Suggestion::generation);
+        let (first, others, source) = match first.filter(|_| is_there) {
             Some(first) => {
-                let others = if n_candidates > 1 {
-                    match self.start(snapshot, *cursor, &options) {
-                        Ok(others) => Some(others),
-                        Err(nothing) => return Answer::Empty(nothing),
-                    }
-                } else {
-                    None
-                };
+                let Request { snapshot, cursor, .. } = request;
+                let others = (n_candidates > 1).then(|| {
+                    let id = self.generate(snapshot.clone(), *cursor, options);
+                    self.do_not_count(id);
+                    id
+                });
                 (first, others, Source::TypeThrough)
             }
-            None => match self.new_offer(ticket, &options) {
-                Ok(draft) => (draft.clone(), Some(draft), Source::Model),
-                Err(nothing) => return Answer::Empty(nothing),
-            },
-        };
-        let patience = PATIENCE.max(Duration::from_millis(deadline_ms));
-        let patience = tokio::time::timeout(patience, async {
-            finished(first.clone()).await;
-            if let Some(others) = others.clone() {
-                finished(others).await;
+            None => {
+                self.start_generation(request, options);
+                let Some(it) = &self.suggestion else { return };
+                (it.generation(), Some(it.generation()), Source::Model)
             }
-        });
-        // What is there after it is what there is to choose from.
-        let _ = patience.await;
-        let progress = first.now();
-        let Ok(Verdict::Shows(text, _)) = self.offer(&snapshot.uri, *cursor) else {
-            return Answer::Empty(nothing_of(progress.finish.unwrap_or(FinishReason::Cancelled)));
         };
-        self.shown(*cursor, &text, text.len());
+        self.set_stage(Stage::Candidates(Candidates { asked: now, source, first, others }));
+        self.set_timer(Timer::Patience, now + PATIENCE.max(Duration::from_millis(deadline_ms)));
+        self.advance_candidates(false, now);
+    }
+
+    /// Answers when all candidates are complete, or the user has waited long enough.
+    pub(super) fn advance_candidates(&mut self, is_late: bool, now: Instant) {
+        let Some(active) = &self.active else { return };
+        let Stage::Candidates(Candidates { asked, source, first, others }) = active.stage else {
+            return;
+        };
+        let request = active.request.clone();
+        let progress = self.progress(first);
+        let further = others.map(|it| self.progress(it));
+        let is_complete =
+            progress.finish.is_some() && further.as_ref().is_none_or(|it| it.finish.is_some());
+        if !is_complete && !is_late {
+            return;
+        }
+        let Some(Verdict::Shows(text)) = self.verdict(&request) else {
+            let finish = progress.finish.unwrap_or(FinishReason::Cancelled);
+            return self.respond(Answer::Empty(finish.into()), asked, now);
+        };
+        self.remember_shown(request.cursor, &text, text.len(), now);
         let mut choice = vec![text];
-        if let Some(others) = others.map(|draft| draft.now()) {
-            for other in std::iter::once(others.text).chain(others.alternatives) {
+        if let Some(further) = further {
+            for other in std::iter::once(further.text).chain(further.alternatives) {
                 if !other.is_empty() && !choice.contains(&other) {
                     choice.push(other);
                 }
             }
         }
-        choice.truncate(n_candidates);
+        choice.truncate(self.settings.config.suggest.candidates);
         let text = choice.remove(0);
-        // Whichever the user takes is known when they type into it.
-        let here = Surroundings::new(snapshot, *cursor);
-        let mut now = self.now();
+        // The one that the user takes is known when they type into it.
+        let here = Surroundings::new(&request.snapshot, request.cursor);
         for other in &choice {
-            now.recent.keep(here.clone(), other.clone(), 0);
+            self.cache.keep(here.clone(), other.clone(), 0);
         }
-        Answer::Shows { text, others: choice, source, progress }
+        self.respond(Answer::Shows { text, others: choice, source, progress }, asked, now);
     }
 
-    /// What follows a selected item of the completion menu. The document does not have the item
-    /// yet, so no offer stands for it; the draft is kept for when it is accepted.
-    pub(super) async fn selected(&self, ticket: &RequestSnapshot) -> Answer {
-        let RequestSnapshot { snapshot, cursor, .. } = ticket;
+    /// Generates what follows a selected item. The document does not have the item yet, so there is
+    /// no suggestion for it; the generation is kept like a prefetch.
+    pub(super) fn start_selected(&mut self, request: &Request, now: Instant) {
+        let Request { snapshot, cursor, .. } = request;
         let here = Surroundings::new(snapshot, *cursor);
-        let running = {
-            let mut now = self.now();
-            let running = now.ahead.take_if(|(at, _)| *at == here);
-            self.drop_suggestion(&mut now);
-            self.drop_ahead(&mut now);
-            running.map(|(_, draft)| (draft, Source::Ahead)).or_else(|| {
-                let text = self.find_recent(&mut now, &here)?;
-                Some((Generation::of_text(text), Source::Recent))
-            })
-        };
-        let (draft, source) = match running {
-            Some(running) => running,
-            None => match self.start(snapshot, *cursor, &self.options(ticket)) {
-                Ok(draft) => (draft, Source::Model),
-                Err(nothing) => return Answer::Empty(nothing),
+        let prefetch = self.prefetch.take_if(|(at, _)| *at == here).map(|(_, id)| id);
+        self.drop_suggestion();
+        self.drop_prefetch();
+        let (generation, source) = match prefetch {
+            Some(id) => (id, Source::Ahead),
+            None => match self.find_cached(&here) {
+                Some(text) => (self.recalled(text), Source::Recent),
+                None => {
+                    let options = self.options(request);
+                    (self.generate(snapshot.clone(), *cursor, options), Source::Model)
+                }
             },
         };
-        self.now().ahead = Some((here, draft.clone()));
-        let progress = finished(draft).await;
-        match &progress.finish {
-            _ if !progress.text.is_empty() => {
+        self.prefetch = Some((here, generation));
+        self.set_stage(Stage::Selected(SelectedItem { asked: now, source, generation }));
+        self.advance_selected(now);
+    }
+
+    /// Answers when the text that follows the selected item is complete.
+    pub(super) fn advance_selected(&mut self, now: Instant) {
+        let Some(active) = &self.active else { return };
+        let Stage::Selected(SelectedItem { asked, source, generation }) = active.stage else {
+            return;
+        };
+        let progress = self.progress(generation);
+        let answer = match &progress.finish {
+            None => return,
+            Some(_) if !progress.text.is_empty() => {
                 let text = progress.text.clone();
                 Answer::Shows { text, others: vec![], source, progress }
             }
-            Some(finish) => Answer::Empty(nothing_of(finish.clone())),
-            None => Answer::Empty(EmptyReason::NothingToSay(FinishReason::Cancelled)),
-        }
+            Some(finish) => Answer::Empty(EmptyReason::from(finish.clone())),
+        };
+        self.respond(answer, asked, now);
     }
-}
-
-/// Waits for a draft's end.
-async fn finished(mut draft: Generation) -> Progress {
-    while draft.now().finish.is_none() && draft.changed().await {}
-    draft.now()
 }

@@ -1,4 +1,4 @@
-//! How often the model is asked while the user types on.
+//! How often a generation starts while the user types on.
 //!
 //! Who types faster than a first text can be had gets to see nothing of what the model says for
 //! each key: all of it is superseded, and has cost power. Then, and only then, a run waits for the

@@ -15,12 +15,9 @@ use std::{
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Session, Settings};
-use crate::{
-    completer::Completer,
-    document::{Snapshot, workspace::files_beside},
-};
-use foretell_config::{exclude::path_of, prompt::OtherFiles};
+use super::state::Settings;
+use crate::document::{Snapshot, workspace::files_beside};
+use foretell_config::exclude::path_of;
 
 /// How long what was read of the workspace is taken for what stands there.
 const FRESH: Duration = Duration::from_secs(60);
@@ -59,47 +56,10 @@ struct Wish {
     _done: DropGuard,
 }
 
-impl Session {
-    /// Takes the folders that are open in the client.
-    pub fn set_folders(&self, folders: Vec<PathBuf>) {
-        self.now().beside = WorkspaceContext { folders, ..WorkspaceContext::default() };
-    }
-
-    /// Reads the files of the workspace beside a document, if the settings say so and it was not
-    /// done just now. May be awaited, for as long as the disk takes, or left to itself.
-    pub fn read_beside(&self, snapshot: &Snapshot) -> impl Future<Output = ()> + use<> {
-        let now = self.now();
-        let (settings, beside) = (Arc::clone(&now.settings), now.beside.clone());
-        drop(now);
-        let suggest = &settings.config.suggest;
-        // A path of another machine, or of an older version, is not a path here.
-        let is_wanted = settings.config.prompt.other_files == OtherFiles::Workspace
-            && suggest.enabled
-            && suggest.language_is_on(&snapshot.language)
-            && snapshot.uri.starts_with("file:")
-            && !self.is_excluded(&settings, snapshot);
-        let done = is_wanted.then(|| beside.reading(snapshot, settings));
-        async {
-            if let Some(done) = done {
-                done.cancelled_owned().await;
-            }
-        }
-    }
-
-    /// Tells of the other documents that pieces may be shown of: none that is excluded. Those that
-    /// are open come first.
-    pub(super) fn tell_others(&self, completer: &Completer, snapshot: &Snapshot) {
-        completer.set_others(|| {
-            let now = self.now();
-            let (settings, beside) = (Arc::clone(&now.settings), now.beside.clone());
-            drop(now);
-            let mut others = self.documents.others(&snapshot.uri, snapshot.encoding);
-            let open: Vec<PathBuf> = others.iter().map(|it| path_of(&it.uri)).collect();
-            let files = beside.files(&snapshot.uri).into_iter();
-            others.extend(files.filter(|it| !open.iter().any(|open| **open == *path_of(&it.uri))));
-            others.retain(|it| !self.is_excluded(&settings, it));
-            others
-        });
+impl WorkspaceContext {
+    /// The context of the folders that are open in the client.
+    pub(super) fn of_folders(folders: Vec<PathBuf>) -> Self {
+        Self { folders, ..Self::default() }
     }
 }
 
@@ -109,7 +69,11 @@ impl WorkspaceContext {
     }
 
     /// Says when a document's files were read, which is wished for now if that is not fresh.
-    fn reading(&self, snapshot: &Snapshot, settings: Arc<Settings>) -> CancellationToken {
+    pub(super) fn reading(
+        &self,
+        snapshot: &Snapshot,
+        settings: Arc<Settings>,
+    ) -> CancellationToken {
         let mut found = self.found();
         let last = found.last.as_ref().filter(|it| it.of == snapshot.uri);
         if let Some(last) = last.filter(|it| it.begun.elapsed() < FRESH) {
@@ -160,7 +124,7 @@ impl WorkspaceContext {
     }
 
     /// What was read beside a document.
-    fn files(&self, uri: &str) -> Vec<Snapshot> {
+    pub(super) fn files(&self, uri: &str) -> Vec<Snapshot> {
         let found = self.found();
         if found.is_of(uri) { found.files.clone() } else { Vec::new() }
     }
@@ -178,7 +142,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use foretell_config::Config;
+    use crate::{completer::Completer, session::Session};
+    use foretell_config::{Config, prompt::OtherFiles};
     use foretell_engine::scripted::Script;
 
     /// A session with a folder in which `a.rs` stands, and what says whether it is to be read.
@@ -207,18 +172,18 @@ mod tests {
     async fn one_reads_for_all_and_the_last_wish_counts() {
         let (session, folder) = session(&Config::default());
         let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
-        let beside = session.now().beside.clone();
+        let beside = session.driver.workspace.lock().clone();
         // As if a read that hangs were under way.
         beside.found().is_being_read = true;
-        let (first, last) = (session.read_beside(&other), session.read_beside(&own));
+        let (first, last) = (session.gather_workspace(&other), session.gather_workspace(&own));
         assert!(is_done(first), "nobody will read it");
-        assert!(!is_done(session.read_beside(&own)));
+        assert!(!is_done(session.gather_workspace(&own)));
         beside.read_all();
         last.await;
         assert_eq!(beside.files(&own.uri).len(), 1);
         assert!(!beside.found().is_being_read);
         // And without one, a reader is started.
-        session.read_beside(&other).await;
+        session.gather_workspace(&other).await;
         assert_eq!(beside.files(&other.uri).len(), 1);
     }
 
@@ -227,8 +192,8 @@ mod tests {
         for suggest in [r#"{"enabled": false}"#, r#"{"languages": {"rust": false}}"#] {
             let suggest = serde_json::from_str(suggest).unwrap();
             let (session, folder) = session(&Config { suggest, ..Config::default() });
-            assert!(is_done(session.read_beside(&document(&folder, "own.rs"))));
-            assert!(session.now().beside.found().last.is_none());
+            assert!(is_done(session.gather_workspace(&document(&folder, "own.rs"))));
+            assert!(session.driver.workspace.lock().found().last.is_none());
         }
     }
 
@@ -236,13 +201,13 @@ mod tests {
     #[tokio::test]
     async fn a_look_ends_with_the_session_or_at_the_next_one() {
         let (session, folder) = session(&Config::default());
-        session.now().beside.found().is_being_read = true;
+        session.driver.workspace.lock().found().is_being_read = true;
         let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
-        let (first, last) = (session.look(own), session.look(other));
+        let (first, last) = (session.focus_request(own), session.focus_request(other));
         assert!(is_done(session.focus(&first)), "the user is elsewhere");
         assert!(!is_done(session.focus(&last)));
         session.end();
         assert!(is_done(session.focus(&last)));
-        assert!(is_done(session.focus(&session.look(first.snapshot))));
+        assert!(is_done(session.focus(&session.focus_request(first.request.snapshot))));
     }
 }

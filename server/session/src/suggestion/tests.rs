@@ -34,7 +34,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
         }
     }
     let verdict = match anchored.verdict(cursor - back, &draft) {
-        Verdict::Shows(rest, ()) => format!("shows {rest:?}"),
+        Verdict::Shows(rest) => format!("shows {rest:?}"),
         other => format!("{other:?}"),
     };
     assert_eq!(verdict, expected);
@@ -55,8 +55,8 @@ fn typing_against_an_offer_drops_it() {
 
 #[test]
 fn an_offer_that_is_not_there_yet_is_waited_for() {
-    check("let xˇ", "…", &[("let x‹›", " =")], 0, "NotYet(())");
-    check("let xˇ", " =…", &[("let x‹›", " = 1")], 0, "NotYet(())");
+    check("let xˇ", "…", &[("let x‹›", " =")], 0, "NotYet");
+    check("let xˇ", " =…", &[("let x‹›", " = 1")], 0, "NotYet");
     check("let xˇ", " = 1;", &[("let x‹›", " = 1;")], 0, "Dismissed(UsedUp)");
     check("let xˇ", "", &[], 0, "Empty(EndOfText)");
 }

@@ -1,0 +1,685 @@
+//! The state of a session as a state machine: events in, effects out.
+//!
+//! **Architecture Invariant:** [`State::handle`] is the only way to change the state. It is
+//! synchronous, and knows no locks, threads, clocks or channels; the time is a parameter. It owns
+//! the documents, so nothing sees a half-applied change. A generation that the state does not refer
+//! to any more is cancelled at the end of the step: dropping a suggestion *is* the cancel.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use foretell_config::{Config, Trigger, exclude::Exclusions};
+use foretell_engine::{FinishReason, GenerationMetrics, Progress};
+
+use super::{
+    acceptance::Part,
+    menu_request::TypedOn,
+    request::{Answer, EmptyReason, Request, RequestId},
+    streaming::Follow,
+    throttle::Throttle,
+};
+use crate::{
+    completer::GenerationOptions,
+    document::{Change, Documents, Edit, PositionEncoding, Snapshot},
+    stats::Counts,
+    suggestion::{
+        DismissReason, GenerationId, Suggestion,
+        completion_cache::{CompletionCache, Surroundings},
+    },
+};
+
+/// The settings, ready for use.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The effective settings.
+    pub config: Config,
+    /// `suggest.exclude`, compiled.
+    pub exclusions: Exclusions,
+}
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Event {
+    /// The client opened a document, replacing one of the same name.
+    Open {
+        /// Its URI.
+        uri: String,
+        /// The client's name for its language.
+        language: String,
+        /// Its version.
+        version: i32,
+        /// Its text.
+        text: String,
+        /// Where its file really is, if symbolic links lead there.
+        real_path: Option<Arc<str>>,
+    },
+    /// The client changed a document.
+    Change {
+        /// Its URI.
+        uri: String,
+        /// Its version after the changes.
+        version: i32,
+        /// The changes, each on the result of the one before.
+        changes: Vec<Change>,
+        /// The unit of their positions.
+        encoding: PositionEncoding,
+    },
+    /// The client closed a document, or it missed a change.
+    Close {
+        /// Its URI.
+        uri: String,
+    },
+    /// The settings changed; `has_other_model` if the model is reloaded for them.
+    Configured {
+        /// The new settings.
+        settings: Arc<Settings>,
+        /// Whether the model is reloaded.
+        has_other_model: bool,
+    },
+    /// A request arrived. It supersedes the one before it.
+    Request(Request),
+    /// The request's handler waits for the answer.
+    Start {
+        /// The request.
+        id: RequestId,
+        /// Whether the client shows updates of an answer.
+        streams: bool,
+    },
+    /// A generation made progress.
+    Progress {
+        /// The generation.
+        id: GenerationId,
+        /// Its state.
+        progress: Progress,
+    },
+    /// A generation could not be started.
+    NotStarted {
+        /// The generation.
+        id: GenerationId,
+        /// Why.
+        reason: EmptyReason,
+    },
+    /// A timer elapsed.
+    Timer {
+        /// The request that set it.
+        id: RequestId,
+        /// Which one.
+        timer: Timer,
+    },
+    /// A focused place has been prefilled as far as the first suggestion needs it.
+    FocusPrefilled {
+        /// The text.
+        snapshot: Snapshot,
+        /// The cursor, a char_idx.
+        cursor: usize,
+    },
+    /// The client reports that the user accepted a suggestion.
+    Accepted {
+        /// All of it, or some.
+        part: Part,
+        /// How many characters.
+        n_chars: usize,
+    },
+    /// The client is gone.
+    End,
+}
+
+/// The timers of a request; each request has at most one of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// A suggestion may appear (`suggest.delay_ms`).
+    Delay,
+    /// A client without updates gets what is there (`suggest.deadline_ms`).
+    Deadline,
+    /// The throttled generation may start.
+    Throttle,
+    /// The user who wants candidates has waited long enough.
+    Patience,
+    /// The next update may be sent.
+    Update,
+    /// The user pauses.
+    Rest,
+}
+
+/// What the driver must do, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Publish a document's text for readers outside of the state.
+    Publish {
+        /// The text.
+        snapshot: Snapshot,
+        /// Where its file really is.
+        real_path: Option<Arc<str>>,
+    },
+    /// A document is closed.
+    Unpublish {
+        /// Its URI.
+        uri: String,
+    },
+    /// Tell the prompter of an edit.
+    Edited {
+        /// The document.
+        uri: Arc<str>,
+        /// The edit.
+        edit: Edit,
+    },
+    /// Answer a request.
+    Respond {
+        /// The request.
+        id: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A request is superseded: it gets no answer and no update any more.
+    Supersede {
+        /// The request.
+        id: RequestId,
+    },
+    /// Replace the text of an answered request by a longer one.
+    Update {
+        /// The request.
+        id: RequestId,
+        /// The text.
+        text: String,
+        /// Whether this is the last update.
+        done: bool,
+    },
+    /// Set a timer, replacing one of the same kind.
+    SetTimer {
+        /// The request.
+        id: RequestId,
+        /// Which one.
+        timer: Timer,
+        /// When it elapses.
+        at: Instant,
+    },
+    /// Gather the other files that the prompt may quote.
+    GatherContext {
+        /// The document that is completed.
+        snapshot: Snapshot,
+    },
+    /// Start a generation.
+    Generate {
+        /// Its id.
+        id: GenerationId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The cursor, a char_idx.
+        cursor: usize,
+        /// What to generate.
+        options: GenerationOptions,
+    },
+    /// Prefill the whole window in the background.
+    Prefill {
+        /// Its id.
+        id: GenerationId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The cursor, a char_idx.
+        cursor: usize,
+    },
+    /// The whole window was prefilled: use it from now on.
+    Widen,
+    /// Cancel a generation, and count its cost if `is_seen` says whether its text was shown.
+    Cancel {
+        /// The generation.
+        id: GenerationId,
+        /// Whether its text was shown; `None` if its cost is not counted.
+        is_seen: Option<bool>,
+    },
+}
+
+/// A generation that the state refers to.
+#[derive(Debug, Default)]
+struct Running {
+    progress: Progress,
+    is_seen: bool,
+    is_counted: bool,
+}
+
+/// How far the running request is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its handler has not started yet.
+    Begun,
+    /// A generation starts when the user slows down.
+    Throttled(super::completion::Wait),
+    /// Waits for something worth showing.
+    Waiting(super::completion::Wait),
+    /// Waits for candidates.
+    Candidates(super::candidates::Candidates),
+    /// Waits for what follows a selected menu item.
+    Selected(super::candidates::SelectedItem),
+    /// Answered; what is shown may grow.
+    Following(Follow),
+    /// Answered; a prefetch starts when the suggestion is complete and the user pauses.
+    Resting(super::streaming::Rest),
+    /// Nothing is left to do.
+    Done,
+}
+
+/// The request that was not superseded yet.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) request: Request,
+    pub(super) streams: bool,
+    /// What was typed at its cursor since, for a request that lives on.
+    pub(super) typed: Option<TypedOn>,
+    pub(super) stage: Stage,
+}
+
+impl Active {
+    /// When its handler started to wait.
+    fn asked(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Throttled(it) | Stage::Waiting(it) => Some(it.asked()),
+            Stage::Candidates(it) => Some(it.asked()),
+            Stage::Selected(it) => Some(it.asked()),
+            _ => None,
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct State {
+    documents: Documents,
+    pub(super) settings: Arc<Settings>,
+    has_model: bool,
+    generations: HashMap<GenerationId, Running>,
+    n_generations: u64,
+    pub(super) active: Option<Active>,
+    pub(super) suggestion: Option<Suggestion>,
+    pub(super) cache: CompletionCache,
+    /// What would follow if the suggestion, or a selected item, were accepted.
+    pub(super) prefetch: Option<(Surroundings, GenerationId)>,
+    /// The whole window of the cursor's place, while it is being prefilled.
+    prefill: Option<GenerationId>,
+    pub(super) throttle: Throttle,
+    pub(super) reports_acceptance: bool,
+    counts: Counts,
+    has_ended: bool,
+    effects: Vec<Effect>,
+}
+
+impl State {
+    /// Handles one event. `now` never goes back.
+    pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        match event {
+            Event::Open { uri, language, version, text, real_path } => {
+                self.documents.open(&uri, &language, version, &text);
+                self.documents.set_real_path(&uri, real_path);
+                self.forget(&uri);
+                self.publish(&uri);
+            }
+            Event::Change { uri, version, changes, encoding } => {
+                match self.documents.change(&uri, version, &changes, encoding) {
+                    Some(edits) => {
+                        self.publish(&uri);
+                        self.edit(&uri, edits, now);
+                    }
+                    None => tracing::warn!("ignored a change to a document that is not open"),
+                }
+            }
+            Event::Close { uri } => {
+                self.documents.close(&uri);
+                self.forget(&uri);
+                self.effects.push(Effect::Unpublish { uri });
+            }
+            Event::Configured { settings, has_other_model } => {
+                if self.settings.config != settings.config || !self.has_model {
+                    self.drop_all();
+                    self.cache = CompletionCache::default();
+                }
+                self.has_model |= has_other_model;
+                self.settings = settings;
+            }
+            Event::Request(request) => self.begin(request, now),
+            Event::Start { id, streams } => self.start(id, streams, now),
+            Event::Progress { id, progress } => {
+                if let Some(running) = self.generations.get_mut(&id) {
+                    running.progress = progress;
+                    self.advance(now);
+                }
+            }
+            Event::NotStarted { id, reason } => self.not_started(id, reason),
+            Event::Timer { id, timer } => {
+                if self.active.as_ref().is_some_and(|it| it.request.id == id) {
+                    self.elapsed(timer, now);
+                }
+            }
+            Event::FocusPrefilled { snapshot, cursor } => self.prefill(snapshot, cursor),
+            Event::Accepted { part, n_chars } => self.accepted(part, n_chars),
+            Event::End => {
+                self.has_ended = true;
+                self.drop_all();
+            }
+        }
+        self.cancel_unreferenced();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// A document's current text.
+    #[must_use]
+    pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
+        self.documents.snapshot(uri, encoding)
+    }
+
+    /// Where the user was last in a document, a char_idx.
+    #[must_use]
+    pub fn last_cursor(&self, uri: &str) -> usize {
+        self.documents.cursor(uri)
+    }
+
+    /// The statistics so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Counts.
+    pub fn count(&mut self, with: impl FnOnce(&mut Counts)) {
+        with(&mut self.counts);
+    }
+
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn publish(&mut self, uri: &str) {
+        if let Some(snapshot) = self.documents.snapshot(uri, PositionEncoding::default()) {
+            let real_path = self.documents.real_path(uri);
+            self.effects.push(Effect::Publish { snapshot, real_path });
+        }
+    }
+
+    /// Follows the edits of one notification: they supersede the document's request, and dismiss
+    /// the suggestion if they contradict it.
+    fn edit(&mut self, uri: &str, edits: Vec<Edit>, now: Instant) {
+        let lives_on = self.active.as_mut().is_some_and(|it| it.lives_on(uri, &edits));
+        if !lives_on {
+            self.supersede(Some(uri));
+        }
+        let shared: Arc<str> = uri.into();
+        for edit in edits {
+            self.infer_acceptance(uri, &edit);
+            let gone = self.suggestion.as_mut().and_then(|it| it.apply(uri, &edit).err());
+            self.dismiss(gone);
+            self.effects.push(Effect::Edited { uri: Arc::clone(&shared), edit });
+        }
+        let gone = self.suggestion.as_ref().and_then(|it| {
+            let progress = self.progress(it.generation());
+            it.may_live(uri, &progress).err()
+        });
+        self.dismiss(gone);
+        if lives_on {
+            self.advance(now);
+        }
+    }
+
+    fn dismiss(&mut self, gone: Option<DismissReason>) {
+        if let Some(why) = gone {
+            tracing::debug!(?why, "suggestion dismissed");
+            self.drop_suggestion();
+            self.drop_prefetch();
+        }
+    }
+
+    /// Forgets what concerns a document that was closed, or replaced.
+    fn forget(&mut self, uri: &str) {
+        self.supersede(Some(uri));
+        if self.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
+            self.drop_suggestion();
+        }
+    }
+
+    fn begin(&mut self, request: Request, now: Instant) {
+        self.supersede(None);
+        self.throttle.request(now);
+        self.counts.requests += 1;
+        self.documents.set_cursor(&request.snapshot.uri, request.params.cursor);
+        if self.has_ended {
+            self.effects.push(Effect::Supersede { id: request.id });
+            return;
+        }
+        let typed = request.params.lives_on.then(|| TypedOn::new(request.params.cursor));
+        let stage = Stage::Begun;
+        self.active = Some(Active { request, streams: false, typed, stage });
+    }
+
+    /// Supersedes the active request, if it is for this document or `None` is given.
+    fn supersede(&mut self, uri: Option<&str>) {
+        let is_concerned = |it: &mut Active| uri.is_none_or(|uri| *it.request.snapshot.uri == *uri);
+        if let Some(it) = self.active.take_if(is_concerned) {
+            self.effects.push(Effect::Supersede { id: it.request.id });
+        }
+    }
+
+    fn drop_all(&mut self) {
+        self.supersede(None);
+        self.drop_suggestion();
+        self.drop_prefetch();
+        self.prefill = None;
+    }
+
+    /// Why nothing is to be shown, whatever the model would say.
+    #[must_use]
+    pub fn refusal(&self, request: &Request) -> Option<EmptyReason> {
+        let Request { snapshot, params, .. } = request;
+        let suggest = &self.settings.config.suggest;
+        let is_stale = params.version.is_some_and(|it| it != snapshot.version);
+        let real_path = self.documents.real_path(&snapshot.uri);
+        let exclusions = &self.settings.exclusions;
+        let is_excluded = exclusions.contain(&snapshot.uri)
+            || real_path.is_some_and(|path| exclusions.contain(&path));
+        if !suggest.enabled {
+            Some(EmptyReason::TurnedOff)
+        } else if suggest.trigger == Trigger::Manual && !params.invoked {
+            Some(EmptyReason::ManualOnly)
+        } else if !suggest.language_is_on(&snapshot.language) {
+            Some(EmptyReason::LanguageOff)
+        } else if is_excluded {
+            Some(EmptyReason::Excluded)
+        } else if is_stale {
+            Some(EmptyReason::StaleVersion)
+        } else {
+            None
+        }
+    }
+
+    fn start(&mut self, id: RequestId, streams: bool, now: Instant) {
+        let Some(active) = self.active.as_mut().filter(|it| it.request.id == id) else { return };
+        active.streams = streams;
+        let request = active.request.clone();
+        if let Some(reason) = self.refusal(&request) {
+            return self.respond(Answer::Empty(reason), now, now);
+        }
+        if !self.has_model {
+            return self.respond(Answer::Empty(EmptyReason::ModelLoading), now, now);
+        }
+        let prefill = self.prefill.take();
+        let finish = prefill.and_then(|it| self.progress(it).finish);
+        if finish == Some(FinishReason::PromptRead) {
+            self.effects.push(Effect::Widen);
+        }
+        self.effects.push(Effect::GatherContext { snapshot: request.snapshot.clone() });
+        if request.params.selected.is_some() {
+            self.start_selected(&request, now);
+        } else if request.params.invoked {
+            self.start_candidates(&request, now);
+        } else {
+            self.start_completion(&request, now);
+        }
+    }
+
+    /// Continues the active request after something changed.
+    fn advance(&mut self, now: Instant) {
+        let Some(active) = &self.active else { return };
+        match active.stage {
+            Stage::Waiting(_) => self.advance_completion(now),
+            Stage::Candidates(_) => self.advance_candidates(false, now),
+            Stage::Selected(_) => self.advance_selected(now),
+            Stage::Following(_) => self.advance_following(now),
+            Stage::Resting(_) => self.advance_resting(now),
+            Stage::Begun | Stage::Throttled(_) | Stage::Done => {}
+        }
+    }
+
+    fn elapsed(&mut self, timer: Timer, now: Instant) {
+        let Some(active) = &mut self.active else { return };
+        match (timer, &mut active.stage) {
+            (Timer::Delay | Timer::Deadline, Stage::Waiting(wait) | Stage::Throttled(wait)) => {
+                wait.elapsed(timer);
+                self.advance(now);
+            }
+            (Timer::Throttle, Stage::Throttled(_)) => self.start_throttled(now),
+            (Timer::Patience, Stage::Candidates(_)) => self.advance_candidates(true, now),
+            (Timer::Update, Stage::Following(follow)) => {
+                follow.is_due = true;
+                self.advance_following(now);
+            }
+            (Timer::Rest, Stage::Resting(_)) => self.rested(),
+            _ => {}
+        }
+    }
+
+    fn not_started(&mut self, id: GenerationId, reason: EmptyReason) {
+        if self.generations.remove(&id).is_none() {
+            return;
+        }
+        self.suggestion.take_if(|it| it.generation() == id);
+        self.prefetch.take_if(|(_, it)| *it == id);
+        self.prefill.take_if(|it| *it == id);
+        let is_awaited = self.active.as_ref().is_some_and(|it| match &it.stage {
+            Stage::Waiting(_) => self.suggestion.is_none(),
+            Stage::Candidates(it) => it.waits_for(id),
+            Stage::Selected(it) => it.generation == id,
+            _ => false,
+        });
+        if is_awaited {
+            let now = self.active.as_ref().and_then(|it| it.asked());
+            let Some(now) = now else { return };
+            self.respond(Answer::Empty(reason), now, now);
+        }
+    }
+
+    /// The options of a request's generation.
+    pub(super) fn options(&self, request: &Request) -> GenerationOptions {
+        let mut options = GenerationOptions::one(&self.settings.config.suggest);
+        options.style.indent = request.params.indent;
+        options
+    }
+
+    /// Starts a generation.
+    pub(super) fn generate(
+        &mut self,
+        snapshot: Snapshot,
+        cursor: usize,
+        options: GenerationOptions,
+    ) -> GenerationId {
+        let id = self.new_generation(Progress::default(), true);
+        self.effects.push(Effect::Generate { id, snapshot, cursor, options });
+        id
+    }
+
+    /// A generation that is complete already, with a text from the cache.
+    pub(super) fn recalled(&mut self, text: String) -> GenerationId {
+        let finish = Some(FinishReason::Recalled);
+        self.new_generation(Progress { text, finish, ..Progress::default() }, false)
+    }
+
+    fn new_generation(&mut self, progress: Progress, is_counted: bool) -> GenerationId {
+        self.n_generations += 1;
+        let id = GenerationId(self.n_generations);
+        self.generations.insert(id, Running { progress, is_seen: false, is_counted });
+        id
+    }
+
+    /// Leaves the cost of a generation out of the statistics.
+    pub(super) fn do_not_count(&mut self, id: GenerationId) {
+        if let Some(it) = self.generations.get_mut(&id) {
+            it.is_counted = false;
+        }
+    }
+
+    /// Prefills the whole window of a place while nothing else is to do.
+    pub(super) fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
+        let id = self.new_generation(Progress::default(), false);
+        self.effects.push(Effect::Prefill { id, snapshot, cursor });
+        self.prefill = Some(id);
+    }
+
+    /// The state of a generation.
+    pub(super) fn progress(&self, id: GenerationId) -> Progress {
+        self.generations.get(&id).map(|it| it.progress.clone()).unwrap_or_default()
+    }
+
+    /// Drops the suggestion; a complete one is cached.
+    pub(super) fn drop_suggestion(&mut self) {
+        let Some(it) = self.suggestion.take() else { return };
+        let progress = self.progress(it.generation());
+        if let Some(running) = self.generations.get_mut(&it.generation()) {
+            running.is_seen |= it.is_seen();
+        }
+        if let Some(at) = it.complete(&progress) {
+            self.cache.keep(at, progress.text, 0);
+        }
+    }
+
+    /// Drops what was prefetched; a complete text is cached.
+    pub(super) fn drop_prefetch(&mut self) {
+        let Some((at, id)) = self.prefetch.take() else { return };
+        let progress = self.progress(id);
+        if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
+            self.cache.keep(at, progress.text, progress.figures.generated);
+        }
+    }
+
+    /// Counts the cost of a generation that ended, or was cancelled.
+    pub fn account(&mut self, progress: &Progress, is_seen: bool) {
+        if progress.figures != GenerationMetrics::default() {
+            let GenerationMetrics { generated, healed, .. } = progress.figures;
+            tracing::debug!(is_seen, generated, healed, "generation counted");
+            tracing::trace!(text = progress.text, "generation counted");
+            self.counts.model.add(&progress.figures, is_seen);
+            self.counts.queued_ms.add(progress.figures.queued_ms);
+        }
+    }
+
+    /// Cancels every generation that nothing refers to.
+    fn cancel_unreferenced(&mut self) {
+        let stage = self.active.as_ref().map(|it| &it.stage);
+        let of_stage = match stage {
+            Some(Stage::Candidates(it)) => [Some(it.first), it.others],
+            Some(Stage::Selected(it)) => [Some(it.generation), None],
+            _ => [None, None],
+        };
+        let suggestion = self.suggestion.as_ref().map(Suggestion::generation);
+        let prefetch = self.prefetch.as_ref().map(|(_, id)| *id);
+        let referenced = [suggestion, prefetch, self.prefill, of_stage[0], of_stage[1]]
+            .map(|it| it.unwrap_or(GenerationId(0)));
+        let mut cancelled: Vec<GenerationId> =
+            self.generations.keys().filter(|it| !referenced.contains(it)).copied().collect();
+        cancelled.sort_unstable();
+        for id in cancelled {
+            if let Some(it) = self.generations.remove(&id) {
+                let is_seen = it.is_counted.then_some(it.is_seen);
+                self.effects.push(Effect::Cancel { id, is_seen });
+            }
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, timer: Timer, at: Instant) {
+        if let Some(active) = &self.active {
+            let id = active.request.id;
+            self.effects.push(Effect::SetTimer { id, timer, at });
+        }
+    }
+
+    pub(super) fn after(now: Instant, ms: u64) -> Instant {
+        now + Duration::from_millis(ms)
+    }
+}
