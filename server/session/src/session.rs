@@ -7,6 +7,7 @@ mod acceptance;
 mod candidates;
 mod completion;
 mod driver;
+pub mod event;
 mod menu_request;
 mod prefetch;
 pub mod request;
@@ -38,8 +39,8 @@ use crate::{
 };
 pub use acceptance::Part;
 use driver::{Delivery, Driver};
+use event::{Event, Settings};
 pub use request::{Answer, EmptyReason, Request, RequestId, RequestParams, Selected, Source};
-use state::{Event, Settings};
 pub use streaming::UPDATE_INTERVAL;
 
 /// Loads a model for the settings.

@@ -7,8 +7,9 @@ use foretell_config::Suggest;
 use foretell_engine::FinishReason;
 
 use super::{
+    event::Timer,
     request::{Answer, EmptyReason, Request, Source},
-    state::{Stage, State, Timer},
+    state::{Stage, State},
 };
 use crate::suggestion::{GenerationId, Verdict, completion_cache::Surroundings};
 

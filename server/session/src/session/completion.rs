@@ -6,8 +6,9 @@ use foretell_engine::FinishReason;
 use foretell_policy::StopRule;
 
 use super::{
+    event::{Effect, Timer},
     request::{Answer, EmptyReason, Request, Source},
-    state::{Effect, Stage, State, Timer},
+    state::{Stage, State},
 };
 use crate::{
     stats,

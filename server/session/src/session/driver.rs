@@ -23,9 +23,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Update, quotes_workspace,
+    Update,
+    event::{Effect, Event, Settings, Timer},
+    quotes_workspace,
     request::{Answer, EmptyReason, Request, RequestId},
-    state::{Effect, Event, Settings, State, Timer},
+    state::State,
     workspace_context::WorkspaceContext,
 };
 use crate::{

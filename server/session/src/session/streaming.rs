@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{
     completion::worth_growing,
-    state::{Effect, Stage, State, Timer},
+    event::{Effect, Timer},
+    state::{Stage, State},
 };
 use crate::suggestion::{Suggestion, Verdict};
 

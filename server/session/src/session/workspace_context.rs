@@ -15,7 +15,7 @@ use std::{
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::state::Settings;
+use super::event::Settings;
 use crate::document::{Snapshot, workspace::files_beside};
 use foretell_config::exclude::path_of;
 

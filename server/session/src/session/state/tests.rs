@@ -1,0 +1,466 @@
+//! Random event sequences against the invariants of a session. `PROPTEST_CASES` runs more of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foretell_policy::StopRule;
+use proptest::{prelude::*, test_runner::Config as Cases};
+
+use super::*;
+use crate::{
+    document::{Change, Position},
+    session::{
+        UPDATE_INTERVAL,
+        request::{RequestParams, Selected},
+    },
+};
+use foretell_config::Config;
+
+const URIS: [&str; 2] = ["file:///a.rs", "file:///b.rs"];
+/// What the model writes; the user types pieces of it and other things.
+const SAYS: [&str; 3] = [" = f(x);\nlet y", "g(y)", "return x;"];
+const PIECES: [&str; 6] = [" ", "= f(", "g", "q", "\n", ");"];
+
+#[derive(Debug, Clone)]
+enum Act {
+    /// Types a piece at the cursor.
+    Type(usize),
+    /// Types the first characters of what is shown.
+    Accept(usize),
+    /// Deletes a character before the cursor.
+    Backspace,
+    /// Inserts a line at the top.
+    EditAbove,
+    Switch(usize),
+    Ask {
+        streams: bool,
+        kind: Kind,
+    },
+    /// Starts the handler of the last request.
+    Start,
+    /// The n-th running generation writes some characters.
+    Write(usize, usize),
+    /// It ends, in one of several ways.
+    Finish(usize, usize),
+    NotStarted(usize),
+    /// The n-th timer elapses.
+    Elapse(usize),
+    /// The n-th generation that has ended reports progress.
+    Late(usize),
+    Configure(bool),
+    Close,
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Automatic,
+    Invoked,
+    Menu,
+    Selected,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let kind = prop_oneof![
+        8 => Just(Kind::Automatic),
+        1 => Just(Kind::Invoked),
+        2 => Just(Kind::Menu),
+        1 => Just(Kind::Selected)
+    ];
+    prop_oneof![
+        4 => (0..PIECES.len()).prop_map(Act::Type),
+        4 => (1..6usize).prop_map(Act::Accept),
+        1 => Just(Act::Backspace),
+        1 => Just(Act::EditAbove),
+        1 => (0..2usize).prop_map(Act::Switch),
+        8 => (any::<bool>(), kind).prop_map(|(streams, kind)| Act::Ask { streams, kind }),
+        8 => Just(Act::Start),
+        10 => (0..4usize, 1..8usize).prop_map(|(n, k)| Act::Write(n, k)),
+        5 => (0..4usize, 0..4usize).prop_map(|(n, k)| Act::Finish(n, k)),
+        1 => (0..4usize).prop_map(Act::NotStarted),
+        8 => (0..6usize).prop_map(Act::Elapse),
+        1 => (0..20usize).prop_map(Act::Late),
+        1 => any::<bool>().prop_map(Act::Configure),
+        1 => Just(Act::Close),
+    ]
+}
+
+/// What is known of a request.
+#[derive(Debug, Default)]
+struct Asked {
+    streams: bool,
+    is_started: bool,
+    is_menu: bool,
+    /// The document and the version that it was made for.
+    made_for: (usize, i32),
+    answer: Option<Answer>,
+    /// The text on screen, and since when.
+    shown: String,
+    since: Option<Instant>,
+    is_superseded: bool,
+    is_done: bool,
+}
+
+/// The client, the engine and the clock around a state.
+struct World {
+    state: State,
+    now: Instant,
+    texts: [String; 2],
+    versions: [i32; 2],
+    is_open: [bool; 2],
+    here: usize,
+    cursor: usize,
+    asked: BTreeMap<RequestId, Asked>,
+    last: Option<RequestId>,
+    /// Running generations, whether each writes a text, and what.
+    running: BTreeMap<GenerationId, (bool, Progress)>,
+    ended: BTreeSet<GenerationId>,
+    /// Set and not elapsed, those of superseded requests included: they may elapse too late.
+    timers: Vec<(Timer, RequestId, Instant)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            state: State::default(),
+            now: Instant::now(),
+            texts: ["let x".into(), "fn f() {".into()],
+            versions: [1, 1],
+            is_open: [false; 2],
+            here: 0,
+            cursor: 5,
+            asked: BTreeMap::new(),
+            last: None,
+            running: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            timers: Vec::new(),
+        };
+        world.configure(true, true);
+        for here in [1, 0] {
+            world.here = here;
+            world.open();
+        }
+        world
+    }
+
+    fn configure(&mut self, computes_ahead: bool, has_other_model: bool) {
+        let mut config = Config::default();
+        config.suggest.compute_ahead = computes_ahead;
+        let settings = Arc::new(Settings { config, ..Settings::default() });
+        self.handle(Event::Configured { settings, has_other_model });
+    }
+
+    fn open(&mut self) {
+        let here = self.here;
+        self.is_open[here] = true;
+        self.cursor = self.texts[here].len();
+        let (version, text) = (self.versions[here], self.texts[here].clone());
+        let (uri, language) = (URIS[here].to_owned(), "rust".to_owned());
+        self.handle(Event::Open { uri, language, version, text, real_path: None });
+    }
+
+    fn edit(&mut self, start: usize, end: usize, text: &str) {
+        let here = self.here;
+        if !self.is_open[here] {
+            return;
+        }
+        let position = |text: &str, at: usize| {
+            let before = &text[..at];
+            let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+            Position::new(
+                u32::try_from(before.matches('\n').count()).unwrap(),
+                u32::try_from(at - line_start).unwrap(),
+            )
+        };
+        let range = position(&self.texts[here], start)..position(&self.texts[here], end);
+        self.texts[here].replace_range(start..end, text);
+        self.versions[here] += 1;
+        let changes = vec![Change { range: Some(range), text: text.to_owned() }];
+        let (uri, version) = (URIS[here].to_owned(), self.versions[here]);
+        let encoding = PositionEncoding::Utf8;
+        self.handle(Event::Change { uri, version, changes, encoding });
+        let snapshot = self.state.snapshot(URIS[here], encoding).unwrap();
+        assert_eq!(snapshot.rope, self.texts[here].as_str());
+    }
+
+    fn type_text(&mut self, text: &str) {
+        if self.is_open[self.here] {
+            let at = self.cursor;
+            self.cursor += text.len();
+            self.edit(at, at, text);
+        }
+    }
+
+    /// The text on screen.
+    fn shown(&self) -> String {
+        let asked = self.last.and_then(|it| self.asked.get(&it));
+        asked.filter(|it| !it.is_superseded).map(|it| it.shown.clone()).unwrap_or_default()
+    }
+
+    fn ask(&mut self, streams: bool, kind: Kind) {
+        let here = self.here;
+        let Some(snapshot) = self.state.snapshot(URIS[here], PositionEncoding::Utf8) else {
+            return;
+        };
+        let id = RequestId(self.asked.len() as u64 + 1);
+        let cursor = self.cursor;
+        let selected = (kind == Kind::Selected)
+            .then(|| Selected { range: cursor..cursor, text: "item".into() });
+        let params = RequestParams {
+            cursor,
+            invoked: kind == Kind::Invoked,
+            lives_on: kind == Kind::Menu,
+            selected,
+            ..RequestParams::default()
+        };
+        let made_for = (here, self.versions[here]);
+        let is_menu = kind == Kind::Menu;
+        self.asked.insert(id, Asked { streams, is_menu, made_for, ..Asked::default() });
+        self.last = Some(id);
+        self.handle(Event::Request(Request::new(id, snapshot, params)));
+    }
+
+    fn start(&mut self) {
+        let Some(id) = self.last else { return };
+        let asked = self.asked.get_mut(&id).unwrap();
+        if !asked.is_superseded && !std::mem::replace(&mut asked.is_started, true) {
+            let streams = asked.streams && !asked.is_menu;
+            self.handle(Event::Start { id, streams });
+        }
+    }
+
+    fn nth(&self, n: usize) -> Option<GenerationId> {
+        self.running.keys().nth(n % self.running.len().max(1)).copied()
+    }
+
+    fn write(&mut self, n: usize, n_chars: usize) {
+        let Some(id) = self.nth(n) else { return };
+        let (writes, progress) = self.running.get_mut(&id).unwrap();
+        if *writes {
+            let says = SAYS[usize::try_from(id.0).unwrap() % SAYS.len()];
+            let n_bytes = says.len().min(progress.text.len() + n_chars);
+            says[..n_bytes].clone_into(&mut progress.text);
+        }
+        let progress = progress.clone();
+        self.handle(Event::Progress { id, progress });
+    }
+
+    fn finish(&mut self, n: usize, how: usize) {
+        let Some(id) = self.nth(n) else { return };
+        let (writes, mut progress) = self.running.remove(&id).unwrap();
+        self.ended.insert(id);
+        progress.finish = Some(match (writes, how) {
+            (false, _) => FinishReason::PromptRead,
+            (true, 0) => FinishReason::EndOfText,
+            (true, 1) => FinishReason::Stopped(StopRule::LineEnd),
+            (true, 2) => FinishReason::MaxTokens,
+            (true, _) => FinishReason::Failed("broken".into()),
+        });
+        self.handle(Event::Progress { id, progress });
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.now += Duration::from_millis(7);
+        for effect in self.state.handle(event, self.now) {
+            self.check(effect);
+        }
+        let n_texts = self.running.values().filter(|(writes, _)| *writes).count();
+        let chooses = self.state.active.as_ref().is_some_and(|it| it.request.params.invoked);
+        assert!(n_texts <= 1 + usize::from(chooses), "{n_texts} generations run at once");
+        for id in self.running.keys() {
+            assert!(self.state.generations.contains_key(id), "{id:?} runs for nobody");
+        }
+    }
+
+    fn check(&mut self, effect: Effect) {
+        match effect {
+            Effect::Respond { id, answer } => {
+                let asked = self.asked.get_mut(&id).unwrap();
+                assert!(asked.is_started && !asked.is_superseded, "{id:?} does not wait");
+                assert!(asked.answer.is_none(), "{id:?} is answered twice");
+                let (here, version) = asked.made_for;
+                let is_current = version == self.versions[here];
+                assert!(is_current || asked.is_menu, "{id:?} is for another version");
+                if let Answer::Shows { text, others, .. } = &answer {
+                    assert!(!text.is_empty() && !others.contains(text));
+                    asked.shown.clone_from(text);
+                    asked.since = Some(self.now);
+                }
+                asked.answer = Some(answer);
+            }
+            Effect::Update { id, text, done } => {
+                let asked = self.asked.get_mut(&id).unwrap();
+                assert!(asked.streams && !asked.is_superseded && !asked.is_done);
+                assert!(asked.answer.is_some(), "an update comes after the answer");
+                assert!(text.starts_with(&asked.shown), "{text:?} takes back {:?}", asked.shown);
+                let shown_for = asked.since.replace(self.now).map(|it| self.now - it);
+                assert!(shown_for >= Some(UPDATE_INTERVAL), "{shown_for:?} after the last text");
+                asked.shown = text;
+                asked.is_done = done;
+            }
+            Effect::Supersede { id } => {
+                let asked = self.asked.get_mut(&id).unwrap();
+                assert!(!std::mem::replace(&mut asked.is_superseded, true), "{id:?} twice");
+            }
+            Effect::SetTimer { id, timer, at } => {
+                assert!(at >= self.now && Some(id) == self.last);
+                self.timers.retain(|it| (it.0, it.1) != (timer, id));
+                self.timers.push((timer, id, at));
+            }
+            Effect::Generate { id, .. } => {
+                assert!(self.running.insert(id, (true, Progress::default())).is_none());
+            }
+            Effect::Prefill { id, .. } => {
+                assert!(self.running.insert(id, (false, Progress::default())).is_none());
+            }
+            Effect::Cancel { id, .. } => {
+                self.running.remove(&id);
+                self.ended.insert(id);
+            }
+            Effect::Publish { snapshot, .. } => {
+                let here = URIS.iter().position(|it| **it == *snapshot.uri).unwrap();
+                assert_eq!(snapshot.rope, self.texts[here].as_str(), "a half-applied change");
+            }
+            Effect::Unpublish { .. }
+            | Effect::Edited { .. }
+            | Effect::GatherContext { .. }
+            | Effect::Widen => {}
+        }
+    }
+
+    fn play(&mut self, act: Act) {
+        match act {
+            Act::Type(n) => self.type_text(PIECES[n]),
+            Act::Accept(n) => {
+                let shown = self.shown();
+                self.type_text(&shown[..shown.len().min(n)]);
+            }
+            Act::Backspace if self.cursor > 0 && self.is_open[self.here] => {
+                self.cursor -= 1;
+                self.edit(self.cursor, self.cursor + 1, "");
+            }
+            Act::Backspace => {}
+            Act::EditAbove => {
+                self.edit(0, 0, "// above\n");
+                self.cursor += if self.is_open[self.here] { "// above\n".len() } else { 0 };
+            }
+            Act::Switch(here) => {
+                self.here = here;
+                if !self.is_open[here] {
+                    self.open();
+                }
+                self.cursor = self.texts[here].len();
+            }
+            Act::Ask { streams, kind } => self.ask(streams, kind),
+            Act::Start => self.start(),
+            Act::Write(n, n_chars) => self.write(n, n_chars),
+            Act::Finish(n, how) => self.finish(n, how),
+            Act::NotStarted(n) => {
+                if let Some(id) = self.nth(n) {
+                    self.running.remove(&id);
+                    self.ended.insert(id);
+                    let reason = EmptyReason::ModelLoading;
+                    self.handle(Event::NotStarted { id, reason });
+                }
+            }
+            Act::Elapse(n) => self.elapse(n),
+            Act::Late(n) => self.late(n),
+            Act::Configure(computes_ahead) => self.configure(computes_ahead, false),
+            Act::Close => {
+                let here = self.here;
+                self.is_open[here] = false;
+                self.handle(Event::Close { uri: URIS[here].to_owned() });
+            }
+            Act::End => self.handle(Event::End),
+        }
+    }
+
+    fn elapse(&mut self, n: usize) {
+        if !self.timers.is_empty() {
+            let (timer, id, at) = self.timers.remove(n % self.timers.len());
+            self.now = self.now.max(at);
+            self.handle(Event::Timer { id, timer });
+        }
+    }
+
+    /// Progress of a generation that was cancelled, or has ended.
+    fn late(&mut self, n: usize) {
+        let id = self.ended.iter().nth(n % self.ended.len().max(1)).copied();
+        if let Some(id) = id {
+            let progress = Progress { text: "late".into(), ..Progress::default() };
+            if !self.state.generations.contains_key(&id) {
+                self.handle(Event::Progress { id, progress });
+            }
+        }
+    }
+
+    /// Lets everything come to its end: each request has one answer, unless it was superseded.
+    fn settle(&mut self) {
+        self.start();
+        for _ in 0..200 {
+            if self.running.is_empty() && self.timers.is_empty() {
+                break;
+            }
+            self.write(0, 100);
+            self.finish(0, 0);
+            self.elapse(0);
+        }
+        for (id, it) in &self.asked {
+            let is_answered = it.answer.is_some();
+            assert!(is_answered || it.is_superseded || !it.is_started, "{id:?} has no answer");
+        }
+        self.play(Act::End);
+        assert!(self.running.is_empty(), "all is cancelled at the end");
+        assert!(self.state.generations.is_empty());
+        self.ask(true, Kind::Automatic);
+        let last = self.last.and_then(|it| self.asked.get(&it));
+        assert!(last.is_none_or(|it| it.is_superseded), "nothing starts after the end");
+    }
+}
+
+proptest! {
+    #![proptest_config(Cases { cases: 10_000, ..Cases::default() })]
+
+    #[test]
+    fn random_events_keep_the_invariants(acts in proptest::collection::vec(act(), 1..60)) {
+        let mut world = World::new();
+        for act in acts {
+            world.play(act);
+        }
+        world.settle();
+    }
+}
+
+/// The acts of one case; prints what was answered.
+fn answers(acts: &[Act]) -> Vec<String> {
+    let mut world = World::new();
+    acts.iter().for_each(|it| world.play(it.clone()));
+    let of = |it: &Asked| match (&it.answer, it.is_superseded) {
+        (Some(Answer::Shows { text, source, .. }), _) => format!("{} {text:?}", source.name()),
+        (Some(Answer::Empty(reason)), _) => reason.name().to_owned(),
+        (None, true) => "superseded".to_owned(),
+        (None, false) => "waits".to_owned(),
+    };
+    world.asked.values().map(of).collect()
+}
+
+#[test]
+fn typing_into_a_suggestion_needs_no_generation() {
+    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
+    let acts = [
+        ask.clone(),
+        Act::Start,
+        Act::Write(0, 4),
+        Act::Finish(0, 0),
+        Act::Accept(2),
+        ask,
+        Act::Start,
+    ];
+    assert_eq!(answers(&acts), ["model \"g(y)\"", "type_through \"y)\""]);
+}
+
+#[test]
+fn an_edit_supersedes_a_waiting_request() {
+    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
+    let acts = [ask.clone(), Act::Start, Act::Write(0, 2), Act::Type(3), ask, Act::Start];
+    assert_eq!(answers(&acts), ["superseded", "waits"]);
+}
