@@ -3,17 +3,10 @@
 //! [`state::State`] decides; this module and `driver` connect it to the engine, the clock and the
 //! client. Events are handled one at a time, in the order of their arrival.
 
-mod acceptance;
-mod candidates;
-mod completion;
 mod driver;
 pub mod event;
-mod menu_request;
-mod prefetch;
 pub mod request;
 pub mod state;
-mod streaming;
-mod throttle;
 mod workspace_context;
 
 use std::{
@@ -37,11 +30,10 @@ use crate::{
     document::{Change, PositionEncoding, Snapshot},
     stats::Counts,
 };
-pub use acceptance::Part;
 use driver::{Delivery, Driver};
 use event::{Event, Settings};
-pub use request::{Answer, EmptyReason, Request, RequestId, RequestParams, Selected, Source};
-pub use streaming::UPDATE_INTERVAL;
+pub use request::{Answer, EmptyReason, Part, Request, RequestId, RequestParams, Selected, Source};
+pub use state::UPDATE_INTERVAL;
 
 /// Loads a model for the settings.
 pub type Load = Box<dyn Fn(&Config) -> Completer + Send + Sync>;

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Instant};
 use foretell_config::{Config, exclude::Exclusions};
 use foretell_engine::Progress;
 
-use super::{
-    acceptance::Part,
-    request::{Answer, EmptyReason, Request, RequestId},
-};
+use super::request::{Answer, EmptyReason, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
     document::{Change, Edit, PositionEncoding, Snapshot},

@@ -148,6 +148,15 @@ impl From<FinishReason> for EmptyReason {
     }
 }
 
+/// How much of a suggestion was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// A word or a line of it.
+    Some,
+}
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {

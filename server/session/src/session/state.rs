@@ -5,6 +5,14 @@
 //! the documents, so nothing sees a half-applied change. A generation that the state does not refer
 //! to any more is cancelled at the end of the step: dropping a suggestion *is* the cancel.
 
+mod acceptance;
+mod candidates;
+mod completion;
+mod menu_request;
+mod prefetch;
+mod streaming;
+mod throttle;
+
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -15,13 +23,8 @@ use foretell_config::Trigger;
 use foretell_engine::{FinishReason, GenerationMetrics, Progress};
 
 use super::{
-    candidates::{Candidates, SelectedItem},
-    completion::Wait,
     event::{Effect, Event, Settings, Timer},
-    menu_request::TypedOn,
     request::{Answer, EmptyReason, Request, RequestId},
-    streaming::{Follow, Rest},
-    throttle::Throttle,
 };
 use crate::{
     completer::GenerationOptions,
@@ -33,6 +36,13 @@ use crate::{
     },
 };
 
+use candidates::{Candidates, SelectedItem};
+use completion::Wait;
+use menu_request::TypedOn;
+pub use streaming::UPDATE_INTERVAL;
+use streaming::{Follow, Rest};
+use throttle::Throttle;
+
 /// A generation that the state refers to.
 #[derive(Debug, Default)]
 struct Running {
@@ -43,7 +53,7 @@ struct Running {
 
 /// How far the running request is.
 #[derive(Debug)]
-pub(super) enum Stage {
+enum Stage {
     /// Its handler has not started yet.
     Begun,
     /// A generation starts when the user slows down.
@@ -64,12 +74,12 @@ pub(super) enum Stage {
 
 /// The request that was not superseded yet.
 #[derive(Debug)]
-pub(super) struct Active {
-    pub(super) request: Request,
-    pub(super) streams: bool,
+struct Active {
+    request: Request,
+    streams: bool,
     /// What was typed at its cursor since, for a request that lives on.
-    pub(super) typed: Option<TypedOn>,
-    pub(super) stage: Stage,
+    typed: Option<TypedOn>,
+    stage: Stage,
 }
 
 impl Active {
@@ -88,19 +98,19 @@ impl Active {
 #[derive(Debug, Default)]
 pub struct State {
     documents: Documents,
-    pub(super) settings: Arc<Settings>,
+    settings: Arc<Settings>,
     has_model: bool,
     generations: HashMap<GenerationId, Running>,
     n_generations: u64,
-    pub(super) active: Option<Active>,
-    pub(super) suggestion: Option<Suggestion>,
-    pub(super) cache: CompletionCache,
+    active: Option<Active>,
+    suggestion: Option<Suggestion>,
+    cache: CompletionCache,
     /// What would follow if the suggestion, or a selected item, were accepted.
-    pub(super) prefetch: Option<(Surroundings, GenerationId)>,
+    prefetch: Option<(Surroundings, GenerationId)>,
     /// The whole window of the cursor's place, while it is being prefilled.
     prefill: Option<GenerationId>,
-    pub(super) throttle: Throttle,
-    pub(super) reports_acceptance: bool,
+    throttle: Throttle,
+    reports_acceptance: bool,
     counts: Counts,
     has_ended: bool,
     effects: Vec<Effect>,
@@ -186,7 +196,7 @@ impl State {
         with(&mut self.counts);
     }
 
-    pub(super) fn push(&mut self, effect: Effect) {
+    fn push(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
@@ -368,14 +378,14 @@ impl State {
     }
 
     /// The options of a request's generation.
-    pub(super) fn options(&self, request: &Request) -> GenerationOptions {
+    fn options(&self, request: &Request) -> GenerationOptions {
         let mut options = GenerationOptions::one(&self.settings.config.suggest);
         options.style.indent = request.params.indent;
         options
     }
 
     /// Starts a generation.
-    pub(super) fn generate(
+    fn generate(
         &mut self,
         snapshot: Snapshot,
         cursor: usize,
@@ -387,7 +397,7 @@ impl State {
     }
 
     /// A generation that is complete already, with a text from the cache.
-    pub(super) fn recalled(&mut self, text: String) -> GenerationId {
+    fn recalled(&mut self, text: String) -> GenerationId {
         let finish = Some(FinishReason::Recalled);
         self.new_generation(Progress { text, finish, ..Progress::default() }, false)
     }
@@ -400,26 +410,26 @@ impl State {
     }
 
     /// Leaves the cost of a generation out of the statistics.
-    pub(super) fn do_not_count(&mut self, id: GenerationId) {
+    fn do_not_count(&mut self, id: GenerationId) {
         if let Some(it) = self.generations.get_mut(&id) {
             it.is_counted = false;
         }
     }
 
     /// Prefills the whole window of a place while nothing else is to do.
-    pub(super) fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
+    fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
         let id = self.new_generation(Progress::default(), false);
         self.effects.push(Effect::Prefill { id, snapshot, cursor });
         self.prefill = Some(id);
     }
 
     /// The state of a generation.
-    pub(super) fn progress(&self, id: GenerationId) -> Progress {
+    fn progress(&self, id: GenerationId) -> Progress {
         self.generations.get(&id).map(|it| it.progress.clone()).unwrap_or_default()
     }
 
     /// Drops the suggestion; a complete one is cached.
-    pub(super) fn drop_suggestion(&mut self) {
+    fn drop_suggestion(&mut self) {
         let Some(it) = self.suggestion.take() else { return };
         let progress = self.progress(it.generation());
         if let Some(running) = self.generations.get_mut(&it.generation()) {
@@ -431,7 +441,7 @@ impl State {
     }
 
     /// Drops what was prefetched; a complete text is cached.
-    pub(super) fn drop_prefetch(&mut self) {
+    fn drop_prefetch(&mut self) {
         let Some((at, id)) = self.prefetch.take() else { return };
         let progress = self.progress(id);
         if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
@@ -473,14 +483,14 @@ impl State {
         }
     }
 
-    pub(super) fn set_timer(&mut self, timer: Timer, at: Instant) {
+    fn set_timer(&mut self, timer: Timer, at: Instant) {
         if let Some(active) = &self.active {
             let id = active.request.id;
             self.effects.push(Effect::SetTimer { id, timer, at });
         }
     }
 
-    pub(super) fn after(now: Instant, ms: u64) -> Instant {
+    fn after(now: Instant, ms: u64) -> Instant {
         now + Duration::from_millis(ms)
     }
 }

@@ -5,11 +5,9 @@ use std::time::Instant;
 use foretell_engine::FinishReason;
 use foretell_policy::StopRule;
 
-use super::{
-    event::{Effect, Timer},
-    request::{Answer, EmptyReason, Request, Source},
-    state::{Stage, State},
-};
+use super::{Stage, State};
+use crate::session::event::{Effect, Timer};
+use crate::session::request::{Answer, EmptyReason, Request, Source};
 use crate::{
     stats,
     suggestion::{Suggestion, Verdict},

@@ -2,10 +2,8 @@
 
 use foretell_policy::CursorContext;
 
-use super::{
-    request::{Request, Source},
-    state::State,
-};
+use super::State;
+use crate::session::request::{Request, Source};
 use crate::{
     prompt::place,
     suggestion::{Suggestion, Verdict, completion_cache::Surroundings},

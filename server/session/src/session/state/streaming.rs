@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    completion::worth_growing,
-    event::{Effect, Timer},
-    state::{Stage, State},
-};
+use super::completion::worth_growing;
+use super::{Stage, State};
+use crate::session::event::{Effect, Timer};
 use crate::suggestion::{Suggestion, Verdict};
 
 /// The shortest time between two updates of a text: no screen shows more.

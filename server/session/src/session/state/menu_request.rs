@@ -5,8 +5,9 @@
 //! cursor. Its suggestion moves along, and its answer, in the coordinates of the request, starts
 //! with what was typed.
 
-use super::{request::Request, state::Active};
+use super::Active;
 use crate::document::Edit;
+use crate::session::request::Request;
 
 /// The longest text that is typed on, in bytes.
 const MAX_TYPED_BYTES: usize = 1 << 12;

@@ -1,16 +1,8 @@
 //! What the user accepted.
 
-use super::state::State;
+use super::State;
+use crate::session::request::Part;
 use crate::{document::Edit, prompt::to_lf, stats::Accepted, suggestion::Verdict};
-
-/// How much of a suggestion was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// A word or a line of it.
-    Some,
-}
 
 impl State {
     /// The client reports an acceptance. From then on nothing is inferred, and what was inferred

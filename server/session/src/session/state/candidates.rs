@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 use foretell_config::Suggest;
 use foretell_engine::FinishReason;
 
-use super::{
-    event::Timer,
-    request::{Answer, EmptyReason, Request, Source},
-    state::{Stage, State},
-};
+use super::{Stage, State};
+use crate::session::event::Timer;
+use crate::session::request::{Answer, EmptyReason, Request, Source};
 use crate::suggestion::{GenerationId, Verdict, completion_cache::Surroundings};
 
 /// How long a user who asked waits for candidates, unless `suggest.deadline_ms` is longer.
