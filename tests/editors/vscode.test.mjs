@@ -131,7 +131,7 @@ test('the status bar has a menu, and turning off is honoured', async () => {
 
 test('a model is chosen from those that are there', async () => {
   await code.clickStatus();
-  await code.pick('Choose a model');
+  await code.pick('Select a model');
   await code.waitFor('its name', async () => /qwen[^]*in use/.test(await code.choices()));
   await code.press('Escape');
 });

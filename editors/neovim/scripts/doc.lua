@@ -1,4 +1,4 @@
--- Writes doc/foretell.txt from the annotations of the code.
+-- Generates doc/foretell.txt from the annotations of the code.
 -- usage: nvim -l scripts/doc.lua [--check]
 local root = vim.fs.dirname(vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p')))
 local config = dofile(root .. '/lua/foretell/config.lua')
@@ -6,17 +6,17 @@ local config = dofile(root .. '/lua/foretell/config.lua')
 local HEAD = [[
 *foretell.txt*  Ghost text from a code model on this machine
 
-The next lines of code appear in grey while you type, and <Tab> takes them.
-The server is the program `foretell`; nothing leaves the machine.
+Suggestions appear in grey while you type, and <Tab> accepts them.
+The server is the program `foretell`; your code never leaves the machine.
 
 ==============================================================================
 SETUP                                                         *foretell-setup*
 
-Neovim 0.10 or later, and `foretell` in PATH. Then: >lua
+You need Neovim 0.10 or later and `foretell` in PATH. Then: >lua
 
     require('foretell').setup()
 <
-`:checkhealth foretell` says what is missing.
+`:checkhealth foretell` reports what is missing.
 
 With |lazy.nvim|: >lua
 
@@ -25,34 +25,34 @@ With |lazy.nvim|: >lua
 With |vim.pack| (Neovim 0.12), or any other way that puts `editors/neovim` on
 the 'runtimepath': call `setup()` as above.
 
-Where the server is can also be said with |vim.lsp.config()|: >lua
+|vim.lsp.config()| can also set the server's command: >lua
 
     vim.lsp.config('foretell', { cmd = { '/opt/foretell', 'serve' } })
 <
-Without the plugin, Neovim 0.12 shows suggestions by itself: >lua
+Without the plugin, Neovim 0.12 shows suggestions itself: >lua
 
     vim.lsp.enable('foretell')
     vim.lsp.inline_completion.enable()
 <
-It then waits 200 ms after each key, does not grow a text while the model
-writes, and takes it only as a whole.
+It then waits 200 ms after each key, does not grow a suggestion while the model
+generates, and accepts it only as a whole.
 ]]
 
 local COMMANDS = [[
 ==============================================================================
 COMMANDS                                                           *:Foretell*
 
-:Foretell on | off | toggle [buffer]    Suggest or not, here or everywhere.
-:Foretell status                        What the server is about.
-:Foretell stats                         The counts of this session.
-:Foretell restart                       End the server and start it anew.
-:Foretell log                           What the server has said.
+:Foretell on | off | toggle [buffer]    Turn suggestions on or off.
+:Foretell status                        The state of the server.
+:Foretell stats                         The statistics of this session.
+:Foretell restart                       Restart the server.
+:Foretell log                           The server's log.
 :Foretell health                        |:checkhealth| for Foretell.
 
-`vim.g.foretell = false` and `vim.b.foretell = false` turn it off as well; with
-`native` they do where they are set before the file is opened.
-The colour is the highlight group *hl-ForetellGhost*, a link to |hl-Comment|.
-The event `User ForetellStatus` comes with each change of the status.
+`vim.g.foretell = false` and `vim.b.foretell = false` turn it off too; with
+`native`, only if they are set before the file is opened.
+The highlight group is *hl-ForetellGhost*, linked to |hl-Comment| by default.
+The event `User ForetellStatus` fires whenever the status changes.
 ]]
 
 ---@param title string

@@ -1,10 +1,10 @@
 /** Ghost text from a code model on this machine. */
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
-import { canAskAgain } from './again';
+import { canRetrigger } from './retrigger';
 import { locate } from './locate';
 import { modelNames, modelsFolder } from './models';
-import { report } from './report';
+import { statsPage } from './statsPage';
 import { Server } from './server';
 import { isInLanguages, isOn, serverSettings, write, type Languages } from './settings';
 import { Status } from './status';
@@ -96,7 +96,7 @@ class Extension {
     const server = new Server({
       program: this.program,
       settings: () => serverSettings(this.settingNames),
-      streaming: configuration.get<boolean>('streaming', true) && canAskAgain(vscode.version),
+      streaming: configuration.get<boolean>('streaming', true) && canRetrigger(vscode.version),
       log: this.log,
       onStatus: (state, message, remote) => {
         if (this.server === server) {
@@ -123,7 +123,7 @@ class Extension {
 
   private sayMissing(): void {
     void vscode.window
-      .showWarningMessage(`Foretell: ${MISSING}`, 'Choose the program…', 'Try again')
+      .showWarningMessage(`Foretell: ${MISSING}`, 'Select the program…', 'Try again')
       .then((choice) => {
         if (choice) {
           void (choice === 'Try again' ? this.restart() : this.chooseProgram());
@@ -185,20 +185,20 @@ class Extension {
     const enabled = vscode.workspace.getConfiguration('foretell.suggest').get<boolean>('enabled', true);
     const entry = (label: string, command: string, detail?: string) => ({ label, command, detail });
     const entries = [
-      ...(this.program ? [] : [entry('$(folder-opened) Choose the program…', 'foretell.chooseProgram')]),
+      ...(this.program ? [] : [entry('$(folder-opened) Select the program…', 'foretell.chooseProgram')]),
       entry(enabled ? '$(circle-slash) Turn off' : '$(sparkle) Turn on', 'foretell.toggle'),
       ...(language && enabled
         ? [entry(`$(code) Turn ${isOn(language) ? 'off' : 'on'} for ${language}`, 'foretell.toggleLanguage')]
         : []),
-      entry('$(package) Choose a model…', 'foretell.chooseModel'),
+      entry('$(package) Select a model…', 'foretell.chooseModel'),
       entry('$(graph) Statistics', 'foretell.showStats'),
       entry('$(output) Log', 'foretell.showLog'),
-      entry('$(pulse) Doctor', 'foretell.doctor', 'Which library and which model are used, and what is missing'),
+      entry('$(pulse) Doctor', 'foretell.doctor', 'Check the library, the model and your settings'),
       entry('$(debug-restart) Restart the server', 'foretell.restart'),
     ];
     const chosen = await vscode.window.showQuickPick(entries, {
       title: 'Foretell',
-      placeHolder: this.status.failure ?? 'What to do?',
+      placeHolder: this.status.failure ?? 'Select an action',
     });
     if (chosen) {
       await vscode.commands.executeCommand(chosen.command);
@@ -212,8 +212,8 @@ class Extension {
     const entries = modelNames(folder).map((name) => ({ label: name, description: name === now ? 'in use' : '' }));
     const other = { label: '$(folder-opened) A bundle in another folder…', description: '' };
     const chosen = await vscode.window.showQuickPick([...entries, other], {
-      title: 'Foretell: the model',
-      placeHolder: entries.length ? folder : `No model in ${folder}: \`foretell setup\` gets one`,
+      title: 'Foretell: select a model',
+      placeHolder: entries.length ? folder : `No models in ${folder}: run \`foretell setup\``,
     });
     const name = chosen === other ? await this.chooseFolder() : chosen?.label;
     if (name) {
@@ -222,12 +222,12 @@ class Extension {
   }
 
   private async chooseFolder(): Promise<string | undefined> {
-    const options = { title: 'The folder of a model', canSelectFiles: false, canSelectFolders: true };
+    const options = { title: 'Select a bundle folder', canSelectFiles: false, canSelectFolders: true };
     return (await vscode.window.showOpenDialog(options))?.[0]?.fsPath;
   }
 
   private async chooseProgram(): Promise<void> {
-    const [file] = (await vscode.window.showOpenDialog({ title: 'The program foretell', canSelectMany: false })) ?? [];
+    const [file] = (await vscode.window.showOpenDialog({ title: 'Select the program foretell', canSelectMany: false })) ?? [];
     if (file) {
       await write('server.path', file.fsPath);
     }
@@ -238,10 +238,10 @@ class Extension {
       const stats: unknown = await this.server?.client.sendRequest('workspace/executeCommand', {
         command: 'foretell.stats',
       });
-      const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: report(stats) });
+      const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: statsPage(stats) });
       await vscode.commands.executeCommand('markdown.showPreview', document.uri);
     } catch (error) {
-      void vscode.window.showWarningMessage(`Foretell: no statistics: ${String(error)}`);
+      void vscode.window.showWarningMessage(`Foretell: cannot read the statistics: ${String(error)}`);
     }
   }
 
@@ -261,7 +261,7 @@ class Extension {
       void this.context.globalState.update('foretell.noted', true);
       void vscode.window
         .showInformationMessage(
-          'Foretell: GitHub Copilot writes suggestions too. To see only Foretell’s, turn off Copilot’s inline ones.',
+          'Foretell: GitHub Copilot is installed too. Turn off its inline suggestions to see Foretell’s.',
           'Open the setting',
         )
         .then((choice) => {

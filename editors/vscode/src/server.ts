@@ -6,9 +6,9 @@ import {
   type InlineCompletionItem,
   type Middleware,
 } from 'vscode-languageclient/node';
-import { Again, type Answer } from './again';
+import { Retrigger, type Answer } from './retrigger';
 import { Client } from './client';
-import { Growing, samePlace, type Place } from './growing';
+import { StreamingItem, samePlace, type Place } from './streamingItem';
 import type { State } from './status';
 import { isOn } from './settings';
 
@@ -39,8 +39,8 @@ const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-
 
 export class Server {
   readonly client: Client;
-  private readonly growing = new Growing<InlineCompletionItem>();
-  private readonly again = new Again(SELECTOR, 'foretell.foretell');
+  private readonly growing = new StreamingItem<InlineCompletionItem>();
+  private readonly again = new Retrigger(SELECTOR, 'foretell.foretell');
   private next: Answer | undefined;
   /** Whether a text is there that VS Code has not got, and whether it is being asked to get it. */
   private isLonger = false;
@@ -67,7 +67,7 @@ export class Server {
           workspace: { configuration: ({ items }) => items.map(options.settings) },
         },
         initializationFailedHandler: (error) => {
-          options.onStatus('failed', `The server did not start: ${String(error)}`);
+          options.onStatus('failed', `The server failed to start: ${String(error)}`);
           return false;
         },
         errorHandler: {
@@ -160,7 +160,7 @@ export class Server {
     const now = Date.now();
     this.restarts = [...this.restarts.filter((at) => now - at < RESTART_WINDOW_MS), now];
     if (this.restarts.length > MAX_RESTARTS) {
-      this.options.onStatus('failed', 'The server ended too often. The log says why.');
+      this.options.onStatus('failed', 'The server keeps stopping; see the log.');
       return { action: CloseAction.DoNotRestart, handled: true };
     }
     this.isLoading = true;

@@ -1,4 +1,4 @@
-/** What the status bar says. */
+/** The status bar item. */
 import * as vscode from 'vscode';
 
 export type State = 'loading' | 'ready' | 'thinking' | 'off' | 'failed';
@@ -12,10 +12,10 @@ const ICONS: Record<State, string> = {
 };
 
 const SAYS: Record<State, string> = {
-  loading: 'The model is being loaded.',
+  loading: 'Loading the model.',
   ready: 'Ready.',
-  thinking: 'The model is writing.',
-  off: 'Off: nothing is suggested here.',
+  thinking: 'Generating.',
+  off: 'Off: no suggestions here.',
   failed: 'No suggestions.',
 };
 
@@ -31,7 +31,7 @@ export class Status implements vscode.Disposable {
     this.item.show();
   }
 
-  /** What the server or its start has said. */
+  /** Sets the state that the server, or its start, reported. */
   set(state: State, message?: string, remote?: string): void {
     this.state = state;
     this.message = message;
@@ -42,7 +42,7 @@ export class Status implements vscode.Disposable {
     return this.state === 'failed' ? (this.message ?? SAYS.failed) : undefined;
   }
 
-  /** `isOff`: the user has turned it off for what is on the screen. */
+  /** Redraws the item; `isOff` if suggestions are off in the active editor. */
   draw(isOff: boolean): void {
     const state = isOff && this.state !== 'failed' ? 'off' : this.state;
     const says = state === this.state && this.message ? this.message : SAYS[state];

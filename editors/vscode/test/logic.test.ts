@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import manifest from '../package.json';
-import { Growing } from '../src/growing';
+import { StreamingItem } from '../src/streamingItem';
 import { locate } from '../src/locate';
 import { modelNames, modelsFolder } from '../src/models';
-import { report } from '../src/report';
+import { statsPage } from '../src/statsPage';
 
 vi.mock('vscode', () => ({}));
 const { isInLanguages, put } = await import('../src/settings');
-const { canAskAgain } = await import('../src/again');
+const { canRetrigger } = await import('../src/retrigger');
 
 describe('locate', () => {
   const places = { setting: '', extension: '/ext', path: ['/a', '/b'].join(delimiter), home: '/home/me' };
@@ -58,7 +58,7 @@ describe('growing', () => {
   const at = (version: number, character: number) => ({ ...place, version, position: { line: 3, character } });
 
   test('the longest text of the last request is kept', () => {
-    const growing = new Growing<string>();
+    const growing = new StreamingItem<string>();
     growing.asked(place);
     expect(growing.at(place)).toBeUndefined();
     expect(growing.take(place, 'a')).toBe(true);
@@ -67,7 +67,7 @@ describe('growing', () => {
   });
 
   test('what belongs to another version or cursor is not taken', () => {
-    const growing = new Growing<string>();
+    const growing = new StreamingItem<string>();
     growing.asked(place);
     expect(growing.take(at(6, 8), 'a')).toBe(false);
     expect(growing.take(at(7, 9), 'a')).toBe(false);
@@ -75,7 +75,7 @@ describe('growing', () => {
   });
 
   test('nothing grows after a stop, or at another place', () => {
-    const growing = new Growing<string>();
+    const growing = new StreamingItem<string>();
     growing.asked(place);
     growing.take(place, 'a');
     expect(growing.at({ ...place, version: 8 })).toBeUndefined();
@@ -100,8 +100,8 @@ test('a language is on unless it, or every other one, is off', () => {
 test('the counts are the page that the server draws', () => {
   const page = 'requests    12, 3 of them superseded\nshown       9 (75 %)\n';
   const stats = { page, counts: { requests: 12, superseded: 3 } };
-  expect(report(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${page}\`\`\`\n`);
-  expect(report(null)).toContain('The server counts nothing yet.');
+  expect(statsPage(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${page}\`\`\`\n`);
+  expect(statsPage(null)).toContain('No statistics yet.');
 });
 
 test('an untrusted workspace sets nothing of the server', () => {
@@ -119,5 +119,5 @@ test('an untrusted workspace sets nothing of the server', () => {
 
 test('a text grows only where VS Code can be told to ask one provider', () => {
   const versions = ['1.100.3', '1.105.1', '1.106.0', '1.139.1', '2.0.0', '1.106.0-insider'];
-  expect(versions.filter(canAskAgain)).toEqual(versions.slice(2));
+  expect(versions.filter(canRetrigger)).toEqual(versions.slice(2));
 });

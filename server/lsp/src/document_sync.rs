@@ -1,11 +1,11 @@
-//! In front of tower-lsp: what must happen in the wire's order, before anything else.
+//! What must happen in the order of arrival, before tower-lsp.
 //!
-//! tower-lsp runs handlers as futures that wait for each other. [`DocumentSync::call`] runs synchronously
-//! for each message in the order of arrival, so this is where text changes are applied, where the
-//! running request is superseded, and where a request gets its [`RequestSnapshot`]: the text as it was when
-//! the request came. Handlers find it in [`ticket`].
+//! tower-lsp runs handlers concurrently. [`DocumentSync::call`] runs synchronously for every
+//! message in the order of arrival, so it applies text changes and turns a request into a
+//! [`RequestSnapshot`], which supersedes the request before it. The handler finds its snapshot with
+//! [`ticket`].
 //!
-//! **Architecture Invariant:** no handler changes a document or looks at one; it has a ticket.
+//! **Architecture Invariant:** no handler reads or changes a document; it has a request snapshot.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -27,11 +27,11 @@ use foretell_session::{
     session::{RequestParams, RequestSnapshot, Selected, Session},
 };
 
-/// The most handlers that run at once. Superseded ones end at once, so this is only ever reached
-/// by a client that floods us with other requests.
+/// The limit of concurrent handlers. Superseded ones end immediately, so only a client that floods
+/// the server with other requests reaches it.
 pub const CONCURRENCY: usize = 64;
 
-/// What a client says of its documents: applied in [`DocumentSync::call`].
+/// The notifications about documents, applied in [`DocumentSync::call`].
 pub const TEXT_SYNC: [&str; 3] =
     ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"];
 
@@ -39,18 +39,18 @@ tokio::task_local! {
     static TICKET: RequestSnapshot;
 }
 
-/// The ticket of the request whose handler is running; none if its document is not open.
+/// The snapshot of the request whose handler is running; `None` if its document is not open.
 #[must_use]
 pub fn ticket() -> Option<RequestSnapshot> {
     TICKET.try_with(Clone::clone).ok()
 }
 
-/// What a front shares with the server behind it.
+/// What [`DocumentSync`] shares with the server behind it.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    /// Documents, the running request, the offer.
+    /// The session.
     pub session: Arc<Session>,
-    /// How the client counts; set by `initialize`.
+    /// The position encoding, set by `initialize`.
     pub encoding: Arc<OnceLock<PositionEncoding>>,
 }
 
@@ -60,7 +60,7 @@ impl Shared {
     }
 }
 
-/// The service that sees every message first.
+/// The service that handles every message first.
 #[derive(Debug)]
 pub struct DocumentSync<S> {
     inner: S,
@@ -68,12 +68,12 @@ pub struct DocumentSync<S> {
 }
 
 impl<S> DocumentSync<S> {
-    /// Puts the front before a service.
+    /// Wraps a service.
     pub fn new(inner: S, shared: Shared) -> Self {
         Self { inner, shared }
     }
 
-    /// Applies what a message says of documents, or of the end.
+    /// Applies a notification about documents, or `exit`.
     fn sync_text(&self, request: &Request) {
         let Shared { session, .. } = &self.shared;
         match request.method() {
@@ -89,7 +89,7 @@ impl<S> DocumentSync<S> {
             }
             "textDocument/didChange" => {
                 let Some(it) = change(request) else {
-                    // It has missed a change: what follows would be applied to another text.
+                    // It missed a change: later ones would apply to a different text.
                     let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
                     if let Some(uri) = uri {
                         session.close_document(uri);
@@ -102,7 +102,7 @@ impl<S> DocumentSync<S> {
                     it.content_changes.into_iter().map(from_proto::change).collect();
                 session.change(uri, version, changes, self.shared.encoding());
             }
-            // Some say it without `shutdown`, and keep our input open.
+            // Some clients send it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
                 if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
@@ -113,7 +113,7 @@ impl<S> DocumentSync<S> {
         }
     }
 
-    /// The ticket for a message that concerns a cursor in an open document.
+    /// The snapshot for a message about a cursor in an open document.
     fn ticket(&self, request: &Request) -> Option<RequestSnapshot> {
         let session = &self.shared.session;
         match request.method() {
@@ -165,7 +165,7 @@ impl<S> DocumentSync<S> {
     }
 }
 
-/// The user looks at another document: a notification of Copilot's dialect.
+/// The user focused another document: a notification of Copilot's dialect.
 pub const DID_FOCUS: &str = "textDocument/didFocus";
 
 #[derive(Debug, Deserialize)]
@@ -174,7 +174,7 @@ struct DidFocusParams {
     text_document: lsp::TextDocumentIdentifier,
 }
 
-/// What clients of Copilot's dialect say in a request beyond LSP.
+/// What Copilot's dialect adds to a request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct CopilotParams {
@@ -188,7 +188,7 @@ struct Versioned {
     version: Option<i32>,
 }
 
-/// The parameters of a change. LSP before 3.16 allowed a version that is null.
+/// The parameters of a change. LSP before 3.16 allowed a `null` version.
 fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
     let version = &request.params()?["textDocument"]["version"];
     if !version.is_null() {
@@ -199,7 +199,7 @@ fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
     serde_json::from_value(with_a_version).ok()
 }
 
-/// The parameters of a message, or `None` for others: the handler behind answers those.
+/// The parameters of a message; `None` if they are invalid, which the handler behind answers.
 fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
     P::deserialize(request.params()?)
         .inspect_err(|error| {

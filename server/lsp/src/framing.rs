@@ -1,10 +1,10 @@
-//! The client's messages, before anything is made of them.
+//! Framing: only complete, valid messages reach tower-lsp.
 //!
-//! tower-lsp ends the session at the first message that it can't read, and takes in whatever a
-//! header claims. So only whole messages that can be read are passed on.
+//! tower-lsp ends the session at the first invalid message, and allocates whatever a header
+//! announces. So only complete messages that it can parse are forwarded.
 //!
-//! **Architecture Invariant:** a document that has missed a change is not open any more. Whatever
-//! follows would be applied to another text than the client's.
+//! **Architecture Invariant:** a document that missed a change counts as closed: later changes
+//! would apply to a different text than the client's.
 
 use std::{borrow::Cow, io};
 
@@ -14,18 +14,17 @@ use serde_json::json;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 
-/// The longest message that is read, in bytes.
+/// The longest message, in bytes.
 const MAX_MESSAGE_BYTES: u64 = 64 << 20;
-/// The longest line of a header, and the most lines.
+/// The longest header line, in bytes, and the largest number of lines.
 const MAX_LINE_BYTES: u64 = 1 << 10;
 const MAX_LINES: usize = 16;
 
-/// Passes on the messages of `input` until it ends. One that can't be read is answered in
-/// `answers` and left out.
+/// Forwards the messages of `input` until it ends. An invalid one is answered to `answers` and
+/// dropped.
 ///
 /// # Errors
-/// For a header that can't be read or claims too much: where the next message would begin is not
-/// known then.
+/// For an invalid header or one that announces too much: the next message cannot be found.
 pub(super) async fn pass_on(
     mut input: impl AsyncBufRead + Unpin,
     mut server: impl AsyncWrite + Unpin,
@@ -37,7 +36,7 @@ pub(super) async fn pass_on(
         if (body.len() as u64) < n_bytes {
             break;
         }
-        let body = without_half_characters(&body);
+        let body = replace_lone_surrogates(&body);
         if is_readable(&body) {
             write_message(&mut server, &body).await?;
             continue;
@@ -60,7 +59,7 @@ pub(super) async fn pass_on(
     Ok(())
 }
 
-/// What is to be seen of a message that can't be read as a whole.
+/// What can be read of an invalid message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct PartialMessage {
@@ -68,7 +67,7 @@ struct PartialMessage {
     method: String,
 }
 
-/// The document that a message changes which is perhaps no JSON at all.
+/// The document that an invalid message changes; it may not be JSON at all.
 fn changed_document(body: &[u8]) -> Option<String> {
     let find = |from: usize, what: &[u8]| {
         body[from..].windows(what.len()).position(|it| it == what).map(|n| from + n + what.len())
@@ -80,10 +79,10 @@ fn changed_document(body: &[u8]) -> Option<String> {
     serde_json::from_slice(&body[start..end]).ok()
 }
 
-/// The message with U+FFFD for each half of a surrogate pair that is alone. A client that counts in
-/// UTF-16 may cut a character in two; the parser refuses such a text, and no other place moves.
-fn without_half_characters(body: &[u8]) -> Cow<'_, [u8]> {
-    let mut mended = Cow::Borrowed(body);
+/// The message with U+FFFD for each lone surrogate. A client that counts in UTF-16 may cut a
+/// character in two; the parser rejects such text, and no other position moves.
+fn replace_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
+    let mut replaced = Cow::Borrowed(body);
     let mut byte_idx = 0;
     while let Some(n) = body[byte_idx..].iter().position(|it| *it == b'\\') {
         byte_idx += n;
@@ -94,16 +93,16 @@ fn without_half_characters(body: &[u8]) -> Cow<'_, [u8]> {
         byte_idx += match (unit(byte_idx), unit(byte_idx + 6)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(0xd800..=0xdfff), _) => {
-                mended.to_mut()[byte_idx..byte_idx + 6].copy_from_slice(b"\\ufffd");
+                replaced.to_mut()[byte_idx..byte_idx + 6].copy_from_slice(b"\\ufffd");
                 6
             }
             _ => 2.min(body.len() - byte_idx),
         };
     }
-    mended
+    replaced
 }
 
-/// How long the next message is, in bytes; `None` at the input's end.
+/// The length of the next message in bytes; `None` at the end of the input.
 async fn read_header(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<u64>> {
     let mut n_bytes = None;
     for n_lines in 0..MAX_LINES {
@@ -112,25 +111,26 @@ async fn read_header(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Opti
         if line.is_empty() {
             return Ok(None);
         }
-        let line = line.strip_suffix(b"\n").ok_or_else(|| unfit("has a line without an end"))?;
-        let line = std::str::from_utf8(line).map_err(|_| unfit("is not text"))?.trim_end();
+        let line = line.strip_suffix(b"\n").ok_or_else(|| invalid("has a line without an end"))?;
+        let line = std::str::from_utf8(line).map_err(|_| invalid("is not text"))?.trim_end();
         if line.is_empty() && n_lines > 0 {
-            return n_bytes.map(Some).ok_or_else(|| unfit("has no Content-Length"));
+            return n_bytes.map(Some).ok_or_else(|| invalid("has no Content-Length"));
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| unfit("has a line without `:`"))?;
+        let (name, value) =
+            line.split_once(':').ok_or_else(|| invalid("has a line without `:`"))?;
         if name.eq_ignore_ascii_case("content-length") {
             let value = value.trim().parse().ok().filter(|n| *n <= MAX_MESSAGE_BYTES);
-            n_bytes = Some(value.ok_or_else(|| unfit("has a Content-Length beyond 64 MB"))?);
+            n_bytes = Some(value.ok_or_else(|| invalid("has a Content-Length beyond 64 MB"))?);
         }
     }
-    Err(unfit("is too long"))
+    Err(invalid("is too long"))
 }
 
-fn unfit(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("a message's header {what}"))
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("invalid message header: it {what}"))
 }
 
-/// Whether tower-lsp can read it: in the same way, since what a parser passes over it checks less.
+/// Whether tower-lsp can parse it: in the same way, because a parser checks skipped fields less.
 fn is_readable(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -142,7 +142,7 @@ fn is_readable(body: &[u8]) -> bool {
 }
 
 async fn write_message(output: &mut (impl AsyncWrite + Unpin), body: &[u8]) -> io::Result<()> {
-    // In one piece: others write to the same output.
+    // In one write: others write to the same output.
     let header = format!("Content-Length: {}\r\n\r\n", body.len());
     output.write_all(&[header.as_bytes(), body].concat()).await
 }
@@ -211,11 +211,11 @@ mod tests {
             (r#""\ud83d\ud83d\ude01\uDE01""#, "\u{fffd}😁\u{fffd}"),
             (r#""\\ud83d\n""#, "\\ud83d\n"),
         ] {
-            let mended = without_half_characters(text.as_bytes());
-            assert_eq!(serde_json::from_slice::<String>(&mended).unwrap(), expected, "{text}");
+            let replaced = replace_lone_surrogates(text.as_bytes());
+            assert_eq!(serde_json::from_slice::<String>(&replaced).unwrap(), expected, "{text}");
         }
         for cut_off in [&b"\\"[..], b"\\u", b"\\ud83d\\", b"\\ud83d\\u"] {
-            without_half_characters(cut_off);
+            replace_lone_surrogates(cut_off);
         }
     }
 
@@ -223,8 +223,8 @@ mod tests {
     fn a_change_that_can_not_be_read_closes_its_document() {
         let before = r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{
             "textDocument":{"uri":"file:///a.rs"},"contentChanges":[{"text":""#;
-        for unfit in [&b"\xff"[..], b"\0", b"\\uZZZZ", b"\n"] {
-            let change = [before.as_bytes(), unfit, b"\"}]}}"].concat();
+        for invalid in [&b"\xff"[..], b"\0", b"\\uZZZZ", b"\n"] {
+            let change = [before.as_bytes(), invalid, b"\"}]}}"].concat();
             let (server, _, _) = pass(&framed(&change));
             let server = String::from_utf8(server).unwrap();
             assert!(server.contains("didClose") && server.contains("file:///a.rs"), "{server}");

@@ -44,15 +44,15 @@ use status::{LastStatus, StatusReporter};
 use tokio::sync::mpsc::UnboundedReceiver;
 pub use transport::{Input, Output};
 
-/// How long an answer may take before the client is told that the model is at work.
+/// How long a request may take before the status becomes `thinking`.
 const THINKING_AFTER: Duration = Duration::from_millis(100);
-/// The token of the progress that loading the model makes.
+/// The token of the progress while the model loads.
 const LOADING: &str = "foretell/loading";
-/// How long a client that does not read is waited for at the end.
+/// How long the end waits for a client that does not read.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-/// How many bytes of the client's messages wait between the two who read them.
+/// The capacity of the pipe between framing and tower-lsp, in bytes.
 const MESSAGES_BYTES: usize = 1 << 16;
-/// How long an answer of the client is waited for.
+/// How long to wait for a response of the client.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl LanguageServer for Foretell {
 }
 
 impl Foretell {
-    /// The front has applied what the client says of its documents.
+    /// [`DocumentSync`] has applied the notification already.
     async fn applied(&self, _: Value) {}
 
     async fn inline_completion(
@@ -165,7 +165,7 @@ impl Foretell {
         Ok(lsp::InlineCompletionList { items })
     }
 
-    /// For clients without inline completion.
+    /// The completion menu, for clients without inline completion.
     async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
         let items = match front::ticket() {
             Some(ticket) => match self.answer(&ticket, false).await? {
@@ -187,8 +187,8 @@ impl Foretell {
         tracing::info!("nothing: {}", EmptyReason::NotOpen.name());
     }
 
-    /// Answers a request until it is superseded. Its future must come to an end of its own: of
-    /// one that is dropped, tower-lsp would believe for good that it runs.
+    /// Answers a request unless it is superseded. The future must complete: tower-lsp never forgets
+    /// a request whose future is dropped.
     async fn answer(
         &self,
         ticket: &RequestSnapshot,
@@ -265,7 +265,7 @@ impl Foretell {
         }
     }
 
-    /// What was shown is known here already; a client that says so has nothing to be told.
+    /// Ignored: the server knows what is shown.
     async fn shown(&self, _: Shown) {}
 
     async fn accepted_part(&self, it: AcceptedPart) {
@@ -310,7 +310,7 @@ impl Foretell {
         }
     }
 
-    /// Puts the settings of all places in force; says whether another engine is loaded for them.
+    /// Merges and applies the settings; returns whether another engine is loaded for them.
     fn configure(&self) -> bool {
         let config: Config = self.layers.merge();
         let Configured { invalid, is_other_engine } = self.shared.session.configure(config);
@@ -318,7 +318,7 @@ impl Foretell {
         is_other_engine
     }
 
-    /// Says which settings do not hold.
+    /// Shows which settings are invalid.
     async fn report_invalid_settings(&self) {
         for message in self.layers.take_invalid() {
             tracing::warn!("{message}");
@@ -347,7 +347,7 @@ impl Foretell {
     }
 }
 
-/// One line a request.
+/// Logs one line per request.
 fn log(answer: &Answer, started: Instant) {
     let ms = started.elapsed().as_secs_f64() * 1e3;
     match answer {
@@ -374,7 +374,7 @@ fn log(answer: &Answer, started: Instant) {
             }
         }
         Answer::Empty(EmptyReason::ModelFailed(message)) => {
-            // A server elsewhere may repeat in it what it was asked, the user's text.
+            // A remote server may repeat the user's text in it.
             tracing::info!("nothing: model_failed | {ms:.1} ms");
             tracing::trace!("{message}");
         }
@@ -382,9 +382,9 @@ fn log(answer: &Answer, started: Instant) {
     }
 }
 
-/// Speaks LSP until the client says `exit`, its end is closed or its process is gone.
+/// Serves LSP until the client sends `exit`, closes its end, or its process ends.
 ///
-/// A box, for a future is compiled where it is polled: this one here, once, and not in each test.
+/// Boxed, because a future is compiled where it is polled: here once, and not in every test.
 pub fn serve(
     session: Arc<Session>,
     startup: Startup,
@@ -405,7 +405,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         last_status: LastStatus::default(),
         gone: gone.clone(),
     };
-    // All the methods of LSP would be four fifths of the binary.
+    // All methods of LSP would be four fifths of the binary.
     let mut service = LspService::build_with_lifecycle_methods(server)
         .custom_method("textDocument/inlineCompletion", Foretell::inline_completion)
         .custom_method("textDocument/completion", Foretell::completion)
@@ -423,7 +423,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
     let answers = output.clone();
     let pump = tokio::spawn(async move {
         let done = pump.await;
-        // Nobody hears what we say: for us that is the input's end too.
+        // If nobody reads our output, the session is over too.
         gone.cancel();
         done
     });
@@ -444,6 +444,6 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         () = pass_on => {}
     }
     session.end();
-    // What was said last still goes out, if there is somebody to read it.
+    // The last messages still go out, if somebody reads them.
     let _ = tokio::time::timeout(LAST_WORDS, pump).await;
 }

@@ -1,17 +1,17 @@
-//! What goes over the wire beyond LSP (docs/protocol.md), all of it for clients that ask for it.
+//! The messages beyond LSP (docs/protocol.md), for clients that ask for them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_lsp::gen_lsp_types as lsp;
 
-/// The command of each item: the client runs it when the user takes the item.
+/// The command of every item: the client runs it when the user accepts the item.
 pub(crate) const ACCEPT: &str = "foretell.accept";
-/// The command that returns the session's counts.
+/// The command that returns the session's statistics.
 pub(crate) const STATS: &str = "foretell.stats";
-/// All our commands.
+/// All commands.
 pub(crate) const COMMANDS: [&str; 2] = [ACCEPT, STATS];
 
-/// What a client may say in `initializationOptions`.
+/// What a client may send in `initializationOptions`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Options {
@@ -39,11 +39,11 @@ pub(crate) struct Shown {}
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AcceptedPart {
-    /// How much of the item's text was taken, in UTF-16 code units from its start.
+    /// How much of the item's text was accepted, in UTF-16 code units from its start.
     pub(crate) accepted_length: usize,
 }
 
-/// `foretell/status`: how things are, each time that changes, to clients that ask for it.
+/// `foretell/status`: the state of the engine whenever it changes, for clients that ask for it.
 #[derive(Debug)]
 pub(crate) enum Status {}
 
@@ -67,10 +67,10 @@ pub(crate) enum StatusState {
 pub(crate) struct StatusParams {
     /// What the engine does.
     pub(crate) state: StatusState,
-    /// What was wrong and what to do, if it has failed.
+    /// What went wrong and what to do, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
-    /// The address of the server that computes, where that is not this machine.
+    /// The address of the remote server, if the engine is remote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remote: Option<String>,
 }
@@ -82,8 +82,8 @@ impl lsp::Notification for Status {
     const MESSAGE_DIRECTION: lsp::MessageDirection = lsp::MessageDirection::ServerToClient;
 }
 
-/// `foretell/inlineCompletion/update`: the text of an item that was answered before its draft was
-/// at its end, each time it has grown, to clients that ask for it.
+/// `foretell/inlineCompletion/update`: a longer text for an answered item, for clients that ask for
+/// it.
 #[derive(Debug)]
 pub(crate) enum InlineCompletionUpdate {}
 
@@ -94,9 +94,9 @@ pub(crate) struct UpdateParams {
     pub(crate) text_document: lsp::VersionedTextDocumentIdentifier,
     /// The request's cursor.
     pub(crate) position: lsp::Position,
-    /// The item as it is now, in place of the one before.
+    /// The item, replacing the previous one.
     pub(crate) item: lsp::InlineCompletionItem,
-    /// Whether it will not grow any more.
+    /// Whether this is the last update.
     pub(crate) done: bool,
 }
 

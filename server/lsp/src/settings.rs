@@ -1,4 +1,4 @@
-//! The settings of all places: files, client, command line.
+//! The settings of all sources: files, client, command line.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use foretell_config::{
     layers::{FileError, Layer, merge},
 };
 
-/// What is known of the settings before the client says anything.
+/// The settings known before the client sends any.
 #[derive(Debug, Clone, Default)]
 pub struct Startup {
-    /// The user's file, lowest.
+    /// The user's file, with the lowest precedence.
     pub user: Option<Layer>,
-    /// The command line, highest.
+    /// The command line, with the highest precedence.
     pub command_line: Option<Layer>,
-    /// What is to be told of them.
+    /// What is wrong with them.
     pub invalid: Vec<String>,
 }
 
@@ -51,8 +51,8 @@ impl Layers {
         self.0.lock()
     }
 
-    /// Takes what the client says when it starts, and the files of the folders that it has open,
-    /// as far as the user trusts them.
+    /// Takes the client's settings at startup, and the files of its open folders if the user trusts
+    /// them.
     pub(super) fn client(&self, settings: Option<Value>, folders: &[PathBuf], trusts_all: bool) {
         let client = settings.map(|it| Layer::new("initializationOptions.settings", section(it)));
         let mut inner = self.inner();
@@ -67,7 +67,7 @@ impl Layers {
         }
     }
 
-    /// Takes the client's settings in place of those that it sent before.
+    /// Replaces the client's settings.
     pub(super) fn changed(&self, settings: Value) {
         self.inner().changed = Some(Layer::new("settings", section(settings)));
     }
@@ -89,7 +89,7 @@ impl Layers {
 }
 
 impl Inner {
-    /// The lowest first.
+    /// The lowest precedence first.
     fn all(&self) -> Vec<Layer> {
         let Self { startup, workspaces, client, changed, .. } = self;
         let layers = startup.user.iter().chain(workspaces).chain(client).chain(changed);
@@ -97,14 +97,14 @@ impl Inner {
     }
 }
 
-/// Whether a folder lies in one of others, wherever `..` and links in their names lead.
+/// Whether a folder is inside one of others, with `..` and links resolved.
 fn is_in_one(folder: &Path, others: &[PathBuf]) -> bool {
     let others =
         others.iter().filter(|it| it.is_absolute()).filter_map(|it| it.canonicalize().ok());
     folder.canonicalize().is_ok_and(|it| others.into_iter().any(|other| it.starts_with(other)))
 }
 
-/// Our settings of all that a client sends: some send them under our name, some as they are.
+/// Our settings among everything a client sends: some clients nest them under our name.
 fn section(mut settings: Value) -> Value {
     match settings.get_mut("foretell") {
         Some(ours) => ours.take(),
@@ -113,7 +113,7 @@ fn section(mut settings: Value) -> Value {
 }
 
 impl Startup {
-    /// The user's file, and the command line over it.
+    /// The user's file and the command line.
     #[must_use]
     pub fn new(command_line: Value) -> Self {
         let (user, invalid) = match Layer::of_user() {
@@ -125,7 +125,7 @@ impl Startup {
         Self { user, command_line: Some(Layer::new("command line", command_line)), invalid }
     }
 
-    /// The settings without a client's.
+    /// The effective settings without a client's.
     #[must_use]
     pub fn config(&self) -> (Config, Vec<String>) {
         let layers: Vec<_> = self.user.iter().chain(&self.command_line).cloned().collect();
@@ -135,9 +135,9 @@ impl Startup {
     }
 }
 
-/// The folders that are open in the client, by the parameters of `initialize`.
+/// The folders that are open in the client, from the parameters of `initialize`.
 pub(super) fn folders(params: &Value) -> Vec<PathBuf> {
-    // The older name of the same thing is in use still.
+    // Some clients still use the older name.
     let uris = params["workspaceFolders"].as_array().into_iter().flatten().map(|it| &it["uri"]);
     let uris = uris.chain([&params["rootUri"]]).filter_map(Value::as_str);
     uris.filter(|uri| uri.starts_with("file:")).map(path_of).collect()

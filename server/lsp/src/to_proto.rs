@@ -1,4 +1,4 @@
-//! A text as an item of the protocol.
+//! Types of the session as LSP types.
 
 use serde_json::json;
 use tower_lsp::gen_lsp_types as lsp;
@@ -28,12 +28,12 @@ pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKi
     }
 }
 
-/// After which characters a client's menu opens by itself, beside letters.
+/// The characters, besides letters, after which a client's menu opens.
 const TRIGGER_CHARACTERS: [&str; 12] =
     [" ", ".", ":", "(", ",", "=", "{", "[", "<", "&", "\"", ">"];
 
-/// The item for a text at the request's cursor. With an item of the menu selected, it extends that
-/// one and takes its range (LSP 3.18, `SelectedCompletionInfo`).
+/// The item for a text at the request's cursor. With a selected menu item, it extends that item and
+/// takes its range (LSP 3.18, `SelectedCompletionInfo`).
 pub(super) fn inline(request: &Request, text: &str) -> lsp::InlineCompletionItem {
     let Request { original, params, .. } = request;
     let n_chars = text.chars().count();
@@ -58,14 +58,14 @@ pub(super) fn inline(request: &Request, text: &str) -> lsp::InlineCompletionItem
     }
 }
 
-/// How many characters behind the cursor the text takes the place of.
+/// How many characters after the cursor the text replaces.
 fn n_replaced(request: &Request, text: &str) -> usize {
     let Request { snapshot, cursor, .. } = request;
     let line_end = snapshot.line_range(snapshot.rope.char_to_line(*cursor)).end.max(*cursor);
     policy::n_replaced(text, &snapshot.slice(*cursor..line_end))
 }
 
-/// A text with the line breaks of the file that it goes into.
+/// A text with the line breaks of the file.
 fn as_in_file(request: &Request, text: &str) -> String {
     let first_line = request.original.rope.lines().next();
     let crlf = text.contains('\n')
@@ -74,7 +74,7 @@ fn as_in_file(request: &Request, text: &str) -> String {
     if crlf { text.replace('\n', "\r\n") } else { text.to_owned() }
 }
 
-/// What a client is told of its menu.
+/// The options of the completion menu.
 pub(super) fn completion_options() -> lsp::CompletionOptions {
     lsp::CompletionOptions {
         trigger_characters: Some(TRIGGER_CHARACTERS.map(str::to_owned).to_vec()),
@@ -82,8 +82,8 @@ pub(super) fn completion_options() -> lsp::CompletionOptions {
     }
 }
 
-/// The item of a completion menu: for clients that can't show text in grey. The word that is begun
-/// belongs to it, or the menu would filter it out.
+/// The item of a completion menu, for clients without ghost text. It includes the word before the
+/// cursor, or the menu would filter it out.
 pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     let Request { original, params, .. } = request;
     let end = params.cursor + n_replaced(request, text);
@@ -105,7 +105,7 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
             value: fenced(&original.language, &whole),
         })),
         preselect: Some(true),
-        // Before all others, where the client sorts by it.
+        // First, if the client sorts by it.
         sort_text: Some("0".to_owned()),
         filter_text: Some(whole.clone()),
         insert_text_format: Some(lsp::InsertTextFormat::PlainText),
@@ -118,7 +118,7 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     }
 }
 
-/// A fenced block that the text can't end: its fence is longer than any in the text.
+/// A fenced block that the text cannot end: its fence is longer than any in the text.
 fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);

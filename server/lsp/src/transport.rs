@@ -1,4 +1,5 @@
-//! How long the server lives: until its input ends, or the editor's process is gone.
+//! Input and output of the server, and its end: when the input ends, or the editor's process is
+//! gone.
 
 use std::{
     io,
@@ -19,20 +20,21 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use foretell_session::session::Session;
 
-/// Where the client's messages come from.
+/// The client's messages.
 pub type Input = Box<dyn AsyncRead + Send + Unpin>;
-/// Where ours go.
+/// Our messages.
 pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// How often the editor's process is looked for.
+/// How often to check that the editor's process exists.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Says `gone` when a process is no more. Where that can't be seen, the end of our input tells.
+/// Cancels `gone` when a process has ended. On other platforms, the end of our input has to
+/// suffice.
 pub(super) fn watch(process_id: i32, gone: CancellationToken) {
     #[cfg(unix)]
     if let Some(process) = rustix::process::Pid::from_raw(process_id) {
         tokio::spawn(async move {
-            // A process of another user is there too, and says that it is not to be disturbed.
+            // A process of another user exists too, but may not be signalled.
             while rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH) {
                 tokio::time::sleep(WATCH_INTERVAL).await;
             }
@@ -44,12 +46,11 @@ pub(super) fn watch(process_id: i32, gone: CancellationToken) {
     let _ = (process_id, gone);
 }
 
-/// The most that waits for a client that does not read, in bytes. One that has not read so much is
-/// not there any more.
+/// The limit of output that waits for a client that does not read, in bytes. Beyond it, the client
+/// counts as gone.
 const MAX_UNREAD_BYTES: usize = 64 << 20;
 
-/// Where our messages go. Writing never waits: a client that does not read for a while holds up
-/// neither its own edits nor the answers to come.
+/// Our output. Writing never waits, so a slow client never blocks edits or responses.
 #[derive(Clone)]
 pub(super) struct NonBlockingWriter {
     to_pump: mpsc::UnboundedSender<Vec<u8>>,
@@ -58,8 +59,9 @@ pub(super) struct NonBlockingWriter {
 }
 
 impl NonBlockingWriter {
-    /// The writing end, and what brings the messages to `output` until that end and its clones are
-    /// dropped. A message must be written in one piece. Says `gone` when too much waits.
+    /// The writer, and a future that copies its messages to `output` until the writer and its
+    /// clones are dropped. A message must be written in one piece. Cancels `gone` when too much
+    /// waits.
     pub(super) fn new(
         mut output: Output,
         gone: CancellationToken,
@@ -102,8 +104,8 @@ impl AsyncWrite for NonBlockingWriter {
     }
 }
 
-/// The client's messages. When they end without `exit`, the request that runs is given up, or the
-/// server would wait for it.
+/// The client's messages. If they end without `exit`, the session ends too, or the server would
+/// wait for its request.
 pub(super) struct InputUntilClosed {
     input: Input,
     session: Arc<Session>,
@@ -124,7 +126,7 @@ impl AsyncRead for InputUntilClosed {
     ) -> Poll<io::Result<()>> {
         let n_before = buf.filled().len();
         let is_gone = self.gone.as_mut().poll(cx).is_ready();
-        // Nothing read is the input's end.
+        // Zero bytes are the end of the input.
         let read = if is_gone {
             Poll::Ready(Ok(()))
         } else {

@@ -1,4 +1,4 @@
-//! The half of a keystroke that needs the model: prompt, engine and policy in one piece.
+//! The half of a keystroke that needs the model: prompt, engine and policy.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::{Arc, OnceLock};
@@ -20,17 +20,17 @@ use foretell_engine::{
 };
 use foretell_policy::{Policy, Style, Trees};
 
-/// Starts drafts for cursors.
+/// Starts generations at cursors.
 #[derive(Debug)]
 pub struct Completer {
     engine: Engine,
-    /// Set by the engine's thread before it says that it is ready.
+    /// Set by the engine's thread before it reports that it is ready.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
     trees: Arc<Trees>,
     has_policy: bool,
 }
 
-/// What of the way of a keystroke is in place: what an evaluation compares.
+/// The parts of the pipeline that are active: what an evaluation compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ablation {
     /// Where the prompt is split.
@@ -39,7 +39,7 @@ pub struct Ablation {
     pub healing: bool,
     /// Whether the policy stops and cuts.
     pub policy: bool,
-    /// Of which other files pieces are shown.
+    /// Which other files the prompt quotes.
     pub other_files: OtherFiles,
 }
 
@@ -62,12 +62,11 @@ impl GenerationOptions {
     }
 }
 
-/// How the further candidates are drawn: hot enough to differ, from what the model thinks likely.
+/// How further candidates are sampled: hot enough to differ, from what the model considers likely.
 const FURTHER: Sampling = Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
 
 impl Completer {
-    /// Starts the engine of the settings. Whether it could be loaded is told by
-    /// [`Completer::state`].
+    /// Starts the engine of the settings. [`Completer::state`] reports whether it could be loaded.
     #[must_use]
     pub fn start(config: &Config) -> Self {
         let settings = config.clone();
@@ -98,7 +97,7 @@ impl Completer {
         })
     }
 
-    /// A completer for an engine whose thread tells the prompter when it has loaded.
+    /// A completer for an engine whose thread provides the prompter when it has loaded.
     fn prompted(start: impl FnOnce(Box<dyn FnOnce(Prompter) + Send>) -> Engine) -> Self {
         let prompter = Arc::new(OnceLock::new());
         let slot = Arc::clone(&prompter);
@@ -108,8 +107,8 @@ impl Completer {
         Self { engine, prompter, trees: Arc::default(), has_policy: true }
     }
 
-    /// A completer for the same model with other parts, which remembers no layout yet. `None` until
-    /// the model is loaded.
+    /// A completer for the same model with other parts, without a layout. `None` until the model is
+    /// loaded.
     #[must_use]
     pub fn with_parts(&self, parts: Ablation) -> Option<Self> {
         let prompter = self.prompter.get()?.lock();
@@ -136,7 +135,7 @@ impl Completer {
         self.engine.loaded().await
     }
 
-    /// A handle on the engine, to wait for its end with.
+    /// A handle on the engine, to wait for its end.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine.clone()
@@ -149,21 +148,21 @@ impl Completer {
         }
     }
 
-    /// Tells of the other documents that pieces may be shown of, those first that matter most;
-    /// they are asked for only if the settings have a use for them.
+    /// Sets the other documents that the prompt may quote, the most important first; `others` is
+    /// called only if the settings use them.
     pub fn set_others(&self, others: impl FnOnce() -> Vec<Snapshot>) {
         if self.prompter().is_none_or(|it| !it.shows_others()) {
             return;
         }
-        // The prompter is not held meanwhile: whoever gathers them may need what is held by one who
-        // waits for the prompter.
+        // The prompter is not locked meanwhile: whoever gathers them may need what somebody holds
+        // who waits for the prompter.
         let others = others();
         if let Some(mut prompter) = self.prompter() {
             prompter.set_others(others);
         }
     }
 
-    /// The prompter, with the speed that was measured last. `None` until the model is loaded.
+    /// The prompter, with the latest measured speed. `None` until the model is loaded.
     fn prompter(&self) -> Option<MutexGuard<'_, Prompter>> {
         let mut prompter = self.prompter.get()?.lock();
         if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
@@ -172,7 +171,7 @@ impl Completer {
         Some(prompter)
     }
 
-    /// The rules for a draft at a cursor, a char_idx.
+    /// The rules for a generation at a cursor, a char_idx.
     #[must_use]
     pub fn policy(
         &self,
@@ -187,7 +186,7 @@ impl Completer {
         Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(options.style)
     }
 
-    /// Starts a draft for the cursor, a char_idx. `None` until the model is loaded.
+    /// Starts a generation at the cursor, a char_idx. `None` until the model is loaded.
     #[must_use]
     pub fn draft(
         &self,
@@ -204,23 +203,23 @@ impl Completer {
         }))
     }
 
-    /// Reads what a request at a cursor would read first, while nothing else is to do. `None`
-    /// until the model is loaded. Dropping the draft is the cancel.
+    /// Prefills what a request at a cursor would prefill first, while the engine is idle. `None`
+    /// until the model is loaded. Dropping the result is the cancel.
     #[must_use]
     pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
         Some(self.engine.prewarm(prompt))
     }
 
-    /// Reads the whole window of a cursor whose last prompt was of a narrow one, while nothing
-    /// else is to do. `None` if there is no more to read. Dropping the draft is the cancel.
+    /// Prefills the whole window of a cursor whose last prompt was of a narrow one, while the
+    /// engine is idle. `None` if there is no more to prefill. Dropping the result is the cancel.
     #[must_use]
     pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.wider(snapshot, cursor)?;
         Some(self.engine.prewarm(prompt))
     }
 
-    /// Takes the whole window for what follows, since a prewarm has read it.
+    /// Uses the whole window from now on, because it was prefilled.
     pub fn widen(&self) {
         if let Some(prompter) = self.prompter.get() {
             prompter.lock().widen();
@@ -249,7 +248,7 @@ mod tests {
     use foretell_config::prompt::Window;
     use foretell_engine::{bundle::Fim, scripted::Script};
 
-    /// Whoever gathers the other documents may wait for one who waits for the prompter.
+    /// Whoever gathers the other documents may wait for somebody who waits for the prompter.
     #[tokio::test]
     async fn the_prompter_is_free_while_the_other_documents_are_gathered() {
         let completer = Completer::start_with(|| {

@@ -1,10 +1,10 @@
-//! The text of the open documents, in the order of the wire, and positions in it.
+//! The text of the open documents, and positions in it.
 //!
-//! A document is a rope; a [`Snapshot`] is an O(1) clone of it that a request keeps while the
-//! user types on.
+//! A document is a rope; a [`Snapshot`] is an O(1) clone of it that a request keeps while the user
+//! types on.
 //!
-//! Lines end at `\n`, `\r\n` and `\r`, as LSP says; the rope is built with the feature that splits
-//! at exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
+//! Lines end at `\n`, `\r\n` and `\r`, as in LSP; the rope is built with the feature that splits at
+//! exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
 
 pub mod workspace;
 
@@ -12,12 +12,12 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use ropey::Rope;
 
-/// The unit in which a client counts the characters of a line (LSP 3.18, `PositionEncodingKind`).
+/// The unit in which a client counts the columns of a line (LSP 3.18, `PositionEncodingKind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PositionEncoding {
     /// Bytes.
     Utf8,
-    /// UTF-16 code units: what every client speaks that does not say otherwise.
+    /// UTF-16 code units, the default of LSP.
     #[default]
     Utf16,
     /// Unicode scalar values.
@@ -50,32 +50,32 @@ pub struct Change {
     pub text: String,
 }
 
-/// One change of a text, as it was applied.
+/// A change as it was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// What was replaced, in char_idx of the text before the change.
+    /// The replaced range, in char_idx of the text before the change.
     pub removed: Range<usize>,
-    /// What stands there now.
+    /// The text that replaced it.
     pub inserted: String,
 }
 
-/// A text as it was at one version.
+/// A text at one version.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The document's URI as the client wrote it, or a file's path.
     pub uri: Arc<str>,
     /// The client's version number.
     pub version: i32,
-    /// The client's name for the language, `rust` for instance; may be empty.
+    /// The client's name for the language, for instance `rust`; may be empty.
     pub language: Arc<str>,
     /// The text.
     pub rope: Rope,
-    /// How the client counts.
+    /// The client's position encoding.
     pub encoding: PositionEncoding,
 }
 
 impl Snapshot {
-    /// A snapshot of a text that no client holds open.
+    /// A snapshot of a text that is not an open document.
     #[must_use]
     pub fn of_text(uri: &str, language: &str, text: &str) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Snapshot {
         char_idx(&self.rope, position, self.encoding)
     }
 
-    /// The client's position of a char_idx, which is clamped to the text's end. O(log n).
+    /// The client's position of a char_idx, which is clamped to the end of the text. O(log n).
     #[must_use]
     pub fn position(&self, char_idx: usize) -> Position {
         let rope = &self.rope;
@@ -128,8 +128,8 @@ fn clamp_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// The char range of line `line_idx` without its line break; empty at the text's end for a line
-/// that the text does not have. O(log n).
+/// The char range of line `line_idx` without its line break; empty at the end of the text for a
+/// line that does not exist. O(log n).
 fn line_range(rope: &Rope, line_idx: usize) -> Range<usize> {
     if line_idx >= rope.len_lines() {
         return rope.len_chars()..rope.len_chars();
@@ -144,9 +144,9 @@ fn line_range(rope: &Rope, line_idx: usize) -> Range<usize> {
     start..end
 }
 
-/// The char_idx of a position. As LSP says, a character past the line's end means the line's end;
-/// a line past the last one means the text's end. A position inside of a character (half a
-/// surrogate pair, a continuation byte) means its start. O(log n).
+/// The char_idx of a position. As in LSP, a column past the end of a line is the end of the line,
+/// and a line past the last one is the end of the text. A position inside a character (half a
+/// surrogate pair, a continuation byte) is its start. O(log n).
 #[must_use]
 pub fn char_idx(rope: &Rope, position: Position, encoding: PositionEncoding) -> usize {
     let Range { start, end } = line_range(rope, position.line as usize);
@@ -180,7 +180,7 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Takes in a document that the client opened, in place of an older one of that name.
+    /// Opens a document, replacing one of the same name.
     pub fn open(&mut self, uri: &str, language: &str, version: i32, text: &str) {
         let rope = Rope::from_str(text);
         let language = language.into();
@@ -188,11 +188,11 @@ impl Documents {
         self.by_uri.insert(uri.into(), document);
     }
 
-    /// Applies the changes of one notification, each on the text that the one before it left.
-    /// Returns them as they were applied, or `None` for a document that is not open.
+    /// Applies the changes of one notification, each to the result of the one before. Returns them
+    /// as applied, or `None` for a document that is not open.
     ///
-    /// A range whose end comes before its start is read the other way round. A version that goes
-    /// back is taken as it is: the wire's order decides, not the number.
+    /// A range whose end precedes its start is reversed. A version that goes back is accepted: the
+    /// order of arrival counts, not the number.
     pub fn change(
         &mut self,
         uri: &str,
@@ -212,32 +212,31 @@ impl Documents {
         }
     }
 
-    /// Where the user was last in a document, a char_idx of its text as it is now; its beginning
-    /// if that is not known.
+    /// Where the user was last in a document, a char_idx of its current text; 0 if unknown.
     #[must_use]
     pub fn cursor(&self, uri: &str) -> usize {
         self.by_uri.get(uri).map_or(0, |it| it.cursor.min(it.rope.len_chars()))
     }
 
-    /// Remembers where a document's file really lies.
+    /// Sets the real path of a document's file.
     pub fn set_real_path(&mut self, uri: &str, real_path: Option<Arc<str>>) {
         if let Some(document) = self.by_uri.get_mut(uri) {
             document.real_path = real_path;
         }
     }
 
-    /// Where a document's file really lies, if that is known.
+    /// The real path of a document's file, if known.
     #[must_use]
     pub fn real_path(&self, uri: &str) -> Option<Arc<str>> {
         self.by_uri.get(uri)?.real_path.clone()
     }
 
-    /// Forgets a document.
+    /// Closes a document.
     pub fn close(&mut self, uri: &str) {
         self.by_uri.remove(uri);
     }
 
-    /// The text of a document as it is now, or `None` if it is not open. O(1).
+    /// The current text of a document, or `None` if it is not open. O(1).
     #[must_use]
     pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
         let (uri, entry) = self.by_uri.get_key_value(uri)?;
@@ -266,8 +265,8 @@ fn apply(rope: &mut Rope, change: &Change, encoding: PositionEncoding) -> Edit {
     Edit { removed, inserted: inserted.to_owned() }
 }
 
-/// The one edit that makes `text` of a rope: what stands between their common beginning and their
-/// common end. O(n).
+/// The one edit that turns a rope into `text`: everything between their common prefix and their
+/// common suffix. O(n).
 fn difference<'a>(rope: &Rope, text: &'a str) -> (Range<usize>, &'a str) {
     let same_head = rope.chars().zip(text.chars()).take_while(|(a, b)| a == b);
     let (n_head_chars, n_head_bytes) =

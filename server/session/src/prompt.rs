@@ -1,22 +1,22 @@
-//! From a snapshot and a cursor to the tokens that the model reads.
+//! From a snapshot and a cursor to the token ids of the prompt.
 //!
-//! In prefix-suffix-middle order the suffix comes after the prefix, so with the split at the
-//! cursor every typed character would make the model read the whole suffix again. Here the split
-//! is at an **anchor** some lines above the cursor:
+//! In prefix-suffix-middle order the suffix follows the prefix, so a split at the cursor would
+//! prefill the whole suffix at every keystroke. Instead, the split is at an **anchor** some lines
+//! above the cursor:
 //!
 //! ```text
-//! <prefix> text before the anchor <suffix> text after the cursor <middle> text from the anchor to the cursor
+//! <prefix> text before the anchor <suffix> text after the cursor <middle> text from the anchor to
+//! the cursor
 //! ```
 //!
-//! While the user types, only the end grows: a key costs one to three tokens. The anchor moves
-//! when the cursor leaves the middle's reach or the middle has grown long.
+//! While the user types, only the end grows: a keystroke prefills one to three tokens. The anchor
+//! moves when the cursor leaves the reach of the middle or the middle has grown long.
 //!
-//! What an editor closes by itself (`)`, `"`, `;` behind the cursor) is not part of the suffix:
-//! it comes and goes while the user types, and each time all of the suffix would be read again.
-//! The policy knows it and cuts what the model writes of it.
+//! Auto-closed text after the cursor (`)`, `"`, `;`) is not part of the suffix: it comes and goes
+//! while the user types, and each time the whole suffix would be prefilled again. The policy knows
+//! it and cuts what the model repeats of it.
 //!
-//! [`Split::Plain`] has the split at the cursor, with the same text on both sides of it: what the
-//! anchored layout is measured against (docs/eval.md).
+//! [`Split::Plain`] splits the same text at the cursor, as a baseline (docs/eval.md).
 
 mod context;
 pub mod formats;
@@ -42,10 +42,10 @@ use formats::{OtherFile, Preamble, PromptSources};
 pub use place::{place, syntax};
 use window::Sizes;
 
-/// A text cut to the window, with its tokens.
+/// Text within the window, with its tokens.
 #[derive(Debug, Default)]
 struct Part {
-    /// As it stands in the document.
+    /// As in the document.
     text: String,
     ids: Vec<u32>,
 }
@@ -58,14 +58,14 @@ struct Layout {
     anchor_char_idx: usize,
     before: Part,
     after: Part,
-    /// What leads the prompt: the file's path, and pieces of other files.
+    /// What precedes the file's own text: its path, and excerpts of other files.
     lead: Preamble,
     sizes: Sizes,
-    /// Whether there is a wider one to be read.
+    /// Whether there is a whole window to prefill.
     is_narrow: bool,
 }
 
-/// Builds prompts, and remembers the layout of the last one.
+/// Builds prompts, and remembers the last layout.
 #[derive(Debug)]
 pub struct Prompter {
     vocabulary: Arc<Vocabulary>,
@@ -73,17 +73,17 @@ pub struct Prompter {
     window: Window,
     heals: bool,
     layout: Option<Layout>,
-    /// The whole window at the place of a narrow layout, while it is being read.
+    /// The whole window at the place of a narrow layout, while it is prefilled.
     wider: Option<Layout>,
-    /// The other open documents, as they were when they were last told of.
+    /// The other documents that may be quoted.
     others: Vec<Snapshot>,
     visits: Visits,
     tokens_per_s: f64,
 }
 
 impl Prompter {
-    /// A prompter for a model's vocabulary and fill-in-the-middle form. Without one, the prompt is
-    /// the text before the cursor.
+    /// A prompter for a model's vocabulary and FIM form. Without one, the prompt is the text before
+    /// the cursor.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
         Self {
@@ -124,32 +124,32 @@ impl Prompter {
         Ok(Self { heals: false, ..Self::new(vocabulary, Some(format.fim()), window) })
     }
 
-    /// Takes the speed at which the model was measured to read prompts: new layouts are as large
-    /// as can be read in the time that the settings allow.
+    /// Sets the measured prefill speed: new layouts are as large as the settings allow at that
+    /// speed.
     pub fn set_tokens_per_s(&mut self, tokens_per_s: f64) {
         self.tokens_per_s = tokens_per_s;
     }
 
-    /// Whether it makes use of [`Prompter::set_others`].
+    /// Whether it uses [`Prompter::set_others`].
     #[must_use]
     pub fn shows_others(&self) -> bool {
         self.window.shows_others() && self.fim.as_ref().is_some_and(formats::reads_files)
     }
 
-    /// Takes the other documents that pieces may be shown of, those first that matter most.
+    /// Sets the other documents that may be quoted, the most important first.
     pub fn set_others(&mut self, others: Vec<Snapshot>) {
         self.others = others;
     }
 
-    /// Another prompter for the same model, which remembers nothing yet. Without healing it ends
-    /// the prompt in the middle of a word, as it stands: only to measure what healing is worth.
+    /// Another prompter for the same model, without a layout. Without healing, the prompt may end
+    /// in the middle of a word: only to measure what healing is worth.
     #[must_use]
     pub fn another(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
         let window = Window { layout, other_files, ..self.window };
         Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
     }
 
-    /// Follows an edit, so that an edit above the window does not cost the layout.
+    /// Follows an edit, so that an edit above the window keeps the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
         self.visits.edited(uri, edit);
         for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
@@ -163,7 +163,7 @@ impl Prompter {
         }
     }
 
-    /// The prompt for a cursor, a char_idx that is clamped to the text's end.
+    /// The prompt for a cursor, a char_idx that is clamped to the end of the text.
     pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let cursor = cursor.min(snapshot.rope.len_chars());
         let layout = self.layout(snapshot, cursor);
@@ -173,8 +173,8 @@ impl Prompter {
         prompt
     }
 
-    /// The prompt of the whole window for a cursor whose last prompt was of a narrow one: to be
-    /// read while the user rests. After [`Prompter::widen`], prompts there are of this one.
+    /// The prompt of the whole window for a cursor whose last prompt was of a narrow one, to be
+    /// prefilled while the user pauses. [`Prompter::widen`] switches to it.
     pub fn wider(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Prompt> {
         let cursor = cursor.min(snapshot.rope.len_chars());
         self.layout.as_ref().filter(|it| it.is_narrow && self.holds(it, snapshot, cursor))?;
@@ -186,21 +186,21 @@ impl Prompter {
         Some(prompt)
     }
 
-    /// Takes the whole window for what follows: it has been read.
+    /// Uses the whole window from now on: it was prefilled.
     pub fn widen(&mut self) {
         if let Some(wider) = self.wider.take() {
             self.layout = Some(wider);
         }
     }
 
-    /// The tokens of a layout with the middle that ends at `cursor`.
+    /// The tokens of a layout, with the middle up to `cursor`.
     fn written(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let middle = snapshot.slice(layout.anchor_char_idx..cursor);
         let middle = self.encode(&middle);
         let (middle, healed) =
             if self.heals { healing::heal(middle, &self.vocabulary) } else { (middle, Vec::new()) };
         let (before, after) = (&layout.before.ids, &layout.after.ids);
-        // A middle of rare characters has more tokens than its bytes promise.
+        // A middle of rare characters has more tokens than its bytes suggest.
         let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
         let before = &before[n_beyond.min(before.len())..];
         let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
@@ -212,7 +212,7 @@ impl Prompter {
         Prompt { ids, healed }
     }
 
-    /// The layout of the last prompt if it still fits, a new one otherwise.
+    /// The last layout if it still fits, else a new one.
     fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Layout {
         let after_start = after_start(snapshot, cursor);
         let kept = self.layout.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
@@ -236,7 +236,7 @@ impl Prompter {
         Sizes::whole(&self.window, self.tokens_per_s)
     }
 
-    /// The whole window, with what is shown of other files.
+    /// The whole window, with excerpts of other files.
     fn whole_layout(&self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Layout {
         let layout = self.new_layout(self.whole(), snapshot, cursor, after_start);
         if !self.shows_others() {
@@ -247,7 +247,7 @@ impl Prompter {
         let end = after_start + layout.after.text.chars().count();
         let window = rope.char_to_line(start)..rope.char_to_line(end) + 1;
         let here = Here { snapshot, cursor, window };
-        // A token of code is about 3 bytes or more.
+        // A token of code has about 3 bytes or more.
         let n_bytes = 3 * self.window.other_tokens;
         let mut pieces = context::choose(&here, &self.others, &self.visits, n_bytes);
         loop {
@@ -268,7 +268,7 @@ impl Prompter {
         formats::lead(fim, PromptSources { repo: None, path, others }, |text| self.encode(text))
     }
 
-    /// A layout as it is now, if it holds for a cursor.
+    /// A layout, updated, if it fits a cursor.
     fn kept(
         &self,
         layout: Layout,
@@ -282,11 +282,11 @@ impl Prompter {
         if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) {
             return Some(layout);
         }
-        // Only the text after the cursor is another one: what was read before it stays read.
+        // Only the text after the cursor has changed: the text before it keeps its tokens.
         Some(Layout { after: self.after(layout.sizes, snapshot, after_start), ..layout })
     }
 
-    /// Whether the text before the anchor is as it was, and the cursor within the middle's reach.
+    /// Whether the text before the anchor is unchanged, and the cursor within reach of the middle.
     fn holds(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> bool {
         let rope = &snapshot.rope;
         let anchor = layout.anchor_char_idx;
@@ -294,7 +294,7 @@ impl Prompter {
             return false;
         }
         let n_lines = rope.char_to_line(cursor) - rope.char_to_line(anchor);
-        // A byte is at least a third of a token in any text that is worth completing.
+        // A byte is at least a third of a token in any text worth completing.
         let n_bytes = rope.char_to_byte(cursor) - rope.char_to_byte(anchor);
         n_lines <= self.window.middle_lines
             && n_bytes <= 3 * self.window.middle_tokens
@@ -332,14 +332,14 @@ impl Prompter {
         let rope = &snapshot.rope;
         let last_line = rope.char_to_line(after_start) + self.window.after_lines;
         let end = snapshot.line_range(last_line).end.max(after_start);
-        // Without this form the text after the cursor has no place in the prompt.
+        // Without a FIM form, the prompt has no place for the text after the cursor.
         let n_tokens = if self.fim.is_some() { sizes.after_tokens } else { 0 };
         self.cut(snapshot.slice(after_start..end), n_tokens, End::Head)
     }
 
-    /// Cuts a text to `n_tokens` at a line border, or within the line where one line is too long.
+    /// Cuts a text to `n_tokens` at a line boundary, or within a line that is too long.
     fn cut(&self, mut text: String, n_tokens: usize, keep: End) -> Part {
-        // No token of these vocabularies is longer than some 128 bytes; most are about 4.
+        // No token of these vocabularies has more than some 128 bytes; most have about 4.
         let mut n_bytes = n_tokens * 8;
         loop {
             text = keep.of(&text, n_bytes).to_owned();
@@ -351,7 +351,7 @@ impl Prompter {
         }
     }
 
-    /// The model reads `\n` whatever the file's line breaks are.
+    /// The model reads `\n`, whatever the file's line breaks are.
     fn encode(&self, text: &str) -> Vec<u32> {
         if text.contains('\r') {
             self.vocabulary.encode(&to_lf(text))
@@ -361,14 +361,14 @@ impl Prompter {
     }
 }
 
-/// A text with `\n` for each of its line breaks.
+/// A text with `\n` for every line break.
 #[must_use]
 pub fn to_lf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Where the suffix of the prompt begins: at the cursor, or at the line's end where only closers
-/// stand between.
+/// Where the suffix starts: at the cursor, or at the end of the line if only auto-closed text is
+/// between.
 fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
     let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
     if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
@@ -378,7 +378,7 @@ fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
     }
 }
 
-/// Which end of a text is the nearer one to the cursor, and kept.
+/// Which end of a text is nearer to the cursor, and kept.
 #[derive(Clone, Copy)]
 enum End {
     Head,
@@ -386,7 +386,7 @@ enum End {
 }
 
 impl End {
-    /// At most `n_bytes` of `text`, in whole lines if there is a line border within.
+    /// At most `n_bytes` of `text`, in complete lines if it contains a line boundary.
     fn of(self, text: &str, n_bytes: usize) -> &str {
         if text.len() <= n_bytes {
             return text;

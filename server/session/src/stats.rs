@@ -1,4 +1,4 @@
-//! What was shown and what it cost, in numbers: no text, no file name.
+//! What was shown and what it cost, in numbers: no code and no file names.
 
 pub mod draw;
 mod page;
@@ -13,41 +13,41 @@ pub use store::{Store, read_all};
 
 use foretell_engine::GenerationMetrics;
 
-/// The counts of one session, or of several in one.
+/// The statistics of one session, or the sum of several.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
-    /// Requests for a completion.
+    /// Requests.
     pub requests: u64,
-    /// Requests that an edit or a later request superseded.
+    /// Requests that were superseded by an edit or a later request.
     pub superseded: u64,
-    /// Answers with a text, by where it came from.
+    /// Responses with a text, by its source.
     pub shown: BTreeMap<String, u64>,
-    /// Answers without one, by the reason.
+    /// Empty responses, by reason.
     pub nothing: BTreeMap<String, u64>,
-    /// Texts that were shown, each counted once however often it was answered.
+    /// Suggestions that were shown, each counted once.
     pub offers: u64,
-    /// What the user took.
+    /// What the user accepted.
     pub accepted: Accepted,
     /// What the model did.
     pub model: Work,
-    /// From a request to its first text where the model had to be asked.
+    /// From a request to its first text if the model was needed.
     pub first_text_ms: Millis,
-    /// From a request to its text where it was there already.
+    /// From a request to its text if the model was not needed.
     pub other_text_ms: Millis,
-    /// How long a run waited for the engine: the end of what ran before it included.
+    /// How long a generation waited for the engine, including the end of the previous one.
     pub queued_ms: Millis,
 }
 
-/// What the user took.
+/// What the user accepted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Accepted {
-    /// Texts that were taken as a whole.
+    /// Suggestions accepted completely.
     pub whole: u64,
-    /// Words and lines of texts that were taken one by one.
+    /// Accepted words and lines.
     pub partly: u64,
-    /// Characters that were taken and not typed.
+    /// Accepted characters.
     pub chars: u64,
 }
 
@@ -55,24 +55,24 @@ pub struct Accepted {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Work {
-    /// Runs of the model, those ahead of a request included.
+    /// Generations, including prefetches.
     pub runs: u64,
-    /// Tokens of prompts that the KV cache held already.
+    /// Prompt tokens found in the KV cache.
     pub reused: u64,
-    /// Tokens of prompts that were read.
+    /// Prompt tokens that were prefilled.
     pub read: u64,
-    /// Tokens that were generated.
+    /// Generated tokens.
     pub generated: u64,
-    /// Generated tokens of texts that nobody has seen.
+    /// Generated tokens that nobody has seen.
     pub wasted: u64,
-    /// Tokens that the lookup drafted.
+    /// Draft tokens.
     pub drafted: u64,
-    /// Drafted tokens that the model would have chosen.
+    /// Accepted draft tokens.
     pub accepted: u64,
 }
 
 impl Work {
-    /// Takes in a run that has ended; `seen` says whether its text was shown.
+    /// Adds a generation that has ended; `seen` if its text was shown.
     pub fn add(&mut self, figures: &GenerationMetrics, seen: bool) {
         let n = |n: usize| n as u64;
         self.runs += 1;
@@ -88,26 +88,28 @@ impl Work {
 /// How many steps of a [`Millis`] double a time.
 const STEPS: f64 = 8.0;
 
-/// Many times, each known to a tenth: how often there was one of `2^(step / 8)` milliseconds.
+/// A histogram of times, each accurate to a tenth: how many there were of `2^(step / 8)`
+/// milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(BTreeMap<i32, u64>);
 
 impl Millis {
-    /// Takes in a time.
+    /// Adds a time.
     pub fn add(&mut self, ms: f64) {
-        // Below a microsecond there is nothing to tell apart, and a NaN is no time.
+        // Times below a microsecond are all the same, and a NaN is not a time.
         let step = (ms.max(1e-3).log2() * STEPS).round() as i32;
         *self.0.entry(step).or_default() += 1;
     }
 
-    /// How many times there are.
+    /// The number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The time that a share `q` of all is not above, in milliseconds; `None` if there is none.
+    /// The quantile `q`, in milliseconds: the time that a share `q` of all does not exceed; `None`
+    /// if there is none.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let rank = (q * self.count() as f64).ceil().max(1.0) as u64;
@@ -119,13 +121,13 @@ impl Millis {
         step.map(|(step, _)| (f64::from(*step) / STEPS).exp2())
     }
 
-    /// Where half, 95 % and 99 % of the times end, and the longest.
+    /// The median, the 95th and 99th percentile, and the longest time.
     #[must_use]
     pub fn quantiles(&self) -> [Option<f64>; 4] {
         [0.5, 0.95, 0.99, 1.0].map(|q| self.quantile(q))
     }
 
-    /// How the times are spread.
+    /// The distribution of the times.
     #[must_use]
     pub fn spread(&self) -> draw::Spread {
         let mut spread = draw::Spread::default();
@@ -143,7 +145,7 @@ impl Millis {
 }
 
 impl Counts {
-    /// Takes in the counts of another session.
+    /// Adds the statistics of another session.
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.superseded += other.superseded;
@@ -171,14 +173,14 @@ impl Counts {
         self.queued_ms.merge(&other.queued_ms);
     }
 
-    /// Answers with a text.
+    /// Responses with a text.
     #[must_use]
     pub fn n_shown(&self) -> u64 {
         self.shown.values().sum()
     }
 }
 
-/// Counts one more of a name.
+/// Adds one to a name's count.
 pub fn tally(names: &mut BTreeMap<String, u64>, name: &str) {
     match names.get_mut(name) {
         Some(n) => *n += 1,

@@ -16,18 +16,18 @@ use completion_cache::Surroundings;
 use foretell_engine::{FinishReason, Progress};
 use foretell_policy as policy;
 
-/// Why an offer is no longer one.
+/// Why a suggestion is dismissed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DismissReason {
     /// The user typed something else.
     Contradicted,
     /// The user has typed all of it, and may be beyond.
     UsedUp,
-    /// The cursor is somewhere else.
+    /// The cursor is elsewhere.
     CursorMoved,
-    /// The text that the offer was made for is another one.
+    /// The text it was made for has changed.
     TextChanged,
-    /// Its run came to no end of its own.
+    /// Its generation failed or was cancelled.
     Failed,
 }
 
@@ -48,20 +48,20 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GenerationId(pub u64);
 
-/// How many closers behind the cursor an editor may have put there.
+/// How many auto-closed characters may follow the cursor.
 const MAX_CLOSERS: usize = 16;
-/// The most that is typed into an offer, in bytes: none says so much, and until it says anything
-/// all that is typed would be kept.
+/// The longest text typed into a suggestion, in bytes. No suggestion is longer, and until there is
+/// text, everything typed would be kept.
 const MAX_TYPED_BYTES: usize = 1 << 16;
 
-/// Where an offer was made, and what was typed into it since.
+/// Where a suggestion was made, and what was typed into it since.
 #[derive(Debug, Clone)]
 struct AnchoredText {
     /// The start of the cursor's line.
     line_char_idx: usize,
-    /// The cursor that the offer was made for.
+    /// The cursor it was made for.
     start_char_idx: usize,
-    /// The document's text from there to where the user's edits have ended.
+    /// The document's text from there to the end of the user's edits.
     typed: String,
     n_typed_chars: usize,
 }
@@ -71,7 +71,7 @@ impl AnchoredText {
         Self { line_char_idx, start_char_idx, typed: String::new(), n_typed_chars: 0 }
     }
 
-    /// Follows an edit; `false` if the offer can't be one any more, whatever its draft says.
+    /// Follows an edit; `false` if the suggestion is dismissed whatever its generation says.
     fn apply(&mut self, edit: &Edit) -> bool {
         let n_inserted = edit.inserted.chars().count();
         let Edit { removed, inserted } = edit;
@@ -98,13 +98,13 @@ impl AnchoredText {
             self.n_typed_chars = self.n_typed_chars - removed.len() + n_inserted;
             return self.typed.len() <= MAX_TYPED_BYTES;
         }
-        // Behind the cursor, what an editor closes or unclosed again by itself makes no offer
-        // wrong; any other text may.
+        // After the cursor, what an editor closes or removes again by itself contradicts no
+        // suggestion; any other text may.
         removed.start > typed_end && (inserted.is_empty() || policy::only_closers(inserted))
     }
 
-    /// Compares the draft with what stands between the offer's start and `cursor`. Behind the
-    /// cursor there may be what an editor closed by itself since.
+    /// Compares the generation with the text between the suggestion's start and `cursor`.
+    /// Auto-closed text may follow the cursor.
     fn verdict(&self, cursor: usize, draft: &Progress) -> Verdict {
         let moved = Verdict::Dismissed(DismissReason::CursorMoved);
         let Some(n_chars) = cursor.checked_sub(self.start_char_idx) else {
@@ -127,8 +127,8 @@ impl AnchoredText {
         }
     }
 
-    /// Whether there is a cursor for which the offer lives. After an edit the cursor is not known
-    /// yet: it is at the end of what was typed, or before closers at that end.
+    /// Whether the suggestion lives at some cursor. After an edit the cursor is not known yet: it
+    /// is at the end of the typed text, or before auto-closed characters at that end.
     fn may_live(&self, draft: &Progress) -> Result<(), DismissReason> {
         let n_chars = self.n_typed_chars;
         let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
@@ -142,7 +142,7 @@ impl AnchoredText {
                 _ => return Ok(()),
             }
         }
-        // All of it was typed: the request that follows says what comes next.
+        // All of it was typed: the next request decides what comes next.
         if gone == DismissReason::UsedUp { Ok(()) } else { Err(gone) }
     }
 }

@@ -45,13 +45,13 @@ local commands = {
   stats = function()
     local client = vim.lsp.get_clients({ name = 'foretell' })[1]
     if not client then
-      vim.notify('Foretell: the server does not run', vim.log.levels.WARN)
+      vim.notify('Foretell: the server is not running', vim.log.levels.WARN)
       return
     end
     local params = { command = 'foretell.stats' }
     server.call(client, 'request', 'workspace/executeCommand', params, function(err, stats)
       if err then
-        vim.notify('Foretell: no stats: ' .. err.message, vim.log.levels.WARN)
+        vim.notify('Foretell: cannot read the statistics: ' .. err.message, vim.log.levels.WARN)
       else
         page('stats', vim.split(stats.page, '\n', { trimempty = true }))
       end
@@ -70,7 +70,7 @@ local commands = {
 function M.run(words)
   local command = commands[words[1]]
   if not command then
-    vim.notify(('Foretell: no command %q'):format(words[1]), vim.log.levels.ERROR)
+    vim.notify(('Foretell: unknown command %q'):format(words[1]), vim.log.levels.ERROR)
     return
   end
   command(words[2])

@@ -1,23 +1,23 @@
---- What the user can set.
+--- The settings of the plugin.
 local M = {}
 
 ---@class foretell.Keys
----@field accept? string|false       Take all of it. Without a suggestion the key does what it did.
----@field accept_word? string|false  Take its first word.
----@field accept_line? string|false  Take its first line.
----@field next? string|false         Show the next one, where there are several.
----@field previous? string|false     Show the one before.
----@field dismiss? string|false      Take it off the screen.
----@field trigger? string|false      Ask for one, also where they do not come by themselves.
+---@field accept? string|false       Accept the suggestion. Without one, the key does what it did before.
+---@field accept_word? string|false  Accept its first word.
+---@field accept_line? string|false  Accept its first line.
+---@field next? string|false         Show the next candidate.
+---@field previous? string|false     Show the previous candidate.
+---@field dismiss? string|false      Dismiss the suggestion.
+---@field trigger? string|false      Request a suggestion, also where they are not automatic.
 
 ---@class foretell.Config
----@field cmd string[]                      How the server is started.
----@field settings table<string, any>       The server's own settings: `foretell config --schema`.
----@field filetypes table<string, boolean>  File types to leave out (`false`); "*" is every other one.
+---@field cmd string[]                      The server's command.
+---@field settings table<string, any>       The server's settings (`foretell config --schema`).
+---@field filetypes table<string, boolean>  File types without suggestions (`false`); "*" stands for all others.
 ---@field keys foretell.Keys|false          Keys in insert mode; `false` maps none.
----@field hide_with_menu boolean            Hide the text while a completion menu is open.
----@field streaming boolean                 Show the first words early and let the text grow.
----@field native boolean                    Leave showing to Neovim 0.12's `vim.lsp.inline_completion`.
+---@field hide_with_menu boolean            Hide the suggestion while a completion menu is open.
+---@field streaming boolean                 Show the first words early and let the suggestion grow.
+---@field native boolean                    Let Neovim 0.12's `vim.lsp.inline_completion` show suggestions.
 
 ---@type foretell.Config
 M.defaults = {
@@ -41,19 +41,19 @@ M.defaults = {
 ---@type foretell.Config
 M.current = vim.deepcopy(M.defaults)
 
---- Lays what the user says over the defaults.
+--- Merges the user's settings into the defaults.
 ---@param given? table
 function M.set(given)
   assert(given == nil or type(given) == 'table', 'foretell: setup() takes a table')
   for key in pairs(given or {}) do
     if M.defaults[key] == nil then
-      error(('foretell: no setting %q; see :help foretell-settings'):format(key), 0)
+      error(('foretell: unknown setting %q; see :help foretell-settings'):format(key), 0)
     end
   end
   M.current = vim.tbl_deep_extend('force', vim.deepcopy(M.defaults), given or {})
 end
 
---- Whether a buffer is one to suggest in.
+--- Whether suggestions are on for a buffer.
 ---@param buf integer
 ---@return boolean
 function M.covers(buf)

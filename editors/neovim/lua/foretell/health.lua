@@ -11,7 +11,7 @@ function M.check()
   if vim.fn.has('nvim-0.10') == 1 then
     health.ok('Neovim ' .. tostring(vim.version()))
   else
-    health.error('Neovim 0.10 or later is needed')
+    health.error('Neovim 0.10 or later is required')
   end
   for name, key in pairs(config.current.keys or {}) do
     local map = key and vim.fn.maparg(key, 'i', false, true)

@@ -1,19 +1,19 @@
---- Ghost text from a code model on this machine: the next lines of code, while you type.
+--- Ghost text from a code model on this machine.
 ---
---- `require('foretell').setup()` is all that is needed.
+--- Call `require('foretell').setup()`.
 local config = require('foretell.config')
 local ghost = require('foretell.ghost')
 local server = require('foretell.server')
 
 local M = {}
 
----@return table the module that shows: ours, or what speaks to Neovim's
+---@return table the module that shows suggestions: ours, or the one for Neovim's own display
 local function display()
   return config.current.native and require('foretell.native') or ghost
 end
 
 local follows_cmp = false
---- nvim-cmp tells of its menu by events of its own, and is often loaded late.
+--- nvim-cmp reports its menu by its own events, and is often loaded late.
 local function follow_cmp()
   local cmp = package.loaded['cmp']
   if cmp and cmp.event and not follows_cmp then
@@ -69,55 +69,55 @@ function M.setup(opts)
   server.enable()
 end
 
---- Takes the suggestion. Returns false where none is shown, for a fallback.
+--- Accepts the suggestion. Returns false if none is shown, for a fallback.
 ---@return boolean
 function M.accept()
   return display().accept()
 end
 
---- Takes the first word of the suggestion.
+--- Accepts the first word of the suggestion.
 ---@return boolean
 function M.accept_word()
   return display().accept('word')
 end
 
---- Takes the first line of the suggestion.
+--- Accepts the first line of the suggestion.
 ---@return boolean
 function M.accept_line()
   return display().accept('line')
 end
 
---- Shows the next suggestion, where there are several.
+--- Shows the next candidate.
 ---@return boolean
 function M.next()
   return display().cycle(1)
 end
 
---- Shows the suggestion before.
+--- Shows the previous candidate.
 ---@return boolean
 function M.previous()
   return display().cycle(-1)
 end
 
---- Takes the suggestion off the screen until the next key.
+--- Dismisses the suggestion until the next key.
 ---@return boolean
 function M.dismiss()
   return display().dismiss()
 end
 
---- Asks for suggestions at the cursor.
+--- Requests suggestions at the cursor.
 ---@return boolean
 function M.trigger()
   return display().trigger()
 end
 
---- Whether accepting would insert something.
+--- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
   return display().visible() ~= nil
 end
 
---- Switches suggestions on or off, here or everywhere. The server stays.
+--- Turns suggestions on or off, everywhere or in a buffer. The server keeps running.
 ---@param on boolean
 ---@param buf? integer only in this buffer
 function M.enable(on, buf)
@@ -136,13 +136,13 @@ function M.enable(on, buf)
   vim.cmd.redrawstatus()
 end
 
---- What the server is about, and why it failed if it did.
+--- The state of the server, and the reason if it failed.
 ---@return { state: foretell.State, message?: string, remote?: string }
 function M.status()
   return config.is_on(0) and server.status or { state = 'off' }
 end
 
---- The status in a word or two, for a statusline.
+--- The status in a word or two, for a status line.
 ---@return string
 function M.statusline()
   local status = M.status()

@@ -316,7 +316,9 @@ impl State {
         if finish == Some(FinishReason::PromptRead) {
             self.effects.push(Effect::Widen);
         }
-        self.effects.push(Effect::GatherContext { snapshot: request.snapshot.clone() });
+        if self.settings.config.prompt.shows_others() {
+            self.effects.push(Effect::GatherContext { snapshot: request.snapshot.clone() });
+        }
         if request.params.selected.is_some() {
             self.start_selected(&request, now);
         } else if request.params.invoked {

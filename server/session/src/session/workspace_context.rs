@@ -1,8 +1,8 @@
-//! The other files that the prompt may show pieces of: open documents, and by a setting files of
-//! the workspace, which are read while nobody waits for them.
+//! Files of the workspace that the prompt may quote (`prompt.other_files = "workspace"`), read in
+//! the background.
 //!
-//! A disk may not answer for minutes, so there is one reader, on a thread of its own, and it reads
-//! for the document that was wished for last. Nobody waits for it longer than [`PATIENCE`].
+//! A disk may not answer for minutes, so one thread of its own reads, always for the document that
+//! was requested last. Nobody waits for it longer than [`PATIENCE`].
 
 use parking_lot::{Mutex, MutexGuard};
 use std::{
@@ -19,12 +19,12 @@ use super::event::Settings;
 use crate::document::{Snapshot, workspace::files_beside};
 use foretell_config::exclude::path_of;
 
-/// How long what was read of the workspace is taken for what stands there.
+/// How long a workspace scan stays fresh.
 const FRESH: Duration = Duration::from_secs(60);
-/// How long a prompt that nobody waits for waits for what is read.
+/// How long a background prefill waits for the workspace scan.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Files of the workspace beside one document.
+/// Files of the workspace near one document.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WorkspaceContext {
     folders: Vec<PathBuf>,
@@ -47,12 +47,12 @@ struct Last {
     done: CancellationToken,
 }
 
-/// The files beside a document are wanted.
+/// The files near a document are wanted.
 #[derive(Debug)]
 struct Wish {
     snapshot: Snapshot,
     settings: Arc<Settings>,
-    /// Says that it is done: it was read, or another wish has taken its place.
+    /// Cancelled when it is done: it was read, or replaced by another wish.
     _done: DropGuard,
 }
 
@@ -68,7 +68,8 @@ impl WorkspaceContext {
         self.found.lock()
     }
 
-    /// Says when a document's files were read, which is wished for now if that is not fresh.
+    /// A token that is cancelled when a document's files have been read; requests them unless they
+    /// are fresh.
     pub(super) fn reading(
         &self,
         snapshot: &Snapshot,
@@ -84,7 +85,7 @@ impl WorkspaceContext {
         }
         let (of, done) = (Arc::clone(&snapshot.uri), CancellationToken::new());
         found.last = Some(Last { of, begun: Instant::now(), done: done.clone() });
-        // An editor that starts opens many documents at once; the last one counts.
+        // A starting editor opens many documents at once; the last one counts.
         let _done = done.clone().drop_guard();
         found.wish = Some(Wish { snapshot: snapshot.clone(), settings, _done });
         if !std::mem::replace(&mut found.is_being_read, true) {
@@ -98,10 +99,10 @@ impl WorkspaceContext {
         done
     }
 
-    /// Reads until nothing is wished for.
+    /// Reads until nothing is wanted.
     fn read_all(&self) {
         while let Some(wish) = self.next() {
-            // A panic in there is told of, and costs the files.
+            // A panic costs only the files.
             let _ = catch_unwind(AssertUnwindSafe(|| self.read(&wish)));
         }
     }
@@ -123,7 +124,7 @@ impl WorkspaceContext {
         }
     }
 
-    /// What was read beside a document.
+    /// The files near a document.
     pub(super) fn files(&self, uri: &str) -> Vec<Snapshot> {
         let found = self.found();
         if found.is_of(uri) { found.files.clone() } else { Vec::new() }
@@ -146,7 +147,7 @@ mod tests {
     use foretell_config::{Config, prompt::OtherFiles};
     use foretell_engine::scripted::Script;
 
-    /// A session with a folder in which `a.rs` stands, and what says whether it is to be read.
+    /// A session with a folder that contains `a.rs`.
     fn session(config: &Config) -> (Session, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.rs"), "// a").unwrap();
@@ -173,7 +174,7 @@ mod tests {
         let (session, folder) = session(&Config::default());
         let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
         let beside = session.driver.workspace.lock().clone();
-        // As if a read that hangs were under way.
+        // As if a hung read were running.
         beside.found().is_being_read = true;
         let (first, last) = (session.gather_workspace(&other), session.gather_workspace(&own));
         assert!(is_done(first), "nobody will read it");
@@ -182,7 +183,7 @@ mod tests {
         last.await;
         assert_eq!(beside.files(&own.uri).len(), 1);
         assert!(!beside.found().is_being_read);
-        // And without one, a reader is started.
+        // Without one, a reader is started.
         session.gather_workspace(&other).await;
         assert_eq!(beside.files(&other.uri).len(), 1);
     }
@@ -197,7 +198,7 @@ mod tests {
         }
     }
 
-    /// A look waits for the disk, and the end of all not for the look.
+    /// A focus waits for the disk, and the end of the session does not wait for the focus.
     #[tokio::test]
     async fn a_look_ends_with_the_session_or_at_the_next_one() {
         let (session, folder) = session(&Config::default());

@@ -1,7 +1,7 @@
-//! Texts that the model gave not long ago, by the text before **and** after their cursor.
+//! Recent generations, found by the text before **and** after their cursor.
 //!
-//! A text is found again where it was given, further into it (the user typed some of it, by hand
-//! or by accepting), and a little before it (the user took back what was typed just before).
+//! A text is found again at its cursor, further into it (the user typed or accepted part of it),
+//! and a little before it (the user deleted what was typed just before).
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -9,14 +9,14 @@ use crate::{document::Snapshot, prompt::to_lf};
 
 /// How many texts are kept.
 const CAPACITY: usize = 64;
-/// How much of the text before and after a cursor must be the same, in characters.
+/// How much of the text before and after a cursor must match, in characters.
 const BEFORE_CHARS: usize = 256;
 const AFTER_CHARS: usize = 64;
 /// How far before a text's cursor it is still found, in characters of one line.
 const BACKSPACE_CHARS: usize = 16;
 
-/// How much may have been typed since a draft was started ahead, in characters: the indentation
-/// that the editor makes, and a word.
+/// How much may have been typed since a prefetch started, in characters: the editor's indentation
+/// and a word.
 const TYPED_CHARS: usize = 64;
 
 /// A cursor's surroundings, with `\n` for every line break.
@@ -38,8 +38,8 @@ impl Surroundings {
         }
     }
 
-    /// How many characters were typed since `earlier`, if this cursor is reached from there by
-    /// typing alone, and not much.
+    /// How many characters were typed since `earlier`, if this cursor is reached from there by a
+    /// little typing alone.
     #[must_use]
     pub fn n_typed_since(&self, earlier: &Self) -> Option<usize> {
         let ends = self.before.char_indices().rev().map(|(i, _)| i);
@@ -50,8 +50,8 @@ impl Surroundings {
             .filter(|_| self.after == earlier.after && self.language == earlier.language)
     }
 
-    /// What of `most` was typed since `earlier`, in bytes, if this cursor is reached from there by
-    /// typing alone.
+    /// How much of `most` was typed since `earlier`, in bytes, if this cursor is reached from there
+    /// by typing alone.
     fn typed_since(&self, earlier: &Self, most: &str) -> Option<usize> {
         let ends = most.char_indices().map(|(i, _)| i).chain([most.len()]);
         ends.rev().find(|end| {
@@ -61,10 +61,11 @@ impl Surroundings {
     }
 }
 
-/// How much of two texts that were cut at [`BEFORE_CHARS`] must be there to be compared, in bytes.
+/// How much of two texts that were cut at [`BEFORE_CHARS`] must be there for a comparison, in
+/// bytes.
 const MIN_COMMON_BYTES: usize = 32;
 
-/// Whether two texts are the same, or one is an end of the other because both were cut.
+/// Whether two texts are equal, or one ends with the other because both were cut.
 fn same_end(a: &str, b: &str) -> bool {
     a == b || (a.len().min(b.len()) >= MIN_COMMON_BYTES && (a.ends_with(b) || b.ends_with(a)))
 }
@@ -76,15 +77,15 @@ struct Entry {
     n_unseen_tokens: usize,
 }
 
-/// A bounded memory of texts.
+/// A bounded cache of texts.
 #[derive(Debug, Default)]
 pub struct CompletionCache {
     entries: VecDeque<Entry>,
 }
 
 impl CompletionCache {
-    /// Keeps a text for where it was given; of the same text for the same place, once.
-    /// `n_unseen_tokens` is what it cost, if nobody has seen it.
+    /// Caches a text for its place; the same text for the same place once. `n_unseen_tokens` is its
+    /// cost, if nobody has seen it.
     pub fn keep(&mut self, at: Surroundings, text: String, n_unseen_tokens: usize) {
         if text.is_empty() {
             return;
@@ -94,9 +95,9 @@ impl CompletionCache {
         self.entries.push_front(Entry { at, text, n_unseen_tokens });
     }
 
-    /// What follows a cursor with these surroundings, from the latest text that fits. A text that
-    /// was given there or before comes first: what was just taken back is not offered again.
-    /// With it comes what it cost, if this is the first time that anybody sees it.
+    /// The text that follows a cursor with these surroundings, from the latest entry that fits, and
+    /// its cost if nobody has seen it before. An entry at the cursor or before it comes first:
+    /// deleted text is not suggested again.
     #[must_use]
     pub fn find(&mut self, here: &Surroundings) -> Option<(String, usize)> {
         let find = |rest: fn(&Entry, &Surroundings) -> Option<String>| {
@@ -115,13 +116,13 @@ impl CompletionCache {
 }
 
 impl Entry {
-    /// The rest of the text for a cursor that is in it.
+    /// The rest of the text for a cursor inside it.
     fn further_in(&self, here: &Surroundings) -> Option<String> {
         let n_typed_bytes = here.typed_since(&self.at, &self.text)?;
         Some(self.text[n_typed_bytes..].to_owned()).filter(|rest| !rest.is_empty())
     }
 
-    /// The text and what was taken back before it, for a cursor a little before it.
+    /// The text with what was deleted before it, for a cursor a little before it.
     fn before(&self, here: &Surroundings) -> Option<String> {
         let Self { at, text, .. } = self;
         let line = &at.before[at.before.rfind('\n').map_or(0, |i| i + 1)..];

@@ -1,8 +1,8 @@
 //! How often a generation starts while the user types on.
 //!
-//! Who types faster than a first text can be had gets to see nothing of what the model says for
-//! each key: all of it is superseded, and has cost power. Then, and only then, a run waits for the
-//! user to slow down. Both times are measured.
+//! If keystrokes arrive faster than the first token, every generation is superseded before it is
+//! shown, and wastes power. Then, and only then, a generation waits until the user slows down. Both
+//! times are measured.
 
 use std::{
     collections::VecDeque,
@@ -11,24 +11,24 @@ use std::{
 
 use foretell_config::Suggest;
 
-/// The share of the newest time in an average.
+/// The weight of the newest value in an average.
 const NEWEST: f64 = 0.25;
-/// A longer time between two requests is a rest, and says nothing of how fast somebody types.
+/// A longer interval between two requests is a pause, and says nothing about typing speed.
 const REST: Duration = Duration::from_secs(1);
-/// The span of `suggest.runs_per_minute`.
+/// The period of `suggest.runs_per_minute`.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     last_request: Option<Instant>,
-    /// The usual time between two requests.
+    /// The average interval between two requests.
     between: Option<Duration>,
-    /// When the run began of which nothing was shown yet.
+    /// When the generation started of which nothing was shown yet.
     running_since: Option<Instant>,
-    /// The usual time from a run to its first text.
+    /// The average time from the start of a generation to its first text.
     first_text: Option<Duration>,
-    /// When the runs of the last minute began.
+    /// When the generations of the last minute started.
     runs: VecDeque<Instant>,
 }
 
@@ -37,7 +37,7 @@ fn average(usual: &mut Option<Duration>, newest: Duration) {
 }
 
 impl Throttle {
-    /// A request came.
+    /// A request arrived.
     pub(super) fn request(&mut self, now: Instant) {
         let since = self.last_request.replace(now).map(|last| now.duration_since(last));
         if let Some(since) = since.filter(|since| *since < REST) {
@@ -45,7 +45,7 @@ impl Throttle {
         }
     }
 
-    /// How long to wait before the next run; `None` if it may not be made at all.
+    /// How long to wait before the next generation; `None` if the limit is reached.
     pub(super) fn next(&mut self, now: Instant, suggest: &Suggest) -> Option<Duration> {
         while self.runs.front().is_some_and(|run| now.duration_since(*run) >= MINUTE) {
             self.runs.pop_front();
@@ -77,15 +77,15 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// Keys with `between_ms` between them, each with a run whose first text takes
-    /// `first_text_ms`: how long the last run waits.
+    /// Types with `between_ms` between the keystrokes, each with a generation whose first text
+    /// takes `first_text_ms`; checks how long the last one waits.
     #[track_caller]
     fn check(between_ms: u64, first_text_ms: u64, wait_ms: u64) {
         let (mut pace, start) = (Throttle::default(), Instant::now());
         let suggest = Suggest { debounce_ms: 60, ..Suggest::default() };
         let at = |ms| start + Duration::from_millis(ms);
         let mut wait = Duration::ZERO;
-        // At first the user looks at each text, then they type on.
+        // First the user looks at each suggestion, then types on.
         for key in 0..3 {
             pace.request(at(10_000 * key));
             pace.next(at(10_000 * key), &suggest);

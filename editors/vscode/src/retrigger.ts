@@ -12,7 +12,7 @@ export type Answer = vscode.InlineCompletionItemProvider['provideInlineCompletio
 const FIRST_VERSION = [1, 106] as const;
 
 /** Whether VS Code can replace what it shows by a longer text in one step, without a gap. */
-export function canAskAgain(version: string): boolean {
+export function canRetrigger(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > FIRST_VERSION[0] || (major === FIRST_VERSION[0] && minor >= FIRST_VERSION[1]);
 }
@@ -22,7 +22,7 @@ export function canAskAgain(version: string): boolean {
  * unless explicitly, which keeps the old text in front. A provider that was registered since is, and
  * its texts take the place of those on the screen in one step. Of several, the newest is taken.
  */
-export class Again implements vscode.Disposable {
+export class Retrigger implements vscode.Disposable {
   private registered: vscode.Disposable[] = [];
 
   constructor(

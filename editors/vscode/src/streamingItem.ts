@@ -20,7 +20,7 @@ export function samePlace(a: Place, b: Place): boolean {
   );
 }
 
-export class Growing<Item> {
+export class StreamingItem<Item> {
   private place: Place | undefined;
   private longest: Item | undefined;
 
