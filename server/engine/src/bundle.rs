@@ -1,9 +1,9 @@
 //! A model bundle on disk: `model.onnx`, its data, `tokenizer.json` and the manifest
-//! `foretell.json`. The format is described in `model-scripts/BUNDLE.md`.
+//! `foretell.json`. `model-scripts/BUNDLE.md` specifies the format.
 //!
-//! A bundle is hostile input: every number in the manifest is checked before memory is taken for
-//! it, the names of files can't leave the folder, and lengths that the runtime believes unchecked
-//! come from a graph that was made on this machine, or not at all.
+//! A bundle is untrusted input: every number in the manifest is checked before memory is allocated,
+//! file names cannot leave the folder, and lengths that the runtime trusts unchecked come only from
+//! a graph that was made on this machine.
 
 pub mod weights;
 
@@ -21,13 +21,13 @@ pub use foretell_fim::Order as FimOrder;
 
 use crate::{paths::data_folder, unicode::is_unprintable};
 
-/// The only manifest format that this version reads.
+/// The manifest format of this version.
 pub const FORMAT: u32 = 1;
 
-/// The model that `foretell setup` fetches and that is used unless another is named.
+/// The model that `foretell setup` fetches, and the default.
 pub const DEFAULT_MODEL: &str = "qwen2.5-coder-0.5b";
 
-/// What makes a bundle unusable, and what to do about it.
+/// Why a bundle is unusable, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// No such folder, or no manifest in it.
@@ -35,23 +35,23 @@ pub enum BundleError {
         "no model at {0}: run `foretell setup`, or name a bundle's folder with --model or FORETELL_MODEL"
     )]
     Missing(PathBuf),
-    /// A file of the bundle can't be read.
+    /// A file of the bundle cannot be read.
     #[error("{path}: {source}: the model bundle is incomplete, run `foretell setup` again", path = .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The manifest is not what [`Manifest`] says.
+    /// The manifest is not a valid [`Manifest`].
     #[error("{path}: {message}", path = .path.display())]
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it, and where.
+        /// What is wrong, and where.
         message: String,
     },
-    /// A file is not the one that the manifest describes.
+    /// A file does not match the manifest.
     #[error(
         "{path}: {what} is {found}, the manifest says {expected}: the model bundle is damaged, \
          remove its folder and run `foretell setup` again",
@@ -62,17 +62,17 @@ pub enum BundleError {
         path: PathBuf,
         /// `size` or `sha256`.
         what: &'static str,
-        /// What the file is.
+        /// The actual value.
         found: String,
-        /// What it should be.
+        /// The expected value.
         expected: String,
     },
-    /// The graph refers to weights that are laid out for a processor.
+    /// The graph refers to packed weights.
     #[error(
         "{0}: holds references to packed weights, which are not safe to follow: import the model again"
     )]
     Packed(PathBuf),
-    /// A file was written into after the model was loaded from it.
+    /// A file was modified after the model was loaded from it.
     #[error(
         "{0}: was changed while it was in use, so the model can't be used any more: restart the \
          server, and run `make model` again if the file is damaged"
@@ -80,10 +80,10 @@ pub enum BundleError {
     Changed(PathBuf),
 }
 
-/// The special tokens of a model's fill-in-the-middle form; `prompt::formats` has the form.
+/// The special tokens of a model's fill-in-the-middle form; [`foretell_fim`] has the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Fim {
-    /// Whose form it is, `qwen2.5-coder` for instance.
+    /// The family, for instance `qwen2.5-coder`.
     pub family: String,
     /// The order of the parts.
     pub order: FimOrder,
@@ -91,9 +91,9 @@ pub struct Fim {
     pub prefix: u32,
     /// The id before the text after the cursor.
     pub suffix: u32,
-    /// The id after which the model writes; none where it goes on after the prefix.
+    /// The id where the model starts to write; `None` if it continues the prefix.
     pub middle: Option<u32>,
-    /// The id that every text begins with, if it needs one.
+    /// The id at the beginning of every text, if the model needs one.
     #[serde(default)]
     pub bos: Option<u32>,
     /// The id before a repository's name.
@@ -127,70 +127,70 @@ pub struct Manifest {
     pub format: u32,
     /// The name in the catalogue.
     pub name: String,
-    /// The name for people.
+    /// The display name.
     #[serde(default)]
     pub title: String,
-    /// The model's licence, an SPDX expression where there is one.
+    /// The model's licence, an SPDX expression if there is one.
     pub licence: String,
-    /// The weights' architecture, `qwen2` for instance.
+    /// The architecture, for instance `qwen2`.
     pub architecture: String,
-    /// Which execution provider the graph is for, `cpu` for instance.
+    /// The execution provider of the graph, for instance `cpu`.
     pub target: String,
-    /// How the weights are stored, `int8` for instance.
+    /// How the weights are stored, for instance `int8`.
     pub quantization: String,
-    /// Number of layers, each with one key and one value buffer.
+    /// The number of layers, each with one key and one value buffer.
     pub n_layers: usize,
-    /// Query heads of a layer; 0 if the importer did not say.
+    /// Query heads per layer; 0 if unknown.
     #[serde(default)]
     pub n_heads: usize,
-    /// Key and value heads of a layer.
+    /// Key and value heads per layer.
     pub n_kv_heads: usize,
-    /// Width of a head.
+    /// The width of a head.
     pub head_dim: usize,
-    /// The element type of the KV buffers, `float32` for instance.
+    /// The element type of the KV buffers, for instance `float32`.
     pub kv_dtype: String,
-    /// The most tokens that the graph can hold positions for.
+    /// The largest number of positions of the graph.
     pub context_length: usize,
     /// The width of the logits.
     pub vocab_size: usize,
     /// The ids that end a generation.
     pub eos_ids: Vec<u32>,
-    /// The fill-in-the-middle form, or none for a model without one.
+    /// The fill-in-the-middle form, if the model has one.
     pub fim: Option<Fim>,
-    /// How much of the data file, at its end, is the weights as the runtime lays them out.
+    /// How much of the end of the data file is packed weights.
     #[serde(default)]
     pub packed_bytes: u64,
     /// Every other file of the bundle.
     pub files: BTreeMap<String, FileInfo>,
 }
 
-/// A bundle whose manifest has been read and found plausible, and whose files are there.
+/// A bundle with a valid manifest, whose files exist.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     /// The bundle's folder.
     pub path: PathBuf,
-    /// What it says of itself.
+    /// The manifest.
     pub manifest: Manifest,
 }
 
 const MODEL: &str = "model.onnx";
 /// The same graph with references to packed weights.
 const SHARED: &str = "shared.onnx";
-/// What the runtime takes for such a reference: every key that begins so.
+/// How such a reference starts.
 const PACKED: &[u8] = b"prepacked";
-/// The weights, which both graphs refer to.
+/// The weights of both graphs.
 const DATA: &str = "model.onnx.data";
 const TOKENIZER: &str = "tokenizer.json";
 const MANIFEST: &str = "foretell.json";
-/// Beyond these, a file is not what its name says: it is read whole, so it must fit into memory.
-/// A graph with its weights beside it has less than what protobuf allows.
+/// Larger files are rejected: they are read as a whole. A graph with its weights next to it is
+/// below protobuf's limit.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_BYTES: [(&str, u64); 3] = [(MODEL, 2 << 30), (SHARED, 2 << 30), (TOKENIZER, 256 << 20)];
 
 impl Bundle {
     /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
-    /// tokenizer: the files that decide what is done with the weights. [`Bundle::verify`] checks
-    /// the weights too, which takes as long as reading them.
+    /// tokenizer, which decide how the weights are used. [`Bundle::verify`] also checks the
+    /// weights, which takes as long as reading them.
     ///
     /// # Errors
     /// See [`BundleError`].
@@ -226,13 +226,13 @@ impl Bundle {
         self.manifest.files.keys().try_for_each(|name| self.check_hash(name))
     }
 
-    /// The graph's file: the one with packed weights, which processes share, if it was made here.
+    /// The graph: the one with packed weights, which processes share, if it was made here.
     #[must_use]
     pub fn model(&self) -> PathBuf {
         self.graph(&data_folder().join("made-here"))
     }
 
-    /// The graph's file for every machine.
+    /// The graph for every machine.
     #[must_use]
     pub fn portable_model(&self) -> PathBuf {
         self.path.join(MODEL)
@@ -242,7 +242,7 @@ impl Bundle {
         self.path.join(if self.is_made_here(made_here) { SHARED } else { MODEL })
     }
 
-    /// The mark of a graph that was made here says how long the data were that it refers to.
+    /// The record of a graph that was made here has the length of the data it refers to.
     fn is_made_here(&self, made_here: &Path) -> bool {
         let Some(shared) = self.manifest.files.get(SHARED) else { return false };
         let mark = read_small(&made_here.join(&shared.sha256));
@@ -250,7 +250,7 @@ impl Bundle {
         n_bytes.is_some() && n_bytes == self.manifest.files.get(DATA).map(|it| it.size)
     }
 
-    /// The tokenizer's file.
+    /// The tokenizer.
     #[must_use]
     pub fn tokenizer(&self) -> PathBuf {
         self.path.join(TOKENIZER)
@@ -275,7 +275,7 @@ impl Bundle {
         })
     }
 
-    /// A graph that refers to packed weights may lead the runtime out of its files.
+    /// A graph with references to packed weights may lead the runtime out of its files.
     fn check_is_not_packed(&self) -> Result<(), BundleError> {
         let path = self.path.join(MODEL);
         let found = File::open(&path).and_then(|file| holds(file, PACKED));
@@ -301,18 +301,18 @@ impl Bundle {
 }
 
 impl Manifest {
-    /// What the files take on disk, the manifest left out, in bytes.
+    /// The size of the files on disk without the manifest, in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> u64 {
         self.files.values().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
-    /// The ids that mean something to the model and are no text.
+    /// The ids of special tokens.
     pub fn marks(&self) -> impl Iterator<Item = u32> {
         self.eos_ids.iter().copied().chain(self.fim.iter().flat_map(Fim::ids))
     }
 
-    /// What is implausible in it, if anything is.
+    /// What is implausible in it, if anything.
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!(
@@ -373,7 +373,7 @@ fn is_plain_file_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }
 
-/// Whether bytes are somewhere in a file.
+/// Whether a file contains some bytes.
 fn holds(mut file: impl Read, bytes: &[u8]) -> io::Result<bool> {
     let mut window = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! One job from its prompt to its last token.
+//! One job, from its prompt to its last token.
 
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::Prompt;
 
-/// How many tokens of a prompt are read between two looks at the cancel. 64 costs nothing
-/// measurable against one run of all tokens; 32 costs about a tenth.
+/// How many prompt tokens are evaluated between two checks for a cancel. 64 costs nothing
+/// measurable compared with one evaluation of all tokens; 32 costs about a tenth.
 pub const PREFILL_CHUNK: usize = 64;
 
-/// A model with what it has read, and its vocabulary.
+/// A model, its KV caches and its vocabulary.
 #[derive(Debug)]
 pub struct Decoder<M> {
     model: M,
@@ -29,13 +29,13 @@ pub struct Decoder<M> {
 }
 
 impl<M: Model> Decoder<M> {
-    /// A decoder that has read nothing yet, without lookup.
+    /// A decoder with empty caches and without lookup.
     pub fn new(model: M, vocabulary: Arc<Vocabulary>, eos_ids: Vec<u32>) -> Self {
         let slots = Slots::new(model.n_slots());
         Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
     }
 
-    /// The same decoder with drafts from a lookup. The text does not change by it, only the time.
+    /// The same decoder with draft tokens from a lookup. They change only the time, not the text.
     #[must_use]
     pub fn with_lookup(self, mode: Mode) -> Self {
         Self { lookup: Lookup::new(mode), ..self }
@@ -43,8 +43,7 @@ impl<M: Model> Decoder<M> {
 }
 
 impl<M: Model> Backend for Decoder<M> {
-    /// Drops what the model has read: after a panic or a failure nobody knows what the buffers
-    /// hold.
+    /// Empties the caches: after a panic or a failure the content of the buffers is unknown.
     fn forget(&mut self) {
         self.slots.forget();
     }
@@ -73,7 +72,7 @@ impl<M: Model> Backend for Decoder<M> {
     }
 }
 
-/// A decoder at work for one job.
+/// A decoder that runs a job.
 struct Work<'a, M> {
     decoder: &'a mut Decoder<M>,
     slot: usize,
@@ -120,9 +119,9 @@ impl<M: Model> Work<'_, M> {
         })
     }
 
-    /// Reads what the cache does not hold of the prompt, and in the same run a draft of what
-    /// follows it. After it, the logits behind the prompt are known. Returns how many tokens of the
-    /// draft were read.
+    /// Evaluates the part of the prompt that is not cached, together with draft tokens of what
+    /// follows. Afterwards the logits after the prompt are known. Returns how many draft tokens
+    /// were evaluated.
     fn prefill(
         &mut self,
         prompt: &Prompt,
@@ -131,7 +130,7 @@ impl<M: Model> Work<'_, M> {
     ) -> Step<usize> {
         let ids = prompt.ids.as_slice();
         if ids.is_empty() {
-            // Without a form to fill in, a file's first word is healed and nothing is before it.
+            // Without a FIM form, a file's first word is healed and nothing precedes it.
             return Ok(ControlFlow::Break(FinishReason::EndOfText));
         }
         let Decoder { model, slots, .. } = &mut *self.decoder;
@@ -145,7 +144,7 @@ impl<M: Model> Work<'_, M> {
             run.figures.reused += n_held;
             return Ok(ControlFlow::Continue(0));
         }
-        // What follows a prompt is only known from reading its last token.
+        // What follows a prompt is only known after evaluating its last token.
         let n_reused = n_held.min(ids.len() - 1);
         cache.truncate(n_reused);
         run.figures.reused += n_reused;
@@ -174,9 +173,9 @@ impl<M: Model> Work<'_, M> {
         Ok(ControlFlow::Continue(n_drafted))
     }
 
-    /// Writes what follows the prompt: chooses a token, and reads it with a draft of the next ones
-    /// if the cache does not hold it already. What is read of a draft stays in the cache; whether
-    /// it is right is seen when its turn comes to be chosen.
+    /// Decodes what follows the prompt: chooses a token, and evaluates it with draft tokens unless
+    /// the cache contains it already. Evaluated draft tokens stay in the cache; whether one is
+    /// right shows when its turn comes.
     fn decode(
         &mut self,
         request: &Request,
@@ -190,9 +189,9 @@ impl<M: Model> Work<'_, M> {
         let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("decode").entered();
         lookup.begin();
-        // The text so far, the prompt included.
+        // The tokens so far, including the prompt.
         let mut history = request.prompt.ids.clone();
-        // Up to where the cache holds what this run has drafted.
+        // The end of this generation's draft tokens in the cache.
         let mut drafted_end = history.len() + n_drafted;
         loop {
             let Some(logits) = cache.logits(history.len()) else {
@@ -247,8 +246,8 @@ impl<M: Model> Work<'_, M> {
     }
 }
 
-/// The healed word as the user's tokens have it, after `n_written` of them: the best guess at how
-/// the model writes it. The last token may be a word's beginning, which the model ends.
+/// The healed word as the user's tokens, after `n_written` of them: the best guess at how the model
+/// writes it. The last token may be the beginning of a word, which the model completes.
 fn healing_draft(request: &Request, n_written: usize) -> &[u32] {
     match request.prompt.healed.split_last() {
         Some((_, whole)) => whole.get(n_written..).unwrap_or_default(),

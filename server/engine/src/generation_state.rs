@@ -1,4 +1,4 @@
-//! What a job has written so far, and what of it its readers see.
+//! What a job has generated so far, and what of it its readers see.
 
 use std::{ops::ControlFlow, time::Instant};
 
@@ -14,18 +14,18 @@ use foretell_policy::{Phase, Policy, StopRule};
 pub(super) struct GenerationState<'a> {
     pub(super) figures: GenerationMetrics,
     pub(super) candidate: Candidate,
-    /// What the model has to write again of the user's last word.
+    /// The bytes of the user's last word, which the model repeats.
     healed: Vec<u8>,
     progress: &'a watch::Sender<Progress>,
     queue: &'a Queue,
     asked: Instant,
 }
 
-/// One text that is being written.
+/// One candidate.
 pub(super) struct Candidate {
     pub(super) healing: Healing,
     pub(super) n_generated: usize,
-    /// How likely the token was that is taken next.
+    /// The log-probability of the next token.
     pub(super) log_probability: Option<f32>,
     certainty: Certainty,
     policy: Policy,
@@ -65,8 +65,8 @@ impl<'a> GenerationState<'a> {
         Self { figures, candidate, healed, progress, queue, asked }
     }
 
-    /// Has all candidates of a request written, by their number. The reason is the first one's,
-    /// unless something goes wrong with a later one.
+    /// Generates all candidates of a request, by number. Returns the first one's reason, unless a
+    /// later one fails.
     pub(super) fn candidates(
         &mut self,
         request: &Request,
@@ -89,7 +89,7 @@ impl<'a> GenerationState<'a> {
         finish
     }
 
-    /// Waits until nobody reads what is written.
+    /// Waits until the last reader is dropped.
     pub(super) async fn reader_is_gone(&self) {
         self.progress.closed().await;
     }
@@ -98,7 +98,7 @@ impl<'a> GenerationState<'a> {
         self.progress.is_closed() || self.queue.is_preempted()
     }
 
-    /// Tells what the run has cost so far to whoever looks; nobody is woken for it.
+    /// Publishes the cost so far without waking readers.
     pub(super) fn tell_cost(&self) {
         self.progress.send_if_modified(|now| {
             now.figures = self.figures;
@@ -106,7 +106,7 @@ impl<'a> GenerationState<'a> {
         });
     }
 
-    /// Takes in a token and shows what it adds; `is_end` says that it ends the text.
+    /// Accepts a token and shows its text; `is_end` if it ends the text.
     pub(super) fn take(
         &mut self,
         token: u32,
@@ -115,7 +115,7 @@ impl<'a> GenerationState<'a> {
         request: &Request,
     ) -> ControlFlow<FinishReason> {
         let it = &mut self.candidate;
-        // A word that is written again says nothing of the model.
+        // A repeated word says nothing about certainty.
         let log_probability = it.log_probability.take().filter(|_| it.healing.is_done());
         if it.n_generated == request.max_tokens {
             return ControlFlow::Break(FinishReason::MaxTokens);
@@ -141,7 +141,7 @@ impl<'a> GenerationState<'a> {
         }
     }
 
-    /// Adds to the text and shows it.
+    /// Appends to the text and shows it.
     pub(super) fn write(
         &mut self,
         bytes: &[u8],
@@ -186,8 +186,8 @@ impl<'a> GenerationState<'a> {
         }
     }
 
-    /// Ends the candidate: shows what is only known to be text at its end, and gives the reason as
-    /// the policy sees it.
+    /// Ends the candidate: shows what is only known to be valid at its end, and returns the reason
+    /// as the policy sees it.
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         let it = &self.candidate;
         let cut = it.policy.cut(it.text.as_str(), Phase::Final);
@@ -208,12 +208,12 @@ impl<'a> GenerationState<'a> {
                 is_new
             });
         }
-        // The rules may only see at the very end that the text stops by one of them.
+        // Some rules recognise only at the very end that they stopped the text.
         match (finish, cut.stop) {
             (FinishReason::EndOfText | FinishReason::MaxTokens, Some(stop)) => {
                 FinishReason::Stopped(stop)
             }
-            // Only of the whole text it is known how sure the model was.
+            // The certainty is only known for the whole text.
             (FinishReason::Stopped(_), Some(stop @ StopRule::Uncertain)) => {
                 FinishReason::Stopped(stop)
             }
@@ -237,11 +237,11 @@ pub(super) fn ms_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// Bytes that become text as soon as they are whole characters.
+/// Bytes that become text as soon as they are complete characters.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     text: String,
-    /// The beginning of a character whose end has not come yet.
+    /// The beginning of an incomplete character.
     partial: Vec<u8>,
 }
 
@@ -250,7 +250,7 @@ impl Text {
         &self.text
     }
 
-    /// Returns `false` if the bytes can't become text whatever follows.
+    /// Returns `false` if the bytes cannot become text.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         self.partial.extend_from_slice(bytes);
         match std::str::from_utf8(&self.partial) {

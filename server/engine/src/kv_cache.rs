@@ -1,51 +1,50 @@
-//! What the model has read: the token ids whose keys and values lie in its KV buffers, and the
-//! logits that followed the last of them.
+//! The tokens in a KV buffer, and the logits of the last of them.
 //!
-//! **Architecture Invariant:** the tokens in here are exactly those the model has read. A read is
-//! recorded only after it succeeded, and rewinding is setting the length back: the values of the
-//! tokens that stay are not touched. There is no way to empty the cache because of a cancel.
+//! **Architecture Invariant:** `KvCache` records exactly the tokens evaluated. An evaluation is
+//! recorded only after it succeeded, and rewinding shortens the record: the values of the remaining
+//! tokens are untouched. A cancel never empties the cache.
 
 use std::collections::VecDeque;
 
-/// Of how many tokens at the most the logits are kept. A row of a big vocabulary is over half a
-/// megabyte; a completion is seldom longer.
+/// For how many tokens at most the logits are kept. A row of a big vocabulary is over half a
+/// megabyte; a suggestion is seldom longer.
 const MAX_ROWS: usize = 40;
 
-/// The tokens that one KV buffer holds, in order.
+/// The tokens in one KV buffer, in order.
 #[derive(Debug, Default, Clone)]
 pub struct KvCache {
     tokens: Vec<u32>,
-    /// The logits after each of the last tokens, of as many as there are rows.
+    /// The logits after each of the last tokens, as many as there are rows.
     rows: VecDeque<Vec<f32>>,
 }
 
 impl KvCache {
-    /// How many tokens are held.
+    /// The number of tokens.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether nothing has been read.
+    /// Whether there are no tokens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// The tokens that are held.
+    /// The tokens.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
-    /// How many tokens at the beginning of `prompt` are held already.
+    /// How many tokens at the beginning of `prompt` are cached.
     #[must_use]
     pub fn common_prefix(&self, prompt: &[u32]) -> usize {
         self.tokens.iter().zip(prompt).take_while(|(held, wanted)| held == wanted).count()
     }
 
-    /// The logits that follow the first `n_tokens` tokens, if they are still known: who knows
-    /// them need not read the last of these tokens again.
+    /// The logits after the first `n_tokens` tokens, if they are still known: then the last of
+    /// these tokens need not be evaluated again.
     #[must_use]
     pub fn logits(&self, n_tokens: usize) -> Option<&[f32]> {
         let n_behind = self.tokens.len().checked_sub(n_tokens)?;
@@ -53,23 +52,23 @@ impl KvCache {
         self.rows.get(row).map(Vec::as_slice)
     }
 
-    /// Forgets all tokens from `n_tokens` on.
+    /// Removes all tokens from `n_tokens` on.
     pub fn truncate(&mut self, n_tokens: usize) {
         let n_fewer = self.tokens.len().saturating_sub(n_tokens);
         self.rows.truncate(self.rows.len().saturating_sub(n_fewer));
         self.tokens.truncate(n_tokens);
     }
 
-    /// Forgets the logits, which frees their memory.
+    /// Drops the logits, which frees their memory.
     pub fn forget_logits(&mut self) {
         self.rows = VecDeque::new();
     }
 
-    /// Records tokens that the model has just read, and the logits after the last `n_rows` of them.
+    /// Records tokens that were just evaluated, and the logits after the last `n_rows` of them.
     pub fn push(&mut self, read: &[u32], logits: &[f32], n_rows: usize) {
         self.tokens.extend_from_slice(read);
         if n_rows < read.len() {
-            // There is a gap between these rows and the ones before.
+            // There is a gap between these rows and the previous ones.
             self.rows.clear();
         }
         for row in logits.chunks_exact((logits.len() / n_rows.max(1)).max(1)) {

@@ -1,13 +1,13 @@
-//! One thread, one model: from a prompt to text as it is decoded.
+//! One thread, one model: from token ids to text.
 //!
-//! The engine knows token ids, text and logits; no documents and no protocol. A [`Request`] goes
-//! in, a [`Generation`] comes back at once and fills while the user reads. The draft's channel has one
-//! writer and any number of readers:
+//! The engine knows token ids, text and logits, but no documents, settings or protocol. A
+//! [`Request`] goes in; a [`Generation`] comes back immediately and fills while the user reads. Its
+//! channel has one writer and any number of readers.
 //!
-//! **Architecture Invariant:** dropping the last reader of a draft is the cancel, and the only
-//! one. The engine looks at it between two chunks of the prefill and between two decode steps, so
-//! it is free within one of them; what it had read stays in the KV cache. A chunk itself is ended
-//! early if another request waits that has no use for it.
+//! **Architecture Invariant:** dropping the last reader of a generation is the cancel, and the only
+//! one. The engine checks for it between two chunks of a prefill and between two decode steps, so
+//! it is free within one of them; everything evaluated stays in the KV cache. A chunk itself is
+//! aborted if another request waits that has no use for it.
 
 pub mod bundle;
 pub mod decoder;
@@ -48,47 +48,47 @@ use rate::PrefillRate;
 use sampler::Sampling;
 pub use threads::default_n_threads;
 
-/// Why a run of the model failed.
+/// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The runtime or the bundle is at fault; the message says how.
+    /// The runtime or the bundle failed, with this message.
     #[error("{0}")]
     Failed(String),
-    /// The read was ended early by its [`Abort`]. What the buffers held before it, they hold still.
+    /// The evaluation was aborted by its [`Abort`]. The buffers are unchanged.
     #[error("the read was ended early")]
     Aborted,
 }
 
-/// A decoder-only transformer with KV buffers of its own.
+/// A decoder-only transformer with its own KV buffers.
 ///
-/// It has no length: every read says how many tokens before it are valid, so rewinding is saying
-/// a smaller number. [`kv_cache::KvCache`] keeps the account of what the buffers hold.
+/// The model is stateless about length: every evaluation says how many tokens before it are valid,
+/// so a smaller `n_past` rewinds. [`kv_cache::KvCache`] records what the buffers contain.
 pub trait Model: Send {
-    /// The most tokens that the buffers of one slot hold.
+    /// The capacity of one slot's buffers, in tokens.
     fn capacity(&self) -> usize;
 
-    /// How many sets of buffers there are.
+    /// The number of slots.
     fn n_slots(&self) -> usize {
         1
     }
 
-    /// What it can do: [`EngineState::Ready`], or less since something went wrong.
+    /// [`EngineState::Ready`], or worse after a failure.
     fn state(&self) -> EngineState {
         EngineState::Ready
     }
 
-    /// Makes the next read one that can be ended early, from any thread, and returns how. `None` if
-    /// the model can't do that.
+    /// Makes the next evaluation abortable, from any thread, and returns how to abort it. `None` if
+    /// the model does not support it.
     fn arm(&mut self) -> Option<Abort> {
         None
     }
 
-    /// Reads `tokens` after the first `n_past` tokens in the buffers of a slot. Returns the logits
-    /// that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
+    /// Evaluates `tokens` after the first `n_past` tokens in the buffers of a slot. Returns the
+    /// logits that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
     ///
     /// # Errors
-    /// [`ModelError::Failed`] if the runtime fails; what all buffers hold is then undefined.
-    /// [`ModelError::Aborted`] if the read was armed and ended early.
+    /// [`ModelError::Failed`] if the runtime fails; the content of all buffers is then undefined.
+    /// [`ModelError::Aborted`] if the evaluation was aborted.
     fn read(
         &mut self,
         slot: usize,
@@ -98,13 +98,13 @@ pub trait Model: Send {
     ) -> Result<&[f32], ModelError>;
 }
 
-/// What does the engine's jobs, one after the other: a [`Decoder`] with a model of its own, or
+/// Runs the engine's jobs, one after the other: a [`Decoder`] with a model of its own, or
 /// [`remote::Remote`].
 trait Backend {
-    /// Does a job until the policy, the model or the reader ends it.
+    /// Runs a job until the policy, the model or the reader ends it.
     fn run(&mut self, job: Job, queue: &Queue);
 
-    /// Called after a panic: nothing that is kept from job to job may be relied on.
+    /// Called after a panic: nothing that is kept between jobs may be relied on.
     fn forget(&mut self);
 
     /// What it can do now.
@@ -126,16 +126,16 @@ pub struct Prompt {
 /// What to generate.
 #[derive(Debug)]
 pub struct Request {
-    /// The tokens to read, and the text that the model must begin with.
+    /// The tokens to prefill, and the text that the generation must start with.
     pub prompt: Prompt,
     /// Where to stop and what to cut.
     pub policy: Policy,
-    /// The most tokens to generate, the healed ones included.
+    /// The largest number of tokens to generate, healed ones included.
     pub max_tokens: usize,
-    /// How a token is chosen.
+    /// How tokens are chosen.
     pub sampling: Sampling,
-    /// How many texts are asked for. Where it is more than one, the first is the most likely one
-    /// and the others are drawn by `sampling`, each with a seed of its own.
+    /// The number of candidates. If it is more than one, the first is the most likely text and the
+    /// others are sampled, each with its own seed.
     pub n_candidates: usize,
 }
 
@@ -146,38 +146,38 @@ impl Request {
         Self { prompt, policy, max_tokens, sampling: Sampling::Greedy, n_candidates: 1 }
     }
 
-    /// The same request for several texts, the further ones drawn by `sampling`.
+    /// The same request for several candidates, the further ones sampled.
     #[must_use]
     pub fn with_candidates(self, n_candidates: usize, sampling: Sampling) -> Self {
         Self { n_candidates, sampling, ..self }
     }
 }
 
-/// Why a draft is at its end.
+/// Why a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishReason {
     /// A rule of the policy stopped it.
     Stopped(StopRule),
-    /// The model said that the text ends here.
+    /// The model ended the text.
     EndOfText,
     /// It reached [`Request::max_tokens`].
     MaxTokens,
     /// The KV buffers are full.
     ContextFull,
-    /// The model wrote bytes that are no text.
+    /// The model generated bytes that are not text.
     NotText,
-    /// It was written before and is only shown again.
+    /// The text was generated before and is shown again.
     Recalled,
-    /// The prompt is read, which is all that a prewarm does.
+    /// The prompt is prefilled, which is all that a background prefill does.
     PromptRead,
-    /// Nobody reads it any more, or a prewarm made room for a request.
+    /// Nobody reads it any more, or a background prefill yielded to a request.
     Cancelled,
-    /// The model can't be used; the message says why.
+    /// The model cannot be used, for this reason.
     Failed(String),
 }
 
 impl FinishReason {
-    /// The reason in one word, as it stands in logs and in JSON.
+    /// Its name in logs and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -194,44 +194,43 @@ impl FinishReason {
     }
 }
 
-/// What a draft cost.
+/// The cost of a generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct GenerationMetrics {
-    /// Tokens of the prompt that the KV cache held already.
+    /// Prompt tokens found in the KV cache.
     pub reused: usize,
-    /// Tokens of the prompt that were read.
+    /// Prompt tokens that were prefilled.
     pub read: usize,
-    /// Tokens that say what is not in the document yet, those of all candidates included.
+    /// Tokens of text that is not in the document yet, in all candidates.
     pub generated: usize,
-    /// Tokens that only write the user's last word again (token healing).
+    /// Tokens that only repeat the user's last word (token healing).
     pub healed: usize,
-    /// Tokens that were drafted, from the user's last word or by the lookup, and that the model
-    /// read.
+    /// Draft tokens that were evaluated: from the user's last word, or from the lookup.
     pub drafted: usize,
-    /// Drafted tokens that the model would have chosen.
+    /// Draft tokens that the model would have chosen.
     pub accepted: usize,
-    /// From the request until the engine took it up, in milliseconds.
+    /// From the request until its job started, in milliseconds.
     pub queued_ms: f64,
-    /// Reading the prompt, in milliseconds.
+    /// Prefill, in milliseconds.
     pub prefill_ms: f64,
     /// From the request to the first new text, in milliseconds.
     pub first_token_ms: Option<f64>,
-    /// From the end of the prompt to the end, in milliseconds.
+    /// From the end of the prefill to the end, in milliseconds.
     pub decode_ms: f64,
     /// From the request to the end, in milliseconds.
     pub total_ms: f64,
 }
 
-/// A draft at one moment.
+/// The state of a generation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    /// The text so far, as the policy lets it through: it only ever grows.
+    /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
-    /// The further candidates, each one whole and unlike the others; they come one by one after
-    /// `text` is complete.
+    /// The further candidates, each complete and different; they follow one by one after `text` is
+    /// complete.
     pub alternatives: Vec<String>,
-    /// How sure the model was of `text`: the mean of the logarithms of its tokens' probabilities.
-    /// `None` while there is no text of its own.
+    /// The model's certainty of `text`: the mean log-probability of its tokens. `None` while there
+    /// is no text of its own.
     pub mean_log_probability: Option<f32>,
     /// Set once, with the last text.
     pub finish: Option<FinishReason>,
@@ -239,15 +238,15 @@ pub struct Progress {
     pub figures: GenerationMetrics,
 }
 
-/// The reading end of a text that is being generated. Dropping it (and its clones) is the cancel.
+/// The reading end of a text that is being generated. Dropping it and its clones is the cancel.
 #[derive(Debug, Clone)]
 pub struct Generation {
-    // In this order: the receiver is gone when the notice is given.
+    // In this order: the receiver is dropped before the queue is notified.
     progress: watch::Receiver<Progress>,
     _notice: Option<Arc<CancelOnDrop>>,
 }
 
-/// Tells the queue when the last reader is gone.
+/// Notifies the queue when the last reader is dropped.
 #[derive(Debug)]
 struct CancelOnDrop(Arc<Queue>);
 
@@ -258,7 +257,7 @@ impl Drop for CancelOnDrop {
 }
 
 impl Generation {
-    /// A draft that is at its end already, with a text that was there before.
+    /// A generation that has ended already, with a text from before.
     #[must_use]
     pub fn of_text(text: String) -> Self {
         let finish = Some(FinishReason::Recalled);
@@ -266,34 +265,34 @@ impl Generation {
         Self { progress, _notice: None }
     }
 
-    /// The draft as it is now.
+    /// The current state.
     #[must_use]
     pub fn now(&self) -> Progress {
         self.progress.borrow().clone()
     }
 
-    /// Waits until there is more than what was last seen. Returns `false` once the writer is gone,
-    /// after which nothing can change.
+    /// Waits for a change since the last look. Returns `false` once the writer is gone, after which
+    /// nothing changes.
     pub async fn changed(&mut self) -> bool {
         self.progress.changed().await.is_ok()
     }
 }
 
-/// What the engine can do at the moment.
+/// What the engine can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineState {
-    /// The model is being loaded.
+    /// The model is loading.
     Loading,
     /// The model takes requests.
     Ready,
-    /// The model takes requests, in a slower way than was set; the message says why.
+    /// The model takes requests, more slowly than configured, for this reason.
     Slower(String),
-    /// The model can't be used; the message says why and what to do.
+    /// The model cannot be used; the message says why and what to do.
     Failed(String),
 }
 
-/// Held by the engine that loads its model. Settings that are typed change several times before the
-/// first is loaded, and those in between are of no use to anybody.
+/// Locked by the engine that loads its model. Settings change several times while they are typed,
+/// and nobody needs the models in between.
 static LOADING: Mutex<()> = Mutex::new(());
 
 /// A handle on the engine's thread, which ends when the last handle is dropped.
@@ -304,7 +303,7 @@ pub struct Engine {
     rate: Arc<PrefillRate>,
 }
 
-/// Closes the queue when nobody can ask any more.
+/// Closes the queue when the last handle is dropped.
 #[derive(Debug)]
 struct EngineHandle(Arc<Queue>);
 
@@ -315,14 +314,14 @@ impl Drop for EngineHandle {
 }
 
 impl Engine {
-    /// Starts the thread, which loads the model first. Requests may be made at once; they wait.
+    /// Starts the thread, which loads the model first. Requests may be made immediately; they wait.
     pub fn start<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<Decoder<M>> + Send + 'static,
     ) -> Self {
         Self::start_with(Some(&LOADING), load)
     }
 
-    /// Starts the thread for a server that computes.
+    /// Starts the thread for a remote server.
     pub fn start_remote(
         load: impl FnOnce() -> anyhow::Result<remote::Remote> + Send + 'static,
     ) -> Self {
@@ -340,7 +339,7 @@ impl Engine {
         let measured = Arc::clone(&rate);
         let work = move || {
             let queue = &worker.0;
-            // One after the other: two models at once would need twice the memory.
+            // One after the other: two models would need twice the memory.
             let turn = in_turn.map(|it| it.lock());
             if queue.is_abandoned() {
                 return;
@@ -367,23 +366,23 @@ impl Engine {
         };
         let thread = thread::Builder::new().name("engine".into()).spawn(work);
         if let Err(error) = thread {
-            // The worker is gone with the closure, and has told the queue.
+            // The worker is gone with the closure, and has notified the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
         Self { asking: Arc::new(EngineHandle(queue)), state, rate }
     }
 
-    /// Asks for a text. The engine takes requests in order and passes over those whose draft was
+    /// Starts a generation. The engine runs requests in order and skips those whose generation was
     /// dropped.
     #[must_use]
     pub fn generate(&self, request: Request) -> Generation {
         self.push(Kind::Generate, request)
     }
 
-    /// Reads a prompt that will be asked for soon, when nothing else is to do. Its draft never has
-    /// a text; it ends with [`FinishReason::PromptRead`], or with [`FinishReason::Cancelled`] as soon as a
-    /// request comes. What was read until then stays in the KV cache. A prewarm that has not begun
-    /// is given up for a newer one.
+    /// Prefills a prompt that will be requested soon, while the engine is idle. The result never
+    /// has a text; it ends with [`FinishReason::PromptRead`], or with [`FinishReason::Cancelled`]
+    /// as soon as a request arrives. What was evaluated until then stays in the KV cache. A newer
+    /// background prefill replaces one that has not started.
     #[must_use]
     pub fn prewarm(&self, prompt: Prompt) -> Generation {
         self.push(Kind::Prewarm, Request::new(prompt, Policy::default(), 0))
@@ -396,15 +395,15 @@ impl Engine {
         Generation { progress: reader, _notice: Some(Arc::new(CancelOnDrop(Arc::clone(queue)))) }
     }
 
-    /// Drops this handle and waits until the thread has ended: within one read, if it was the last
-    /// one and all drafts are dropped. Leaving the process while the runtime computes is not safe.
+    /// Drops this handle and waits until the thread has ended: within one evaluation, if it was the
+    /// last handle and all generations are dropped. Exiting while the runtime computes is not safe.
     pub async fn end(self) {
         let Self { asking, mut state, .. } = self;
         drop(asking);
         while state.changed().await.is_ok() {}
     }
 
-    /// How fast the model reads prompts, in tokens a second. `None` until it was measured.
+    /// The measured prefill speed, in tokens per second. `None` until it was measured.
     #[must_use]
     pub fn prefill_tokens_per_s(&self) -> Option<f64> {
         self.rate.tokens_per_s()
@@ -444,8 +443,8 @@ fn tell_other(states: &watch::Sender<EngineState>, state: EngineState) {
     });
 }
 
-/// Runs a job and returns what it cost. A panic in it (a broken model, a bug of ours) costs the job,
-/// not the server.
+/// Runs a job and returns its cost. A panic in it (a broken model, a bug) costs the job, not the
+/// server.
 fn run(backend: &mut impl Backend, job: Job, queue: &Queue) -> GenerationMetrics {
     let progress = job.progress.clone();
     let run = AssertUnwindSafe(|| backend.run(job, queue));

@@ -1,19 +1,19 @@
-//! The ONNX Runtime library: where it is, and under what condition it is loaded.
+//! The ONNX Runtime library: where it is, and under which condition it is loaded.
 
 use std::path::{Path, PathBuf};
 
 use crate::paths::data_folder;
 
-/// The version whose library `foretell setup` installs.
+/// The version that `foretell setup` installs.
 pub const RUNTIME_VERSION: &str = "1.31.1";
 
-/// What must stand in the environment before the library is loaded: the builds for Linux and macOS
-/// keep an id of this machine and send what models they run and how to their maker, and are only
-/// silent from the first moment on if it stands there.
+/// The environment variable that must be set before the library is loaded: the builds for Linux and
+/// macOS store an id of the machine and send which models run and how, and are silent from the
+/// start only if it is set.
 pub const SILENCE: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 
-/// Whether a library that is loaded now will keep to itself what it does. On Windows it tells the
-/// system, which [`super::onnx`] turns off.
+/// Whether a library that is loaded now sends nothing. On Windows it reports to the system, which
+/// [`super::onnx`] turns off.
 #[must_use]
 pub fn is_silent() -> bool {
     let (name, value) = SILENCE;
@@ -23,20 +23,20 @@ pub fn is_silent() -> bool {
 /// Why there is no ONNX Runtime.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// It would not be silent.
+    /// It would send usage data.
     #[error(
         "the ONNX Runtime library would send usage data; it is only loaded if {}={} is in the environment",
         SILENCE.0, SILENCE.1
     )]
     NotSilent,
-    /// No library in any of the places.
+    /// The library is in none of the places.
     #[error(
         "the ONNX Runtime library was not found; run `foretell setup`, or name it in ORT_DYLIB_PATH. \
          Looked at: {}",
         .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Missing(Vec<PathBuf>),
-    /// A library that does not load or does not fit.
+    /// A library that does not load or has another version.
     #[error(
         "{path}: not a usable ONNX Runtime library: {message}. Version {RUNTIME_VERSION} is known \
          to work: `foretell setup` installs it",
@@ -50,15 +50,15 @@ pub enum RuntimeError {
     },
 }
 
-/// What the library needs beside itself to compute by CUDA. `foretell setup` puts it there last.
+/// What the CUDA library needs next to itself. `foretell setup` installs it last.
 const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
 
-/// The places where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, beside
-/// the binary, the data folder; the data folder before what came with the binary if it has the
-/// library for CUDA. An explicit choice is the only place if there is one.
+/// Where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, next to the binary,
+/// the data folder; the data folder before the binary's own if it contains the CUDA library. An
+/// explicit choice is the only candidate.
 #[must_use]
 pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
-    // Not the working folder's: that of a server is the workspace.
+    // Not the working folder: that of a server is the workspace.
     let variable = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
     if let Some(path) = setting.map(Path::to_owned).or(variable.map(PathBuf::from)) {
         return vec![data_folder().join(path)];
@@ -89,7 +89,7 @@ fn folders(beside: Option<PathBuf>, data: PathBuf) -> Vec<PathBuf> {
 /// The library that will be loaded.
 ///
 /// # Errors
-/// [`RuntimeError::Missing`] if there is none in any of [`library_candidates`].
+/// [`RuntimeError::Missing`] if none of [`library_candidates`] exists.
 pub fn find_library(setting: Option<&Path>) -> Result<PathBuf, RuntimeError> {
     let candidates = library_candidates(setting);
     candidates.iter().find(|path| path.is_file()).cloned().ok_or(RuntimeError::Missing(candidates))

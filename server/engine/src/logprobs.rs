@@ -1,15 +1,15 @@
-//! How sure the model was of what it wrote: the mean of the logarithms of its tokens'
-//! probabilities.
+//! How certain the model was of its text: the mean log-probability of its tokens.
 
-/// Logits so far below the highest add less than a hundredth to the sum, all 150,000 together.
+/// Logits this far below the highest one add less than a hundredth to the sum, all 150,000
+/// together.
 const NEGLIGIBLE: f32 = 17.0;
 const LANES: usize = 16;
 
-/// The logarithm of the probability that the softmax of `logits` gives to `id`, at temperature 1.
-/// `None` if it is not a number.
+/// The log-probability that the softmax of `logits` assigns to `id`, at temperature 1. `None` if it
+/// is not a number.
 pub(super) fn log_probability(logits: &[f32], id: u32) -> Option<f32> {
     let chosen = *logits.get(id as usize)?;
-    // In lanes of which the compiler does several at once. What is no number is passed over.
+    // In lanes, which the compiler vectorizes. NaNs are skipped.
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = logits.as_chunks::<LANES>();
@@ -29,17 +29,17 @@ pub(super) fn log_probability(logits: &[f32], id: u32) -> Option<f32> {
     Some(chosen - highest - sum.ln()).filter(|it| it.is_finite())
 }
 
-/// The tokens of a text, each with where the text ended after it and how likely it was.
+/// The tokens of a text, each with the end of the text after it and its log-probability.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Certainty(Vec<(usize, f32)>);
 
 impl Certainty {
-    /// Takes in a token after which the text has `n_bytes`.
+    /// Adds a token after which the text has `n_bytes`.
     pub(super) fn push(&mut self, n_bytes: usize, log_probability: f32) {
         self.0.push((n_bytes, log_probability));
     }
 
-    /// The mean over the tokens that the first `n_bytes` of the text are of.
+    /// The mean over the tokens of the first `n_bytes` of the text.
     pub(super) fn mean(&self, n_bytes: usize) -> Option<f32> {
         let starts = [0].into_iter().chain(self.0.iter().map(|(end, _)| *end));
         let of_text = self.0.iter().zip(starts).filter(|((_, _), start)| *start < n_bytes);

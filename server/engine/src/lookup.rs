@@ -1,34 +1,33 @@
 //! Lookup decoding: what follows was often written before.
 //!
-//! The last tokens are looked for in all that was read and written so far, then in what was read
-//! at other places before (another function, another file), and what followed them there is the
-//! draft. The model reads the draft in one run with the token before it and says what
-//! it would have chosen at each place; the draft is taken as far as that is the same. So the text
-//! is the one without drafts, by construction; only the time differs. (Saxena, "Prompt Lookup
-//! Decoding", 2023; speculative decoding with an n-gram model.)
+//! The last tokens are searched for in the prompt and the generated text, then in the other slots;
+//! what followed them there are the draft tokens. The model evaluates them together with the token
+//! before them, and they are accepted as far as the model would have chosen the same. So the text
+//! equals that without draft tokens by construction, and only the time differs. (Saxena, "Prompt
+//! Lookup Decoding", 2023; speculative decoding with an n-gram model.)
 //!
-//! Whether a draft pays is decided from what was measured: how often drafts of this kind were
-//! right, and what a token more in a run costs. How often they *would have been* right is seen
-//! without reading them, so a lookup that has switched itself off knows when to come back.
+//! Two measurements decide whether drafting pays: how often drafts of this kind were right, and
+//! what an additional row costs. How often they *would have been* right is measured without
+//! evaluating them, so a lookup that has turned itself off knows when to come back.
 
-/// The most tokens that are drafted at once.
+/// The largest number of draft tokens.
 pub const MAX_DRAFT: usize = 15;
 
-/// Drafts after fewer equal tokens than this are mostly wrong.
+/// Drafts after fewer matching tokens than this are mostly wrong.
 const MIN_MATCH: usize = 2;
 
-/// Equal tokens beyond this say no more about the next one.
+/// More matching tokens than this say nothing more about the next one.
 const MAX_MATCH: usize = 12;
 
-/// A draft must promise at least this much more speed: measurements vary.
+/// The smallest expected speedup for drafting: measurements vary.
 const MIN_GAIN: f64 = 1.05;
 
-/// How a decoder uses drafts.
+/// How a decoder uses draft tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Not at all.
     Off,
-    /// As many tokens as pay by what was measured.
+    /// As many as pay according to the measurements.
     Adaptive,
     /// Always this many, if there is something to draft from: for tests and measurements.
     Fixed(usize),
@@ -47,23 +46,23 @@ impl Acceptance {
     }
 
     fn observe(&mut self, is_right: bool) {
-        // What was seen 50 tokens ago counts about a third.
+        // An observation 50 tokens ago counts about a third.
         self.n_right = self.n_right * 0.98 + f64::from(u8::from(is_right));
         self.n_wrong = self.n_wrong * 0.98 + f64::from(u8::from(!is_right));
     }
 }
 
-/// Drafts, and what is known about their worth.
+/// Draft tokens, and what is known about their worth.
 #[derive(Debug)]
 pub struct Lookup {
     mode: Mode,
     /// By the length of the match, see [`class`].
     acceptance: [Acceptance; 5],
-    /// One token in a run, in milliseconds; 0 until it was measured.
+    /// The time of one row, in milliseconds; 0 until it was measured.
     step_ms: f64,
-    /// Each further token, as a share of `step_ms`.
+    /// The cost of an additional row, as a share of `step_ms`.
     extra_cost: f64,
-    /// The draft whose tokens are compared with those that are chosen, in reverse, and its class.
+    /// The draft that is compared with the chosen tokens, in reverse, and its class.
     pending: Vec<u32>,
     pending_class: usize,
 }
@@ -79,7 +78,7 @@ fn class(n_match: usize) -> usize {
 }
 
 impl Lookup {
-    /// A lookup that has measured nothing yet.
+    /// A lookup without measurements.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
         let prior = |rate: f64| Acceptance { n_right: 6.0 * rate, n_wrong: 6.0 * (1.0 - rate) };
@@ -87,21 +86,21 @@ impl Lookup {
             mode,
             acceptance: [0.4, 0.55, 0.7, 0.8, 0.9].map(prior),
             step_ms: 0.0,
-            // Five tokens take about 2.2 single steps with the default model on a laptop's CPU.
+            // Five rows take about 2.2 single steps with the default model on a laptop's CPU.
             extra_cost: 0.3,
             pending: Vec::new(),
             pending_class: 0,
         }
     }
 
-    /// A run begins: what was expected of another one says nothing about it.
+    /// A generation starts: expectations for another one do not apply.
     pub fn begin(&mut self) {
         self.pending.clear();
     }
 
-    /// Tokens that may follow `history`, at most `n_most`; as many as are worth reading. They come
-    /// from the history, or from `elsewhere` if more tokens match there.
-    /// O(tokens of all these).
+    /// Tokens that may follow `history`, at most `n_most`; as many as are worth evaluating. They
+    /// come from the history, or from `elsewhere` if more tokens match there. O(tokens of all
+    /// these).
     pub fn draft<'h>(
         &mut self,
         history: &'h [u32],
@@ -112,7 +111,7 @@ impl Lookup {
             return &[];
         }
         let others = elsewhere.iter().filter_map(|text| find(text, text.len(), history));
-        // Of equal ones the last: the history's own.
+        // Among equals, the last: the history's own.
         let found = others
             .chain(find(history, history.len().saturating_sub(1), history))
             .max_by_key(|it| it.0);
@@ -131,7 +130,7 @@ impl Lookup {
         &follows[..n_drafted]
     }
 
-    /// The number of tokens for which tokens per time are the most.
+    /// The number of draft tokens with the most accepted tokens per time.
     fn best_length(&self, n_most: usize) -> usize {
         let rate = self.acceptance[self.pending_class].rate();
         let (mut best, mut best_speed) = (0, MIN_GAIN);
@@ -147,7 +146,7 @@ impl Lookup {
         best
     }
 
-    /// Takes in the token that was chosen, whether it was drafted or not.
+    /// Observes a chosen token, drafted or not.
     pub fn observe(&mut self, chosen: u32) {
         if let Some(drafted) = self.pending.pop() {
             let is_right = drafted == chosen;
@@ -158,19 +157,19 @@ impl Lookup {
         }
     }
 
-    /// Takes in how long a run of one token and `n_drafted` drafted ones took.
+    /// Observes the time of an evaluation of one token and `n_drafted` draft tokens.
     pub fn measure(&mut self, n_drafted: usize, ms: f64) {
         let towards = |old: f64, new: f64| old + 0.1 * (new - old);
         if n_drafted == 0 {
             self.step_ms = if self.step_ms == 0.0 { ms } else { towards(self.step_ms, ms) };
         } else if self.step_ms > 0.0 {
             let extra = (ms / self.step_ms - 1.0) / n_drafted as f64;
-            // Something else on the machine may make one run slow; that is not the draft's cost.
+            // Other work on the machine may slow down one evaluation; that is not the draft's cost.
             self.extra_cost = towards(self.extra_cost, extra.clamp(0.0, 1.5));
         }
     }
 
-    /// What a drafted token costs as a share of a step without drafts, as measured so far.
+    /// The measured cost of a draft token, as a share of a step without drafts.
     #[must_use]
     pub fn extra_cost(&self) -> f64 {
         self.extra_cost

@@ -1,9 +1,9 @@
-//! The model in ONNX Runtime. The only file that names `ort`.
+//! The model in ONNX Runtime. The only file that uses `ort`.
 //!
-//! The graph's inputs and outputs are described in `model-scripts/BUNDLE.md`. Each KV buffer is
-//! one tensor of the full capacity and the one row more that the graph asks for, bound once as
-//! `past` and as `present`: the runtime appends in place, `seqlens_k` says how much is valid, and
-//! rewinding costs nothing. A slot is a binding with buffers of its own.
+//! `model-scripts/BUNDLE.md` specifies the graph's inputs and outputs. Each KV buffer is one tensor
+//! of the full capacity plus the additional row that the graph needs, bound once as `past` and as
+//! `present`: the runtime appends in place, `seqlens_k` says how much is valid, and rewinding costs
+//! nothing. A slot is a binding with its own buffers.
 
 use std::{
     path::{Path, PathBuf},
@@ -36,7 +36,7 @@ impl From<ort::Error> for ModelError {
 }
 
 /// Loads the library. It stays loaded until the process ends, so a second call with another path
-/// gets the first one.
+/// returns the first one.
 fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     if let Some(environment) = ENVIRONMENT.get() {
@@ -67,25 +67,24 @@ pub fn load_library(library: &Path) -> Result<(), RuntimeError> {
 pub struct Options {
     /// The library.
     pub library: PathBuf,
-    /// The most tokens that the KV buffers of a slot hold; less if the model has positions for
-    /// less.
+    /// The capacity of a slot's KV buffers in tokens, limited by the model's positions.
     pub context_tokens: usize,
-    /// The most memory for the KV buffers of all slots, in bytes. There are as many slots as fit,
-    /// up to [`MAX_SLOTS`]; if not even one does, its context is shorter.
+    /// The memory limit for the KV buffers of all slots, in bytes. There are as many slots as fit,
+    /// up to [`MAX_SLOTS`]; if not even one fits, its context is shorter.
     pub kv_cache_bytes: usize,
-    /// On what to compute.
+    /// The execution provider.
     pub provider: Setting,
-    /// How many threads compute.
+    /// The number of compute threads.
     pub n_threads: usize,
 }
 
-/// The cursor's slot and two others: more places than that, nobody goes back to within minutes.
+/// The cursor's slot and two others: nobody returns to more places within minutes.
 pub const MAX_SLOTS: usize = 3;
 
-/// How many rows of logits keep their memory, 0.6 MB each with the default model: more are rare.
+/// How many rows of logits keep their memory, 0.6 MB each with the default model; more are rare.
 const MAX_ROWS_KEPT: usize = 12;
 
-/// A model, and what it takes to load it once more.
+/// A model, and what is needed to load it again.
 #[derive(Debug)]
 pub struct OnnxModel {
     bundle: Bundle,
@@ -109,11 +108,11 @@ struct Loaded {
 #[derive(Debug)]
 struct Slot {
     binding: IoBinding,
-    /// For how many rows of logits the output is bound.
+    /// The number of logit rows that the output is bound for.
     n_logits: usize,
 }
 
-/// The options of one run, by which it can be ended early.
+/// The options of one evaluation, by which it can be aborted.
 struct Armed {
     options: RunOptions,
     was_ended: AtomicBool,
@@ -126,10 +125,10 @@ impl std::fmt::Debug for Armed {
 }
 
 impl OnnxModel {
-    /// Opens a session on a bundle and takes the memory for its KV buffers.
+    /// Opens a session on a bundle and allocates its KV buffers.
     ///
     /// # Errors
-    /// If the library or the graph can't be used, or there is not enough memory.
+    /// If the library or the graph cannot be used, or there is not enough memory.
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         environment(&options.library)?;
         let manifest = &bundle.manifest;
@@ -142,7 +141,7 @@ impl OnnxModel {
         Self::load_on(provider, bundle, options)
     }
 
-    /// Loads it for a provider, or for the one that is taken in its place.
+    /// Loads it for a provider, or for its replacement.
     fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Loaded::new(bundle, options, provider) {
@@ -159,7 +158,7 @@ impl OnnxModel {
         Ok(Self { bundle, options, weights, loaded, state, logits: Vec::new(), armed: None })
     }
 
-    /// After a failure: takes another provider if there is one.
+    /// After a failure: switches to another provider if there is one.
     fn fall_back(&mut self, why: &str) {
         let provider = self.loaded.provider;
         let Some(other) = self.options.provider.after(provider) else {
@@ -250,7 +249,7 @@ impl Loaded {
     }
 }
 
-/// Says what to do if it was memory that was missing; the runtime has two ways to say so.
+/// Adds what to do if memory was missing; the runtime reports it in two ways.
 fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
     let text = format!("{error:#}");
     if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
@@ -264,7 +263,7 @@ fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
     ))
 }
 
-/// Of what the KV buffers are made, and where they lie.
+/// The element type of the KV buffers, and their location.
 struct KvBuffers {
     element: TensorElementType,
     element_bytes: usize,
@@ -272,7 +271,7 @@ struct KvBuffers {
 }
 
 impl KvBuffers {
-    /// `None` if we have no way to run such a graph.
+    /// `None` if the engine cannot run such a graph.
     fn of(manifest: &Manifest, provider: Provider) -> Option<Self> {
         let (element, element_bytes) = match manifest.kv_dtype.as_str() {
             "float32" => (TensorElementType::Float32, 4),
@@ -311,13 +310,13 @@ fn slots_within(
     Ok(((n_fitting / capacity.max(1)).clamp(1, MAX_SLOTS), capacity))
 }
 
-/// With less than this there is no room for a useful prompt.
+/// Below this, there is no room for a useful prompt.
 const MIN_CAPACITY: usize = 256;
 
-/// Which provider a library takes for a graph of a target.
+/// The provider that a library selects for a graph of a target.
 ///
 /// # Errors
-/// If the library can't be loaded, or none fits.
+/// If the library cannot be loaded, or no provider fits.
 pub fn provider(library: &Path, setting: Setting, target: &str) -> anyhow::Result<Choice> {
     environment(library)?;
     Ok(choose(setting, target, is_in_library)?)
@@ -331,8 +330,8 @@ fn is_in_library(provider: Provider) -> bool {
     }
 }
 
-/// The graph whose weights are shared, or if that does not load the one for every machine: sharing
-/// is not worth the model.
+/// The graph with shared weights, or, if it does not load, the one for every machine: sharing is
+/// not worth the model.
 fn open_either(
     environment: &Environment,
     bundle: &Bundle,
@@ -367,8 +366,8 @@ fn open(
     let builder = builder
         .with_intra_threads(n_threads)
         .map_err(ort::Error::from)?
-        // A thread that spins between two steps takes the time of whatever else runs: with the
-        // processor shared, a step took twice as long with spinning; idle threads must sleep.
+        // A spinning thread takes time from everything else: on a shared machine, a step took twice
+        // as long with spinning. Idle threads must sleep.
         .with_intra_op_spinning(false)
         .map_err(ort::Error::from)?
         .with_inter_threads(1)
@@ -383,7 +382,7 @@ impl Slot {
         kv: &KvBuffers,
         capacity: usize,
     ) -> Result<Self, ModelError> {
-        // The graph writes a row that means nothing behind the last token.
+        // The graph writes a meaningless row after the last token.
         let shape = [1, manifest.n_kv_heads, capacity + 1, manifest.head_dim];
         let memory =
             MemoryInfo::new(kv.device.clone(), 0, AllocatorType::Device, MemoryType::Default)?;
@@ -399,7 +398,7 @@ impl Slot {
         Ok(Self { binding, n_logits: 0 })
     }
 
-    /// Binds what is to be read. `n_total` tokens are valid after it.
+    /// Binds the inputs and outputs. `n_total` tokens are valid afterwards.
     fn bind(&mut self, tokens: &[u32], n_total: usize, n_logits: usize) -> Result<(), ModelError> {
         let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -413,8 +412,8 @@ impl Slot {
         let first = Tensor::from_array(([1], vec![as_i64(tokens.len() - n_logits)]))?;
         binding.bind_input("logits_start", &first)?;
         if n_logits != self.n_logits {
-            // The runtime makes the output's buffer in the first run and keeps it for the next, so
-            // another number of rows needs another one.
+            // The runtime allocates the output in the first run and keeps it, so another number of
+            // rows needs another one.
             let memory = MemoryInfo::new(
                 AllocationDevice::CPU,
                 0,

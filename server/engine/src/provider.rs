@@ -1,4 +1,4 @@
-//! On what the model computes: which execution provider, and why not another one.
+//! Which execution provider runs the model, and why not another one.
 
 use std::{fmt, str::FromStr};
 
@@ -11,12 +11,12 @@ pub enum Provider {
     CoreMl,
     /// NVIDIA's CUDA.
     Cuda,
-    /// The processor; every library has it.
+    /// The CPU; every library contains it.
     Cpu,
 }
 
 impl Provider {
-    /// All, the fastest where it is there first.
+    /// All providers, the fastest first.
     pub const ALL: [Self; 3] = [Self::CoreMl, Self::Cuda, Self::Cpu];
 
     /// Its name in settings and in a bundle's manifest.
@@ -29,7 +29,7 @@ impl Provider {
         }
     }
 
-    /// What to install for a library that has it.
+    /// What to install for a library that contains it.
     fn remedy(self) -> &'static str {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
@@ -39,20 +39,20 @@ impl Provider {
     }
 }
 
-/// What the user wants.
+/// The setting `model.provider`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Setting {
     /// The first that fits.
     #[default]
     Auto,
-    /// This one or an error.
+    /// This one, or an error.
     Only(Provider),
 }
 
 impl Setting {
-    /// What is taken in the place of a provider that failed, if the user leaves the choice to us.
-    /// The processor runs the graphs for CUDA too, slowly.
+    /// The replacement for a provider that failed, if the choice is automatic. The CPU also runs
+    /// the graphs for CUDA, slowly.
     #[must_use]
     pub fn after(self, failed: Provider) -> Option<Provider> {
         (self == Self::Auto && failed == Provider::Cuda).then_some(Provider::Cpu)
@@ -96,10 +96,10 @@ impl FromStr for Setting {
     }
 }
 
-/// Why a provider can't be used.
+/// Why a provider cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct PassedOver {
-    /// Which one.
+    /// The provider.
     pub provider: Provider,
     reason: Reason,
 }
@@ -130,12 +130,12 @@ impl fmt::Display for PassedOver {
     }
 }
 
-/// What is taken.
+/// The selected provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// The provider.
     pub provider: Provider,
-    /// Those before it, each with its reason.
+    /// Those before it, with the reasons.
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -144,10 +144,10 @@ pub struct Choice {
 #[error("no way to compute: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct NoneFits(pub Vec<PassedOver>);
 
-/// The provider for a graph made for `target`, and those that were passed over before it.
+/// The provider for a graph made for `target`, and those that were skipped.
 ///
 /// # Errors
-/// The reason of each one if none fits.
+/// The reason for each provider if none fits.
 pub fn choose(
     setting: Setting,
     target: &str,
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(Setting::Auto.after(Provider::Cuda), Some(Provider::Cpu));
         assert_eq!(Setting::Auto.after(Provider::Cpu), None);
         assert_eq!(Setting::Only(Provider::Cuda).after(Provider::Cuda), None);
-        // Whoever names it gets it.
+        // An explicit choice is respected.
         let chosen = choose(Setting::Only(Provider::Cpu), "cuda", |_| true).unwrap();
         assert_eq!(chosen.provider, Provider::Cpu);
         assert!(choose(Setting::Only(Provider::Cpu), "coreml", |_| true).is_err());

@@ -1,9 +1,9 @@
-//! The jobs that wait for the engine's thread, and the one that runs.
+//! The jobs that wait for the engine's thread, and the running one.
 //!
-//! A chunk of a prompt may take half a second, so a job that nobody wants any more is ended in the
-//! middle of one, but only if that helps somebody: another job waits, and most of the chunk is not
-//! in its prompt. A user who types on wants the same tokens read, and giving up each chunk for the
-//! next one would never come to the end of any.
+//! A chunk of a prompt may take half a second, so a job that nobody wants any more is aborted in
+//! the middle of one, but only if that helps: another job waits, and most of the chunk is not in
+//! its prompt. A user who types on needs the same tokens, and aborting each chunk for the next one
+//! would never finish any.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -12,18 +12,18 @@ use tokio::sync::watch;
 
 use super::{FinishReason, Progress, Request};
 
-/// Ends the read that it was armed for, and no other.
+/// Aborts the evaluation it was armed for, and no other.
 pub struct Abort(Box<dyn Fn() + Send>);
 
 impl Abort {
-    /// Wraps what ends the read. It is called from any thread, and possibly after the read is
-    /// over.
+    /// Wraps the function that aborts. It is called from any thread, and possibly after the
+    /// evaluation has ended.
     #[must_use]
     pub fn new(abort: impl Fn() + Send + 'static) -> Self {
         Self(Box::new(abort))
     }
 
-    /// Ends the read.
+    /// Aborts the evaluation.
     pub fn call(&self) {
         (self.0)();
     }
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Abort {
 pub(super) enum Kind {
     /// A text that somebody waits for.
     Generate,
-    /// A prompt that somebody will ask for soon.
+    /// A prompt that will be requested soon.
     Prewarm,
 }
 
@@ -59,18 +59,18 @@ impl Job {
     }
 }
 
-/// A read that may be ended early.
+/// An evaluation that can be aborted.
 #[derive(Debug)]
 struct Read {
-    /// What the buffers will hold after it.
+    /// The buffers' tokens after it.
     tokens: Vec<u32>,
-    /// How many of them they held before.
+    /// How many of them there were before.
     n_past: usize,
     abort: Abort,
 }
 
 impl Read {
-    /// Whether less than half of it is of use for a prompt.
+    /// Whether less than half of it is useful for a prompt.
     fn is_useless_for(&self, prompt: &[u32]) -> bool {
         let n_shared = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         2 * n_shared.saturating_sub(self.n_past) < self.tokens.len() - self.n_past
@@ -89,9 +89,9 @@ struct State {
     waiting: VecDeque<Job>,
     prewarm: Option<Job>,
     running: Option<Running>,
-    /// Nobody will ask any more.
+    /// The last handle was dropped.
     is_closed: bool,
-    /// Nobody will answer any more.
+    /// The thread has ended.
     has_ended: bool,
 }
 
@@ -107,8 +107,8 @@ impl Queue {
         self.state.lock()
     }
 
-    /// Adds a job. A new prewarm takes the place of the one that waits. While a long read holds up
-    /// all, jobs that nobody reads would pile up with their texts: they are let go here.
+    /// Adds a job. A new background prefill replaces a waiting one. During a long evaluation, jobs
+    /// without a reader would pile up with their texts: they are dropped here.
     pub(super) fn push(&self, job: Job) {
         let mut state = self.state();
         if state.has_ended {
@@ -123,7 +123,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits for a job. Jobs whose reader is gone are passed over. `None` once nobody asks.
+    /// Waits for a job. Skips jobs without a reader. `None` once the queue is closed.
     pub(super) fn next(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -144,19 +144,19 @@ impl Queue {
         }
     }
 
-    /// Whether nobody can ask any more, or reads what was asked for.
+    /// Whether nobody can add jobs, or reads the waiting ones.
     pub(super) fn is_abandoned(&self) -> bool {
         let state = self.state();
         let mut jobs = state.waiting.iter().chain(&state.prewarm);
         state.is_closed && jobs.all(|job| job.progress.is_closed())
     }
 
-    /// Whether the running job has to make room for one that waits.
+    /// Whether the running job must yield to a waiting one.
     pub(super) fn is_preempted(&self) -> bool {
         self.state().is_preempted()
     }
 
-    /// Tells of a read of `new` tokens after `past` ones that may be ended early.
+    /// Registers an evaluation of `new` tokens after `past` ones that can be aborted.
     pub(super) fn begin_read(&self, past: &[u32], new: &[u32], abort: Abort) {
         let mut state = self.state();
         if let Some(running) = &mut state.running {
@@ -166,20 +166,20 @@ impl Queue {
         state.abort_if_it_helps();
     }
 
-    /// Tells that the read is over.
+    /// The evaluation has ended.
     pub(super) fn end_read(&self) {
         if let Some(running) = &mut self.state().running {
             running.read = None;
         }
     }
 
-    /// Called when a reader is gone.
+    /// Called when a reader is dropped.
     pub(super) fn reader_is_gone(&self) {
         self.state().abort_if_it_helps();
     }
 
-    /// Called when nobody can ask any more. A process that ends while the runtime computes takes
-    /// away what it computes with.
+    /// Called when the last handle is dropped. A process that exits while the runtime computes
+    /// destroys its memory in use.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
@@ -217,7 +217,7 @@ impl State {
     }
 }
 
-/// Held by the engine's thread: when it ends, for whatever reason, whoever waits is told.
+/// Owned by the engine's thread: when it ends, for whatever reason, waiting jobs fail.
 #[derive(Debug)]
 pub(super) struct Worker(pub(super) Arc<Queue>);
 

@@ -1,19 +1,19 @@
-//! How fast the model reads prompts, measured as it goes.
+//! The measured prefill speed.
 
 use super::GenerationMetrics;
 use parking_lot::Mutex;
 
-/// Fewer tokens than this say nothing: each read has a cost of its own.
+/// Fewer tokens than this are not counted: every evaluation has a fixed cost.
 const MIN_TOKENS: usize = 32;
-/// The share of the newest run in the average.
+/// The weight of the newest value in the average.
 const NEWEST: f64 = 0.25;
 
-/// An average over the runs so far, in tokens a second.
+/// A moving average in tokens per second.
 #[derive(Debug, Default)]
 pub(super) struct PrefillRate(Mutex<Option<f64>>);
 
 impl PrefillRate {
-    /// Takes in what a run cost.
+    /// Adds the cost of a generation.
     pub(super) fn add(&self, figures: &GenerationMetrics) {
         if figures.read < MIN_TOKENS || figures.prefill_ms <= 0.0 {
             return;
@@ -23,7 +23,7 @@ impl PrefillRate {
         *rate = Some(rate.map_or(newest, |it| it * (1.0 - NEWEST) + newest * NEWEST));
     }
 
-    /// `None` until enough was read.
+    /// `None` until enough was measured.
     pub(super) fn tokens_per_s(&self) -> Option<f64> {
         *self.0.lock()
     }

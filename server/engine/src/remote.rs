@@ -1,17 +1,17 @@
-//! The engine of a team: a server that speaks OpenAI's `/v1/completions` with streaming (vLLM,
-//! llama.cpp, Text Generation Inference, Ray Serve) in the place of a model on this machine.
+//! The engine of a team: a server with streaming on OpenAI's `/v1/completions` (vLLM, llama.cpp,
+//! Text Generation Inference, Ray Serve) in place of a model on this machine.
 //!
-//! It stands where the [`Decoder`](super::decoder::Decoder) stands, behind the same queue, and
-//! gives the same drafts: the policy stops and cuts them here, and dropping the last reader of a
-//! draft is the cancel, which closes the connection.
+//! It replaces the [`Decoder`](super::decoder::Decoder) behind the same queue and produces the same
+//! generations: the policy stops and cuts them here, and dropping the last reader is the cancel,
+//! which closes the connection.
 //!
 //! **Architecture Invariant:** `remote/client.rs` is the only file that opens a socket, and it is
-//! only reached with `engine.kind = "remote"`.
+//! reached only with `engine.kind = "remote"`.
 //!
-//! There is no tokenizer here. A prompt is built over bytes ([`byte_vocabulary`]), by the same
-//! code as every other one, and written out as text; a token of the settings is taken as
-//! [`BYTES_PER_TOKEN`] bytes. Nor are there logits: the last word can't be healed, so the text is
-//! split at the cursor, where models are taught to go on in the middle of a word.
+//! There is no tokenizer: the same code builds prompts over bytes ([`byte_vocabulary`]), which are
+//! sent as text, and a token in the settings counts as [`BYTES_PER_TOKEN`] bytes. Without logits,
+//! the last word cannot be healed, so the prompt is split at the cursor, where models are trained
+//! to continue a word.
 
 mod bearer_token;
 mod client;
@@ -38,17 +38,17 @@ pub use prompt_format::{Format, PromptFormat, UnknownFormat, WireParts};
 
 /// About how many bytes of code a token is. Prompts for a server are built over bytes.
 pub const BYTES_PER_TOKEN: usize = 4;
-/// How many bytes a token may have, the spaces of an indentation for instance: a server that writes
-/// on and on is ended by it.
+/// The largest size of a token in bytes, for instance of an indentation: it limits a server that
+/// streams without end.
 const MAX_BYTES_PER_TOKEN: usize = 32;
 
-/// Why a remote engine can't be used, or a request to it has failed.
+/// Why a remote engine cannot be used, or a request to it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
-    /// A setting does not fit; the message names it and says what to do.
+    /// A setting is invalid; the message names it and says what to do.
     #[error("{0}")]
     Setting(String),
-    /// The server did not answer as it should.
+    /// The server failed to answer.
     #[error("the remote engine at {at} {what}")]
     Answer {
         /// Its address.
@@ -56,7 +56,7 @@ pub enum RemoteError {
         /// What it did, and what to do.
         what: String,
     },
-    /// Something on this machine.
+    /// A failure on this machine.
     #[error("cannot start the remote engine: {0}")]
     Start(String),
 }
@@ -125,7 +125,7 @@ impl Remote {
         Ok(Self { client, format, model: options.model.clone(), timeout: options.timeout, runtime })
     }
 
-    /// Asks for the candidate number `n` and writes it down as it comes.
+    /// Requests candidate `n` and writes it as it arrives.
     async fn write(
         &self,
         request: &Request,
@@ -181,8 +181,8 @@ impl Remote {
         run.end_candidate(finish)
     }
 
-    /// Waits for the server, but not for longer than it may say nothing, and not for a text that
-    /// nobody reads any more.
+    /// Waits for the server, but no longer than it may stay silent, and not for a text that nobody
+    /// reads any more.
     async fn within<T>(
         &self,
         run: &GenerationState<'_>,
@@ -205,7 +205,7 @@ impl Backend for Remote {
         let Job { kind, request, progress, asked } = job;
         let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
         let finish = match kind {
-            // What the server keeps of a prompt is its own affair.
+            // What the server caches of a prompt is its own affair.
             Kind::Prewarm => FinishReason::PromptRead,
             Kind::Generate => run
                 .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
@@ -216,11 +216,11 @@ impl Backend for Remote {
     fn forget(&mut self) {}
 }
 
-/// What is taken of a piece, and how many bytes more may come; `None` if it was too much. A server
-/// may send megabytes in one piece, and the rules look at all that is written.
+/// How much of a chunk is accepted, and how many bytes may follow; `None` if it was too much. A
+/// server may send megabytes in one chunk, and the rules scan everything.
 fn cut(piece: &str, n_bytes_left: usize) -> (&str, Option<usize>) {
     let taken = &piece[..piece.floor_char_boundary(n_bytes_left)];
-    // A piece without a text counts too: they would come for ever.
+    // A chunk without text counts too: they could arrive forever.
     (taken, n_bytes_left.checked_sub(piece.len().max(1)))
 }
 

@@ -1,5 +1,5 @@
-//! Which token comes next: the most likely one or a drawn one, among all or among those that a
-//! constraint allows.
+//! Chooses the next token: the most likely one or a sampled one, among all tokens or among those
+//! that a constraint allows.
 
 use super::vocabulary::Vocabulary;
 
@@ -9,22 +9,22 @@ pub enum Sampling {
     /// The most likely one.
     #[default]
     Greedy,
-    /// Drawn by its probability.
+    /// Sampled by probability.
     Random {
-        /// The logits are divided by it: below 1 the likely ones become likelier. Above 0.
+        /// Divides the logits: below 1, likely tokens become likelier. Above 0.
         temperature: f32,
-        /// Only this many of the likeliest tokens; 0 is no limit.
+        /// Only this many of the likeliest tokens; 0 means no limit.
         top_k: usize,
         /// Only the likeliest tokens that make up this share of the probability (Holtzman et al.,
-        /// "The Curious Case of Neural Text Degeneration", 2020); 1 is no limit.
+        /// "The Curious Case of Neural Text Degeneration", 2020); 1 means no limit.
         top_p: f32,
-        /// The same seed draws the same text.
+        /// The same seed samples the same text.
         seed: u64,
     },
 }
 
 impl Sampling {
-    /// How the candidate number `n` of `n_candidates` is chosen: the first of several is greedy.
+    /// How candidate `n` of `n_candidates` is chosen: the first of several is greedy.
     #[must_use]
     pub fn of_candidate(self, n: usize, n_candidates: usize) -> Self {
         match self {
@@ -45,7 +45,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler at the beginning of its random numbers.
+    /// A sampler at the start of its random numbers.
     #[must_use]
     pub fn new(sampling: Sampling) -> Self {
         let seed = if let Sampling::Random { seed, .. } = sampling { seed } else { 0 };
@@ -57,15 +57,15 @@ impl Sampler {
         let Sampling::Random { temperature, top_k, top_p, .. } = self.sampling else {
             return argmax_of(logits, ids);
         };
-        // Exactly one number a token: drafts do not change what is drawn.
+        // Exactly one random number per token: draft tokens do not change the result.
         let drawn = self.random();
         let mut likely: Vec<(f32, u32)> = ids
             .filter_map(|id| Some((*logits.get(id as usize)?, id)))
             .filter(|(logit, _)| !logit.is_nan())
             .collect();
         let by_logit = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        // Sorting all of a big vocabulary takes longer than the rest together, and what lies
-        // beyond this is never drawn.
+        // Sorting all of a big vocabulary takes longer than everything else, and the tail is never
+        // sampled.
         let n_kept = if top_k == 0 { 1_000 } else { top_k };
         if n_kept < likely.len() {
             likely.select_nth_unstable_by(n_kept, by_logit);
@@ -103,8 +103,7 @@ impl Sampler {
     }
 }
 
-/// The id with the highest logit; the lowest id of several equal ones. `None` if there is no
-/// logit that is a number.
+/// The id with the highest logit, the lowest of several equal ones. `None` if no logit is a number.
 #[must_use]
 pub fn argmax(logits: &[f32]) -> Option<u32> {
     argmax_of(logits, 0..u32::try_from(logits.len()).unwrap_or(u32::MAX))
@@ -125,28 +124,27 @@ fn argmax_of(logits: &[f32], ids: impl Iterator<Item = u32>) -> Option<u32> {
     best.map(|(id, _)| id)
 }
 
-/// The bytes that the model must still write before it is free: the user's last word, which it
-/// writes again (token healing, DESIGN: "The anchored prompt"; the idea is `guidance`'s).
+/// The bytes that the model must still repeat of the user's last word (token healing, as in
+/// `guidance`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Healing {
     owed: Vec<u8>,
 }
 
 impl Healing {
-    /// A constraint to begin with `owed`.
+    /// A constraint to start with `owed`.
     #[must_use]
     pub fn new(owed: Vec<u8>) -> Self {
         Self { owed }
     }
 
-    /// Whether the model is free.
+    /// Whether the constraint is fulfilled.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.owed.is_empty()
     }
 
-    /// The sampler's choice among the tokens that keep to the constraint, or `None` if no token
-    /// does.
+    /// The sampler's choice among the tokens that satisfy the constraint; `None` if there is none.
     pub fn pick(
         &self,
         sampler: &mut Sampler,
@@ -160,7 +158,7 @@ impl Healing {
         }
     }
 
-    /// Takes what a picked token says off what is owed; returns the bytes beyond it, which are new
+    /// Removes a chosen token's bytes from what is owed; returns the bytes beyond it, which are new
     /// text.
     pub fn pay<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let paid = self.owed.len().min(bytes.len());
@@ -187,7 +185,7 @@ mod tests {
         Sampler::new(Sampling::Random { temperature, top_k, top_p, seed })
     }
 
-    /// How often each id is drawn in 4,000 draws, in thousandths.
+    /// How often each id is chosen in 4,000 draws, in thousandths.
     fn shares(mut sampler: Sampler, logits: &[f32]) -> Vec<u32> {
         let mut counts = vec![0; logits.len()];
         for _ in 0..4_000 {

@@ -1,15 +1,15 @@
-//! A model without weights for tests: it says what follows in a text that is known to it.
+//! A model without weights, for tests: it continues a text it knows.
 //!
-//! A [`Script`] looks for the longest end of what it has read that occurs in its text, and finds
-//! the tokens that go on from there most likely. A fill-in-the-middle prompt is read as such: what
-//! counts is the text before the anchor and the text after the middle marker, joined.
+//! A [`Script`] searches for the longest suffix of the evaluated tokens that occurs in its text,
+//! and makes the tokens that follow there the most likely. In a fill-in-the-middle prompt, the text
+//! before the anchor and the text after the middle token count, joined.
 //!
-//! Its buffers behave like the real ones: what lies beyond `n_past` is overwritten, and the answer
-//! depends on what lies before it. An engine that believes to have read what it has not gets
-//! another answer.
+//! Its buffers behave like real ones: what is beyond `n_past` is overwritten, and the result
+//! depends on everything before it. An engine that wrongly believes to have evaluated something
+//! gets another result.
 //!
-//! [`Controls`] hold the model at any read, so that a test can look at an engine in the middle of
-//! its work without a sleep:
+//! [`Controls`] pause the model at any evaluation, so that a test can look at an engine in the
+//! middle of its work without a sleep:
 //!
 //! ```
 //! use foretell_engine::{Engine, Prompt, Request, scripted::Script};
@@ -19,11 +19,11 @@
 //! controls.hold();
 //! let engine = Engine::start(move || Ok(script.into_decoder()));
 //! let prompt = Prompt { ids: vocabulary.encode("let answer"), healed: Vec::new() };
-//! let draft = engine.generate(Request::new(prompt, Default::default(), 64));
-//! controls.wait_until_held(); // the engine is about to read the prompt
+//! let generation = engine.generate(Request::new(prompt, Default::default(), 64));
+//! controls.wait_until_held(); // the engine is about to evaluate the prompt
 //! controls.permit(2); // the prompt and one token of the answer
 //! controls.wait_until_held();
-//! assert_eq!(draft.now().text, " =");
+//! assert_eq!(generation.now().text, " =");
 //! controls.release(); // from now on it runs freely
 //! # Ok::<(), foretell_engine::vocabulary::VocabularyError>(())
 //! ```
@@ -42,43 +42,43 @@ use crate::bundle::{Fim, FimOrder};
 /// The special tokens of a [`Script`], in the order of their ids, which follow the words'.
 const SPECIAL: [&str; 4] = ["<|prefix|>", "<|suffix|>", "<|middle|>", "<|end|>"];
 
-/// How long a test waits for what the model should do.
+/// How long a test waits for the model.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One read of a model.
+/// One evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
-    /// Which of the KV buffers.
+    /// The slot.
     pub slot: usize,
-    /// How many tokens in it were said to be valid.
+    /// The number of valid tokens before it.
     pub n_past: usize,
-    /// How many tokens were read.
+    /// The number of tokens.
     pub n_tokens: usize,
 }
 
-/// What goes wrong in a read.
+/// What goes wrong in an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The runtime reports an error, and what the buffer holds is garbage.
+    /// The runtime reports an error, and the buffer contains garbage.
     Error,
-    /// The thread panics, and what the buffer holds is garbage.
+    /// The thread panics, and the buffer contains garbage.
     Panic,
-    /// The runtime reports an error and goes on in a slower way, with empty buffers.
+    /// The runtime reports an error and continues more slowly, with empty buffers.
     FallsBack,
-    /// The runtime reports an error and will do nothing else from now on.
+    /// The runtime reports an error at every evaluation from now on.
     Breaks,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How many reads may still be made; `None` is any number.
+    /// How many evaluations are permitted; `None` is any number.
     permits: Option<usize>,
     is_held: bool,
     was_ended: bool,
     reads: Vec<Read>,
-    /// What goes wrong in the next reads, if anything.
+    /// What goes wrong in the next evaluations, if anything.
     faults: VecDeque<Option<Fault>>,
-    /// The number of the last read that was armed, and of the last one that was ended early.
+    /// The number of the last evaluation that was armed, and of the last one that was aborted.
     armed: usize,
     aborted: usize,
 }
@@ -104,8 +104,7 @@ impl Controls {
         shared
     }
 
-    /// Waits as [`Self::wait_while`], but not for ever: a test that waits for what does not come
-    /// fails.
+    /// Waits as [`Self::wait_while`] does, but not forever: a test that waits in vain fails.
     #[track_caller]
     fn expect(
         &self,
@@ -119,12 +118,12 @@ impl Controls {
         shared
     }
 
-    /// Holds the model before its next read.
+    /// Pauses the model before its next evaluation.
     pub fn hold(&self) {
         self.change(|shared| shared.permits = Some(0));
     }
 
-    /// Lets the model make `n_reads` more reads, then holds it.
+    /// Permits `n_reads` more evaluations, then pauses the model.
     pub fn permit(&self, n_reads: usize) {
         self.change(|shared| {
             let left = shared.permits.unwrap_or(0) + n_reads;
@@ -138,28 +137,28 @@ impl Controls {
         self.change(|shared| shared.permits = None);
     }
 
-    /// Waits until the model stands before a read that it has no permit for.
+    /// Waits until the model is paused before an evaluation without a permit.
     pub fn wait_until_held(&self) {
         drop(self.expect("come to a read that it has no permit for", |shared| shared.is_held));
     }
 
-    /// Waits until a read was ended early since the last call.
+    /// Waits until an evaluation was aborted since the last call.
     pub fn wait_until_read_is_ended(&self) {
         self.expect("had a read ended early", |shared| shared.was_ended).was_ended = false;
     }
 
-    /// Waits until the model has begun its read number `n_reads`.
+    /// Waits until the model has started evaluation number `n_reads`.
     pub fn wait_until_reads(&self, n_reads: usize) {
         drop(self.expect("begun that many reads", |shared| shared.reads.len() >= n_reads));
     }
 
-    /// The reads so far, oldest first; those that were ended early are not among them.
+    /// The evaluations so far, oldest first, without aborted ones.
     #[must_use]
     pub fn reads(&self) -> Vec<Read> {
         self.shared().reads.clone()
     }
 
-    /// Makes the read after the next `n_reads` go wrong.
+    /// Makes the evaluation after the next `n_reads` go wrong.
     pub fn fail_after(&self, n_reads: usize, fault: Fault) {
         self.change(|shared| {
             let n_planned = shared.faults.len().max(n_reads + 1);
@@ -168,7 +167,7 @@ impl Controls {
         });
     }
 
-    /// Called by the model: waits for a permit, and says what is to go wrong.
+    /// Called by the model: waits for a permit, and returns what goes wrong.
     fn enter(&self, read: Read, armed: Option<usize>) -> Result<Option<Fault>, ModelError> {
         let is_aborted = |shared: &Shared| armed.is_some_and(|number| number == shared.aborted);
         self.change(|shared| shared.is_held = shared.permits == Some(0) && !is_aborted(shared));
@@ -188,7 +187,7 @@ impl Controls {
     }
 }
 
-/// A model that says what follows in its text. See the module's documentation.
+/// A model that continues its text. See the module's documentation.
 #[derive(Debug)]
 pub struct Script {
     text: Vec<u8>,
@@ -212,7 +211,7 @@ impl Script {
         Self::with_words(text, &[])
     }
 
-    /// A script that prefers `words`, longest first, to single bytes.
+    /// A script that prefers `words`, the longest first, to single bytes.
     ///
     /// # Errors
     /// See [`byte_vocabulary`].
@@ -278,7 +277,7 @@ impl Script {
         Decoder::new(self, vocabulary, vec![end])
     }
 
-    /// The text that counts of what was read.
+    /// The part of the evaluated text that counts.
     fn context(&self, ids: &[u32]) -> Vec<u8> {
         let position = |wanted| ids.iter().position(|id| *id == wanted);
         let Fim { prefix, suffix, middle, .. } = self.fim;
@@ -293,8 +292,8 @@ impl Script {
         }
     }
 
-    /// What follows in the text after the longest end of `context` that occurs in it; the first of
-    /// several places. `None` if not even its last byte occurs.
+    /// What follows in the text after the longest suffix of `context` that occurs in it, at the
+    /// first of several places. `None` if not even its last byte occurs.
     fn what_follows(&self, context: &[u8]) -> Option<&[u8]> {
         let common_end = |end: usize| {
             self.text[..end].iter().rev().zip(context.iter().rev()).take_while(|(a, b)| a == b)
@@ -309,7 +308,7 @@ impl Script {
     fn say(&mut self, ids: &[u32]) {
         let context = self.context(ids);
         let follows = self.what_follows(&context);
-        // What the text does not say is decided by what was read, and by all of it.
+        // Where the text says nothing, everything evaluated decides.
         let seed = ids.iter().fold(17u64, |seed, id| mix(seed ^ u64::from(*id)));
         let logits: Vec<f32> = (0u32..)
             .take(self.vocabulary.len())

@@ -1,8 +1,8 @@
-//! Several KV caches, so that going to another file and back does not read everything again.
+//! Several KV caches, so that switching to another file and back does not prefill everything again.
 
 use super::kv_cache::KvCache;
 
-/// The caches of a model's slots, and which were used last.
+/// The caches of a model's slots, in the order of use.
 #[derive(Debug)]
 pub struct Slots {
     caches: Vec<KvCache>,
@@ -18,11 +18,11 @@ impl Slots {
         Self { caches: vec![KvCache::default(); n_slots], recent: (0..n_slots).collect() }
     }
 
-    /// The slot to read a prompt into, which from now on is the one used last.
+    /// Chooses the slot for a prompt, which becomes the most recently used one.
     ///
-    /// It is the one where the most is won: each token that is held is one less to read now, and
-    /// each token that is lost is one more to read if the user goes back. Back to where the user
-    /// was a moment ago is likelier than back to an older place.
+    /// It is the slot with the greatest gain: every cached token saves an evaluation now, and every
+    /// lost token costs one if the user goes back. Going back to a recent place is likelier than to
+    /// an older one.
     pub fn choose(&mut self, prompt: &[u32]) -> usize {
         let gain = |rank: usize, slot: usize| {
             let cache = &self.caches[slot];
@@ -31,7 +31,7 @@ impl Slots {
             let odds_of_return = if rank == 0 { 2 } else { 8 };
             (8 * n_held).cast_signed() - (8 * n_lost / odds_of_return).cast_signed()
         };
-        // Of equal ones the least recently used.
+        // Among equals, the least recently used.
         let best =
             (0..self.recent.len()).max_by_key(|rank| (gain(*rank, self.recent[*rank]), *rank));
         let slot = self.recent.remove(best.unwrap_or(0));
@@ -39,7 +39,7 @@ impl Slots {
         slot
     }
 
-    /// Forgets the logits of all slots but one: they are for the place where the user types, and
+    /// Drops the logits of all slots but one: they are for the place where the user types, and
     /// would need as much memory for each.
     pub fn forget_other_logits(&mut self, slot: usize) {
         for (other, cache) in self.caches.iter_mut().enumerate() {
@@ -49,7 +49,7 @@ impl Slots {
         }
     }
 
-    /// What the other slots hold.
+    /// The tokens in the other slots.
     #[must_use]
     pub fn others(&self, slot: usize) -> Vec<Vec<u32>> {
         let others = self.caches.iter().enumerate().filter(|(other, _)| *other != slot);
@@ -62,7 +62,7 @@ impl Slots {
         &self.caches[slot]
     }
 
-    /// A slot's cache, to record what was read.
+    /// A slot's cache, to record an evaluation.
     pub fn cache_mut(&mut self, slot: usize) -> &mut KvCache {
         &mut self.caches[slot]
     }

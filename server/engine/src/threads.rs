@@ -1,15 +1,15 @@
-//! How many threads compute, if the user does not say.
+//! The default number of compute threads.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// More threads than this wait for memory, and for each other.
 const MAX_THREADS: usize = 8;
 
-/// A core with less than this share of the fastest one's rate makes the others wait for it.
+/// A core slower than this share of the fastest one makes the others wait.
 const MIN_SHARE: f64 = 0.75;
 
-/// As many as there are fast physical cores that this process may use, at most eight. Two threads
-/// of a core share what computes, and each step waits for its slowest thread.
+/// The number of fast physical cores available to this process, at most eight. Two threads of a
+/// core share its units, and each step waits for its slowest thread.
 #[must_use]
 pub fn default_n_threads() -> usize {
     let n_allowed = std::thread::available_parallelism().map_or(1, usize::from);
@@ -31,18 +31,18 @@ fn n_fast_cores() -> Option<usize> {
 }
 
 /// The cores in a folder like Linux's `/sys/devices/system/cpu` that are about as fast as the
-/// fastest. `None` if it says nothing of cores, as on other systems.
+/// fastest. `None` if it lists no cores, as on other systems.
 #[cfg_attr(target_os = "macos", allow(dead_code))]
 fn linux_fast_cores(folder: &Path) -> Option<usize> {
     let read = |path: &Path| Some(fs::read_to_string(path).ok()?.trim().to_owned());
     let rate = |cpu: &Path| -> f64 {
-        // The kernel's own estimate where there is one (Arm), else the highest frequency.
+        // The kernel's own estimate if there is one (Arm), else the highest frequency.
         ["cpu_capacity", "cpufreq/cpuinfo_max_freq"]
             .iter()
             .find_map(|name| read(&cpu.join(name))?.parse().ok())
             .unwrap_or(1.0)
     };
-    // A processor that is switched off has no topology.
+    // A processor that is offline has no topology.
     let cores: Vec<(String, f64)> = fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| {

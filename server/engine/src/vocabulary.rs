@@ -1,8 +1,8 @@
-//! The tokenizer, and what each token is in bytes.
+//! The tokenizer, and the bytes of each token.
 //!
-//! Text comes out of the bytes, not out of a decoder with state: a byte-level BPE's tokens are
-//! bytes, so "whole characters only" is "up to the last complete UTF-8 sequence", and a constraint
-//! on the first bytes ([`Vocabulary::beginning`]) is a range in the sorted vocabulary.
+//! Text is made from bytes, not by a stateful decoder: the tokens of a byte-level BPE are bytes, so
+//! "whole characters only" means "up to the last complete UTF-8 sequence", and a constraint on the
+//! first bytes ([`Vocabulary::beginning`]) is a range of the sorted vocabulary.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,18 +11,18 @@ use std::{
 
 use tokenizers::{AddedToken, Tokenizer};
 
-/// Why a tokenizer can't be used.
+/// Why a tokenizer cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct VocabularyError(String);
 
-/// A tokenizer and its tokens as bytes, by id and in order.
+/// A tokenizer, and its tokens as bytes, by id and in order.
 #[derive(Debug)]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
     /// The bytes of each id; empty for special tokens and for ids without a token.
     bytes: Vec<Box<[u8]>>,
-    /// The ids whose bytes are not empty, in the order of their bytes.
+    /// The ids with bytes, in the order of their bytes.
     sorted: Vec<u32>,
 }
 
@@ -30,19 +30,19 @@ impl Vocabulary {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// If the file can't be read, or is not a byte-level tokenizer.
+    /// If the file cannot be read, or is not a byte-level tokenizer.
     pub fn from_file(path: &Path) -> Result<Self, VocabularyError> {
         let of_file = |error: String| VocabularyError(format!("{}: {error}", path.display()));
         let json = std::fs::read_to_string(path).map_err(|error| of_file(error.to_string()))?;
         Self::from_json(&json).map_err(|error| of_file(error.0))
     }
 
-    /// Reads the text of a `tokenizer.json`.
+    /// Parses the text of a `tokenizer.json`.
     ///
     /// # Errors
-    /// If it is no tokenizer, or not a byte-level one.
+    /// If it is not a byte-level tokenizer.
     pub fn from_json(json: &str) -> Result<Self, VocabularyError> {
-        // Some files that are none make the library panic.
+        // The library panics on some invalid files.
         let read = catch_unwind(|| json.parse::<Tokenizer>());
         let unfit = |why: String| VocabularyError(format!("not a readable tokenizer: {why}"));
         let tokenizer = read
@@ -51,15 +51,15 @@ impl Vocabulary {
         Self::new(tokenizer)
     }
 
-    /// Takes in a tokenizer, from then on with special tokens in the text read as plain text.
+    /// Wraps a tokenizer, which from now on reads special tokens in text as plain text.
     ///
     /// # Errors
-    /// If a token's text is in none of the two known writings (byte-level, or sentencepiece with
+    /// If a token's text uses neither of the two known encodings (byte-level, or SentencePiece with
     /// byte fallback).
     pub fn new(mut tokenizer: Tokenizer) -> Result<Self, VocabularyError> {
         // `<|fim_middle|>` in the user's text must stay text.
         tokenizer.set_encode_special_tokens(true);
-        // A file may ask for both; what is encoded is the text and all of it.
+        // A file may request both; the whole text must be encoded, and nothing else.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| VocabularyError(error.to_string()))?;
         let vocab = tokenizer.get_vocab(true);
@@ -102,11 +102,11 @@ impl Vocabulary {
         Ok(Self { tokenizer, bytes, sorted })
     }
 
-    /// The same vocabulary in which these ids are no text: none comes out of a text, whatever the
-    /// text says, and none is written. Files exist in which a model's marks are not special.
+    /// The same vocabulary in which these ids are never text: no text is encoded to them, and they
+    /// are never generated as text. In some files a model's special tokens are not marked as such.
     ///
     /// # Errors
-    /// If the tokenizer does not take them.
+    /// If the tokenizer rejects them.
     pub fn with_marks(
         mut self,
         ids: impl IntoIterator<Item = u32>,
@@ -124,14 +124,14 @@ impl Vocabulary {
         Ok(self)
     }
 
-    /// The token ids of a text. No special token comes out, whatever the text says.
+    /// The token ids of a text. None is a special token, whatever the text contains.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
         if text.is_empty() {
             return Vec::new();
         }
-        // Encoding without truncation or padding has no way to fail; an empty prompt is the
-        // honest answer if a tokenizer file finds one.
+        // Encoding without truncation or padding cannot fail; an empty prompt is the honest result
+        // if some tokenizer file finds a way.
         let encode = AssertUnwindSafe(|| self.tokenizer.encode_fast(text, false));
         match catch_unwind(encode) {
             Ok(Ok(encoding)) => encoding.get_ids().to_vec(),
@@ -154,20 +154,20 @@ impl Vocabulary {
         ids.iter().flat_map(|id| self.bytes(*id)).copied().collect()
     }
 
-    /// How many ids there are.
+    /// The number of ids.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there is no token at all.
+    /// Whether there are no tokens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Every token that can begin a text which must begin with `prefix`: those whose bytes start
-    /// with `prefix`, and those that are themselves a beginning of it. O(log n + matches).
+    /// Every token that a text starting with `prefix` can begin with: those whose bytes start with
+    /// `prefix`, and those that are a prefix of it. O(log n + matches).
     pub fn beginning<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
         let longer_from = self.sorted.partition_point(|id| self.bytes(*id) < prefix);
         let longer = self.sorted[longer_from..]
@@ -183,7 +183,7 @@ impl Vocabulary {
     }
 }
 
-/// GPT-2's table of printable stand-ins for bytes (`bytes_to_unicode` in its `encoder.py`).
+/// GPT-2's table of printable characters for bytes (`bytes_to_unicode` in its `encoder.py`).
 pub(super) fn byte_level_chars() -> std::collections::HashMap<char, u8> {
     let printable = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let mut stand_in = 0x100;
@@ -200,7 +200,7 @@ pub(super) fn byte_level_chars() -> std::collections::HashMap<char, u8> {
         .collect()
 }
 
-/// Sentencepiece's writing: `▁` is a space, `<0xNN>` a byte, all else itself.
+/// SentencePiece's encoding: `▁` is a space, `<0xNN>` a byte, everything else itself.
 fn sentencepiece_bytes(text: &str) -> Box<[u8]> {
     let byte = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
     match byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
@@ -209,11 +209,11 @@ fn sentencepiece_bytes(text: &str) -> Box<[u8]> {
     }
 }
 
-/// A vocabulary of the 256 bytes and a few words: ids 0 to 255 are the bytes, then come the words,
-/// then the special tokens. Texts are encoded as bytes; words are what a model may say.
+/// A vocabulary of the 256 bytes and a few words: ids 0 to 255 are the bytes, followed by the words
+/// and the special tokens. Texts are encoded as bytes; words are what a model may generate.
 ///
 /// # Errors
-/// None for words that do not repeat and are longer than a byte.
+/// None for distinct words longer than a byte.
 pub fn byte_vocabulary(words: &[&str], special: &[&str]) -> Result<Vocabulary, VocabularyError> {
     let mut written = ['\0'; 256];
     for (stand_in, byte) in byte_level_chars() {
@@ -258,7 +258,7 @@ pub(crate) mod tests {
         assert_eq!(vocabulary.bytes(256), b"");
     }
 
-    /// As Qwen2.5-Coder's own file has its marks.
+    /// As in Qwen2.5-Coder's own file.
     #[test]
     fn a_mark_is_no_text_though_its_file_says_so() {
         let plain = byte_vocabulary(&[], &["<|fim_middle|>", "<|x|>"]);
@@ -275,7 +275,7 @@ pub(crate) mod tests {
         assert_eq!(vocabulary.encode("<|x|>"), [257], "what is no mark is as its file says");
     }
 
-    /// A file that asks for one of them, of Hugging Face's `tokenizers`.
+    /// A file of Hugging Face's `tokenizers` that requests one of them.
     #[test]
     fn all_of_a_text_is_encoded_and_nothing_else() {
         let plain = byte_vocabulary(&[], &[]);

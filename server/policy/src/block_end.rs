@@ -1,12 +1,13 @@
-//! Stop where the block that the text began is complete.
+//! Stops where the block that the text started is complete.
 
 use super::{Cut, Phase, StopRule, indent_width, lines};
 
 /// Where the block ends: before a line that is indented less than its first one, before a blank
-/// line, after a line at the margin that closes what the text opened, after `max_lines` lines.
+/// line, after a line at the margin that closes what the text opened, or after `max_lines` lines.
 ///
-/// A blank line within what the text itself has opened is a part of the block. `is_open` says so
-/// of brackets in the text up to a byte_idx; behind a first line with a colon the next line does.
+/// A blank line inside something that the text itself opened is part of the block: `is_open`
+/// decides this for brackets in the text up to a byte_idx, and the next line after a first line
+/// with a colon.
 pub(super) fn block_end(
     indent: &str,
     text: &str,
@@ -17,7 +18,7 @@ pub(super) fn block_end(
     let n_lines = lines(text).count();
     let mut head: Option<Head> = None;
     let mut n_shown = 0;
-    // Where the blank lines begin that the next line will tell of.
+    // The start of blank lines that the next line will decide about.
     let mut blank: Option<usize> = None;
     for (i, (start, line)) in lines(text).enumerate() {
         let complete = phase.is_final() || i + 1 < n_lines;
@@ -31,7 +32,8 @@ pub(super) fn block_end(
                 return Cut { stop: None, ..end_before(from) };
             }
             let may_go_on = match &head {
-                // One blank line before the first text is a paragraph's; more is a wandering model.
+                // One blank line before the first text starts a paragraph; more is a wandering
+                // model.
                 None => i <= 1,
                 Some(head) => blank.is_none() && (head.has_colon || is_open(start)),
             };
@@ -66,7 +68,7 @@ pub(super) fn block_end(
     Cut { keep_bytes: text.len(), stop: None }
 }
 
-/// The block's first line.
+/// The first line of the block.
 struct Head {
     width: usize,
     has_colon: bool,

@@ -1,26 +1,26 @@
-//! Brackets and quotes, as far as a rule can know them without a grammar.
+//! Brackets and quotes, as far as a rule knows them without a grammar.
 
-/// The characters that an editor puts after the cursor by itself, and those that end a statement.
+/// The characters that an editor inserts after the cursor, and those that end a statement.
 #[must_use]
 pub fn is_closer(c: char) -> bool {
     matches!(c, ')' | ']' | '}' | '>' | '"' | '\'' | '`' | ';' | ',')
 }
 
-/// Whether a line's rest is only what an editor closes by itself: the model writes it anyway, so
-/// it need not be told.
+/// Whether the rest of a line is only auto-closed text: the model repeats it anyway, so the prompt
+/// need not contain it.
 #[must_use]
 pub fn only_closers(rest: &str) -> bool {
     rest.chars().all(|c| is_closer(c) || c.is_whitespace())
 }
 
-/// Whether what follows this line's end is a block of its own.
+/// Whether a block follows the end of this line.
 pub(crate) fn opens_a_block(line: &str) -> bool {
     line.trim_end().ends_with(['{', '(', '[', ':']) || line.trim_end().ends_with("=>")
 }
 
-/// Where `text` closes with `closer` what was open before it began: the byte_idx of the first
-/// `closer` that no bracket in `text` opened. A quote counts at once, `;` and `,` outside of all
-/// brackets, `>` not as part of an arrow.
+/// Where `text` closes with `closer` something opened before it: the byte_idx of the first `closer`
+/// that no bracket in `text` opened. A quote counts immediately, `;` and `,` outside all brackets,
+/// `>` not as part of an arrow.
 pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
     let mut open: Vec<char> = Vec::new();
     let mut quote = None;
@@ -54,16 +54,16 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
     None
 }
 
-/// How a text writes a line's rest of closers again, in their order.
+/// How a text repeats the auto-closed rest of a line, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retyped {
-    /// How many characters of the rest it has up to the last one that is written again.
+    /// How many characters of the rest it repeats.
     pub(crate) n_rest_chars: usize,
-    /// Whether the text says more from the first of them on.
+    /// Whether the text continues after the first of them.
     pub(crate) says_more: bool,
 }
 
-/// How a text writes `rest` again, which is of closers only.
+/// How a text repeats `rest`, which is auto-closed text only.
 pub(crate) fn retyped(text: &str, rest: &str) -> Retyped {
     let (mut n_rest_chars, mut n_closers) = (0, 0);
     let (mut first, mut end) = (text.len(), 0);

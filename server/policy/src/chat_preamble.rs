@@ -1,8 +1,8 @@
-//! Cut what a model for chats says around code: fences, headings of examples, words to the reader.
+//! Cuts what a chat model says around code: fences, headings of examples, addresses to the reader.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// What begins a comment that leads away from the code.
+/// How a comment starts that leads away from the code.
 const HEADINGS: [&str; 6] = [
     "example usage",
     "example use:",
@@ -11,7 +11,7 @@ const HEADINGS: [&str; 6] = [
     "driver code",
     "test cases:",
 ];
-/// What begins a line that is said to a reader.
+/// How a line starts that addresses the reader.
 const SAYINGS: [&str; 10] = [
     "```",
     "here is the ",
@@ -26,7 +26,7 @@ const SAYINGS: [&str; 10] = [
 ];
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
-/// Looks for the first such line that the text itself begins. In a text for people they are text.
+/// Searches for the first such line that the text itself starts. In prose they are ordinary text.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     if context.is_prose() {
         return Cut::all(text);
@@ -41,7 +41,7 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
             None => (said, &SAYINGS),
         };
         let words = words.to_lowercase();
-        // A document that has such lines already may have more of them.
+        // A document that has such lines already may get more of them.
         let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
         if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
             return Cut { keep_bytes: start, stop: Some(StopRule::Chat) };
@@ -56,7 +56,7 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     Cut::all(text)
 }
 
-/// What a comment says.
+/// The content of a comment.
 fn commented(line: &str) -> Option<&str> {
     let leader = COMMENTS.iter().find(|it| line.starts_with(**it))?;
     Some(line[leader.len()..].trim_start_matches(['/', '!', '*', '#', '-', ';']).trim_start())

@@ -1,25 +1,25 @@
-//! Cut where the text says the lines above it once more, verbatim and in a row.
+//! Cuts where the text repeats the lines above it, verbatim and in order.
 //!
-//! A model that has nothing to say copies what it has just read. Lines that are alike, such as the
-//! arms of a match, differ somewhere and are let through.
+//! A model that has nothing to say copies what it has just read. Lines that are merely similar,
+//! such as the arms of a match, differ somewhere and are let through.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// The most lines that are looked for as one piece.
+/// The largest number of lines compared as one piece.
 const MAX_LINES: usize = 4;
-/// A copy has at least this many letters and digits: brackets and short words come again and again
-/// in any text.
+/// A copy has at least this many letters and digits: brackets and short words are repeated in any
+/// text.
 const MIN_LETTERS: usize = 8;
 
-/// Looks for the first piece of up to [`MAX_LINES`] lines that is a copy of the piece before it.
-/// What may become one is held back from its beginning on. Blank lines do not count.
+/// Searches for the first piece of up to [`MAX_LINES`] lines that equals the piece before it. What
+/// may become one is held back from its beginning. Blank lines do not count.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     let is_blank = |line: &str| line.trim().is_empty();
     let n_lines = lines(text).count();
     let first = format!("{}{}", context.line_before, text.split('\n').next().unwrap_or_default());
     let above: Vec<&str> =
         context.above.lines().rev().filter(|line| !is_blank(line)).take(MAX_LINES).collect();
-    // Each with where it begins in the text and whether it is whole.
+    // The lines, with the start of each in the text, and whether it is complete.
     let mut all: Vec<(usize, &str, bool)> =
         above.into_iter().rev().map(|line| (0, line.trim_end(), true)).collect();
     let n_above = all.len();
@@ -35,7 +35,7 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
             let piece = &all[at..all.len().min(at + n)];
             let same =
                 piece.iter().zip(&all[at - n..at]).all(|((_, line, is_whole), (_, of, _))| {
-                    // White space at its end does not count once the line is whole.
+                    // Trailing whitespace does not count once the line is complete.
                     line == of || !is_whole && (of.starts_with(line) || of == &line.trim_end())
                 });
             let n_letters = |lines: &[(usize, &str, bool)]| {

@@ -1,22 +1,22 @@
-//! The lines of a text indented as the document is.
+//! Indents a text's lines like the document.
 
 use std::borrow::Cow;
 
-/// How a document is indented (LSP 3.18, `FormattingOptions`).
+/// A document's indentation (LSP 3.18, `FormattingOptions`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indent {
-    /// Whether by spaces; else by tabs.
+    /// Whether with spaces; else with tabs.
     pub with_spaces: bool,
-    /// How many columns a tab is, and a step of spaces.
+    /// The columns of a tab, and of a step of spaces.
     pub tab_columns: usize,
 }
 
-/// A step of an indentation is at most this wide.
+/// The widest step of an indentation.
 const MAX_STEP: usize = 8;
 
 impl Indent {
-    /// How these lines are indented: by what most of them begin with, in the step that most of
-    /// those take that are deeper than the line before. `None` if they don't tell.
+    /// The indentation of these lines: what most of them start with, in the step that most of those
+    /// use that are deeper than the line before. `None` if they do not show one.
     pub(super) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (mut n_tabs, mut n_spaces) = (0, 0);
         let mut steps = [0; MAX_STEP + 1];
@@ -33,13 +33,13 @@ impl Indent {
         if n_tabs > n_spaces {
             return Some(Self { with_spaces: false, tab_columns: 4 });
         }
-        // A single space is a comment's, or the alignment of something.
+        // A single space belongs to a comment, or aligns something.
         let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step])?;
         (n_tabs == 0 && steps[step] > 0).then_some(Self { with_spaces: true, tab_columns: step })
     }
 
-    /// Writes the white space at the beginning of each line but the first anew. Where a block is
-    /// indented by another step than the document's, its lines take the document's.
+    /// Rewrites the indentation of each line but the first. If a block uses another step than the
+    /// document, its lines get the document's.
     pub(super) fn apply<'a>(self, line_before: &str, text: Cow<'a, str>) -> Cow<'a, str> {
         if !text.contains('\n') {
             return text;
@@ -68,7 +68,7 @@ impl Indent {
         Cow::Owned(written)
     }
 
-    /// The width of a line's leading white space.
+    /// The width of a line's indentation.
     fn columns(self, line: &str) -> usize {
         let tab_columns = self.tab_columns.max(1);
         line.chars().take_while(|c| matches!(c, ' ' | '\t')).fold(0, |n, c| match c {
@@ -89,7 +89,7 @@ impl Indent {
     }
 }
 
-/// The step that a text takes by itself, from this width on.
+/// The step that a text uses by itself, from this width on.
 #[derive(Clone, Copy)]
 struct OwnStep {
     from: usize,
@@ -105,7 +105,7 @@ impl OwnStep {
     }
 }
 
-/// Whether the next line is one step deeper; behind `(` it may be aligned with something.
+/// Whether the next line is one step deeper; after `(` it may be aligned with something.
 fn opens_an_indented_block(line: &str) -> bool {
     line.trim_end().ends_with(['{', ':'])
 }

@@ -1,13 +1,13 @@
-//! In front of a line that is there, lines are put before it: each with its line break, so that
+//! At the start of an existing line, lines are inserted above it, each with its line break, so that
 //! nothing is glued to what follows.
 
 use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
 
-/// How many lines may come until the line that is there begins again.
+/// How many lines may come until the existing line is repeated.
 const MAX_LINES: usize = 8;
 
-/// The first line at once, and those after it if they lead to the line that is there. `indent` is
-/// what stands before the cursor in that line, `rest` is what stands after it.
+/// Keeps the first line at once, and those after it if they lead to the existing line. `indent`
+/// precedes the cursor on that line, `rest` follows it.
 pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
     let nothing = |stop| Cut { keep_bytes: 0, stop };
     let there = rest.trim();
@@ -45,29 +45,28 @@ pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
         .map_or(nothing(None), |cut| if phase.is_final() { cut } else { Cut { stop: None, ..cut } })
 }
 
-/// How far a line must be indented at least to lead to the line that is there.
+/// The smallest indentation of a line that leads to the existing line.
 fn least_width(indent: &str, text: &str, rest: &str) -> usize {
     let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
     let first = format!("{indent}{first}");
     indent_width(&first).min(indent_width(&format!("{indent}{rest}")))
 }
 
-/// Whether a text that was let through is of whole lines to be put before the line that is there.
+/// Whether a text consists of complete lines to insert above the existing line.
 pub(super) fn is_whole(context: &CursorContext, text: &str) -> bool {
     context.is_before_a_line()
         && text.strip_suffix(context.line_before.as_str()).is_some_and(|it| it.ends_with('\n'))
 }
 
-/// How many bytes of a text are its first line that is not blank, with what stands before the cursor
-/// behind it.
+/// Byte length of the first non-blank line, including the cursor's indentation after it.
 pub(super) fn first_line(context: &CursorContext, text: &str) -> usize {
     let blank = text.len() - text.trim_start().len();
     let end = text[blank..].find('\n').map_or(text.len(), |n| blank + n + 1);
     (end + context.line_before.len()).min(text.len())
 }
 
-/// How many bytes at the beginning of a text are of whole lines, if `n_bytes` may be kept. What
-/// stands before the cursor belongs to them, though a rule holds it back with the line behind it.
+/// How many bytes at the beginning of a text are complete lines, if `n_bytes` may be kept. The
+/// cursor's indentation belongs to them, although a rule holds it back with the line after it.
 pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
     let indent = context.line_before.as_str();
     let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
@@ -108,7 +107,7 @@ mod tests {
         );
     }
 
-    /// The first one was shown when the others were not there yet.
+    /// The first line was shown before the others existed.
     #[test]
     fn a_wrong_line_does_not_take_back_the_one_before_it() {
         check_in(
@@ -125,7 +124,7 @@ mod tests {
         );
     }
 
-    /// It may be a copy of the line above, and what stands before the cursor is held with it.
+    /// It may be a copy of the line above, and the cursor's indentation is held back with it.
     #[test]
     fn a_line_that_is_held_back_does_not_take_back_the_one_before_it() {
         check(

@@ -1,11 +1,11 @@
-//! Cut before a character that is not to be seen, or that shows others in another order.
+//! Cuts before a character that is invisible, or that changes the order of others.
 //!
-//! A user who takes a text can't check what they can't see: "Trojan Source: Invisible
-//! Vulnerabilities" (Boucher and Anderson, 2021).
+//! Users cannot check what they cannot see: "Trojan Source: Invisible Vulnerabilities" (Boucher and
+//! Anderson, 2021).
 
 use super::{CursorContext, Cut, Phase, StopRule};
 
-/// Looks for the first such character.
+/// Searches for the first such character.
 pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let mut previous = 'a';
     let mut chars = text.char_indices().peekable();
@@ -13,7 +13,7 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
         let hides = is_hidden(c) || c.is_control() && !matches!(c, '\n' | '\t');
         let next = chars.peek().map(|it| it.1);
         if hides || is_out_of_place(c, previous, next) {
-            // A partial text may go on with what makes a key of a digit.
+            // A partial text may continue with what turns a digit into a keycap.
             let may_be_key =
                 next.is_none() && !phase.is_final() && !is_out_of_place(c, previous, Some(KEY));
             let stop = (hides || !may_be_key).then_some(StopRule::Hidden);
@@ -24,9 +24,9 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     Cut::all(text)
 }
 
-/// Whether a character is never to be seen where it stands, or changes how others are: what Unicode
-/// has as `Default_Ignorable_Code_Point`, less what has its place in scripts and emoji, and a few
-/// more that are drawn as nothing.
+/// Whether a character is invisible wherever it is, or changes how others appear: Unicode's
+/// `Default_Ignorable_Code_Point`, minus what has its place in scripts and emoji, plus a few more
+/// without a glyph.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     matches!(
@@ -48,12 +48,11 @@ pub fn is_hidden(c: char) -> bool {
     )
 }
 
-/// What is drawn around the character before it: `1️⃣` is three characters.
+/// Combining marks around the character before them: `1️⃣` is three characters.
 const KEY: char = '\u{20e3}';
 
-/// Joiners, and the choice of an emoji's colours before them, belong to some scripts and to emoji:
-/// to nothing in ASCII but the keys of a telephone, and never many in a row, which could hold any
-/// number of bits.
+/// Joiners, and variation selectors before them, belong to some scripts and to emoji: to nothing in
+/// ASCII but keycaps, and never many in a row, which could encode any number of bits.
 fn is_out_of_place(c: char, previous: char, next: Option<char>) -> bool {
     let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
     let is_colour = |c| c == '\u{fe0f}';
@@ -99,7 +98,7 @@ mod tests {
         );
     }
 
-    /// DerivedCoreProperties.txt of Unicode 16, and what else is drawn as nothing.
+    /// DerivedCoreProperties.txt of Unicode 16, and other characters without a glyph.
     #[test]
     fn nothing_that_is_drawn_as_nothing_is_suggested() {
         let hidden = [

@@ -1,10 +1,9 @@
-//! Where a completion stops, and what of it is shown. Pure functions of text, one rule a file.
+//! Where a suggestion ends, and what of a text is shown. Pure functions of text, one rule per file.
 //!
-//! The same code looks at every partial text and at the last one. **Architecture Invariant:** what
-//! a partial shows is never taken back: for every text and every longer one that begins with it,
-//! the bytes kept of the first are a beginning of the bytes kept of the second. So a rule that
-//! can't tell yet holds back what it may have to cut, and once it has stopped a text it says the
-//! same of every longer one.
+//! The same code sees every partial text and the final one. **Architecture Invariant:** shown text
+//! only grows: for every text and every extension of it, the bytes kept of the first are a prefix
+//! of the bytes kept of the second. So a rule that cannot decide yet holds back what it may have to
+//! cut, and a rule that has stopped a text decides the same for every extension.
 
 mod block_end;
 mod brackets;
@@ -27,45 +26,45 @@ pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
-/// The most lines that one completion shows, unless the user says otherwise.
+/// The default limit of lines.
 pub const MAX_LINES: usize = 16;
 
-/// The fewest characters of a completion, unless the user says otherwise.
+/// The default minimum of characters.
 pub const MIN_CHARS: usize = 1;
 
-/// The rule that stopped a completion.
+/// The rule that stopped a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopRule {
-    /// The line that was begun is complete.
+    /// The line is complete.
     LineEnd,
-    /// The block that was begun is complete: a dedent, a blank line, the closing line.
+    /// The block is complete: a dedent, a blank line, the closing line.
     BlockEnd,
-    /// The text after the cursor begins again.
+    /// The text after the cursor is repeated.
     SuffixMet,
-    /// The most lines that may be shown are there.
+    /// The limit of lines is reached.
     MaxLines,
-    /// It is a line of its own, and text follows the cursor in its line.
+    /// It is a line of its own, and text follows the cursor on its line.
     RestFollows,
-    /// The same few characters again and again.
+    /// It repeats the same few characters.
     Repetition,
-    /// The lines above, once more.
+    /// It repeats the lines above.
     Copy,
-    /// What a chat model says around code.
+    /// It is what a chat model says around code.
     Chat,
-    /// A token with a meaning of its own, written out as text.
+    /// It spells out a special token.
     Marker,
-    /// A character that is not to be seen, or that changes the order of others.
+    /// It contains an invisible character, or one that reorders others.
     Hidden,
-    /// With it the document has more syntax errors than without.
+    /// It adds syntax errors to the document.
     SyntaxErrors,
-    /// Too little to be worth a look.
+    /// It is too short to be worth a look.
     TooLittle,
-    /// The model was less sure of it than the user wants.
+    /// The model was less certain than the user wants.
     Uncertain,
 }
 
 impl StopRule {
-    /// The rule in one word, as it stands in logs and in JSON.
+    /// Its name in logs and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -109,17 +108,17 @@ impl Phase {
     }
 }
 
-/// What a look at a text decided.
+/// What a rule decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
     /// How many bytes at the beginning of the text may be shown.
     pub keep_bytes: usize,
-    /// The rule by which nothing that follows would be shown.
+    /// The rule because of which nothing further would be shown.
     pub stop: Option<StopRule>,
 }
 
 impl Cut {
-    /// All of a text.
+    /// The whole text.
     fn all(text: &str) -> Self {
         Self { keep_bytes: text.len(), stop: None }
     }
@@ -134,20 +133,19 @@ impl Cut {
     }
 }
 
-/// How a user wants texts to be.
+/// What a suggestion looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// The most lines.
+    /// The largest number of lines.
     pub max_lines: usize,
-    /// The fewest characters, white space not counted. A lone bracket or quote is too little unless
-    /// this is 0.
+    /// The smallest number of characters without whitespace. A single bracket or quote is too short
+    /// unless this is 0.
     pub min_chars: usize,
-    /// How the editor indents, if it says so; else the document's own lines tell.
+    /// The editor's indentation; by default, that of the document's lines.
     pub indent: Option<Indent>,
-    /// Whether nothing is let through of a line before it is whole and its syntax is known.
+    /// Whether nothing is let through of a line before it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// How sure the model must have been, in percent: the geometric mean of the probabilities of
-    /// a text's tokens.
+    /// The certainty a text needs, in percent: the geometric mean of its token probabilities.
     pub min_certainty: Option<u8>,
 }
 
@@ -163,7 +161,7 @@ impl Default for Style {
     }
 }
 
-/// The rules for one place.
+/// The rules at one cursor.
 #[derive(Debug, Clone)]
 pub struct Policy {
     context: CursorContext,
@@ -179,7 +177,7 @@ impl Default for Policy {
     }
 }
 
-/// A rule that cuts a text wherever it goes, and the reason that it gives.
+/// A rule that cuts any text, and its reason.
 type Rule = (StopRule, fn(&CursorContext, &str, Phase) -> Cut);
 
 const RULES: [Rule; 5] = [
@@ -191,7 +189,7 @@ const RULES: [Rule; 5] = [
 ];
 
 impl Policy {
-    /// The rules for a completion at `context`.
+    /// The rules at a cursor.
     #[must_use]
     pub fn new(context: CursorContext) -> Self {
         Self { context, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
@@ -210,34 +208,32 @@ impl Policy {
         StopRule::TooLittle,
     ];
 
-    /// No rules: all text is let through, to be measured against.
+    /// No rules: a baseline that lets everything through.
     #[must_use]
     pub fn none() -> Self {
         Self { has_rules: false, ..Self::default() }
     }
 
-    /// The same rules for texts of a style.
+    /// The same rules with another style.
     #[must_use]
     pub fn with_style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// The same rules with what is known of the document's syntax.
+    /// The same rules with the document's syntax.
     #[must_use]
     pub fn with_syntax(self, syntax: Option<Syntax>) -> Self {
         Self { syntax: syntax.map(Arc::new), ..self }
     }
 
-    /// The same rules without those that give one of these reasons: to measure what each is good
-    /// for.
+    /// The same rules without those for some reasons: to measure what each is worth.
     #[must_use]
     pub fn without(self, left_out: Vec<StopRule>) -> Self {
         Self { left_out, ..self }
     }
 
-    /// A text that was let through as it is shown: with the document's indentation, and no white
-    /// space at the ends of lines. The text of a partial stays a beginning of the text of a longer
-    /// one.
+    /// The text as shown: with the document's indentation, and without trailing whitespace. The
+    /// result for a prefix is a prefix of the result for the whole text.
     #[must_use]
     pub fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.has_rules {
@@ -256,7 +252,7 @@ impl Policy {
         }
     }
 
-    /// Looks at the text so far; `phase.is_final()` says that nothing more will come.
+    /// Applies the rules to the text so far.
     #[must_use]
     pub fn cut(&self, text: &str, phase: Phase) -> Cut {
         if !self.has_rules {
@@ -282,15 +278,14 @@ impl Policy {
         self.cut_if_too_little(text, cut, phase)
     }
 
-    /// Whether nothing may be shown before the text is whole, since only then it is known how sure
-    /// the model was of it.
+    /// Whether nothing may be shown before the text is complete, because only then its certainty is
+    /// known.
     #[must_use]
     pub fn waits_for_the_end(&self) -> bool {
         self.style.min_certainty.is_some()
     }
 
-    /// Shows nothing of what the model was not sure enough of, by the mean of the logarithms of its
-    /// tokens' probabilities.
+    /// Rejects a text that the model was not certain enough of, by its mean log-probability.
     #[must_use]
     pub fn cut_if_uncertain(&self, cut: Cut, mean_log_probability: Option<f32>) -> Cut {
         let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
@@ -300,7 +295,7 @@ impl Policy {
         if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
     }
 
-    /// How far the line or the block goes that belongs to the place.
+    /// How far the line or the block at the cursor goes.
     fn cut_to_shape(&self, text: &str, phase: Phase) -> Cut {
         let context = &self.context;
         let is_last = context.line_after.trim().is_empty();
@@ -323,7 +318,7 @@ impl Policy {
         }
     }
 
-    /// Either the beginning of the line that is there, or lines to put before it.
+    /// Either the beginning of the existing line, or lines to insert above it.
     fn cut_before_line(&self, text: &str, phase: Phase) -> Cut {
         let CursorContext { line_before, line_after, .. } = &self.context;
         let line = text.split('\n').next().unwrap_or_default();
@@ -351,7 +346,7 @@ impl Policy {
         };
         match meets {
             suffix::Meets::At(byte_idx) if only_closers(&self.context.line_after) => {
-                // What follows what the editor has closed takes the place of it (`n_replaced`).
+                // What follows auto-closed text replaces it (`n_replaced`).
                 if brackets::retyped(line, &self.context.line_after).says_more {
                     Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
@@ -362,7 +357,7 @@ impl Policy {
             suffix::Meets::At(byte_idx) => {
                 Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) }
             }
-            // The rest of the line would be glued to a line that is whole without it.
+            // The rest of the line would be glued to a line that is complete without it.
             suffix::Meets::Not if rest_must_follow && complete => {
                 Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
@@ -378,7 +373,7 @@ impl Policy {
         }
     }
 
-    /// The block begins at a byte_idx; `indent` is what stands before it in its first line.
+    /// The block starts at a byte_idx; `indent` precedes it on its first line.
     fn cut_to_block(&self, indent: &str, text: &str, start: usize, phase: Phase) -> Cut {
         let block = &text[start..];
         let is_open = |byte_idx: usize| match &self.syntax {
@@ -393,13 +388,13 @@ impl Policy {
         Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
     }
 
-    /// Takes off white space at the end, which may yet be cut while more can come, and shows
-    /// nothing of what is too little.
+    /// Removes trailing whitespace, which may still be cut while more can come, and rejects what is
+    /// too short.
     fn cut_if_too_little(&self, text: &str, cut: Cut, phase: Phase) -> Cut {
         let all = &text[..cut.keep_bytes];
-        // The line break before a line that is there is no white space too much.
+        // The line break before an existing line is not trailing whitespace.
         let kept = if insert_above::is_whole(&self.context, all) { all } else { all.trim_end() };
-        // A lone bracket is what an editor writes by itself.
+        // Editors insert a single bracket themselves.
         let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
         let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
         let too_little = !self.left_out.contains(&StopRule::TooLittle)
@@ -414,7 +409,7 @@ impl Policy {
     }
 }
 
-/// A text without white space at the ends of its lines.
+/// A text without whitespace at the ends of its lines.
 fn trim_lines(text: &str) -> Cow<'_, str> {
     if !text.contains([' ', '\t']) || !lines(text).any(|(_, line)| line != line.trim_end()) {
         return Cow::Borrowed(text);
@@ -423,8 +418,8 @@ fn trim_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.join("\n"))
 }
 
-/// How many characters of the rest of the cursor's line a text takes the place of: what an editor
-/// has closed behind the cursor, where the text closes it and goes on.
+/// How many characters of the rest of the cursor's line a text replaces: auto-closed text that the
+/// text closes itself before it continues.
 #[must_use]
 pub fn n_replaced(text: &str, line_after: &str) -> usize {
     if text.contains('\n') || !only_closers(line_after) {
@@ -433,15 +428,15 @@ pub fn n_replaced(text: &str, line_after: &str) -> usize {
     brackets::retyped(text, line_after).n_rest_chars
 }
 
-/// Cuts an offered text before `closer` where the editor has closed by itself since what the text
-/// closes there.
+/// Cuts a suggestion before `closer` if the editor has closed since what the suggestion closes
+/// there.
 #[must_use]
 pub fn cut_closed(text: &str, closer: char) -> &str {
     let line = text.split('\n').next().unwrap_or_default();
     brackets::first_unmatched(line, closer).map_or(text, |byte_idx| &text[..byte_idx])
 }
 
-/// The width of a line's leading white space, a tab counted up to the next multiple of four.
+/// The width of a line's indentation, with tab stops at multiples of four.
 fn indent_width(line: &str) -> usize {
     line.chars().take_while(|c| c.is_whitespace()).fold(0, |width, c| match c {
         '\t' => width / 4 * 4 + 4,
@@ -449,7 +444,7 @@ fn indent_width(line: &str) -> usize {
     })
 }
 
-/// The lines of a text with the byte_idx of each; the last has no line break behind it.
+/// The lines of a text with the byte_idx of each; the last one has no line break.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split('\n').scan(0, |byte_idx, line| {
         let start = *byte_idx;

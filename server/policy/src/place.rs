@@ -1,29 +1,29 @@
-//! The text around the cursor, as far as the rules look at it.
+//! The text around the cursor, as far as the rules see it.
 
 use crate::{Indent, suffix};
 
-/// Where the completion goes. Line breaks are `\n` throughout.
+/// The surroundings of the cursor. Line breaks are `\n` throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CursorContext {
     /// The cursor's line before the cursor.
     pub line_before: String,
     /// The cursor's line after the cursor.
     pub line_after: String,
-    /// The first line after the cursor's that is not blank.
+    /// The first non-blank line after the cursor's.
     pub next_line: String,
-    /// The nearest lines above the cursor's, blank ones too.
+    /// The nearest lines above the cursor's, including blank ones.
     pub above: String,
-    /// How the document is indented, as far as its lines tell.
+    /// The document's indentation, if its lines show one.
     pub indent: Option<Indent>,
     /// The editor's name for the document's language, or the file's extension.
     pub language: String,
 }
 
-/// How many lines above the cursor the rules look at.
+/// How many lines above the cursor the rules see.
 const N_ABOVE: usize = 60;
 
 impl CursorContext {
-    /// The place at a text's cursor, which is where `before` ends and `after` begins.
+    /// The context of a cursor between `before` and `after`.
     #[must_use]
     pub fn new(before: &str, after: &str) -> Self {
         let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
@@ -42,20 +42,20 @@ impl CursorContext {
         }
     }
 
-    /// The same place in a document of a language.
+    /// The same context in a document of a language.
     #[must_use]
     pub fn in_language(self, language: &str) -> Self {
         Self { language: language.to_owned(), ..self }
     }
 
-    /// Whether the cursor is at the start of a line that is there: what is written goes before it.
+    /// Whether the cursor is at the start of an existing line: text is inserted above it.
     pub(crate) fn is_before_a_line(&self) -> bool {
         self.line_before.trim().is_empty()
             && (self.line_before.is_empty() || suffix::must_follow(&self.line_after))
             && !self.line_after.trim().is_empty()
     }
 
-    /// Whether the document is a text for people.
+    /// Whether the document is prose.
     pub(crate) fn is_prose(&self) -> bool {
         const NAMES: [&str; 17] = [
             "markdown",
@@ -79,7 +79,7 @@ impl CursorContext {
         NAMES.contains(&self.language.as_str())
     }
 
-    /// Whether a text stands in the document near the cursor.
+    /// Whether a text occurs near the cursor.
     pub(crate) fn has_nearby(&self, text: &str) -> bool {
         [&self.above, &self.line_before, &self.line_after, &self.next_line]
             .iter()

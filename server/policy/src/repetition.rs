@@ -1,15 +1,15 @@
-//! Stop where a line has become a loop: the same few characters again and again.
+//! Stops where a line has become a loop: the same few characters again and again.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// The longest unit of a loop, in bytes. Longer loops go over whole lines; `copy` stops them.
+/// The longest unit of a loop, in bytes. Longer loops span lines; `copy` stops them.
 const MAX_UNIT: usize = 32;
-/// How often a unit must come, and how long that must be in bytes, to be a loop and not a row of
-/// values.
+/// How often a unit must be repeated, and how long that must be in bytes, to be a loop and not a
+/// row of values.
 const MIN_TIMES: usize = 4;
 const MIN_BYTES: usize = 48;
 
-/// Looks for a loop in each line. What may become one is held back from its third turn on.
+/// Searches for a loop in each line. What may become one is held back from its third repetition.
 pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let n_lines = lines(text).count();
     let of_line = |(i, (start, line)): (usize, (usize, &str))| {
@@ -23,7 +23,7 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     lines(text).enumerate().find_map(of_line).unwrap_or_else(|| Cut::all(text))
 }
 
-/// Looks for a loop with a unit of `n_unit` bytes.
+/// Searches for a loop with a unit of `n_unit` bytes.
 fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
     let bytes = line.as_bytes();
     let limit = MIN_BYTES.max(MIN_TIMES * n_unit);
@@ -31,7 +31,7 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
         let keep_bytes = line.floor_char_boundary(start + 2 * n_unit);
         Cut { keep_bytes, stop }
     };
-    // Rules and boxes are drawn with one sign again and again.
+    // Rules and boxes are drawn with one repeated character.
     let says_something = |start: usize| {
         bytes[start..start + n_unit].iter().any(|it| it.is_ascii_alphanumeric() || !it.is_ascii())
     };

@@ -1,11 +1,11 @@
-//! Cut before a special token that is written out as text.
+//! Cuts before a special token that is spelled out as text.
 
 use foretell_fim::cut_markers;
 
 use super::{CursorContext, Cut, Phase, StopRule};
 
-/// Looks for the first marker that does not stand near the cursor already: in a tokenizer's source
-/// they are text like any other.
+/// Searches for the first special token that does not occur near the cursor already: in a
+/// tokenizer's source they are ordinary text.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     for (byte_idx, _) in text.match_indices('<') {
         let rest = &text[byte_idx..];

@@ -1,31 +1,31 @@
-//! Cut where the text after the cursor begins again.
+//! Cuts where the text after the cursor is repeated.
 
 use super::{Cut, Phase, StopRule, brackets, indent_width, lines};
 
-/// Where a line says what stands after the cursor already.
+/// Where a line repeats the text after the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meets {
     /// From this byte_idx on.
     At(usize),
-    /// From this byte_idx on, if what comes next goes on like it.
+    /// From this byte_idx on, if what comes next continues like it.
     MaybeAt(usize),
     /// Nowhere.
     Not,
 }
 
-/// The shortest rest of a line that is looked for as a text; a shorter one (`)`, `;`) is found in
-/// too many places and only counts as a bracket or an end.
+/// The shortest rest of a line that is compared as text; a shorter one (`)`, `;`) occurs in too
+/// many places and only counts as a bracket or an end.
 const MIN_REST_CHARS: usize = 3;
 
-/// Whether a line that is written must lead into the rest of the cursor's line, since both can't
-/// stand in one line as two. What an editor closes by itself is no such rest, nor is a comment.
+/// Whether a generated line must lead into the rest of the cursor's line, because both cannot share
+/// one line. Auto-closed text is no such rest, nor is a comment.
 pub(super) fn must_follow(line_after: &str) -> bool {
     let rest = line_after.trim();
     let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| rest.starts_with(it));
     rest.chars().count() >= MIN_REST_CHARS && !brackets::only_closers(rest) && !is_comment
 }
 
-/// Looks for the rest of the cursor's line in a line that was generated.
+/// Searches for the rest of the cursor's line in a generated line.
 pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
     let rest = line_after.trim();
     let Some(first) = rest.chars().next() else {
@@ -39,7 +39,7 @@ pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
         return match line.get(at..) {
             Some(end) if complete && end == rest => Meets::At(at),
             _ if complete => Meets::Not,
-            // The end may turn out to be the rest; only the line's end tells.
+            // The end may turn out to be the rest; only the end of the line decides.
             _ => MaybeTail { line, rest }.find(),
         };
     }
@@ -56,7 +56,7 @@ struct MaybeTail<'a> {
 }
 
 impl MaybeTail<'_> {
-    /// The longest end of the line that is a beginning of the rest.
+    /// The longest end of the line that is a prefix of the rest.
     fn find(&self) -> Meets {
         let from = self.line.len().saturating_sub(self.rest.len());
         (from..self.line.len())
@@ -66,7 +66,7 @@ impl MaybeTail<'_> {
     }
 }
 
-/// Looks for the next line of the file among the generated ones.
+/// Searches for the file's next line among the generated ones.
 pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) -> Cut {
     let all = Cut::all(text);
     let next = next_line.trim();
@@ -81,7 +81,7 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) 
         n_counted_bytes = start;
         let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
         let complete = phase.is_final() || i + 1 < n_lines;
-        // A bracket that the text itself opened is its own, however the next line looks.
+        // A bracket that the text itself opened is its own, whatever the next line looks like.
         let own = next_closes && (depth > 0 || indent_width(&written) != indent_width(next_line));
         if own {
             continue;
@@ -100,7 +100,8 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) 
 mod tests {
     use super::*;
 
-    /// Were the brackets of all that is above counted again for each line, it would take a minute.
+    /// If the brackets of everything above were counted again for each line, it would take a
+    /// minute.
     #[test]
     fn a_long_text_is_looked_at_once() {
         let text = "a\n".repeat(200_000);

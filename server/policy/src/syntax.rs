@@ -1,5 +1,5 @@
-//! What a document's syntax says of a text: whether it leaves the document with more errors than
-//! it had, and what it has opened. By tree-sitter, for the languages in `grammar`.
+//! What the document's syntax says about a text: whether it adds errors to the document, and what
+//! it has opened. By tree-sitter, for the languages in `grammar`.
 
 mod grammar;
 mod trees;
@@ -17,7 +17,7 @@ use grammar::Grammar;
 pub use trees::Trees;
 use trees::{Parsed, errors};
 
-/// A longer document is not parsed: the first time would take too long.
+/// A longer document is not parsed: the first parse would take too long.
 pub const MAX_BYTES: usize = 200_000;
 
 /// The syntax at one cursor.
@@ -28,33 +28,33 @@ pub struct Syntax {
     grammar: Grammar,
     text: Arc<str>,
     cursor_byte_idx: usize,
-    /// The document without a text, once it was asked for.
+    /// The document without a text, once it was needed.
     base: OnceLock<Option<Base>>,
-    /// What was found out about texts at this cursor.
+    /// What is known about texts at this cursor.
     known: Mutex<HashMap<String, Known>>,
 }
 
-/// A document as the user has it.
+/// The document as the user has it.
 #[derive(Debug)]
 struct Base {
     parsed: Parsed,
-    /// The fewest pieces of it that are no syntax, with the cursor's line or without it: a line
-    /// that was begun is an error as it stands.
+    /// The smallest number of errors in it, with the cursor's line or without it: an incomplete
+    /// line is an error as it is.
     n_wrong: usize,
 }
 
-/// What the syntax says of a text.
+/// What the syntax says about the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Known {
     /// Whether the document has more errors with it than without, whatever closes what it opened.
     is_worse: bool,
-    /// Whether it has opened what it has not closed.
+    /// Whether it has opened something that it has not closed.
     is_open: bool,
 }
 
 impl Syntax {
-    /// The syntax at a cursor in a document. `None` if nothing is known of its language, by the
-    /// editor's name for it or by the file's extension.
+    /// The syntax at a cursor of a document. `None` for an unknown language, by the editor's name
+    /// for it or the file's extension.
     #[must_use]
     pub fn new(
         trees: &Arc<Trees>,
@@ -76,9 +76,9 @@ impl Syntax {
         })
     }
 
-    /// Lets through of a text that the other rules have let through (`cut`) what ends with a line
-    /// that leaves the document with no more errors than it had. A line is only judged when it is
-    /// whole. Its first line may be shown before, and is then not taken back.
+    /// Lets through, of a text that the other rules let through (`cut`), what ends with a line that
+    /// adds no errors to the document. Only complete lines are judged. The first line may be shown
+    /// before, and then stays.
     pub(super) fn cut(&self, text: &str, cut: Cut, phase: Phase, holds_lines: bool) -> Cut {
         let kept = text[..cut.keep_bytes].trim_end();
         let may_grow = !phase.is_final() && cut.stop.is_none();
@@ -101,10 +101,9 @@ impl Syntax {
         }
     }
 
-    /// Lets through lines that are put before the line that is there, unless they leave the
-    /// document with more errors than it had: that line may be the body of what they open. The
-    /// first one, of `first_bytes`, may be shown before the others are there, and is then not taken
-    /// back.
+    /// Lets through lines that are inserted above the existing line, unless they add errors to the
+    /// document: the existing line may be the body of what they open. The first one, of
+    /// `first_bytes`, may be shown before the others exist, and then stays.
     pub(super) fn cut_before_line(
         &self,
         text: &str,
@@ -137,7 +136,7 @@ impl Syntax {
         if let Some(it) = known().get(text) {
             return *it;
         }
-        // Where the syntax can't be found out, it says nothing against the text.
+        // If the syntax cannot be determined, it says nothing against the text.
         let found = self.find_out(text).unwrap_or_default();
         known().insert(text.to_owned(), found);
         found
@@ -150,7 +149,7 @@ impl Syntax {
         let with = errors(&tree);
         let is_worse = with.n() > parsed.errors.n();
         let Some(closed) = self.closed(text, &self.opened(&tree, text)) else {
-            // With all of the line there is no error in it, unless it goes on in the next one.
+            // With the whole line there is no error in it, unless it continues on the next one.
             let is_wrong = with.n_wrong > *n_wrong && !goes_on(text);
             return Some(Known { is_worse: is_worse || is_wrong, is_open: false });
         };
@@ -190,7 +189,7 @@ impl Syntax {
         open
     }
 
-    /// The text with what it has opened closed; `None` if it has opened nothing.
+    /// The text with everything it opened closed; `None` if it has opened nothing.
     fn closed(&self, text: &str, open: &[&str]) -> Option<String> {
         let last_line = text.rsplit('\n').next().unwrap_or_default();
         let wants_body = self.grammar.is_indented() && last_line.trim_end().ends_with(':');
@@ -211,7 +210,7 @@ impl Syntax {
     }
 }
 
-/// Whether a statement may go on in the next line, by its last sign.
+/// Whether a statement may continue on the next line, judging by its last character.
 fn goes_on(text: &str) -> bool {
     let last = text.trim_end().chars().next_back();
     last.is_some_and(|c| !c.is_alphanumeric() && !matches!(c, ')' | ']' | '}' | ';' | '"' | '\''))

@@ -1,10 +1,9 @@
 //! The weights, as they were when the runtime mapped them.
 //!
-//! The runtime reads what it has mapped when it needs it. A file that was deleted, or replaced by
-//! another of its name, stays as it was for those who have it open. One that is written into does
-//! not; and where a file was cut off, the system ends the process that reads on (SIGBUS). So the
-//! files are looked at before each read of the model: what they hold is not known to be the model
-//! any more.
+//! The runtime reads mapped files when it needs them. A deleted or replaced file remains unchanged
+//! for processes that have it open. An overwritten file does not, and if a file is truncated, the
+//! system kills the process that reads on (SIGBUS). So the files are checked before each
+//! evaluation: after a change, they may not contain the model any more.
 
 use std::{fs::File, io, path::PathBuf, time::SystemTime};
 
@@ -35,10 +34,10 @@ impl Stamp {
 }
 
 impl Weights {
-    /// Opens the files of a bundle that are not read as a whole when it is loaded.
+    /// Opens the files of a bundle that are not read completely while loading.
     ///
     /// # Errors
-    /// If one can't be opened.
+    /// If one cannot be opened.
     pub fn of(bundle: &Bundle) -> Result<Self, BundleError> {
         let is_mapped = |name: &&String| ![MODEL, SHARED, TOKENIZER].contains(&name.as_str());
         let names = bundle.manifest.files.keys().filter(is_mapped);
@@ -53,10 +52,10 @@ impl Weights {
         names.map(open).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Looks whether they are what they were. It costs about a microsecond.
+    /// Checks that they are unchanged. This costs about a microsecond.
     ///
     /// # Errors
-    /// [`BundleError::Changed`] for the first that is not.
+    /// [`BundleError::Changed`] for the first changed file.
     pub fn check(&self) -> Result<(), BundleError> {
         let is_changed = |it: &&Mapped| Stamp::of(&it.file).ok().as_ref() != Some(&it.before);
         match self.0.iter().find(is_changed) {

@@ -1,13 +1,13 @@
-//! The bearer token of a server: from the environment, or from a file that nobody else can read.
+//! The bearer token of a server: from the environment, or from a private file.
 
 use std::{fs::File, io::Read, path::Path};
 
 use super::Options;
 
-/// The longest token that is read, in bytes.
+/// The longest token, in bytes.
 const MAX_BYTES: u64 = 1 << 14;
 
-/// The token that the settings name; `None` if they name none. An error says what to do.
+/// The configured token; `None` if none is configured. An error says what to do.
 pub(super) fn read(options: &Options) -> Result<Option<String>, String> {
     let token = match (&options.token_env, &options.token_file) {
         (None, None) => return Ok(None),

@@ -1,5 +1,5 @@
-//! The connection to a server. The only file that names `reqwest`, and so the only one that opens
-//! a socket.
+//! The connection to a server. The only file that uses `reqwest`, and so the only one that opens a
+//! socket.
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use super::{
     sse::{SseDecoder, TextChunk},
 };
 
-/// What is asked, as OpenAI's completions protocol has it.
+/// The body of a request, as in OpenAI's completions protocol.
 #[derive(Debug, Serialize)]
 pub(super) struct CompletionRequest<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -47,14 +47,14 @@ pub(super) struct CompletionRequest<'a> {
 pub(super) struct Client {
     http: reqwest::Client,
     url: Url,
-    /// What is said of it: scheme, host and port.
+    /// What messages say about it: scheme, host and port.
     at: String,
-    /// Whether there may be a connection that an earlier answer has left open.
+    /// Whether an earlier answer may have left a connection open.
     may_be_open: Arc<AtomicBool>,
 }
 
-/// The answer to a request while it comes. Dropping it before its end closes the connection, which
-/// is how the server learns that nobody reads any more.
+/// The answer to a request while it arrives. Dropping it early closes the connection, which tells
+/// the server that nobody reads any more.
 #[derive(Debug)]
 pub(super) struct Answer {
     response: Response,
@@ -64,7 +64,7 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// A client by the settings; no connection is made yet.
+    /// A client for these options; nothing is connected yet.
     pub(super) fn new(options: &Options) -> Result<Self, RemoteError> {
         let url = address(&options.url).map_err(RemoteError::Setting)?;
         let at = url.origin().ascii_serialization();
@@ -83,7 +83,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        // A second call finds it set already.
+        // A second call finds it installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
             .default_headers(headers)
@@ -99,7 +99,7 @@ impl Client {
         Ok(Self { http, url, at, may_be_open: Arc::default() })
     }
 
-    /// Asks, and waits until the server begins to answer.
+    /// Sends a request and waits until the server starts to answer.
     pub(super) async fn ask(&self, ask: &CompletionRequest<'_>) -> Result<Answer, RemoteError> {
         let body =
             serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.to_string()))?;
@@ -108,7 +108,7 @@ impl Client {
             request.body(body.clone()).send()
         };
         let mut response = send().await;
-        // A server may close a connection that is kept in the moment in which we ask.
+        // A server may close an idle connection at the moment of a request.
         if response.as_ref().is_err_and(|it| !it.is_connect())
             && self.may_be_open.swap(false, Ordering::Relaxed)
         {
@@ -153,7 +153,7 @@ impl Client {
         self.failed(format!("answers {status}{said}: {to_do}"))
     }
 
-    /// What to say of a server that says nothing.
+    /// The error for a silent server.
     pub(super) fn is_silent(&self, timeout: Duration) -> RemoteError {
         let ms = timeout.as_millis();
         self.failed(format!("was silent for {ms} ms (engine.remote.timeout_ms)"))
@@ -165,7 +165,7 @@ impl Client {
 }
 
 impl Answer {
-    /// The next piece of the text; `None` at its end.
+    /// The next chunk of text; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<TextChunk>, RemoteError> {
         let failed = |at: &str, what| RemoteError::Answer { at: at.to_owned(), what };
         loop {
@@ -192,7 +192,7 @@ impl Answer {
     }
 }
 
-/// The address of a server's completions. An error says what to do.
+/// The URL of a server's completions. An error says what to do.
 fn address(url: &str) -> Result<Url, String> {
     if url.is_empty() {
         return Err(
@@ -200,7 +200,7 @@ fn address(url: &str) -> Result<Url, String> {
                 .into(),
         );
     }
-    // Before an @ there may be a password.
+    // A password may precede an @.
     let shown = url.rfind('@').map_or(url, |at| &url[at..]);
     let unfit = |why: &dyn Display| {
         format!(
@@ -234,7 +234,7 @@ fn is_this_machine(url: &Url) -> bool {
     host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
-/// An error with its causes; the address is said beside it.
+/// An error with its causes; the address is mentioned elsewhere.
 fn chain(error: &reqwest::Error) -> String {
     let (mut text, mut cause) = (String::new(), error.source());
     while let Some(error) = cause {

@@ -1,11 +1,11 @@
-//! What a server says while it writes: server-sent events (HTML Living Standard, section 9.2),
-//! each with a chunk of OpenAI's text completion as JSON, `[DONE]` at the end.
+//! The server's stream: server-sent events (HTML Living Standard, section 9.2), each with a chunk
+//! of OpenAI's text completion as JSON, and `[DONE]` at the end.
 
 use serde::Deserialize;
 
 use super::excerpt::excerpt;
 
-/// The longest event that is read, in bytes; the server is hostile input.
+/// The longest event, in bytes; the server is untrusted.
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What an event adds.
@@ -13,15 +13,15 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 pub(super) struct TextChunk {
     /// The text.
     pub(super) text: String,
-    /// Whether the text ends here because it is as long as was asked for.
+    /// Whether the text ends because it reached the requested length.
     pub(super) is_cut_short: bool,
 }
 
-/// Bytes that become pieces as soon as their lines are whole.
+/// Decodes bytes into chunks as soon as their lines are complete.
 #[derive(Debug, Default)]
 pub(super) struct SseDecoder {
     bytes: Vec<u8>,
-    /// How many of them were read.
+    /// How many of them were decoded.
     n_read: usize,
     is_done: bool,
 }
@@ -47,19 +47,19 @@ impl SseDecoder {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether the server said that this was all.
+    /// Whether the server sent `[DONE]`.
     pub(super) fn is_done(&self) -> bool {
         self.is_done
     }
 
-    /// The next piece, if its line is whole; an error says what the server did.
+    /// The next chunk, if its line is complete; an error says what the server did.
     pub(super) fn next(&mut self) -> Result<Option<TextChunk>, String> {
         let is_end = |byte: &u8| *byte == b'\n';
         while let Some(n_bytes) = self.bytes[self.n_read..].iter().position(is_end) {
             let line = &self.bytes[self.n_read..self.n_read + n_bytes];
             self.n_read += n_bytes + 1;
             let line = line.trim_ascii_end();
-            // Comments, the names of events and blank lines tell nothing here.
+            // Comments, event names and blank lines carry nothing here.
             let Some(data) = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! The languages whose syntax is known, and what is special in each.
+//! The languages with a grammar, and the peculiarities of each.
 
 use tree_sitter::Language;
 
@@ -13,12 +13,12 @@ pub(super) enum Grammar {
     Json,
     Python,
     Rust,
-    /// JavaScript, TypeScript and JSX in one: three grammars would be twice as big.
+    /// JavaScript, TypeScript and JSX in one: three grammars would be twice as large.
     Tsx,
 }
 
 impl Grammar {
-    /// The grammar of a language by an editor's name for it or by a file's extension.
+    /// The grammar of a language, by an editor's name for it or by a file's extension.
     pub(super) fn of(name: &str) -> Option<Self> {
         Some(match name {
             "shellscript" | "bash" | "sh" => Self::Bash,
@@ -63,7 +63,7 @@ impl Grammar {
         })
     }
 
-    /// Whether blocks are made by indentation.
+    /// Whether indentation makes blocks.
     pub(super) fn is_indented(self) -> bool {
         self == Self::Python
     }

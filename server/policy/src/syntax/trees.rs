@@ -1,5 +1,5 @@
-//! The syntax trees of the documents that were completed in last, each parsed anew only where its
-//! text is another one.
+//! The syntax trees of recently completed documents, each parsed again only where its text has
+//! changed.
 
 use parking_lot::Mutex;
 use std::{
@@ -13,14 +13,14 @@ use super::grammar::Grammar;
 
 /// How many documents' trees are kept.
 const N_TREES: usize = 4;
-/// A parse with more steps is given up, and what it would have told is not known: of a document that
-/// comes for the first time, and of one in which a text is tried. A step of tree-sitter's progress
-/// takes about 25 µs, so this is about 100 ms and 20 ms; a clock would make the answer depend on
-/// what else the machine does.
+/// A parse with more steps is abandoned, and its result is unknown: for a document that is parsed
+/// for the first time, and for one in which a text is tried. A step of tree-sitter's progress takes
+/// about 25 µs, so this is about 100 ms and 20 ms; a clock would make the result depend on the
+/// machine's load.
 const MAX_FIRST_STEPS: usize = 4_000;
 const MAX_STEPS: usize = 800;
 
-/// The trees of the documents that were completed in last.
+/// The trees of recently completed documents.
 #[derive(Debug, Default)]
 pub struct Trees(Mutex<Vec<Parsed>>);
 
@@ -37,9 +37,9 @@ pub(super) struct Parsed {
 /// The errors in a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Errors {
-    /// Pieces that are no syntax.
+    /// Pieces that are not syntax.
     pub(super) n_wrong: usize,
-    /// Tokens that would have to be there.
+    /// Tokens that are missing.
     pub(super) n_missing: usize,
 }
 
@@ -79,7 +79,7 @@ impl Trees {
 }
 
 impl Parsed {
-    /// The tree with the edit that makes `text` of its own.
+    /// The tree, with the edit that leads to `text`.
     fn edited(self, text: &str) -> Tree {
         let (old, new) = (self.text.as_bytes(), text.as_bytes());
         let n_shorter = old.len().min(new.len());
@@ -98,7 +98,7 @@ impl Parsed {
         tree
     }
 
-    /// The tree of the text with another one in place of a range of bytes.
+    /// The tree of the text with a range of bytes replaced.
     pub(super) fn with(&self, range: Range<usize>, inserted: &str) -> Option<Tree> {
         let (before, after) = (self.text.get(..range.start)?, self.text.get(range.end..)?);
         let bytes = self.text.as_bytes();
