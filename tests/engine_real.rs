@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use fastrand::Rng;
 use foretell_engine::{
     Engine, FinishReason, Generation, Model, ModelError, Progress, Prompt, Request,
     bundle::{Bundle, DEFAULT_MODEL},
@@ -62,8 +63,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn finished(mut draft: Generation) -> Progress {
-    block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
-    let done = draft.now();
+    block_on(async { while draft.progress().finish.is_none() && draft.changed().await {} });
+    let done = draft.progress();
     assert!(!matches!(done.finish, Some(FinishReason::Failed(_))), "{done:?}");
     done
 }
@@ -147,28 +148,17 @@ fn how_many_tokens_are_read_at_once_makes_no_difference() {
     }
 }
 
-/// A linear congruential generator (Knuth's MMIX).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
-}
-
 #[test]
 fn random_edits_jumps_and_cancels_change_no_answer() {
     let (warm, cold) = (start(3, Mode::Adaptive), start(1, Mode::Off));
-    let mut random = Random(5);
+    let mut random = Rng::with_seed(5);
     let other = format!("# Another file.\n{}", CODE.replace("self", "this"));
     let mut files = [CODE.to_owned(), other];
     let (mut now, mut undo) = (0, files[0].clone());
     for n in 0..12 {
         let text = files[now].clone();
-        let at = random.below(text.len() / 4) + text.len() / 2;
-        match random.below(5) {
+        let at = random.usize(..text.len() / 4) + text.len() / 2;
+        match random.usize(..5) {
             0 => files[now].insert_str(at, "\n        self.name = None\n"),
             1 => drop(files[now].drain(at..at + 9)),
             2 => now = 1 - now,
@@ -176,11 +166,11 @@ fn random_edits_jumps_and_cancels_change_no_answer() {
             _ => undo = text,
         }
         // The cursor is at the end or has jumped back into the text.
-        let cursor = files[now].len() - random.below(3) * random.below(60);
+        let cursor = files[now].len() - random.usize(..3) * random.usize(..60);
         let prompt = &files[now][..cursor];
         if n % 3 == 1 {
             let mut given_up = warm.generate(request(prompt, 40));
-            for _ in 0..random.below(4) {
+            for _ in 0..random.usize(..4) {
                 block_on(given_up.changed());
             }
         }

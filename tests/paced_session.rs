@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_session::stats::Millis;
+use foretell_session::stats::{Millis, quantile};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
@@ -197,7 +197,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     println!(
         "first text in a file that was never read {:.0} ms; where none was shown: {}",
         cold_ms.unwrap_or(f64::NAN),
-        quantiles(&mut editor.first_text_ms)
+        quantiles(&editor.first_text_ms)
     );
     session(&cold, &all);
     editor.client.end();
@@ -233,10 +233,8 @@ fn report(file: &str, n_keys: usize, n_foretold: usize, words: &str, streams: bo
     );
 }
 
-fn quantiles(times: &mut [f64]) -> String {
-    times.sort_by(f64::total_cmp);
-    let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q).round() as usize);
-    match (at(0.5), at(0.95)) {
+fn quantiles(times: &[f64]) -> String {
+    match (quantile(times, 0.5), quantile(times, 0.95)) {
         (Some(p50), Some(p95)) => {
             format!("{p50:.0} ms (median), {p95:.0} ms (p95) of {} times", times.len())
         }

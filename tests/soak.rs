@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foretell_session::stats::quantile;
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
@@ -124,11 +125,6 @@ fn see(client: &mut Client, file: &File) -> (String, f64) {
     (answer["result"]["items"][0]["insertText"].as_str().unwrap_or_default().to_owned(), ms)
 }
 
-fn median(mut ms: Vec<f64>) -> Option<f64> {
-    ms.sort_by(f64::total_cmp);
-    ms.get(ms.len() / 2).copied()
-}
-
 /// What was done, and how long the first text of a new place took.
 #[derive(Default)]
 struct Done {
@@ -207,7 +203,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             other.end();
         }
         let now = taken(process_id);
-        let first = median(std::mem::take(&mut done.first_ms)).unwrap_or_default();
+        let first = quantile(&std::mem::take(&mut done.first_ms), 0.5).unwrap_or_default();
         let Done { n_lines, n_keys, n_clients, .. } = done;
         println!(
             "{minute:>6} | {n_lines:>7} {n_keys:>7} {n_clients:>7} | {first:>14.0} | {:>11} {:>13} \
@@ -221,7 +217,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let (warm, last) = (all[n_warm], all[all.len() - 1]);
     let growth = |of: fn(&Taken) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
     let (resident, grown) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
-    let ms = |of: &[f64]| median(of.to_vec()).unwrap_or_default();
+    let ms = |of: &[f64]| quantile(of, 0.5).unwrap_or_default();
     let third = first_medians.len().div_ceil(3);
     println!(
         "\nfrom minute {} to {minutes}: memory of its own {grown:+.1} %, resident with the \

@@ -6,6 +6,7 @@
 use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
 use foretell_policy::{CursorContext, Phase, Policy, StopRule, Style, Syntax, Trees};
+use foretell_session::stats::quantile;
 
 const N_PLACES: usize = 40;
 
@@ -48,18 +49,15 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             "{path}: {} bytes; first of all {first_ms:.2}; first at a place {}; a line {}; \
              {n_wrong} of {} lines of the file are called wrong",
             text.len(),
-            quantiles(&mut begins),
-            quantiles(&mut looks),
+            quantiles(&begins),
+            quantiles(&looks),
             looks.len(),
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn quantiles(times: &mut [f64]) -> String {
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1)))
-    };
-    [0.5, 0.95, 1.0].map(|it| at(it).map_or("-".into(), |ms| format!("{ms:.2}"))).join(", ")
+fn quantiles(times: &[f64]) -> String {
+    let figure = |q| quantile(times, q).map_or("-".into(), |ms| format!("{ms:.2}"));
+    [0.5, 0.95, 1.0].map(figure).join(", ")
 }

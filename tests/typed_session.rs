@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use foretell_session::stats::quantile;
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::lsp_client::Client;
 use serde_json::json;
@@ -68,12 +69,12 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     println!(
         "  median of {:3} keys that need the model   {:8.1} ms",
         by_model.len(),
-        median(&mut by_model)
+        median(&by_model)
     );
     println!(
         "  median of {:3} keys typed into a text     {:8.1} ms",
         without.len(),
-        median(&mut without)
+        median(&without)
     );
     typist.client.end();
     Ok(ExitCode::SUCCESS)
@@ -83,9 +84,9 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort();
-    times.get(times.len() / 2).map_or(f64::NAN, |time| ms(*time))
+fn median(times: &[Duration]) -> f64 {
+    let times: Vec<f64> = times.iter().copied().map(ms).collect();
+    quantile(&times, 0.5).unwrap_or(f64::NAN)
 }
 
 fn report(key: &str, seen: &Seen, took: Duration) {

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
-    Backend, EngineState, FinishReason, Model, ModelError, Request,
+    Backend, EngineState, Failure, FinishReason, Model, ModelError, Request,
     generation_state::{GenerationState, ms_since},
     logprobs::log_probability,
     lookup::{Lookup, Mode},
@@ -62,7 +62,7 @@ impl<M: Model> Backend for Decoder<M> {
         let mut run = GenerationState::new(&request, healed, &progress, queue, asked);
         let mut work = Work { decoder: self, slot, queue };
         let finish = match kind {
-            Kind::Prewarm => work.prewarm(&request, &mut run),
+            Kind::Prefill => work.prefill_only(&request, &mut run),
             Kind::Generate => run.candidates(&request, |n, run| {
                 let sampling = request.sampling.of_candidate(n, request.n_candidates);
                 work.generate(&request, Sampler::new(sampling), run)
@@ -82,7 +82,7 @@ struct Work<'a, M> {
 type Step<T> = Result<ControlFlow<FinishReason, T>, ModelError>;
 
 impl<M: Model> Work<'_, M> {
-    fn prewarm(&mut self, request: &Request, run: &mut GenerationState<'_>) -> FinishReason {
+    fn prefill_only(&mut self, request: &Request, run: &mut GenerationState<'_>) -> FinishReason {
         let read = self.prefill(&request.prompt, &[], run);
         self.finish(read.map(|read| match read {
             ControlFlow::Continue(_) => FinishReason::PromptRead,
@@ -112,9 +112,9 @@ impl<M: Model> Work<'_, M> {
     fn finish(&mut self, finish: Result<FinishReason, ModelError>) -> FinishReason {
         finish.unwrap_or_else(|error| match error {
             ModelError::Aborted => FinishReason::Cancelled,
-            ModelError::Failed(message) => {
+            ModelError::Failed(failure) => {
                 self.decoder.forget();
-                FinishReason::Failed(message)
+                FinishReason::Failed(failure)
             }
         })
     }
@@ -168,7 +168,7 @@ impl<M: Model> Work<'_, M> {
             n_drafted = draft.len();
             run.figures.read += chunk.len();
             run.figures.drafted += n_drafted;
-            run.tell_cost();
+            run.publish_metrics();
         }
         Ok(ControlFlow::Continue(n_drafted))
     }
@@ -195,7 +195,9 @@ impl<M: Model> Work<'_, M> {
         let mut drafted_end = history.len() + n_drafted;
         loop {
             let Some(logits) = cache.logits(history.len()) else {
-                return Err(ModelError::Failed("the logits behind the text are gone".into()));
+                return Err(ModelError::Failed(Failure::message(
+                    "the logits after the text are missing",
+                )));
             };
             let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
                 return Ok(FinishReason::NotText);

@@ -99,7 +99,7 @@ impl<'a> GenerationState<'a> {
     }
 
     /// Publishes the cost so far without waking readers.
-    pub(super) fn tell_cost(&self) {
+    pub(super) fn publish_metrics(&self) {
         self.progress.send_if_modified(|now| {
             now.figures = self.figures;
             false
@@ -150,7 +150,7 @@ impl<'a> GenerationState<'a> {
         if self.is_cancelled() {
             return ControlFlow::Break(FinishReason::Cancelled);
         }
-        self.tell_cost();
+        self.publish_metrics();
         let it = &mut self.candidate;
         if !it.text.push(bytes) {
             return ControlFlow::Break(FinishReason::NotText);

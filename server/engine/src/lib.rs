@@ -11,6 +11,7 @@
 
 pub mod bundle;
 pub mod decoder;
+mod failure;
 mod generation_state;
 pub mod kv_cache;
 pub mod library;
@@ -41,9 +42,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use decoder::Decoder;
+pub use failure::Failure;
 use foretell_policy::{Policy, StopRule};
 pub use queue::Abort;
-use queue::{Job, Kind, Queue, Worker};
+use queue::{Job, Kind, Queue, Worker, thread_has_ended};
 use rate::PrefillRate;
 use sampler::Sampling;
 pub use threads::default_n_threads;
@@ -51,11 +53,11 @@ pub use threads::default_n_threads;
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The runtime or the bundle failed, with this message.
+    /// The runtime or the bundle failed.
     #[error("{0}")]
-    Failed(String),
+    Failed(#[source] Failure),
     /// The evaluation was aborted by its [`Abort`]. The buffers are unchanged.
-    #[error("the read was ended early")]
+    #[error("the evaluation was aborted")]
     Aborted,
 }
 
@@ -172,8 +174,8 @@ pub enum FinishReason {
     PromptRead,
     /// Nobody reads it any more, or a background prefill yielded to a request.
     Cancelled,
-    /// The model cannot be used, for this reason.
-    Failed(String),
+    /// The model cannot be used.
+    Failed(Failure),
 }
 
 impl FinishReason {
@@ -267,7 +269,7 @@ impl Generation {
 
     /// The current state.
     #[must_use]
-    pub fn now(&self) -> Progress {
+    pub fn progress(&self) -> Progress {
         self.progress.borrow().clone()
     }
 
@@ -288,7 +290,7 @@ pub enum EngineState {
     /// The model takes requests, more slowly than configured, for this reason.
     Slower(String),
     /// The model cannot be used; the message says why and what to do.
-    Failed(String),
+    Failed(Failure),
 }
 
 /// Locked by the engine that loads its model. Settings change several times while they are typed,
@@ -351,15 +353,15 @@ impl Engine {
                     state_tx.send_replace(backend.state());
                     while let Some(job) = queue.next() {
                         measured.add(&run(&mut backend, job, queue));
-                        tell_other(&state_tx, backend.state());
+                        publish(&state_tx, backend.state());
                     }
                 }
                 Err(error) => {
-                    let message = format!("{error:#}");
-                    tracing::error!("{message}");
-                    state_tx.send_replace(EngineState::Failed(message.clone()));
+                    let failure = Failure::new(error);
+                    tracing::error!("{failure}");
+                    state_tx.send_replace(EngineState::Failed(failure.clone()));
                     while let Some(job) = queue.next() {
-                        job.fail(&message);
+                        job.fail(failure.clone());
                     }
                 }
             }
@@ -384,8 +386,8 @@ impl Engine {
     /// as soon as a request arrives. What was evaluated until then stays in the KV cache. A newer
     /// background prefill replaces one that has not started.
     #[must_use]
-    pub fn prewarm(&self, prompt: Prompt) -> Generation {
-        self.push(Kind::Prewarm, Request::new(prompt, Policy::default(), 0))
+    pub fn prefill(&self, prompt: Prompt) -> Generation {
+        self.push(Kind::Prefill, Request::new(prompt, Policy::default(), 0))
     }
 
     fn push(&self, kind: Kind, request: Request) -> Generation {
@@ -413,7 +415,7 @@ impl Engine {
     #[must_use]
     pub fn state(&self) -> EngineState {
         if self.state.has_changed().is_err() && *self.state.borrow() == EngineState::Loading {
-            return EngineState::Failed("the engine's thread has ended".into());
+            return EngineState::Failed(thread_has_ended());
         }
         self.state.borrow().clone()
     }
@@ -433,13 +435,14 @@ impl Engine {
     }
 }
 
-fn tell_other(states: &watch::Sender<EngineState>, state: EngineState) {
-    states.send_if_modified(|now| {
-        let is_other = *now != state;
-        if is_other {
-            *now = state;
+/// Publishes a state if it differs from the last one.
+fn publish(states: &watch::Sender<EngineState>, state: EngineState) {
+    states.send_if_modified(|last| {
+        let has_changed = *last != state;
+        if has_changed {
+            *last = state;
         }
-        is_other
+        has_changed
     });
 }
 
@@ -450,8 +453,8 @@ fn run(backend: &mut impl Backend, job: Job, queue: &Queue) -> GenerationMetrics
     let run = AssertUnwindSafe(|| backend.run(job, queue));
     if catch_unwind(run).is_err() {
         backend.forget();
-        let message = "the engine had an internal error, see the log".to_owned();
-        progress.send_modify(|now| now.finish = Some(FinishReason::Failed(message)));
+        let failure = Failure::message("the engine had an internal error; see the log");
+        progress.send_modify(|it| it.finish = Some(FinishReason::Failed(failure)));
     }
     progress.borrow().figures
 }

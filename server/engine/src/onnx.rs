@@ -23,7 +23,7 @@ use ort::{
 };
 
 use super::{
-    Abort, EngineState, Model, ModelError,
+    Abort, EngineState, Failure, Model, ModelError,
     library::{RuntimeError, is_silent},
     provider::{Choice, Provider, Setting, choose},
 };
@@ -31,7 +31,7 @@ use crate::bundle::{Bundle, Manifest, weights::Weights};
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
-        Self::Failed(format!("ONNX Runtime: {error}"))
+        Self::Failed(Failure::new(anyhow::Error::new(error).context("ONNX Runtime")))
     }
 }
 
@@ -159,21 +159,22 @@ impl OnnxModel {
     }
 
     /// After a failure: switches to another provider if there is one.
-    fn fall_back(&mut self, why: &str) {
+    fn fall_back(&mut self, why: &Failure) {
         let provider = self.loaded.provider;
         let Some(other) = self.options.provider.after(provider) else {
             return;
         };
         // Once: what does not help is not tried again.
         self.options.provider = Setting::Only(other);
-        let state = slower(provider, other, why);
+        let state = slower(provider, other, &why.to_string());
         self.state = match Loaded::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
                 self.loaded = loaded;
                 state
             }
             Err(error) => {
-                EngineState::Failed(format!("{why}; {} failed too: {error:#}", other.name()))
+                let message = format!("{why}; {} failed too", other.name());
+                EngineState::Failed(Failure::new(error.context(message)))
             }
         };
     }
@@ -200,10 +201,10 @@ impl OnnxModel {
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         let n_vocab = self.bundle.manifest.vocab_size;
         if logits.len() != n_logits * n_vocab {
-            return Err(ModelError::Failed(format!(
+            return Err(ModelError::Failed(Failure::message(format!(
                 "the model returned {} logits, {n_logits} times {n_vocab} were expected",
                 logits.len(),
-            )));
+            ))));
         }
         let n_kept = MAX_ROWS_KEPT * n_vocab;
         if self.logits.capacity() > n_kept && logits.len() <= n_kept {
@@ -461,20 +462,22 @@ impl Model for OnnxModel {
     ) -> Result<&[f32], ModelError> {
         let capacity = self.loaded.capacity;
         if n_past + tokens.len() > capacity || n_logits > tokens.len() || tokens.is_empty() {
-            return Err(ModelError::Failed(format!(
+            return Err(ModelError::Failed(Failure::message(format!(
                 "{} tokens after {n_past} with {n_logits} logits do not fit into {capacity}",
                 tokens.len(),
-            )));
+            ))));
         }
         let n_vocab = self.bundle.manifest.vocab_size;
         if let Some(token) = tokens.iter().find(|it| **it as usize >= n_vocab) {
-            return Err(ModelError::Failed(format!(
-                "token {token} is not one of the model's {n_vocab}: its tokenizer is of another model"
-            )));
+            return Err(ModelError::Failed(Failure::message(format!(
+                "token {token} is outside of the model's vocabulary of {n_vocab}: the bundle's \
+                 tokenizer belongs to another model; import the model again"
+            ))));
         }
         if let Err(error) = self.weights.check() {
-            self.state = EngineState::Failed(error.to_string());
-            return Err(ModelError::Failed(error.to_string()));
+            let failure = Failure::new(error);
+            self.state = EngineState::Failed(failure.clone());
+            return Err(ModelError::Failed(failure));
         }
         let done = self.run(slot, n_past, tokens, n_logits);
         if let Err(ModelError::Failed(why)) = &done {

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 
-use super::{FinishReason, Progress, Request};
+use super::{Failure, FinishReason, Progress, Request};
 
 /// Aborts the evaluation it was armed for, and no other.
 pub struct Abort(Box<dyn Fn() + Send>);
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     /// A text that somebody waits for.
     Generate,
     /// A prompt that will be requested soon.
-    Prewarm,
+    Prefill,
 }
 
 #[derive(Debug)]
@@ -53,10 +53,14 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn fail(&self, message: &str) {
-        self.progress
-            .send_modify(|now| now.finish = Some(FinishReason::Failed(message.to_owned())));
+    pub(super) fn fail(&self, failure: Failure) {
+        self.progress.send_modify(|it| it.finish = Some(FinishReason::Failed(failure)));
     }
+}
+
+/// The failure of requests to an engine whose thread has ended.
+pub(super) fn thread_has_ended() -> Failure {
+    Failure::message("the engine's thread has ended")
 }
 
 /// An evaluation that can be aborted.
@@ -87,7 +91,7 @@ struct Running {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Job>,
-    prewarm: Option<Job>,
+    prefill: Option<Job>,
     running: Option<Running>,
     /// The last handle was dropped.
     is_closed: bool,
@@ -112,12 +116,12 @@ impl Queue {
     pub(super) fn push(&self, job: Job) {
         let mut state = self.state();
         if state.has_ended {
-            return job.fail("the engine's thread has ended");
+            return job.fail(thread_has_ended());
         }
         state.waiting.retain(|it| !it.progress.is_closed());
         match job.kind {
             Kind::Generate => state.waiting.push_back(job),
-            Kind::Prewarm => state.prewarm = Some(job),
+            Kind::Prefill => state.prefill = Some(job),
         }
         state.abort_if_it_helps();
         self.changed.notify_all();
@@ -128,7 +132,7 @@ impl Queue {
         let mut state = self.state();
         loop {
             state.running = None;
-            let job = state.waiting.pop_front().or_else(|| state.prewarm.take());
+            let job = state.waiting.pop_front().or_else(|| state.prefill.take());
             match job {
                 Some(job) if job.progress.is_closed() => {}
                 Some(job) => {
@@ -147,7 +151,7 @@ impl Queue {
     /// Whether nobody can add jobs, or reads the waiting ones.
     pub(super) fn is_abandoned(&self) -> bool {
         let state = self.state();
-        let mut jobs = state.waiting.iter().chain(&state.prewarm);
+        let mut jobs = state.waiting.iter().chain(&state.prefill);
         state.is_closed && jobs.all(|job| job.progress.is_closed())
     }
 
@@ -190,8 +194,8 @@ impl Queue {
 
 impl State {
     fn is_preempted(&self) -> bool {
-        let prewarms = self.running.as_ref().is_some_and(|it| it.kind == Kind::Prewarm);
-        prewarms && self.waiting.iter().any(|job| !job.progress.is_closed())
+        let is_prefill = self.running.as_ref().is_some_and(|it| it.kind == Kind::Prefill);
+        is_prefill && self.waiting.iter().any(|job| !job.progress.is_closed())
     }
 
     fn abort_if_it_helps(&mut self) {
@@ -226,9 +230,9 @@ impl Drop for Worker {
         let mut state = self.0.state();
         state.has_ended = true;
         state.running = None;
-        let prewarm = state.prewarm.take();
-        for job in state.waiting.drain(..).chain(prewarm) {
-            job.fail("the engine's thread has ended");
+        let prefill = state.prefill.take();
+        for job in state.waiting.drain(..).chain(prefill) {
+            job.fail(thread_has_ended());
         }
     }
 }

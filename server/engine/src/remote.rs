@@ -27,7 +27,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 use super::{
-    Backend, FinishReason, Request,
+    Backend, Failure, FinishReason, Request,
     generation_state::{GenerationState, ms_since},
     queue::{Job, Kind, Queue},
     sampler::Sampling,
@@ -57,13 +57,13 @@ pub enum RemoteError {
         what: String,
     },
     /// A failure on this machine.
-    #[error("cannot start the remote engine: {0}")]
-    Start(String),
+    #[error("cannot start the remote engine")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<VocabularyError> for RemoteError {
     fn from(error: VocabularyError) -> Self {
-        Self::Start(error.to_string())
+        Self::Start(error.into())
     }
 }
 
@@ -119,7 +119,7 @@ impl Remote {
             .thread_name("remote")
             .enable_all()
             .build()
-            .map_err(|error| RemoteError::Start(error.to_string()))?;
+            .map_err(|error| RemoteError::Start(error.into()))?;
         let client = Client::new(options)?;
         let format = PromptFormat::of(options.format);
         Ok(Self { client, format, model: options.model.clone(), timeout: options.timeout, runtime })
@@ -193,8 +193,8 @@ impl Remote {
             () = run.reader_is_gone() => Err(FinishReason::Cancelled),
             it = tokio::time::timeout(self.timeout, answer) => match it {
                 Ok(Ok(it)) => Ok(it),
-                Ok(Err(error)) => Err(FinishReason::Failed(error.to_string())),
-                Err(_) => Err(FinishReason::Failed(self.client.is_silent(self.timeout).to_string())),
+                Ok(Err(error)) => Err(FinishReason::Failed(Failure::new(error))),
+                Err(_) => Err(FinishReason::Failed(Failure::new(self.client.is_silent(self.timeout)))),
             },
         }
     }
@@ -206,7 +206,7 @@ impl Backend for Remote {
         let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
         let finish = match kind {
             // What the server caches of a prompt is its own affair.
-            Kind::Prewarm => FinishReason::PromptRead,
+            Kind::Prefill => FinishReason::PromptRead,
             Kind::Generate => run
                 .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
         };

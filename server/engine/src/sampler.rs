@@ -1,6 +1,8 @@
 //! Chooses the next token: the most likely one or a sampled one, among all tokens or among those
 //! that a constraint allows.
 
+use fastrand::Rng;
+
 use super::vocabulary::Vocabulary;
 
 /// How a token is chosen.
@@ -41,7 +43,7 @@ impl Sampling {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
-    state: u64,
+    rng: Rng,
 }
 
 impl Sampler {
@@ -49,7 +51,7 @@ impl Sampler {
     #[must_use]
     pub fn new(sampling: Sampling) -> Self {
         let seed = if let Sampling::Random { seed, .. } = sampling { seed } else { 0 };
-        Self { sampling, state: seed }
+        Self { sampling, rng: Rng::with_seed(seed) }
     }
 
     /// One of `ids` by their logits. `None` if none of them has a logit that is a number.
@@ -58,7 +60,7 @@ impl Sampler {
             return argmax_of(logits, ids);
         };
         // Exactly one random number per token: draft tokens do not change the result.
-        let drawn = self.random();
+        let drawn = self.rng.f64();
         let mut likely: Vec<(f32, u32)> = ids
             .filter_map(|id| Some((*logits.get(id as usize)?, id)))
             .filter(|(logit, _)| !logit.is_nan())
@@ -92,14 +94,6 @@ impl Sampler {
             left < 0.0
         });
         likely.get(chosen.unwrap_or(n_top - 1)).map(|(_, id)| *id)
-    }
-
-    /// A number from 0 to below 1 (splitmix64; Steele, Lea and Flood, 2014).
-    fn random(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

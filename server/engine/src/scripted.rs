@@ -23,7 +23,7 @@
 //! controls.wait_until_held(); // the engine is about to evaluate the prompt
 //! controls.permit(2); // the prompt and one token of the answer
 //! controls.wait_until_held();
-//! assert_eq!(generation.now().text, " =");
+//! assert_eq!(generation.progress().text, " =");
 //! controls.release(); // from now on it runs freely
 //! # Ok::<(), foretell_engine::vocabulary::VocabularyError>(())
 //! ```
@@ -33,7 +33,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 pub use super::vocabulary::byte_vocabulary;
 use super::{
-    Abort, EngineState, Model, ModelError,
+    Abort, EngineState, Failure, Model, ModelError,
     decoder::Decoder,
     vocabulary::{Vocabulary, VocabularyError},
 };
@@ -381,11 +381,13 @@ impl Model for Script {
                     buffers.iter_mut().for_each(Vec::clear);
                     self.state = EngineState::Slower("a scripted way that is slower".into());
                 }
-                Fault::Breaks => self.state = EngineState::Failed("a scripted end".into()),
+                Fault::Breaks => {
+                    self.state = EngineState::Failed(Failure::message("a scripted end"));
+                }
             }
         }
         if fault.is_some() || matches!(self.state, EngineState::Failed(_)) {
-            return Err(ModelError::Failed("a scripted error".into()));
+            return Err(ModelError::Failed(Failure::message("a scripted error")));
         }
         let buffer = &mut self.buffers[slot];
         buffer.extend_from_slice(tokens);

@@ -29,8 +29,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn finished(mut draft: Generation) -> Progress {
-    block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
-    draft.now()
+    block_on(async { while draft.progress().finish.is_none() && draft.changed().await {} });
+    draft.progress()
 }
 
 /// A text that takes several chunks, and that no other letter's shares a token with.
@@ -45,7 +45,7 @@ fn characters_come_out_whole() {
     let mut seen = Vec::new();
     for _ in 0..8 {
         controls.wait_until_held();
-        seen.push(draft.now().text);
+        seen.push(draft.progress().text);
         controls.permit(1);
     }
     // 日 is three tokens, and stays unseen until the third.
@@ -96,13 +96,13 @@ fn a_model_that_breaks_fails_every_request() {
         let failed = finished(engine.generate(request("let naïve")));
         assert_eq!(failed.finish.unwrap().name(), "failed");
     }
-    assert_eq!(engine.state(), EngineState::Failed("a scripted end".into()));
+    assert_eq!(engine.state(), EngineState::Failed(Failure::message("a scripted end")));
 }
 
 #[test]
 fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
     let engine = Engine::start::<Script>(|| anyhow::bail!("no model here"));
-    let reason = "no model here".to_owned();
+    let reason = Failure::message("no model here");
     assert_eq!(block_on(engine.loaded()), EngineState::Failed(reason.clone()));
     for _ in 0..2 {
         let failed = finished(engine.generate(request("x")));
@@ -181,7 +181,7 @@ fn a_request_that_somebody_waits_for_is_not_ended_for_the_next() {
 fn a_prewarm_reads_the_prompt_and_writes_nothing() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
-    let warm = finished(engine.prewarm(prompt("fn main")));
+    let warm = finished(engine.prefill(prompt("fn main")));
     assert_eq!((warm.text.as_str(), warm.finish), ("", Some(FinishReason::PromptRead)));
     assert_eq!(warm.figures.read, 7);
     let done = finished(engine.generate(request("fn main")));
@@ -191,7 +191,7 @@ fn a_prewarm_reads_the_prompt_and_writes_nothing() {
 #[test]
 fn a_prewarm_makes_room_at_once_and_keeps_what_it_read() {
     let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
-    let warm = engine.prewarm(prompt(&long('a')));
+    let warm = engine.prefill(prompt(&long('a')));
     controls.permit(1);
     controls.wait_until_held(); // before the second chunk
     let asked = engine.generate(request("return"));
@@ -208,8 +208,8 @@ fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let first = engine.generate(request("fn main"));
     controls.wait_until_held();
-    let older = engine.prewarm(prompt("aaaa"));
-    let newer = engine.prewarm(prompt("bbbbb"));
+    let older = engine.prefill(prompt("aaaa"));
+    let newer = engine.prefill(prompt("bbbbb"));
     let second = engine.generate(request("return"));
     controls.release();
     assert_eq!(finished(first).text, "() {");

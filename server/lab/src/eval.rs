@@ -211,7 +211,7 @@ async fn all_replays(
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
         let parts = Ablation { layout, healing: true, policy: true, other_files: OtherFiles::None };
         let completer = loaded(config).await?;
-        let way = completer.with_parts(parts).context("no model is loaded")?;
+        let way = completer.with_ablation(parts).context("no model is loaded")?;
         let mut count = Count::default();
         for (i, it) in replays.iter().enumerate() {
             tell(&format!("replay {} of {}, {name}", i + 1, replays.len()));

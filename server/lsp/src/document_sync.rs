@@ -3,7 +3,7 @@
 //! tower-lsp runs handlers concurrently. [`DocumentSync::call`] runs synchronously for every
 //! message in the order of arrival, so it applies text changes and turns a request into a
 //! [`RequestSnapshot`], which supersedes the request before it. The handler finds its snapshot with
-//! [`ticket`].
+//! [`request_snapshot`].
 //!
 //! **Architecture Invariant:** no handler reads or changes a document; it has a request snapshot.
 
@@ -36,13 +36,13 @@ pub const TEXT_SYNC: [&str; 3] =
     ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"];
 
 tokio::task_local! {
-    static TICKET: RequestSnapshot;
+    static REQUEST_SNAPSHOT: RequestSnapshot;
 }
 
 /// The snapshot of the request whose handler is running; `None` if its document is not open.
 #[must_use]
-pub fn ticket() -> Option<RequestSnapshot> {
-    TICKET.try_with(Clone::clone).ok()
+pub fn request_snapshot() -> Option<RequestSnapshot> {
+    REQUEST_SNAPSHOT.try_with(Clone::clone).ok()
 }
 
 /// What [`DocumentSync`] shares with the server behind it.
@@ -114,7 +114,7 @@ impl<S> DocumentSync<S> {
     }
 
     /// The snapshot for a message about a cursor in an open document.
-    fn ticket(&self, request: &Request) -> Option<RequestSnapshot> {
+    fn snapshot_request(&self, request: &Request) -> Option<RequestSnapshot> {
         let session = &self.shared.session;
         match request.method() {
             "textDocument/inlineCompletion" => {
@@ -226,10 +226,10 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         self.sync_text(&request);
-        let ticket = self.ticket(&request);
+        let snapshot = self.snapshot_request(&request);
         let handler = self.inner.call(request);
-        match ticket {
-            Some(ticket) => Box::pin(TICKET.scope(ticket, handler)),
+        match snapshot {
+            Some(snapshot) => Box::pin(REQUEST_SNAPSHOT.scope(snapshot, handler)),
             None => Box::pin(handler),
         }
     }

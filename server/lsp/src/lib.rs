@@ -145,14 +145,14 @@ impl Foretell {
         &self,
         _: lsp::InlineCompletionParams,
     ) -> Result<lsp::InlineCompletionList> {
-        let items = match front::ticket() {
-            Some(ticket) => {
+        let items = match front::request_snapshot() {
+            Some(snapshot) => {
                 let streams = self.options.get().is_some_and(|options| options.streaming);
-                match self.answer(&ticket, streams).await? {
+                match self.answer(&snapshot, streams).await? {
                     (Answer::Shows { text, others, .. }, updates) => {
-                        self.send_updates(&ticket, updates);
+                        self.send_updates(&snapshot, updates);
                         let texts = std::iter::once(text).chain(others);
-                        texts.map(|text| to_proto::inline(&ticket.request, &text)).collect()
+                        texts.map(|text| to_proto::inline(&snapshot.request, &text)).collect()
                     }
                     (Answer::Empty(_), _) => Vec::new(),
                 }
@@ -167,10 +167,10 @@ impl Foretell {
 
     /// The completion menu, for clients without inline completion.
     async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
-        let items = match front::ticket() {
-            Some(ticket) => match self.answer(&ticket, false).await? {
+        let items = match front::request_snapshot() {
+            Some(snapshot) => match self.answer(&snapshot, false).await? {
                 (Answer::Shows { text, .. }, _) => {
-                    vec![to_proto::in_menu(&ticket.request, &text)]
+                    vec![to_proto::in_menu(&snapshot.request, &text)]
                 }
                 (Answer::Empty(_), _) => Vec::new(),
             },
@@ -191,26 +191,26 @@ impl Foretell {
     /// a request whose future is dropped.
     async fn answer(
         &self,
-        ticket: &RequestSnapshot,
+        snapshot: &RequestSnapshot,
         streams: bool,
     ) -> Result<(Answer, UnboundedReceiver<Update>)> {
         tokio::select! {
             biased;
-            () = ticket.superseded.cancelled() => {
+            () = snapshot.superseded.cancelled() => {
                 self.shared.session.count_superseded();
                 Err(Error::request_cancelled())
             }
-            answer = self.whole_answer(ticket, streams) => Ok(answer),
+            answer = self.whole_answer(snapshot, streams) => Ok(answer),
         }
     }
 
     async fn whole_answer(
         &self,
-        ticket: &RequestSnapshot,
+        snapshot: &RequestSnapshot,
         streams: bool,
     ) -> (Answer, UnboundedReceiver<Update>) {
         let started = Instant::now();
-        let answer = self.shared.session.answer(ticket, streams);
+        let answer = self.shared.session.answer(snapshot, streams);
         tokio::pin!(answer);
         let answer = tokio::select! {
             biased;
@@ -221,8 +221,8 @@ impl Foretell {
             }
         };
         match &answer.0 {
-            Answer::Empty(EmptyReason::ModelFailed(message)) => {
-                self.report(StatusState::Failed, Some(message)).await;
+            Answer::Empty(EmptyReason::ModelFailed(failure)) => {
+                self.report(StatusState::Failed, Some(&failure.to_string())).await;
             }
             _ if self.last_status.is_transient() => self.report_engine_state().await,
             _ => {}
@@ -260,8 +260,8 @@ impl Foretell {
     }
 
     async fn focus(&self, _: Value) {
-        if let Some(ticket) = front::ticket() {
-            self.shared.session.focus(&ticket).await;
+        if let Some(snapshot) = front::request_snapshot() {
+            self.shared.session.focus(&snapshot).await;
         }
     }
 
@@ -301,9 +301,9 @@ impl Foretell {
             settings = answer.into_iter().next().unwrap_or_default();
         }
         self.layers.changed(settings);
-        let is_other_engine = self.configure();
+        let reloads_engine = self.configure();
         self.report_invalid_settings().await;
-        if is_other_engine {
+        if reloads_engine {
             self.report_loading();
         } else {
             self.report_engine_state().await;
@@ -313,9 +313,9 @@ impl Foretell {
     /// Merges and applies the settings; returns whether another engine is loaded for them.
     fn configure(&self) -> bool {
         let config: Config = self.layers.merge();
-        let Configured { invalid, is_other_engine } = self.shared.session.configure(config);
+        let Configured { invalid, reloads_engine } = self.shared.session.configure(config);
         self.layers.add_invalid(invalid);
-        is_other_engine
+        reloads_engine
     }
 
     /// Shows which settings are invalid.
@@ -373,10 +373,10 @@ fn log(answer: &Answer, started: Instant) {
                 tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
             }
         }
-        Answer::Empty(EmptyReason::ModelFailed(message)) => {
+        Answer::Empty(EmptyReason::ModelFailed(failure)) => {
             // A remote server may repeat the user's text in it.
             tracing::info!("nothing: model_failed | {ms:.1} ms");
-            tracing::trace!("{message}");
+            tracing::trace!("{failure}");
         }
         Answer::Empty(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
     }

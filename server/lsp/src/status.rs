@@ -59,20 +59,20 @@ impl StatusReporter {
     pub(super) async fn send_engine_state(&self, session: &Session, state: &EngineState) {
         let (state, message) = match state {
             _ if !session.config().suggest.enabled => (StatusState::Off, None),
-            EngineState::Failed(message) => (StatusState::Failed, Some(message.as_str())),
+            EngineState::Failed(failure) => (StatusState::Failed, Some(failure.to_string())),
             EngineState::Ready => (StatusState::Ready, None),
-            EngineState::Slower(message) => (StatusState::Ready, Some(message.as_str())),
+            EngineState::Slower(message) => (StatusState::Ready, Some(message.clone())),
             EngineState::Loading => (StatusState::Loading, None),
         };
-        self.send(session, state, message).await;
+        self.send(session, state, message.as_deref()).await;
     }
 
     /// Shows the user that the engine works worse than before. A model that fails to load is in the
     /// status only.
     async fn warn_of_degradation(&self, state: &EngineState, is_loading: bool) {
         let message = match state {
-            EngineState::Slower(message) => message,
-            EngineState::Failed(message) if !is_loading => message,
+            EngineState::Slower(message) => message.clone(),
+            EngineState::Failed(failure) if !is_loading => failure.to_string(),
             _ => return,
         };
         let message = format!("foretell: {message}");

@@ -1,4 +1,4 @@
-//! The half of a keystroke that needs the model: prompt, engine and policy.
+//! Turns a cursor into a generation: prompt, engine and policy.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::{Arc, OnceLock};
@@ -24,59 +24,60 @@ use foretell_policy::{Policy, Style, Trees};
 #[derive(Debug)]
 pub struct Completer {
     engine: Engine,
-    /// Set by the engine's thread before it reports that it is ready.
+    /// Set by the engine's thread before it reports the state `Ready`.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
     trees: Arc<Trees>,
     has_policy: bool,
 }
 
-/// The parts of the pipeline that are active: what an evaluation compares.
+/// The parts of the pipeline that are active. An evaluation switches them off one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ablation {
-    /// Where the prompt is split.
+    /// The prompt's layout.
     pub layout: Split,
-    /// Whether the last word is healed.
+    /// Whether token healing is on.
     pub healing: bool,
-    /// Whether the policy stops and cuts.
+    /// Whether the policy applies.
     pub policy: bool,
-    /// Which other files the prompt quotes.
+    /// The other files that the prompt quotes.
     pub other_files: OtherFiles,
 }
 
-/// What to generate at a cursor.
+/// The limits of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenerationOptions {
-    /// What a suggestion looks like.
+    /// The shape of a suggestion.
     pub style: Style,
-    /// The most tokens.
+    /// The most tokens to generate.
     pub max_tokens: usize,
-    /// How many candidates: the most likely text, and others drawn at random.
+    /// The number of candidates: the most likely text, then random samples.
     pub n_candidates: usize,
 }
 
 impl GenerationOptions {
-    /// One candidate within the user's limits.
+    /// One candidate within the limits of the settings.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
         Self { style: suggest.style(), max_tokens: suggest.max_tokens, n_candidates: 1 }
     }
 }
 
-/// How further candidates are sampled: hot enough to differ, from what the model considers likely.
-const FURTHER: Sampling = Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
+/// Sampling of candidates after the first: warm enough to differ, restricted to likely tokens.
+const CANDIDATE_SAMPLING: Sampling =
+    Sampling::Random { temperature: 0.8, top_k: 20, top_p: 0.9, seed: 0 };
 
 impl Completer {
-    /// Starts the engine of the settings. [`Completer::state`] reports whether it could be loaded.
+    /// Starts the engine that the settings name. [`Completer::state`] reports whether it loaded.
     #[must_use]
     pub fn start(config: &Config) -> Self {
         let settings = config.clone();
         match config.engine.kind {
             Kind::Local => Self::start_with(move || load(&settings)),
-            Kind::Remote => Self::prompted(|tell| {
+            Kind::Remote => Self::with_engine(|provide| {
                 Engine::start_remote(move || {
                     let options = settings.engine.remote.options();
                     let remote = Remote::new(&options)?;
-                    tell(Prompter::for_remote(options.format, settings.prompt)?);
+                    provide(Prompter::for_remote(options.format, settings.prompt)?);
                     Ok(remote)
                 })
             }),
@@ -88,17 +89,17 @@ impl Completer {
     pub fn start_with<M: Model + 'static>(
         load: impl FnOnce() -> anyhow::Result<(Decoder<M>, Prompter)> + Send + 'static,
     ) -> Self {
-        Self::prompted(|tell| {
+        Self::with_engine(|provide| {
             Engine::start(move || {
                 let (decoder, prompter) = load()?;
-                tell(prompter);
+                provide(prompter);
                 Ok(decoder)
             })
         })
     }
 
-    /// A completer for an engine whose thread provides the prompter when it has loaded.
-    fn prompted(start: impl FnOnce(Box<dyn FnOnce(Prompter) + Send>) -> Engine) -> Self {
+    /// A completer for an engine whose thread provides the prompter once the model is loaded.
+    fn with_engine(start: impl FnOnce(Box<dyn FnOnce(Prompter) + Send>) -> Engine) -> Self {
         let prompter = Arc::new(OnceLock::new());
         let slot = Arc::clone(&prompter);
         let engine = start(Box::new(move |prompter| {
@@ -107,24 +108,24 @@ impl Completer {
         Self { engine, prompter, trees: Arc::default(), has_policy: true }
     }
 
-    /// A completer for the same model with other parts, without a layout. `None` until the model is
-    /// loaded.
+    /// A completer for the same model with other active parts and without a layout. `None` until the
+    /// model is loaded.
     #[must_use]
-    pub fn with_parts(&self, parts: Ablation) -> Option<Self> {
+    pub fn with_ablation(&self, parts: Ablation) -> Option<Self> {
         let prompter = self.prompter.get()?.lock();
-        let prompter = prompter.another(parts.layout, parts.healing, parts.other_files);
+        let prompter = prompter.variant(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
         let trees = Arc::clone(&self.trees);
         Some(Self { engine: self.engine.clone(), prompter, trees, has_policy: parts.policy })
     }
 
-    /// What the engine can do now.
+    /// The engine's current state.
     #[must_use]
     pub fn state(&self) -> EngineState {
         self.engine.state()
     }
 
-    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    /// A receiver of the engine's states. It does not keep the engine alive.
     #[must_use]
     pub fn states(&self) -> tokio::sync::watch::Receiver<EngineState> {
         self.engine.states()
@@ -135,13 +136,13 @@ impl Completer {
         self.engine.loaded().await
     }
 
-    /// A handle on the engine, to wait for its end.
+    /// A handle on the engine, to wait until its thread has ended.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine.clone()
     }
 
-    /// Follows an edit of a document.
+    /// Shifts the prompt's anchors after an edit of a document.
     pub fn edited(&self, uri: &str, edit: &Edit) {
         if let Some(prompter) = self.prompter.get() {
             prompter.lock().edited(uri, edit);
@@ -154,8 +155,8 @@ impl Completer {
         if self.prompter().is_none_or(|it| !it.shows_others()) {
             return;
         }
-        // The prompter is not locked meanwhile: whoever gathers them may need what somebody holds
-        // who waits for the prompter.
+        // The prompter must not be locked here: `others` may wait for a lock whose owner waits for
+        // the prompter.
         let others = others();
         if let Some(mut prompter) = self.prompter() {
             prompter.set_others(others);
@@ -171,7 +172,7 @@ impl Completer {
         Some(prompter)
     }
 
-    /// The rules for a generation at a cursor, a char_idx.
+    /// The policy for a generation at a cursor (a char_idx).
     #[must_use]
     pub fn policy(
         &self,
@@ -183,12 +184,14 @@ impl Completer {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        Policy::new(prompt::place(snapshot, cursor)).with_syntax(syntax).with_style(options.style)
+        Policy::new(prompt::cursor_context(snapshot, cursor))
+            .with_syntax(syntax)
+            .with_style(options.style)
     }
 
-    /// Starts a generation at the cursor, a char_idx. `None` until the model is loaded.
+    /// Starts a generation at a cursor (a char_idx). `None` until the model is loaded.
     #[must_use]
-    pub fn draft(
+    pub fn generate(
         &self,
         snapshot: &Snapshot,
         cursor: usize,
@@ -199,27 +202,27 @@ impl Completer {
         let request = Request::new(prompt, policy, options.max_tokens);
         Some(self.engine.generate(match options.n_candidates {
             0 | 1 => request,
-            n => request.with_candidates(n, FURTHER),
+            n => request.with_candidates(n, CANDIDATE_SAMPLING),
         }))
     }
 
-    /// Prefills what a request at a cursor would prefill first, while the engine is idle. `None`
-    /// until the model is loaded. Dropping the result is the cancel.
+    /// Prefills the window that a request at a cursor would prefill first, while the engine is idle.
+    /// `None` until the model is loaded. Dropping the result cancels it.
     #[must_use]
-    pub fn prewarm_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
+    pub fn prefill_narrow(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
-        Some(self.engine.prewarm(prompt))
+        Some(self.engine.prefill(prompt))
     }
 
-    /// Prefills the whole window of a cursor whose last prompt was of a narrow one, while the
-    /// engine is idle. `None` if there is no more to prefill. Dropping the result is the cancel.
+    /// Prefills the whole window at a cursor whose last prompt was narrow, while the engine is idle.
+    /// `None` if there is no more to prefill. Dropping the result cancels it.
     #[must_use]
-    pub fn prewarm(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
+    pub fn prefill_whole(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.wider(snapshot, cursor)?;
-        Some(self.engine.prewarm(prompt))
+        Some(self.engine.prefill(prompt))
     }
 
-    /// Uses the whole window from now on, because it was prefilled.
+    /// Switches to the whole window, once it is prefilled.
     pub fn widen(&self) {
         if let Some(prompter) = self.prompter.get() {
             prompter.lock().widen();
@@ -248,7 +251,6 @@ mod tests {
     use foretell_config::prompt::Window;
     use foretell_engine::{bundle::Fim, scripted::Script};
 
-    /// Whoever gathers the other documents may wait for somebody who waits for the prompter.
     #[tokio::test]
     async fn the_prompter_is_free_while_the_other_documents_are_gathered() {
         let completer = Completer::start_with(|| {

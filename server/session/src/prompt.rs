@@ -19,9 +19,9 @@
 //! [`Split::Plain`] splits the same text at the cursor, as a baseline (docs/eval.md).
 
 mod context;
+mod cursor_context;
 pub mod formats;
 mod healing;
-mod place;
 mod window;
 
 use std::sync::Arc;
@@ -29,7 +29,8 @@ use std::sync::Arc;
 use ropey::RopeSlice;
 
 use crate::document::{Edit, Snapshot};
-use context::{Here, short_path, visits::Visits};
+use context::{Surroundings, short_path, visits::Visits};
+pub use cursor_context::{cursor_context, syntax};
 use foretell_config::prompt::{OtherFiles, Split, Window};
 use foretell_engine::{
     Prompt,
@@ -39,10 +40,9 @@ use foretell_engine::{
 };
 use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
-pub use place::{place, syntax};
 use window::Sizes;
 
-/// Text within the window, with its tokens.
+/// A part of the window, with its tokens.
 #[derive(Debug, Default)]
 struct Part {
     /// As in the document.
@@ -50,7 +50,7 @@ struct Part {
     ids: Vec<u32>,
 }
 
-/// The parts of a prompt that stay while the user types.
+/// The parts of a prompt that stay the same while the user types.
 #[derive(Debug)]
 struct Layout {
     uri: Arc<str>,
@@ -58,10 +58,10 @@ struct Layout {
     anchor_char_idx: usize,
     before: Part,
     after: Part,
-    /// What precedes the file's own text: its path, and excerpts of other files.
-    lead: Preamble,
+    /// The file's path and excerpts of other files, which precede the file's own text.
+    preamble: Preamble,
     sizes: Sizes,
-    /// Whether there is a whole window to prefill.
+    /// Whether the whole window is larger and has yet to be prefilled.
     is_narrow: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Prompter {
     window: Window,
     heals: bool,
     layout: Option<Layout>,
-    /// The whole window at the place of a narrow layout, while it is prefilled.
+    /// The whole window around the cursor of a narrow layout, while it is being prefilled.
     wider: Option<Layout>,
     /// The other documents that may be quoted.
     others: Vec<Snapshot>,
@@ -82,8 +82,8 @@ pub struct Prompter {
 }
 
 impl Prompter {
-    /// A prompter for a model's vocabulary and FIM form. Without one, the prompt is the text before
-    /// the cursor.
+    /// A prompter for a model's vocabulary and FIM format. Without a format, the prompt is the text
+    /// before the cursor.
     #[must_use]
     pub fn new(vocabulary: Arc<Vocabulary>, fim: Option<Fim>, window: Window) -> Self {
         Self {
@@ -99,12 +99,12 @@ impl Prompter {
         }
     }
 
-    /// A prompter for a server: prompts are built over bytes ([`byte_vocabulary`]), without token
-    /// healing, which needs logits, and so with the split at the cursor, where models are trained
-    /// to continue a word.
+    /// A prompter for a remote server. Prompts consist of bytes ([`byte_vocabulary`]). Token healing
+    /// needs logits, which a server does not return, so the split is at the cursor, where models
+    /// are trained to continue a word.
     ///
     /// # Errors
-    /// If the markers of the format are no vocabulary.
+    /// If the markers of the format do not form a vocabulary.
     pub fn for_remote(format: Format, window: Window) -> Result<Self, VocabularyError> {
         let format = PromptFormat::of(format);
         let vocabulary = Arc::new(byte_vocabulary(&[], &format.markers())?);
@@ -124,13 +124,13 @@ impl Prompter {
         Ok(Self { heals: false, ..Self::new(vocabulary, Some(format.fim()), window) })
     }
 
-    /// Sets the measured prefill speed: new layouts are as large as the settings allow at that
-    /// speed.
+    /// Sets the measured prefill speed, which limits the size of new layouts (`prompt.first_ms`,
+    /// `prompt.whole_ms`).
     pub fn set_tokens_per_s(&mut self, tokens_per_s: f64) {
         self.tokens_per_s = tokens_per_s;
     }
 
-    /// Whether it uses [`Prompter::set_others`].
+    /// Whether prompts contain excerpts of the documents in [`Prompter::set_others`].
     #[must_use]
     pub fn shows_others(&self) -> bool {
         self.window.shows_others() && self.fim.as_ref().is_some_and(formats::reads_files)
@@ -141,15 +141,15 @@ impl Prompter {
         self.others = others;
     }
 
-    /// Another prompter for the same model, without a layout. Without healing, the prompt may end
-    /// in the middle of a word: only to measure what healing is worth.
+    /// A prompter for the same model with other options and without a layout, to compare layouts.
+    /// With `heals` unset, a prompt may end in the middle of a word.
     #[must_use]
-    pub fn another(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
+    pub fn variant(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
         let window = Window { layout, other_files, ..self.window };
         Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
     }
 
-    /// Follows an edit, so that an edit above the window keeps the layout.
+    /// Shifts the anchors after an edit, so that an edit above the window keeps the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
         self.visits.edited(uri, edit);
         for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
@@ -163,60 +163,62 @@ impl Prompter {
         }
     }
 
-    /// The prompt for a cursor, a char_idx that is clamped to the end of the text.
+    /// The prompt for a cursor (a char_idx, clamped to the end of the text). Updates the layout.
     pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let cursor = cursor.min(snapshot.rope.len_chars());
         let layout = self.layout(snapshot, cursor);
-        let prompt = self.written(&layout, snapshot, cursor);
+        let prompt = self.assemble(&layout, snapshot, cursor);
         self.layout = Some(layout);
         self.visits.visit(&snapshot.uri, cursor);
         prompt
     }
 
-    /// The prompt of the whole window for a cursor whose last prompt was of a narrow one, to be
-    /// prefilled while the user pauses. [`Prompter::widen`] switches to it.
+    /// The prompt with the whole window, to prefill while the user pauses. `None` unless the current
+    /// layout is narrow and fits the cursor. [`Prompter::widen`] switches to it.
     pub fn wider(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Prompt> {
         let cursor = cursor.min(snapshot.rope.len_chars());
-        self.layout.as_ref().filter(|it| it.is_narrow && self.holds(it, snapshot, cursor))?;
+        self.layout.as_ref().filter(|it| it.is_narrow && self.fits(it, snapshot, cursor))?;
         let after_start = after_start(snapshot, cursor);
-        let kept = self.wider.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
-        let wider = kept.unwrap_or_else(|| self.whole_layout(snapshot, cursor, after_start));
-        let prompt = self.written(&wider, snapshot, cursor);
+        let reused = self.wider.take().and_then(|it| self.reuse(it, snapshot, cursor, after_start));
+        let wider = reused.unwrap_or_else(|| self.whole_layout(snapshot, cursor, after_start));
+        let prompt = self.assemble(&wider, snapshot, cursor);
         self.wider = Some(wider);
         Some(prompt)
     }
 
-    /// Uses the whole window from now on: it was prefilled.
+    /// Switches to the whole window, once it is prefilled.
     pub fn widen(&mut self) {
         if let Some(wider) = self.wider.take() {
             self.layout = Some(wider);
         }
     }
 
-    /// The tokens of a layout, with the middle up to `cursor`.
-    fn written(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
+    /// The prompt of a layout, with the middle up to `cursor`.
+    fn assemble(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let middle = snapshot.slice(layout.anchor_char_idx..cursor);
         let middle = self.encode(&middle);
         let (middle, healed) =
             if self.heals { healing::heal(middle, &self.vocabulary) } else { (middle, Vec::new()) };
         let (before, after) = (&layout.before.ids, &layout.after.ids);
-        // A middle of rare characters has more tokens than its bytes suggest.
-        let n_beyond = middle.len().saturating_sub(self.window.middle_tokens);
-        let before = &before[n_beyond.min(before.len())..];
-        let middle = &middle[n_beyond - n_beyond.min(layout.before.ids.len())..];
+        // A middle of rare characters has more tokens than its bytes suggest. The excess is taken
+        // from the start of the window.
+        let n_excess = middle.len().saturating_sub(self.window.middle_tokens);
+        let before = &before[n_excess.min(before.len())..];
+        let middle = &middle[n_excess - n_excess.min(layout.before.ids.len())..];
         let is_plain = self.window.layout == Split::Plain;
-        let upto_cursor = if is_plain { [before, middle].concat() } else { Vec::new() };
+        let up_to_cursor = if is_plain { [before, middle].concat() } else { Vec::new() };
         let (before, middle) =
-            if is_plain { (&upto_cursor[..], &[][..]) } else { (before, middle) };
-        let ids = formats::prompt(self.fim.as_ref(), &layout.lead, before, &after[..], middle);
+            if is_plain { (&up_to_cursor[..], &[][..]) } else { (before, middle) };
+        let ids = formats::prompt(self.fim.as_ref(), &layout.preamble, before, &after[..], middle);
         Prompt { ids, healed }
     }
 
-    /// The last layout if it still fits, else a new one.
+    /// The last layout if it still fits the cursor, otherwise a new one.
     fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Layout {
         let after_start = after_start(snapshot, cursor);
-        let kept = self.layout.take().and_then(|it| self.kept(it, snapshot, cursor, after_start));
-        kept.unwrap_or_else(|| {
+        let reused =
+            self.layout.take().and_then(|it| self.reuse(it, snapshot, cursor, after_start));
+        reused.unwrap_or_else(|| {
             let Some(first) = Sizes::first(&self.window, self.tokens_per_s) else {
                 return self.whole_layout(snapshot, cursor, after_start);
             };
@@ -224,11 +226,8 @@ impl Prompter {
             let narrow = self.new_layout(first, snapshot, cursor, after_start);
             let n_tokens = |it: &Layout| it.before.ids.len() + it.after.ids.len();
             let is_narrow = n_tokens(&narrow) < n_tokens(&whole);
-            let more_comes = self.shows_others() && !self.others.is_empty();
-            match is_narrow || more_comes {
-                true => Layout { is_narrow: true, ..narrow },
-                false => whole,
-            }
+            let has_excerpts = self.shows_others() && !self.others.is_empty();
+            if is_narrow || has_excerpts { Layout { is_narrow: true, ..narrow } } else { whole }
         })
     }
 
@@ -246,37 +245,38 @@ impl Prompter {
         let start = layout.anchor_char_idx - layout.before.text.chars().count();
         let end = after_start + layout.after.text.chars().count();
         let window = rope.char_to_line(start)..rope.char_to_line(end) + 1;
-        let here = Here { snapshot, cursor, window };
+        let surroundings = Surroundings { snapshot, cursor, window };
         // A token of code has about 3 bytes or more.
         let n_bytes = 3 * self.window.other_tokens;
-        let mut pieces = context::choose(&here, &self.others, &self.visits, n_bytes);
+        let mut excerpts = context::choose(&surroundings, &self.others, &self.visits, n_bytes);
         loop {
-            let files: Vec<OtherFile<'_>> = pieces.iter().map(context::Piece::as_file).collect();
-            let lead = self.lead(snapshot, &files);
-            let n_tokens = lead.head.len() + lead.prefix.len();
-            if pieces.is_empty() || n_tokens <= self.window.other_tokens {
-                return Layout { lead, ..layout };
+            let files: Vec<OtherFile<'_>> =
+                excerpts.iter().map(context::Excerpt::as_file).collect();
+            let preamble = self.preamble(snapshot, &files);
+            let n_tokens = preamble.head.len() + preamble.prefix.len();
+            if excerpts.is_empty() || n_tokens <= self.window.other_tokens {
+                return Layout { preamble, ..layout };
             }
-            pieces.remove(0);
+            excerpts.remove(0);
         }
     }
 
-    fn lead(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Preamble {
+    fn preamble(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Preamble {
         let Some(fim) = &self.fim else { return Preamble::default() };
         let path = short_path(&snapshot.uri);
         let path = (self.window.path || !others.is_empty()).then_some(path.as_str());
-        formats::lead(fim, PromptSources { repo: None, path, others }, |text| self.encode(text))
+        formats::preamble(fim, PromptSources { repo: None, path, others }, |text| self.encode(text))
     }
 
-    /// A layout, updated, if it fits a cursor.
-    fn kept(
+    /// The layout with the current text after the cursor, if it fits the cursor.
+    fn reuse(
         &self,
         layout: Layout,
         snapshot: &Snapshot,
         cursor: usize,
         after_start: usize,
     ) -> Option<Layout> {
-        if !self.holds(&layout, snapshot, cursor) {
+        if !self.fits(&layout, snapshot, cursor) {
             return None;
         }
         if starts_with(&snapshot.rope.slice(after_start..), &layout.after.text) {
@@ -286,8 +286,8 @@ impl Prompter {
         Some(Layout { after: self.after(layout.sizes, snapshot, after_start), ..layout })
     }
 
-    /// Whether the text before the anchor is unchanged, and the cursor within reach of the middle.
-    fn holds(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> bool {
+    /// Whether the text before the anchor is unchanged and the cursor is within reach of the middle.
+    fn fits(&self, layout: &Layout, snapshot: &Snapshot, cursor: usize) -> bool {
         let rope = &snapshot.rope;
         let anchor = layout.anchor_char_idx;
         if layout.uri != snapshot.uri || cursor < anchor {
@@ -322,7 +322,7 @@ impl Prompter {
             anchor_char_idx: anchor,
             before: self.cut(text, sizes.before_tokens, End::Tail),
             after: self.after(sizes, snapshot, after_start),
-            lead: self.lead(snapshot, &[]),
+            preamble: self.preamble(snapshot, &[]),
             sizes,
             is_narrow: false,
         }
@@ -339,7 +339,7 @@ impl Prompter {
 
     /// Cuts a text to `n_tokens` at a line boundary, or within a line that is too long.
     fn cut(&self, mut text: String, n_tokens: usize, keep: End) -> Part {
-        // No token of these vocabularies has more than some 128 bytes; most have about 4.
+        // Tokens of code have about 4 bytes; the loop below shrinks what turns out too long.
         let mut n_bytes = n_tokens * 8;
         loop {
             text = keep.of(&text, n_bytes).to_owned();
@@ -351,7 +351,7 @@ impl Prompter {
         }
     }
 
-    /// The model reads `\n`, whatever the file's line breaks are.
+    /// Encodes a text with `\n` as its only line break, whatever the file uses.
     fn encode(&self, text: &str) -> Vec<u32> {
         if text.contains('\r') {
             self.vocabulary.encode(&to_lf(text))
@@ -367,8 +367,8 @@ pub fn to_lf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Where the suffix starts: at the cursor, or at the end of the line if only auto-closed text is
-/// between.
+/// The char_idx where the suffix starts: the cursor, or the end of the line if only auto-closed
+/// text follows the cursor.
 fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
     let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
     if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
@@ -378,7 +378,7 @@ fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
     }
 }
 
-/// Which end of a text is nearer to the cursor, and kept.
+/// The end of a text that is nearer to the cursor and is kept.
 #[derive(Clone, Copy)]
 enum End {
     Head,

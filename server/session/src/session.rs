@@ -35,49 +35,49 @@ use event::{Event, Settings};
 pub use request::{Answer, EmptyReason, Part, Request, RequestId, RequestParams, Selected, Source};
 pub use state::UPDATE_INTERVAL;
 
-/// Loads a model for the settings.
+/// Starts loading the model that the settings name.
 pub type Load = Box<dyn Fn(&Config) -> Completer + Send + Sync>;
 
-/// A longer text for an answered request.
+/// A longer text for a request that has been answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// The text, in place of the one before.
+    /// Replaces the previous text.
     pub text: String,
-    /// Whether it is the last one.
+    /// Whether this is the last update.
     pub done: bool,
 }
 
-/// What a request's handler waits for.
+/// The receiving ends of a request's answer and updates.
 #[derive(Debug)]
 struct Deliveries {
     answer: oneshot::Receiver<Answer>,
     updates: mpsc::UnboundedReceiver<Update>,
 }
 
-/// A request as of its arrival, with the token that an edit or a later request cancels.
+/// A request with the document as of its arrival.
 #[derive(Debug, Clone)]
 pub struct RequestSnapshot {
     /// The request.
     pub request: Request,
-    /// Cancelled when the request is superseded.
+    /// Cancelled when an edit or a later request supersedes this one.
     pub superseded: CancellationToken,
     deliveries: Arc<Mutex<Option<Deliveries>>>,
 }
 
-/// What came of new settings.
+/// The result of [`Session::configure`].
 #[derive(Debug)]
 pub struct Configured {
-    /// What is wrong with them.
+    /// Messages about invalid settings.
     pub invalid: Vec<String>,
-    /// Whether another engine is loaded for them.
-    pub is_other_engine: bool,
+    /// Whether the settings require another engine, which is now loading.
+    pub reloads_engine: bool,
 }
 
-/// See the module's documentation.
+/// A client's session; see the module documentation.
 pub struct Session {
     driver: Arc<Driver>,
     load: Load,
-    /// Cancelled to supersede the last focus of a document.
+    /// Cancelled when another document gets the focus.
     focused: Mutex<CancellationToken>,
 }
 
@@ -94,8 +94,8 @@ impl Session {
         Self { driver: Arc::default(), load, focused: Mutex::default() }
     }
 
-    /// Applies the settings. What was generated with other settings is dropped; the model is
-    /// reloaded only if it is another one or runs in another way.
+    /// Applies settings and drops everything generated with other settings. Reloads the model only if
+    /// the settings of the engine, the model or the prompt changed.
     pub fn configure(&self, config: Config) -> Configured {
         let (exclusions, invalid) = Exclusions::new(&config.suggest.exclude);
         let settings = Arc::new(Settings { config, exclusions });
@@ -110,7 +110,7 @@ impl Session {
             self.driver.set_completer(None);
             self.driver.set_completer(Some(Arc::new((self.load)(&settings.config))));
         }
-        Configured { invalid, is_other_engine: has_other_model }
+        Configured { invalid, reloads_engine: has_other_model }
     }
 
     /// The effective settings.
@@ -119,7 +119,7 @@ impl Session {
         self.driver.settings().config.clone()
     }
 
-    /// What the model can do now.
+    /// The engine's current state.
     #[must_use]
     pub fn state(&self) -> EngineState {
         self.driver.completer().map_or(EngineState::Loading, |completer| completer.state())
@@ -127,29 +127,28 @@ impl Session {
 
     /// Waits until the model is loaded or has failed to load.
     pub async fn loaded(&self) -> EngineState {
-        // Waiting does not keep a model that is not wanted any more.
+        // The receiver does not keep a replaced engine alive.
         let Some(mut states) = self.states() else { return EngineState::Loading };
         let loaded = states.wait_for(|it| *it != EngineState::Loading).await.map(|it| it.clone());
         loaded.unwrap_or_else(|_| self.state())
     }
 
-    /// What the model can do, now and whenever that changes. `None` until the settings are known.
+    /// A receiver of the engine's states. `None` until the settings are known.
     #[must_use]
     pub fn states(&self) -> Option<watch::Receiver<EngineState>> {
         self.driver.completer().map(|completer| completer.states())
     }
 
-    /// Opens a document, replacing one of the same name.
-    ///
-    /// Where its file really is is looked up once, here, and not at every keystroke.
+    /// Opens a document, replacing one with the same URI. Resolves links to its file once, here,
+    /// instead of at every keystroke.
     pub fn open(&self, uri: &str, language: &str, version: i32, text: &str) {
         let real_path = real_path(uri).map(|it| it.to_string_lossy().into());
         let (uri, language, text) = (uri.to_owned(), language.to_owned(), text.to_owned());
         self.driver.handle(Event::Open { uri, language, version, text, real_path });
     }
 
-    /// Applies the changes of one notification to a document. They supersede its request, and
-    /// dismiss the suggestion if they contradict it.
+    /// Applies the changes of one notification to a document. This supersedes its request, and
+    /// dismisses the suggestion unless the user typed into it.
     pub fn change(
         &self,
         uri: &str,
@@ -171,7 +170,7 @@ impl Session {
         self.driver.published(uri).map(|it| Snapshot { encoding, ..it })
     }
 
-    /// Accepts a request, which supersedes the one before it.
+    /// Registers a request, which supersedes the one before it.
     #[must_use]
     pub fn begin(&self, snapshot: Snapshot, params: RequestParams) -> RequestSnapshot {
         let id = RequestId(self.driver.n_requests.fetch_add(1, Ordering::Relaxed) + 1);
@@ -190,11 +189,11 @@ impl Session {
         RequestSnapshot { request, superseded, deliveries }
     }
 
-    /// Waits for the answer to a request, and returns the updates that may follow it. Never
-    /// completes for a superseded request, or at a second call.
+    /// Waits for the answer to a request and returns it with the updates that follow. Never completes
+    /// for a superseded request, or when called again.
     ///
-    /// With `streams`, the first useful part is the answer, and updates follow; without it, the
-    /// answer waits for more until the deadline.
+    /// With `streams`, the first useful part is the answer, and updates follow. Without it, the answer
+    /// is delayed until the text is complete or the deadline has passed.
     pub async fn answer(
         &self,
         request: &RequestSnapshot,
@@ -210,8 +209,8 @@ impl Session {
         std::future::pending().await
     }
 
-    /// A request for the cursor where the user was last. It supersedes no request, but the focus
-    /// before it: the user is in one place.
+    /// A request for the last known cursor of a document that got the focus. It supersedes the
+    /// previous focus, but no completion request.
     #[must_use]
     pub fn focus_request(&self, snapshot: Snapshot) -> RequestSnapshot {
         let cursor = self.driver.last_cursor(&snapshot.uri);
@@ -222,8 +221,8 @@ impl Session {
         RequestSnapshot { request, superseded, deliveries: Arc::default() }
     }
 
-    /// Prefills what a request at a focused place would need: first the narrow window, then the
-    /// whole one. Both yield to any request.
+    /// Prefills the prompt for a focused document: first the narrow window, then the whole one. Both
+    /// yield to any request.
     pub async fn focus(&self, request: &RequestSnapshot) {
         tokio::select! {
             biased;
@@ -236,13 +235,13 @@ impl Session {
         let Request { snapshot, cursor, .. } = &request.request;
         let refused = self.driver.refusal(&request.request).is_some();
         let Some(completer) = self.driver.completer().filter(|_| !refused) else { return };
-        // A disk that does not answer costs the files of this prompt.
+        // If the disk is slow, this prompt does without the files of the workspace.
         let gathered = self.gather_workspace(snapshot);
         let _ = tokio::time::timeout(workspace_context::PATIENCE, gathered).await;
         self.driver.set_other_files(&completer, snapshot);
-        let Some(mut first) = completer.prewarm_first(snapshot, *cursor) else { return };
-        while first.now().finish.is_none() && first.changed().await {}
-        let is_prefilled = first.now().finish == Some(FinishReason::PromptRead);
+        let Some(mut first) = completer.prefill_narrow(snapshot, *cursor) else { return };
+        while first.progress().finish.is_none() && first.changed().await {}
+        let is_prefilled = first.progress().finish == Some(FinishReason::PromptRead);
         if is_prefilled && !request.superseded.is_cancelled() {
             let (snapshot, cursor) = (snapshot.clone(), *cursor);
             self.driver.handle(Event::FocusPrefilled { snapshot, cursor });
@@ -254,24 +253,24 @@ impl Session {
         self.driver.set_folders(folders);
     }
 
-    /// Reads the files of the workspace that a document's prompt may quote, if the settings say so
-    /// and it was not done just now. May be awaited, for as long as the disk takes, or dropped.
+    /// Reads the files of the workspace that a document's prompt may quote, unless the settings
+    /// exclude them or a recent scan is still fresh. The future may be awaited or dropped.
     pub fn gather_workspace(&self, snapshot: &Snapshot) -> impl Future<Output = ()> + use<> {
         self.driver.gather_workspace(snapshot)
     }
 
-    /// The client reports that the user accepted a suggestion, or so many characters of it.
+    /// Records that the user accepted a suggestion, or `n_chars` of it.
     pub fn accepted(&self, part: Part, n_chars: usize) {
         self.driver.handle(Event::Accepted { part, n_chars });
     }
 
-    /// The statistics so far.
+    /// The statistics of this session so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.driver.counts()
     }
 
-    /// Counts a request that was superseded before it had its answer.
+    /// Counts a request that was superseded before its answer.
     pub fn count_superseded(&self) {
         self.driver.count(|it| it.superseded += 1);
     }
@@ -282,14 +281,14 @@ impl Session {
         self.driver.count(|it| crate::stats::tally(&mut it.nothing, name));
     }
 
-    /// Waits until [`Session::end`] was called.
+    /// Waits until [`Session::end`] is called.
     pub async fn ended(&self) {
         self.driver.ended.cancelled().await;
     }
 
-    /// Cancels everything, for good: the client is gone.
+    /// Cancels everything and starts nothing any more: the client has disconnected.
     pub fn end(&self) {
-        // First, so that whatever is handled next starts nothing.
+        // First, so that events handled after this start nothing.
         self.driver.ended.cancel();
         self.driver.handle(Event::End);
     }

@@ -1,4 +1,4 @@
-//! What was shown and what it cost, in numbers: no code and no file names.
+//! Statistics of a session, without code or file names.
 
 pub mod draw;
 mod page;
@@ -63,7 +63,7 @@ pub struct Work {
     pub read: u64,
     /// Generated tokens.
     pub generated: u64,
-    /// Generated tokens that nobody has seen.
+    /// Generated tokens that were never shown.
     pub wasted: u64,
     /// Draft tokens.
     pub drafted: u64,
@@ -85,21 +85,37 @@ impl Work {
     }
 }
 
-/// How many steps of a [`Millis`] double a time.
-const STEPS: f64 = 8.0;
+/// Buckets of a [`Millis`] per factor of two.
+const BUCKETS_PER_OCTAVE: f64 = 8.0;
 
-/// A histogram of times, each accurate to a tenth: how many there were of `2^(step / 8)`
-/// milliseconds.
+/// A histogram of times with an error below 5 %: bucket `i` counts times around `2^(i / 8)`
+/// milliseconds. This is the format of the files in the data folder.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(BTreeMap<i32, u64>);
 
+/// The quantile `q` of some values by the nearest-rank method: the smallest value that at least a
+/// share `q` of them does not exceed. `None` without values. O(n log n).
+///
+/// Every quantile that Foretell prints uses this rule.
+#[must_use]
+pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(nearest_rank(sorted.len(), q) - 1).copied()
+}
+
+/// The rank of the quantile `q` among `n` values, counted from 1.
+fn nearest_rank(n: usize, q: f64) -> usize {
+    ((q * n as f64).ceil() as usize).max(1)
+}
+
 impl Millis {
     /// Adds a time.
     pub fn add(&mut self, ms: f64) {
-        // Times below a microsecond are all the same, and a NaN is not a time.
-        let step = (ms.max(1e-3).log2() * STEPS).round() as i32;
-        *self.0.entry(step).or_default() += 1;
+        // A NaN and times below a microsecond count as a microsecond.
+        let bucket = (ms.max(1e-3).log2() * BUCKETS_PER_OCTAVE).round() as i32;
+        *self.0.entry(bucket).or_default() += 1;
     }
 
     /// The number of times.
@@ -108,17 +124,16 @@ impl Millis {
         self.0.values().sum()
     }
 
-    /// The quantile `q`, in milliseconds: the time that a share `q` of all does not exceed; `None`
-    /// if there is none.
+    /// The quantile `q` in milliseconds, by the rule of [`quantile`]. `None` without times.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let rank = (q * self.count() as f64).ceil().max(1.0) as u64;
+        let rank = nearest_rank(self.count() as usize, q) as u64;
         let mut n_below = 0;
-        let step = self.0.iter().find(|(_, n)| {
+        let bucket = self.0.iter().find(|(_, n)| {
             n_below += **n;
             n_below >= rank
         });
-        step.map(|(step, _)| (f64::from(*step) / STEPS).exp2())
+        bucket.map(|(bucket, _)| (f64::from(*bucket) / BUCKETS_PER_OCTAVE).exp2())
     }
 
     /// The median, the 95th and 99th percentile, and the longest time.
@@ -131,15 +146,15 @@ impl Millis {
     #[must_use]
     pub fn spread(&self) -> draw::Spread {
         let mut spread = draw::Spread::default();
-        for (step, n) in &self.0 {
-            spread.add((f64::from(*step) / STEPS).exp2(), *n);
+        for (bucket, n) in &self.0 {
+            spread.add((f64::from(*bucket) / BUCKETS_PER_OCTAVE).exp2(), *n);
         }
         spread
     }
 
     fn merge(&mut self, other: &Self) {
-        for (step, n) in &other.0 {
-            *self.0.entry(*step).or_default() += n;
+        for (bucket, n) in &other.0 {
+            *self.0.entry(*bucket).or_default() += n;
         }
     }
 }
@@ -198,6 +213,15 @@ mod tests {
         let mut millis = Millis::default();
         times.into_iter().for_each(|ms| millis.add(ms));
         millis
+    }
+
+    #[test]
+    fn quantiles_use_the_nearest_rank() {
+        let values = [5.0, 1.0, 3.0, 2.0, 4.0];
+        let found = [0.0, 0.2, 0.5, 0.6, 0.61, 0.99, 1.0].map(|q| quantile(&values, q));
+        assert_eq!(found, [1.0, 1.0, 3.0, 3.0, 4.0, 5.0, 5.0].map(Some));
+        assert_eq!(quantile(&[2.0, 1.0], 0.5), Some(1.0));
+        assert_eq!(quantile(&[], 0.5), None);
     }
 
     #[test]

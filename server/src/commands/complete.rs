@@ -122,7 +122,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             bail!("{message}");
         }
         let draft =
-            completer.draft(&snapshot, cursor, &options).context("the model is not ready")?;
+            completer.generate(&snapshot, cursor, &options).context("the model is not ready")?;
         if arguments.json {
             silent(draft).await
         } else {
@@ -161,9 +161,9 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
 
 async fn silent(mut draft: Generation) -> anyhow::Result<Progress> {
     loop {
-        let now = draft.now();
+        let now = draft.progress();
         if now.finish.is_some() || !draft.changed().await {
-            return Ok(draft.now());
+            return Ok(draft.progress());
         }
     }
 }
@@ -182,13 +182,13 @@ async fn streamed(
     out.flush()?;
     let mut n_shown = 0;
     loop {
-        let now = draft.now();
+        let now = draft.progress();
         write!(out, "{}", printable(&now.text[n_shown..]))?;
         out.flush()?;
         n_shown = now.text.len();
         if now.finish.is_some() || !draft.changed().await {
             writeln!(out, "{plain}")?;
-            return Ok(draft.now());
+            return Ok(draft.progress());
         }
     }
 }

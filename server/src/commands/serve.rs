@@ -24,7 +24,7 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
     let store = Store::new(&data_folder());
     let keep = |session: &Session| {
         if session.config().stats.keep
-            && let Err(error) = store.keep(&session.counts())
+            && let Err(error) = store.write(&session.counts())
         {
             tracing::warn!("cannot save the counts: {error}");
         }

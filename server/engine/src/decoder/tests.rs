@@ -213,7 +213,7 @@ fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     let whole = complete(&mut decoder, "fn twice(", 0);
     controls.fail_after(3, Fault::Error);
     let failed = complete(&mut decoder, "fn main(", 0);
-    assert_eq!(failed.finish, Some(FinishReason::Failed("a scripted error".into())));
+    assert_eq!(failed.finish, Some(FinishReason::Failed(Failure::message("a scripted error"))));
     let again = complete(&mut decoder, "fn twice(", 0);
     assert_eq!(again.figures.reused, 0);
     assert_eq!(again.text, whole.text);

@@ -95,14 +95,13 @@ impl Client {
         if is_here {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| RemoteError::Start(chain(&error)))?;
+        let http = http.build().map_err(|error| RemoteError::Start(error.into()))?;
         Ok(Self { http, url, at, may_be_open: Arc::default() })
     }
 
     /// Sends a request and waits until the server starts to answer.
     pub(super) async fn ask(&self, ask: &CompletionRequest<'_>) -> Result<Answer, RemoteError> {
-        let body =
-            serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.to_string()))?;
+        let body = serde_json::to_vec(ask).map_err(|error| RemoteError::Start(error.into()))?;
         let send = || {
             let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
             request.body(body.clone()).send()
@@ -202,14 +201,14 @@ fn address(url: &str) -> Result<Url, String> {
     }
     // A password may precede an @.
     let shown = url.rfind('@').map_or(url, |at| &url[at..]);
-    let unfit = |why: &dyn Display| {
+    let invalid = |why: &dyn Display| {
         format!(
             "engine.remote.url is {shown:?}: {why}; expected an address like \"https://host:8000\""
         )
     };
-    let mut parsed = Url::parse(url).map_err(|error| unfit(&error))?;
+    let mut parsed = Url::parse(url).map_err(|error| invalid(&error))?;
     if !["http", "https"].contains(&parsed.scheme()) || parsed.host().is_none() {
-        return Err(unfit(&"neither http nor https"));
+        return Err(invalid(&"neither http nor https"));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(

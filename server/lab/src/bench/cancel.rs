@@ -2,6 +2,7 @@
 
 use std::{io::Write, thread, time::Duration};
 
+use fastrand::Rng;
 use foretell_engine::{Engine, Progress, Prompt, Request, decoder::PREFILL_CHUNK};
 use foretell_policy::{CursorContext, Policy};
 
@@ -31,7 +32,7 @@ pub(super) fn run(
         "cancels: a decode step takes {step_ms:.1} ms, a chunk of {PREFILL_CHUNK} {chunk_ms:.1} ms"
     )?;
     out.times("Until the next job is taken, after a cancel")?;
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for (case, name) in [
         (Case::Decode, "while decoding"),
         (Case::PrefillThenJump, "while reading, then elsewhere"),
@@ -40,7 +41,7 @@ pub(super) fn run(
         let mut waits = Vec::new();
         while waits.len() < n_cancels {
             // Nothing of it was read before.
-            let from = 64 + random.below(ids.len() / 2);
+            let from = 64 + random.usize(..ids.len() / 2);
             let (draft, next, within_ms) = match case {
                 Case::Decode => {
                     let known = &ids[..48];
@@ -56,9 +57,9 @@ pub(super) fn run(
                     (engine.generate(request(text, 1)), &ids[from..from + 97], chunk_ms)
                 }
             };
-            let moment_us = random.below((within_ms * 1e3) as usize) as u64;
+            let moment_us = random.usize(..(within_ms * 1e3) as usize) as u64;
             thread::sleep(Duration::from_micros(moment_us));
-            if draft.now().finish.is_some() {
+            if draft.progress().finish.is_some() {
                 continue;
             }
             drop(draft);
@@ -117,15 +118,4 @@ pub(super) fn idle(
         out.flush()?;
     }
     Ok(())
-}
-
-/// A linear congruential generator (Knuth's MMIX): the same moments in every run.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use foretell_engine::{
-    Engine, FinishReason, Generation, Progress, Prompt, Request, vocabulary::Vocabulary,
+    Engine, Failure, FinishReason, Generation, Progress, Prompt, Request, vocabulary::Vocabulary,
 };
 use foretell_policy::{CursorContext, Policy, StopRule};
 
@@ -77,15 +77,16 @@ pub(super) fn finished(mut draft: Generation) -> Progress {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     match runtime {
         Ok(runtime) => {
-            runtime
-                .block_on(async { while draft.now().finish.is_none() && draft.changed().await {} });
+            runtime.block_on(async {
+                while draft.progress().finish.is_none() && draft.changed().await {}
+            });
         }
         Err(error) => {
             return Progress {
-                finish: Some(FinishReason::Failed(error.to_string())),
-                ..draft.now()
+                finish: Some(FinishReason::Failed(Failure::new(error))),
+                ..draft.progress()
             };
         }
     }
-    draft.now()
+    draft.progress()
 }

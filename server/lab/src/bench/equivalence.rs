@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use fastrand::Rng;
 use foretell_engine::{Engine, vocabulary::Vocabulary};
 
 use super::{
-    cancel::Random,
     decode::{finished, request},
     fixtures::{CODE, EDITING},
 };
@@ -23,12 +23,12 @@ pub(super) fn run(
     n_places: usize,
 ) -> anyhow::Result<()> {
     let texts = [CODE, EDITING].map(|text| vocabulary.encode(text));
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     let (mut n_same, mut n_tokens, mut n_drafted, mut n_reused) = (0, 0, 0, 0);
     for n in 0..n_places {
         let ids = &texts[n % texts.len()];
-        let start = random.below(ids.len() / 64) * 16;
-        let end = (start + 16 + random.below(MAX_PROMPT - 16)).min(ids.len());
+        let start = random.usize(..ids.len() / 64) * 16;
+        let end = (start + 16 + random.usize(..MAX_PROMPT - 16)).min(ids.len());
         let prompt = request(&ids[start..end]);
         // It shares nothing with any place.
         let _ = finished(cold.generate(request(&[0])));

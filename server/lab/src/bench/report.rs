@@ -5,9 +5,10 @@ use std::{
     io::{self, Write},
 };
 
-use foretell_session::stats::draw::{Spread, bar, figure, times_head, times_row};
-
-use super::quantile;
+use foretell_session::stats::{
+    draw::{Spread, bar, figure, times_head, times_row},
+    quantile,
+};
 
 /// How wide the longest bar is in the terminal, in characters.
 const BAR_CHARS: usize = 40;
@@ -74,7 +75,7 @@ impl Bars {
 
 /// The quantiles that are shown of some times: where half, 95 % and 99 % of them end, the longest.
 pub(super) fn quantiles(times: &[f64]) -> [Option<f64>; 4] {
-    [0.5, 0.95, 0.99, 1.0].map(|share| (!times.is_empty()).then(|| quantile(times, share)))
+    [0.5, 0.95, 0.99, 1.0].map(|q| quantile(times, q))
 }
 
 /// How some times are spread.

@@ -104,7 +104,7 @@ impl Variants {
         let layout = wants.layout;
         let open = if wants.others { OtherFiles::Open } else { OtherFiles::None };
         let whole = Ablation { layout, healing: true, policy: true, other_files: open };
-        let with = |parts| completer.with_parts(parts).context("no model is loaded");
+        let with = |parts| completer.with_ablation(parts).context("no model is loaded");
         let plain = Ablation { layout: Split::Plain, ..whole };
         let only_if =
             |is, way: anyhow::Result<Completer>| if is { way.map(Some) } else { Ok(None) };
@@ -174,7 +174,7 @@ impl Variants {
         snapshot: &Snapshot,
         cursor: usize,
     ) -> anyhow::Result<Answer> {
-        let draft = way.draft(snapshot, cursor, &self.wanted).context("no model is loaded")?;
+        let draft = way.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
         followed(draft, |_| false).await
     }
 
@@ -182,7 +182,8 @@ impl Variants {
     /// it better: far beyond the length of what was there.
     async fn raw(&self, snapshot: &Snapshot, cursor: usize, there: &str) -> anyhow::Result<Answer> {
         let most_chars = 2 * there.chars().count() + 40;
-        let draft = self.raw.draft(snapshot, cursor, &self.wanted).context("no model is loaded")?;
+        let draft =
+            self.raw.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
         let mut answer = followed(draft, |text| text.chars().count() > most_chars).await?;
         if let Some((byte_idx, _)) = answer.text.char_indices().nth(most_chars) {
             answer.text.truncate(byte_idx);
@@ -206,7 +207,7 @@ impl Variants {
             .map(|stop| (*stop, whole.clone().without(vec![*stop])))
             .collect();
         let all = || lacking.iter().map(|(_, it)| it).chain([&whole]);
-        let draft = uncut.draft(snapshot, cursor, &self.wanted).context("no model is loaded")?;
+        let draft = uncut.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
         let decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
         let Answer { text, finish, .. } = followed(draft, decided).await?;
         let shown = |policy: &Policy| {
@@ -247,12 +248,12 @@ pub(super) async fn followed(
     is_enough: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Answer> {
     loop {
-        let now = draft.now();
+        let now = draft.progress();
         if let Some(FinishReason::Failed(message)) = now.finish {
             bail!("{message}");
         }
         if now.finish.is_some() || is_enough(&now.text) || !draft.changed().await {
-            let now = draft.now();
+            let now = draft.progress();
             return Ok(Answer { text: now.text, finish: now.finish, figures: now.figures });
         }
     }

@@ -137,7 +137,7 @@ impl Typing<'_> {
     }
 
     async fn ask(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
-        let draft = self.completer.draft(&self.snapshot, self.cursor, &self.wanted);
+        let draft = self.completer.generate(&self.snapshot, self.cursor, &self.wanted);
         let answer = followed(draft.context("no model is loaded")?, |_| false).await?;
         self.count.runs += 1;
         self.count.tokens_read += answer.figures.read;

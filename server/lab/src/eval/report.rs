@@ -15,7 +15,7 @@ use super::{
     measures::{Difference, Measures, Verdict},
     replay::Count,
 };
-use crate::bench::quantile;
+use foretell_session::stats::quantile;
 
 /// One way's verdict on a case, if it was asked.
 type Way = (&'static str, fn(&Outcome) -> Option<Verdict>);

@@ -1,9 +1,9 @@
-//! Files of the workspace that nobody has open, for the prompt to show pieces of: only with
+//! Reads files of the workspace that are not open, so that the prompt can quote them. Only with
 //! `prompt.other_files = "workspace"`.
 //!
-//! The files nearest to a document are looked at first, so a large workspace costs no more than a
-//! small one. What git ignores, hidden files, links, and what is not text are passed over, and
-//! nothing outside of the workspace's folders is read.
+//! The walk starts near the document and is bounded, so a large workspace costs no more than a small
+//! one. It skips files that git ignores, hidden files, links and binary files, and never leaves the
+//! workspace's folders.
 
 use std::{
     cmp::Ordering,
@@ -17,28 +17,28 @@ use ignore::{DirEntry, WalkBuilder};
 
 use super::Snapshot;
 
-/// How many files and folders are looked at.
+/// The most files and folders to visit.
 const MAX_ENTRIES: usize = 20_000;
-/// How deep below a workspace's folder they may lie.
+/// The deepest level below a workspace's folder.
 const MAX_DEPTH: usize = 24;
-/// How many files are taken, how many bytes of all of them, and of one.
+/// The most files to return, the most bytes of all of them, and of one.
 const MAX_FILES: usize = 64;
 const MAX_BYTES: u64 = 1 << 19;
 const MAX_FILE_BYTES: u64 = 1 << 17;
-/// How many files are opened: some turn out to be no text.
+/// The most files to open; some turn out to be binary.
 const MAX_OPENED: usize = 128;
 
-/// What the walk itself reads of a folder.
+/// Files of a folder that the walk itself reads.
 const IGNORE_FILES: [&str; 3] = [".gitignore", ".ignore", ".git/info/exclude"];
 
-/// Files that are named for their folder.
+/// Stems of files that are known by the name of their folder.
 const FOLDER_FILES: [&str; 6] = ["__init__", "index", "mod", "lib", "main", "package"];
 
-/// The files in the document's language that may say something of it: those first whose names
-/// stand in its text, as imports have them, then the nearest. `folders` are the workspace's;
-/// `may_read` is asked before a file is opened.
+/// The files in the document's language that are likely to help: first those whose names occur in
+/// its text, as in imports, then the nearest. `folders` are the workspace's folders; `may_read` is
+/// asked before a file is opened.
 ///
-/// Blocks on the file system. Nothing is an error: a file that can't be read is left out.
+/// Blocks on the file system. Files that cannot be read are skipped.
 #[must_use]
 pub fn files_beside(
     document: &Path,
@@ -81,21 +81,21 @@ pub fn files_beside(
     files
 }
 
-/// The files below a folder, those first that share the longest part of their path with `document`.
+/// The files below a folder, those that share the longest path with `document` first.
 fn nearest_first(folder: &Path, document: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     let document = document.to_owned();
     let mut walk = WalkBuilder::new(folder);
-    // Settings of git and ignore files that lie outside of the workspace are not read.
+    // Git's global settings and ignore files outside of the workspace are not read.
     walk.parents(false).git_global(false).require_git(false).max_depth(Some(MAX_DEPTH));
     walk.sort_by_file_path(move |a, b| {
-        let holds = |path: &Path| document.starts_with(path);
-        match (holds(a), holds(b)) {
+        let is_ancestor = |path: &Path| document.starts_with(path);
+        match (is_ancestor(a), is_ancestor(b)) {
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
             _ => a.cmp(b),
         }
     });
-    // A folder whose ignore file can't be read is passed over: what must not be read is not known.
+    // A folder whose ignore file cannot be read is skipped: its exclusions are unknown.
     walk.filter_entry(|it| {
         !it.file_type().is_some_and(|it| it.is_dir()) || can_be_walked(it.path())
     });
@@ -108,7 +108,7 @@ fn nearest_first(folder: &Path, document: &Path) -> impl Iterator<Item = DirEntr
     entries.filter(|it| it.file_type().is_some_and(|it| it.is_file()))
 }
 
-/// What other files call a file.
+/// The name by which other files import a file.
 fn name_of(path: &Path) -> Option<&str> {
     let stem = path.file_stem()?.to_str()?;
     let name =
@@ -116,7 +116,7 @@ fn name_of(path: &Path) -> Option<&str> {
     Some(name)
 }
 
-/// Extensions of files that belong together.
+/// Groups extensions of files that belong together.
 fn family(extension: &str) -> &str {
     match extension {
         "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" => "js",
@@ -127,12 +127,13 @@ fn family(extension: &str) -> &str {
     }
 }
 
-/// Whether what the walk reads of a folder are files: opening a pipe waits for whoever writes.
+/// Whether the folder's ignore files are regular files: opening a pipe would block until somebody
+/// writes to it.
 fn can_be_walked(folder: &Path) -> bool {
     IGNORE_FILES.iter().all(|it| fs::metadata(folder.join(it)).map_or(true, |it| it.is_file()))
 }
 
-/// The text of a file, if it is one of at most `n_most` bytes.
+/// The text of a file of at most `n_most` bytes; `None` if it is longer or binary.
 fn read(path: &Path, n_most: u64) -> Option<String> {
     let mut text = String::new();
     let n_bytes = File::open(path).ok()?.take(n_most + 1).read_to_string(&mut text).ok()?;

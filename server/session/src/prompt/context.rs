@@ -1,10 +1,9 @@
-//! What is shown of other files: a few pieces that say more of the cursor's place than their
-//! tokens cost.
+//! Chooses excerpts of other files (and of distant parts of this one) that are likely to help at the
+//! cursor.
 //!
-//! Candidates are the definitions of names that stand near the cursor ([`definitions`]), the lines
-//! that are most like those around it ([`similar`]), and the places where the user was last
-//! ([`visits`]). A piece that is nearly what stands at the cursor already is left out: the model
-//! would only copy it.
+//! Candidates are the definitions of names near the cursor ([`definitions`]), the lines most similar
+//! to those around it ([`similar`]), and the places that the user visited last ([`visits`]). An
+//! excerpt that nearly repeats the text around the cursor is left out: the model would copy it.
 
 mod definitions;
 mod similar;
@@ -15,83 +14,84 @@ use std::{cmp::Reverse, collections::HashSet, ops::Range, sync::Arc};
 use super::{formats::OtherFile, to_lf};
 use crate::document::Snapshot;
 
-/// How many lines before and after the cursor say what it is about.
+/// Lines before and after the cursor that are compared with the candidates.
 const NEAR_BEFORE: usize = 24;
 const NEAR_AFTER: usize = 8;
-/// How much of the other documents is looked at, in bytes; the first ones first. And how much of
-/// the own one, around the cursor.
+/// Bytes searched in all other documents together, in their order, and around the cursor in this
+/// one.
 const MAX_BYTES: usize = 1 << 19;
-/// A piece that shares more of its words with the cursor's surroundings says nothing new.
-const MOST_ALIKE: f64 = 0.6;
+/// An excerpt that shares more of its words with the cursor's surroundings adds nothing.
+const MAX_SIMILARITY: f64 = 0.6;
 
 /// Whole lines of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// A short path of the document.
+pub struct Excerpt {
+    /// The document's path, shortened.
     pub path: String,
     /// The lines, with `\n` after each.
     pub text: String,
 }
 
-impl Piece {
-    /// As the prompt's form takes it.
+impl Excerpt {
+    /// The excerpt as a file of the prompt.
     #[must_use]
     pub fn as_file(&self) -> OtherFile<'_> {
         OtherFile { path: &self.path, text: &self.text }
     }
 }
 
-/// A document whose lines are looked at.
+/// A document that is searched for excerpts.
 #[derive(Debug)]
 struct Source {
     uri: Arc<str>,
     language: Arc<str>,
     lines: Vec<String>,
-    /// What the prompt shows of it anyhow.
+    /// The lines that are in the prompt's window.
     in_window: Range<usize>,
 }
 
-/// Lines of one of the sources.
+/// A range of lines of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Chunk {
     source: usize,
     lines: Range<usize>,
 }
 
-/// Where the cursor is, as the choice sees it.
+/// The cursor and the window that the prompt already contains.
 #[derive(Debug, Clone)]
-pub(super) struct Here<'a> {
+pub(super) struct Surroundings<'a> {
     /// The document with the cursor.
     pub(super) snapshot: &'a Snapshot,
     /// A char_idx.
     pub(super) cursor: usize,
-    /// The lines of the document that the prompt has anyhow.
+    /// The lines of the document in the prompt's window.
     pub(super) window: Range<usize>,
 }
 
-/// The pieces to show in at most `n_bytes`, what matters most last. `others` are the other
-/// documents, those before which are likelier to matter; `visits` are the places where the user was.
+/// The excerpts that fit in `n_bytes`, the most relevant last, nearest to the file's own text.
+/// `others` are the other documents, the most important first.
 pub(super) fn choose(
-    here: &Here<'_>,
+    surroundings: &Surroundings<'_>,
     others: &[Snapshot],
     visits: &visits::Visits,
     n_bytes: usize,
-) -> Vec<Piece> {
-    let own = Source::around(here);
-    let line = here.snapshot.rope.char_to_line(here.cursor);
+) -> Vec<Excerpt> {
+    let Surroundings { snapshot, cursor, .. } = *surroundings;
+    let own = Source::around(surroundings);
+    let line = snapshot.rope.char_to_line(cursor);
     let near = line.saturating_sub(NEAR_BEFORE)..(line + NEAR_AFTER).min(own.lines.len());
     let near: Vec<String> = own.lines[near.start.min(near.end)..near.end].to_vec();
     let near_words: HashSet<&str> = near.iter().flat_map(|line| words(line)).collect();
     let mut n_left = MAX_BYTES;
     let mut sources = vec![own];
-    for other in others.iter().filter(|it| it.uri != here.snapshot.uri) {
+    for other in others.iter().filter(|it| it.uri != snapshot.uri) {
         let Some(left) = n_left.checked_sub(other.rope.len_bytes()) else { continue };
         n_left = left;
         sources.push(Source::new(other, 0..0));
     }
     let mut ranked = definitions::find(&near, &sources);
     ranked.extend(similar::find(&near_words, &sources));
-    ranked.extend(visits.chunks(&sources, here.snapshot, others));
+    ranked.extend(visits.chunks(&sources, snapshot, others));
     let mut taken: Vec<Chunk> = Vec::new();
     let mut n_left = n_bytes;
     for chunk in ranked {
@@ -100,18 +100,18 @@ pub(super) fn choose(
         let is_new = !taken.iter().any(|it| it.overlaps(&chunk));
         let is_blank = lines.iter().all(|line| line.trim().is_empty());
         let shown = &sources[chunk.source].in_window;
-        let is_beyond = chunk.lines.end <= shown.start || shown.end <= chunk.lines.start;
+        let is_outside = chunk.lines.end <= shown.start || shown.end <= chunk.lines.start;
         if is_new
-            && is_beyond
+            && is_outside
             && !is_blank
             && n_bytes <= n_left
-            && alike(lines, &near_words) <= MOST_ALIKE
+            && similarity(lines, &near_words) <= MAX_SIMILARITY
         {
             n_left -= n_bytes;
             taken.push(chunk);
         }
     }
-    written(&taken, &sources)
+    excerpts(&taken, &sources)
 }
 
 impl Source {
@@ -119,15 +119,16 @@ impl Source {
         Self::of(snapshot, Vec::new(), &snapshot.rope.to_string(), in_window)
     }
 
-    /// The document with the cursor. Of one that is too long, the lines far above are blank, so
-    /// that all others have their numbers, and those far below are missing.
-    fn around(here: &Here<'_>) -> Self {
-        let rope = &here.snapshot.rope;
-        let cursor_byte_idx = rope.char_to_byte(here.cursor);
+    /// The document with the cursor. In a long one, lines far above are blank, so that line numbers
+    /// stay correct, and lines far below are missing.
+    fn around(surroundings: &Surroundings<'_>) -> Self {
+        let Surroundings { snapshot, cursor, window } = surroundings;
+        let rope = &snapshot.rope;
+        let cursor_byte_idx = rope.char_to_byte(*cursor);
         let start = rope.byte_to_char(cursor_byte_idx.saturating_sub(MAX_BYTES / 2));
         let end = rope.byte_to_char((cursor_byte_idx + MAX_BYTES / 2).min(rope.len_bytes()));
         let above = vec![String::new(); rope.char_to_line(start)];
-        Self::of(here.snapshot, above, &here.snapshot.slice(start..end), here.window.clone())
+        Self::of(snapshot, above, &snapshot.slice(start..end), window.clone())
     }
 
     fn of(
@@ -150,26 +151,27 @@ impl Chunk {
     }
 }
 
-/// The chunks by document, those of the most important one last, each document's in its order.
-fn written(taken: &[Chunk], sources: &[Source]) -> Vec<Piece> {
+/// One excerpt per document with its chunks in order, the most important document last.
+fn excerpts(taken: &[Chunk], sources: &[Source]) -> Vec<Excerpt> {
     let mut order: Vec<usize> = Vec::new();
     for chunk in taken {
         if !order.contains(&chunk.source) {
             order.push(chunk.source);
         }
     }
-    let piece = |source: &usize| {
+    let excerpt = |source: &usize| {
         let mut ranges: Vec<&Range<usize>> =
             taken.iter().filter(|it| it.source == *source).map(|it| &it.lines).collect();
         ranges.sort_by_key(|it| it.start);
         let lines = ranges.into_iter().flat_map(|it| &sources[*source].lines[it.clone()]);
         let text = lines.map(|line| format!("{line}\n")).collect();
-        Piece { path: short_path(&sources[*source].uri), text }
+        Excerpt { path: short_path(&sources[*source].uri), text }
     };
-    order.iter().rev().map(piece).collect()
+    order.iter().rev().map(excerpt).collect()
 }
 
-/// The last parts of a document's path: enough to tell what it is, and none of the user's folders.
+/// The last three parts of a document's path: enough to identify it without revealing the user's
+/// folders.
 pub(super) fn short_path(uri: &str) -> String {
     let path = uri.split(['?', '#']).next().unwrap_or_default();
     let mut parts: Vec<&str> = path.rsplit(['/', '\\']).take(3).collect();
@@ -178,8 +180,8 @@ pub(super) fn short_path(uri: &str) -> String {
     parts.join("/")
 }
 
-/// The share of the words of both that stand in both (Jaccard).
-fn alike(lines: &[String], near: &HashSet<&str>) -> f64 {
+/// The Jaccard index of the words of `lines` and `near`.
+fn similarity(lines: &[String], near: &HashSet<&str>) -> f64 {
     let words: HashSet<&str> = lines.iter().flat_map(|line| words(line)).collect();
     jaccard(words.intersection(near).count(), words.len(), near.len())
 }
@@ -194,7 +196,7 @@ fn words(line: &str) -> impl DoubleEndedIterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| word.len() >= 2)
 }
 
-/// The most important first.
+/// The `n_most` items with the highest scores, best first.
 fn ranked<T>(mut found: Vec<(f64, T)>, n_most: usize) -> Vec<T> {
     found.sort_by_key(|(score, _)| Reverse((score * 1e6) as i64));
     found.into_iter().map(|(_, it)| it).take(n_most).collect()

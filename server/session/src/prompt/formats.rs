@@ -1,40 +1,40 @@
-//! The forms of a prompt as data, by the family of the model: in which order it reads what is
-//! before and after the hole, and how it is told of paths and other files. The sources are in
-//! `docs/prompt-formats.md`; the ids of the marks are in the bundle.
+//! Assembles the tokens of a prompt in the format of the model's FIM family: the order of prefix and
+//! suffix, and the place of paths and other files. Sources are in `docs/prompt-formats.md`; the ids
+//! of the markers come from the bundle.
 
 use foretell_engine::bundle::{Fim, FimOrder};
 use foretell_fim::{BeforePath, Files};
 
-/// A file beside the one with the hole.
+/// An excerpt of a file other than the one with the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherFile<'a> {
     /// Its path in the repository.
     pub path: &'a str,
-    /// As much of its text as is shown.
+    /// The excerpt.
     pub text: &'a str,
 }
 
-/// What a prompt says of where its text comes from.
+/// The repository, path and other files that a prompt names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PromptSources<'a> {
     /// The repository's name.
     pub repo: Option<&'a str>,
-    /// The path of the file with the hole.
+    /// The path of the file with the cursor.
     pub path: Option<&'a str>,
-    /// Other files, the nearest last.
+    /// Other files, the most important last.
     pub others: &'a [OtherFile<'a>],
 }
 
-/// The tokens that lead a prompt, before what is read of the file itself.
+/// The tokens of a prompt that precede the file's own text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preamble {
-    /// Before all marks of the hole.
+    /// Before all FIM markers.
     pub head: Vec<u32>,
-    /// At the beginning of the prefix.
+    /// At the start of the prefix.
     pub prefix: Vec<u32>,
 }
 
-/// Whether a model was taught to read several files in one prompt.
+/// Whether a model was trained on prompts with several files.
 #[must_use]
 pub fn reads_files(fim: &Fim) -> bool {
     files(fim).is_some()
@@ -46,14 +46,18 @@ fn files(fim: &Fim) -> Option<&'static Files> {
     has_token.then_some(files)
 }
 
-/// What leads a prompt of a family; nothing but the mark of a text's beginning for one that was
-/// not taught to read several files.
+/// The preamble of a prompt. For a family that was not trained on several files, it is only the
+/// token for the beginning of the text, if there is one.
 #[must_use]
-pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u32>) -> Preamble {
-    let mut lead = Preamble { head: fim.bos.into_iter().collect(), prefix: Vec::new() };
-    let Some(files) = files(fim) else { return lead };
+pub fn preamble(
+    fim: &Fim,
+    around: PromptSources<'_>,
+    encode: impl Fn(&str) -> Vec<u32>,
+) -> Preamble {
+    let mut preamble = Preamble { head: fim.bos.into_iter().collect(), prefix: Vec::new() };
+    let Some(files) = files(fim) else { return preamble };
     let PromptSources { repo, path, others } = around;
-    let mark = |ids: &mut Vec<u32>| match &files.before_path {
+    let push_separator = |ids: &mut Vec<u32>| match &files.before_path {
         BeforePath::FileSep => ids.extend(fim.file_sep),
         BeforePath::Text(text) => ids.extend(encode(text)),
         BeforePath::NoPath => {}
@@ -65,7 +69,7 @@ pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u
         ids.extend(encode(&format!("{repo}{end}")));
     }
     for OtherFile { path, text } in others {
-        mark(&mut ids);
+        push_separator(&mut ids);
         if files.before_path == BeforePath::NoPath {
             ids.extend(encode(text));
             ids.extend(fim.file_sep);
@@ -75,42 +79,45 @@ pub fn lead(fim: &Fim, around: PromptSources<'_>, encode: impl Fn(&str) -> Vec<u
         }
     }
     if let Some(path) = path.filter(|_| files.before_path != BeforePath::NoPath) {
-        mark(&mut ids);
+        push_separator(&mut ids);
         let path = encode(&format!("{path}\n"));
         if files.path_in_prefix && !is_in_prefix {
-            lead.prefix = path;
+            preamble.prefix = path;
         } else {
             ids.extend(path);
         }
     }
-    // Where files are told as text, they are a part of the text before the hole.
+    // Where files are separated by text, they belong to the prefix.
     if is_in_prefix {
-        lead.prefix = ids;
+        preamble.prefix = ids;
     } else {
-        lead.head.extend(ids);
+        preamble.head.extend(ids);
     }
-    lead
+    preamble
 }
 
-/// The prompt of a family: `before` and `middle` are the text before the cursor, split at the
-/// anchor, `after` is the text after it. Without a form for holes, it is what is before the cursor.
+/// The tokens of a prompt. `before` and `middle` are the text before the cursor, split at the
+/// anchor; `after` is the text after the cursor. Without a FIM format, the text after it is left
+/// out.
 #[must_use]
 pub fn prompt(
     fim: Option<&Fim>,
-    lead: &Preamble,
+    preamble: &Preamble,
     before: &[u32],
     after: &[u32],
     middle: &[u32],
 ) -> Vec<u32> {
-    let Preamble { head, prefix } = lead;
+    let Preamble { head, prefix } = preamble;
     let Some(fim) = fim else { return [head, prefix, before, middle].concat() };
-    let mark = fim.middle.as_slice();
+    let middle_marker = fim.middle.as_slice();
     match fim.order {
         FimOrder::PrefixSuffixMiddle => {
-            [&head[..], &[fim.prefix], prefix, before, &[fim.suffix], after, mark, middle].concat()
+            [&head[..], &[fim.prefix], prefix, before, &[fim.suffix], after, middle_marker, middle]
+                .concat()
         }
         FimOrder::SuffixPrefixMiddle => {
-            [&head[..], &[fim.suffix], after, &[fim.prefix], prefix, before, middle, mark].concat()
+            [&head[..], &[fim.suffix], after, &[fim.prefix], prefix, before, middle, middle_marker]
+                .concat()
         }
     }
 }

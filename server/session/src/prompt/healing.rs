@@ -1,23 +1,24 @@
-//! Token healing: a cursor in the middle of a word must not end the prompt with a token that the
-//! model would never have chosen (`retur`). The prompt ends before the word, and the model writes
-//! the word again under the constraint that its bytes begin with what the user typed.
+//! Token healing. With the cursor in the middle of a word, the prompt must not end with a token that
+//! the model would never have chosen (`retur`). The prompt ends before the word, and the model
+//! generates the word again, constrained to bytes that start with what the user typed.
 
 use foretell_engine::vocabulary::Vocabulary;
 
-/// The most bytes of a word that are taken back.
+/// The most bytes of a word to generate again.
 const MAX_BYTES: usize = 24;
 
 /// Splits the tokens before a cursor into those that stay in the prompt and those whose bytes the
-/// model has to write again: the last tokens back to the one that begins the word. White space and
-/// punctuation are taken back too, one token of it: `return x` after eight spaces begins with
-/// seven spaces and a token ` return`.
+/// model generates again: the last tokens, back to the one that starts the word. One token of white
+/// space or punctuation is included: `return x` after eight spaces is tokenized as seven spaces and
+/// ` return`.
 pub(super) fn heal(mut ids: Vec<u32>, vocabulary: &Vocabulary) -> (Vec<u32>, Vec<u32>) {
     let mut n_bytes = 0;
     let mut keep = ids.len();
     while let Some(id) = keep.checked_sub(1).and_then(|last| ids.get(last)) {
         let bytes = vocabulary.bytes(*id);
         let more = n_bytes > 0;
-        // No vocabulary joins a line break and the word behind it: a step for nothing.
+        // No vocabulary has a token that joins a line break and the word behind it, so healing it
+        // would cost a decode step in vain.
         let joins = !bytes.ends_with(b"\n") && n_bytes + bytes.len() <= MAX_BYTES;
         if bytes.is_empty() || (more && !joins) {
             break;

@@ -63,7 +63,7 @@ fn the_plain_layout_splits_the_same_text_at_the_cursor() {
     let window = Window { layout: Split::Plain, ..two_lines_up() };
     let mut plain = prompter(window, PSM);
     assert_eq!(written(&mut plain, text), "<P>2\n3\n4\n5\n6<S>\n7<M>‹ fo›");
-    let mut unhealed = prompter(window, PSM).another(Split::Anchored, false, OtherFiles::None);
+    let mut unhealed = prompter(window, PSM).variant(Split::Anchored, false, OtherFiles::None);
     assert_eq!(written(&mut unhealed, text), "<P>2\n3\n<S>\n7<M>4\n5\n6 fo‹›");
 }
 

@@ -1,17 +1,17 @@
-//! How much text a prompt takes in, in lines, in tokens, and in the time that reading them takes.
+//! The size of a prompt's window in lines and tokens, limited by the time that prefilling takes.
 
 use foretell_config::prompt::Window;
 
-/// The speed of reading a prompt that is assumed until it is measured, in tokens a second: two
-/// cores of a laptop with a model of 0.5 billion parameters.
+/// The prefill speed that is assumed until it is measured, in tokens per second: a model with 0.5
+/// billion parameters on two laptop cores.
 pub(super) const ASSUMED_TOKENS_PER_S: f64 = 128.0;
 
-/// The most lines between the cursor and the anchor of the part that is read first.
+/// The most lines between the anchor and the cursor in the narrow window.
 const FIRST_ANCHOR_LINES: usize = 5;
-/// The fewest tokens that say anything of a place.
+/// The fewest tokens that describe a place.
 const MIN_TOKENS: usize = 48;
 
-/// How much of a place is read.
+/// The size of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sizes {
     pub(super) anchor_lines: usize,
@@ -24,19 +24,21 @@ impl Sizes {
     pub(super) fn whole(window: &Window, tokens_per_s: f64) -> Self {
         let Window { anchor_lines, before_tokens, after_tokens, .. } = *window;
         let whole = Self { anchor_lines, before_tokens, after_tokens };
-        let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| in_time(ms, tokens_per_s));
+        let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| tokens_within(ms, tokens_per_s));
         whole.within(n_tokens)
     }
 
-    /// The narrow window that is prefilled first at a new place; `None` if that is all of it.
+    /// The narrow window that is prefilled first at a new place; `None` if the whole window is as
+    /// fast.
     pub(super) fn first(window: &Window, tokens_per_s: f64) -> Option<Self> {
         let whole = Self::whole(window, tokens_per_s);
-        let first = whole.within(in_time(window.first_ms?, tokens_per_s));
+        let first = whole.within(tokens_within(window.first_ms?, tokens_per_s));
         let anchor_lines = first.anchor_lines.min(FIRST_ANCHOR_LINES);
         (first != whole).then_some(Self { anchor_lines, ..first })
     }
 
-    /// At most so many tokens, two thirds of them before the anchor if there is so much.
+    /// Limits the window to `n_tokens`, two thirds of them before the anchor if both parts are long
+    /// enough.
     fn within(self, n_tokens: usize) -> Self {
         let n_tokens = n_tokens.max(MIN_TOKENS);
         if self.before_tokens + self.after_tokens <= n_tokens {
@@ -49,8 +51,8 @@ impl Sizes {
     }
 }
 
-/// How many tokens are read in a time.
-fn in_time(ms: u64, tokens_per_s: f64) -> usize {
+/// The number of tokens that are prefilled within `ms`.
+fn tokens_within(ms: u64, tokens_per_s: f64) -> usize {
     (ms as f64 / 1e3 * tokens_per_s) as usize
 }
 

@@ -162,7 +162,7 @@ impl Driver {
                 };
                 watcher.abort();
                 if let Some(is_seen) = is_seen {
-                    state.account(&generation.now(), is_seen);
+                    state.account(&generation.progress(), is_seen);
                 }
             }
         }
@@ -202,14 +202,14 @@ impl Driver {
                 if self.is_cancelled(id) {
                     return;
                 }
-                let started = completer.and_then(|it| it.draft(&snapshot, cursor, &options));
+                let started = completer.and_then(|it| it.generate(&snapshot, cursor, &options));
                 self.watch(id, started);
             }
             (Job::Prefill(id, snapshot, cursor), completer) => {
                 if self.is_cancelled(id) {
                     return;
                 }
-                self.watch(id, completer.and_then(|it| it.prewarm(&snapshot, cursor)));
+                self.watch(id, completer.and_then(|it| it.prefill_whole(&snapshot, cursor)));
             }
             (Job::Edited(..) | Job::Widen | Job::GatherContext(_), None) => {}
         }
@@ -240,7 +240,7 @@ impl Driver {
 
     fn why_not_started(&self) -> EmptyReason {
         match self.completer().map(|it| it.state()) {
-            Some(EngineState::Failed(message)) => EmptyReason::ModelFailed(message),
+            Some(EngineState::Failed(failure)) => EmptyReason::ModelFailed(failure),
             _ => EmptyReason::ModelLoading,
         }
     }
@@ -338,7 +338,7 @@ async fn run_jobs(driver: Weak<Driver>, mut queue: mpsc::UnboundedReceiver<Job>)
 /// Reports a generation's progress until it ends.
 async fn report(driver: Weak<Driver>, id: GenerationId, mut generation: Generation) {
     loop {
-        let mut progress = generation.now();
+        let mut progress = generation.progress();
         let has_ended = progress.finish.is_some();
         let Some(it) = driver.upgrade() else { return };
         it.handle(Event::Progress { id, progress: progress.clone() });

@@ -1,6 +1,6 @@
 //! A request, and what it is answered with.
 
-use foretell_engine::{FinishReason, Progress};
+use foretell_engine::{Failure, FinishReason, Progress};
 use foretell_policy::Indent;
 
 use crate::document::Snapshot;
@@ -114,8 +114,8 @@ pub enum EmptyReason {
     RateLimited,
     /// The model is loading.
     ModelLoading,
-    /// The model cannot be used, for this reason.
-    ModelFailed(String),
+    /// The model cannot be used.
+    ModelFailed(Failure),
     /// The generation ended without anything worth showing.
     NothingToSay(FinishReason),
 }
@@ -142,7 +142,7 @@ impl EmptyReason {
 impl From<FinishReason> for EmptyReason {
     fn from(finish: FinishReason) -> Self {
         match finish {
-            FinishReason::Failed(message) => Self::ModelFailed(message),
+            FinishReason::Failed(failure) => Self::ModelFailed(failure),
             finish => Self::NothingToSay(finish),
         }
     }
@@ -170,7 +170,7 @@ pub enum Answer {
         source: Source,
         /// Its generation at that moment. If that is not finished, updates follow for a client
         /// that can show them.
-        progress: Progress,
+        progress: Box<Progress>,
     },
     /// Show nothing, for this reason.
     Empty(EmptyReason),

@@ -1,7 +1,7 @@
-//! Bars and the spread of times, drawn with characters: for terminals and for an editor's page.
+//! Bars and histograms made of characters, for terminals and for an editor's statistics page.
 
-/// A bar that is `width` characters long at `most`, to an eighth of a character. Whatever is more
-/// than nothing is seen.
+/// A bar that is `width` characters long at `most`, accurate to an eighth of a character. A value
+/// above zero is always visible.
 #[must_use]
 pub fn bar(value: f64, most: f64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -13,40 +13,40 @@ pub fn bar(value: f64, most: f64, width: usize) -> String {
     "█".repeat(n_eighths / 8) + PARTS[n_eighths % 8]
 }
 
-/// How many cells of the scale of a [`Spread`] a power of ten has.
+/// Cells per power of ten on the scale of a [`Spread`].
 pub const N_CELLS_A_POWER: usize = 4;
-/// The names of the powers of ten on that scale, in milliseconds, each as wide as its cells.
+/// The labels of the powers of ten on that scale, in milliseconds, each as wide as its cells.
 pub const SCALE: [&str; 6] = [".01 ", ".1  ", "1   ", "10  ", "100 ", "1 s "];
-/// The power of ten of its first cell, in milliseconds.
+/// The power of ten of the first cell, in milliseconds.
 pub const FIRST_POWER: f64 = -2.0;
 const N_CELLS: usize = N_CELLS_A_POWER * SCALE.len();
 
-/// How often there was a time of about so much, from 0.01 ms to 10 s in quarters of a power of
-/// ten; what is less or more is in the first or the last one.
+/// A histogram from 0.01 ms to 10 s with four cells per power of ten. Times outside of this range
+/// are counted in the first or the last cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spread([u64; N_CELLS]);
 
 impl Spread {
-    /// Takes in `n` times of so many milliseconds.
+    /// Adds `n` times of `ms` milliseconds.
     pub fn add(&mut self, ms: f64, n: u64) {
         let cell = ((ms.log10() - FIRST_POWER) * N_CELLS_A_POWER as f64).floor();
-        // A cast of what is no number, and of what is less than nothing, is 0.
+        // Casting a NaN or a negative number yields 0.
         self.0[(cell as usize).min(N_CELLS - 1)] += n;
     }
 
-    /// How many times there are.
+    /// The number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The cells, the shortest times first.
+    /// The cells, shortest times first.
     #[must_use]
     pub fn cells(&self) -> &[u64] {
         &self.0
     }
 
-    /// One character a cell, the higher the more times; blank where there was none.
+    /// One character per cell, as high as the cell's share; blank for an empty cell.
     #[must_use]
     pub fn text(&self) -> String {
         const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -57,7 +57,7 @@ impl Spread {
     }
 }
 
-/// The line over [`times_row`]s, after `name_width` characters for their names.
+/// The header of a table of [`times_row`]s, whose names have `name_width` characters.
 #[must_use]
 pub fn times_head(what: &str, name_width: usize) -> String {
     let line = format!(
@@ -72,8 +72,7 @@ pub fn times_head(what: &str, name_width: usize) -> String {
     line.trim_end().to_owned()
 }
 
-/// A line of a table of times: where half, 95 % and 99 % of them end, the longest, how many they
-/// are, and how they are spread.
+/// A row of a table of times: median, 95th and 99th percentile, maximum, count and histogram.
 #[must_use]
 pub fn times_row(
     name: &str,
@@ -90,7 +89,7 @@ pub fn times_row(
     line.trim_end().to_owned()
 }
 
-/// Three figures of a number that matter, or a dash for none.
+/// A number with three significant digits, or a dash for `None`.
 #[must_use]
 pub fn figure(value: Option<f64>) -> String {
     match value {

@@ -1,4 +1,4 @@
-//! The counts as a page for people.
+//! The statistics as a page of text.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write};
 
@@ -9,12 +9,12 @@ use super::{
     draw::{bar, times_head, times_row},
 };
 
-/// How wide the longest bar is, in characters.
+/// The width of the longest bar, in characters.
 const BAR_CHARS: usize = 30;
-/// How wide the names of times are, in characters.
+/// The width of the first column of the table of times, in characters.
 const NAME_CHARS: usize = 11;
 
-/// The counts as text: a line each, bars where shares are to be seen.
+/// The statistics as text, with bars for shares.
 #[must_use]
 pub fn page(counts: &Counts) -> String {
     let mut page = String::new();
@@ -70,11 +70,11 @@ fn write(out: &mut String, it: &Counts) -> std::fmt::Result {
 
 fn bars(out: &mut String, names: &BTreeMap<String, u64>) -> std::fmt::Result {
     let most = names.values().copied().max().unwrap_or_default();
-    // What there was most of stands first.
+    // Most frequent first.
     let mut names: Vec<_> = names.iter().collect();
     names.sort_by_key(|(name, n)| (Reverse(**n), *name));
     for (name, n) in names {
-        // It may come from a file that somebody else has written.
+        // The name comes from a file, which is untrusted.
         let name = name.replace(is_unprintable, "\u{fffd}");
         writeln!(out, "  {name:<18} {n:>6} {}", bar(*n as f64, most as f64, BAR_CHARS))?;
     }

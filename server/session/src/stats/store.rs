@@ -1,4 +1,4 @@
-//! The counts of past sessions, a small file each in the data folder.
+//! The statistics of past sessions: one small file per session in the data folder.
 
 use std::{
     fs, io,
@@ -9,15 +9,15 @@ use std::{
 use super::Counts;
 use foretell_engine::paths::create_private_folder;
 
-/// How many sessions are kept.
+/// The number of sessions to keep.
 const CAPACITY: usize = 100;
-/// The longest file that is read, in bytes.
+/// The longest file to read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Longer than it takes to write one.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
+/// A partial file older than this was left behind by a server that was killed.
+const MAX_PARTIAL_AGE: Duration = Duration::from_secs(60);
 
-/// Where a session keeps its counts.
+/// The file of one session's statistics.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// A place for a session that begins now, in the `stats` folder of a data folder.
+    /// The file of a session that starts now, in the folder `stats` of a data folder.
     #[must_use]
     pub fn new(data_folder: &Path) -> Self {
         let folder = data_folder.join("stats");
@@ -34,12 +34,12 @@ impl Store {
         Self { folder, file }
     }
 
-    /// Keeps the counts in place of those that the session kept before, and forgets the oldest
-    /// sessions. A session without a request is not kept.
+    /// Writes the statistics, replacing the session's earlier ones, and removes the oldest sessions.
+    /// Writes nothing for a session without a request.
     ///
     /// # Errors
-    /// If the folder can't be written to.
-    pub fn keep(&self, counts: &Counts) -> io::Result<()> {
+    /// If the folder cannot be written to.
+    pub fn write(&self, counts: &Counts) -> io::Result<()> {
         if counts.requests == 0 {
             return Ok(());
         }
@@ -49,10 +49,10 @@ impl Store {
         let partial = self.file.with_extension("partial");
         fs::write(&partial, serde_json::to_vec(counts)?)?;
         fs::rename(&partial, &self.file)?;
-        self.tidy();
+        self.remove_stale_partials();
         let sessions = sessions(&self.folder)?;
         for old in &sessions[..sessions.len().saturating_sub(CAPACITY)] {
-            // Another server may have removed it. What is counted here stays, however old it is.
+            // Another server may have removed it already. This session's file stays, however old.
             if *old != self.file {
                 let _ = fs::remove_file(old);
             }
@@ -60,25 +60,25 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what servers left that were killed while they wrote.
-    fn tidy(&self) {
+    /// Removes partial files of servers that were killed while writing.
+    fn remove_stale_partials(&self) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_partial = path.extension().is_some_and(|it| it == "partial");
             let modified = entry.metadata().and_then(|it| it.modified()).ok();
             let age = modified.and_then(|it| it.elapsed().ok());
-            if is_partial && age.is_some_and(|it| it > WRITTEN_WITHIN) {
-                // Another server may do the same.
+            if is_partial && age.is_some_and(|it| it > MAX_PARTIAL_AGE) {
+                // Another server may remove it at the same time.
                 let _ = fs::remove_file(path);
             }
         }
     }
 }
 
-/// The counts that sessions have kept, the oldest first. Files that are no counts are passed over.
+/// The statistics of past sessions, oldest first. Invalid files are skipped.
 ///
 /// # Errors
-/// If the folder is there and can't be read.
+/// If the folder exists but cannot be read.
 pub fn read_all(data_folder: &Path) -> io::Result<Vec<Counts>> {
     let sessions = match sessions(&data_folder.join("stats")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -109,10 +109,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(read_all(folder.path()).unwrap().is_empty());
         let store = Store::new(folder.path());
-        store.keep(&Counts::default()).unwrap();
+        store.write(&Counts::default()).unwrap();
         assert!(read_all(folder.path()).unwrap().is_empty(), "nothing happened in it");
         for requests in [1, 2] {
-            store.keep(&Counts { requests, ..Counts::default() }).unwrap();
+            store.write(&Counts { requests, ..Counts::default() }).unwrap();
         }
         let stats = folder.path().join("stats");
         fs::write(stats.join("0.json"), "{").unwrap();
@@ -122,14 +122,14 @@ mod tests {
         for path in [&killed, &at_work] {
             fs::write(path, "{").unwrap();
         }
-        let long_ago = SystemTime::now() - 2 * WRITTEN_WITHIN;
+        let long_ago = SystemTime::now() - 2 * MAX_PARTIAL_AGE;
         fs::File::options().write(true).open(&killed).unwrap().set_modified(long_ago).unwrap();
-        store.keep(&Counts { requests: 2, ..Counts::default() }).unwrap();
+        store.write(&Counts { requests: 2, ..Counts::default() }).unwrap();
         assert!(!killed.exists() && at_work.exists());
         for i in 0..CAPACITY {
             fs::write(stats.join(format!("{i:014}.json")), "{}").unwrap();
         }
-        store.keep(&Counts { requests: 3, ..Counts::default() }).unwrap();
+        store.write(&Counts { requests: 3, ..Counts::default() }).unwrap();
         assert_eq!(sessions(&stats).unwrap().len(), CAPACITY);
         assert_eq!(read_all(folder.path()).unwrap().last().unwrap().requests, 3);
     }

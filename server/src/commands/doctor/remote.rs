@@ -1,7 +1,7 @@
 //! The checks of a server that computes in the place of a model here.
 
 use foretell_config::Config;
-use foretell_engine::{EngineState, FinishReason, Progress};
+use foretell_engine::{EngineState, Failure, FinishReason, Progress};
 use foretell_session::{
     completer::{Completer, GenerationOptions},
     document::Snapshot,
@@ -19,22 +19,22 @@ pub(super) fn checks(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let completer = Completer::start(config);
     let progress = runtime.block_on(async {
-        if let EngineState::Failed(message) = completer.loaded().await {
-            return Err(message);
+        if let EngineState::Failed(failure) = completer.loaded().await {
+            return Err(failure);
         }
         let snapshot = Snapshot::of_text("file:///doctor.py", "python", TEXT);
         let wanted = GenerationOptions::one(&config.suggest);
-        let Some(mut draft) = completer.draft(&snapshot, CURSOR, &wanted) else {
-            return Err("the engine is not ready".to_owned());
+        let Some(mut draft) = completer.generate(&snapshot, CURSOR, &wanted) else {
+            return Err(Failure::message("the engine is not ready"));
         };
-        while draft.now().finish.is_none() && draft.changed().await {}
-        match draft.now() {
-            Progress { finish: Some(FinishReason::Failed(message)), .. } => Err(message),
+        while draft.progress().finish.is_none() && draft.changed().await {}
+        match draft.progress() {
+            Progress { finish: Some(FinishReason::Failed(failure)), .. } => Err(failure),
             progress => Ok(progress),
         }
     });
     Ok(match progress {
-        Err(message) => vec![Check::bad("remote", message)],
+        Err(failure) => vec![Check::bad("remote", failure.to_string())],
         Ok(Progress { text, figures, .. }) => {
             let what = format!("{url}: the text around the cursor is sent there");
             let remote = Check::good("remote", what)

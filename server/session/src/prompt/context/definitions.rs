@@ -1,15 +1,15 @@
-//! Where names that stand near the cursor are defined. By the look of a line, not by a grammar: it
-//! must work in every language, and a wrong guess only costs a few tokens.
+//! Finds the definitions of names near the cursor. It looks at the shape of a line instead of using
+//! a grammar: this works in every language, and a wrong guess costs only a few tokens.
 
 use std::collections::HashMap;
 
 use super::{Chunk, Source, words};
 
-/// The most lines of a type, and of a function, whose head says most.
+/// The most lines taken of a type and of a function, whose signature matters most.
 const TYPE_LINES: usize = 12;
 const FUNCTION_LINES: usize = 3;
 const N_MOST: usize = 6;
-/// A shorter name is a variable, or stands for anything.
+/// Shorter names are local variables or too common.
 const MIN_NAME_CHARS: usize = 4;
 
 const FUNCTIONS: [&str; 6] = ["fn", "def", "func", "fun", "function", "macro_rules"];
@@ -41,11 +41,11 @@ const MODIFIERS: [&str; 24] = [
     "suspend",
     "mutating",
 ];
-/// What stands before a bracket without being defined there.
+/// Words before a bracket that do not define a name.
 const NOT_A_NAME: [&str; 8] = ["if", "for", "while", "switch", "catch", "return", "else", "match"];
 
-/// The definitions of the names in `near`, those of the names nearest to its end first. The first
-/// source is the document with the cursor.
+/// The definitions of the names in `near`, the lines around the cursor. Names nearest to the end of
+/// `near` come first.
 pub(super) fn find(near: &[String], sources: &[Source]) -> Vec<Chunk> {
     let mut names: HashMap<&str, usize> = HashMap::new();
     for (i, word) in near.iter().flat_map(|line| words(line)).enumerate() {
@@ -70,7 +70,7 @@ pub(super) fn find(near: &[String], sources: &[Source]) -> Vec<Chunk> {
     chunks
 }
 
-/// The name that a line defines, and how many lines say what it is.
+/// The name that a line defines, and the number of lines to take.
 fn defined(line: &str) -> Option<(&str, usize)> {
     let code = line.trim_start();
     if line.len() - code.len() > 8 || code.starts_with(['/', '#', '*']) {
@@ -82,7 +82,7 @@ fn defined(line: &str) -> Option<(&str, usize)> {
         return Some((rest.next()?, TYPE_LINES));
     }
     if FUNCTIONS.contains(&first) {
-        // Go has the receiver before the name.
+        // In Go, the receiver precedes the name.
         let receiver = code.find("func (").and_then(|at| code[at..].find(") ").map(|it| at + it));
         let name = match receiver {
             Some(at) => words(&code[at..]).next()?,
@@ -90,7 +90,7 @@ fn defined(line: &str) -> Option<(&str, usize)> {
         };
         return Some((name, FUNCTION_LINES));
     }
-    // `int name(`, `public String name(`: two words before a bracket, and a body behind.
+    // `int name(`, `public String name(`: two words before a bracket, then a body.
     let (head, _) = code.split_once('(')?;
     let is_head = code.trim_end().ends_with(['{', ';', ',']) && !head.contains(['=', '.', '"']);
     let mut before = words(head);
@@ -99,7 +99,7 @@ fn defined(line: &str) -> Option<(&str, usize)> {
     (is_head && is_name && before.next().is_some()).then_some((name, FUNCTION_LINES))
 }
 
-/// The end of what begins in a line, at most `n_lines` further: where it is indented no more.
+/// The line after the block that starts at line `at`, judged by indentation, after at most `n_lines`.
 fn block_end(lines: &[String], at: usize, n_lines: usize) -> usize {
     let width = |line: &str| line.len() - line.trim_start().len();
     let most = (at + n_lines).min(lines.len());

@@ -1,20 +1,20 @@
-//! The lines of a document that are most like those around the cursor, by the words that both have
-//! (Jaccard), as Copilot and llama.vim look for them.
+//! Finds the lines of a document that are most similar to those around the cursor, by the Jaccard
+//! index of their words, as Copilot and llama.vim do.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Chunk, Source, jaccard, ranked, words};
 
-/// How many lines are looked at as one, and how far apart such windows are.
+/// The length of a compared window, and the distance between the starts of two windows.
 const WINDOW_LINES: usize = 16;
 const STEP_LINES: usize = 8;
-/// The least likeness that says anything.
-const MIN_ALIKE: f64 = 0.1;
-/// One or two words may be keywords.
+/// The lowest Jaccard index that counts as similar.
+const MIN_SIMILARITY: f64 = 0.1;
+/// Fewer shared words may all be keywords.
 const MIN_WORDS: usize = 4;
 const N_MOST: usize = 3;
 
-/// The best window of each document in the language of the first one, the best first.
+/// The best window of each document in the language of the first source, best first.
 pub(super) fn find(near: &HashSet<&str>, sources: &[Source]) -> Vec<Chunk> {
     let own = sources.first().map(|it| family(&it.language));
     let in_language =
@@ -27,7 +27,7 @@ pub(super) fn find(near: &HashSet<&str>, sources: &[Source]) -> Vec<Chunk> {
     ranked(found.collect(), N_MOST)
 }
 
-/// Languages whose files belong together.
+/// Groups languages whose files belong together.
 fn family(language: &str) -> &str {
     match language {
         "javascript" | "javascriptreact" | "typescript" | "typescriptreact" => "javascript",
@@ -37,7 +37,7 @@ fn family(language: &str) -> &str {
     }
 }
 
-/// The likeness and the first line of a document's best window outside of the prompt's own.
+/// The Jaccard index and first line of a document's best window outside the prompt's window.
 fn best(near: &HashSet<&str>, source: &Source) -> Option<(f64, usize)> {
     let mut ids: HashMap<&str, usize> = HashMap::new();
     let per_line: Vec<Vec<usize>> = source
@@ -73,5 +73,5 @@ fn best(near: &HashSet<&str>, source: &Source) -> Option<(f64, usize)> {
         (n_both >= MIN_WORDS).then(|| (jaccard(n_both, n_words, near.len()), start))
     });
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    (best.0 >= MIN_ALIKE).then_some(best)
+    (best.0 >= MIN_SIMILARITY).then_some(best)
 }

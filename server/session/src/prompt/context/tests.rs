@@ -12,14 +12,15 @@ fn check(own: &str, others: &[(&str, &str)], n_bytes: usize, expected: &Expect) 
     let others: Vec<Snapshot> =
         others.iter().map(|(uri, text)| Snapshot::of_text(uri, "rust", text)).collect();
     let line = snapshot.rope.char_to_line(cursor);
-    let here = Here { snapshot: &snapshot, cursor, window: line.saturating_sub(4)..line + 4 };
+    let surroundings =
+        Surroundings { snapshot: &snapshot, cursor, window: line.saturating_sub(4)..line + 4 };
     let mut visits = Visits::default();
     for other in &others {
         if let Some(at) = other.rope.to_string().find("visited") {
             visits.visit(&other.uri, at);
         }
     }
-    let pieces = choose(&here, &others, &visits, n_bytes);
+    let pieces = choose(&surroundings, &others, &visits, n_bytes);
     let shown: String = pieces.iter().map(|it| format!("== {}\n{}", it.path, it.text)).collect();
     expected.assert_eq(&shown);
 }

@@ -1,33 +1,33 @@
-//! Where the user was last, in all documents: a ring of places, the newest of each neighbourhood.
+//! The places that the user visited last, in all documents; one per neighbourhood.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{Chunk, Source};
 use crate::document::{Edit, Snapshot};
 
-/// How many places are remembered.
+/// The number of places to remember.
 const CAPACITY: usize = 16;
-/// Places nearer to each other are one, in characters.
+/// Places closer than this count as one, in characters.
 const NEAR_CHARS: usize = 400;
-/// How many lines are shown before and after a place.
+/// Lines to excerpt before and after a place.
 const AROUND_LINES: usize = 6;
 
-/// See the module's documentation.
+/// A ring of visited places; see the module documentation.
 #[derive(Debug, Default)]
 pub(in crate::prompt) struct Visits {
-    /// Documents and char_idx, the newest first.
+    /// Document and char_idx, newest first.
     places: VecDeque<(Arc<str>, usize)>,
 }
 
 impl Visits {
-    /// The user is at a place now.
+    /// Records that the user is at a place.
     pub(in crate::prompt) fn visit(&mut self, uri: &Arc<str>, char_idx: usize) {
         self.places.retain(|(it, at)| it != uri || at.abs_diff(char_idx) > NEAR_CHARS);
         self.places.push_front((Arc::clone(uri), char_idx));
         self.places.truncate(CAPACITY);
     }
 
-    /// Follows an edit: the places behind it move along.
+    /// Shifts the places behind an edit.
     pub(in crate::prompt) fn edited(&mut self, uri: &str, edit: &Edit) {
         for (_, at) in self.places.iter_mut().filter(|(it, _)| **it == *uri) {
             if edit.removed.end <= *at {
@@ -38,8 +38,8 @@ impl Visits {
         }
     }
 
-    /// The lines around each place, the newest first. Documents that are not among the sources are
-    /// no longer open.
+    /// The lines around each place, newest first. Places in documents that are not among the sources
+    /// are skipped: they are closed.
     pub(super) fn chunks<'a>(
         &'a self,
         sources: &'a [Source],

@@ -32,7 +32,7 @@ fn check(fim: &Fim, alone: &str, with_files: &str) {
     let others =
         [OtherFile { path: "a.py", text: "A = 1" }, OtherFile { path: "b.py", text: "B = 2\n" }];
     let written = |around| {
-        let lead = lead(fim, around, encode);
+        let lead = preamble(fim, around, encode);
         let ids = prompt(Some(fim), &lead, &encode("x = "), &encode("\nz"), &encode("y"));
         read(&vocabulary, &ids)
     };
@@ -128,5 +128,5 @@ fn a_bundle_without_the_marks_is_told_of_no_files() {
     let fim = Fim { file_sep: None, ..family("qwen2.5-coder", PSM) };
     assert!(!reads_files(&fim));
     let around = PromptSources { path: Some("c.py"), ..PromptSources::default() };
-    assert_eq!(lead(&fim, around, |_| vec![1]), Preamble::default());
+    assert_eq!(preamble(&fim, around, |_| vec![1]), Preamble::default());
 }

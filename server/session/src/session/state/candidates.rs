@@ -113,7 +113,11 @@ impl State {
         for other in &choice {
             self.cache.keep(here.clone(), other.clone(), 0);
         }
-        self.respond(Answer::Shows { text, others: choice, source, progress }, asked, now);
+        self.respond(
+            Answer::Shows { text, others: choice, source, progress: Box::new(progress) },
+            asked,
+            now,
+        );
     }
 
     /// Generates what follows a selected item. The document does not have the item yet, so there is
@@ -150,7 +154,7 @@ impl State {
             None => return,
             Some(_) if !progress.text.is_empty() => {
                 let text = progress.text.clone();
-                Answer::Shows { text, others: vec![], source, progress }
+                Answer::Shows { text, others: vec![], source, progress: Box::new(progress) }
             }
             Some(finish) => Answer::Empty(EmptyReason::from(finish.clone())),
         };

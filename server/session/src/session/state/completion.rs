@@ -170,7 +170,12 @@ impl State {
                 if n_bytes > 0 {
                     let text = format!("{typed}{}", &rest[..n_bytes]);
                     let source = wait.source;
-                    let answer = Answer::Shows { text, others: vec![], source, progress };
+                    let answer = Answer::Shows {
+                        text,
+                        others: vec![],
+                        source,
+                        progress: Box::new(progress),
+                    };
                     return self.respond(answer, wait.asked, now);
                 }
             }

@@ -5,7 +5,7 @@ use foretell_policy::CursorContext;
 use super::State;
 use crate::session::request::{Request, Source};
 use crate::{
-    prompt::place,
+    prompt::cursor_context,
     suggestion::{Suggestion, Verdict, completion_cache::Surroundings},
 };
 
@@ -54,7 +54,7 @@ impl State {
     /// is the next line: nothing is suggested after a complete one.
     pub(super) fn start_prefetch(&mut self, request: &Request, rest: &str) {
         let Request { snapshot, cursor, .. } = request;
-        let CursorContext { line_after, .. } = place(snapshot, *cursor);
+        let CursorContext { line_after, .. } = cursor_context(snapshot, *cursor);
         // The model writes the indentation: an editor's own need not be that of the line before.
         let line_break = if line_after.trim().is_empty() { "\n" } else { "" };
         let mut accepted = snapshot.clone();

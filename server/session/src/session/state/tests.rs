@@ -253,7 +253,7 @@ impl World {
             (true, 0) => FinishReason::EndOfText,
             (true, 1) => FinishReason::Stopped(StopRule::LineEnd),
             (true, 2) => FinishReason::MaxTokens,
-            (true, _) => FinishReason::Failed("broken".into()),
+            (true, _) => FinishReason::Failed(foretell_engine::Failure::message("broken")),
         });
         self.handle(Event::Progress { id, progress });
     }

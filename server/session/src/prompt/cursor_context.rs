@@ -1,4 +1,4 @@
-//! What the policy needs to know of a cursor's surroundings.
+//! Builds what the policy needs to know about the text around the cursor.
 
 use std::sync::Arc;
 
@@ -6,14 +6,16 @@ use super::to_lf;
 use crate::document::Snapshot;
 use foretell_policy::{CursorContext, MAX_SYNTAX_BYTES, Syntax, Trees};
 
-/// How many lines before and after the cursor the rules look at.
+/// Lines before and after the cursor that the rules look at.
 const N_LINES: usize = 60;
-/// A minified line of megabytes tells the rules nothing that its nearest part does not.
+/// Characters before and after the cursor that the rules look at: a minified line can have
+/// megabytes.
 const N_CHARS: usize = 8_000;
 
-/// The place of a cursor, a char_idx that is clamped to the text's end.
+/// The text around a cursor (a char_idx, clamped to the end of the text), with `\n` as its only line
+/// break.
 #[must_use]
-pub fn place(snapshot: &Snapshot, cursor: usize) -> CursorContext {
+pub fn cursor_context(snapshot: &Snapshot, cursor: usize) -> CursorContext {
     let rope = &snapshot.rope;
     let cursor = cursor.min(rope.len_chars());
     let line = rope.char_to_line(cursor);
@@ -30,8 +32,8 @@ fn language(snapshot: &Snapshot) -> &str {
     if snapshot.language.is_empty() { extension() } else { &snapshot.language }
 }
 
-/// The syntax at a cursor, a char_idx that is clamped to the text's end. `None` if nothing is known
-/// of the language, or the document is too long to be parsed.
+/// The syntax at a cursor (a char_idx, clamped to the end of the text). `None` if there is no
+/// grammar for the language or the document is longer than [`MAX_SYNTAX_BYTES`].
 #[must_use]
 pub fn syntax(trees: &Arc<Trees>, snapshot: &Snapshot, cursor: usize) -> Option<Syntax> {
     let Snapshot { rope, uri, .. } = snapshot;
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str, cursor: usize) -> CursorContext {
-        place(&Snapshot::of_text("a", "rust", text), cursor)
+        cursor_context(&Snapshot::of_text("a", "rust", text), cursor)
     }
 
     #[test]
@@ -77,7 +79,7 @@ mod tests {
     #[test]
     fn of_a_line_of_megabytes_only_the_nearest_part_is_looked_at() {
         let snapshot = Snapshot::of_text("a.js", "javascript", &"x=1;".repeat(1_300_000));
-        let place = place(&snapshot, 2_600_000);
+        let place = cursor_context(&snapshot, 2_600_000);
         assert_eq!((place.line_before.len(), place.line_after.len()), (N_CHARS, N_CHARS));
         assert!(syntax(&Arc::default(), &snapshot, 2_600_000).is_none());
     }
