@@ -9,7 +9,7 @@ local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
 local namespace = api.nvim_create_namespace('foretell')
 
----@class foretell.Place            Where and in which text a request was made.
+---@class foretell.Request            Where and in which text a request was made.
 ---@field buf integer
 ---@field client_id integer
 ---@field tick integer             the buffer's changedtick
@@ -20,15 +20,19 @@ local namespace = api.nvim_create_namespace('foretell')
 ---@field after string             the rest of the cursor's line
 ---@field invoked boolean          by the user's key, not by typing
 
----@class foretell.Suggestion: foretell.Place
+---@class foretell.Suggestion: foretell.Request
 ---@field items table[]            lsp.InlineCompletionItem, one or more
 ---@field index integer            which one is shown
 ---@field told? boolean            the server knows that it was shown
 
-local asked ---@type foretell.Place?  the last request
-local shown ---@type foretell.Suggestion?
-local seen ---@type string  where the cursor and the text were at the last look
-local dismissed = false
+---@class foretell.GhostState          All that this module remembers between events.
+---@field request? foretell.Request     The last request; nil once its response is unwanted.
+---@field shown? foretell.Suggestion    The suggestion on screen, or hidden by a completion menu.
+---@field seen string                   The `snapshot()` of the last event; '' outside insert mode.
+---@field is_dismissed boolean          Ignores updates; set by `dismiss()` until the next key.
+
+---@type foretell.GhostState
+local state = { request = nil, shown = nil, seen = '', is_dismissed = false }
 
 ---@return integer row, integer col
 local function cursor()
@@ -37,7 +41,7 @@ local function cursor()
 end
 
 ---@return string where the cursor and the text are
-local function look()
+local function snapshot()
   local buf, row, col = api.nvim_get_current_buf(), cursor()
   return ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
 end
@@ -118,15 +122,15 @@ end
 
 --- Takes the suggestion off the screen, and what is asked for with it.
 function M.clear()
-  if shown and api.nvim_buf_is_valid(shown.buf) then
-    api.nvim_buf_clear_namespace(shown.buf, namespace, 0, -1)
+  if state.shown and api.nvim_buf_is_valid(state.shown.buf) then
+    api.nvim_buf_clear_namespace(state.shown.buf, namespace, 0, -1)
   end
-  shown = nil
+  state.shown = nil
 end
 
 --- Draws what is left of the suggestion at the cursor, or takes it off.
 function M.refresh()
-  local it = shown
+  local it = state.shown
   if not it then
     return
   end
@@ -149,7 +153,7 @@ function M.refresh()
   end
 end
 
----@param place foretell.Place
+---@param place foretell.Request
 ---@return boolean
 local function is_here(place)
   local row, col = cursor()
@@ -160,14 +164,14 @@ local function is_here(place)
 end
 
 --- What is shown has the same text as `items` at the cursor: nothing is to be drawn again.
----@param place foretell.Place
+---@param place foretell.Request
 ---@param items table[]
 local function show(place, items)
   if #items == 0 then
     M.clear()
     return
   end
-  shown = vim.tbl_extend('force', place, { items = items, index = 1 }) --[[@as foretell.Suggestion]]
+  state.shown = vim.tbl_extend('force', place, { items = items, index = 1 }) --[[@as foretell.Suggestion]]
   M.refresh()
 end
 
@@ -182,7 +186,7 @@ function M.request(invoked)
   local row, col = cursor()
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = invoked and 1 or 2 }
-  local place = { ---@type foretell.Place
+  local place = { ---@type foretell.Request
     buf = buf,
     client_id = client.id,
     tick = api.nvim_buf_get_changedtick(buf),
@@ -193,9 +197,9 @@ function M.request(invoked)
     after = api.nvim_get_current_line():sub(col + 1),
     invoked = invoked,
   }
-  asked = place
+  state.request = place
   server.call(client, 'request', METHOD, params, function(err, result)
-    if asked == place and not err and in_insert_mode() and is_here(place) then
+    if state.request == place and not err and in_insert_mode() and is_here(place) then
       show(place, result and (result.items or result) or {})
     end
   end, buf)
@@ -206,7 +210,7 @@ end
 --- Asks for suggestions because the user wants one here.
 ---@return boolean
 function M.trigger()
-  seen, dismissed = look(), false -- the event of the key before may still come
+  state.seen, state.is_dismissed = snapshot(), false -- the event of the key before may still come
   M.request(true)
   return true
 end
@@ -215,10 +219,10 @@ end
 ---@param update table the params of `foretell/inlineCompletion/update`
 ---@param client_id integer
 function M.on_update(update, client_id)
-  local place = asked
+  local place = state.request
   if
     place
-    and not dismissed
+    and not state.is_dismissed
     and place.client_id == client_id
     and update.textDocument.uri == vim.uri_from_bufnr(place.buf)
     and update.textDocument.version == place.version
@@ -226,8 +230,9 @@ function M.on_update(update, client_id)
     and in_insert_mode()
     and is_here(place)
   then
-    local told = shown and shown.told
-    shown = vim.tbl_extend('force', place, { items = { update.item }, index = 1, told = told })
+    local told = state.shown and state.shown.told
+    state.shown =
+      vim.tbl_extend('force', place, { items = { update.item }, index = 1, told = told })
     M.refresh()
   end
 end
@@ -237,12 +242,12 @@ function M.on_change()
   if not in_insert_mode() then
     return -- InsertEnter after CTRL-O comes before the mode
   end
-  local now = look()
-  if now == seen then
+  local now = snapshot()
+  if now == state.seen then
     M.refresh() -- a menu has opened or closed
     return
   end
-  seen, dismissed = now, false
+  state.seen, state.is_dismissed = now, false
   M.refresh()
   if config.is_on(0) then
     M.request(false)
@@ -251,14 +256,14 @@ end
 
 --- Out of insert mode: nothing is shown, and what still comes is not wanted.
 function M.stop()
-  asked, seen = nil, ''
+  state.request, state.seen = nil, ''
   M.clear()
 end
 
 --- The text that accepting would insert; nil if none is on the screen.
 ---@return string?
 function M.visible()
-  local it = shown
+  local it = state.shown
   if it and in_insert_mode() and not (config.current.hide_with_menu and menu_is_open()) then
     return rest(it)
   end
@@ -268,7 +273,7 @@ end
 ---@param part? 'word'|'line'
 ---@return boolean taken whether there was one
 function M.accept(part)
-  local remaining, it = M.visible(), shown
+  local remaining, it = M.visible(), state.shown
   if not remaining or not it then
     return false
   end
@@ -310,7 +315,7 @@ end
 ---@param by integer
 ---@return boolean
 function M.cycle(by)
-  local it = shown
+  local it = state.shown
   if not it or not M.visible() then
     return false
   end
@@ -331,8 +336,8 @@ function M.dismiss()
   if not M.visible() then
     return false
   end
-  dismissed = true
-  asked = nil
+  state.is_dismissed = true
+  state.request = nil
   M.clear()
   return true
 end
