@@ -147,7 +147,7 @@ test('a server that is killed comes back', async () => {
 test('a missing server gives the message', async () => {
   code.setProgram('/nowhere/foretell');
   await code.waitForStatus('failed');
-  await code.waitForText('the program `foretell` is not there');
+  await code.waitForText('cannot find the program `foretell`');
   await code.picture('vscode-missing');
   code.setProgram(code.program);
   await code.waitForStatus('ready');

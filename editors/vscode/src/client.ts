@@ -1,18 +1,19 @@
-/** VS Code's client of language servers, which can be ended whatever its program does. */
+/** A language client that can be stopped whatever its program does. */
 import { LanguageClient } from 'vscode-languageclient/node';
 
-/** How long the server may take to end after it was asked to, until it is killed. */
-const PATIENCE_MS = 2000;
+/** How long the server may take to exit after a shutdown request, before it is killed. */
+const STOP_TIMEOUT_MS = 2000;
 
-/** The library's own client can't be stopped before the program has answered for the first time. */
+/** `LanguageClient` cannot be stopped before the server has responded to `initialize`. */
 export class Client extends LanguageClient {
   isEnding = false;
 
-  /** Ends the client and its program for good. */
+  /** Stops the client and its program; neither restarts. */
   async end(): Promise<void> {
     this.isEnding = true;
     if (this.isRunning()) {
-      await this.dispose(PATIENCE_MS).catch(() => undefined); // the log says why, and it is killed
+      // A failure is already logged, and the program is killed.
+      await this.dispose(STOP_TIMEOUT_MS).catch(() => undefined);
     } else {
       this.serverProcess?.kill('SIGKILL');
     }
@@ -26,7 +27,7 @@ export class Client extends LanguageClient {
     return transports;
   }
 
-  /** What fails from its end on is in the log, and not on the screen. */
+  /** Once the client is ending, errors go to the log only. */
   override error(message: string, data?: unknown, showNotification?: boolean | 'force'): void {
     super.error(message, data, this.isEnding ? false : showNotification);
   }

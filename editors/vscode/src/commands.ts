@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { Controller } from './controller';
 import { reportMissingProgram } from './messages';
 import { modelNames, modelsFolder } from './models';
-import { isInLanguages, isOn, write, type Languages } from './settings';
+import { isLanguageOn, isOn, writeSetting, type Languages } from './settings';
 import { statsPage } from './statsPage';
 
 export function registerCommands(controller: Controller): vscode.Disposable[] {
@@ -51,7 +51,7 @@ async function showMenu(controller: Controller): Promise<void> {
 
 async function toggle(): Promise<void> {
   const suggest = vscode.workspace.getConfiguration('foretell.suggest');
-  await write('suggest.enabled', !suggest.get<boolean>('enabled', true));
+  await writeSetting('suggest.enabled', !suggest.get<boolean>('enabled', true));
 }
 
 async function toggleLanguage(): Promise<void> {
@@ -59,8 +59,8 @@ async function toggleLanguage(): Promise<void> {
   if (language) {
     const suggest = vscode.workspace.getConfiguration('foretell.suggest');
     const languages = { ...suggest.get<Languages>('languages', {}) };
-    languages[language] = !isInLanguages(languages, language);
-    await write('suggest.languages', languages);
+    languages[language] = !isLanguageOn(languages, language);
+    await writeSetting('suggest.languages', languages);
   }
 }
 
@@ -69,7 +69,7 @@ async function toggleLanguage(): Promise<void> {
  * for the key.
  */
 async function dismiss(controller: Controller): Promise<void> {
-  controller.server?.stopGrowing();
+  controller.server?.stopStreaming();
   await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
 }
 
@@ -85,7 +85,7 @@ async function chooseModel(): Promise<void> {
   });
   const name = chosen === other ? await chooseFolder() : chosen?.label;
   if (name) {
-    await write('model.name', name);
+    await writeSetting('model.name', name);
   }
 }
 
@@ -97,7 +97,7 @@ async function chooseFolder(): Promise<string | undefined> {
 async function chooseProgram(): Promise<void> {
   const [file] = (await vscode.window.showOpenDialog({ title: 'Select the program foretell', canSelectMany: false })) ?? [];
   if (file) {
-    await write('server.path', file.fsPath);
+    await writeSetting('server.path', file.fsPath);
   }
 }
 

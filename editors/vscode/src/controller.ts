@@ -1,4 +1,4 @@
-/** The server's lifecycle: finds the program, starts, restarts and stops it, and reports its status. */
+/** The server's lifecycle: finds the program, starts and stops it, and reports its status. */
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { locate } from './locate';

@@ -1,4 +1,4 @@
-/** Where the server is: the setting, next to the extension, PATH, in this order. */
+/** Finds the server: the setting; otherwise next to the extension, in PATH, or in the home folder. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -9,7 +9,7 @@ export interface Places {
   extension: string;
   /** The environment's PATH. */
   path: string;
-  /** Where `make install` and `cargo install` put programs; often not in a desktop's PATH. */
+  /** `make install` and `cargo install` use folders below it that a desktop's PATH often lacks. */
   home: string;
 }
 
@@ -22,7 +22,7 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** The program, or undefined. A setting that names no program is not passed over in silence. */
+/** The program's path, or undefined. There is no fallback if the setting names no program. */
 export function locate(places: Places, exists: (file: string) => boolean = isProgram): string | undefined {
   const name = process.platform === 'win32' ? 'foretell.exe' : 'foretell';
   if (places.setting) {

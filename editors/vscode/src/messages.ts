@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 
 export const MISSING_PROGRAM =
-  'the program `foretell` is not there. Install it (`make install` in its source), or choose where it is.';
+  'cannot find the program `foretell`. Install it (`make install` in its source) or select it.';
 
 export function reportMissingProgram(): void {
   void vscode.window

@@ -1,10 +1,10 @@
-/** The models that are on this machine. */
+/** The installed models. */
 import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
 type Environment = Partial<Record<string, string>>;
 
-/** Where the server looks for them: `$FORETELL_HOME`, else `foretell` in the platform's data folder. */
+/** The folder of the models: below `$FORETELL_HOME`, or `foretell` in the platform's data folder. */
 export function modelsFolder(env: Environment, home: string, platform = process.platform): string {
   if (env['FORETELL_HOME']) {
     return join(env['FORETELL_HOME'], 'models');
@@ -15,7 +15,7 @@ export function modelsFolder(env: Environment, home: string, platform = process.
   return join(data, 'foretell', 'models');
 }
 
-/** The names of the bundles in a folder, in order; none where there is no such folder. */
+/** The names of the bundles in a folder, sorted; empty if the folder does not exist. */
 export function modelNames(folder: string): string[] {
   return existsSync(folder)
     ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'foretell.json'))).sort()

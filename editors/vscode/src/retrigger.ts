@@ -1,26 +1,27 @@
-/** Has VS Code ask once more at a place where it has asked already. */
+/** Makes VS Code request inline completions again at a place where it has requested them before. */
 import * as vscode from 'vscode';
 
-/** How long an ask is waited for. */
-const PATIENCE_MS = 300;
-/** How often in a row VS Code may pass over an ask. */
-const MAX_ASKS = 5;
+/** How long to wait for one trigger command. */
+const TRIGGER_TIMEOUT_MS = 300;
+/** How many triggers in a row VS Code may ignore. */
+const MAX_TRIGGERS = 5;
 
-export type Answer = vscode.InlineCompletionItemProvider['provideInlineCompletionItems'];
+export type Provide = vscode.InlineCompletionItemProvider['provideInlineCompletionItems'];
 
-/** The first VS Code whose command takes a provider and can be told not to be explicit. */
+/** The first VS Code whose trigger command accepts a provider and `explicit: false`. */
 const FIRST_VERSION = [1, 106] as const;
 
-/** Whether VS Code can replace what it shows by a longer text in one step, without a gap. */
+/** Whether VS Code can replace the suggestion on screen by a longer one without a gap. */
 export function canRetrigger(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > FIRST_VERSION[0] || (major === FIRST_VERSION[0] && minor >= FIRST_VERSION[1]);
 }
 
 /**
- * A provider that VS Code has asked at a cursor of a version of a document is not asked there again,
- * unless explicitly, which keeps the old text in front. A provider that was registered since is, and
- * its texts take the place of those on the screen in one step. Of several, the newest is taken.
+ * VS Code does not ask a provider twice at the same cursor and document version, unless explicitly,
+ * and an explicit request keeps the old text in front. But it does ask a provider that was
+ * registered since, and replaces the text on screen by the new provider's in one step. Of several
+ * providers, the newest wins.
  */
 export class Retrigger implements vscode.Disposable {
   private registered: vscode.Disposable[] = [];
@@ -31,40 +32,40 @@ export class Retrigger implements vscode.Disposable {
   ) {}
 
   /**
-   * Has VS Code ask where the cursor is, and waits until it has. `answer` is called once, or never:
-   * VS Code may be busy with what it asked before.
+   * Triggers one request at the cursor and waits until VS Code has made it, or for the timeout.
+   * `provide` is called at most once; never if VS Code is busy with an earlier request.
    */
-  private async ask(answer: Answer): Promise<void> {
-    let once: Answer | undefined = answer;
-    const provideInlineCompletionItems: Answer = (...request) => {
-      const [now, later] = [once, undefined];
-      once = later;
-      return now?.(...request);
+  private async trigger(provide: Provide): Promise<void> {
+    let pending: Provide | undefined = provide;
+    const provideInlineCompletionItems: Provide = (...request) => {
+      const current = pending;
+      pending = undefined;
+      return current?.(...request);
     };
     this.registered.push(
       vscode.languages.registerInlineCompletionItemProvider(this.selector, { provideInlineCompletionItems }),
     );
-    // The one before belongs to what is on the screen until it is replaced.
+    // The previous provider owns the text on screen until that is replaced, so the last two stay.
     if (this.registered.length > 2) {
       this.registered.shift()?.dispose();
     }
-    const asked = vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
+    const triggered = vscode.commands.executeCommand('editor.action.inlineSuggest.trigger', {
       providerId: `${this.extensionId}:*`,
       explicit: false,
     });
-    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    await Promise.race([triggered, new Promise((resolve) => setTimeout(resolve, TRIGGER_TIMEOUT_MS))]);
   }
 
-  /** The same until VS Code has asked, which it may never do; says whether it has. */
-  async askUntilHeard(answer: Answer): Promise<boolean> {
-    const heard: true[] = [];
-    for (let n = 0; n < MAX_ASKS && heard.length === 0; n += 1) {
-      await this.ask((...request) => {
-        heard.push(true);
-        return answer(...request);
+  /** Triggers until VS Code calls `provide`; false if it ignored all `MAX_TRIGGERS`. */
+  async run(provide: Provide): Promise<boolean> {
+    const calls: true[] = [];
+    for (let n = 0; n < MAX_TRIGGERS && calls.length === 0; n += 1) {
+      await this.trigger((...request) => {
+        calls.push(true);
+        return provide(...request);
       });
     }
-    return heard.length > 0;
+    return calls.length > 0;
   }
 
   dispose(): void {

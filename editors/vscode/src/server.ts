@@ -1,4 +1,4 @@
-/** The server as VS Code's client sees it: started, asked, and its texts as they grow. */
+/** One run of the server: its language client, its status, and the updates of its suggestions. */
 import * as vscode from 'vscode';
 import {
   CloseAction,
@@ -6,17 +6,17 @@ import {
   type InlineCompletionItem,
   type Middleware,
 } from 'vscode-languageclient/node';
-import { Retrigger, type Answer } from './retrigger';
 import { Client } from './client';
-import { StreamingItem, samePlace, type Place } from './streamingItem';
-import type { State } from './status';
+import { Retrigger, type Provide } from './retrigger';
 import { isOn } from './settings';
+import type { State } from './status';
+import { StreamingItem, samePlace, type Place } from './streamingItem';
 
 function placeOf(document: vscode.TextDocument, position: vscode.Position): Place {
   return { uri: document.uri.toString(), version: document.version, position };
 }
 
-/** The params of `foretell/inlineCompletion/update`, as far as they matter here. */
+/** The params of `foretell/inlineCompletion/update` that are used here. */
 interface Update {
   textDocument: { uri: string; version: number };
   position: Place['position'];
@@ -31,7 +31,7 @@ export interface Options {
   onStatus: (state: State, message?: string, remote?: string) => void;
 }
 
-/** How often a server that dies is started again within `RESTART_WINDOW_MS`. */
+/** How many times a server that exits is restarted within `RESTART_WINDOW_MS`. */
 const MAX_RESTARTS = 4;
 const RESTART_WINDOW_MS = 180_000;
 
@@ -39,13 +39,15 @@ const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-
 
 export class Server {
   readonly client: Client;
-  private readonly growing = new StreamingItem<InlineCompletionItem>();
-  private readonly again = new Retrigger(SELECTOR, 'foretell.foretell');
-  private next: Answer | undefined;
-  /** Whether a text is there that VS Code has not got, and whether it is being asked to get it. */
-  private isLonger = false;
-  private isAsking = false;
-  private restarts: number[] = [];
+  private readonly streamingItem = new StreamingItem<InlineCompletionItem>();
+  private readonly retrigger = new Retrigger(SELECTOR, 'foretell.foretell');
+  /** The language client's own provider, as of the last request. */
+  private requestFromServer: Provide | undefined;
+  /** Whether there is an update that VS Code has not fetched yet. */
+  private hasUpdate = false;
+  private isRetriggering = false;
+  /** When the server was restarted within the window, in ms since the epoch. */
+  private restartTimesMs: number[] = [];
   private isLoading = true;
 
   constructor(private readonly options: Options) {
@@ -72,21 +74,22 @@ export class Server {
         },
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue }),
-          closed: () => this.closed(),
+          closed: () => this.onClosed(),
         },
       },
     );
     this.client.onNotification('foretell/status', (it: { state: State; message?: string; remote?: string }) => {
       options.onStatus(it.state, it.message, it.remote);
-      if (it.state === 'ready' && this.isLoading && this.next) {
-        void this.again.askUntilHeard(this.next); // what was asked while it was loaded had no answer
+      if (it.state === 'ready' && this.isLoading && this.requestFromServer) {
+        // A request gets no suggestion while the model loads.
+        void this.retrigger.run(this.requestFromServer);
       }
       this.isLoading = it.state === 'loading';
     });
-    this.client.onNotification('foretell/inlineCompletion/update', (it: Update) => { this.grow(it); });
+    this.client.onNotification('foretell/inlineCompletion/update', (it: Update) => { this.onUpdate(it); });
   }
 
-  /** Tells the server which document the user looks at. */
+  /** Notifies the server which document is in the active editor. */
   focus(editor: vscode.TextEditor | undefined): void {
     if (editor && this.client.isRunning()) {
       const textDocument = this.client.code2ProtocolConverter.asTextDocumentIdentifier(editor.document);
@@ -95,8 +98,8 @@ export class Server {
   }
 
   async stop(): Promise<void> {
-    this.stopGrowing();
-    this.again.dispose();
+    this.stopStreaming();
+    this.retrigger.dispose();
     await this.client.end();
   }
 
@@ -110,56 +113,56 @@ export class Server {
     if (!isOn(document.languageId)) {
       return [];
     }
-    this.stopGrowing();
-    this.next = next;
-    this.growing.asked(placeOf(document, position));
+    this.stopStreaming();
+    this.requestFromServer = next;
+    this.streamingItem.start(placeOf(document, position));
     return next(document, position, context, token);
   };
 
-  /** Shows the next, longer text of what was asked for last. Those that come meanwhile are left out. */
-  private grow(update: Update): void {
+  /** Shows the next, longer text of the last request; a newer update replaces a pending one. */
+  private onUpdate(update: Update): void {
     const uri = this.client.protocol2CodeConverter.asUri(update.textDocument.uri).toString();
     const place = { uri, version: update.textDocument.version, position: update.position };
     const editor = vscode.window.activeTextEditor;
     const isHere = editor && samePlace(placeOf(editor.document, editor.selection.active), place);
-    if (isHere && this.growing.take(place, update.item)) {
-      this.isLonger = true;
-      void this.showLonger();
+    if (isHere && this.streamingItem.update(place, update.item)) {
+      this.hasUpdate = true;
+      void this.showUpdates();
     }
   }
 
-  /** Has VS Code ask for the longest text until it has it. */
-  private async showLonger(): Promise<void> {
-    if (this.isAsking) {
+  /** Retriggers VS Code until it has fetched the latest update, or ignores it. */
+  private async showUpdates(): Promise<void> {
+    if (this.isRetriggering) {
       return;
     }
-    this.isAsking = true;
+    this.isRetriggering = true;
     try {
-      while (this.isLonger && (await this.again.askUntilHeard(this.grown)));
+      while (this.hasUpdate && (await this.retrigger.run(this.provideUpdate)));
     } finally {
-      this.isAsking = false;
+      this.isRetriggering = false;
     }
   }
 
-  private readonly grown: Answer = async (document, position) => {
-    this.isLonger = false;
-    const item = this.growing.at(placeOf(document, position));
+  private readonly provideUpdate: Provide = async (document, position) => {
+    this.hasUpdate = false;
+    const item = this.streamingItem.at(placeOf(document, position));
     return item && this.client.protocol2CodeConverter.asInlineCompletionResult([item]);
   };
 
-  /** Keeps the stream of a text from bringing it back. */
-  stopGrowing(): void {
-    this.growing.stop();
-    this.isLonger = false;
+  /** Ignores further updates, so that they do not bring back a dismissed suggestion. */
+  stopStreaming(): void {
+    this.streamingItem.stop();
+    this.hasUpdate = false;
   }
 
-  private closed(): { action: CloseAction; message?: string; handled?: boolean } {
+  private onClosed(): { action: CloseAction; message?: string; handled?: boolean } {
     if (this.client.isEnding) {
       return { action: CloseAction.DoNotRestart, handled: true };
     }
     const now = Date.now();
-    this.restarts = [...this.restarts.filter((at) => now - at < RESTART_WINDOW_MS), now];
-    if (this.restarts.length > MAX_RESTARTS) {
+    this.restartTimesMs = [...this.restartTimesMs.filter((at) => now - at < RESTART_WINDOW_MS), now];
+    if (this.restartTimesMs.length > MAX_RESTARTS) {
       this.options.onStatus('failed', 'The server keeps stopping; see the log.');
       return { action: CloseAction.DoNotRestart, handled: true };
     }

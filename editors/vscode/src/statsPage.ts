@@ -1,8 +1,6 @@
-/** The page of the session's statistics. */
-
-/** A Markdown page from the result of `foretell.stats`, which includes the statistics as text. */
+/** The session's statistics as Markdown, from the result of the command `foretell.stats`. */
 export function statsPage(stats: unknown): string {
-  const page = (stats as { page?: unknown } | null | undefined)?.page;
-  const shown = typeof page === 'string' ? ['```text', page.trimEnd(), '```'] : ['No statistics yet.'];
-  return ['# Foretell: this session', '', ...shown, ''].join('\n');
+  const text = (stats as { page?: unknown } | null | undefined)?.page;
+  const body = typeof text === 'string' ? ['```text', text.trimEnd(), '```'] : ['No statistics yet.'];
+  return ['# Foretell: this session', '', ...body, ''].join('\n');
 }

@@ -11,7 +11,7 @@ const ICONS: Record<State, string> = {
   failed: '$(warning)',
 };
 
-const SAYS: Record<State, string> = {
+const MESSAGES: Record<State, string> = {
   loading: 'Loading the model.',
   ready: 'Ready.',
   thinking: 'Generating.',
@@ -31,24 +31,25 @@ export class Status implements vscode.Disposable {
     this.item.show();
   }
 
-  /** Sets the state that the server, or its start, reported. */
+  /** Sets the state; `remote` is the address of the remote model server, if there is one. */
   set(state: State, message?: string, remote?: string): void {
     this.state = state;
     this.message = message;
     this.remote = remote;
   }
 
+  /** The message if the state is `failed`. */
   get failure(): string | undefined {
-    return this.state === 'failed' ? (this.message ?? SAYS.failed) : undefined;
+    return this.state === 'failed' ? (this.message ?? MESSAGES.failed) : undefined;
   }
 
   /** Redraws the item; `isOff` if suggestions are off in the active editor. */
   draw(isOff: boolean): void {
     const state = isOff && this.state !== 'failed' ? 'off' : this.state;
-    const says = state === this.state && this.message ? this.message : SAYS[state];
-    const where = this.remote ? `\nThe text around the cursor is sent to ${this.remote}.` : '';
+    const message = state === this.state && this.message ? this.message : MESSAGES[state];
+    const remote = this.remote ? `\nThe text around the cursor is sent to ${this.remote}.` : '';
     this.item.text = `${ICONS[state]} Foretell${this.remote ? ' $(cloud)' : ''}`;
-    this.item.tooltip = `Foretell: ${says}${where}\nClick for more.`;
+    this.item.tooltip = `Foretell: ${message}${remote}\nClick for more.`;
     this.item.accessibilityInformation = { label: `Foretell, ${state}`, role: 'button' };
     this.item.backgroundColor =
       state === 'failed' ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;

@@ -1,10 +1,10 @@
-/** The one suggestion that may still grow, while its document and cursor stay as they were. */
+/** The one suggestion that still grows, valid while its document and cursor do not change. */
 export interface Position {
   line: number;
   character: number;
 }
 
-/** A place in a version of a document. */
+/** A position in one version of a document. */
 export interface Place {
   uri: string;
   version: number;
@@ -24,28 +24,28 @@ export class StreamingItem<Item> {
   private place: Place | undefined;
   private longest: Item | undefined;
 
-  /** A request is made: what grew before does not matter any more. */
-  asked(place: Place): void {
+  /** Starts a request at a place, and discards the item of the previous one. */
+  start(place: Place): void {
     this.place = place;
     this.longest = undefined;
   }
 
-  /** Nothing is to grow until the next request. */
+  /** Ignores updates until the next request. */
   stop(): void {
     this.place = undefined;
     this.longest = undefined;
   }
 
-  /** Keeps a longer text of the last request's item. False if it is of an earlier request. */
-  take(place: Place, item: Item): boolean {
-    const fits = this.place !== undefined && samePlace(this.place, place);
-    if (fits) {
+  /** Keeps a longer item of the current request. Returns false if it belongs to an earlier one. */
+  update(place: Place, item: Item): boolean {
+    const isCurrent = this.place !== undefined && samePlace(this.place, place);
+    if (isCurrent) {
       this.longest = item;
     }
-    return fits;
+    return isCurrent;
   }
 
-  /** The longest text for a place, if it has grown since it was asked for. */
+  /** The longest item at a place; undefined if there was no update since the request. */
   at(place: Place): Item | undefined {
     return this.place !== undefined && samePlace(this.place, place) ? this.longest : undefined;
   }

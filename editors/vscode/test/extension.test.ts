@@ -1,4 +1,4 @@
-/** The extension among fakes of VS Code and of the server's client. */
+/** The extension with fakes of VS Code and of the server. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ExtensionContext } from 'vscode';
 
@@ -8,32 +8,32 @@ interface Inspected {
 }
 
 interface Fake {
-  /** What was done, in order. */
-  done: string[];
+  /** The calls so far, in order. */
+  calls: string[];
   commands: Map<string, () => unknown>;
   listeners: Map<string, () => unknown>;
   settings: Map<string, Inspected>;
-  /** Where `foretell` is. */
+  /** The path that `locate` returns. */
   program?: string;
 }
 
-const fake = vi.hoisted((): Fake => ({ done: [], commands: new Map(), listeners: new Map(), settings: new Map() }));
+const fake = vi.hoisted((): Fake => ({ calls: [], commands: new Map(), listeners: new Map(), settings: new Map() }));
 
 vi.mock('vscode', () => {
   const listen = (event: string) => (listener: () => unknown) => fake.listeners.set(event, listener);
   const item = { show: vi.fn(), dispose: vi.fn() };
   const show = (text: string) => {
-    fake.done.push(`show ${text}`);
+    fake.calls.push(`show ${text}`);
     return Promise.resolve();
   };
   const getConfiguration = (section: string) => ({
-    get: (name: string, otherwise: unknown) => {
+    get: (name: string, fallback: unknown) => {
       const set = fake.settings.get(`${section}.${name}`);
-      return set?.workspaceValue ?? set?.globalValue ?? otherwise;
+      return set?.workspaceValue ?? set?.globalValue ?? fallback;
     },
     inspect: (name: string) => fake.settings.get(`${section}.${name}`),
     update: (name: string, value: unknown, target: number) => {
-      fake.done.push(`set ${section}.${name} = ${JSON.stringify(value)} in ${target === 1 ? 'user' : 'workspace'}`);
+      fake.calls.push(`set ${section}.${name} = ${JSON.stringify(value)} in ${target === 1 ? 'user' : 'workspace'}`);
     },
   });
   return {
@@ -44,14 +44,14 @@ vi.mock('vscode', () => {
     extensions: { getExtension: () => undefined },
     commands: {
       registerCommand: (name: string, run: () => unknown) => fake.commands.set(name, run),
-      executeCommand: (name: string) => fake.done.push(name),
+      executeCommand: (name: string) => fake.calls.push(name),
     },
     window: {
       activeTextEditor: { document: { languageId: 'python' } },
       createOutputChannel: () => item,
       createStatusBarItem: () => item,
       createTerminal: () => {
-        fake.done.push('terminal');
+        fake.calls.push('terminal');
         return item;
       },
       showWarningMessage: show,
@@ -70,14 +70,14 @@ vi.mock('../src/server', () => ({
   Server: class {
     client = {
       start: () => {
-        fake.done.push('start');
-        return new Promise(() => undefined); // a program that never answers
+        fake.calls.push('start');
+        return new Promise(() => undefined); // a program that never responds
       },
     };
     async stop(): Promise<void> {
-      fake.done.push('stop');
+      fake.calls.push('stop');
       await new Promise((resolve) => setTimeout(resolve, 1));
-      fake.done.push('stopped');
+      fake.calls.push('stopped');
     }
   },
 }));
@@ -85,7 +85,7 @@ const { activate, deactivate } = await import('../src/extension');
 
 const run = (command: string): unknown => fake.commands.get(`foretell.${command}`)?.();
 
-async function begin(program: string | undefined): Promise<void> {
+async function activateWith(program: string | undefined): Promise<void> {
   fake.program = program;
   const extension = { packageJSON: { contributes: { configuration: [] } } };
   void activate({ extension, extensionPath: '', subscriptions: [] } as unknown as ExtensionContext);
@@ -93,46 +93,46 @@ async function begin(program: string | undefined): Promise<void> {
 }
 
 beforeEach(() => {
-  fake.done.length = 0;
+  fake.calls.length = 0;
   fake.settings.clear();
 });
 afterEach(() => deactivate());
 
-test('restarts come one after the other, also while a program does not answer', async () => {
-  await begin('/bin/foretell');
+test('restarts are serialized while the server hangs', async () => {
+  await activateWith('/bin/foretell');
   await Promise.all([run('restart'), run('restart')]);
-  expect(fake.done).toEqual(['start', 'stop', 'stopped', 'start', 'stop', 'stopped', 'start']);
+  expect(fake.calls).toEqual(['start', 'stop', 'stopped', 'start', 'stop', 'stopped', 'start']);
 });
 
-test('the server starts again when the workspace is trusted: it reads foretell.toml then', async () => {
-  await begin('/bin/foretell');
+test('trusting the workspace restarts the server', async () => {
+  await activateWith('/bin/foretell');
   await fake.listeners.get('trust')?.();
-  expect(fake.done).toEqual(['start', 'stop', 'stopped', 'start']);
+  expect(fake.calls).toEqual(['start', 'stop', 'stopped', 'start']);
 });
 
-test('Escape takes a text away, whoever wrote it, without the program too', async () => {
-  await begin(undefined);
+test('dismiss hides any suggestion without a server', async () => {
+  await activateWith(undefined);
   await run('dismiss');
-  expect(fake.done).toContain('editor.action.inlineSuggest.hide');
+  expect(fake.calls).toContain('editor.action.inlineSuggest.hide');
 });
 
-test('without the program, Doctor says that it is missing', async () => {
-  await begin(undefined);
-  fake.done.length = 0;
+test('doctor reports a missing program', async () => {
+  await activateWith(undefined);
+  fake.calls.length = 0;
   await run('doctor');
-  expect(fake.done).toEqual([expect.stringContaining('show Foretell: the program `foretell` is not there')]);
+  expect(fake.calls).toEqual([expect.stringContaining('show Foretell: cannot find the program `foretell`')]);
 });
 
-test('what is turned on or off is set where it holds', async () => {
-  await begin('/bin/foretell');
-  fake.done.length = 0;
+test('toggles write the setting where it is set', async () => {
+  await activateWith('/bin/foretell');
+  fake.calls.length = 0;
   await run('toggle');
   fake.settings.set('foretell.suggest.enabled', { globalValue: true, workspaceValue: false });
   await run('toggle');
   fake.settings.set('foretell.suggest.enabled', { globalValue: true });
   fake.settings.set('foretell.suggest.languages', { workspaceValue: { python: false } });
   await run('toggleLanguage');
-  expect(fake.done).toEqual([
+  expect(fake.calls).toEqual([
     'set foretell.suggest.enabled = false in user',
     'set foretell.suggest.enabled = true in workspace',
     'set foretell.suggest.languages = {"python":true} in workspace',

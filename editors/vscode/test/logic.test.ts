@@ -9,21 +9,21 @@ import { modelNames, modelsFolder } from '../src/models';
 import { statsPage } from '../src/statsPage';
 
 vi.mock('vscode', () => ({}));
-const { isInLanguages, put } = await import('../src/settings');
+const { isLanguageOn, setAtPath } = await import('../src/settings');
 const { canRetrigger } = await import('../src/retrigger');
 
 describe('locate', () => {
   const places = { setting: '', extension: '/ext', path: ['/a', '/b'].join(delimiter), home: '/home/me' };
   const only = (...files: string[]) => (file: string) => files.includes(file);
 
-  test('next to the extension comes before PATH, and PATH before the home', () => {
+  test('extension folder precedes PATH and home', () => {
     const all = ['/home/me/.cargo/bin/foretell', '/b/foretell', '/ext/bin/foretell'].map((it) => join(it));
     expect(locate(places, only(...all))).toBe(all[2]);
     expect(locate(places, only(...all.slice(0, 2)))).toBe(all[1]);
     expect(locate(places, only(...all.slice(0, 1)))).toBe(all[0]);
   });
 
-  test('a setting that names no program is not passed over', () => {
+  test('setting without a program has no fallback', () => {
     const setting = '/nowhere/foretell';
     expect(locate({ ...places, setting }, only('/b/foretell'))).toBeUndefined();
     expect(locate({ ...places, setting }, only(setting))).toBe(setting);
@@ -31,7 +31,7 @@ describe('locate', () => {
 });
 
 describe('models', () => {
-  test('they are where the server looks', () => {
+  test('folder matches the server', () => {
     const share = join('/home/me', '.local', 'share', 'foretell', 'models');
     expect(modelsFolder({}, '/home/me', 'linux')).toBe(share);
     expect(modelsFolder({ XDG_DATA_HOME: '/data' }, '/home/me', 'linux')).toBe(join('/data', 'foretell', 'models'));
@@ -40,7 +40,7 @@ describe('models', () => {
     expect(modelsFolder({ APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/roaming', 'foretell', 'models'));
   });
 
-  test('a model is a folder with a manifest', () => {
+  test('bundle is a folder with a manifest', () => {
     const folder = mkdtempSync(join(tmpdir(), 'models-'));
     for (const name of ['small', 'half', 'big']) {
       mkdirSync(join(folder, name));
@@ -53,71 +53,71 @@ describe('models', () => {
   });
 });
 
-describe('growing', () => {
+describe('StreamingItem', () => {
   const place = { uri: 'file:///a.py', version: 7, position: { line: 3, character: 8 } };
   const at = (version: number, character: number) => ({ ...place, version, position: { line: 3, character } });
 
-  test('the longest text of the last request is kept', () => {
-    const growing = new StreamingItem<string>();
-    growing.asked(place);
-    expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(place, 'a')).toBe(true);
-    expect(growing.take(place, 'ab')).toBe(true);
-    expect(growing.at(place)).toBe('ab');
+  test('longest item of the last request is kept', () => {
+    const item = new StreamingItem<string>();
+    item.start(place);
+    expect(item.at(place)).toBeUndefined();
+    expect(item.update(place, 'a')).toBe(true);
+    expect(item.update(place, 'ab')).toBe(true);
+    expect(item.at(place)).toBe('ab');
   });
 
-  test('what belongs to another version or cursor is not taken', () => {
-    const growing = new StreamingItem<string>();
-    growing.asked(place);
-    expect(growing.take(at(6, 8), 'a')).toBe(false);
-    expect(growing.take(at(7, 9), 'a')).toBe(false);
-    expect(growing.at(place)).toBeUndefined();
+  test('update for another place is ignored', () => {
+    const item = new StreamingItem<string>();
+    item.start(place);
+    expect(item.update(at(6, 8), 'a')).toBe(false);
+    expect(item.update(at(7, 9), 'a')).toBe(false);
+    expect(item.at(place)).toBeUndefined();
   });
 
-  test('nothing grows after a stop, or at another place', () => {
-    const growing = new StreamingItem<string>();
-    growing.asked(place);
-    growing.take(place, 'a');
-    expect(growing.at({ ...place, version: 8 })).toBeUndefined();
-    growing.stop();
-    expect(growing.at(place)).toBeUndefined();
-    expect(growing.take(place, 'ab')).toBe(false);
+  test('stop and another place end the stream', () => {
+    const item = new StreamingItem<string>();
+    item.start(place);
+    item.update(place, 'a');
+    expect(item.at({ ...place, version: 8 })).toBeUndefined();
+    item.stop();
+    expect(item.at(place)).toBeUndefined();
+    expect(item.update(place, 'ab')).toBe(false);
   });
 });
 
-test('a setting is laid in by its path', () => {
-  const settings = put({}, 'suggest.max_lines', 3);
-  expect(put(settings, 'suggest.enabled', false)).toEqual({ suggest: { max_lines: 3, enabled: false } });
+test('setting is nested by its dotted path', () => {
+  const settings = setAtPath({}, 'suggest.max_lines', 3);
+  expect(setAtPath(settings, 'suggest.enabled', false)).toEqual({ suggest: { max_lines: 3, enabled: false } });
 });
 
-test('a language is on unless it, or every other one, is off', () => {
-  expect(isInLanguages({}, 'python')).toBe(true);
-  expect(isInLanguages({ python: false }, 'python')).toBe(false);
-  expect(isInLanguages({ '*': false }, 'python')).toBe(false);
-  expect(isInLanguages({ '*': false, python: true }, 'python')).toBe(true);
+test('language overrides the wildcard', () => {
+  expect(isLanguageOn({}, 'python')).toBe(true);
+  expect(isLanguageOn({ python: false }, 'python')).toBe(false);
+  expect(isLanguageOn({ '*': false }, 'python')).toBe(false);
+  expect(isLanguageOn({ '*': false, python: true }, 'python')).toBe(true);
 });
 
-test('the counts are the page that the server draws', () => {
-  const page = 'requests    12, 3 of them superseded\nshown       9 (75 %)\n';
-  const stats = { page, counts: { requests: 12, superseded: 3 } };
-  expect(statsPage(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${page}\`\`\`\n`);
+test('stats page quotes the text of the server', () => {
+  const text = 'requests    12, 3 of them superseded\nshown       9 (75 %)\n';
+  const stats = { page: text, counts: { requests: 12, superseded: 3 } };
+  expect(statsPage(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${text}\`\`\`\n`);
   expect(statsPage(null)).toContain('No statistics yet.');
 });
 
-test('an untrusted workspace sets nothing of the server', () => {
+test('untrusted workspace changes no server setting', () => {
   const { capabilities, contributes } = manifest;
   const restricted: string[] = capabilities.untrustedWorkspaces.restrictedConfigurations;
-  const [ours, servers] = contributes.configuration.map((group) =>
+  const [ofExtension, ofServer] = contributes.configuration.map((group) =>
     Object.entries<{ type: unknown; scope?: string } | undefined>(group.properties)
       .filter(([name, it]) => it?.scope !== 'machine' && !restricted.includes(name))
       .map(([name]) => name),
   );
-  expect(ours).toEqual(['foretell.streaming']);
-  expect(servers).toEqual([]);
+  expect(ofExtension).toEqual(['foretell.streaming']);
+  expect(ofServer).toEqual([]);
   expect(restricted).toContain('foretell.suggest.exclude');
 });
 
-test('a text grows only where VS Code can be told to ask one provider', () => {
+test('streaming requires VS Code 1.106', () => {
   const versions = ['1.100.3', '1.105.1', '1.106.0', '1.139.1', '2.0.0', '1.106.0-insider'];
   expect(versions.filter(canRetrigger)).toEqual(versions.slice(2));
 });
