@@ -1,4 +1,5 @@
---- The suggestion on the screen: asked for, drawn as virtual text, kept while it is typed, taken.
+--- The suggestion on screen: requests it, draws it as virtual text, keeps it while the user types
+--- into it, and accepts it.
 local config = require('foretell.config')
 local server = require('foretell.server')
 local text = require('foretell.text')
@@ -9,27 +10,27 @@ local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
 local namespace = api.nvim_create_namespace('foretell')
 
----@class foretell.Request            Where and in which text a request was made.
+---@class foretell.Request          One `textDocument/inlineCompletion` request.
 ---@field buf integer
 ---@field client_id integer
----@field tick integer             the buffer's changedtick
----@field version integer          the document's version at the server
----@field position lsp.Position    as it was sent
----@field row integer              of the cursor, 0 the first
----@field col integer              of the cursor, in bytes
----@field after string             the rest of the cursor's line
----@field invoked boolean          by the user's key, not by typing
+---@field tick integer              The buffer's changedtick.
+---@field version integer           The document's version at the server.
+---@field position lsp.Position     The cursor, as sent to the server.
+---@field row integer               The cursor's row, 0-based.
+---@field col integer               The cursor's column, in bytes, 0-based.
+---@field after string              The text of the line after the cursor.
+---@field invoked boolean           Whether the user's key made the request, not typing.
 
 ---@class foretell.Suggestion: foretell.Request
----@field items table[]            lsp.InlineCompletionItem, one or more
----@field index integer            which one is shown
----@field told? boolean            the server knows that it was shown
+---@field items table[]             The candidates (lsp.InlineCompletionItem), at least one.
+---@field index integer             The candidate on screen, 1-based.
+---@field is_reported? boolean      Whether the server knows that this candidate was shown.
 
----@class foretell.GhostState          All that this module remembers between events.
----@field request? foretell.Request     The last request; nil once its response is unwanted.
----@field shown? foretell.Suggestion    The suggestion on screen, or hidden by a completion menu.
----@field seen string                   The `snapshot()` of the last event; '' outside insert mode.
----@field is_dismissed boolean          Ignores updates; set by `dismiss()` until the next key.
+---@class foretell.GhostState       All that this module remembers between events.
+---@field request? foretell.Request    The last request; nil once its response is unwanted.
+---@field shown? foretell.Suggestion   The suggestion on screen, or hidden by a completion menu.
+---@field seen string               The `snapshot()` at the last change; '' outside insert mode.
+---@field is_dismissed boolean      Whether the user dismissed a suggestion since the last change.
 
 ---@type foretell.GhostState
 local state = { request = nil, shown = nil, seen = '', is_dismissed = false }
@@ -40,7 +41,8 @@ local function cursor()
   return at[1] - 1, at[2]
 end
 
----@return string where the cursor and the text are
+--- Identifies the cursor and the text of the buffer, to tell changes from other events.
+---@return string
 local function snapshot()
   local buf, row, col = api.nvim_get_current_buf(), cursor()
   return ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
@@ -50,19 +52,19 @@ local function in_insert_mode()
   return api.nvim_get_mode().mode:sub(1, 1) == 'i'
 end
 
---- An item's text as a buffer has it: a file with CRLF line breaks is told so by 'fileformat'.
+--- An item's text with the line breaks of a buffer, which are LF: 'fileformat' covers CRLF.
 ---@param item table lsp.InlineCompletionItem
 ---@return string
-local function text_of(item)
-  local insert = type(item.insertText) == 'table' and item.insertText.value or item.insertText
-  return (insert:gsub('\r\n', '\n'))
+local function insert_text(item)
+  local given = type(item.insertText) == 'table' and item.insertText.value or item.insertText
+  return (given:gsub('\r\n', '\n'))
 end
 
---- How much of the rest of the cursor's line a suggestion takes the place of: what was closed
---- there by itself. It is of ASCII, so a byte in every encoding.
+--- How many bytes after the cursor a suggestion replaces: auto-closed brackets and quotes. They are
+--- ASCII, so the count is the same in every position encoding.
 ---@param it foretell.Suggestion
 ---@return integer
-local function n_replaced(it)
+local function n_replaced_bytes(it)
   local range = it.items[it.index].range
   if not range or range['end'].line ~= it.position.line then
     return 0
@@ -70,10 +72,10 @@ local function n_replaced(it)
   return math.min(math.max(range['end'].character - it.position.character, 0), #it.after)
 end
 
---- What is left of a suggestion at the cursor: nil if something else was typed, or all of it.
+--- The part of a suggestion that is not typed yet; nil if all of it or anything else was typed.
 ---@param it foretell.Suggestion
 ---@return string?
-local function rest(it)
+local function untyped_text(it)
   local row, col = cursor()
   if api.nvim_get_current_buf() ~= it.buf or row < it.row or (row == it.row and col < it.col) then
     return nil
@@ -83,7 +85,7 @@ local function rest(it)
     return nil
   end
   local typed = table.concat(api.nvim_buf_get_text(it.buf, it.row, it.col, row, col, {}), '\n')
-  local whole = text_of(it.items[it.index])
+  local whole = insert_text(it.items[it.index])
   if #typed < #whole and vim.startswith(whole, typed) then
     return whole:sub(#typed + 1)
   end
@@ -113,14 +115,15 @@ local function draw(it, remaining)
   api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
   api.nvim_buf_set_extmark(it.buf, namespace, row, col, {
     virt_text = chunks[1],
-    -- What it takes the place of is covered; text that stays is moved to the right.
-    virt_text_pos = n_replaced(it) > 0 and n_replaced(it) == #it.after and 'overlay' or 'inline',
+    -- `overlay` covers the text that is replaced; `inline` moves text that stays to the right.
+    virt_text_pos = n_replaced_bytes(it) > 0 and n_replaced_bytes(it) == #it.after and 'overlay'
+      or 'inline',
     virt_lines = #chunks > 1 and vim.list_slice(chunks, 2) or nil,
     hl_mode = 'combine',
   })
 end
 
---- Takes the suggestion off the screen, and what is asked for with it.
+--- Removes the suggestion from the screen.
 function M.clear()
   if state.shown and api.nvim_buf_is_valid(state.shown.buf) then
     api.nvim_buf_clear_namespace(state.shown.buf, namespace, 0, -1)
@@ -128,22 +131,22 @@ function M.clear()
   state.shown = nil
 end
 
---- Draws what is left of the suggestion at the cursor, or takes it off.
+--- Draws the rest of the suggestion at the cursor, or removes it.
 function M.refresh()
   local it = state.shown
   if not it then
     return
   end
-  local wanted = it.invoked or config.is_on(it.buf) -- it may have been switched off since
-  local remaining = wanted and in_insert_mode() and rest(it)
+  local is_wanted = it.invoked or config.is_on(it.buf) -- may have changed since the request
+  local remaining = is_wanted and in_insert_mode() and untyped_text(it)
   if not remaining then
     M.clear()
   elseif config.current.hide_with_menu and menu_is_open() then
     api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
   else
     draw(it, remaining)
-    if not it.told then
-      it.told = true
+    if not it.is_reported then
+      it.is_reported = true
       local client = vim.lsp.get_client_by_id(it.client_id)
       if client then
         local item = it.items[it.index]
@@ -153,30 +156,31 @@ function M.refresh()
   end
 end
 
----@param place foretell.Request
+--- Whether the text and the cursor are still those of a request.
+---@param request foretell.Request
 ---@return boolean
-local function is_here(place)
+local function is_here(request)
   local row, col = cursor()
-  return api.nvim_get_current_buf() == place.buf
-    and api.nvim_buf_get_changedtick(place.buf) == place.tick
-    and row == place.row
-    and col == place.col
+  return api.nvim_get_current_buf() == request.buf
+    and api.nvim_buf_get_changedtick(request.buf) == request.tick
+    and row == request.row
+    and col == request.col
 end
 
---- What is shown has the same text as `items` at the cursor: nothing is to be drawn again.
----@param place foretell.Request
+--- Shows the items of a response; an empty response clears the screen.
+---@param request foretell.Request
 ---@param items table[]
-local function show(place, items)
+local function show(request, items)
   if #items == 0 then
     M.clear()
     return
   end
-  state.shown = vim.tbl_extend('force', place, { items = items, index = 1 }) --[[@as foretell.Suggestion]]
+  state.shown = vim.tbl_extend('force', request, { items = items, index = 1 })
   M.refresh()
 end
 
---- Asks for suggestions at the cursor.
----@param invoked boolean by the user's key, not by typing
+--- Requests suggestions at the cursor.
+---@param invoked boolean whether the user's key made the request, not typing
 function M.request(invoked)
   local buf = api.nvim_get_current_buf()
   local client = server.client(buf)
@@ -186,7 +190,7 @@ function M.request(invoked)
   local row, col = cursor()
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = invoked and 1 or 2 }
-  local place = { ---@type foretell.Request
+  local request = { ---@type foretell.Request
     buf = buf,
     client_id = client.id,
     tick = api.nvim_buf_get_changedtick(buf),
@@ -197,54 +201,58 @@ function M.request(invoked)
     after = api.nvim_get_current_line():sub(col + 1),
     invoked = invoked,
   }
-  state.request = place
+  state.request = request
   server.call(client, 'request', METHOD, params, function(err, result)
-    if state.request == place and not err and in_insert_mode() and is_here(place) then
-      show(place, result and (result.items or result) or {})
+    if state.request == request and not err and in_insert_mode() and is_here(request) then
+      show(request, result and (result.items or result) or {})
     end
   end, buf)
-  -- The request has flushed the edits before it: this is the version that it was made in.
-  place.version = vim.lsp.util.buf_versions[buf]
+  -- The client sends pending edits before a request, so this is the request's version.
+  request.version = vim.lsp.util.buf_versions[buf]
 end
 
---- Asks for suggestions because the user wants one here.
+--- Requests suggestions at the cursor by the user's key.
 ---@return boolean
 function M.trigger()
-  state.seen, state.is_dismissed = snapshot(), false -- the event of the key before may still come
+  -- A late event of the previous key must not supersede this request with an automatic one.
+  state.seen, state.is_dismissed = snapshot(), false
   M.request(true)
   return true
 end
 
---- Takes in the next, longer text of the suggestion that was asked for last.
+--- Shows the next, longer text of the last request's suggestion.
 ---@param update table the params of `foretell/inlineCompletion/update`
 ---@param client_id integer
 function M.on_update(update, client_id)
-  local place = state.request
+  local request = state.request
   if
-    place
+    request
     and not state.is_dismissed
-    and place.client_id == client_id
-    and update.textDocument.uri == vim.uri_from_bufnr(place.buf)
-    and update.textDocument.version == place.version
-    and vim.deep_equal(update.position, place.position)
+    and request.client_id == client_id
+    and update.textDocument.uri == vim.uri_from_bufnr(request.buf)
+    and update.textDocument.version == request.version
+    and vim.deep_equal(update.position, request.position)
     and in_insert_mode()
-    and is_here(place)
+    and is_here(request)
   then
-    local told = state.shown and state.shown.told
-    state.shown =
-      vim.tbl_extend('force', place, { items = { update.item }, index = 1, told = told })
+    local is_reported = state.shown and state.shown.is_reported
+    state.shown = vim.tbl_extend(
+      'force',
+      request,
+      { items = { update.item }, index = 1, is_reported = is_reported }
+    )
     M.refresh()
   end
 end
 
---- After an edit or a move of the cursor: keeps what still fits, and asks for what comes next.
+--- Handles an edit or a cursor move: keeps a suggestion that still matches, and requests the next.
 function M.on_change()
   if not in_insert_mode() then
-    return -- InsertEnter after CTRL-O comes before the mode
+    return -- after CTRL-O, InsertEnter fires before the mode changes
   end
   local now = snapshot()
   if now == state.seen then
-    M.refresh() -- a menu has opened or closed
+    M.refresh() -- a completion menu may have opened or closed
     return
   end
   state.seen, state.is_dismissed = now, false
@@ -254,50 +262,51 @@ function M.on_change()
   end
 end
 
---- Out of insert mode: nothing is shown, and what still comes is not wanted.
+--- Leaves insert mode: clears the screen and ignores a pending response.
 function M.stop()
   state.request, state.seen = nil, ''
   M.clear()
 end
 
---- The text that accepting would insert; nil if none is on the screen.
+--- The text that `accept()` would insert; nil if no suggestion is visible.
 ---@return string?
 function M.visible()
   local it = state.shown
   if it and in_insert_mode() and not (config.current.hide_with_menu and menu_is_open()) then
-    return rest(it)
+    return untyped_text(it)
   end
 end
 
---- Inserts the suggestion, its first word or its first line. Undo takes back just that.
+--- Inserts the suggestion, or its first word or line, as one undo step.
 ---@param part? 'word'|'line'
----@return boolean taken whether there was one
+---@return boolean accepted false if no suggestion is visible
 function M.accept(part)
   local remaining, it = M.visible(), state.shown
   if not remaining or not it then
     return false
   end
-  local taken = remaining
+  local accepted = remaining
   if part then
-    taken = part == 'word' and text.first_word(remaining) or text.first_line(remaining)
+    accepted = part == 'word' and text.first_word(remaining) or text.first_line(remaining)
   end
   local row, col = cursor()
-  local lines = vim.split(taken, '\n', { plain = true })
+  local lines = vim.split(accepted, '\n', { plain = true })
   vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
-  local n = #taken == #remaining and n_replaced(it) or 0
-  api.nvim_buf_set_text(it.buf, row, col, row, col + n, lines)
+  local n_bytes = #accepted == #remaining and n_replaced_bytes(it) or 0
+  api.nvim_buf_set_text(it.buf, row, col, row, col + n_bytes, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
   vim.go.undolevels = vim.go.undolevels
 
   local client, item = vim.lsp.get_client_by_id(it.client_id), it.items[it.index]
-  if #taken < #remaining then
+  if #accepted < #remaining then
     if client then
-      local whole = text_of(item)
-      local accepted = whole:sub(1, #whole - #remaining + #taken)
+      local whole = insert_text(item)
+      -- The length counts from the start of the item, so it includes what was typed before.
+      local total = whole:sub(1, #whole - #remaining + #accepted)
       if vim.bo[it.buf].fileformat == 'dos' then
-        accepted = accepted:gsub('\n', '\r\n')
+        total = total:gsub('\n', '\r\n')
       end
-      local params = { item = item, acceptedLength = text.utf16_len(accepted) }
+      local params = { item = item, acceptedLength = text.utf16_len(total) }
       server.call(client, 'notify', 'textDocument/didPartiallyAcceptCompletion', params)
     end
   else
@@ -311,26 +320,26 @@ function M.accept(part)
   return true
 end
 
---- Shows another one, where there are several.
----@param by integer
+--- Shows the next or previous candidate that matches the typed text.
+---@param step integer 1 or -1
 ---@return boolean
-function M.cycle(by)
+function M.cycle(step)
   local it = state.shown
   if not it or not M.visible() then
     return false
   end
   for _ = 1, #it.items - 1 do
-    it.index = (it.index - 1 + by) % #it.items + 1
-    if rest(it) then
+    it.index = (it.index - 1 + step) % #it.items + 1
+    if untyped_text(it) then
       break
     end
   end
-  it.told = nil
+  it.is_reported = nil
   M.refresh()
   return true
 end
 
---- Takes the suggestion off the screen until the next key.
+--- Dismisses the suggestion until the next key.
 ---@return boolean
 function M.dismiss()
   if not M.visible() then
