@@ -1,75 +1,77 @@
---- Keys in insert mode. Each does what it did before where there is no suggestion.
+--- Keys in insert mode. Without a suggestion, each does what it did before.
 local M = {}
 
 local foretell = require('foretell')
 local config = require('foretell.config')
 
----@class foretell.Mapped
+---@class foretell.KeyMapping
 ---@field key string
----@field ours function
----@field old table          what was there before, as `maparg()` has it; empty where nothing was
+---@field callback function  The callback of our mapping, which identifies it.
+---@field previous table     The mapping before ours, as `maparg()` returns it; empty if none.
 
---- What the last `map` has mapped.
-local mapped = {} ---@type table<string, foretell.Mapped> by the name of what the key does
+--- The mappings of the last `map()`, by action.
+local mapped = {} ---@type table<string, foretell.KeyMapping>
 
----@param name string
----@return string plug the key as if nothing mapped it
-local function bare(name)
-  return ('<Plug>(foretell-bare-%s)'):format(name)
+--- The `<Plug>` that acts as the key of an action without any mapping.
+---@param action string
+---@return string plug
+local function bare_plug(action)
+  return ('<Plug>(foretell-bare-%s)'):format(action)
 end
 
---- What an old mapping gives, from under another name. Vim does not map its first key again where
---- that is the mapped key itself; under the other name that falls to us.
----@param name string
----@param given string
+--- The keys that the previous mapping of an action produces, for use in a mapping with another left
+--- side. Vim does not map the first key again if it is the mapping's own left side; with another
+--- left side it would, so that key is replaced by its bare `<Plug>`.
+---@param action string
+---@param produced string
 ---@return string
-function M.unmapped(name, given)
-  local old = mapped[name].old
-  local keys = old.replace_keycodes == 1 and vim.keycode(given) or given
+function M.unmapped(action, produced)
+  local old = mapped[action].previous
+  local keys = old.replace_keycodes == 1 and vim.keycode(produced) or produced
   for _, key in ipairs({ old.lhsraw, vim.keycode(old.lhs), old.lhsrawalt }) do
     if vim.startswith(keys, key) then
-      return vim.keycode(bare(name)) .. keys:sub(#key + 1)
+      return vim.keycode(bare_plug(action)) .. keys:sub(#key + 1)
     end
   end
   return keys
 end
 
---- Lets `plug` do what a mapping does.
----@param name string
+--- Makes `plug` do what the previous mapping of an action does.
+---@param action string
 ---@param plug string
-local function keep(name, plug)
-  local old = mapped[name].old
+local function keep_previous(action, plug)
+  local old = mapped[action].previous
   local new = vim.tbl_extend('force', old, { lhs = plug, lhsraw = vim.keycode(plug) })
   new.lhsrawalt = nil
   if old.noremap == 0 and old.expr == 1 then
     new.replace_keycodes = 0
     if old.callback then
       new.callback = function()
-        return M.unmapped(name, old.callback() or '')
+        return M.unmapped(action, old.callback() or '')
       end
     else
-      new.rhs = ("v:lua.require'foretell.keys'.unmapped('%s', %s)"):format(name, old.rhs)
+      new.rhs = ("v:lua.require'foretell.keys'.unmapped('%s', %s)"):format(action, old.rhs)
     end
   elseif old.noremap == 0 and not old.callback then
-    local given = vim.keycode(old.rhs)
-    if M.unmapped(name, given) ~= given then
+    local produced = vim.keycode(old.rhs)
+    if M.unmapped(action, produced) ~= produced then
       new.expr, new.replace_keycodes, new.rhs = 1, 0, nil
       new.callback = function()
-        return M.unmapped(name, given)
+        return M.unmapped(action, produced)
       end
     end
   end
   vim.fn.mapset('i', false, new)
 end
 
---- Gives the keys of an earlier `map` back, but for those that someone else has mapped since.
-local function give_back()
+--- Restores the keys of an earlier `map()`, except those with a newer mapping.
+local function restore()
   for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
     for _, it in pairs(mapped) do
-      if map.callback == it.ours then
+      if map.callback == it.callback then
         vim.keymap.del('i', it.key)
-        if not vim.tbl_isempty(it.old) then
-          vim.fn.mapset('i', false, it.old)
+        if not vim.tbl_isempty(it.previous) then
+          vim.fn.mapset('i', false, it.previous)
         end
       end
     end
@@ -77,10 +79,10 @@ local function give_back()
   mapped = {}
 end
 
---- The mapping of a key for all buffers, as `maparg()` has it; empty where there is none.
+--- The global mapping of a key, as `maparg()` returns it; empty if there is none.
 ---@param lhsraw string
 ---@return table
-local function global(lhsraw)
+local function global_mapping(lhsraw)
   for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
     if map.lhsraw == lhsraw then
       return map
@@ -89,41 +91,41 @@ local function global(lhsraw)
   return {}
 end
 
----@param name string
+---@param action string
 ---@param key string
-local function map_one(name, key)
-  local without = bare(name)
-  vim.keymap.set('i', without, key)
-  local old = vim.fn.maparg(key, 'i', false, true)
-  if old.buffer == 1 then
-    old = global(old.lhsraw) -- the buffer's own is before ours anyway
+local function map_one(action, key)
+  local fallback = bare_plug(action)
+  vim.keymap.set('i', fallback, key)
+  local previous = vim.fn.maparg(key, 'i', false, true)
+  if previous.buffer == 1 then
+    previous = global_mapping(previous.lhsraw) -- a buffer-local mapping precedes ours anyway
   end
-  local command = ("<Cmd>lua require('foretell').%s()<CR>"):format(name)
-  local function ours()
+  local command = ("<Cmd>lua require('foretell').%s()<CR>"):format(action)
+  local function callback()
     if config.current.native then
-      return foretell[name]() and '' or without
+      return foretell[action]() and '' or fallback
     end
-    return (name == 'trigger' or foretell.is_visible()) and command or without
+    return (action == 'trigger' or foretell.is_visible()) and command or fallback
   end
-  mapped[name] = { key = key, ours = ours, old = old }
-  if not vim.tbl_isempty(old) then
-    without = ('<Plug>(foretell-without-%s)'):format(name)
-    keep(name, without)
+  mapped[action] = { key = key, callback = callback, previous = previous }
+  if not vim.tbl_isempty(previous) then
+    fallback = ('<Plug>(foretell-without-%s)'):format(action)
+    keep_previous(action, fallback)
   end
-  local desc = 'Foretell: ' .. name:gsub('_', ' ')
-  vim.keymap.set('i', key, ours, { expr = true, remap = true, desc = desc })
+  local desc = 'Foretell: ' .. action:gsub('_', ' ')
+  vim.keymap.set('i', key, callback, { expr = true, remap = true, desc = desc })
 end
 
---- Maps these keys, and those of an earlier call no more.
+--- Maps keys, and restores those of an earlier call.
 ---@param keys foretell.Keys|false
 function M.map(keys)
-  give_back()
-  for name, key in pairs(keys or {}) do
-    if not foretell[name] then
-      error(('foretell: no key %q; see :help foretell-keys'):format(name), 0)
+  restore()
+  for action, key in pairs(keys or {}) do
+    if not foretell[action] then
+      error(('foretell: unknown setting %q; see :help foretell-keys'):format('keys.' .. action), 0)
     end
     if key then
-      map_one(name, key)
+      map_one(action, key)
     end
   end
 end
