@@ -322,7 +322,7 @@ def test_stats_log_and_health_have_something_to_say(editing: Neovim) -> None:
 
 def test_a_missing_server_gives_the_message(tmp_path: Path) -> None:
     vim = start("0.11", tmp_path, Path("/nowhere/foretell"))
-    vim.wait("the message", lambda: "no program" in "\n".join(vim.screen().lines()))
+    vim.wait("the message", lambda: "cannot run" in "\n".join(vim.screen().lines()))
     vim.end()
 
 

@@ -7,7 +7,7 @@ local M = {}
 
 function M.check()
   local health = vim.health
-  health.start('foretell: the editor')
+  health.start('foretell: editor')
   if vim.fn.has('nvim-0.10') == 1 then
     health.ok('Neovim ' .. tostring(vim.version()))
   else
@@ -16,22 +16,19 @@ function M.check()
   for name, key in pairs(config.current.keys or {}) do
     local map = key and vim.fn.maparg(key, 'i', false, true)
     if map and not vim.startswith(map.desc or '', 'Foretell') then
-      health.warn(
-        ('%s is mapped by something else: %s'):format(key, map.desc or map.rhs or 'unknown'),
-        {
-          ("give `%s` another key, or call require('foretell').%s() from that mapping"):format(
-            name,
-            name
-          ),
-        }
-      )
+      health.warn(('%s has another mapping: %s'):format(key, map.desc or map.rhs or 'unknown'), {
+        ("set another key for `%s`, or call require('foretell').%s() in that mapping"):format(
+          name,
+          name
+        ),
+      })
     end
   end
 
-  health.start('foretell: the server')
+  health.start('foretell: server')
   local cmd = (vim.lsp.config and vim.lsp.config.foretell or config.current).cmd
   if vim.fn.executable(cmd[1]) == 0 then
-    health.error(server.missing(cmd[1]))
+    health.error(server.missing_message(cmd[1]))
     return
   end
   health.ok(vim.fn.exepath(cmd[1]))
@@ -44,8 +41,8 @@ function M.check()
     end
   end
   local status = foretell.status()
-  local say = status.state == 'failed' and health.error or health.info
-  say('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
+  local report = status.state == 'failed' and health.error or health.info
+  report('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
   if status.remote then
     health.info('the text around the cursor is sent to ' .. status.remote)
   end

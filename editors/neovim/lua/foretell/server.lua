@@ -1,29 +1,29 @@
---- The server as a client of Neovim's: started, spoken to, started again after it has died.
+--- The language client: starts the server, calls it, and restarts it after an unexpected exit.
 local config = require('foretell.config')
 
 local M = {}
 
 ---@alias foretell.State 'loading'|'ready'|'thinking'|'off'|'failed'
 
----@type { state: foretell.State, message?: string }
+---@type { state: foretell.State, message?: string, remote?: string }
 M.status = { state = 'loading' }
 
----@type fun(params: table, client_id: integer) What to do with an update of a suggestion.
+---@type fun(params: table, client_id: integer) Called for each update of a suggestion.
 M.on_update = function() end
----@type fun(buf: integer) What to do when suggestions can come: a new server, or its model is loaded.
+---@type fun(buf: integer) Called when the server attaches to a buffer or has loaded its model.
 M.on_ready = function() end
 
 local MAX_RESTARTS, RESTART_WINDOW_MS = 4, 180000
-local restarts = {} ---@type integer[] when it was started again, in ms
+local restart_times_ms = {} ---@type integer[] from `vim.uv.now()`
 
 ---@param state foretell.State
 ---@param message? string
----@param remote? string the address of the server that computes, where that is not this machine
+---@param remote? string the address of the remote model server, if there is one
 local function set_status(state, message, remote)
-  local told = M.status.state == 'failed' and M.status.message == message
+  local is_reported = M.status.state == 'failed' and M.status.message == message
   M.status = { state = state, message = message, remote = remote }
-  if state == 'failed' and message and not told then
-    -- Cut to what fits beside the hint: a longer message would make the user press Enter.
+  if state == 'failed' and message and not is_reported then
+    -- Cut to fit on one line with the hint: a longer message makes Neovim wait for Enter.
     local brief = vim.fn.strcharpart(message, 0, vim.o.columns - 50)
     vim.notify(('Foretell: %s … see :checkhealth foretell'):format(brief), vim.log.levels.WARN)
   end
@@ -31,14 +31,14 @@ local function set_status(state, message, remote)
   vim.cmd.redrawstatus()
 end
 
---- The client of a buffer.
+--- The client that is attached to a buffer.
 ---@param buf integer
 ---@return vim.lsp.Client?
 function M.client(buf)
   return vim.lsp.get_clients({ bufnr = buf, name = 'foretell' })[1]
 end
 
---- Calls a method of a client, in 0.10 as in later versions.
+--- Calls a method of a client. In Neovim 0.10, the methods take no `self`.
 ---@param client vim.lsp.Client
 ---@param method 'request'|'notify'|'is_stopped'
 function M.call(client, method, ...)
@@ -48,19 +48,19 @@ function M.call(client, method, ...)
   return client[method](...)
 end
 
-local function start_again()
+local function restart_after_exit()
   local now = vim.uv.now()
-  restarts = vim.tbl_filter(function(at)
+  restart_times_ms = vim.tbl_filter(function(at)
     return now - at < RESTART_WINDOW_MS
-  end, restarts)
-  if #restarts >= MAX_RESTARTS then
+  end, restart_times_ms)
+  if #restart_times_ms >= MAX_RESTARTS then
     set_status(
       'failed',
-      'the server ended too often. `:Foretell log` says why, `:Foretell restart` tries again'
+      'the server keeps stopping. See `:Foretell log`, then run `:Foretell restart`'
     )
     return
   end
-  restarts[#restarts + 1] = now
+  restart_times_ms[#restart_times_ms + 1] = now
   set_status('loading')
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     if vim.b[buf].foretell_attached and vim.api.nvim_buf_is_loaded(buf) then
@@ -73,7 +73,7 @@ end
 local function client_config()
   local settings = config.current.settings
   if vim.tbl_isempty(settings) then
-    settings = vim.empty_dict() -- an empty table of Lua's goes over the wire as a list
+    settings = vim.empty_dict() -- an empty Lua table would be encoded as a list
   end
   return {
     name = 'foretell',
@@ -86,7 +86,7 @@ local function client_config()
     settings = { foretell = settings },
     handlers = {
       ['foretell/status'] = function(_, params)
-        -- After `thinking` it is ready as well, with the answer to a request on its way.
+        -- `ready` also follows `thinking`, but then a response is already on its way.
         local was_loading = M.status.state == 'loading'
         set_status(params.state, params.message, params.remote)
         if was_loading and params.state == 'ready' then
@@ -103,13 +103,13 @@ local function client_config()
     end,
     on_exit = function(code, signal)
       if (code ~= 0 or signal ~= 0) and vim.v.exiting == vim.NIL then
-        vim.schedule(start_again)
+        vim.schedule(restart_after_exit)
       end
     end,
   }
 end
 
---- Attaches a buffer to the server, and starts that where it does not run.
+--- Attaches the server to a buffer, and starts it if it is not running.
 ---@param buf integer
 function M.start(buf)
   if vim.bo[buf].buftype == '' and config.covers(buf) then
@@ -124,11 +124,12 @@ function M.start(buf)
   end
 end
 
---- From now on every file gets the server. What the user has set with `vim.lsp.config` holds.
+--- Attaches the server to all open and future files.
 function M.enable()
   local given = client_config()
   if vim.lsp.config then
-    given.cmd = nil -- a user's own `vim.lsp.config('foretell', { cmd = … })` holds over the default
+    -- The default must not override the `cmd` of a user's `vim.lsp.config('foretell', …)`.
+    given.cmd = nil
     if not vim.deep_equal(config.current.cmd, config.defaults.cmd) then
       given.cmd = config.current.cmd
     end
@@ -138,7 +139,7 @@ function M.enable()
   local program = (vim.lsp.config and vim.lsp.config.foretell or given).cmd[1]
   if vim.fn.executable(program) == 0 then
     vim.schedule(function()
-      set_status('failed', M.missing(program))
+      set_status('failed', M.missing_message(program))
     end)
     return
   end
@@ -155,23 +156,24 @@ function M.enable()
   end
 end
 
---- What to say when the program is not there.
+--- The message for a missing program.
 ---@param program string
 ---@return string
-function M.missing(program)
-  return ('no program %q. Install it (`make install` in its source), or name it: '):format(program)
-    .. "require('foretell').setup({ cmd = { '/path/to/foretell', 'serve' } })"
+function M.missing_message(program)
+  return ('cannot run %q. Install it (`make install` in its source) or set its path: '):format(
+    program
+  ) .. "require('foretell').setup({ cmd = { '/path/to/foretell', 'serve' } })"
 end
 
---- Ends the server and starts it anew, also where there was no program before.
+--- Restarts the server, or starts it if its program was missing before.
 function M.restart()
-  restarts = {}
+  restart_times_ms = {}
   set_status('loading')
   local clients = vim.lsp.get_clients({ name = 'foretell' })
   for _, client in ipairs(clients) do
     vim.lsp.stop_client(client.id, true)
   end
-  -- One that ends by a signal is started again while we wait, one with code 0 is not.
+  -- During the wait, `on_exit` restarts a killed server; `enable()` starts one that exited with 0.
   vim.wait(2000, function()
     return vim.iter(clients):all(function(client)
       return not vim.lsp.get_client_by_id(client.id)
