@@ -1,4 +1,4 @@
--- For `vim.lsp.enable('foretell')` without the plugin, and the base of what the plugin starts.
+-- The configuration for `vim.lsp.enable('foretell')`; the plugin's own configuration extends it.
 ---@type vim.lsp.Config
 return {
   cmd = { 'foretell', 'serve' },

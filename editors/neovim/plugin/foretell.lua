@@ -1,4 +1,4 @@
--- `:Foretell`. The plugin itself is loaded by `require('foretell').setup()`.
+-- Defines `:Foretell`. `require('foretell').setup()` loads the rest of the plugin.
 if vim.g.loaded_foretell then
   return
 end

@@ -62,7 +62,7 @@ local function heading(title, tag)
   return { ('='):rep(78), ('%s%s*%s*'):format(title, gap, tag), '' }
 end
 
---- The fields of a class in config.lua, in their order, with their defaults.
+--- Documents the fields of a class in config.lua, in source order, with their defaults.
 ---@param source string
 ---@param class string
 ---@param defaults table
@@ -84,7 +84,7 @@ local function fields(source, class, defaults)
   return lines
 end
 
---- The public functions, in their order.
+--- Documents the public functions, in source order.
 ---@param source string
 local function functions(source)
   local lines = {}
@@ -127,8 +127,10 @@ if not vim.list_contains(arg, '--check') then
   vim.fn.mkdir(root .. '/doc', 'p')
   vim.fn.writefile(lines, path)
 elseif vim.fn.filereadable(path) == 0 or read(path) ~= text then
-  io.stderr:write('editors/neovim/doc/foretell.txt is old: run `nvim -l scripts/doc.lua` there\n')
+  io.stderr:write(
+    'editors/neovim/doc/foretell.txt is out of date: run `nvim -l editors/neovim/scripts/doc.lua`\n'
+  )
   os.exit(1)
 end
-vim.cmd.helptags(root .. '/doc') -- fails on a tag that is there twice
+vim.cmd.helptags(root .. '/doc') -- fails if a tag is defined twice
 vim.fs.rm(root .. '/doc/tags')

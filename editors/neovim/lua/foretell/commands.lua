@@ -1,16 +1,16 @@
---- What `:Foretell` can do.
+--- The subcommands of `:Foretell`.
 local foretell = require('foretell')
 local server = require('foretell.server')
 
 local M = {}
 
---- Shows lines in a window of their own; `q` closes it.
+--- Shows lines in a scratch window; `q` closes it.
 ---@param title string
 ---@param lines string[]
-local function page(title, lines)
+local function show_page(title, lines)
   local buf = vim.fn.bufadd('foretell://' .. title)
   vim.bo[buf].buftype, vim.bo[buf].bufhidden, vim.bo[buf].modifiable = 'nofile', 'wipe', true
-  local win = vim.fn.win_findbuf(buf)[1] -- of an earlier call
+  local win = vim.fn.win_findbuf(buf)[1] -- from an earlier call
   if win then
     vim.api.nvim_set_current_win(win)
   else
@@ -21,22 +21,22 @@ local function page(title, lines)
   vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buf, nowait = true })
 end
 
----@type table<string, fun(where?: string)>
+---@type table<string, fun(scope?: string)>
 local commands = {
-  on = function(where)
-    foretell.enable(true, where == 'buffer' and 0 or nil)
+  on = function(scope)
+    foretell.enable(true, scope == 'buffer' and 0 or nil)
   end,
-  off = function(where)
-    foretell.enable(false, where == 'buffer' and 0 or nil)
+  off = function(scope)
+    foretell.enable(false, scope == 'buffer' and 0 or nil)
   end,
-  toggle = function(where)
+  toggle = function(scope)
     local is_on
-    if where == 'buffer' then
+    if scope == 'buffer' then
       is_on = vim.b.foretell ~= false
     else
       is_on = vim.g.foretell ~= false
     end
-    foretell.enable(not is_on, where == 'buffer' and 0 or nil)
+    foretell.enable(not is_on, scope == 'buffer' and 0 or nil)
   end,
   status = function()
     local status = foretell.status()
@@ -53,7 +53,7 @@ local commands = {
       if err then
         vim.notify('Foretell: cannot read the statistics: ' .. err.message, vim.log.levels.WARN)
       else
-        page('stats', vim.split(stats.page, '\n', { trimempty = true }))
+        show_page('stats', vim.split(stats.page, '\n', { trimempty = true }))
       end
     end)
   end,
@@ -66,7 +66,8 @@ local commands = {
   end,
 }
 
----@param words string[]
+--- Runs a subcommand.
+---@param words string[] its name and arguments
 function M.run(words)
   local command = commands[words[1]]
   if not command then
@@ -76,14 +77,15 @@ function M.run(words)
   command(words[2])
 end
 
----@param lead string
+--- Completes subcommands and their arguments.
+---@param lead string the text before the cursor that is completed
 ---@param line string
 ---@return string[]
 function M.complete(lead, line)
-  local given = vim.split(line, '%s+', { trimempty = true })
+  local words = vim.split(line, '%s+', { trimempty = true })
   local names = vim.tbl_keys(commands)
-  if #given > 2 or (#given == 2 and lead == '') then
-    names = vim.list_contains({ 'on', 'off', 'toggle' }, given[2]) and { 'buffer' } or {}
+  if #words > 2 or (#words == 2 and lead == '') then
+    names = vim.list_contains({ 'on', 'off', 'toggle' }, words[2]) and { 'buffer' } or {}
   end
   table.sort(names)
   return vim.tbl_filter(function(name)

@@ -2,7 +2,7 @@
 local M = {}
 
 ---@class foretell.Keys
----@field accept? string|false       Accept the suggestion. Without one, the key does what it did before.
+---@field accept? string|false       Accept the suggestion, or do what the key did before.
 ---@field accept_word? string|false  Accept its first word.
 ---@field accept_line? string|false  Accept its first line.
 ---@field next? string|false         Show the next candidate.
@@ -13,11 +13,11 @@ local M = {}
 ---@class foretell.Config
 ---@field cmd string[]                      The server's command.
 ---@field settings table<string, any>       The server's settings (`foretell config --schema`).
----@field filetypes table<string, boolean>  File types without suggestions (`false`); "*" stands for all others.
+---@field filetypes table<string, boolean>  Turn file types on or off; "*" stands for all others.
 ---@field keys foretell.Keys|false          Keys in insert mode; `false` maps none.
 ---@field hide_with_menu boolean            Hide the suggestion while a completion menu is open.
 ---@field streaming boolean                 Show the first words early and let the suggestion grow.
----@field native boolean                    Let Neovim 0.12's `vim.lsp.inline_completion` show suggestions.
+---@field native boolean                    Use Neovim 0.12's `vim.lsp.inline_completion` display.
 
 ---@type foretell.Config
 M.defaults = {
@@ -53,18 +53,18 @@ function M.set(given)
   M.current = vim.tbl_deep_extend('force', vim.deepcopy(M.defaults), given or {})
 end
 
---- Whether suggestions are on for a buffer.
+--- Whether suggestions are on for a buffer's file type.
 ---@param buf integer
 ---@return boolean
 function M.covers(buf)
-  local on = M.current.filetypes[vim.bo[buf].filetype]
-  if on == nil then
-    on = M.current.filetypes['*']
+  local is_covered = M.current.filetypes[vim.bo[buf].filetype]
+  if is_covered == nil then
+    is_covered = M.current.filetypes['*']
   end
-  return on ~= false
+  return is_covered ~= false
 end
 
---- Whether suggestions are switched on in a buffer.
+--- Whether `vim.g.foretell` and `vim.b.foretell` turn suggestions on in a buffer.
 ---@param buf integer
 ---@return boolean
 function M.is_on(buf)

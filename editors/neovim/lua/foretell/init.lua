@@ -7,13 +7,16 @@ local server = require('foretell.server')
 
 local M = {}
 
----@return table the module that shows suggestions: ours, or the one for Neovim's own display
+--- The module that displays suggestions.
+---@return table `foretell.ghost`, or `foretell.native` for Neovim's own display
 local function display()
   return config.current.native and require('foretell.native') or ghost
 end
 
 local follows_cmp = false
---- nvim-cmp reports its menu by its own events, and is often loaded late.
+
+--- Follows nvim-cmp's menu, which has its own events. Called repeatedly, because nvim-cmp is often
+--- loaded late.
 local function follow_cmp()
   local cmp = package.loaded['cmp']
   if cmp and cmp.event and not follows_cmp then
@@ -25,7 +28,7 @@ local function follow_cmp()
 end
 
 --- Starts Foretell. Settings: |foretell-settings|.
----@param opts? table foretell.Config, each part optional
+---@param opts? table foretell.Config, with every field optional
 function M.setup(opts)
   config.set(opts)
   if config.current.native and not vim.lsp.inline_completion then
@@ -54,8 +57,8 @@ function M.setup(opts)
       ghost.on_change()
     end)
     on({ 'InsertLeave', 'BufLeave' }, ghost.stop)
-    on('ModeChanged', ghost.stop, 'i*:[^i]*') -- CTRL-C leaves without InsertLeave
-    on('ModeChanged', ghost.on_change, '[^i]*:i*') -- after a command by CTRL-O
+    on('ModeChanged', ghost.stop, 'i*:[^i]*') -- CTRL-C fires no InsertLeave
+    on('ModeChanged', ghost.on_change, '[^i]*:i*') -- back from CTRL-O
     on('User', vim.schedule_wrap(ghost.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
     on('InsertEnter', follow_cmp)
     server.on_update = ghost.on_update

@@ -1,11 +1,11 @@
---- The same keys for Neovim 0.12's own display, `vim.lsp.inline_completion`.
+--- The functions of `foretell.ghost` for Neovim 0.12's own display, `vim.lsp.inline_completion`.
 local config = require('foretell.config')
 local text = require('foretell.text')
 
 local M = {}
 
---- What shows in a buffer. Neovim keeps it to itself; where a later one keeps it elsewhere, the
---- keys that need it do what they did without us.
+--- Neovim's display of a buffer. It is private: if a later Neovim moves it, the result is nil and
+--- the keys that need it do what they did without the plugin.
 ---@param buf integer
 ---@return table? completor
 local function completor(buf)
@@ -14,7 +14,7 @@ local function completor(buf)
   return ok and vim.tbl_get(capability, 'all', 'inline_completion', 'active', buf) or nil
 end
 
---- The item on the screen; nil if none is.
+--- The item on screen; nil if there is none.
 ---@return table?
 function M.visible()
   local it = completor(0)
@@ -28,19 +28,19 @@ function M.accept(part)
     on_accept = part and function(item)
       local from = part == 'word' and text.first_word or text.first_line
       item.insert_text = from(item.insert_text)
-      item.command = nil -- it says that all was taken
+      item.command = nil -- would report the whole item as accepted
       return item
     end,
   })
 end
 
----@param by integer
+---@param step integer
 ---@return boolean
-function M.cycle(by)
+function M.cycle(step)
   if not M.visible() then
     return false
   end
-  vim.lsp.inline_completion.select({ count = by })
+  vim.lsp.inline_completion.select({ count = step })
   return true
 end
 
@@ -63,17 +63,17 @@ function M.trigger()
   return true
 end
 
---- Lets Neovim show suggestions in a buffer, or not, as the user has switched it.
+--- Turns Neovim's display on or off in a buffer, as `vim.g.foretell` and `vim.b.foretell` say.
 ---@param buf integer
 function M.follow(buf)
   if not vim.b[buf].foretell_attached then
     return
   end
-  local on, it = config.is_on(buf), completor(buf)
-  if it and not on then
-    it:abort() -- it could not take in an answer that is under way
+  local is_on, it = config.is_on(buf), completor(buf)
+  if it and not is_on then
+    it:abort() -- disabled, it cannot handle a pending response
   end
-  vim.lsp.inline_completion.enable(on, { bufnr = buf })
+  vim.lsp.inline_completion.enable(is_on, { bufnr = buf })
 end
 
 return M

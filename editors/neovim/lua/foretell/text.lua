@@ -1,21 +1,21 @@
---- Pieces of a suggestion, as text. Nothing here knows of buffers.
+--- Text functions for suggestions, independent of buffers.
 local M = {}
 
---- The first word of a text, with the white space before it. A run of signs is a word too.
+--- The first word of a text and the whitespace before it. A run of punctuation is a word too.
 ---@param text string
 ---@return string
 function M.first_word(text)
   return vim.fn.matchstr(text, [=[\v^\_s*%(\k+|[^[:keyword:][:space:]]+)?]=])
 end
 
---- The first line of a text, with the line breaks before it.
+--- The first non-empty line of a text and the line breaks before it.
 ---@param text string
 ---@return string
 function M.first_line(text)
   return text:match('^\n*[^\n]*')
 end
 
---- A text's length in UTF-16 code units.
+--- The length of a text in UTF-16 code units.
 ---@param text string
 ---@return integer
 function M.utf16_len(text)
@@ -23,9 +23,9 @@ function M.utf16_len(text)
     or select(2, vim.str_utfindex(text))
 end
 
---- A line as it is drawn: virtual text knows no tab stops.
+--- Replaces tabs by spaces up to the next tab stop: virtual text has no tab stops.
 ---@param line string
----@param column integer where it starts on the screen, 0 the leftmost
+---@param column integer the screen column where the line starts, 0-based
 ---@param tabstop integer
 ---@return string
 function M.expand_tabs(line, column, tabstop)
