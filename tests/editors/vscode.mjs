@@ -1,4 +1,4 @@
-// A real VS Code in a headless browser: keys go in, what is on the screen comes out.
+// Drives a real VS Code in a headless browser: sends keys and reads the screen.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -35,8 +35,8 @@ const SETTINGS = {
   'window.menuBarVisibility': 'hidden',
 };
 
-/** What is in the page: the cursor's line with its grey text, and all the grey text. */
-const READ = () => {
+/** Runs in the page: reads the cursor's line with the ghost text in it, and all ghost text. */
+const READ_SCREEN = () => {
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
   const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
@@ -52,10 +52,10 @@ const READ = () => {
 };
 
 export class VSCode {
-  /** `own` are settings files of the workspace, by name; with them it is not trusted. */
-  static async start(files, own) {
+  /** `settingsFiles` maps paths in the workspace to texts. With it, the workspace is untrusted. */
+  static async start(files, settingsFiles) {
     const code = new VSCode();
-    code.isTrusted = own === undefined;
+    code.isTrusted = settingsFiles === undefined;
     code.folder = mkdtempSync(join(tmpdir(), 'foretell-vscode-'));
     code.userData = join(code.folder, 'data');
     code.workspace = join(code.folder, 'work');
@@ -64,7 +64,7 @@ export class VSCode {
     mkdirSync(SCREENS, { recursive: true });
     code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
     files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
-    for (const [name, text] of Object.entries(own ?? {})) {
+    for (const [name, text] of Object.entries(settingsFiles ?? {})) {
       mkdirSync(dirname(join(code.workspace, name)), { recursive: true });
       writeFileSync(join(code.workspace, name), text);
     }
@@ -89,26 +89,26 @@ export class VSCode {
   async #serve() {
     const entry = join(INSTALLED, 'code-server', 'node_modules', 'code-server', 'out', 'node', 'entry.js');
     const common = [entry, '--user-data-dir', this.userData, '--extensions-dir', join(this.folder, 'extensions')];
-    const dead = JSON.stringify({ serviceUrl: 'http://127.0.0.1:9/none' });
-    const env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config'), EXTENSIONS_GALLERY: dead };
+    const unreachable = JSON.stringify({ serviceUrl: 'http://127.0.0.1:9/none' });
+    const env = { ...process.env, XDG_CONFIG_HOME: join(this.folder, 'config'), EXTENSIONS_GALLERY: unreachable };
     const vsix = join(INSTALLED, 'foretell.vsix');
     const installed = spawnSync(process.execPath, [...common, '--install-extension', vsix], { env, encoding: 'utf8' });
     if (installed.status !== 0) {
-      throw new Error(`the extension could not be installed: ${installed.stdout}${installed.stderr}`);
+      throw new Error(`cannot install the extension: ${installed.stdout}${installed.stderr}`);
     }
     const args = ['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-telemetry',
       '--disable-update-check', ...(this.isTrusted ? ['--disable-workspace-trust'] : []),
       '--disable-getting-started-override', this.workspace];
     this.server = spawn(process.execPath, [...common, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    let said = '';
-    this.server.stdout.on('data', (data) => { said += data; });
-    this.server.stderr.on('data', (data) => { said += data; });
+    let output = '';
+    this.server.stdout.on('data', (data) => { output += data; });
+    this.server.stderr.on('data', (data) => { output += data; });
     this.url = await this.waitFor('code-server', () => {
       if (this.server.exitCode !== null) {
-        throw new Error(`code-server ended: ${said}`);
+        throw new Error(`code-server ended: ${output}`);
       }
-      return /HTTP server listening on (http:\S+)/.exec(said)?.[1];
-    }, 240_000).catch((error) => { throw new Error(`${error.message}\n${said}`); });
+      return /HTTP server listening on (http:\S+)/.exec(output)?.[1];
+    }, 240_000).catch((error) => { throw new Error(`${error.message}\n${output}`); });
   }
 
   async #browse() {
@@ -128,9 +128,9 @@ export class VSCode {
     await this.page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 180_000 });
   }
 
-  // The user's hands.
+  // Actions.
 
-  /** Opens the next file that has not been used, with the cursor at its end. */
+  /** Opens the next unused file, with the cursor at its end. */
   async openNext() {
     this.file = this.files.shift();
     await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: this.file }).dblclick();
@@ -143,7 +143,7 @@ export class VSCode {
     await this.press('Control+End');
   }
 
-  /** Types as a person does, key by key. */
+  /** Types key by key. */
   type(text) {
     return this.page.keyboard.type(text, { delay: 30 });
   }
@@ -174,20 +174,20 @@ export class VSCode {
     await this.#focus();
   }
 
-  /** Which program is run is a setting of the machine, not of the user or the workspace. */
+  /** `foretell.server.path` has machine scope, so it goes into the machine's settings. */
   setProgram(program) {
     const settings = { 'foretell.server.path': program };
     writeFileSync(join(this.userData, 'Machine', 'settings.json'), JSON.stringify(settings));
   }
 
-  /** A program that runs and never says a word; it writes its id into a file first. */
-  muteProgram() {
-    const program = join(this.folder, 'mute');
+  /** A program that never responds. It writes its process id to `<program>.pid`. */
+  unresponsiveProgram() {
+    const program = join(this.folder, 'unresponsive');
     writeFileSync(program, `#!/bin/sh\necho $$ > ${program}.pid\nexec sleep 1000\n`, { mode: 0o755 });
     return program;
   }
 
-  /** Has the workspace trusted, by the page that the status bar leads to. */
+  /** Trusts the workspace, on the page that the status bar opens. */
   async trust() {
     await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).click();
     await this.page.getByRole('button', { name: 'Trust', exact: true }).click();
@@ -196,31 +196,31 @@ export class VSCode {
   killServers() {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       try {
-        const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.folder);
-        if (isOurs && readlinkSync(`/proc/${pid}/exe`) === this.program) {
+        const isChild = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.folder);
+        if (isChild && readlinkSync(`/proc/${pid}/exe`) === this.program) {
           process.kill(Number(pid), 'SIGKILL');
         }
       } catch {
-        // it has ended, or it is not ours to look at
+        // the process has ended, or belongs to another user
       }
     }
   }
 
-  // The user's eyes.
+  // Observations.
 
   async ghost() {
-    return (await this.page.evaluate(READ)).ghost;
+    return (await this.page.evaluate(READ_SCREEN)).ghost;
   }
 
   async line() {
-    return (await this.page.evaluate(READ)).line;
+    return (await this.page.evaluate(READ_SCREEN)).line;
   }
 
   async colours() {
-    return (await this.page.evaluate(READ)).colours;
+    return (await this.page.evaluate(READ_SCREEN)).colours;
   }
 
-  /** What is in the document, by saving it. */
+  /** Saves the document and returns its text. */
   async saved() {
     await this.press('Control+s');
     await this.page.waitForFunction(() => !document.querySelector('.tab.active.dirty'));
@@ -228,7 +228,7 @@ export class VSCode {
   }
 
   waitForGhost() {
-    return this.waitFor('grey text', () => this.ghost());
+    return this.waitFor('ghost text', () => this.ghost());
   }
 
   waitForStatus(state) {
@@ -242,15 +242,15 @@ export class VSCode {
   }
 
   /**
-   * What was to be seen while `act` ran, without repetitions: the cursor's `line`, or the `ghost`.
-   * After each change of the page we look at the end of the next frame's drawing: VS Code draws lines
-   * in frames too, and has asked for its frame before us, so this is what is painted.
+   * Everything that was on screen while `act` ran, without repetitions: the cursor's `line`, or the
+   * `ghost`. After each change of the page, we read it in the next animation frame: VS Code renders
+   * lines in animation frames too, and requested its frame before us, so we read what is painted.
    */
-  async watch(what, act) {
+  async watch(field, act) {
     await this.page.evaluate(`
       globalThis.seen = [];
       globalThis.look = () => {
-        const now = (${READ.toString()})()[${JSON.stringify(what)}];
+        const now = (${READ_SCREEN.toString()})()[${JSON.stringify(field)}];
         if (now !== seen.at(-1)) seen.push(now);
       };
       look();
@@ -264,23 +264,23 @@ export class VSCode {
     });
   }
 
-  picture(name) {
+  screenshot(name) {
     return this.page.screenshot({ path: join(SCREENS, `${name}.png`) });
   }
 
-  /** Waits for a thing to be seen; fails with a picture of what was there instead. */
-  async waitFor(what, found, timeoutMs = 90_000) {
+  /** Polls until `probe` returns a truthy value. On timeout, fails with a screenshot. */
+  async waitFor(what, probe, timeoutMs = 90_000) {
     const end = Date.now() + timeoutMs;
     for (;;) {
-      const result = await found();
+      const result = await probe();
       if (result) {
         return result;
       }
       if (Date.now() > end) {
         const name = `vscode-failed-${what.replace(/\W+/g, '-')}`;
         await this.page?.screenshot({ path: join(SCREENS, `${name}.png`) });
-        const there = JSON.stringify(await this.page?.evaluate(READ));
-        throw new Error(`waited ${timeoutMs / 1000} s for ${what}; target/screens/${name}.png shows what was there: ${there}`);
+        const screen = JSON.stringify(await this.page?.evaluate(READ_SCREEN));
+        throw new Error(`waited ${timeoutMs / 1000} s for ${what}; target/screens/${name}.png shows the screen: ${screen}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

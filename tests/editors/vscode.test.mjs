@@ -17,8 +17,8 @@ def is_odd(number):
     """Whether a number is odd."""
 `;
 
-/** Where nothing is what is waited for, there is no event. */
-const quiet = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits a fixed time, to check that nothing happens: there is no event for that. */
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let code;
 before(async () => {
@@ -28,19 +28,19 @@ before(async () => {
 });
 after(() => code?.end());
 
-// Each test begins at the end of a file of its own.
+// Each test starts at the end of a new file.
 beforeEach(() => code.openNext());
 
-test('a suggestion is grey and not in the document', async () => {
+test('suggestion is grey and not in the document', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
   assert.match(ghost, /^ber/);
   const [ghostColour, textColour] = await code.colours();
   assert.notEqual(ghostColour, textColour);
-  await code.waitFor('the document without it', async () => (await code.saved()) === `${PYTHON}    return num`);
+  await code.waitFor('the document without the suggestion', async () => (await code.saved()) === `${PYTHON}    return num`);
 });
 
-test('typing into it keeps it on the screen', async () => {
+test('typing into a suggestion keeps it on screen', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
   const frames = await code.watch('line', async () => {
@@ -53,7 +53,7 @@ test('typing into it keeps it on the screen', async () => {
   assert.deepEqual(frames.filter((line) => line.startsWith('    return num') && !line.startsWith(whole)), []);
 });
 
-test('typing against it clears it', async () => {
+test('contradicting key clears the suggestion', async () => {
   await code.type('    return num');
   await code.waitForGhost();
   const seen = await code.watch('line', async () => {
@@ -63,7 +63,7 @@ test('typing against it clears it', async () => {
   assert.deepEqual(seen.filter((line) => line.includes('~ber')), []);
 });
 
-test('Tab accepts, and undo gives the text before', async () => {
+test('Tab accepts and undo restores the text', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
   await code.press('Tab');
@@ -72,7 +72,7 @@ test('Tab accepts, and undo gives the text before', async () => {
   await code.waitFor('the undo', async () => (await code.saved()) === `${PYTHON}    return num`);
 });
 
-test('a word is accepted and the rest stays', async () => {
+test('accepting a word keeps the rest on screen', async () => {
   await code.type('    return num');
   const ghost = await code.waitForGhost();
   await code.press('Control+ArrowRight');
@@ -80,35 +80,35 @@ test('a word is accepted and the rest stays', async () => {
   await code.waitFor('the rest', async () => (await code.line()).startsWith(`    return num${ghost.split('\n')[0]}`));
 });
 
-test('Escape dismisses it', async () => {
+test('Escape dismisses the suggestion', async () => {
   await code.type('    return num');
   await code.waitForGhost();
   await code.press('Escape');
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
 });
 
-test('Escape takes it away for good while it grows', async () => {
+test('Escape stops a growing suggestion', async () => {
   await code.type('    return number % 2 == 1\n\n\ndef fibonacci(n):\n');
   await code.waitForGhost();
   await code.press('Escape');
   await code.waitFor('no grey text', async () => (await code.ghost()) === '');
-  const seen = await code.watch('ghost', () => quiet(1000));
+  const seen = await code.watch('ghost', () => sleep(1000));
   assert.deepEqual(seen, ['']);
 });
 
-test('it grows while the model writes, and nothing of it goes', async () => {
+test('growing suggestion never shrinks', async () => {
   await code.type('    return number % 2 == 1\n\n\ndef gcd(a, b)');
   const seen = await code.watch('ghost', async () => {
     await code.type(':\n');
     await code.waitFor('several lines', async () => /\n.*\n[^]*return \w/.test(await code.ghost()));
   });
-  await code.picture('vscode');
+  await code.screenshot('vscode');
   const texts = seen.slice(seen.findLastIndex((text) => text === '') + 1);
-  assert.ok(texts.length >= 3, 'it grows more than once');
+  assert.ok(texts.length >= 3, 'the suggestion grows more than once');
   texts.slice(1).forEach((text, i) => { assert.ok(text.startsWith(texts[i]), `${texts[i]} → ${text}`); });
 });
 
-test('two files have their own', async () => {
+test('each file has its own suggestion', async () => {
   await code.type('    return num');
   const first = await code.waitForGhost();
   await code.openNext();
@@ -116,27 +116,27 @@ test('two files have their own', async () => {
   assert.notEqual(await code.waitForGhost(), first);
 });
 
-test('the status bar has a menu, and turning off is honoured', async () => {
+test('status menu turns a language off and on', async () => {
   await code.clickStatus();
-  await code.picture('vscode-menu');
+  await code.screenshot('vscode-menu');
   await code.choose('Turn off for python');
   await code.waitForStatus('off');
   await code.type('    return num');
-  await quiet(1000);
+  await sleep(1000);
   assert.equal(await code.ghost(), '');
   await code.clickStatus();
   await code.choose('Turn on for python');
   await code.waitForStatus('ready');
 });
 
-test('a model is chosen from those that are there', async () => {
+test('model menu lists the installed models', async () => {
   await code.clickStatus();
   await code.pick('Select a model');
-  await code.waitFor('its name', async () => /qwen[^]*in use/.test(await code.choices()));
+  await code.waitFor('the model in use', async () => /qwen[^]*in use/.test(await code.choices()));
   await code.press('Escape');
 });
 
-test('a server that is killed comes back', async () => {
+test('killed server restarts', async () => {
   code.killServers();
   await code.waitForStatus('loading');
   await code.waitForStatus('ready');
@@ -144,21 +144,21 @@ test('a server that is killed comes back', async () => {
   assert.match(await code.waitForGhost(), /^ber/);
 });
 
-test('a missing server gives the message', async () => {
+test('missing server is reported', async () => {
   code.setProgram('/nowhere/foretell');
   await code.waitForStatus('failed');
   await code.waitForText('cannot find the program `foretell`');
-  await code.picture('vscode-missing');
+  await code.screenshot('vscode-missing');
   code.setProgram(code.program);
   await code.waitForStatus('ready');
 });
 
-test('a program that never answers is ended, and gives way to the right one', async () => {
-  const mute = code.muteProgram();
-  code.setProgram(mute);
-  const pid = await code.waitFor('its start', () => existsSync(`${mute}.pid`) && readFileSync(`${mute}.pid`, 'utf8').trim());
+test('unresponsive server is replaced', async () => {
+  const program = code.unresponsiveProgram();
+  code.setProgram(program);
+  const pid = await code.waitFor('the pid file', () => existsSync(`${program}.pid`) && readFileSync(`${program}.pid`, 'utf8').trim());
   await code.waitForStatus('loading');
   code.setProgram(code.program);
   await code.waitForStatus('ready');
-  await code.waitFor('its end', () => !existsSync(`/proc/${pid}`));
+  await code.waitFor('the end of the process', () => !existsSync(`/proc/${pid}`));
 });

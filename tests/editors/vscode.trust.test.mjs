@@ -1,4 +1,4 @@
-// Restricted Mode: what a workspace that is not trusted may say, in a real VS Code (code-server).
+// Restricted Mode in a real VS Code (code-server): an untrusted workspace configures nothing.
 // usage: node --test vscode.trust.test.mjs      after `make editors`
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ const PYTHON = `def is_even(number):
     """Whether a number is even."""
 `;
 
-test('a workspace sets nothing until it is trusted', async (t) => {
+test('untrusted workspace changes no setting', async (t) => {
   const code = await VSCode.start([PYTHON], {
     '.vscode/settings.json': '{ "foretell.suggest.languages": { "python": false } }',
     'foretell.toml': '[model]\nname = "of-the-workspace"\n',
