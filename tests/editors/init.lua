@@ -1,4 +1,4 @@
--- A user's `init.lua`, with nothing but Foretell in it. What the tests say comes in by the environment.
+-- An `init.lua` with only Foretell. The tests configure it through environment variables.
 vim.g.loaded_python3_provider = 0
 vim.o.swapfile, vim.o.shadafile, vim.o.termguicolors = false, 'NONE', true
 vim.o.expandtab, vim.o.shiftwidth, vim.o.autoindent = true, 4, true
@@ -8,22 +8,23 @@ vim.o.completeopt = 'menuone,noinsert'
 vim.o.shortmess = vim.o.shortmess .. 'I'
 vim.cmd.syntax('off')
 vim.opt.runtimepath:prepend(vim.env.PLUGIN)
--- Tab did something before: it has to go on doing it where nothing is suggested.
+-- An earlier mapping of Tab, which must keep working without a suggestion.
 vim.keymap.set('i', '<Tab>', '<Space><Space><Tab>')
 require('foretell').setup(vim.json.decode(vim.env.FORETELL_SETUP))
 
--- What the tests ask: is a request under way, and how often has a suggestion grown?
-local open = 0
+-- For the tests: whether all requests have responses, and the number of updates.
+local n_pending = 0
 vim.api.nvim_create_autocmd('LspRequest', {
   callback = function(event)
     local request = event.data.request
     if request.method == 'textDocument/inlineCompletion' then
-      open = open + (request.type == 'pending' and 1 or request.type == 'complete' and -1 or 0)
+      n_pending = n_pending
+        + (request.type == 'pending' and 1 or request.type == 'complete' and -1 or 0)
     end
   end,
 })
 function _G.answered()
-  return open == 0
+  return n_pending == 0
 end
 
 _G.n_updates = 0

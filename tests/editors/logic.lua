@@ -1,4 +1,4 @@
--- The Neovim plugin's logic, without a server. usage: nvim -l logic.lua
+-- Unit tests of the Neovim plugin, without a server. usage: nvim -l logic.lua
 local here = vim.fs.dirname(vim.fn.fnamemodify(arg[0], ':p'))
 vim.opt.runtimepath:prepend(
   vim.fs.joinpath(vim.fs.dirname(vim.fs.dirname(here)), 'editors', 'neovim')
@@ -25,7 +25,7 @@ local function equal(got, want)
   end
 end
 
-test('a word is what is before it, and letters or signs', function()
+test('first word includes leading whitespace', function()
   local words = { 'one two', '  one two', '\n    if x:', '(a, b)', '== 1', 'größe_2 x', '', '  ' }
   equal(
     vim.tbl_map(text.first_word, words),
@@ -33,7 +33,7 @@ test('a word is what is before it, and letters or signs', function()
   )
 end)
 
-test('words put together are the text', function()
+test('words concatenate to the text', function()
   local whole, parts = 'for i, x in pairs({ 1 }) do\n  größe = "" .. x\nend\n', {}
   local rest = whole
   while rest ~= '' do
@@ -44,72 +44,73 @@ test('words put together are the text', function()
   equal(table.concat(parts), whole)
 end)
 
-test('a line has the line breaks before it', function()
+test('first line includes leading line breaks', function()
   equal(text.first_line('a b\nc'), 'a b')
   equal(text.first_line('\n\n  a b\nc'), '\n\n  a b')
   equal(text.first_line(''), '')
 end)
 
-test('a length is in UTF-16 code units', function()
+test('length counts UTF-16 code units', function()
   equal(text.utf16_len('aß'), 2)
   equal(text.utf16_len('😀'), 2)
 end)
 
-test('tabs are drawn to their stops', function()
+test('tabs expand to tab stops', function()
   equal(text.expand_tabs('\tx\ty', 0, 4), '    x   y')
   equal(text.expand_tabs('\tx', 2, 4), '  x')
   equal(text.expand_tabs('ß\tx', 0, 4), 'ß   x')
 end)
 
-test('a setting that is none is named', function()
+test('unknown setting is reported', function()
   local ok, why = pcall(config.set, { hide_with_menus = true })
   equal(ok, false)
   assert(why:find('hide_with_menus', 1, true), why)
 end)
 
-test('what is set lies over the defaults, key by key', function()
+test('settings merge into the defaults', function()
   config.set({ keys = { accept = '<C-y>' } })
   equal(config.current.keys.accept, '<C-y>')
   equal(config.current.keys.dismiss, config.defaults.keys.dismiss)
   equal(config.current.streaming, true)
 end)
 
-test('a file type is covered unless it, or every other one, is not', function()
-  local covered = function(filetypes)
+test('file type overrides the wildcard', function()
+  local function covers(filetypes)
     config.set({ filetypes = filetypes })
     vim.bo.filetype = 'lua'
     return config.covers(0)
   end
-  equal(covered({}), true)
-  equal(covered({ lua = false }), false)
-  equal(covered({ ['*'] = false }), false)
-  equal(covered({ ['*'] = false, lua = true }), true)
+  equal(covers({}), true)
+  equal(covers({ lua = false }), false)
+  equal(covers({ ['*'] = false }), false)
+  equal(covers({ ['*'] = false, lua = true }), true)
 end)
 
-test('commands are completed', function()
+test('commands complete', function()
   vim.cmd.runtime('plugin/foretell.lua')
   equal(vim.fn.getcompletion('Foretell st', 'cmdline'), { 'stats', 'status' })
   equal(vim.fn.getcompletion('Foretell off ', 'cmdline'), { 'buffer' })
   equal(vim.fn.getcompletion('Foretell log ', 'cmdline'), {})
 end)
 
---- What is in a new buffer after typing `typed` in insert mode.
+--- The line of a new buffer after typing keys in insert mode.
 ---@param typed string
-local function after(typed)
+---@return string
+local function line_after(typed)
   vim.cmd.enew({ bang = true })
   vim.api.nvim_feedkeys(vim.keycode('i' .. typed .. '<Esc>'), 'tx', false)
   return vim.api.nvim_get_current_line()
 end
 
-test('a key without a suggestion does what it did', function()
-  local function mapped(map, want)
+test('key without a suggestion keeps its mapping', function()
+  local function check(map, want)
     keys.map(false)
     vim.cmd(map)
-    equal(after('a<Tab>b'), want)
+    equal(line_after('a<Tab>b'), want)
     keys.map({ accept = '<Tab>' })
-    equal(after('a<Tab>b'), want)
+    equal(line_after('a<Tab>b'), want)
     keys.map(false)
-    equal(after('a<Tab>b'), want)
+    equal(line_after('a<Tab>b'), want)
   end
   vim.g.at = 1
   function _G.tab()
@@ -117,21 +118,21 @@ test('a key without a suggestion does what it did', function()
   end
   vim.cmd([[inoremap <Plug>(one) 1]])
   vim.cmd([[inoremap x y]])
-  mapped([[silent! iunmap <Tab>]], 'a\tb')
-  mapped([[inoremap <Tab> x]], 'axb')
-  mapped([[imap <Tab> x]], 'ayb')
-  mapped([[imap <Tab> <Tab>x]], 'a\tyb')
-  mapped([[inoremap <expr> <Tab> "x\<Tab>"]], 'ax\tb')
-  mapped([[imap <silent><expr> <Tab> g:at == 1 ? '<Plug>(one)' : '<Tab>']], 'a1b')
-  mapped([[imap <silent><expr> <Tab> g:at == 2 ? '<Plug>(one)' : '<Tab>']], 'a\tb')
-  mapped([[imap <expr> <Tab> "\<Tab>x"]], 'a\tyb')
-  mapped("function! s:f()\nreturn '\t'\nendfunction\nimap <expr> <Tab> <SID>f() .. 'x'", 'a\tyb')
-  mapped([[lua vim.keymap.set('i', '<Tab>', _G.tab, { expr = true, remap = true })]], 'a\tyb')
+  check([[silent! iunmap <Tab>]], 'a\tb')
+  check([[inoremap <Tab> x]], 'axb')
+  check([[imap <Tab> x]], 'ayb')
+  check([[imap <Tab> <Tab>x]], 'a\tyb')
+  check([[inoremap <expr> <Tab> "x\<Tab>"]], 'ax\tb')
+  check([[imap <silent><expr> <Tab> g:at == 1 ? '<Plug>(one)' : '<Tab>']], 'a1b')
+  check([[imap <silent><expr> <Tab> g:at == 2 ? '<Plug>(one)' : '<Tab>']], 'a\tb')
+  check([[imap <expr> <Tab> "\<Tab>x"]], 'a\tyb')
+  check("function! s:f()\nreturn '\t'\nendfunction\nimap <expr> <Tab> <SID>f() .. 'x'", 'a\tyb')
+  check([[lua vim.keymap.set('i', '<Tab>', _G.tab, { expr = true, remap = true })]], 'a\tyb')
   vim.cmd([[iunmap <Tab>]])
   vim.cmd([[iunmap x]])
 end)
 
-test("a key of the buffer's own hides the one for all buffers from nobody", function()
+test('buffer mapping does not hide the global one', function()
   function _G.tab()
     return '<Tab>x'
   end
@@ -148,38 +149,38 @@ test("a key of the buffer's own hides the one for all buffers from nobody", func
     vim.cmd([[inoremap <buffer> <Tab> own]])
     keys.map({ accept = '<Tab>' })
     equal(vim.fn.maparg('<Tab>', 'i'), 'own')
-    equal(after('a<Tab>b'), want)
+    equal(line_after('a<Tab>b'), want)
     keys.map(false)
-    equal(after('a<Tab>b'), want)
+    equal(line_after('a<Tab>b'), want)
     vim.cmd([[iunmap <Tab>]])
   end
   vim.cmd([[iunmap x]])
 end)
 
-test('a key with a modifier that gives itself is not mapped again', function()
+test('mapping to its own key does not recurse', function()
   for _, key in ipairs({ '<C-]>', '<M-x>', '<S-Tab>', '<C-b>' }) do
     keys.map(false)
     vim.cmd(('imap <expr> %s "\\%s"'):format(key, key))
-    local alone = after('a' .. key .. 'b')
+    local want = line_after('a' .. key .. 'b')
     keys.map({ dismiss = key })
-    equal(after('a' .. key .. 'b'), alone)
+    equal(line_after('a' .. key .. 'b'), want)
     keys.map(false)
     vim.cmd.iunmap(key)
   end
 end)
 
-test('keys that are set anew leave the old ones as they were', function()
+test('remapping restores the earlier keys', function()
   vim.cmd([[inoremap <Tab> tab]])
   vim.cmd([[inoremap <F5> five]])
   keys.map({ accept = '<Tab>', dismiss = '<F6>' })
   keys.map({ accept = '<F5>' })
-  equal(after('<Tab><F5>'), 'tabfive')
+  equal(line_after('<Tab><F5>'), 'tabfive')
   equal(vim.fn.maparg('<F6>', 'i'), '')
   keys.map({ accept = '<Tab>' })
-  equal(after('<Tab><F5>'), 'tabfive')
+  equal(line_after('<Tab><F5>'), 'tabfive')
   vim.cmd([[inoremap <Tab> mine]])
   keys.map(false)
-  equal(after('<Tab><F5>'), 'minefive')
+  equal(line_after('<Tab><F5>'), 'minefive')
   vim.cmd([[iunmap <Tab>]])
   vim.cmd([[iunmap <F5>]])
 end)
