@@ -1,16 +1,16 @@
-# The editors: what the root Makefile includes. Everything that is fetched lands below target/editors.
+# The editors; the root Makefile includes this file. All downloads go to target/editors.
 #
-#   editors             fetch the editors that the tests drive, build the extension
+#   editors             fetch the editors that the tests drive, and build the extension
 #   vsix                build the VS Code extension into target/editors/foretell.vsix
-#   test-editors        lints, unit tests, then the real editors with the real server and the real model
-#   lint-editors        formats, lints, types, generated files; the workflows in .github, too
+#   test-editors        lint, run the unit tests, then the real editors with the real server and model
+#   lint-editors        check formats, lints, types, generated files and the workflows in .github
 #   editors-settings    write the server's settings into the extension's manifest
-#   editors-pictures    make the pictures of the READMEs from the screens of the last test
+#   editors-pictures    update the pictures of the READMEs from the screenshots of the last test
 #
-# test-editors fails where something can't be had on this machine and says what; the root's `test`
-# calls test-editors-or-skip, which prints a SKIPPED line with the reason and goes on.
+# test-editors fails if something is not available on this machine. The root's `test` calls
+# test-editors-or-skip, which prints a SKIPPED line with the reason and continues.
 #
-# Needed: Python 3.11 or later; for Neovim 0.10 and 0.12 and for Helix a Debian (no root).
+# Requires Python 3.11 or later, and Debian for Neovim 0.10, Neovim 0.12 and Helix (without root).
 # Node, VS Code, Chromium and Neovim 0.11 come from PyPI and npm.
 
 EDITORS := target/editors
@@ -33,7 +33,8 @@ vsix: $(EDITORS)/foretell.vsix ## Build the VS Code extension
 
 test-editors: lint-editors test-plugins test-neovim test-neovim-debs test-helix test-vscode ## Drive the real editors with the real model
 
-# $(call or_skip,WHAT,WHAT IT NEEDS,TARGETS): what can't be had here is said and passed over; what fails is red.
+# $(call or_skip,WHAT,PREREQUISITES,TARGETS): prints SKIPPED if the prerequisites cannot be fetched;
+# otherwise builds the targets, whose failures count.
 or_skip = if $(MAKE) --no-print-directory -s -j3 $(2) 2>$(EDITORS)/fetch.log; \
 	then $(MAKE) --no-print-directory $(3); \
 	else echo "SKIPPED: $(1): $$(grep -v '^make' $(EDITORS)/fetch.log | tail -n 3 | grep . || tail -n 1 $(EDITORS)/fetch.log)"; fi
@@ -110,8 +111,8 @@ $(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json $(EDITORS)/venv/in
 $(EDITORS)/chromium/chrome: tests/editors/chromium.mjs $(VSCODE)/node_modules/installed
 	@$(EDITORS_BIN)/node $< $(@D)
 
-# code-server's own install script compiles; its parts are installed one by one instead, by the lists
-# of versions and hashes that it brings. `npm ci` does not take the first of them.
+# code-server's own install script compiles, so its parts are installed one by one instead, from
+# the lock files that it ships. `npm ci` rejects the first of them.
 $(EDITORS)/code-server/installed: tests/editors/code-server/package-lock.json $(EDITORS)/venv/installed
 	@echo "fetching VS Code (code-server 4.139.1)"
 	@mkdir -p $(@D) && cp tests/editors/code-server/*.json $(@D)/
