@@ -84,14 +84,14 @@ test('Escape dismisses the suggestion', async () => {
   await code.type('    return num');
   await code.waitForGhost();
   await code.press('Escape');
-  await code.waitFor('no grey text', async () => (await code.ghost()) === '');
+  await code.waitFor('no ghost text', async () => (await code.ghost()) === '');
 });
 
 test('Escape stops a growing suggestion', async () => {
   await code.type('    return number % 2 == 1\n\n\ndef fibonacci(n):\n');
   await code.waitForGhost();
   await code.press('Escape');
-  await code.waitFor('no grey text', async () => (await code.ghost()) === '');
+  await code.waitFor('no ghost text', async () => (await code.ghost()) === '');
   const seen = await code.watch('ghost', () => sleep(1000));
   assert.deepEqual(seen, ['']);
 });

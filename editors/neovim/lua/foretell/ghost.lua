@@ -41,7 +41,7 @@ local function cursor()
   return at[1] - 1, at[2]
 end
 
---- Identifies the cursor and the text of the buffer, to tell changes from other events.
+--- Identifies the cursor and the text of the buffer; equal snapshots mean that nothing changed.
 ---@return string
 local function snapshot()
   local buf, row, col = api.nvim_get_current_buf(), cursor()

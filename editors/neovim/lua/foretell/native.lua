@@ -63,7 +63,7 @@ function M.trigger()
   return true
 end
 
---- Turns Neovim's display on or off in a buffer, as `vim.g.foretell` and `vim.b.foretell` say.
+--- Turns Neovim's display on or off in a buffer, following `vim.g.foretell` and `vim.b.foretell`.
 ---@param buf integer
 function M.follow(buf)
   if not vim.b[buf].foretell_attached then
