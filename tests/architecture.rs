@@ -1,5 +1,5 @@
-//! The architecture, checked: dependencies between crates and modules run one way, and a few
-//! capabilities are confined to one file (ARCHITECTURE.md, "Crates" and "Invariants").
+//! Checks the architecture: crates and modules depend one way, and a few capabilities are confined
+//! to one file (ARCHITECTURE.md, "Crates" and "Invariants").
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,7 @@ use std::{
 
 use expect_test::expect;
 
-/// The crates of the server, lowest first.
+/// The folders of the server's crates, lowest layer first; "" is the binary.
 const CRATES: [&str; 8] = ["fim", "policy", "engine", "config", "session", "lsp", "lab", ""];
 
 fn root() -> &'static Path {
@@ -33,7 +33,7 @@ fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// The dependencies of each crate, those for tests excluded.
+/// The dependencies of each crate, without dev-dependencies.
 fn dependencies() -> BTreeMap<&'static str, BTreeSet<String>> {
     let of = |name: &str| {
         let path = root().join("server").join(name).join("Cargo.toml");
@@ -43,7 +43,7 @@ fn dependencies() -> BTreeMap<&'static str, BTreeSet<String>> {
     CRATES.into_iter().map(|name| (name, of(name))).collect()
 }
 
-/// The files of the server's crates that name any of `words` outside of comments.
+/// The source files of the server's crates that use any of `words` outside comments.
 fn sources_with(words: &[&str]) -> Vec<String> {
     let folder = root().join("server");
     let is_word = |line: &str, word: &str| {
@@ -81,7 +81,7 @@ fn crates_depend_one_way() {
 }
 
 #[test]
-fn a_crate_knows_only_its_subject() {
+fn libraries_stay_in_their_crates() {
     let users = |library: &str| -> Vec<&str> {
         let all = dependencies().into_iter();
         all.filter(|(_, it)| it.contains(library)).map(|(name, _)| name).collect()
@@ -94,7 +94,7 @@ fn a_crate_knows_only_its_subject() {
 }
 
 #[test]
-fn one_file_each_for_the_runtime_and_for_sockets() {
+fn runtime_and_sockets_have_one_file_each() {
     assert_eq!(sources_with(&["ort::", "use ort"]), ["engine/src/onnx.rs"]);
     assert_eq!(sources_with(&["unsafe "]), [""; 0], "no unsafe code");
     let opens = ["reqwest", "TcpStream", "UdpSocket", "TcpListener", "UnixStream", "tokio::net"];
@@ -104,7 +104,7 @@ fn one_file_each_for_the_runtime_and_for_sockets() {
 /// Edges between modules.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// The modules on a cycle, if there is one.
+/// The modules of the first cycle found.
 fn cycle(graph: &Graph) -> Option<Vec<String>> {
     fn visit(graph: &Graph, module: &str, path: &mut Vec<String>) -> Option<Vec<String>> {
         if let Some(start) = path.iter().position(|it| it == module) {
@@ -145,7 +145,7 @@ fn use_paths(tree: &str, prefix: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The paths that a file names, tests excluded.
+/// The `crate::` and `super::` paths in a file, without its test module.
 fn named_paths(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -166,7 +166,7 @@ fn named_paths(text: &str) -> Vec<String> {
     found
 }
 
-/// The dependencies between the modules of a crate's `src` that have the same parent.
+/// The dependencies between sibling modules in a crate's `src`.
 fn sibling_modules(source: &Path) -> Graph {
     let mut graph = Graph::new();
     for file in files(source, &["rs"]) {
@@ -226,7 +226,7 @@ fn a_cycle_is_found() {
 }
 
 #[test]
-fn files_are_short_and_named_for_their_subject() {
+fn files_are_short_and_well_named() {
     for path in files(root(), &["rs", "py", "ts", "lua"]) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let is_vague = ["mod.rs", "utils.rs", "utils.py", "utils.ts"].contains(&name.as_str());
@@ -236,7 +236,8 @@ fn files_are_short_and_named_for_their_subject() {
     }
 }
 
-/// Another crate can switch ropey's other line breaks back on; see `document`.
+/// Cargo unifies features, so another crate could enable ropey's Unicode line breaks; see
+/// `document`.
 #[test]
 fn ropey_splits_lines_as_lsp_does() {
     assert_eq!(ropey::Rope::from_str("a\u{b}b\u{85}c\u{2028}d\n").len_lines(), 2);

@@ -1,7 +1,7 @@
-//! Every command with every wrong argument: no panic, an exit code that means something (0 done, 1
-//! it did not work, 2 wrong usage), and a help that explains each argument.
+//! Calls every command with wrong arguments: none panics, the exit code is 0 (success), 1 (failure)
+//! or 2 (wrong usage), and `--help` explains each argument.
 //!
-//! The commands and their options are taken from `--help`, so that a new one is gone through too.
+//! The commands and options come from `--help`, so new ones are covered automatically.
 
 use std::{
     ffi::OsString,
@@ -10,13 +10,13 @@ use std::{
 
 use crate::command::{foretell, run};
 
-/// A machine with nothing on it: no model, no settings, no other program.
+/// An empty home: no model, no settings, no other program in `PATH`.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Deep enough that `..` is still in it.
+        // Deep enough that `..` stays inside.
         std::fs::create_dir_all(folder.path().join("here/and/there")).unwrap();
         Self(folder)
     }
@@ -31,12 +31,12 @@ impl Machine {
         command
     }
 
-    /// The exit code and both outputs of a call that must not panic.
+    /// The exit code, stdout and stderr of a call that must not panic.
     fn call(&self, command: &mut Command) -> (i32, String, String) {
         let (output, out, err) = run(command);
         let code = output.status.code().unwrap_or(-1);
         assert!((0..=2).contains(&code) && !err.contains("panicked"), "{command:?}: {code}\n{err}");
-        assert!(code == 0 || !err.is_empty() || !out.is_empty(), "{command:?} says nothing");
+        assert!(code == 0 || !err.is_empty() || !out.is_empty(), "{command:?} prints nothing");
         (code, out, err)
     }
 
@@ -46,7 +46,7 @@ impl Machine {
         out
     }
 
-    /// All commands, each as it is called.
+    /// This command and all its subcommands, each as the arguments that call it.
     fn commands(&self, path: &[String]) -> Vec<Vec<String>> {
         let help = self.help(path);
         let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -67,7 +67,7 @@ fn with(path: &[String], more: &[&str]) -> Vec<String> {
     path.iter().cloned().chain(more.iter().map(|&it| it.to_owned())).collect()
 }
 
-/// The lines of a help that name an option or an argument, each with its explanation.
+/// The options and arguments in a help text, each with its explanation.
 fn explained(help: &str) -> Vec<(String, String)> {
     let lines: Vec<&str> = help.lines().collect();
     let is_name = |line: &str| {
@@ -98,7 +98,7 @@ fn options(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_help_explains_each_argument() {
+fn help_explains_every_argument() {
     let machine = Machine::new();
     let commands = machine.commands(&[]);
     let names: Vec<String> = commands.iter().map(|it| it.join(" ")).collect();
@@ -123,7 +123,7 @@ fn each_help_explains_each_argument() {
 }
 
 #[test]
-fn no_wrong_argument_makes_a_panic() {
+fn wrong_arguments_do_not_panic() {
     let machine = Machine::new();
     let long = "x".repeat(5_000);
     let values =
@@ -133,16 +133,16 @@ fn no_wrong_argument_makes_a_panic() {
         let usage = |more: &[&str]| {
             let (code, out, err) = machine.call(&mut machine.command(&with(&path, more)));
             assert_eq!((code, out.as_str()), (2, ""), "{path:?} {more:?}\n{err}");
-            assert!(err.contains("--help"), "what to do: {err}");
+            assert!(err.contains("--help"), "no hint in: {err}");
         };
         usage(&["--no-such-option"]);
         usage(&["--threads", "many"]);
         machine.call(&mut machine.command(&path));
-        // Those of all commands are gone through with one of them.
+        // Global options are tried with one command only.
         let mut its_options = options(&machine.help(&path));
         its_options.retain(|it| path == ["complete"] || !of_all.contains(it));
         for value in values {
-            // What is wanted, if anything is, and more.
+            // One argument, and more than any command takes.
             for values in [&[value][..], &[value, value, value]] {
                 machine.call(&mut machine.command(&with(&path, values)));
             }
@@ -161,7 +161,7 @@ fn no_wrong_argument_makes_a_panic() {
 /// `foretell config | true` and the like.
 #[test]
 #[cfg(unix)]
-fn a_reader_who_leaves_makes_no_panic() {
+fn closed_stdout_does_not_panic() {
     let machine = Machine::new();
     for path in machine.commands(&[]) {
         for more in [&[][..], &["--help"][..], &["--json"][..], &["bash"][..], &["--schema"][..]] {

@@ -1,5 +1,5 @@
-//! What clients say beyond one request a key: real handshakes, menus, choices, settings, accepted
-//! texts, and clients that behave badly. On the wire, with a scripted model.
+//! What clients send besides requests per keystroke: recorded handshakes, completion menus,
+//! candidates, settings, accepts, and misbehaving clients. Over a pipe, with a scripted model.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +34,7 @@ fn open(marked: &str) -> (Typist, Controls, Arc<Session>) {
     open_with(&still(), marked)
 }
 
-/// The items for a request at the typist's cursor, with more parameters.
+/// Requests at the typist's cursor with `more` merged into the parameters; returns the items.
 fn items(typist: &mut Typist, more: Value) -> Vec<Value> {
     let mut params = json!({
         "textDocument": {"uri": URI},
@@ -63,7 +63,7 @@ fn counts(session: &Session) -> foretell_session::stats::Counts {
 }
 
 #[test]
-fn real_handshakes_are_understood() {
+fn recorded_handshakes_work() {
     let mut trace = String::new();
     for name in ["helix-25.07.1", "nvim-0.11.4", "nvim-0.12-dev", "vscode-1.139.1"] {
         let path =
@@ -76,7 +76,6 @@ fn real_handshakes_are_understood() {
         let in_menu = capabilities.get("completionProvider").is_some();
         let encoding = &capabilities["positionEncoding"];
         trace.push_str(&format!("{name:<15} {encoding} in the menu: {in_menu}\n"));
-        // It serves, whatever the client asked for.
         wait_until_loaded(&session);
         let mut typist = Typist::open(client, URI, "fn main() {\n    priˇ\n}\n");
         assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()), "{name}");
@@ -91,13 +90,13 @@ fn real_handshakes_are_understood() {
     .assert_eq(&trace);
 }
 
-/// For clients that do not ask to be told.
+/// Waits for the model, for clients that do not ask for `foretell/status`.
 fn wait_until_loaded(session: &Session) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(session.loaded());
 }
 
-/// What a menu gets that has asked before the keys were typed; `None` if the request is superseded.
+/// The text edit for a menu request sent before `keys` are typed; `None` if it was superseded.
 fn menu_after(keys: &[&str]) -> Option<Value> {
     let (mut typist, controls, _) = open("fn main() {\n    prˇ\n}\n");
     controls.hold();
@@ -110,10 +109,10 @@ fn menu_after(keys: &[&str]) -> Option<Value> {
             key => typist.type_text(key),
         }
     }
-    // Its answer says that the edits have arrived.
-    let asked =
+    // The answer proves that the server has processed the edits.
+    let barrier =
         typist.client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
-    typist.client.answer(asked);
+    typist.client.answer(barrier);
     controls.release();
     let answer = typist.client.answer(id);
     assert!(answer["error"].is_null() || answer["error"]["code"] == -32800, "{answer}");
@@ -121,8 +120,8 @@ fn menu_after(keys: &[&str]) -> Option<Value> {
 }
 
 #[test]
-fn a_menu_that_waits_gets_its_item_while_the_user_types_on() {
-    // Its range ends where it asked, since the client knows what was typed since.
+fn pending_menu_request_survives_typing() {
+    // The range ends at the requested position; the client accounts for what was typed since.
     let range = json!({"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 6}});
     let item = |text: &str| Some(json!({"range": range, "newText": text}));
     assert_eq!(menu_after(&[]), item("println!(\"hello\");"));
@@ -133,7 +132,7 @@ fn a_menu_that_waits_gets_its_item_while_the_user_types_on() {
 }
 
 #[test]
-fn a_menu_gets_an_item_that_it_does_not_filter_out() {
+fn menu_item_passes_the_client_filter() {
     let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
     let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
     let id = typist.client.request("textDocument/completion", params);
@@ -174,7 +173,7 @@ fn a_menu_gets_an_item_that_it_does_not_filter_out() {
 }
 
 #[test]
-fn a_label_has_one_line() {
+fn menu_label_has_one_line() {
     let (mut typist, ..) = open("fn main() {\n    ˇ\n}\n");
     let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
     let id = typist.client.request("textDocument/completion", params);
@@ -183,7 +182,7 @@ fn a_label_has_one_line() {
 }
 
 #[test]
-fn a_user_who_asks_gets_a_choice() {
+fn invoked_request_returns_candidates() {
     let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
     let invoked = json!({"context": {"triggerKind": 1}});
     let choice = items(&mut typist, invoked);
@@ -191,13 +190,13 @@ fn a_user_who_asks_gets_a_choice() {
     assert_eq!(texts[0], "ntln!(\"hello\");");
     assert!(texts.len() > 1 && texts.len() <= 3, "{texts:?}");
     assert!(texts[1..].iter().all(|it| *it != texts[0]), "{texts:?}");
-    // The likeliest one stands.
+    // The likeliest candidate stays the suggestion.
     typist.type_text("n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("tln!(\"hello\");".into()));
 }
 
 #[test]
-fn a_user_who_asks_gets_what_is_shown_first() {
+fn first_candidate_is_the_shown_suggestion() {
     let suggest = Suggest { candidates: 8, ..still().suggest };
     let (mut typist, ..) = open_with(&Config { suggest, ..still() }, "fn main() {\n    priˇ\n}\n");
     typist.ask_and_see();
@@ -209,7 +208,7 @@ fn a_user_who_asks_gets_what_is_shown_first() {
 }
 
 #[test]
-fn one_of_the_others_may_be_typed() {
+fn other_candidates_can_be_typed() {
     let suggest = Suggest { candidates: 8, ..still().suggest };
     let config = Config { suggest, ..still() };
     let (mut typist, controls, _) = open_with(&config, "fn main() {\n    priˇ\n}\n");
@@ -224,7 +223,7 @@ fn one_of_the_others_may_be_typed() {
 }
 
 #[test]
-fn an_item_extends_the_one_that_is_selected_in_the_menu() {
+fn item_extends_the_selected_menu_item() {
     let (mut typist, controls, _) = open("fn main() {\n    prˇ\n}\n");
     let range = json!({"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 6}});
     let selected =
@@ -232,7 +231,7 @@ fn an_item_extends_the_one_that_is_selected_in_the_menu() {
     let found = items(&mut typist, selected);
     assert_eq!(found[0]["insertText"], "println!(\"hello\");", "{found:?}");
     assert_eq!(found[0]["range"], range);
-    // When the user takes the menu's item, the rest is there.
+    // After accepting the menu's item, the rest is already known.
     let n_reads = controls.reads().len();
     typist.replace(2, "println!");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("(\"hello\");".into()));
@@ -240,7 +239,7 @@ fn an_item_extends_the_one_that_is_selected_in_the_menu() {
 }
 
 #[test]
-fn a_version_that_is_not_ours_gets_nothing() {
+fn stale_version_gets_nothing() {
     let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
     assert!(items(&mut typist, json!({"textDocument": {"version": 7}})).is_empty());
     assert_eq!(counts(&session).nothing["stale_version"], 1);
@@ -248,7 +247,7 @@ fn a_version_that_is_not_ours_gets_nothing() {
 }
 
 #[test]
-fn lines_are_indented_as_the_editor_does_it() {
+fn formatting_options_set_the_indent() {
     let (mut typist, ..) = open("fn main() {ˇ\n}\n");
     let tabs = json!({"formattingOptions": {"tabSize": 4, "insertSpaces": false}});
     let found = items(&mut typist, tabs);
@@ -256,13 +255,13 @@ fn lines_are_indented_as_the_editor_does_it() {
 }
 
 #[test]
-fn what_the_settings_say_no_to_gets_nothing_and_a_reason() {
+fn disabled_requests_count_their_reason() {
     let no = |suggest: Suggest, reason: &str| {
         let config = Config { suggest, ..still() };
         let (mut typist, controls, session) = open_with(&config, "fn main() {\n    priˇ\n}\n");
         assert!(items(&mut typist, json!({})).is_empty(), "{reason}");
         assert_eq!(counts(&session).nothing.get(reason), Some(&1), "{reason}");
-        assert!(controls.reads().is_empty(), "{reason}: the model was not asked");
+        assert!(controls.reads().is_empty(), "{reason}: the model ran");
     };
     let suggest = || still().suggest;
     no(Suggest { trigger: foretell_config::Trigger::Manual, ..suggest() }, "manual_only");
@@ -271,7 +270,7 @@ fn what_the_settings_say_no_to_gets_nothing_and_a_reason() {
 }
 
 #[test]
-fn so_many_runs_are_made_in_a_minute() {
+fn runs_per_minute_is_a_limit() {
     let suggest = Suggest { runs_per_minute: 1, ..still().suggest };
     let (mut typist, _, session) =
         open_with(&Config { suggest, ..still() }, "fn main() {\n    prˇ\n}\n");
@@ -288,15 +287,15 @@ fn settings_change_while_the_server_runs() {
         typist.client.notify("workspace/didChangeConfiguration", json!({"settings": settings}));
     };
     change(&mut typist, json!({"foretell": {"suggest": {"enabled": false}}}));
-    typist.client.wait_for(|it| is_status(it, "off")).expect("it says so");
+    typist.client.wait_for(|it| is_status(it, "off")).expect("the status changes");
     assert!(items(&mut typist, json!({})).is_empty());
     change(&mut typist, json!({"foretell": {"suggest": {"enabled": true}}}));
-    typist.client.wait_for(|it| is_status(it, "ready")).expect("it says so");
+    typist.client.wait_for(|it| is_status(it, "ready")).expect("the status changes");
     assert_eq!(items(&mut typist, json!({})).len(), 1);
 }
 
 #[test]
-fn a_setting_that_is_none_is_told_to_the_user() {
+fn unknown_setting_is_reported() {
     let (mut client, ..) = start(&still());
     let settings = json!({"suggest": {"dealy_ms": 1, "max_lines": 2}});
     initialize_with(&mut client, json!({"status": true, "settings": settings}));
@@ -306,7 +305,7 @@ fn a_setting_that_is_none_is_told_to_the_user() {
 }
 
 #[test]
-fn a_workspace_is_heard_only_if_the_user_trusts_it() {
+fn untrusted_workspace_settings_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("foretell.toml"), "[suggest]\nenabled = false\n").unwrap();
     let uri = format!("file://{}", folder.path().display());
@@ -320,9 +319,9 @@ fn a_workspace_is_heard_only_if_the_user_trusts_it() {
     }
 }
 
-/// A number that is typed into a settings page is another one at each key.
+/// Typing a number into a settings page changes the setting at every keystroke.
 #[test]
-fn of_models_that_settings_name_one_after_the_other_only_the_last_is_loaded() {
+fn superseded_model_is_not_loaded() {
     let (begun, loads) = std::sync::mpsc::channel();
     let gate = Arc::new(Mutex::new(()));
     let shut = gate.lock().unwrap();
@@ -352,8 +351,8 @@ fn of_models_that_settings_name_one_after_the_other_only_the_last_is_loaded() {
             client.notify("workspace/didChangeConfiguration", params);
         }
         let asked = client.wait_for(|it| it["method"] == "window/workDoneProgress/create");
-        client.answer_to(&asked.expect("it shows how it goes"), Value::Null);
-        client.wait_for(is_begin).expect("it waits for the model");
+        client.answer_to(&asked.expect("a progress"), Value::Null);
+        client.wait_for(is_begin).expect("the progress begins");
         if n_tokens.is_none() {
             assert_eq!(loads.recv().unwrap(), Config::default().model.context_tokens);
         }
@@ -364,7 +363,7 @@ fn of_models_that_settings_name_one_after_the_other_only_the_last_is_loaded() {
 }
 
 #[test]
-fn the_loading_of_the_model_is_a_progress() {
+fn model_loading_reports_progress() {
     let (mut client, ..) = start(&still());
     client.initialize(json!({
         "processId": null, "rootUri": null,
@@ -373,8 +372,8 @@ fn the_loading_of_the_model_is_a_progress() {
     }));
     let asked = client
         .wait_for(|it| it["method"] == "window/workDoneProgress/create" || is_status(it, "ready"));
-    let asked = asked.expect("one of the two");
-    // A model that is there at once needs no progress.
+    let asked = asked.expect("a progress or a status");
+    // A model that loads at once needs no progress.
     if asked["method"] == "window/workDoneProgress/create" {
         client.answer_to(&asked, Value::Null);
         for kind in ["begin", "end"] {
@@ -386,12 +385,12 @@ fn the_loading_of_the_model_is_a_progress() {
 }
 
 #[test]
-fn what_is_accepted_is_seen_in_the_edits() {
+fn accepts_are_detected_from_edits() {
     let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()));
     typist.type_text("n");
     typist.ask_and_see();
-    assert_eq!(counts(&session).accepted.chars, 0, "a letter is typed, not accepted");
+    assert_eq!(counts(&session).accepted.chars, 0, "a single letter is typed, not accepted");
     typist.type_text("tln");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("!(\"hello\");".into()));
     let accepted = counts(&session).accepted;
@@ -403,7 +402,7 @@ fn what_is_accepted_is_seen_in_the_edits() {
 }
 
 #[test]
-fn a_client_that_tells_what_was_accepted_is_believed() {
+fn accept_notifications_are_counted() {
     let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
     let item = items(&mut typist, json!({})).remove(0);
     typist.client.notify("textDocument/didShowCompletion", json!({"item": item}));
@@ -422,7 +421,7 @@ fn a_client_that_tells_what_was_accepted_is_believed() {
 }
 
 #[test]
-fn the_counts_can_be_asked_for() {
+fn stats_command_returns_counts() {
     let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
     typist.ask_and_see();
     typist.type_text("n");
@@ -436,7 +435,7 @@ fn the_counts_can_be_asked_for() {
 }
 
 #[test]
-fn a_look_at_a_document_reads_it_before_a_request_does() {
+fn focus_prefetches_the_document() {
     let (mut typist, controls, _) = open("fn main() {\n    priˇ\n}\n");
     typist.ask_and_see();
     let other =
@@ -449,10 +448,10 @@ fn a_look_at_a_document_reads_it_before_a_request_does() {
 }
 
 #[test]
-fn a_client_that_does_not_read_holds_up_no_edit() {
+fn unread_answers_do_not_block_edits() {
     let (mut typist, _, session) = open("fn main() {\n    ˇ\n}\n");
     typist.client.stop_reading();
-    // Far more answers than the pipe holds.
+    // Far more answers than fit into the pipe.
     let typed = "x".repeat(40);
     for _ in 0..400 {
         typist.type_text(&typed);
@@ -474,18 +473,18 @@ fn a_client_that_does_not_read_holds_up_no_edit() {
 
 #[cfg(unix)]
 #[test]
-fn the_server_ends_when_the_editors_process_is_gone() {
+fn server_exits_with_its_editor() {
     let mut editor = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let (mut client, ..) = start(&still());
     let params = json!({"processId": editor.id(), "rootUri": null, "capabilities": {}});
     client.initialize(params);
     editor.kill().unwrap();
     editor.wait().unwrap();
-    assert!(client.is_closed(), "the server goes on without its editor");
+    assert!(client.is_closed(), "the server outlives its editor");
 }
 
 #[test]
-fn an_offer_survives_a_client_that_sends_the_whole_text() {
+fn suggestion_survives_full_text_sync() {
     let (mut typist, _, session) = open("fn main() {\n    priˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()));
     typist.cursor += 1;
@@ -496,5 +495,5 @@ fn an_offer_survives_a_client_that_sends_the_whole_text() {
     });
     typist.client.notify("textDocument/didChange", params);
     assert_eq!(typist.ask_and_see().0, Seen::Grey("tln!(\"hello\");".into()));
-    assert_eq!(counts(&session).shown["type_through"], 1, "the same offer");
+    assert_eq!(counts(&session).shown["type_through"], 1, "the same suggestion");
 }

@@ -1,4 +1,4 @@
-//! The program as a command that a user calls.
+//! Runs the `foretell` binary as a user does.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,14 +7,14 @@ use std::{
 
 use expect_test::Expect;
 
-/// The real program.
+/// The binary under test, without the variables that would change its library or model.
 pub fn foretell(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
     command.args(arguments).env_remove("ORT_DYLIB_PATH").env_remove("FORETELL_MODEL");
     command
 }
 
-/// What it says: its end, standard output, standard error.
+/// The raw output, stdout and stderr.
 pub fn run(command: &mut Command) -> (Output, String, String) {
     let output = command.output().expect("foretell can be started");
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
@@ -22,7 +22,7 @@ pub fn run(command: &mut Command) -> (Output, String, String) {
     (output, out, err)
 }
 
-/// Fails with this message and exit code, prints nothing else, writes nothing.
+/// Checks that a command fails with this message and exit code, and creates no file in `folder`.
 pub fn check_error(command: &mut Command, code: i32, folder: &Path, expected: &Expect) {
     let files = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
@@ -34,8 +34,8 @@ pub fn check_error(command: &mut Command, code: i32, folder: &Path, expected: &E
     assert_eq!(files(folder), before);
 }
 
-/// The default bundle's folder, with its own copies of the small files.
-pub fn copy_of_the_bundle() -> tempfile::TempDir {
+/// A copy of the default bundle; the weights are a link to the original.
+pub fn copy_default_bundle() -> tempfile::TempDir {
     let original = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(&original).expect("run `make model` first") {

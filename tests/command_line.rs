@@ -1,4 +1,4 @@
-//! `foretell complete` and the settings as a user calls them, right and wrong.
+//! `foretell complete`, `config`, `bench` and `stats` with valid and invalid input.
 
 use std::{
     io::Write,
@@ -9,7 +9,7 @@ use std::{
 use expect_test::expect;
 use serde_json::Value;
 
-use crate::command::{check_error, copy_of_the_bundle, foretell, run};
+use crate::command::{check_error, copy_default_bundle, foretell, run};
 
 const SMALL: &str = "\
 /// Counts the words of a text.
@@ -39,11 +39,11 @@ fn a_loop_over_words_is_completed() {
     assert!(figures.contains("first token") && figures.contains("line end"), "{out}");
 }
 
-/// Whoever calls it without knowing what it is sees more than an empty line.
+/// Without a message, a user who runs `foretell` would see it hang.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
-    // `script` of util-linux runs it in a terminal whose input ends at once.
+fn server_in_a_terminal_explains_itself() {
+    // util-linux's `script` runs it in a terminal whose input ends at once.
     let mut command = Command::new("script");
     command.args(["-qec", env!("CARGO_BIN_EXE_foretell"), "/dev/null"]).stdin(Stdio::null());
     let (output, out, err) = run(&mut command);
@@ -54,9 +54,9 @@ fn a_server_that_is_started_in_a_terminal_says_that_it_is_one() {
     assert!(!err.contains("waiting for an editor"), "{err}");
 }
 
-/// A server's working folder is the workspace: what lies there is not the user's model.
+/// The working directory is usually the workspace, which must not supply the model.
 #[test]
-fn a_folder_with_the_models_name_is_not_the_model() {
+fn model_name_is_not_looked_up_in_cwd() {
     let (folder, path) = small_file();
     let bundle = folder.path().join(foretell_engine::bundle::DEFAULT_MODEL);
     std::fs::create_dir(&bundle).unwrap();
@@ -64,16 +64,16 @@ fn a_folder_with_the_models_name_is_not_the_model() {
     let place = format!("{path}:4:22");
     let (output, out, err) = run(foretell(&["complete", &place]).current_dir(folder.path()));
     assert!(output.status.success() && out.contains("text.split"), "{out}{err}");
-    // Who names it as a folder gets it.
+    // An explicit path does select it.
     let here = format!("./{}", foretell_engine::bundle::DEFAULT_MODEL);
     let mut command = foretell(&["--model", &here, "complete", &place]);
     let (_, _, err) = run(command.current_dir(folder.path()));
     assert!(err.contains("not a manifest"), "{err}");
 }
 
-/// A log has texts in it.
+/// A log may contain code.
 #[test]
-fn a_log_file_that_was_for_all_to_read_is_so_no_more() {
+fn log_file_becomes_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -84,9 +84,9 @@ fn a_log_file_that_was_for_all_to_read_is_so_no_more() {
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// `foretell config | head -n 3` is no error that anybody wants to read.
+/// `foretell config | head -n 3` prints no error.
 #[test]
-fn a_reader_that_has_seen_enough_is_not_told_of_it() {
+fn closed_stdout_is_silent() {
     for arguments in [["config", "--schema"], ["stats", "--json"], ["completions", "bash"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -96,7 +96,7 @@ fn a_reader_that_has_seen_enough_is_not_told_of_it() {
 }
 
 #[test]
-fn json_says_the_same_with_figures() {
+fn json_output_has_figures() {
     let (_folder, path) = small_file();
     let (output, out, err) = run(&mut foretell(&["complete", "--json", &format!("{path}:4")]));
     assert!(output.status.success(), "{err}");
@@ -109,7 +109,7 @@ fn json_says_the_same_with_figures() {
 }
 
 #[test]
-fn a_text_from_the_standard_input_is_completed() {
+fn stdin_is_completed() {
     let mut command = foretell(&["complete", "--stdin", "--json", "words.rs:4:22"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().unwrap();
@@ -120,7 +120,7 @@ fn a_text_from_the_standard_input_is_completed() {
 }
 
 #[test]
-fn a_log_file_holds_the_times_of_a_job() {
+fn log_has_the_timings_of_a_job() {
     let (folder, path) = small_file();
     let log = folder.path().join("log");
     let arguments = ["complete", "--log", &log.to_string_lossy(), &format!("{path}:4")];
@@ -135,7 +135,7 @@ fn a_log_file_holds_the_times_of_a_job() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn too_little_memory_is_a_message() {
+fn too_little_memory_is_reported() {
     let (_folder, path) = small_file();
     for limit_kb in ["300000", "700000"] {
         let limited = format!("ulimit -v {limit_kb}; exec \"$0\" complete \"$1:4\"");
@@ -149,7 +149,7 @@ fn too_little_memory_is_a_message() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_idle_engine_takes_no_time() {
+fn idle_engine_uses_no_cpu() {
     let arguments = ["bench", "engine", "--only", "idle", "--idle-s", "3"];
     let (output, out, err) = run(&mut foretell(&arguments));
     assert!(output.status.success(), "{err}");
@@ -158,12 +158,12 @@ fn an_idle_engine_takes_no_time() {
         .filter_map(|line| line.split_once(": ")?.1.strip_suffix(" s of CPU time in 3 s"))
         .map(|used| used.parse().unwrap())
         .collect();
-    // Two threads that spin take 6 s.
+    // Two spinning threads would take 6 s.
     assert!(used.len() == 2 && used.iter().all(|used| *used < 0.1), "{out}");
 }
 
 #[test]
-fn bench_writes_a_page_with_what_it_prints() {
+fn bench_page_has_the_printed_results() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bench.html").to_string_lossy().into_owned();
     let bench =
@@ -181,7 +181,7 @@ fn bench_writes_a_page_with_what_it_prints() {
 }
 
 #[test]
-fn what_is_wrong_with_a_place_is_said() {
+fn invalid_place_is_reported() {
     let (folder, path) = small_file();
     let folder = folder.path();
     let complete = |place: &str| foretell(&["complete", &format!("{path}{place}")]);
@@ -244,7 +244,7 @@ fn an_excluded_file_is_not_read() {
         assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
         assert!(err.contains(expected), "{err}");
     }
-    // The folder's name counts, whatever the working folder is.
+    // The folder's name counts even if the path given is relative to it.
     let ssh = folder.join(".ssh");
     std::fs::create_dir(&ssh).unwrap();
     std::fs::copy(path, ssh.join("config")).unwrap();
@@ -253,7 +253,7 @@ fn an_excluded_file_is_not_read() {
 }
 
 #[test]
-fn a_missing_model_is_named_with_what_to_do() {
+fn missing_model_error_says_what_to_do() {
     let (folder, path) = small_file();
     let model = folder.path().join("no/model");
     let model = model.to_string_lossy();
@@ -269,7 +269,7 @@ fn a_missing_model_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_missing_or_unfit_library_is_named_with_what_to_do() {
+fn unusable_library_error_says_what_to_do() {
     let (folder, path) = small_file();
     let place = format!("{path}:4");
     let library = folder.path().join("libonnxruntime.so");
@@ -304,7 +304,7 @@ fn a_damaged_bundle_is_refused() {
         assert_eq!((out.as_str(), output.status.code()), ("", Some(1)), "{err}");
         err
     };
-    let bundle = copy_of_the_bundle();
+    let bundle = copy_default_bundle();
     let graph = bundle.path().join("model.onnx");
     let mut bytes = std::fs::read(&graph).unwrap();
     let middle = bytes.len() / 2;
@@ -318,11 +318,11 @@ fn a_damaged_bundle_is_refused() {
 }
 
 #[test]
-fn packed_weights_that_do_not_load_cost_memory_and_no_model() {
+fn broken_packed_weights_fall_back() {
     let (folder, path) = small_file();
-    let bundle = copy_of_the_bundle();
+    let bundle = copy_default_bundle();
     std::fs::write(bundle.path().join("shared.onnx"), "no graph").unwrap();
-    // The runtime follows no link out of the bundle.
+    // The runtime rejects external data behind a link out of the bundle.
     let data = bundle.path().join("model.onnx.data");
     let original = data.canonicalize().unwrap();
     std::fs::remove_file(&data).unwrap();
@@ -335,7 +335,7 @@ fn packed_weights_that_do_not_load_cost_memory_and_no_model() {
     let sha256 = "3dedef457e43526d4d19c81bef4756864daf4602ab8df76e4e7e71caf0137661";
     known["files"]["shared.onnx"] = serde_json::json!({"size": 8, "sha256": sha256});
     std::fs::write(&manifest, known.to_string()).unwrap();
-    // It passes for one that was made here.
+    // Marks the graph as built on this machine; otherwise it is not tried.
     let home = folder.path().join("home");
     std::fs::create_dir_all(home.join("made-here")).unwrap();
     let n_bytes = known["files"]["model.onnx.data"]["size"].to_string();
@@ -350,9 +350,9 @@ fn packed_weights_that_do_not_load_cost_memory_and_no_model() {
 }
 
 #[test]
-fn a_bundle_for_another_processor_is_refused_with_a_reason_for_each_provider() {
+fn each_provider_says_why_it_refuses() {
     let (_folder, path) = small_file();
-    let bundle = copy_of_the_bundle();
+    let bundle = copy_default_bundle();
     let manifest = bundle.path().join("foretell.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let text = text.replace("\"target\": \"cpu\"", "\"target\": \"cuda\"");
@@ -367,7 +367,7 @@ fn a_bundle_for_another_processor_is_refused_with_a_reason_for_each_provider() {
 }
 
 #[test]
-fn the_settings_that_hold_are_printed_and_the_wrong_ones_named() {
+fn config_prints_effective_settings() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("foretell/foretell.toml");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -387,7 +387,7 @@ fn the_settings_that_hold_are_printed_and_the_wrong_ones_named() {
 }
 
 #[test]
-fn the_schema_of_the_settings_is_json() {
+fn settings_schema_is_json() {
     let (_, out, _) = run(&mut foretell(&["config", "--schema"]));
     let schema: Value = serde_json::from_str(&out).unwrap();
     let delay = &schema["properties"]["suggest"]["properties"]["delay_ms"];
@@ -395,7 +395,7 @@ fn the_schema_of_the_settings_is_json() {
 }
 
 #[test]
-fn the_counts_of_a_session_are_kept_for_later() {
+fn session_counts_are_saved() {
     let folder = tempfile::tempdir().unwrap();
     let stats = || run(foretell(&["stats"]).env("FORETELL_HOME", folder.path())).1;
     assert!(stats().contains("No sessions yet"), "{}", stats());

@@ -1,5 +1,5 @@
-//! Files written by earlier versions still load without a complaint. `fixtures/compat` has a copy
-//! of each kind as version 0.1.0 wrote it before the crates were split.
+//! Files written by earlier versions still load without warnings. `fixtures/compat` has one of each
+//! kind as version 0.1.0 wrote it, before the crates were split.
 
 use std::{fs, path::PathBuf};
 
@@ -12,7 +12,7 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/compat").join(name)
 }
 
-/// A data folder as an earlier version left it, with this machine's runtime library.
+/// A data folder written by version 0.1.0, with this machine's runtime library.
 fn data() -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
     for (from, to) in [("bundle", "models/tiny"), ("stats", "stats")] {
@@ -50,7 +50,7 @@ fn statistics_load_unchanged() {
 }
 
 #[test]
-fn a_bundle_and_its_data_folder_load() {
+fn old_bundle_and_data_folder_load() {
     let data = data();
     Bundle::open(&data.path().join("models/tiny")).unwrap().verify().unwrap();
     let file = data.path().join("a.py");

@@ -1,9 +1,9 @@
-//! `foretell doctor` and `foretell model` as a user calls them, and what is made for a package.
+//! `foretell doctor` and `foretell model`, and the shell completions and manual pages for packages.
 
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
-use crate::command::{check_error, copy_of_the_bundle, foretell, run};
+use crate::command::{check_error, copy_default_bundle, foretell, run};
 
 /// A data folder with the real runtime library and no model.
 fn empty_data_folder() -> tempfile::TempDir {
@@ -14,7 +14,7 @@ fn empty_data_folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn doctor_says_what_is_used_how_fast_it_is_and_which_editors_are_set_up() {
+fn doctor_reports_rates_and_editors() {
     let home = tempfile::tempdir().unwrap();
     let helix = home.path().join("bin/hx");
     std::fs::create_dir_all(helix.parent().unwrap()).unwrap();
@@ -57,7 +57,7 @@ fn doctor_says_what_is_used_how_fast_it_is_and_which_editors_are_set_up() {
 }
 
 #[test]
-fn doctor_says_what_is_missing_and_what_to_do() {
+fn doctor_reports_what_is_missing() {
     let home = tempfile::tempdir().unwrap();
     let doctor = |arguments: &[&str]| {
         let mut command = foretell(&[&["doctor"], arguments].concat());
@@ -91,8 +91,8 @@ fn doctor_says_what_is_missing_and_what_to_do() {
 }
 
 #[test]
-fn a_model_is_chosen_and_the_settings_keep_their_comments() {
-    let (home, bundle) = (tempfile::tempdir().unwrap(), copy_of_the_bundle());
+fn model_use_keeps_comments_in_settings() {
+    let (home, bundle) = (tempfile::tempdir().unwrap(), copy_default_bundle());
     let data = empty_data_folder();
     let model = |arguments: &[&str]| {
         let mut command = foretell(&[&["model"], arguments].concat());
@@ -128,7 +128,7 @@ fn a_model_is_chosen_and_the_settings_keep_their_comments() {
     assert!(output.status.success() && out.contains("Your settings still name it"), "{out}");
     assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
     assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
-    // A run that was killed in the middle of it.
+    // The remains of a killed run.
     for left in [".partial-mine~removed/data", ".old-mine/data", ".partial-mine-too~x/data"] {
         std::fs::create_dir_all(models.join(left)).unwrap();
     }
@@ -136,12 +136,12 @@ fn a_model_is_chosen_and_the_settings_keep_their_comments() {
     assert!(output.status.success(), "{out}{err}");
     let left: Vec<_> =
         std::fs::read_dir(&models).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert_eq!(left, [".partial-mine-too~x"], "another model's");
+    assert_eq!(left, [".partial-mine-too~x"], "another model's files stay");
     assert_eq!(model(&["remove", "mine"]).0.status.code(), Some(1));
 }
 
 #[test]
-fn a_model_that_is_not_there_is_named_with_what_to_do() {
+fn unknown_model_error_says_what_to_do() {
     let data = empty_data_folder();
     let other = tempfile::tempdir().unwrap();
     let fails = |arguments: &[&str], expected: Expect| {
@@ -177,7 +177,7 @@ fn a_model_that_is_not_there_is_named_with_what_to_do() {
 }
 
 #[test]
-fn completions_and_manual_pages_name_every_command() {
+fn completions_and_man_pages_are_generated() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (output, out, err) = run(&mut foretell(&["completions", shell]));
         assert!(output.status.success() && out.contains("doctor"), "{shell}: {err}");

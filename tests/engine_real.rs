@@ -1,7 +1,7 @@
-//! The engine's laws once more, with the default model in ONNX Runtime.
+//! The engine's invariants with the default model in ONNX Runtime.
 //!
-//! What a scripted model can't show: that the KV buffers hold what the account says after rewinds,
-//! drafts and reads that were ended early, and that sums in another order choose no other token.
+//! A scripted model can't show that the KV buffers match the engine's bookkeeping after rewinds,
+//! drafts and aborted reads, nor that a different summation order chooses the same tokens.
 
 use std::sync::{Arc, OnceLock};
 
@@ -70,13 +70,13 @@ fn finished(mut draft: Generation) -> Progress {
 }
 
 #[test]
-fn a_cache_that_was_edited_and_drafted_into_answers_as_an_empty_one() {
+fn warm_cache_answers_like_a_cold_one() {
     let (warm, cold) = (start(2, Mode::Fixed(4)), start(1, Mode::Off));
     let edited = CODE.replace("self.y = y", "self.y = y\n        self.name = None");
     let typed_into = format!("{CODE}{}", "        self.");
     for text in [CODE, &typed_into, &CODE[..CODE.len() - 20], &edited, CODE, CODE] {
         let cached = finished(warm.generate(request(text, 24)));
-        // A prompt that shares no token takes over the slot.
+        // A prompt with no common token overwrites the only slot.
         let _ = finished(cold.generate(request("#", 1)));
         let alone = finished(cold.generate(request(text, 24)));
         assert_eq!(alone.figures.reused, 0);
@@ -86,12 +86,12 @@ fn a_cache_that_was_edited_and_drafted_into_answers_as_an_empty_one() {
 }
 
 #[test]
-fn a_cancel_at_any_moment_leaves_a_cache_that_answers_right() {
+fn cancel_keeps_the_cache_valid() {
     let engine = start(1, Mode::Off);
     let expected = finished(engine.generate(request(CODE, 12)));
     let other = format!("# {}", CODE.replace("self", "this"));
     for n_changes in [0, 1, 0, 2, 5] {
-        // While it reads the prompt, or with some of the text written.
+        // Cancels during the prefill, or after part of the text was generated.
         let mut given_up = engine.generate(request(&other, 40));
         for _ in 0..n_changes {
             block_on(given_up.changed());
@@ -104,7 +104,7 @@ fn a_cancel_at_any_moment_leaves_a_cache_that_answers_right() {
 }
 
 #[test]
-fn a_read_that_is_ended_early_leaves_what_was_read_before() {
+fn aborted_read_keeps_the_cache() {
     let (mut model, vocabulary, _) = model(1);
     let ids = vocabulary.encode(CODE);
     let (head, tail) = ids.split_at(ids.len() - 1);
@@ -115,17 +115,17 @@ fn a_read_that_is_ended_early_leaves_what_was_read_before() {
     let long = ids.repeat(4);
     let ended = model.read(0, head.len(), &long[..200], 1).map(<[f32]>::len);
     assert!(matches!(ended, Err(ModelError::Aborted)), "{ended:?}");
-    assert_eq!(model.read(0, head.len(), tail, 1).unwrap(), expected, "to the last bit");
-    // A later read does not feel the abort of an earlier one.
+    assert_eq!(model.read(0, head.len(), tail, 1).unwrap(), expected, "bit-identical");
+    // Aborting a finished read does not affect the next one.
     abort.call();
     assert_eq!(model.read(0, head.len(), tail, 1).unwrap(), expected);
 }
 
 #[test]
-fn how_many_tokens_are_read_at_once_makes_no_difference() {
+fn logits_do_not_depend_on_read_size() {
     let (mut model, vocabulary, _) = model(1);
     let ids = vocabulary.encode(CODE);
-    // The likeliest token of each row and its logit, to the last bit.
+    // The best token of each row and the bits of its logit.
     let mut read = |sizes: &[usize]| -> Vec<(u32, u32)> {
         let (mut n_past, mut best) = (0, Vec::new());
         for n_tokens in sizes.iter().cycle() {
@@ -149,7 +149,7 @@ fn how_many_tokens_are_read_at_once_makes_no_difference() {
 }
 
 #[test]
-fn random_edits_jumps_and_cancels_change_no_answer() {
+fn random_sessions_answer_like_a_cold_cache() {
     let (warm, cold) = (start(3, Mode::Adaptive), start(1, Mode::Off));
     let mut random = Rng::with_seed(5);
     let other = format!("# Another file.\n{}", CODE.replace("self", "this"));
@@ -165,7 +165,7 @@ fn random_edits_jumps_and_cancels_change_no_answer() {
             3 => files[now] = std::mem::replace(&mut undo, text),
             _ => undo = text,
         }
-        // The cursor is at the end or has jumped back into the text.
+        // The cursor is at the end or jumps back into the text.
         let cursor = files[now].len() - random.usize(..3) * random.usize(..60);
         let prompt = &files[now][..cursor];
         if n % 3 == 1 {
@@ -175,7 +175,7 @@ fn random_edits_jumps_and_cancels_change_no_answer() {
             }
         }
         let cached = finished(warm.generate(request(prompt, 16)));
-        // It begins like neither file.
+        // A prompt that begins like neither file overwrites the cold engine's slot.
         let _ = finished(cold.generate(request(";", 1)));
         let alone = finished(cold.generate(request(prompt, 16)));
         assert_eq!(alone.figures.reused, 0);
@@ -184,7 +184,7 @@ fn random_edits_jumps_and_cancels_change_no_answer() {
 }
 
 #[test]
-fn healing_what_the_model_writes_anyhow_changes_nothing() {
+fn healing_to_the_same_text_changes_nothing() {
     let engine = start(1, Mode::Adaptive);
     let free = finished(engine.generate(request(CODE, 12))).text;
     for n_healed in 1..8 {
@@ -196,7 +196,7 @@ fn healing_what_the_model_writes_anyhow_changes_nothing() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn too_long_read_is_refused() {
     let (mut model, ..) = model(1);
     let n_most = model.capacity();
     let error = model.read(0, n_most - 1, &[1, 2], 1).map(<[f32]>::len).unwrap_err().to_string();

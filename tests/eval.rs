@@ -1,4 +1,4 @@
-//! `foretell eval` with the real model: what holds whatever the figures are. Needs `make model`.
+//! `foretell eval` with the real model: invariants of the measures. Needs `make model`.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ fn eval(settings: &str, arguments: &[&str]) -> Output {
     command.arg("eval").args(arguments).env("XDG_CONFIG_HOME", folder.path()).output().unwrap()
 }
 
-/// What a run printed, which must have gone well.
+/// The JSON report of a successful run.
 fn report(output: &Output) -> Value {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
@@ -30,7 +30,7 @@ fn report(output: &Output) -> Value {
 }
 
 #[test]
-fn what_the_server_shows_is_better_than_what_the_model_says() {
+fn policy_improves_raw_model_output() {
     let files = ["cases-dev.jsonl", "negatives-dev.jsonl", "replays.jsonl"]
         .map(|name| sets().join(name).to_string_lossy().into_owned());
     let mut arguments = vec!["--quick", "--json", "--ablate", "--cases"];
@@ -45,8 +45,8 @@ fn what_the_server_shows_is_better_than_what_the_model_says() {
     for way in ["raw", "processed"] {
         let names = ["exact_first_line", "exact", "share_shown", "wrong_show_rate"];
         let [line, exact, shown, wrong] = names.map(|name| measure(way, name));
-        assert!(exact <= line, "{way}: a text that is exact is so in its first line");
-        assert!(wrong <= shown, "{way}: what is wrong is shown");
+        assert!(exact <= line, "{way}: an exact text has an exact first line");
+        assert!(wrong <= shown, "{way}: only shown texts count as wrong");
         measure(way, "edit_similarity");
     }
     let [processed, raw] = ["processed", "raw"].map(|way| measure(way, "precision_when_shown"));
@@ -57,19 +57,19 @@ fn what_the_server_shows_is_better_than_what_the_model_says() {
     let reasons = report["nothing"].as_object().unwrap();
     let n_nothing: u64 = reasons.values().map(|n| n.as_u64().unwrap()).sum();
     let n_shown = (n_cases as f64 * measure("processed", "share_shown")).round() as u64;
-    assert_eq!(n_shown + n_nothing, n_cases, "every nothing has a reason");
+    assert_eq!(n_shown + n_nothing, n_cases, "every empty result has a reason");
     assert!(reasons.get("cancelled").is_none(), "{reasons:?}");
-    assert_eq!(report["ablation_differs"], 0, "the rules make the same text of the whole");
+    assert_eq!(report["ablation_differs"], 0, "the policy cuts the whole text the same way");
 
     let [anchored, plain] = ["processed", "plain"].map(|layout| &report["replays"][layout]);
     assert_eq!(anchored["keys"], plain["keys"]);
     let n_read = |it: &Value| it["tokens_read_per_key_without_first"].as_f64().unwrap();
-    assert!(n_read(anchored) < n_read(plain), "the anchor saves reading: {}", report["replays"]);
+    assert!(n_read(anchored) < n_read(plain), "the anchor saves prefill: {}", report["replays"]);
 }
 
-/// As HumanEval's sets have it: the cursor is at the start of the line that follows.
+/// As in HumanEval infilling: the cursor is at the start of the line after the cut.
 #[test]
-fn a_line_that_was_cut_out_with_its_break_comes_back() {
+fn line_cut_with_its_line_break_is_restored() {
     let case = |prompt: &str, suffix: &str, solution: &str| json!({"task_id": "t", "prompt": prompt, "suffix": suffix, "canonical_solution": solution});
     let total = "def total(values):\n    result = 0\n    for value in values:\n";
     let largest = "def largest(values):\n    best = values[0]\n    for value in values:\n        if value > best:\n";
@@ -84,9 +84,9 @@ fn a_line_that_was_cut_out_with_its_break_comes_back() {
     assert_eq!(report["processed"]["exact"], 1.0, "{report:#}");
 }
 
-/// Each ends in a text or in a named reason, and reads no more than the model holds.
+/// Each case ends with a text or a reason, and its prompt fits into the model's context.
 #[test]
-fn no_text_is_too_strange_to_be_asked_about() {
+fn strange_texts_end_with_a_reason() {
     let case = |name: &str, prefix: &str, suffix: &str| json!({"path": name, "kind": name, "prefix": prefix, "suffix": suffix, "expected": ""});
     let binary: String = (0..4_000u32).map(|i| char::from((i * 7 % 256) as u8)).collect();
     let minified = "var a=function(b){return b+1};".repeat(170_000);
@@ -108,7 +108,7 @@ fn no_text_is_too_strange_to_be_asked_about() {
     let folder = tempfile::tempdir().unwrap();
     let (file, texts) = (folder.path().join("strange.jsonl"), folder.path().join("texts.jsonl"));
     fs::write(&file, cases.iter().map(|it| format!("{it}\n")).collect::<String>()).unwrap();
-    // The window that is asked for is wider than the model's buffers.
+    // The requested window is larger than the model's context.
     let settings = "[model]\ncontext_tokens = 256\n[suggest]\nmax_tokens = 32\n";
     let (file, texts_arg) = (file.to_str().unwrap(), texts.to_str().unwrap());
     let arguments = ["--json", "--before-tokens", "2000", "--texts", texts_arg, "--cases", file];
@@ -127,7 +127,7 @@ fn no_text_is_too_strange_to_be_asked_about() {
 }
 
 #[test]
-fn what_is_no_set_of_cases_is_named() {
+fn invalid_case_file_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.jsonl");
     fs::write(&file, "{\"prefix\": \"a\"}\n").unwrap();
@@ -142,7 +142,7 @@ fn what_is_no_set_of_cases_is_named() {
 }
 
 #[test]
-fn the_sets_are_those_that_were_cut() {
+fn case_sets_match_their_checksums() {
     let sums = fs::read_to_string(sets().join("SHA256SUMS")).unwrap();
     let (mut n_cases, mut n_negatives) = (0, 0);
     for line in sums.lines() {

@@ -1,5 +1,5 @@
-//! What may go wrong around the real process: the wire, the model's files, the library, signals.
-//! Needs `make model` and a C compiler.
+//! Faults around the real process: broken messages, damaged model files, the wrong library and
+//! signals. Needs `make model` and a C compiler.
 
 #![cfg(target_os = "linux")]
 
@@ -16,11 +16,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// A place where nobody would write anything else.
+/// A place with one obvious completion: `b`.
 const SMALL: &str = "fn max(a: u32, b: u32) -> u32 {\n    if a > b { a } else { ˇ }\n}\n";
 const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
 
-/// A server with a model, or without where none is needed.
+/// Starts a server, without a model if the test needs none.
 fn start(model: Option<&Path>) -> Client {
     let mut command = Command::new(BINARY);
     command.arg("serve").stderr(Stdio::null());
@@ -35,13 +35,13 @@ fn initialize(client: &mut Client) {
     }));
 }
 
-/// Waits until things are so, or the model has failed to load.
+/// Waits for a status with this state, or for a failure to load; returns the status.
 fn wait_for(client: &mut Client, state: &str) -> Value {
-    let is_so = |it: &Value| {
+    let is_wanted = |it: &Value| {
         it["method"] == "foretell/status"
             && (it["params"]["state"] == state || it["params"]["state"] == "failed")
     };
-    client.wait_for(is_so).expect("a status")["params"].clone()
+    client.wait_for(is_wanted).expect("a status")["params"].clone()
 }
 
 fn stats(client: &mut Client) -> Value {
@@ -53,13 +53,13 @@ fn framed(body: &[u8]) -> Vec<u8> {
     [format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
 }
 
-/// Ends it, and says that it had no children and how long it took.
+/// Checks that the server has no child processes, then ends it with SIGTERM.
 fn terminate(client: Client) {
     let id = client.process_id();
     let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
     for task in tasks {
         let children = fs::read_to_string(task.unwrap().path().join("children"));
-        assert_eq!(children.unwrap_or_default(), "", "it has no processes of its own");
+        assert_eq!(children.unwrap_or_default(), "", "the server has a child process");
     }
     let started = Instant::now();
     kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
@@ -68,7 +68,7 @@ fn terminate(client: Client) {
 }
 
 #[test]
-fn a_message_that_can_not_be_read_is_passed_over() {
+fn unreadable_message_is_skipped() {
     let mut client = start(None);
     initialize(&mut client);
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
@@ -86,21 +86,21 @@ fn a_message_that_can_not_be_read_is_passed_over() {
 }
 
 #[test]
-fn a_header_that_claims_what_can_not_be_is_the_end() {
+fn invalid_header_ends_the_server() {
     for header in
         ["Content-Length: 10000000000\r\n\r\n", "Content-Length: x\r\n\r\n", "GET /\r\n\r\n"]
     {
         let mut client = start(None);
         initialize(&mut client);
         client.send_raw(header.as_bytes());
-        // Its input stays open.
+        // The client's end of the pipe stays open.
         assert!(client.is_closed());
         assert!(client.ended().success(), "{header}");
     }
 }
 
 #[test]
-fn half_a_message_and_then_silence() {
+fn partial_message_does_not_block_exit() {
     let half = b"Content-Length: 100\r\n\r\n{\"jsonrpc\":";
     let half_a_header = b"Content-Le";
     for bytes in [&half[..], half_a_header] {
@@ -116,7 +116,7 @@ fn half_a_message_and_then_silence() {
 }
 
 #[test]
-fn it_ends_when_nobody_can_hear_it() {
+fn closed_stdout_ends_the_server() {
     let mut process = Command::new(BINARY)
         .arg("serve")
         .env("FORETELL_MODEL", "/there/is/none")
@@ -130,16 +130,16 @@ fn it_ends_when_nobody_can_hear_it() {
         "params": {"processId": null, "capabilities": {}}});
     let mut stdin = process.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, &framed(request.to_string().as_bytes())).unwrap();
-    // Its input stays open until it has ended.
+    // stdin stays open, so only the closed stdout can end it.
     assert!(lsp_client::wait(process).success());
     drop(stdin);
 }
 
 #[test]
-fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
-    // Before and after the handshake, while it loads.
+fn sigterm_ends_the_server_at_any_time() {
+    // Before the handshake, and while the model loads.
     terminate(start(None));
-    let folder = copy_of_the_model("model.onnx.data");
+    let folder = copy_model_bundle("model.onnx.data");
     let mut client = start(Some(folder.path()));
     initialize(&mut client);
     assert_eq!(wait_for(&mut client, "loading")["state"], "loading");
@@ -148,7 +148,7 @@ fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
     let mut client = start(Some(folder.path()));
     initialize(&mut client);
     assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
-    // What it has, it keeps, whether another file takes the name or none.
+    // Replaced or deleted files do not affect a loaded model.
     let path = folder.path().to_owned();
     fs::write(path.join("new"), "no weights").unwrap();
     fs::rename(path.join("new"), path.join("model.onnx.data")).unwrap();
@@ -158,14 +158,14 @@ fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
     assert!(!path.exists());
     let mut typist = Typist::open(typist.client, "file:///c.rs", &SMALL.replace("max", "most"));
     assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
-    // In the middle of a prefill.
+    // During a prefill.
     let long = format!("{}ˇ", "fn f(x: u32) -> u32 { x * 31 + 7 }\n".repeat(60));
     let mut typist = Typist::open(typist.client, "file:///b.rs", &long);
     typist.ask();
     stats(&mut typist.client);
     terminate(typist.client);
 
-    // The next one says what is missing.
+    // The next server reports the missing model.
     let mut client = start(Some(&path));
     initialize(&mut client);
     let status = wait_for(&mut client, "failed");
@@ -173,18 +173,18 @@ fn a_signal_ends_it_at_any_time_and_a_lost_model_goes_on() {
     terminate(client);
 }
 
-/// How a server's life may come to its end.
+/// How the server is ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     Terminated,
     Killed,
-    /// Its client is gone and has closed its pipes.
-    Alone,
+    /// The client has closed its pipes.
+    Disconnected,
 }
 
 #[test]
-fn it_ends_in_the_middle_of_a_text_and_when_nobody_reads() {
-    for end in [End::Terminated, End::Killed, End::Alone] {
+fn server_ends_during_a_generation() {
+    for end in [End::Terminated, End::Killed, End::Disconnected] {
         for is_read in [true, false] {
             let mut client = start(Some(&foretell_engine::paths::model_path(
                 foretell_engine::bundle::DEFAULT_MODEL,
@@ -197,11 +197,11 @@ fn it_ends_in_the_middle_of_a_text_and_when_nobody_reads() {
             let text = "/// The days of the week.\nconst DAYS: [&str; 7] = [\n    ˇ\n];\n";
             let mut typist = Typist::open(client, "file:///a.rs", text);
             let id = typist.ask();
-            typist.client.answer(id); // the first piece: the rest is being written
+            typist.client.answer(id); // the first piece; the generation is still running
             let mut client = typist.client;
             if !is_read {
                 client.stop_reading();
-                // More than a pipe holds.
+                // More than fits into a pipe.
                 for _ in 0..500 {
                     client
                         .request("workspace/executeCommand", json!({"command": "foretell.stats"}));
@@ -213,14 +213,16 @@ fn it_ends_in_the_middle_of_a_text_and_when_nobody_reads() {
                     kill(&client);
                     assert!(!client.ended().success());
                 }
-                End::Alone => assert!(client.hang_up().unwrap().success(), "{end:?}, {is_read}"),
+                End::Disconnected => {
+                    assert!(client.hang_up().unwrap().success(), "{end:?}, {is_read}");
+                }
             }
         }
     }
 }
 
 #[test]
-fn a_server_without_a_library_says_so() {
+fn missing_library_is_reported() {
     let mut command = Command::new(BINARY);
     command.arg("serve").env("ORT_DYLIB_PATH", "/there/is/none.so").stderr(Stdio::null());
     let mut client = Client::start(&mut command);
@@ -233,8 +235,8 @@ fn a_server_without_a_library_says_so() {
     assert!(typist.client.end().unwrap().success());
 }
 
-/// A copy of the model's bundle. What is not written into is the same file.
-fn copy_of_the_model(written: &str) -> tempfile::TempDir {
+/// A bundle with a copy of the file `written` and links to the default model's other files.
+fn copy_model_bundle(written: &str) -> tempfile::TempDir {
     let model = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(&model).expect("run `make model` first") {
@@ -250,8 +252,8 @@ fn copy_of_the_model(written: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
-    let folder = copy_of_the_model("model.onnx.data");
+fn truncated_weights_stop_only_suggestions() {
+    let folder = copy_model_bundle("model.onnx.data");
     let mut client = start(Some(folder.path()));
     initialize(&mut client);
     assert_eq!(wait_for(&mut client, "ready")["state"], "ready");
@@ -269,7 +271,7 @@ fn weights_that_are_cut_off_end_the_suggestions_and_not_the_server() {
 }
 
 #[test]
-fn a_log_that_takes_nothing_does_not_matter() {
+fn full_log_device_is_harmless() {
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     for arguments in [&["serve"][..], &["--log", "/dev/full", "serve"]] {
         let mut command = Command::new(BINARY);
@@ -280,7 +282,7 @@ fn a_log_that_takes_nothing_does_not_matter() {
         assert_eq!(typist.ask_and_see().0, Seen::Grey("b".into()));
         assert!(typist.client.end().unwrap().success());
     }
-    // With nowhere to answer to, there is nothing to live for.
+    // If stdout cannot be written either, the server exits.
     let mut command = Command::new(BINARY);
     let command = command.arg("serve").env("FORETELL_MODEL", "/there/is/none");
     let process = command.stdin(Stdio::piped()).stdout(full()).stderr(full()).spawn();
@@ -293,8 +295,8 @@ fn a_log_that_takes_nothing_does_not_matter() {
 }
 
 #[test]
-fn it_ends_with_its_editor_however_that_ends() {
-    // The editor is killed: nobody says `exit`, and the pipes may live on in another process.
+fn killed_editor_ends_the_server() {
+    // A killed editor sends no `exit`, and another process may keep the pipes open.
     let mut editor = Command::new("sleep").arg("600").spawn().unwrap();
     let mut client = start(None);
     client.initialize(json!({"processId": editor.id(), "capabilities": {}}));
@@ -303,7 +305,7 @@ fn it_ends_with_its_editor_however_that_ends() {
     client.ended();
 }
 
-/// A data folder of its own with the model and the library that are there.
+/// A fresh data folder with links to the installed models and library.
 fn home() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     for name in ["models", "lib"] {
@@ -314,11 +316,11 @@ fn home() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_kill_leaves_nothing_that_stops_the_next_start() {
+fn server_restarts_after_a_kill() {
     let home = home();
     let start = || {
         let mut command = Command::new("env");
-        // The client's own settings would keep no counts.
+        // `Client::start` sets a configuration that keeps no counts.
         let config = format!("XDG_CONFIG_HOME={}", home.path().join("config").display());
         command.args([&config, BINARY, "serve"]).env("FORETELL_HOME", home.path());
         Client::start(command.stderr(Stdio::null()))
@@ -346,7 +348,7 @@ fn a_kill_leaves_nothing_that_stops_the_next_start() {
     assert_eq!(
         foretell_session::stats::read_all(home.path()).unwrap().len(),
         1,
-        "its counts are kept"
+        "the last session's counts are saved"
     );
 }
 
@@ -355,7 +357,7 @@ fn kill(client: &Client) {
     kill_process(id, Signal::KILL).unwrap();
 }
 
-/// Fails, prints nothing, and says why.
+/// The error message of a `complete` that fails and prints nothing to stdout.
 fn error_of(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.rs");
@@ -366,7 +368,7 @@ fn error_of(arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Makes a library of a C source.
+/// Compiles C source to a shared library.
 fn compile(library: &Path, source: &str) {
     let file = library.with_extension("c");
     fs::write(&file, source).unwrap();
@@ -376,7 +378,7 @@ fn compile(library: &Path, source: &str) {
 }
 
 #[test]
-fn a_library_of_another_version_is_refused() {
+fn library_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("libonnxruntime.so");
     let old = "static const void *api(unsigned version) { return 0; }\n\
@@ -392,7 +394,7 @@ fn a_library_of_another_version_is_refused() {
     );
 }
 
-/// A field of a protobuf message.
+/// A length-delimited field of a protobuf message.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
     let mut n_bytes = bytes.len();
@@ -409,8 +411,8 @@ fn number(number: u8, value: u8) -> Vec<u8> {
     vec![number << 3, value]
 }
 
-/// An ONNX graph of one node; its one weight, of two numbers, lies in the file `location`. See
-/// onnx.proto for the numbers.
+/// An ONNX graph of one node; its only weight, two floats, is in the file `location`. The field
+/// numbers are those of onnx.proto.
 fn graph(op: &str, domain: &str, location: &str) -> Vec<u8> {
     let entry = |key: &str, value: &str| {
         field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
@@ -429,7 +431,7 @@ fn graph(op: &str, domain: &str, location: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_graph_reaches_for_nothing_outside_its_bundle() {
+fn graph_cannot_escape_its_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let (bundle, secret) = (folder.path().join("bundle"), folder.path().join("secret"));
     fs::create_dir(&bundle).unwrap();
@@ -456,7 +458,7 @@ fn a_graph_reaches_for_nothing_outside_its_bundle() {
         fs::write(bundle.join("foretell.json"), manifest.to_string()).unwrap();
         error_of(&["--model", &bundle.to_string_lossy()])
     };
-    // The graph as such is read: what is missing are the model's inputs.
+    // The control: the graph itself loads, and only the model's inputs are missing.
     let inside = error_with(&graph("Identity", "", "inside"));
     assert!(inside.contains("past_key_values.0.key"), "{inside}");
     for outside in ["../secret", &secret.to_string_lossy(), "./x/../../secret"] {
@@ -466,7 +468,7 @@ fn a_graph_reaches_for_nothing_outside_its_bundle() {
     std::os::unix::fs::symlink(&secret, bundle.join("link")).unwrap();
     let error = error_with(&graph("Identity", "", "link"));
     assert!(error.contains("External data path validation failed"), "{error}");
-    // A custom operator has no code, whatever library lies beside the graph.
+    // A library next to the graph is not loaded for its custom operators.
     let (library, was_loaded) = (bundle.join("libevil.so"), folder.path().join("was loaded"));
     let source = format!(
         "#include <stdio.h>\n__attribute__((constructor)) static void load(void) {{\n\
@@ -477,5 +479,8 @@ fn a_graph_reaches_for_nothing_outside_its_bundle() {
     assert!(error.contains("evil:Run(-1) is not a registered function/op"), "{error}");
     assert!(!was_loaded.exists());
     let loads = Command::new("true").env("LD_PRELOAD", &library).status().unwrap();
-    assert!(loads.success() && was_loaded.exists(), "it says when it is loaded");
+    assert!(
+        loads.success() && was_loaded.exists(),
+        "the control: the library reports being loaded"
+    );
 }

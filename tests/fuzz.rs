@@ -1,7 +1,7 @@
-//! Feeds the targets of `fuzz/targets.rs` from the corpus, then with inputs made of it at random
-//! for `FUZZ_SECONDS` each (60). An input that breaks a law is kept in `target/fuzz`; once it is
-//! mended, it belongs into the corpus. `FUZZ_SEED` makes the same inputs again. `make fuzz` looks
-//! longer, and by coverage.
+//! Runs each target in `fuzz/targets.rs` on its corpus, then on random mutations of it for
+//! `FUZZ_SECONDS` (default 60). An input that violates an invariant is saved in `target/fuzz`; add
+//! it to the corpus with the fix. `FUZZ_SEED` reproduces a run. `make fuzz` is the longer,
+//! coverage-guided version.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -24,15 +24,15 @@ use proptest::{
 };
 use targets::{TARGETS, Target};
 
-/// The inputs that are kept, a folder a target.
+/// The saved inputs, one folder per target.
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus");
-/// No input may take longer.
-const MOST: Duration = Duration::from_secs(1);
-/// Something else has the processor, or it has no end.
-const HANGS: Duration = Duration::from_secs(60);
-/// The longest input that is made.
+/// The longest that one input may take.
+const MAX_TIME: Duration = Duration::from_secs(1);
+/// When an input counts as hanging; shorter waits may be caused by other load.
+const HANG_TIME: Duration = Duration::from_secs(60);
+/// The longest mutated input.
 const MAX_BYTES: usize = 4096;
-/// What is put into inputs besides their own pieces.
+/// Fragments inserted into inputs, besides pieces of other inputs.
 const WORDS: [&[u8]; 14] = [
     b"Content-Length: ",
     b"\r\n\r\n",
@@ -59,8 +59,8 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// An input, changed in a few places.
-fn changed(seeds: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
+/// A random input with a few mutations.
+fn mutated(seeds: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
     let mut below = |n: usize| (rng.next_u64() % n.max(1) as u64) as usize;
     let mut input = seeds[below(seeds.len())].clone();
     for _ in 0..=below(6) {
@@ -84,8 +84,8 @@ fn changed(seeds: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
     input
 }
 
-/// Keeps an input that breaks a law.
-fn keep(name: &str, input: &[u8]) {
+/// Saves an input that violates an invariant.
+fn save(name: &str, input: &[u8]) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("fuzz");
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(format!("{name}-{}", std::process::id()));
@@ -93,7 +93,7 @@ fn keep(name: &str, input: &[u8]) {
     eprintln!("{name}: the input is in {}", file.display());
 }
 
-/// How long it took; keeps the input if it breaks a law.
+/// Runs the target and returns the time it took; saves the input if the target panics.
 fn feed(name: &str, target: Target, input: &[u8], watch: &Watch) -> Duration {
     let started = Instant::now();
     *watch.begun.lock().unwrap() = Some((started, input.to_vec()));
@@ -101,16 +101,16 @@ fn feed(name: &str, target: Target, input: &[u8], watch: &Watch) -> Duration {
     let took = started.elapsed();
     *watch.begun.lock().unwrap() = None;
     if let Err(panic) = done {
-        keep(name, input);
+        save(name, input);
         std::panic::resume_unwind(panic);
     }
     took
 }
 
-/// The input that a target has, and since when.
+/// The input that a target is working on, and its start.
 type Begun = Option<(Instant, Vec<u8>)>;
 
-/// Looks for an input that never comes to an end: nothing else would tell which it was.
+/// Saves an input that hangs and aborts, as the hanging thread can't.
 struct Watch {
     begun: Arc<Mutex<Begun>>,
     _ends: mpsc::Sender<()>,
@@ -122,12 +122,12 @@ impl Watch {
         let (_ends, end) = mpsc::channel();
         let watched = Arc::clone(&begun);
         std::thread::spawn(move || {
-            while end.recv_timeout(MOST) == Err(RecvTimeoutError::Timeout) {
+            while end.recv_timeout(MAX_TIME) == Err(RecvTimeoutError::Timeout) {
                 if let Some((started, input)) = &*watched.lock().unwrap()
-                    && started.elapsed() > HANGS
+                    && started.elapsed() > HANG_TIME
                 {
-                    keep(name, input);
-                    eprintln!("{name}: no end after {HANGS:?}");
+                    save(name, input);
+                    eprintln!("{name}: no end after {HANG_TIME:?}");
                     std::process::abort();
                 }
             }
@@ -152,26 +152,28 @@ fn fuzz(name: &'static str) {
     let n_kept = seeds.len();
     while n_inputs < n_kept || Instant::now() < end {
         let input =
-            if n_inputs < n_kept { seeds[n_inputs].clone() } else { changed(&seeds, &mut rng) };
+            if n_inputs < n_kept { seeds[n_inputs].clone() } else { mutated(&seeds, &mut rng) };
         let mut took = feed(name, target, &input, &watch);
         for _ in 0..3 {
-            if took > MOST {
-                // Perhaps something else took the processor.
+            if took > MAX_TIME {
+                // Other processes may have used the CPU.
                 took = took.min(feed(name, target, &input, &watch));
             }
         }
-        if took > MOST {
-            keep(name, &input);
+        if took > MAX_TIME {
+            save(name, &input);
             panic!("{name}: {took:?} for {:?}", String::from_utf8_lossy(&input));
         }
         slowest = slowest.max(took);
         n_inputs += 1;
-        // Changes of changes go further.
+        // Mutations of mutations reach further.
         if n_inputs % 64 == 0 && seeds.len() < 4 * n_kept.max(16) {
             seeds.push(input);
         }
     }
-    println!("fuzz {name}: {n_inputs} inputs, {n_kept} of them kept; the slowest took {slowest:?}");
+    println!(
+        "fuzz {name}: {n_inputs} inputs, {n_kept} of them from the corpus; the slowest took {slowest:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Input of any kind, made at random: none of it may panic or hang. `FORETELL_CASES=100000` makes
-//! more of it.
+//! Random hostile input, which must cause no panic and no hang. `FORETELL_CASES=100000` runs more
+//! cases.
 
 use foretell_test_support::scripted_server;
 use std::io::Write;
@@ -22,7 +22,7 @@ fn check<T: std::fmt::Debug>(
     TestRunner::new(config).run(strategy, test).unwrap();
 }
 
-/// JSON of any shape, with numbers and texts of the kinds that hurt.
+/// JSON of any shape, with extreme numbers and arbitrary strings.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -42,7 +42,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A value somewhere in `whole` replaced by another.
+/// `whole` with one or two of its inner values replaced.
 fn spoiled(whole: Value) -> impl Strategy<Value = Value> {
     let places = places(&whole, String::new());
     let change = (prop::sample::select(places), any_json());
@@ -71,7 +71,7 @@ fn places(value: &Value, here: String) -> Vec<String> {
 }
 
 #[test]
-fn any_manifest_is_taken_or_refused() {
+fn spoiled_manifest_is_refused() {
     let file = json!({"size": 0, "sha256": "0".repeat(64)});
     let manifest = json!({
         "format": 1, "name": "tiny", "licence": "MIT", "architecture": "llama", "target": "cpu",
@@ -84,14 +84,14 @@ fn any_manifest_is_taken_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     check(2_000, &spoiled(manifest), |manifest| {
         std::fs::write(folder.path().join("foretell.json"), manifest.to_string()).unwrap();
-        // No file that it names is there, so what is left is refused for that.
+        // A valid manifest is refused too, since the files it names are missing.
         prop_assert!(Bundle::open(folder.path()).is_err());
         Ok(())
     });
 }
 
 #[test]
-fn any_tokenizer_file_is_taken_or_refused() {
+fn spoiled_tokenizer_does_not_panic() {
     let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false,
         "trim_offsets": true, "use_regex": true});
     let tokenizer = json!({
@@ -112,7 +112,7 @@ fn any_tokenizer_file_is_taken_or_refused() {
 }
 
 #[test]
-fn no_text_makes_the_rules_take_back_what_was_shown() {
+fn shown_text_never_shrinks() {
     let piece = prop_oneof![
         ".{0,6}",
         "[(){}\\[\\]\"'`;, \\n\\t]{0,6}",
@@ -129,7 +129,7 @@ fn no_text_makes_the_rules_take_back_what_was_shown() {
         for (end, is_whole) in ends {
             let cut = policy.cut(&says[..end], Phase::of(is_whole));
             prop_assert!(cut.keep_bytes <= end && says.is_char_boundary(cut.keep_bytes));
-            prop_assert!(says[..cut.keep_bytes].starts_with(&kept), "took back of {kept:?}");
+            prop_assert!(says[..cut.keep_bytes].starts_with(&kept), "took back part of {kept:?}");
             says[..cut.keep_bytes].clone_into(&mut kept);
             if cut.stop.is_some() {
                 break;
@@ -139,9 +139,9 @@ fn no_text_makes_the_rules_take_back_what_was_shown() {
     });
 }
 
-/// Messages with every parameter somewhere wrong, in any order, then a right request.
+/// Sends spoiled messages in any order, then checks that a valid request is answered.
 #[test]
-fn any_message_leaves_a_server_that_answers() {
+fn server_survives_spoiled_messages() {
     let uri = "file:///a.rs";
     let range = json!({"start": {"line": 0, "character": 1}, "end": {"line": 1, "character": 0}});
     let (document, at) = (json!({"uri": uri, "version": 2}), range["start"].clone());
@@ -177,7 +177,7 @@ fn any_message_leaves_a_server_that_answers() {
             }
             message.to_string().into_bytes()
         });
-        // A byte of one in four is another.
+        // One message in four gets a random byte.
         (bytes, any::<(u8, usize, u8)>()).prop_map(|(mut bytes, (is_spoiled, at, byte))| {
             if is_spoiled < 64 {
                 let at = at % bytes.len();

@@ -1,7 +1,7 @@
-//! The tests of the whole program, in one binary: linking it takes longer than most of its tests.
+//! The tests of the whole program in one binary, since linking takes longer than most of them.
 //!
-//! Separate binaries exist only where a test measures its own process (`cancel_storm`), loads the real
-//! model (`real`) or takes its own time (`fuzz`).
+//! Only tests that measure their own process (`cancel_storm`), run the real model (`real`) or run for
+//! a set time (`fuzz`) have separate binaries.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Which other files the model gets to see, on the wire with a scripted model.
+//! Which other files enter the prompt, over a pipe with a scripted model.
 
 use std::{fs, path::Path, sync::Mutex};
 
@@ -14,8 +14,8 @@ use serde_json::json;
 
 const SHAPE: &str = "struct Shape {\n    width: u32,\n}\n";
 
-/// A client with a folder open, and what its server's model reads.
-fn connect(other_files: OtherFiles, folder: &Path) -> (Client, Controls) {
+/// A client with `folder` as its workspace, and the controls of its server's model.
+fn connect_in(other_files: OtherFiles, folder: &Path) -> (Client, Controls) {
     let script = Script::new("let it = Shape { width };\n").unwrap();
     let controls = script.controls();
     let script = Mutex::new(Some(script));
@@ -23,7 +23,7 @@ fn connect(other_files: OtherFiles, folder: &Path) -> (Client, Controls) {
         let script = script.lock().unwrap().take().expect("the model is loaded once");
         let window = config.prompt;
         Completer::start_with(move || {
-            // A family that was trained with several files; which mark it is does not matter here.
+            // A family trained with several files; the choice of separator token is arbitrary.
             let fim = script.fim();
             let fim = Fim { family: "qwen2.5-coder".into(), file_sep: Some(fim.prefix), ..fim };
             let prompter = Prompter::new(script.vocabulary(), Some(fim), window);
@@ -50,7 +50,7 @@ fn open(client: &mut Client, uri: &str, text: &str) {
     client.notify("textDocument/didOpen", json!({"textDocument": document}));
 }
 
-/// How many tokens the model reads when the user looks at a document.
+/// How many tokens the model prefills when a document gets the focus.
 fn n_tokens_read(mut client: Client, controls: &Controls, own: &str) -> usize {
     open(&mut client, own, "let it = Shape \n");
     client.notify("textDocument/didFocus", json!({"textDocument": {"uri": own}}));
@@ -58,14 +58,14 @@ fn n_tokens_read(mut client: Client, controls: &Controls, own: &str) -> usize {
     controls.reads()[0].n_tokens
 }
 
-/// The same beside a document that is open.
+/// The tokens prefilled for `own.rs` while the document `name` is open too.
 fn beside_document(name: Option<&str>) -> usize {
     let folder = Path::new("/nowhere");
-    let (mut client, controls) = connect(OtherFiles::Open, folder);
+    let (mut client, controls) = connect_in(OtherFiles::Open, folder);
     if let Some(name) = name {
         let uri = uri(folder, name);
         open(&mut client, &uri, SHAPE);
-        // Where the user has typed is a piece that is likely to be shown.
+        // Recently edited places are likely to be included.
         let at = json!({"line": 1, "character": 0});
         let change = json!([{"range": {"start": at, "end": at}, "text": "    height: u32,\n"}]);
         let document = json!({"uri": uri, "version": 2});
@@ -76,36 +76,36 @@ fn beside_document(name: Option<&str>) -> usize {
 }
 
 #[test]
-fn an_open_file_is_shown_to_the_model_and_an_excluded_one_is_not() {
+fn excluded_open_file_is_not_in_the_prompt() {
     let alone = beside_document(None);
-    assert_eq!(beside_document(Some(".env")), alone, "its name is a secret's");
+    assert_eq!(beside_document(Some(".env")), alone, "`.env` is excluded");
     assert!(beside_document(Some("shape.rs")) > alone);
 }
 
-/// The same beside a document whose file is a link to another.
+/// The same while a document is open whose file is a link to `to`.
 #[cfg(unix)]
 fn beside_link(to: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(to), SHAPE).unwrap();
     std::os::unix::fs::symlink(to, folder.path().join("shape.rs")).unwrap();
-    let (mut client, controls) = connect(OtherFiles::Open, folder.path());
+    let (mut client, controls) = connect_in(OtherFiles::Open, folder.path());
     open(&mut client, &uri(folder.path(), "shape.rs"), SHAPE);
     n_tokens_read(client, &controls, "file:///nowhere/own.rs")
 }
 
 #[test]
 #[cfg(unix)]
-fn a_link_to_an_excluded_file_is_excluded() {
+fn link_to_an_excluded_file_is_excluded() {
     let alone = beside_document(None);
     assert_eq!(beside_link("id_rsa"), alone);
     assert!(beside_link("real.rs") > alone);
 }
 
-/// The same beside a file of the workspace that is not open, or is with another text.
+/// The same with a file in the workspace that is closed, or open with the text `opened`.
 fn beside_file(other_files: OtherFiles, name: &str, opened: Option<&str>) -> usize {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), SHAPE).unwrap();
-    let (mut client, controls) = connect(other_files, folder.path());
+    let (mut client, controls) = connect_in(other_files, folder.path());
     if let Some(text) = opened {
         open(&mut client, &uri(folder.path(), name), text);
     }
@@ -113,21 +113,25 @@ fn beside_file(other_files: OtherFiles, name: &str, opened: Option<&str>) -> usi
 }
 
 #[test]
-fn a_file_of_the_workspace_is_shown_only_by_the_setting_for_it() {
+fn workspace_files_need_the_setting() {
     let alone = beside_document(None);
-    assert_eq!(beside_file(OtherFiles::Open, "shape.rs", None), alone, "open ones only");
+    assert_eq!(beside_file(OtherFiles::Open, "shape.rs", None), alone, "open files only");
     assert!(beside_file(OtherFiles::Workspace, "shape.rs", None) > alone);
-    assert_eq!(beside_file(OtherFiles::Workspace, "secrets.rs", None), alone, "a secret's name");
+    assert_eq!(
+        beside_file(OtherFiles::Workspace, "secrets.rs", None),
+        alone,
+        "the name is excluded"
+    );
     let edited = "struct Other;\n";
     let shown = beside_file(OtherFiles::Workspace, "shape.rs", Some(edited));
-    assert_eq!(shown, alone, "what counts is the text in the editor");
+    assert_eq!(shown, alone, "the editor's text replaces the file's");
 }
 
 #[test]
-fn a_document_that_is_no_file_here_has_none_beside_it() {
+fn remote_document_has_no_workspace_files() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("shape.rs"), SHAPE).unwrap();
-    let (client, controls) = connect(OtherFiles::Workspace, folder.path());
+    let (client, controls) = connect_in(OtherFiles::Workspace, folder.path());
     let elsewhere = uri(folder.path(), "own.rs").replace("file://", "vscode-remote://host");
     assert_eq!(n_tokens_read(client, &controls, &elsewhere), beside_document(None));
 }

@@ -1,4 +1,4 @@
-//! `foretell setup`, `foretell model add` and `import`, with a Python that only writes down what it is asked.
+//! `foretell setup`, `foretell model add` and `import`, with a fake Python that records its calls.
 
 #![cfg(unix)]
 
@@ -8,13 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::command::{copy_of_the_bundle, foretell, run};
+use crate::command::{copy_default_bundle, foretell, run};
 
-/// Writes down how it is called; makes environments that have it for their Python; fails where the
-/// file `fails` has a word of the call. Its `add` and `import` put the real model in place, or as long as the
-/// library for the processor was not asked for, the one in `gpu`. Does not find its packages where
-/// there is the file `upgraded`, until it makes an environment anew. As the real one, it can't make
-/// one over what another Python has left.
+/// A fake Python. It records its calls and creates virtual environments that use it as their
+/// Python. It fails for a call that contains the word in the file `fails`. `add` and `import` link
+/// the real model, or the one in `gpu` until the CPU library is requested. While the file
+/// `upgraded` exists, its packages are missing; creating an environment removes the file. Like the
+/// real `venv`, it cannot create an environment over a dangling `bin/python`.
 const PYTHON: &str = r#"#!/bin/sh
 case "$2" in "import tokenizers") test ! -f "$HOME/upgraded"; exit ;; esac
 test "$1" = -c && exit 0
@@ -66,7 +66,7 @@ impl Machine {
         (output.status.code(), out, err)
     }
 
-    /// What Python was asked since the last look, with the folders' names made short.
+    /// The calls of Python since the last time, with `~` for the home folder.
     fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("calls")).unwrap_or_default();
         let _ = fs::remove_file(self.path("calls"));
@@ -85,7 +85,7 @@ const INSTALL: &str = "-m pip install --disable-pip-version-check --no-input --o
 const RUNTIME: &str = "-m foretell_models runtime --library auto";
 
 #[test]
-fn everything_is_set_up_once() {
+fn setup_installs_everything_once() {
     let machine = Machine::new();
     let (code, out, err) = machine.foretell(&["setup"]);
     assert_eq!(code, Some(0), "{out}{err}");
@@ -98,7 +98,7 @@ fn everything_is_set_up_once() {
     let (code, out, _) = machine.foretell(&["setup", "qwen2.5-coder-0.5b"]);
     assert_eq!(code, Some(0));
     assert_eq!(machine.calls(), [RUNTIME, add]);
-    assert!(!out.contains("is installed: "), "a model that is named is not measured: {out}");
+    assert!(!out.contains("is installed: "), "an explicit model is not measured: {out}");
     let settings = machine.path("config/foretell/foretell.toml");
     assert!(!settings.exists(), "the default needs no setting");
     let (code, out, err) = machine.foretell(&["setup", "smollm2-135m"]);
@@ -108,7 +108,7 @@ fn everything_is_set_up_once() {
     fs::write(machine.path("upgraded"), "").unwrap();
     machine.foretell(&["model", "add", "smollm2-135m"]);
     assert_eq!(machine.calls(), [VENV, INSTALL, "-m foretell_models add smollm2-135m"]);
-    // The marks of another version's scripts are not ours; what works is kept.
+    // Another version's mark forces a reinstall; the working environment is kept.
     fs::write(machine.path("data/model-scripts/installed"), "old").unwrap();
     machine.foretell(&["model", "add", "smollm2-135m"]);
     let venv = VENV.replace(" --clear", "");
@@ -116,9 +116,9 @@ fn everything_is_set_up_once() {
 }
 
 #[test]
-fn a_gpu_that_does_not_work_is_left_for_the_processor_unless_it_is_insisted_on() {
+fn unusable_gpu_falls_back_unless_requested() {
     let machine = Machine::new();
-    let bundle = copy_of_the_bundle();
+    let bundle = copy_default_bundle();
     let manifest = bundle.path().join("foretell.json");
     let text = fs::read_to_string(&manifest).unwrap();
     let text = text.replace("\"target\": \"cpu\"", "\"target\": \"cuda\"");
@@ -141,7 +141,7 @@ fn a_gpu_that_does_not_work_is_left_for_the_processor_unless_it_is_insisted_on()
 }
 
 #[test]
-fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
+fn import_never_overwrites_a_model() {
     let machine = Machine::new();
     let source = machine.path("My-Coder Q4_K_M.gguf");
     fs::write(&source, "").unwrap();
@@ -157,7 +157,7 @@ fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
     let arguments = "--name my-coder-q4_k_m --new --licence MIT";
     let source = "~/My-Coder Q4_K_M.gguf --out ~/data/models/my-coder-q4_k_m";
     assert_eq!(*made, format!("-m foretell_models import {source} {arguments}"));
-    // A hub's cache has links to files that are called by their hashes.
+    // The Hugging Face cache has links to files named by their hash.
     let (blob, link) = (machine.path(&"4e8f".repeat(16)), machine.path("Linked.gguf"));
     fs::rename(machine.path("My-Coder Q4_K_M.gguf"), &blob).unwrap();
     symlink(&blob, &link).unwrap();
@@ -179,7 +179,7 @@ fn a_model_of_ones_own_is_imported_checked_and_never_written_over_another() {
 }
 
 #[test]
-fn what_was_interrupted_goes_on() {
+fn interrupted_setup_resumes() {
     let machine = Machine::new();
     fs::write(machine.path("fails"), "install").unwrap();
     let (code, _, err) = machine.foretell(&["setup"]);
@@ -192,14 +192,14 @@ fn what_was_interrupted_goes_on() {
     assert_eq!(code, Some(1));
     assert!(err.contains("`add qwen2.5-coder-0.5b` failed"), "{err}");
     let venv = VENV.replace(" --clear", "");
-    assert_eq!(machine.calls()[..2], [&venv, INSTALL], "what was half done is done again");
+    assert_eq!(machine.calls()[..2], [&venv, INSTALL], "the interrupted step runs again");
     fs::remove_file(machine.path("fails")).unwrap();
     assert_eq!(machine.foretell(&["setup", "qwen2.5-coder-0.5b"]).0, Some(0));
-    assert_eq!(machine.calls().len(), 2, "the environment was whole");
+    assert_eq!(machine.calls().len(), 2, "the environment was complete");
 }
 
 #[test]
-fn an_environment_of_a_python_that_is_gone_is_made_anew() {
+fn venv_of_a_removed_python_is_recreated() {
     let machine = Machine::new();
     let (mark, venv) =
         (machine.path("data/model-scripts/installed"), machine.path("data/model-scripts/venv"));
@@ -209,28 +209,28 @@ fn an_environment_of_a_python_that_is_gone_is_made_anew() {
     };
     assert_eq!(set_up().0, Some(0));
     let python = venv.join("bin/python");
-    for with_an_old_mark in [false, true] {
+    for has_old_mark in [false, true] {
         fs::remove_file(&python).unwrap();
         symlink("/no/such/python", &python).unwrap();
-        if with_an_old_mark {
+        if has_old_mark {
             fs::write(&mark, "of another version").unwrap();
         }
-        let (code, n_calls, told) = set_up();
-        assert_eq!((code, n_calls), (Some(0), 3), "{told}");
+        let (code, n_calls, output) = set_up();
+        assert_eq!((code, n_calls), (Some(0), 3), "{output}");
     }
-    // Removed by hand, then interrupted: it is not whole because it was once.
+    // Removed by hand, then interrupted: the old mark must not count.
     fs::remove_dir_all(&venv).unwrap();
     fs::write(machine.path("fails"), "install").unwrap();
     assert_eq!(set_up().0, Some(1));
     fs::remove_file(machine.path("fails")).unwrap();
-    let (code, n_calls, told) = set_up();
-    assert_eq!((code, n_calls), (Some(0), 3), "{told}");
+    let (code, n_calls, output) = set_up();
+    assert_eq!((code, n_calls), (Some(0), 3), "{output}");
     let mode = fs::metadata(machine.path("data/model-scripts")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
-fn a_machine_without_network_takes_all_from_a_folder() {
+fn setup_works_offline_from_a_folder() {
     let machine = Machine::new();
     let folder = machine.path("wheels");
     let save = ["setup", "--save", &folder.to_string_lossy()];
@@ -259,7 +259,7 @@ fn a_machine_without_network_takes_all_from_a_folder() {
 }
 
 #[test]
-fn what_is_wrong_is_said_before_anything_is_fetched() {
+fn invalid_setup_fails_before_downloading() {
     let machine = Machine::new();
     let fails = |arguments: &[&str], expected: &str| {
         let (code, _, err) = machine.foretell(arguments);

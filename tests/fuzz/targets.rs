@@ -1,5 +1,5 @@
-//! What is fuzzed: a function of bytes each, which panics where a law is broken. The test `fuzz`
-//! feeds them from the corpus and at random; `make fuzz` lets libFuzzer look for new ways.
+//! The fuzz targets: functions of bytes that panic if an invariant is violated. The test `fuzz`
+//! runs them on the corpus and on random mutations; `make fuzz` runs them with libFuzzer.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use foretell_test_support::{lsp_client::Client, scripted_server};
 
-/// Panics for bytes that break a law.
+/// Panics if the bytes violate an invariant.
 pub type Target = fn(&[u8]);
 
-/// All targets and their names, which are those of their folders in `corpus`.
+/// All targets and their names, which are also their folders in `corpus`.
 pub const TARGETS: [(&str, Target); 6] = [
     ("wire", wire),
     ("messages", messages),
@@ -32,7 +32,7 @@ pub const TARGETS: [(&str, Target); 6] = [
     ("policy", policy),
 ];
 
-/// Choices made by bytes; behind their end each choice is the first one.
+/// Makes choices from bytes; after the last byte every choice is the first option.
 struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
@@ -58,7 +58,7 @@ impl Choices<'_> {
     }
 }
 
-/// Any bytes on the wire: the server ends when they end, and what it says is whole messages.
+/// Arbitrary bytes as the server's input: it exits at their end, and its output is whole messages.
 pub fn wire(bytes: &[u8]) {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =
@@ -92,8 +92,8 @@ pub fn wire(bytes: &[u8]) {
 
 const URIS: [&str; 3] = ["file:///a.rs", "file:///%F0%9F%98%80.py", "untitled:1"];
 
-/// Valid messages in any order, with a broken one now and then: each request has one answer, and
-/// the server's text is the client's.
+/// Messages in any order, some with unknown methods or invalid positions: each request gets one
+/// answer, and the server's documents match the client's.
 pub fn messages(bytes: &[u8]) {
     thread_local! {
         static SERVER: RefCell<Option<(Client, Arc<Session>)>> = const { RefCell::new(None) };
@@ -201,8 +201,8 @@ fn talk(client: &mut Client, session: &Session, choices: &mut Choices<'_>) {
     }
     let last = client.request("workspace/executeCommand", json!({"command": "foretell.stats"}));
     client.answer(last);
-    let twice = client.kept().iter().find(|it| it["id"].is_i64() && it.get("method").is_none());
-    assert!(twice.is_none(), "answered twice: {twice:?}");
+    let second = client.kept().iter().find(|it| it["id"].is_i64() && it.get("method").is_none());
+    assert!(second.is_none(), "answered twice: {second:?}");
 }
 
 fn position(choices: &mut Choices<'_>) -> Value {
@@ -210,7 +210,7 @@ fn position(choices: &mut Choices<'_>) -> Value {
     json!({"line": line, "character": choices.of(&[0, 1, 2, 3, 4, 5, 9, 200, u32::MAX])})
 }
 
-/// The same in a plain string, as slowly as LSP's text reads.
+/// The same edit in a plain string, a literal and slow reading of the LSP specification.
 fn replace(text: &mut String, from: &Value, to: &Value, by: &str, encoding: PositionEncoding) {
     let (a, b) = (offset(text, from, encoding), offset(text, to, encoding));
     text.replace_range(a.min(b)..a.max(b), by);
@@ -241,7 +241,7 @@ fn offset(text: &str, position: &Value, encoding: PositionEncoding) -> usize {
     start + this.len()
 }
 
-/// Edits of a document at any positions, in each encoding: the rope is a plain string.
+/// Edits at arbitrary positions in each encoding: the rope always equals a plain string.
 pub fn edits(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let encodings = [PositionEncoding::Utf8, PositionEncoding::Utf16, PositionEncoding::Utf32];
@@ -270,7 +270,7 @@ pub fn edits(bytes: &[u8]) {
         assert_eq!(by_edits, text.as_str());
         let n_chars = snapshot.rope.len_chars();
         for char_idx in 0..=n_chars {
-            // Between the two characters of a line break there is no position.
+            // No position exists between `\r` and `\n`.
             let is_inside = char_idx > 0
                 && snapshot.rope.get_char(char_idx) == Some('\n')
                 && snapshot.rope.char(char_idx - 1) == '\r';
@@ -280,15 +280,15 @@ pub fn edits(bytes: &[u8]) {
     }
 }
 
-/// A manifest of any bytes is refused with a reason, and nothing outside of its folder is looked at.
+/// A manifest of arbitrary bytes is refused with a reason, and only files in its folder are read.
 pub fn manifest(bytes: &[u8]) {
     thread_local! {
         static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
     }
     FOLDER.with(|folder| {
         std::fs::write(folder.path().join("foretell.json"), bytes).unwrap();
-        // No file that it names is there, so what is left is refused for that.
-        let error = Bundle::open(folder.path()).expect_err("nothing else is there");
+        // A valid manifest is refused too, since the files it names are missing.
+        let error = Bundle::open(folder.path()).expect_err("the model's files are missing");
         assert!(!error.to_string().is_empty());
         if let BundleError::Unreadable { path, .. } | BundleError::Damaged { path, .. } = error {
             assert_eq!(path.parent(), Some(folder.path()));
@@ -297,7 +297,7 @@ pub fn manifest(bytes: &[u8]) {
     });
 }
 
-/// A tokenizer file of any bytes is refused, or its vocabulary gives every text back.
+/// A tokenizer file of arbitrary bytes is refused, or its vocabulary encodes any text to valid ids.
 pub fn tokenizer(bytes: &[u8]) {
     let Ok(json) = std::str::from_utf8(bytes) else { return };
     let Ok(vocabulary) = Vocabulary::from_json(json) else { return };
@@ -309,8 +309,8 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-/// Rules on a text as it grows: nothing that was shown is taken back. The parts are what the model
-/// says, the text before and after the cursor, and the language.
+/// The policy on a growing text: shown text never shrinks. The bytes are the model's text, the text
+/// before and after the cursor, and the language, separated by NUL.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.splitn(4, '\0');
@@ -318,8 +318,8 @@ pub fn policy(bytes: &[u8]) {
     let (says, before, after, language) = (part(), part(), part(), part());
     let document = format!("{before}{after}");
     let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &document, before.len());
-    // Each beginning of it is looked at, and with a grammar parsed. A model writes 128 tokens, if no
-    // setting says otherwise.
+    // Every prefix is cut, and with a grammar also parsed, so the length is limited. By default a
+    // model writes at most 128 tokens.
     let n_bytes = if syntax.is_some() { 400 } else { 1000 };
     let says = &says[..says.floor_char_boundary(n_bytes)];
     let place = CursorContext::new(before, after).in_language(language);
@@ -329,7 +329,7 @@ pub fn policy(bytes: &[u8]) {
     for (end, is_whole) in ends {
         let cut = policy.cut(&says[..end], Phase::of(is_whole));
         assert!(cut.keep_bytes <= end && says.is_char_boundary(cut.keep_bytes));
-        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back of {kept:?}");
+        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back part of {kept:?}");
         says[..cut.keep_bytes].clone_into(&mut kept);
         if cut.stop.is_some() {
             break;
