@@ -467,7 +467,7 @@ fn unread_answers_do_not_block_edits() {
         std::thread::yield_now();
     }
     assert!(is_applied(), "all edits are applied");
-    typist.client.go_on_reading();
+    typist.client.resume_reading();
     assert_ne!(typist.ask_and_see().0, Seen::Superseded);
 }
 

@@ -1,7 +1,7 @@
 //! The tests of the whole program in one binary, since linking takes longer than most of them.
 //!
-//! Only tests that measure their own process (`cancel_storm`), run the real model (`real`) or run for
-//! a set time (`fuzz`) have separate binaries.
+//! Only tests that measure their own process (`cancel_storm`), run the real model (`real`) or run
+//! for a set time (`fuzz`) have separate binaries.
 
 #![allow(
     clippy::unwrap_used,

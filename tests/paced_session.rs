@@ -1,9 +1,9 @@
-//! A session at the pace of a user: types lines of a real file with the real server and the real
-//! model, and prints what the user would see. `make bench` runs it.
+//! Types lines of a real file at a user's pace, with the real server and the real model, and prints
+//! measures of what the user would see. `make bench` runs it.
 //!
-//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]` — opens FILE without its
-//! lines from LINE (from 1) on and types them, five characters a word. With `plain` the client can't
-//! make a text grow: no streaming.
+//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]`. Opens FILE without
+//! N_LINES lines from LINE (counted from 1) on and types them; a word is five characters. With
+//! `plain`, the client does not support streaming.
 
 use std::{
     error::Error,
@@ -16,16 +16,16 @@ use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
 const URI: &str = "file:///typed";
-/// How long the user looks at the place before the first key.
+/// The pause before the first key and after the last one.
 const FIRST_LOOK: Duration = Duration::from_secs(4);
 
-/// What the editor shows, and what was seen of it.
+/// The editor's document and ghost text, and measures of what was shown.
 struct Editor {
     client: Client,
     text: String,
     cursor: usize,
     version: i64,
-    /// The last request and when it was made; older ones are superseded.
+    /// The last request's id and time; older ones are superseded.
     asked: Option<(i64, Instant)>,
     /// When the last edit was sent.
     edited: Instant,
@@ -35,7 +35,8 @@ struct Editor {
     n_stale: usize,
 }
 
-/// What a message may still have been on its way when the edit was made that makes it stale.
+/// A message that arrives within this time after an edit may have been sent before it, and does not
+/// count as stale.
 const ON_ITS_WAY: Duration = Duration::from_millis(20);
 
 impl Editor {
@@ -72,7 +73,7 @@ impl Editor {
         self.asked = Some((id, Instant::now()));
     }
 
-    /// Takes in what the server says until `due`.
+    /// Processes the server's messages until `due`.
     fn look_until(&mut self, due: Instant) {
         while let Some(message) = self.client.next_before(due) {
             if message["method"] == "foretell/inlineCompletion/update" {
@@ -171,11 +172,11 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     editor.first_text_ms.clear();
     let cold = editor.counts();
 
-    let (mut n_keys, mut n_foretold) = (0, 0);
+    let (mut n_keys, mut n_predicted) = (0, 0);
     let mut due = Instant::now();
     for key in keys(typed.trim_end()) {
         n_keys += 1;
-        n_foretold += usize::from(editor.grey.starts_with(key));
+        n_predicted += usize::from(editor.grey.starts_with(key));
         if std::env::var_os("TRACE").is_some() {
             let mark = if editor.grey.starts_with(key) {
                 '.'
@@ -192,10 +193,10 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     }
     editor.look_until(Instant::now() + FIRST_LOOK);
     let all = editor.counts();
-    report(file, n_keys, n_foretold, words, streams);
+    report(file, n_keys, n_predicted, words, streams);
     println!("stale items {}, flickers {}", editor.n_stale, editor.n_flickers);
     println!(
-        "first text in a file that was never read {:.0} ms; where none was shown: {}",
+        "first text in a cold file {:.0} ms; after an empty screen: {}",
         cold_ms.unwrap_or(f64::NAN),
         quantiles(&editor.first_text_ms)
     );
@@ -204,8 +205,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The keys of a text: a character each, and a line break with the indentation that an editor
-/// makes behind it.
+/// Splits a text into keystrokes: one character each, and a line break with the indentation that an
+/// editor inserts after it.
 fn keys(text: &str) -> Vec<&str> {
     let mut keys = Vec::new();
     let mut rest = text;
@@ -224,12 +225,12 @@ fn keys(text: &str) -> Vec<&str> {
     keys
 }
 
-fn report(file: &str, n_keys: usize, n_foretold: usize, words: &str, streams: bool) {
+fn report(file: &str, n_keys: usize, n_predicted: usize, words: &str, streams: bool) {
     println!(
-        "{file}: {n_keys} keys at {words} words a minute{}; what was shown foretold {n_foretold} \
-         ({:.0} %)",
+        "{file}: {n_keys} keys at {words} words a minute{}; the shown text predicted {n_predicted} \
+         of them ({:.0} %)",
         if streams { "" } else { ", without streaming" },
-        100.0 * n_foretold as f64 / n_keys.max(1) as f64
+        100.0 * n_predicted as f64 / n_keys.max(1) as f64
     );
 }
 
@@ -242,7 +243,7 @@ fn quantiles(times: &[f64]) -> String {
     }
 }
 
-/// What the server counted, the first look left out.
+/// Prints the server's counts since the first key.
 fn session(cold: &Value, all: &Value) {
     let n =
         |counts: &Value, path: &str| counts.pointer(path).and_then(Value::as_f64).unwrap_or(0.0);
@@ -257,10 +258,10 @@ fn session(cold: &Value, all: &Value) {
         since("/superseded"),
         100.0 * (shown - by_model) / shown.max(1.0)
     );
-    println!("where they came from: {}", all["shown"]);
+    println!("shown by source: {}", all["shown"]);
     let runs = since("/model/runs");
     println!(
-        "runs of the model {runs}: {:.1} tokens read a run, {:.1} generated; {:.0} % of those never seen",
+        "model runs {runs}: {:.1} tokens prefilled per run, {:.1} generated; {:.0} % of those never shown",
         since("/model/read") / runs.max(1.0),
         since("/model/generated") / runs.max(1.0),
         100.0 * since("/model/wasted") / since("/model/generated").max(1.0)

@@ -1,5 +1,5 @@
-//! What the whole program reads, opens, writes and prints, seen from outside. Needs `make model`
-//! and, on Linux, strace.
+//! What the program opens, writes, prints and connects to, observed from outside. Needs
+//! `make model` and, on Linux, strace.
 
 use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 const BINARY: &str = env!("CARGO_BIN_EXE_foretell");
 const SECRET: &str = "hunter2_of_the_user";
 
-/// A workspace with a file that is open, and others that nobody has opened.
+/// Fills a workspace: `main.rs` will be opened, the other files must stay unread.
 fn workspace(folder: &Path) {
     std::fs::create_dir_all(folder.join(".git")).unwrap();
     for name in ["main.rs", "other.rs", ".env", ".git/config"] {
@@ -30,7 +30,7 @@ fn initialize(client: &mut Client, workspace: &Path) {
     client.wait_until_ready();
 }
 
-/// A server's whole life as the system saw it.
+/// The system calls of a whole server session.
 #[cfg(target_os = "linux")]
 struct Traced {
     folder: tempfile::TempDir,
@@ -41,8 +41,8 @@ struct Traced {
 
 #[cfg(target_os = "linux")]
 impl Traced {
-    /// Traces a session, in which all is done that an editor does. With `keeps`, the server keeps
-    /// its counts and writes its log into a file.
+    /// Traces a session that uses everything an editor uses. With `keeps`, the server saves its
+    /// counts and writes its log to a file.
     fn session(keeps: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -89,10 +89,10 @@ impl Traced {
             let id = typist.client.request(method, params);
             typist.client.answer(id);
         }
-        // A message that can't be understood, with the text where another thing should be.
-        let unfit =
+        // An invalid message, with user text in fields of other types.
+        let invalid =
             json!({"textDocument": {"uri": uri, "version": SECRET}, "contentChanges": SECRET});
-        typist.client.notify("textDocument/didChange", unfit);
+        typist.client.notify("textDocument/didChange", invalid);
         let uri = format!("file://{}/.env", project.display());
         let mut excluded = Typist::open(typist.client, &uri, "PASSWORD=ˇ\n");
         assert_eq!(excluded.ask_and_see().0, Seen::Nothing);
@@ -107,33 +107,34 @@ impl Traced {
     }
 
     fn calls(&self, names: &[&str]) -> Vec<&str> {
-        let is_one = |line: &&str| {
+        let is_named = |line: &&str| {
             let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
             names.iter().any(|name| call.starts_with(name))
         };
-        self.lines.iter().map(String::as_str).filter(is_one).collect()
+        self.lines.iter().map(String::as_str).filter(is_named).collect()
     }
 
-    /// The calls that open a file that is there to read, or with `to_write` to write, and its path.
+    /// The calls that open an existing file for reading, or for writing with `to_write`, and their
+    /// paths.
     fn opened(&self, to_write: bool) -> Vec<(&str, &str)> {
-        let is_meant = |line: &&str| {
+        let is_wanted = |line: &&str| {
             let flags = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND", "O_TMPFILE"];
             let writes = flags.iter().any(|flag| line.contains(flag));
             writes == to_write && !line.contains("ENOENT")
         };
-        let opened = self.calls(&["open"]).into_iter().filter(is_meant);
+        let opened = self.calls(&["open"]).into_iter().filter(is_wanted);
         opened.filter_map(|line| Some((line, line.split('"').nth(1)?))).collect()
     }
 }
 
-/// The whole life of a server: what it opens, what it writes, where it connects, what it logs.
+/// Traces whole sessions: what the server opens, writes, connects to and logs.
 #[test]
 #[cfg(target_os = "linux")]
-fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
+fn server_opens_no_socket_and_only_its_own_files() {
     let has_strace = Command::new("strace").arg("-V").output().is_ok_and(|it| it.status.success());
     if !has_strace {
-        // Past the harness, which keeps what a test prints to itself.
-        let skipped = "SKIPPED: what the server opens was not looked at: there is no strace here \
+        // Written directly, since the harness captures what `eprintln!` prints.
+        let skipped = "SKIPPED: the server's system calls were not checked: strace is missing \
             (`apt install strace`, `dnf install strace`)";
         writeln!(std::io::stderr(), "{skipped}").unwrap();
         return;
@@ -144,7 +145,7 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
         assert!(log.contains("nothing: excluded") && !log.contains(SECRET), "{log}");
         assert!(log.contains("shown: ") && !log.contains("PASSWORD"), "{log}");
 
-        // A pair within the process is how it hears of signals.
+        // `socketpair` is allowed: signals arrive through a pair within the process.
         let network = [
             "socket(",
             "connect(",
@@ -157,7 +158,7 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
         ];
         let sockets = traced.calls(&network);
         assert!(sockets.is_empty(), "{sockets:#?}");
-        // It starts itself once more, to be silent, and nothing else.
+        // The server re-executes itself once, to disable the runtime's telemetry.
         let programs = traced.calls(&["execve("]);
         let is_self = |it: &&str| it.contains(&format!("execve(\"{BINARY}\""));
         assert!(programs.len() == 2 && programs.iter().all(is_self), "{programs:#?}");
@@ -178,7 +179,7 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
         assert_eq!(stats.exists(), keeps);
 
         let data = foretell_engine::paths::data_folder();
-        let of_the_system = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
+        let system_paths = ["/lib", "/usr/lib", "/etc/ld.so", "/proc/", "/sys/", "/dev/"];
         let own = [
             &home,
             &data,
@@ -188,7 +189,7 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
         ];
         let mut read = traced.opened(false);
         read.retain(|(_, path)| {
-            !of_the_system.iter().any(|it| path.starts_with(it))
+            !system_paths.iter().any(|it| path.starts_with(it))
                 && !own.iter().any(|it| Path::new(path).starts_with(it))
         });
         assert!(read.is_empty(), "{read:#?}");
@@ -197,10 +198,10 @@ fn it_opens_no_socket_and_neither_reads_nor_writes_what_is_not_its_own() {
     }
 }
 
-/// The runtime's library is from somebody else and tells them what it does, unless it is told not
-/// to before it is loaded.
+/// Unless `ORT_DISABLE_TELEMETRY` is set before ONNX Runtime is loaded, it stores a machine id in
+/// the user's cache folder and sends usage data. An empty home proves that the server set it.
 #[test]
-fn the_library_is_not_loaded_unless_it_is_silent() {
+fn library_telemetry_is_disabled() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(BINARY);
     command.arg("doctor").env_remove("ORT_DISABLE_TELEMETRY").env("HOME", folder.path());
@@ -208,31 +209,31 @@ fn the_library_is_not_loaded_unless_it_is_silent() {
         .env_remove("XDG_CACHE_HOME")
         .env("FORETELL_HOME", foretell_engine::paths::data_folder());
     let output = command.output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("✓ library"), "{told}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("✓ library"), "{report}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
-#[ignore = "the test after this one runs it, where the environment does not silence the library"]
-fn a_library_that_would_speak() {
+#[ignore = "unsilenced_library_is_not_loaded runs it with telemetry not disabled"]
+fn library_without_opt_out_is_refused() {
     let library = foretell_engine::library::find_library(None).unwrap();
     let error = foretell_engine::onnx::load_library(&library).unwrap_err().to_string();
     assert!(error.contains("would send usage data; it is only loaded if"), "{error}");
 }
 
 #[test]
-fn a_library_that_would_speak_is_not_loaded() {
+fn unsilenced_library_is_not_loaded() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "privacy::a_library_that_would_speak"]);
+    command.args(["--ignored", "--exact", "privacy::library_without_opt_out_is_refused"]);
     let output = command.env_remove("ORT_DISABLE_TELEMETRY").output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
 }
 
 #[test]
-fn what_is_kept_is_for_the_user_alone() {
+fn data_and_logs_are_private_to_the_user() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let log = folder.path().join("log");
@@ -243,7 +244,7 @@ fn what_is_kept_is_for_the_user_alone() {
         }
         let config = folder.path().join("config");
         let mut command = Command::new("env");
-        // The client's own settings would keep no counts.
+        // `Client::start` sets a configuration that keeps no counts.
         command.arg(format!("XDG_CONFIG_HOME={}", config.display())).args([BINARY, "--log"]);
         command.arg(&log).arg("serve").env("FORETELL_HOME", &home);
         let mut client = Client::start(&mut command);
@@ -258,7 +259,7 @@ fn what_is_kept_is_for_the_user_alone() {
 }
 
 #[test]
-fn escapes_in_names_and_texts_do_not_reach_the_terminal() {
+fn terminal_output_has_no_escapes() {
     let folder = tempfile::tempdir().unwrap();
     let name = "\x1b]0;owned\x07\u{202e}.rs";
     let path = folder.path().join(name);
@@ -273,9 +274,9 @@ fn escapes_in_names_and_texts_do_not_reach_the_terminal() {
     };
     let missing = complete(&format!("{}:1", path.display()));
     assert!(missing.contains("No such file"), "{missing}");
-    let unfit = complete(&format!("{}:x", path.display()));
-    assert!(unfit.contains("expected FILE:LINE:COL"), "{unfit}");
-    // The model goes on with the line above, escapes and all.
+    let invalid = complete(&format!("{}:x", path.display()));
+    assert!(invalid.contains("expected FILE:LINE:COL"), "{invalid}");
+    // The model repeats the line above, including its escapes.
     let line = "print(\"\x1b[31mred\x1b[0m\")\n";
     std::fs::write(&path, format!("{}print(\"\x1b[31m\n", line.repeat(6))).unwrap();
     complete(&format!("{}:7", path.display()));

@@ -1,4 +1,4 @@
-//! The server on the wire with a scripted model: order, supersession, and what is shown.
+//! The server over a pipe with a scripted model: order of messages, superseding, and what is shown.
 
 use expect_test::{Expect, expect};
 use foretell_config::{Config, Suggest};
@@ -15,8 +15,8 @@ fn open(marked: &str, says: &str) -> (Typist, Controls) {
     (Typist::open(client, "file:///a.rs", marked), controls)
 }
 
-/// Types `keys` at the cursor of `marked`, one request a key, `⌫` being backspace; the trace says
-/// what is shown after each and how often the model was read for it.
+/// Types `keys` at the cursor of `marked` (`⌫` is backspace) with a request per key. The trace has
+/// what is shown after each key and whether the model ran for it.
 fn check(marked: &str, keys: &str, says: &str, expected: &Expect) {
     let (mut typist, controls) = open(marked, says);
     let mut trace = String::new();
@@ -41,7 +41,7 @@ fn check(marked: &str, keys: &str, says: &str, expected: &Expect) {
 }
 
 #[test]
-fn typing_into_an_offer_costs_no_model_call() {
+fn typing_through_needs_no_model() {
     check(
         "fn main() {\n    priˇ\n}\n",
         "ntl",
@@ -56,7 +56,7 @@ fn typing_into_an_offer_costs_no_model_call() {
 }
 
 #[test]
-fn typing_against_an_offer_asks_the_model_again() {
+fn typing_something_else_asks_the_model() {
     check(
         "let x = oˇ;\n",
         "u⌫",
@@ -70,7 +70,7 @@ fn typing_against_an_offer_asks_the_model_again() {
 }
 
 #[test]
-fn an_empty_line_gets_a_block() {
+fn empty_line_gets_a_block() {
     check(
         "fn f() {\n    ˇ\n}\n",
         "l",
@@ -83,7 +83,7 @@ fn an_empty_line_gets_a_block() {
 }
 
 #[test]
-fn a_text_that_was_given_before_is_given_again() {
+fn earlier_suggestion_is_reused() {
     check(
         "let x = oˇ;\n",
         "ne⌫⌫⌫o",
@@ -100,31 +100,31 @@ fn a_text_that_was_given_before_is_given_again() {
     );
 }
 
-/// Settings by which the next text is computed while the one before is read.
+/// Settings that compute the next suggestion while the current one is on screen.
 fn ahead() -> Config {
     let suggest = Suggest { compute_ahead: true, ..still().suggest };
     Config { suggest, ..still() }
 }
 
 #[test]
-fn what_follows_an_accepted_text_is_there_before_it_is_asked_for() {
+fn text_after_an_accept_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
     let (mut client, controls) = connect_with(says, &ahead());
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
-    // 10 reads for the prompt and "rst();" to the line's end, 13 for what follows.
+    // 10 reads for the prompt and "rst();" up to the end of the line, 13 for the next line.
     controls.wait_until_reads(23);
     controls.hold();
     typist.type_text("rst();");
     typist.type_text("\n    ");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("second();".into()));
-    assert_eq!(controls.reads().len(), 23, "no read was made for what was computed ahead");
+    assert_eq!(controls.reads().len(), 23, "the text computed ahead needs no read");
     controls.release();
 }
 
 #[test]
-fn the_line_after_one_that_the_user_has_ended_is_there_before_it_is_asked_for() {
+fn next_line_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
     let (mut client, controls) = connect_with(says, &ahead());
     initialize(&mut client);
@@ -132,7 +132,7 @@ fn the_line_after_one_that_the_user_has_ended_is_there_before_it_is_asked_for() 
     assert_eq!(typist.ask_and_see().0, Seen::Grey(";".into()));
     typist.type_text(";");
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
-    // The model is on its way to "    second();" and has not come to the end of the indentation.
+    // The model is generating "    second();" and is still within its indentation.
     controls.wait_until_reads(6);
     controls.hold();
     typist.type_text("\n    ");
@@ -146,7 +146,7 @@ fn the_line_after_one_that_the_user_has_ended_is_there_before_it_is_asked_for() 
 }
 
 #[test]
-fn the_whole_window_is_read_while_the_user_rests() {
+fn whole_window_is_prefilled_eventually() {
     let above = "// a line that is read later\n".repeat(20);
     let config = Config { prompt: Config::default().prompt, ..still() };
     let (mut client, controls) = connect_with("let x = compute(1);\nlet y = 2;\n", &config);
@@ -157,7 +157,7 @@ fn the_whole_window_is_read_while_the_user_rests() {
     let n_prompt = reads.iter().find(|read| read.n_tokens == 1).map(|read| read.n_past).unwrap();
     assert!(n_prompt < above.len() / 2, "{n_prompt} tokens were read before the first answer");
 
-    // Each key that contradicts the offer asks the model; sooner or later about all of the text.
+    // Each key that contradicts the suggestion asks the model, eventually with the whole window.
     let is_whole = |controls: &Controls| {
         let reads = controls.reads();
         reads.iter().any(|read| read.n_tokens == 1 && read.n_past > above.len())
@@ -175,7 +175,7 @@ fn the_whole_window_is_read_while_the_user_rests() {
 }
 
 #[test]
-fn nothing_to_say_is_an_empty_list() {
+fn no_suggestion_is_an_empty_list() {
     check(
         "let x = 1;ˇ\n",
         "",
@@ -187,12 +187,12 @@ fn nothing_to_say_is_an_empty_list() {
 }
 
 #[test]
-fn a_request_that_an_edit_supersedes_is_answered_as_cancelled() {
+fn superseded_request_is_answered_as_cancelled() {
     for reads_before in [0, 2] {
         let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\nlet x = zoo;\n");
         controls.hold();
         let first = typist.ask();
-        controls.permit(reads_before); // the prompt's read, then a decode step
+        controls.permit(reads_before); // the prefill, then a decode step
         controls.wait_until_held();
         typist.type_text("z");
         let second = typist.ask();
@@ -203,7 +203,7 @@ fn a_request_that_an_edit_supersedes_is_answered_as_cancelled() {
 }
 
 #[test]
-fn what_is_typed_into_a_running_draft_is_handed_over() {
+fn running_generation_survives_matching_keys() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
     controls.hold();
     let first = typist.ask();
@@ -216,7 +216,7 @@ fn what_is_typed_into_a_running_draft_is_handed_over() {
     assert_eq!(typist.see(second), Seen::Grey("ute(1);".into()));
     let reads = controls.reads();
     let prompts = reads.iter().filter(|read| read.n_tokens > 1).count();
-    assert_eq!(prompts, 1, "the draft went on: {reads:?}");
+    assert_eq!(prompts, 1, "the generation continued: {reads:?}");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn stuck_requests_delay_neither_edits_nor_answers() {
 }
 
 #[test]
-fn a_cancelled_request_is_answered_at_once() {
+fn cancelled_request_is_answered_at_once() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
     controls.hold();
     let id = typist.ask();
@@ -246,7 +246,7 @@ fn a_cancelled_request_is_answered_at_once() {
 }
 
 #[test]
-fn edits_are_applied_in_the_order_of_the_wire() {
+fn edits_are_applied_in_order() {
     let (mut typist, _) = open("ˇ", "abcdefghijklmnopqrstuvwxyz\n");
     let mut asked = Vec::new();
     for key in 'a'..='t' {
@@ -256,12 +256,12 @@ fn edits_are_applied_in_the_order_of_the_wire() {
     let last = asked.pop().unwrap();
     assert_eq!(typist.see(last), Seen::Grey("uvwxyz".into()));
     for id in asked {
-        typist.client.answer(id); // exactly one each; what it says depends on the race
+        typist.client.answer(id); // one answer each; its content depends on timing
     }
 }
 
 #[test]
-fn line_breaks_of_the_file_come_back() {
+fn suggestion_uses_the_files_line_breaks() {
     let (mut client, _) = connect("fn f() {\n    a();\n    b();\n}\n");
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\r\n    ˇ\r\n}\r\n");
@@ -269,7 +269,7 @@ fn line_breaks_of_the_file_come_back() {
 }
 
 #[test]
-fn a_document_that_is_not_open_gets_nothing() {
+fn unopened_document_gets_nothing() {
     let (mut client, _) = connect("x");
     initialize(&mut client);
     let id = client.request(
@@ -281,7 +281,7 @@ fn a_document_that_is_not_open_gets_nothing() {
 }
 
 #[test]
-fn it_says_what_it_can_do() {
+fn capabilities_are_announced() {
     let (mut client, _) = connect("x");
     let result = initialize(&mut client);
     let capabilities = &result["capabilities"];
@@ -292,7 +292,7 @@ fn it_says_what_it_can_do() {
 }
 
 #[test]
-fn the_session_ends_when_the_client_hangs_up() {
+fn session_ends_when_the_client_hangs_up() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
     controls.hold();
     let id = typist.ask();
@@ -305,7 +305,7 @@ fn the_session_ends_when_the_client_hangs_up() {
 }
 
 #[test]
-fn a_document_that_is_looked_at_does_not_hold_up_the_end() {
+fn prefetch_does_not_delay_exit() {
     for says_shutdown in [true, false] {
         let (typist, controls) = open("let x = ˇ\n", "let x = 1;\n");
         let mut client = typist.client;
@@ -322,7 +322,7 @@ fn a_document_that_is_looked_at_does_not_hold_up_the_end() {
     }
 }
 
-/// The updates up to the last one, as texts.
+/// The texts of the updates up to the last one.
 fn updates(typist: &mut Typist) -> Vec<String> {
     let mut texts = Vec::new();
     loop {
@@ -344,13 +344,13 @@ fn open_streaming(marked: &str, says: &str) -> (Typist, Controls) {
 }
 
 #[test]
-fn a_client_that_asks_for_it_sees_the_text_grow() {
+fn streamed_text_only_grows() {
     let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
     let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();
-    controls.permit(8); // the prompt and what makes a first piece
+    controls.permit(8); // the prefill and the decode steps of a first piece
     let Seen::Grey(first) = typist.see(asked) else { panic!("a first piece") };
     assert!("let a = one();".starts_with(&first), "{first:?}");
     controls.release();
@@ -362,7 +362,7 @@ fn a_client_that_asks_for_it_sees_the_text_grow() {
 }
 
 #[test]
-fn an_edit_ends_the_updates() {
+fn edit_ends_the_updates() {
     let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
     let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
     controls.hold();
@@ -383,7 +383,7 @@ fn an_edit_ends_the_updates() {
 }
 
 #[test]
-fn a_text_that_closes_what_the_editor_closed_and_goes_on_takes_its_place() {
+fn suggestion_replaces_auto_closed_bracket() {
     let (mut typist, _controls) = open("fooˇ()\n", "foo(x) + g(y);\n");
     typist.cursor += 1;
     let id = typist.ask();
@@ -393,9 +393,9 @@ fn a_text_that_closes_what_the_editor_closed_and_goes_on_takes_its_place() {
     assert_eq!((&start["character"], &end["character"]), (&json!(4), &json!(5)));
 }
 
-/// The id of a request that was superseded may be used again: nothing of the request is left.
+/// The server keeps no state of a superseded request.
 #[test]
-fn a_superseded_request_is_over() {
+fn superseded_request_id_can_be_reused() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
     let ask = json!({"jsonrpc": "2.0", "id": "again", "method": "textDocument/inlineCompletion",
         "params": {"textDocument": {"uri": "file:///a.rs"}, "context": {"triggerKind": 2},
@@ -415,9 +415,9 @@ fn a_superseded_request_is_over() {
 }
 
 #[test]
-fn a_provider_that_fails_is_told_once_and_the_next_request_is_answered() {
+fn provider_fallback_is_reported_once() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = compute(1);\n");
-    // As some clients do at the start, without any that are new.
+    // Some clients send this at the start without any changes.
     typist.client.notify("workspace/didChangeConfiguration", json!({"settings": {}}));
     controls.fail_after(0, Fault::FallsBack);
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);

@@ -1,5 +1,5 @@
-//! Random sessions against a model of the truth: a plain string for each document, and the list of
-//! what was asked. `FORETELL_SESSIONS=10000` runs more of them.
+//! Random sessions checked against a simple model: a plain string for each document and the list of
+//! open requests. `FORETELL_SESSIONS=10000` runs more of them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +14,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-/// What the model knows; the users type pieces of it and other things.
+/// The scripted model's text; users type pieces of it and other things.
 const SAYS: &str = "fn f(x: u8) -> u8 {\n    let y = g(x);\n    y + 1\n}\n\nlet s = \"é😀\";\n";
 const PIECES: [&str; 10] =
     ["let y = ", "g(x", ");", "\n", "    ", "y", " + 1", "q", "()", "let s = \"é😀"];
@@ -23,15 +23,16 @@ const PIECES: [&str; 10] =
 enum Act {
     /// Types a piece at the cursor.
     Type(usize),
-    /// Types what the last answer showed, all of it or some of it.
+    /// Accepts the last suggestion, `part + 1` 256ths of it.
     Accept(u8),
-    /// Takes back some characters.
+    /// Deletes this many bytes before the cursor, at least.
     Backspace(usize),
-    /// Moves the cursor to a place in the text.
+    /// Moves the cursor to this byte, modulo the length of the text.
     Jump(u16),
     /// Inserts a line at the top.
     EditAbove,
-    RequestParams,
+    /// Requests a suggestion at the cursor.
+    Ask,
     /// Cancels the last request.
     Cancel,
     /// Goes to another document.
@@ -47,7 +48,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (1..5usize).prop_map(Act::Backspace),
         1 => any::<u16>().prop_map(Act::Jump),
         1 => Just(Act::EditAbove),
-        8 => Just(Act::RequestParams),
+        8 => Just(Act::Ask),
         1 => Just(Act::Cancel),
         1 => (0..2usize).prop_map(Act::Switch),
         5 => Just(Act::Wait),
@@ -133,7 +134,7 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
                 here = *to;
                 None
             }
-            Act::RequestParams => {
+            Act::Ask => {
                 let position = it.position(it.cursor);
                 let id = client.request(
                     "textDocument/inlineCompletion",
@@ -169,7 +170,7 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
         check(&client.answer(id), &position);
     }
     for it in &documents {
-        // All requests are answered, but changes may still be on their way.
+        // All requests are answered, but later changes may still be in the pipe.
         let id = client.request(
             "textDocument/inlineCompletion",
             json!({
@@ -183,7 +184,8 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
     }
 }
 
-/// An answer is one of the three that there are, and its item lies at the request's cursor.
+/// Checks that the answer is an item at the request's cursor, an empty list or a cancellation;
+/// returns the item's text.
 fn check(answer: &Value, position: &Value) -> Option<String> {
     if let Some(error) = answer.get("error") {
         assert_eq!(error["code"], -32800, "{answer}");
@@ -192,7 +194,7 @@ fn check(answer: &Value, position: &Value) -> Option<String> {
     let items = answer["result"]["items"].as_array().expect("a list of items");
     let item = items.first()?;
     assert_eq!(items.len(), 1);
-    // It may reach over what is closed behind the cursor.
+    // The range may cover auto-closed brackets after the cursor.
     assert_eq!(item["range"]["start"], *position);
     assert_eq!(item["range"]["end"]["line"], position["line"]);
     let text = item["insertText"].as_str().expect("a text").to_owned();
@@ -201,9 +203,9 @@ fn check(answer: &Value, position: &Value) -> Option<String> {
 }
 
 #[test]
-fn every_request_is_answered_once_and_the_text_is_the_clients() {
+fn requests_are_answered_once_and_texts_match() {
     let n_sessions = std::env::var("FORETELL_SESSIONS").map_or(500, |n| n.parse().unwrap());
-    // These users type faster than anybody; the model is asked all the same.
+    // These users type faster than any real one; no deadline or debounce may hide the model.
     let suggest = Suggest { deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
     let config = Config { suggest, ..Config::default() };
     let (client, session) = serve(Script::new(SAYS).unwrap(), &config);
@@ -218,7 +220,7 @@ fn every_request_is_answered_once_and_the_text_is_the_clients() {
         Ok(())
     });
     done.unwrap();
-    // Nothing was answered twice, and nothing was answered that was not asked.
+    // A second answer, or an answer without a request, would be left over.
     client.borrow_mut().close_output();
     let mut rest = client.borrow_mut().rest();
     rest.retain(|message| message["method"] != "foretell/status");

@@ -1,4 +1,4 @@
-//! The real model: the engine alone, and the whole program. Needs `make model`.
+//! Tests with the real model: the engine alone and the whole program. Needs `make model`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The real server process with the real model, in a real file. Needs `make model`.
+//! The real server process with the real model in a real source file. Needs `make model`.
 
 use std::{fs::File, process::Command};
 
@@ -6,22 +6,22 @@ use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
-/// Beside those that compute: the main one, the engine's, a worker and four that may block.
+/// Threads besides the compute threads: main, the engine's, a worker and four that may block.
 const N_OTHER_THREADS: usize = 8;
 
-/// A real file of a few hundred lines, frozen.
+/// A frozen real source file of a few hundred lines.
 const REAL_FILE: &str = include_str!("fixtures/code/bundle.rs");
 
-/// The real file without the lines that begin with `line` and those behind it, `n_lines` in all,
-/// the cursor in their place; and these lines.
+/// Cuts `n_lines` lines from the real file, beginning at `line`. Returns the file with the cursor
+/// in their place, and the lines.
 fn without(line: &str, n_lines: usize) -> (String, String) {
     let start = REAL_FILE.find(line).expect("the file has this line");
     let rest = &REAL_FILE[start..];
-    let ends = rest.match_indices('\n').nth(n_lines - 1).expect("and those behind it").0;
+    let ends = rest.match_indices('\n').nth(n_lines - 1).expect("the file has enough lines").0;
     (format!("{}ˇ{}", &REAL_FILE[..start], &rest[ends..]), rest[..ends].to_owned())
 }
 
-/// Starts a server that logs to a file, and waits until it has loaded the model.
+/// Starts a server that logs to `log`, and waits until the model is loaded.
 fn start(log: &File) -> Client {
     start_with(log, &json!({}))
 }
@@ -40,32 +40,32 @@ fn start_with(log: &File, settings: &Value) -> Client {
 }
 
 #[test]
-fn two_lines_are_typed_in_a_real_file() {
+fn typed_lines_are_predicted() {
     let folder = tempfile::tempdir().unwrap();
     let log_path = folder.path().join("log");
     let log = File::create(&log_path).unwrap();
     let (marked, typed) = without("        let manifest_path = path.join(MANIFEST);", 2);
     let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
     let (mut seen, _) = typist.ask_and_see();
-    let (mut n_foretold, mut n_shown, mut n_kept) = (0, 0, 0);
+    let (mut n_predicted, mut n_shown, mut n_kept) = (0, 0, 0);
     for (i, key) in typed.chars().enumerate() {
-        let foretold = match &seen {
+        let predicted = match &seen {
             Seen::Grey(text) => text.strip_prefix(key).map(str::to_owned),
             _ => None,
         };
         n_shown += usize::from(matches!(seen, Seen::Grey(_)));
-        n_foretold += usize::from(foretold.is_some());
+        n_predicted += usize::from(predicted.is_some());
         typist.type_text(&key.to_string());
         if i % 8 == 7 {
-            // Two requests at one place: the first is superseded or answered, but never lost.
+            // Two requests at one position: the first is superseded or answered with a suggestion.
             let (first, second) = (typist.ask(), typist.ask());
             assert_ne!(typist.see(first), Seen::Nothing);
             seen = typist.see(second);
         } else {
             seen = typist.ask_and_see().0;
         }
-        // What was shown and typed into stays: it may grow, and never changes.
-        if let Some(rest) = foretold.filter(|rest| !rest.is_empty()) {
+        // Text that the user types into may grow but never changes.
+        if let Some(rest) = predicted.filter(|rest| !rest.is_empty()) {
             n_kept += 1;
             match &seen {
                 Seen::Grey(now) => assert!(now.starts_with(rest.as_str()), "{rest:?} → {now:?}"),
@@ -73,29 +73,31 @@ fn two_lines_are_typed_in_a_real_file() {
             }
         }
     }
-    assert!(typist.text.contains(&typed), "the text is what was typed");
+    assert!(typist.text.contains(&typed), "the edits give the typed text");
     let status = typist.client.end().unwrap();
     assert!(status.success());
 
     let log = std::fs::read_to_string(log_path).unwrap();
     let n_type_through = log.matches("type_through").count();
-    println!("{n_foretold} of {n_shown} keys foretold, {n_type_through} answers without the model");
-    assert!(n_type_through >= n_kept, "typing into a suggestion calls no model:\n{log}");
-    assert!(n_foretold * 2 > n_shown, "only {n_foretold} of {n_shown} keys were foretold");
-    assert!(!log.contains("manifest_path"), "the user's code is not in the log:\n{log}");
+    println!(
+        "{n_predicted} of {n_shown} keys predicted, {n_type_through} answers without the model"
+    );
+    assert!(n_type_through >= n_kept, "typing through needs no model:\n{log}");
+    assert!(n_predicted * 2 > n_shown, "only {n_predicted} of {n_shown} keys were predicted");
+    assert!(!log.contains("manifest_path"), "the user's code is in the log:\n{log}");
 }
 
 #[test]
-fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
+fn cancel_gives_the_same_answer_as_a_cold_start() {
     let folder = tempfile::tempdir().unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
     let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
 
-    // How much of a line is there when it is due is a matter of time: it is due when it is whole.
+    // With a short deadline the answer's length depends on timing, so wait for the whole line.
     let settings = json!({"suggest": {"deadline_ms": 60_000}});
     let start = || start_with(&log, &settings);
     let mut typist = Typist::open(start(), "file:///bundle.rs", &marked);
-    let first = typist.ask(); // a file that was never read: the edit comes in its prefill
+    let first = typist.ask(); // the edit comes during the prefill of the uncached file
     typist.type_text("        let text = ");
     let second = typist.ask();
     assert_eq!(typist.see(first), Seen::Superseded);
@@ -107,45 +109,45 @@ fn an_answer_after_a_cancel_is_the_one_of_a_cold_server() {
     assert_eq!(warm, cold);
 }
 
-/// What a process has taken of the memory for itself, in kilobytes.
+/// The anonymous memory of a process.
 #[cfg(target_os = "linux")]
-fn own_kb(process_id: u32) -> u64 {
+fn anonymous_kb(process_id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Bytes of a file from `begin` on that a process has mapped, and those of them that it has for
-/// itself.
+/// The bytes of file `name` from offset `begin` on that a process has mapped, and how many of them
+/// are private copies.
 #[cfg(target_os = "linux")]
 fn mapped_from(process_id: u32, name: &str, begin: u64) -> (u64, u64) {
     let smaps = std::fs::read_to_string(format!("/proc/{process_id}/smaps")).unwrap();
     let hex = |text: &str| u64::from_str_radix(text, 16).unwrap();
-    let (mut n_mapped, mut n_own_kb, mut is_meant) = (0, 0, false);
+    let (mut n_mapped, mut n_anonymous_kb, mut is_wanted) = (0, 0, false);
     for line in smaps.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if let Some((start, end)) = words[0].split_once('-') {
             let (n_bytes, offset) = (hex(end) - hex(start), hex(words[2]));
-            is_meant = line.ends_with(name) && offset + n_bytes > begin;
-            if is_meant {
+            is_wanted = line.ends_with(name) && offset + n_bytes > begin;
+            if is_wanted {
                 n_mapped += n_bytes.min(offset + n_bytes - begin);
             }
-        } else if is_meant && words[0] == "Anonymous:" {
-            n_own_kb += words[1].parse::<u64>().unwrap();
+        } else if is_wanted && words[0] == "Anonymous:" {
+            n_anonymous_kb += words[1].parse::<u64>().unwrap();
         }
     }
-    (n_mapped, n_own_kb * 1024)
+    (n_mapped, n_anonymous_kb * 1024)
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_weights_are_mapped_and_no_server_has_them_for_itself() {
+fn servers_share_the_mapped_weights() {
     let path = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
     let bundle = foretell_engine::bundle::Bundle::open(&path).expect("run `make model` first");
     assert_eq!(
         bundle.model(),
         path.join("shared.onnx"),
-        "`make model` again: it was made elsewhere"
+        "run `make model` again: the packed weights were not built on this machine"
     );
     let (packed, file) = (bundle.manifest.packed_bytes, "model.onnx.data");
     let begin = bundle.manifest.files[file].size - packed;
@@ -155,22 +157,24 @@ fn the_weights_are_mapped_and_no_server_has_them_for_itself() {
     for server in &servers {
         let id = server.process_id();
         let (n_mapped, n_own) = mapped_from(id, file, begin);
-        println!("{} kB of its own, {} of {packed} bytes mapped", own_kb(id), n_mapped);
-        // Each piece begins at a page.
+        println!("{} kB anonymous, {} of {packed} bytes mapped", anonymous_kb(id), n_mapped);
+        // Tensors start at page boundaries, so the padding is not mapped.
         assert!(n_mapped * 100 > packed * 99 && packed > 100_000_000, "{n_mapped} of {packed}");
         assert_eq!(n_own, 0);
-        assert!(own_kb(id) * 1024 < packed, "what is mapped is not there a second time");
-        // Threads that compute, and those that read, write and wait.
+        assert!(
+            anonymous_kb(id) * 1024 < packed,
+            "the mapped weights are also in anonymous memory"
+        );
         let threads = std::fs::read_dir(format!("/proc/{id}/task")).unwrap().count();
         let n_cores = std::thread::available_parallelism().unwrap().get();
         assert!(threads <= n_cores + N_OTHER_THREADS, "{threads} threads on {n_cores} cores");
     }
 }
 
-/// `FORETELL_EDITS` is another number; `cancel_storm` does it with a scripted model.
+/// `FORETELL_EDITS` overrides the number; `cancel_storm` is the same with a scripted model.
 #[test]
 #[cfg(target_os = "linux")]
-fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
+fn answer_after_20_000_edits_is_unchanged() {
     let n_edits = std::env::var("FORETELL_EDITS").map_or(20_000, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
@@ -185,7 +189,7 @@ fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
         let (mut running, mut kb) = (std::collections::VecDeque::new(), Vec::new());
         let mut n_typed = 0;
         for i in 0..n_edits {
-            // Never the same twice.
+            // Unique, so that nothing can be reused.
             let text = format!("~{i}");
             typist.replace(n_typed, &text);
             n_typed = text.len();
@@ -194,7 +198,7 @@ fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
                 typist.client.answer(running.pop_front().unwrap());
             }
             if i % (n_edits / 5).max(1) == 0 {
-                kb.push(own_kb(process_id));
+                kb.push(anonymous_kb(process_id));
             }
         }
         let storm_s = started.elapsed().as_secs_f64();
@@ -203,27 +207,25 @@ fn after_20_000_edits_the_last_request_is_answered_as_by_a_quiet_server() {
         for id in running {
             typist.client.answer(id);
         }
-        kb.push(own_kb(process_id));
-        println!(
-            "{n_edits} edits in {storm_s:.1} s, then {took:.0?}; its own memory in kB: {kb:?}"
-        );
+        kb.push(anonymous_kb(process_id));
+        println!("{n_edits} edits in {storm_s:.1} s, then {took:.0?}; anonymous kB: {kb:?}");
         let (early, late) = (kb[kb.len().min(2) - 1], kb[kb.len() - 1]);
         assert!(late < early + 4_000, "{kb:?}");
         answers.push(seen);
     }
     let [Seen::Grey(quiet), Seen::Grey(last)] = &answers[..] else { panic!("{answers:?}") };
-    // What is told of a line depends on how far it was written when it was due.
+    // How much of the line is answered depends on how much was generated by the deadline.
     assert!(quiet.starts_with(last.as_str()) || last.starts_with(quiet.as_str()), "{answers:?}");
     assert!(quiet.len() > 3 && last.len() > 3, "{answers:?}");
 }
 
 #[test]
-fn the_server_ends_when_its_client_is_gone() {
+fn server_exits_when_its_client_hangs_up() {
     let folder = tempfile::tempdir().unwrap();
     let log = File::create(folder.path().join("log")).unwrap();
     let (marked, _) = without("        let manifest_path = path.join(MANIFEST);", 1);
     let mut typist = Typist::open(start(&log), "file:///bundle.rs", &marked);
-    typist.ask(); // it is in the middle of a prefill
+    typist.ask(); // the prefill is running
     let started = std::time::Instant::now();
     assert!(typist.client.hang_up().unwrap().success());
     println!("ended {} ms after the client", started.elapsed().as_millis());

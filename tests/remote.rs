@@ -1,4 +1,4 @@
-//! `engine.kind = "remote"`: a server that computes in the place of a model on this machine.
+//! `engine.kind = "remote"`: an HTTP server runs the model.
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
@@ -23,7 +23,7 @@ fn config(server: &HttpServer, change: impl FnOnce(&mut Remote)) -> Config {
     let mut remote = Remote {
         url: format!("http://{}", server.address),
         model: "coder".into(),
-        // Longer than a test waits: what ends is ended by something else.
+        // Longer than a test waits, so that no request ends by its timeout.
         timeout_ms: 600_000,
         ..Remote::default()
     };
@@ -31,20 +31,20 @@ fn config(server: &HttpServer, change: impl FnOnce(&mut Remote)) -> Config {
     Config { engine: Engine { kind: Kind::Remote, remote }, ..still() }
 }
 
-/// An editor with a document that is open, on our server with the engine of the settings.
+/// A typist in an open document, with the engine that the settings select.
 fn open(config: &Config) -> Typist {
     let (mut client, _) = serve_by(Box::new(Completer::start), config);
     initialize_with(&mut client, json!({"status": true}));
     Typist::open(client, URI, MARKED)
 }
 
-fn status(client: &mut Client, state: &str) -> Value {
+fn wait_for_status(client: &mut Client, state: &str) -> Value {
     let message = client.wait_for(|it| is_status(it, state)).expect("it is told");
     message["params"].clone()
 }
 
 #[test]
-fn a_request_asks_the_server_and_its_text_is_shown() {
+fn remote_text_is_shown() {
     let server = HttpServer::start();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
@@ -67,13 +67,13 @@ fn a_request_asks_the_server_and_its_text_is_shown() {
     asked.say("tur");
     asked.say("n;\n");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
-    // The policy has stopped the text; nobody waits for more of it.
+    // The policy stopped the generation, so the client closes the connection.
     asked.wait_for_close();
     assert!(server.is_idle());
 }
 
 #[test]
-fn a_server_that_writes_the_prompt_gets_both_sides() {
+fn suffix_format_sends_both_sides() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |it| it.format = Format::SUFFIX));
     let id = typist.ask();
@@ -87,10 +87,10 @@ fn a_server_that_writes_the_prompt_gets_both_sides() {
 }
 
 #[test]
-fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
+fn superseded_request_closes_its_connection() {
     let server = HttpServer::start();
-    // Before the server has said anything, and in the middle of its text: by another text, or by a
-    // key that is not the text's next one.
+    // The edit comes before the answer begins or in the middle of it, and deletes a character or
+    // types one that contradicts the text.
     for (is_writing, n_deleted, typed) in [(false, 1, ""), (true, 1, ""), (true, 0, "x")] {
         let mut typist = open(&config(&server, |_| {}));
         let id = typist.ask();
@@ -112,21 +112,21 @@ fn a_text_that_nobody_waits_for_is_stopped_by_closing_its_connection() {
 }
 
 #[test]
-fn a_text_without_an_end_is_ended() {
+fn endless_text_is_cut_off() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));
     let id = typist.ask();
     let mut asked = server.next();
     asked.begin();
-    asked.say_on_and_on();
-    // 128 tokens of 32 bytes are the most.
+    asked.say_endlessly();
+    // At most 128 tokens, counted as 32 bytes each.
     let Seen::Grey(text) = typist.see(id) else { panic!("something is shown") };
     assert!((4000..4200).contains(&text.len()), "{}", text.len());
 }
 
-/// Web frameworks repeat what they were asked in what they say of it.
+/// Web frameworks often echo the request in their error messages.
 #[test]
-fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
+fn echoed_code_is_not_logged() {
     let server = HttpServer::start();
     let home = tempfile::tempdir().unwrap();
     let log = home.path().join("log");
@@ -137,7 +137,7 @@ fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
     client.initialize(json!({"processId": null, "rootUri": null, "capabilities": {},
         "initializationOptions": {"status": true, "settings": {"engine": {"kind": "remote",
             "remote": {"url": format!("http://{}", server.address)}}}}}));
-    client.wait_for(|it| is_status(it, "ready")).expect("nothing is sent yet");
+    client.wait_for(|it| is_status(it, "ready")).expect("the server is ready before any request");
     let mut typist = Typist::open(client, URI, "let my_secret = ˇ\n");
     let id = typist.ask();
     let asked = server.next();
@@ -145,15 +145,15 @@ fn what_a_server_repeats_of_a_text_is_not_in_the_log() {
     assert!(prompt.contains("my_secret"), "{prompt}");
     asked.refuse("422 Unprocessable Entity", "application/json", &prompt);
     assert_eq!(typist.see(id), Seen::Nothing);
-    let told = status(&mut typist.client, "failed");
-    assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user is told: {told}");
+    let told = wait_for_status(&mut typist.client, "failed");
+    assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user sees it: {told}");
     typist.client.end();
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(log.contains("model_failed") && !log.contains("my_secret"), "{log}");
 }
 
 #[test]
-fn further_candidates_are_drawn() {
+fn further_candidates_are_sampled() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));
     let params = json!({
@@ -180,9 +180,9 @@ fn further_candidates_are_drawn() {
     assert_eq!(texts, ["turn;", "peat();", "verse();"]);
 }
 
-/// Servers close a connection that nobody uses, sometimes just when somebody does.
+/// A server may close an idle connection just as the client reuses it.
 #[test]
-fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
+fn dropped_connection_is_retried_once() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));
     let id = typist.ask();
@@ -199,7 +199,7 @@ fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
     asked.say("x)");
     asked.end("stop");
     assert_eq!(typist.see(id), Seen::Grey("x)".into()));
-    // Once: what does not answer twice does not answer.
+    // A second failure is not retried.
     typist.type_text("; wri");
     let id = typist.ask();
     asked.and_then().hang_up();
@@ -209,7 +209,7 @@ fn a_connection_that_is_closed_in_the_moment_of_asking_is_opened_again() {
 }
 
 #[test]
-fn a_failure_is_told_once_and_taken_back() {
+fn failure_is_reported_once_and_cleared() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |it| it.timeout_ms = 1_000));
     let silent = |typist: &mut Typist| {
@@ -219,7 +219,7 @@ fn a_failure_is_told_once_and_taken_back() {
         asked.wait_for_close();
     };
     silent(&mut typist);
-    let told = status(&mut typist.client, "failed");
+    let told = wait_for_status(&mut typist.client, "failed");
     let message = told["message"].as_str().unwrap();
     assert!(message.ends_with("was silent for 1000 ms (engine.remote.timeout_ms)"), "{message}");
     assert_eq!(told["remote"], format!("http://{}", server.address));
@@ -232,11 +232,11 @@ fn a_failure_is_told_once_and_taken_back() {
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
     let failed = |it: &Value| is_status(it, "failed") || is_status(it, "ready");
     let told = typist.client.wait_for(failed).unwrap();
-    assert!(is_status(&told, "ready"), "told once: {told}");
+    assert!(is_status(&told, "ready"), "reported again: {told}");
 }
 
 #[test]
-fn what_is_wrong_with_an_answer_is_said() {
+fn invalid_answer_is_reported() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));
     let event = "text/event-stream";
@@ -265,16 +265,16 @@ fn what_is_wrong_with_an_answer_is_said() {
         let id = typist.ask();
         answer(server.next());
         assert_eq!(typist.see(id), Seen::Nothing, "{expected}");
-        let told = status(&mut typist.client, "failed");
+        let told = wait_for_status(&mut typist.client, "failed");
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(expected) && message.contains(&server.address), "{message}");
         typist.type_text("x");
     }
-    assert!(server.is_idle(), "nothing was asked twice");
+    assert!(server.is_idle(), "a request was repeated");
 }
 
 #[test]
-fn settings_that_do_not_fit_are_told_at_the_start() {
+fn invalid_settings_are_reported_at_startup() {
     let server = HttpServer::start();
     for (change, expected) in [
         (
@@ -289,14 +289,14 @@ fn settings_that_do_not_fit_are_told_at_the_start() {
             "processId": null, "rootUri": null, "capabilities": {},
             "initializationOptions": {"status": true},
         }));
-        let told = status(&mut client, "failed");
+        let told = wait_for_status(&mut client, "failed");
         assert!(told["message"].as_str().unwrap().contains(expected), "{told}");
     }
 }
 
-/// A repository that somebody else has written must not send the user's code anywhere.
+/// A cloned repository must not be able to send the user's code anywhere.
 #[test]
-fn a_workspace_does_not_say_where_the_code_is_sent() {
+fn workspace_cannot_set_the_engine() {
     let server = HttpServer::start();
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
@@ -316,14 +316,18 @@ fn a_workspace_does_not_say_where_the_code_is_sent() {
         "processId": null, "rootUri": uri, "capabilities": {},
         "initializationOptions": {"status": true, "workspaceTrusted": true},
     }));
-    status(&mut client, "off");
-    assert_eq!(*asked.lock().unwrap(), [Kind::Local], "it is trusted, and its engine is not taken");
+    wait_for_status(&mut client, "off");
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [Kind::Local],
+        "even a trusted workspace cannot set the engine"
+    );
     let told = client.wait_for(|it| it["method"] == "window/showMessage").unwrap();
     let message = told["params"]["message"].as_str().unwrap();
     assert!(message.contains("\"engine\" cannot be set by a workspace"), "{message}");
 }
 
-/// A server with a certificate of its own making, and the file that makes it trusted.
+/// A server with a self-signed certificate, and the certificate's file.
 fn tls_server(folder: &Path) -> (HttpServer, std::path::PathBuf) {
     let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let file = folder.join("certificate.pem");
@@ -341,7 +345,7 @@ fn tls_server(folder: &Path) -> (HttpServer, std::path::PathBuf) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn tls_is_spoken_with_a_server_that_the_system_trusts() {
+fn tls_needs_a_trusted_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let (server, certificate) = tls_server(folder.path());
     let file = folder.path().join("a.rs");
@@ -377,11 +381,11 @@ fn tls_is_spoken_with_a_server_that_the_system_trusts() {
     let (output, out, err) = complete(&other_file);
     assert_eq!((out.as_str(), output.status.code()), ("", Some(1)));
     assert!(err.contains("cannot be reached") && err.contains("certificate"), "{err}");
-    assert!(server.is_idle(), "nothing is said to a server that is not trusted");
+    assert!(server.is_idle(), "a request reached an untrusted server");
 }
 
 #[test]
-fn doctor_asks_the_server() {
+fn doctor_tests_the_remote_server() {
     let (server, home) = (HttpServer::start(), tempfile::tempdir().unwrap());
     let settings = home.path().join("foretell/foretell.toml");
     std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
@@ -411,10 +415,10 @@ fn doctor_asks_the_server() {
     });
 }
 
-/// Nothing leaves the machine: with the model here, the process has no socket at all.
+/// With a local model, the process has no open socket.
 #[test]
 #[cfg(target_os = "linux")]
-fn the_local_engine_opens_no_socket() {
+fn local_engine_opens_no_socket() {
     let client = Client::start(&mut foretell(&["serve"]));
     let mut typist = {
         let mut client = client;

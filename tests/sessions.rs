@@ -1,5 +1,5 @@
-//! Sessions with the real program and the real model, to be looked at: `make demo`, `make bench` and
-//! `make soak` run them.
+//! Interactive-style sessions with the real program and the real model, whose output is for people:
+//! `make demo`, `make bench` and `make soak` run them.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +26,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "soak" => soak::run(arguments),
         "syntax-times" => syntax_times::run(arguments),
         "typed" => typed_session::run(arguments),
-        other => Err(format!("no session is called {other:?}").into()),
+        other => {
+            Err(format!("unknown session {other:?}: use paced, soak, syntax-times or typed").into())
+        }
     }
 }

@@ -1,12 +1,16 @@
-//! A day with the real server and the real model, its pauses skipped: lines of real files are typed
-//! again, in several files, with changes of focus, rejected and accepted texts, and clients that
-//! come and go beside. `make soak` runs it.
+//! A working day with the real server and the real model, without its pauses: retypes lines of real
+//! files, with focus changes, rejected and accepted suggestions, and other clients that come and
+//! go. `make soak` runs it.
 //!
-//! Usage: `sessions soak SERVER MINUTES FILE...`. Prints what the server takes each minute. Fails if from
-//! the end of the warm-up (half of the time, at most ten minutes: until every slot of the KV cache
-//! was full once) to the end its memory, with the model's pages or without, grows by more than 5 %,
-//! or handles do; if there are ever more threads than its own few and those that compute; or if of
-//! several servers one has the model's weights for itself.
+//! Usage: `sessions soak SERVER MINUTES FILE...`. Prints the server's resource usage each minute.
+//! Fails if
+//! - its memory, with or without the model's mapped pages, grows by more than 5 % between the
+//!   warm-up and the end, or its number of handles grows at all,
+//! - it ever has more threads than the compute threads and a few others, or
+//! - one of several servers does not share the model's weights.
+//!
+//! The warm-up lasts half of the time and at most ten minutes, so that every slot of the KV cache
+//! was full once.
 
 use std::{
     error::Error,
@@ -18,10 +22,10 @@ use foretell_session::stats::quantile;
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
-/// Beside those that compute: the main one, the engine's, a worker and four that may block.
+/// Threads besides the compute threads: main, the engine's, a worker and four that may block.
 const N_OTHER_THREADS: usize = 8;
 
-/// How many servers run at once at the end.
+/// How many servers run at once in the last step.
 const N_SERVERS: usize = 5;
 
 struct File {
@@ -30,7 +34,7 @@ struct File {
     text: String,
     cursor: usize,
     version: i64,
-    /// The line that is typed next.
+    /// The index of the next line to type, modulo the number of lines.
     next: usize,
 }
 
@@ -41,7 +45,8 @@ impl File {
         json!({"line": before.matches('\n').count(), "character": byte_idx - line_start})
     }
 
-    /// Takes the next line out of the text, if it is worth typing; the cursor is where it was.
+    /// Deletes the next line and puts the cursor in its place. Returns the change, and the line if
+    /// it is worth typing.
     fn take_line(&mut self) -> (Value, Option<String>) {
         let n = self.next % self.lines.len();
         self.next += 7;
@@ -62,7 +67,7 @@ impl File {
             "contentChanges": [{"range": range, "text": text}]})
     }
 
-    /// Puts the text back as it was.
+    /// Restores the original text.
     fn restore(&mut self) -> Value {
         self.text = self.lines.concat();
         self.version += 1;
@@ -71,9 +76,9 @@ impl File {
     }
 }
 
-/// A server's process as the system sees it.
+/// The resource usage of a server's process.
 #[derive(Debug, Clone, Copy)]
-struct Taken {
+struct ProcessUsage {
     resident_kb: u64,
     anonymous_kb: u64,
     n_handles: usize,
@@ -85,10 +90,10 @@ fn field(text: &str, name: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)
 }
 
-fn taken(process_id: u32) -> Taken {
+fn process_usage(process_id: u32) -> ProcessUsage {
     let folder = format!("/proc/{process_id}");
     let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
-    Taken {
+    ProcessUsage {
         resident_kb: field(&status, "VmRSS:"),
         anonymous_kb: field(&status, "RssAnon:"),
         n_handles: std::fs::read_dir(format!("{folder}/fd")).unwrap().count(),
@@ -115,7 +120,7 @@ fn ask(client: &mut Client, file: &File) -> i64 {
     client.request("textDocument/inlineCompletion", params)
 }
 
-/// The text at the cursor, and how long it took.
+/// Requests a suggestion at the cursor; returns its text and the time in milliseconds.
 fn see(client: &mut Client, file: &File) -> (String, f64) {
     let started = Instant::now();
     let id = ask(client, file);
@@ -125,7 +130,7 @@ fn see(client: &mut Client, file: &File) -> (String, f64) {
     (answer["result"]["items"][0]["insertText"].as_str().unwrap_or_default().to_owned(), ms)
 }
 
-/// What was done, and how long the first text of a new place took.
+/// Counts of what was done, and the time to the first text at each new position.
 #[derive(Default)]
 struct Done {
     n_keys: usize,
@@ -153,11 +158,11 @@ fn type_a_line(client: &mut Client, file: &mut File, done: &mut Done) {
         file.cursor += key.len_utf8();
         client.notify("textDocument/didChange", change);
         done.n_keys += 1;
-        // A user who looks up now and then; the other requests are superseded or not read.
+        // Every fifth answer is awaited; the other requests are superseded or ignored.
         if n % 5 == 4 {
             offer = see(client, file).0;
             if line[..].ends_with(offer.trim_end()) && offer.len() > 3 {
-                break; // taken, or typed by somebody who does not look
+                break; // accepted
             }
         } else {
             running = Some(ask(client, file));
@@ -194,7 +199,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
                 }
             }
         }
-        // Another window is opened, used and closed; every other one is killed.
+        // A second window is opened and used, then closed or, every other time, killed.
         let mut other = start(server);
         open(&mut other, &files[0]);
         see(&mut other, &files[0]);
@@ -202,7 +207,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         if minute % 2 == 0 {
             other.end();
         }
-        let now = taken(process_id);
+        let now = process_usage(process_id);
         let first = quantile(&std::mem::take(&mut done.first_ms), 0.5).unwrap_or_default();
         let Done { n_lines, n_keys, n_clients, .. } = done;
         println!(
@@ -215,14 +220,14 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     }
     let n_warm = (all.len() / 2).clamp(1, 10) - 1;
     let (warm, last) = (all[n_warm], all[all.len() - 1]);
-    let growth = |of: fn(&Taken) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
-    let (resident, grown) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
+    let growth = |of: fn(&ProcessUsage) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
+    let (resident, anonymous) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
     let ms = |of: &[f64]| quantile(of, 0.5).unwrap_or_default();
     let third = first_medians.len().div_ceil(3);
     println!(
-        "\nfrom minute {} to {minutes}: memory of its own {grown:+.1} %, resident with the \
-         model's pages {resident:+.1} %; handles {} to {}, threads {} \
-         to {}; first text {:.0} ms in the first third, {:.0} ms in the last",
+        "\nfrom minute {} to {minutes}: anonymous memory {anonymous:+.1} %, resident memory with \
+         the model's pages {resident:+.1} %; handles {} to {}, threads {} to {}; first text \
+         {:.0} ms in the first third, {:.0} ms in the last",
         n_warm + 1,
         warm.n_handles,
         last.n_handles,
@@ -232,15 +237,15 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         ms(&first_medians[first_medians.len() - third..]),
     );
     client.end();
-    let share = several(server, &files[0]);
-    // Threads that read and write for the client come and go.
+    let is_shared = measure_many_servers(server, &files[0]);
+    // The maximum, since blocking threads come and go.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most_threads = all.iter().map(|it| it.n_threads).max().unwrap_or(0);
-    let is_well = grown <= 5.0
+    let is_well = anonymous <= 5.0
         && resident <= 5.0
         && last.n_handles <= warm.n_handles
         && most_threads <= cores + N_OTHER_THREADS
-        && share;
+        && is_shared;
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -255,9 +260,9 @@ fn open_file(path: &str) -> File {
     File { uri: format!("file:///{path}"), lines, text, cursor: 0, version: 1, next: 5 }
 }
 
-/// Several servers at once: what each has for itself, and what all of them share. Says whether that
-/// is most of it.
-fn several(server: &str, file: &File) -> bool {
+/// Runs several servers at once and prints their private and shared memory. Returns whether each
+/// shares more than half of its memory.
+fn measure_many_servers(server: &str, file: &File) -> bool {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("\n{N_SERVERS} servers at once, {cores} cores");
     println!("server |  first text, ms | private kB  shared kB | threads");
@@ -267,18 +272,18 @@ fn several(server: &str, file: &File) -> bool {
         open(client, file);
         first_ms.push(see(client, file).1);
     }
-    let mut share = true;
+    let mut is_shared = true;
     for (n, (client, ms)) in clients.iter().zip(first_ms).enumerate() {
         let process_id = client.process_id();
         let rollup = std::fs::read_to_string(format!("/proc/{process_id}/smaps_rollup")).unwrap();
         let private = field(&rollup, "Private_Clean:") + field(&rollup, "Private_Dirty:");
         let shared = field(&rollup, "Rss:") - private;
-        share &= private < shared;
-        let n_threads = taken(process_id).n_threads;
+        is_shared &= private < shared;
+        let n_threads = process_usage(process_id).n_threads;
         println!("{:>6} | {ms:>15.0} | {private:>10} {shared:>10} | {n_threads:>7}", n + 1);
     }
     for client in clients {
         client.end();
     }
-    share
+    is_shared
 }

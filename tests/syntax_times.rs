@@ -1,7 +1,7 @@
-//! What it costs to ask a document's syntax about a text, printed for each file.
+//! Prints, for each file, the time of the policy's syntax checks.
 //!
-//! Usage: `sessions syntax-times FILE...` — takes a line out of FILE at each of 40 places and says it to the
-//! rules character by character, as a model would.
+//! Usage: `sessions syntax-times FILE...`. At each of up to 40 places, takes a line out of FILE and
+//! lets the policy cut it, as if a model had written it.
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
@@ -11,7 +11,7 @@ use foretell_session::stats::quantile;
 const N_PLACES: usize = 40;
 
 pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    println!("milliseconds: median, 95th percentile, most");
+    println!("milliseconds: median, 95th percentile, maximum");
     for path in arguments {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -33,7 +33,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
                 let _ = policy.cut(text, Phase::Final);
                 (policy, start.elapsed().as_secs_f64() * 1e3)
             };
-            // What comes first pays for the document as it is now.
+            // The first cut at a place includes parsing the document.
             let (policy, ms) = at("x");
             if n == 0 {
                 first_ms = ms;
@@ -47,7 +47,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         }
         println!(
             "{path}: {} bytes; first of all {first_ms:.2}; first at a place {}; a line {}; \
-             {n_wrong} of {} lines of the file are called wrong",
+             {n_wrong} of {} valid lines are rejected",
             text.len(),
             quantiles(&begins),
             quantiles(&looks),

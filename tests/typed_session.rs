@@ -1,8 +1,8 @@
-//! A session with the real server process and the real model, printed key by key: what `make demo`
-//! ends with.
+//! Types lines of a file with the real server process and the real model, and prints the suggestion
+//! after each key. `make demo` ends with it.
 //!
-//! Usage: `sessions typed SERVER FILE LINE N_LINES` — opens FILE without its lines from LINE (from
-//! 1) on, and types them.
+//! Usage: `sessions typed SERVER FILE LINE N_LINES`. Opens FILE without N_LINES lines from LINE
+//! (counted from 1) on, and types them.
 
 use std::{
     error::Error,
@@ -46,12 +46,12 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let (cold_text, cold) = typist.ask_and_see();
     report("(opened)", &cold_text, cold);
 
-    let mut foretold = (0, 0);
+    let mut predicted = (0, 0);
     let (mut by_model, mut without) = (Vec::new(), Vec::new());
     let mut seen = cold_text;
     for key in typed.concat().trim_end_matches('\n').chars() {
         if let Seen::Grey(text) = &seen {
-            foretold = (foretold.0 + usize::from(text.starts_with(key)), foretold.1 + 1);
+            predicted = (predicted.0 + usize::from(text.starts_with(key)), predicted.1 + 1);
         }
         let kept = matches!(&seen, Seen::Grey(text) if text.starts_with(key) && text.len() > 1);
         typist.type_text(key.encode_utf8(&mut [0; 4]));
@@ -60,9 +60,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         report(&format!("{key:?}"), &now, took);
         seen = now;
     }
-    println!("\nwhat was shown foretold {} of the next {} keys", foretold.0, foretold.1);
-    println!("from a request to grey text:");
-    println!("  the first, in a file that was never read {:8.1} ms", ms(cold));
+    println!("\nthe shown text predicted {} of {} keys", predicted.0, predicted.1);
+    println!("time from a request to ghost text:");
+    println!("  the first one, in a cold file            {:8.1} ms", ms(cold));
     if let Some(next) = by_model.first() {
         println!("  the next key that needs the model        {:8.1} ms", ms(*next));
     }
@@ -72,7 +72,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         median(&by_model)
     );
     println!(
-        "  median of {:3} keys typed into a text     {:8.1} ms",
+        "  median of {:3} keys typed through         {:8.1} ms",
         without.len(),
         median(&without)
     );

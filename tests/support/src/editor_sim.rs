@@ -1,5 +1,5 @@
-//! Types into a document as a user in an editor does, keeps its own copy of the text, and checks
-//! every answer against it.
+//! Types into a document like a user in an editor, and checks every answer against its own copy of
+//! the text.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use crate::lsp_client::Client;
 
-/// A document, its cursor, and the client that holds it open. Positions are in UTF-8.
+/// An open document, its cursor, and its client. Positions are in UTF-8.
 pub struct Typist {
     /// The language client.
     pub client: Client,
     uri: String,
     version: i64,
-    /// The text as the editor has it.
+    /// The editor's text.
     pub text: String,
-    /// The cursor, a byte_idx of the text.
+    /// The cursor, a byte index into the text.
     pub cursor: usize,
 }
 
-/// An answer, as the editor sees it.
+/// An answer as the user sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// The text in grey behind the cursor.
+    /// The ghost text after the cursor.
     Grey(String),
     /// Nothing is shown.
     Nothing,
@@ -40,7 +40,7 @@ impl Typist {
         Self { client, uri: uri.into(), version: 1, text, cursor }
     }
 
-    /// The position of a byte_idx.
+    /// The LSP position of a byte index.
     pub fn position(&self, byte_idx: usize) -> Value {
         let before = &self.text[..byte_idx];
         let line = before.matches('\n').count();
@@ -48,7 +48,7 @@ impl Typist {
         json!({"line": line, "character": byte_idx - line_start})
     }
 
-    /// Replaces `n_bytes` before the cursor by `text`, and says so.
+    /// Replaces the `n_bytes` before the cursor with `text`, and notifies the server.
     pub fn replace(&mut self, n_bytes: usize, text: &str) {
         let start = self.cursor - n_bytes;
         let range = json!({"start": self.position(start), "end": self.position(self.cursor)});
@@ -68,7 +68,7 @@ impl Typist {
         self.replace(0, text);
     }
 
-    /// Asks for a completion at the cursor.
+    /// Requests an inline completion at the cursor; returns the request's id.
     pub fn ask(&mut self) -> i64 {
         let params = json!({
             "textDocument": {"uri": self.uri},
@@ -78,7 +78,7 @@ impl Typist {
         self.client.request("textDocument/inlineCompletion", params)
     }
 
-    /// Waits for the answer to a request that was asked at the cursor where it still is.
+    /// Waits for the answer to a request made at the current cursor.
     pub fn see(&mut self, id: i64) -> Seen {
         let answer = self.client.answer(id);
         if answer["error"]["code"] == -32800 {
@@ -95,7 +95,7 @@ impl Typist {
         Seen::Grey(text.to_owned())
     }
 
-    /// Asks and waits; says how long it took.
+    /// Requests a suggestion and waits for it; also returns the time it took.
     pub fn ask_and_see(&mut self) -> (Seen, Duration) {
         let started = Instant::now();
         let id = self.ask();

@@ -1,5 +1,5 @@
-//! A server that computes, as far as a test lets it: it says what the test says, when the test
-//! says it, over plain connections or TLS. No sleeps.
+//! A fake inference server for tests, over plain TCP or TLS: it sends what the test says, when the
+//! test says it. No sleeps.
 
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
@@ -12,21 +12,21 @@ use std::{
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-/// Longer than anything takes that works, on a slow machine.
+/// Longer than any working step takes, even on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection, encrypted or not.
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
-/// A server on a port of its own.
+/// A server on a free local port.
 pub struct HttpServer {
     /// `host:port`.
     pub address: String,
     asked: mpsc::Receiver<Asked>,
 }
 
-/// A request, whose answer is the test's.
+/// A request that the test answers.
 pub struct Asked {
     /// The first line: method, path, version.
     pub line: String,
@@ -64,7 +64,7 @@ impl HttpServer {
                     let stream = stream.unwrap();
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
                     let wire = BufReader::new(wrap(stream));
-                    // Nobody to tell: the test is over. Nothing read: a handshake that was refused.
+                    // `read` fails after a refused handshake, `send` after the end of the test.
                     if let Some(asked) = Asked::read(wire) {
                         let _ = tx.send(asked);
                     }
@@ -79,7 +79,7 @@ impl HttpServer {
         self.asked.recv_timeout(PATIENCE).expect("a request")
     }
 
-    /// Whether nobody has asked (anything more).
+    /// Whether no further request has arrived yet.
     pub fn is_idle(&self) -> bool {
         self.asked.try_recv().is_err()
     }
@@ -113,7 +113,7 @@ impl Asked {
         Self::read(self.wire).expect("the client keeps the connection")
     }
 
-    /// A header.
+    /// The value of a header; `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
@@ -127,7 +127,7 @@ impl Asked {
         wire.write_all(text.as_bytes()).and_then(|()| wire.flush())
     }
 
-    /// Answers in one piece.
+    /// Sends a whole answer and closes the connection.
     pub fn refuse(mut self, status: &str, kind: &str, body: &str) {
         let n = body.len();
         self.send(&format!(
@@ -136,7 +136,7 @@ impl Asked {
         ));
     }
 
-    /// Begins an answer that comes in events.
+    /// Begins a streamed answer (server-sent events).
     pub fn begin(&mut self) {
         self.send(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
@@ -144,19 +144,19 @@ impl Asked {
         );
     }
 
-    /// Sends bytes of the answer as they are.
+    /// Sends `part` of the answer verbatim, as one HTTP chunk.
     pub fn send_part(&mut self, part: &str) {
         self.send(&format!("{:x}\r\n{part}\r\n", part.len()));
     }
 
-    /// Sends a piece of the text.
+    /// Sends a piece of the text as a completion chunk.
     pub fn say(&mut self, text: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": text, "finish_reason": null}]});
         self.send_part(&format!("data: {chunk}\n\n"));
     }
 
-    /// Sends a text without an end, until the client leaves.
-    pub fn say_on_and_on(mut self) {
+    /// Sends text until the client closes the connection; panics if it never does.
+    pub fn say_endlessly(mut self) {
         for n in 0..100_000 {
             let chunk = json!({"choices": [{"index": 0, "text": format!("{n:08} ")}]});
             let part = format!("data: {chunk}\n\n");
@@ -164,17 +164,17 @@ impl Asked {
                 return;
             }
         }
-        panic!("it reads on");
+        panic!("the client reads on");
     }
 
-    /// Says that this was all, and why. A client that has a whole line may have left already.
+    /// Ends the answer with a finish reason. The client may have closed the connection already.
     pub fn end(&mut self, reason: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": "", "finish_reason": reason}]});
         let part = format!("data: {chunk}\n\ndata: [DONE]\n\n");
         let _ = self.try_send(&format!("{:x}\r\n{part}\r\n0\r\n\r\n", part.len()));
     }
 
-    /// Breaks off.
+    /// Closes the connection without an answer, or in the middle of it.
     pub fn hang_up(self) {}
 
     /// Waits until the client has closed the connection.
@@ -183,8 +183,10 @@ impl Asked {
         match self.wire.read(&mut rest) {
             Ok(0) => {}
             Ok(n) => panic!("the client says {:?}", String::from_utf8_lossy(&rest[..n])),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("it stays open"),
-            // A client that leaves in the middle may tear the connection.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("the connection stays open")
+            }
+            // A client that leaves in the middle may reset the connection.
             Err(_) => {}
         }
     }

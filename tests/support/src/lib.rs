@@ -1,5 +1,5 @@
-//! What several test targets share: a language client, a server with a scripted model, an editor
-//! that checks what it is sent, and an HTTP server under a test's control.
+//! Shared by several test targets: a language client, a server with a scripted model, an editor
+//! simulation that checks the answers, and an HTTP server controlled by the test.
 
 #![allow(
     clippy::unwrap_used,

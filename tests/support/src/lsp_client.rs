@@ -1,4 +1,5 @@
-//! A language client for tests: frames, ids and the order of arrival, over any pair of pipes.
+//! A language client for tests over any pair of pipes: framing, request ids, and a queue of
+//! messages in order of arrival.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,25 +15,25 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Longer than anything takes that works, on a slow machine.
+/// Longer than any working step takes, even on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A client and, if it started one, the server's process.
 pub struct Client {
     output: Option<Box<dyn Write + Send>>,
     messages: mpsc::Receiver<Value>,
-    /// What has arrived and was not asked for yet.
+    /// Messages that have arrived and were not taken yet.
     kept: Vec<Value>,
     next_id: i64,
     process: Option<Child>,
     /// The configuration folder of that process.
     config: Option<tempfile::TempDir>,
-    /// Whether the reader reads.
+    /// Whether the reading thread may pass on messages.
     reads: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Client {
-    /// Speaks over a pair of pipes.
+    /// A client that reads from `input` and writes to `output`.
     pub fn new(input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Self {
         let (tx, messages) = mpsc::channel();
         let reads = Arc::new((Mutex::new(true), Condvar::new()));
@@ -59,8 +60,8 @@ impl Client {
         }
     }
 
-    /// Starts a server and speaks to it over its standard input and output. The settings of whoever
-    /// runs this are not its settings, and its counts are not kept among theirs.
+    /// Starts a server and connects to its stdin and stdout. An empty configuration folder isolates
+    /// it from the developer's settings, and it saves no counts.
     pub fn start(command: &mut Command) -> Self {
         let config = tempfile::tempdir().unwrap();
         std::fs::create_dir(config.path().join("foretell")).unwrap();
@@ -79,7 +80,7 @@ impl Client {
         client
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes verbatim.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         let output = self.output.as_mut().expect("the pipe is open");
         output.write_all(bytes).and_then(|()| output.flush()).expect("the server reads");
@@ -90,13 +91,13 @@ impl Client {
         self.send_raw(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     }
 
-    /// Leaves what the server says in the pipe.
+    /// Stops reading, so that the server's messages fill the pipe.
     pub fn stop_reading(&mut self) {
         *self.reads.0.lock().unwrap() = false;
     }
 
-    /// Reads again.
-    pub fn go_on_reading(&mut self) {
+    /// Undoes `stop_reading`.
+    pub fn resume_reading(&mut self) {
         *self.reads.0.lock().unwrap() = true;
         self.reads.1.notify_all();
     }
@@ -119,13 +120,13 @@ impl Client {
         id
     }
 
-    /// The answer to a request: the message with its id, whole.
+    /// Waits for the answer to a request; returns the whole message.
     pub fn answer(&mut self, id: i64) -> Value {
         self.wait_for(|message| message["id"] == id && message.get("method").is_none())
             .unwrap_or_else(|| panic!("no answer to request {id} within {PATIENCE:?}"))
     }
 
-    /// The next message of the server that is one of `wanted`.
+    /// The next message that `wanted` accepts; others stay in the queue.
     pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         if let Some(i) = self.kept.iter().position(&wanted) {
             return Some(self.kept.remove(i));
@@ -141,7 +142,7 @@ impl Client {
         }
     }
 
-    /// The next message of the server, if there is one before `due`.
+    /// The server's next message, if one arrives before `due`.
     pub fn next_before(&mut self, due: Instant) -> Option<Value> {
         if !self.kept.is_empty() {
             return Some(self.kept.remove(0));
@@ -149,12 +150,12 @@ impl Client {
         self.messages.recv_timeout(due.saturating_duration_since(Instant::now())).ok()
     }
 
-    /// Forgets what has arrived and was not asked for.
+    /// Drops the messages that were not taken.
     pub fn forget(&mut self) {
         self.kept.clear();
     }
 
-    /// What has arrived and was not asked for.
+    /// The messages that have arrived and were not taken.
     pub fn kept(&self) -> &[Value] {
         &self.kept
     }
@@ -169,12 +170,12 @@ impl Client {
         self.config.as_ref().expect("it is a process").path()
     }
 
-    /// Waits for the process to end, and for nothing else.
+    /// Waits for the process to end, without sending anything.
     pub fn ended(mut self) -> ExitStatus {
         wait(self.process.take().expect("it is a process"))
     }
 
-    /// Whether the server closes its end, whatever it still says before.
+    /// Whether the server closes its output; drops the messages before that.
     pub fn is_closed(&mut self) -> bool {
         loop {
             match self.messages.recv_timeout(PATIENCE) {
@@ -184,7 +185,7 @@ impl Client {
         }
     }
 
-    /// Everything that the server sends until it closes its end, what was kept first.
+    /// All messages until the server closes its output, starting with those not taken yet.
     pub fn rest(&mut self) -> Vec<Value> {
         let mut rest = std::mem::take(&mut self.kept);
         while let Ok(message) = self.messages.recv_timeout(PATIENCE) {
@@ -193,7 +194,7 @@ impl Client {
         rest
     }
 
-    /// Waits until the real model is loaded; the client has asked for `foretell/status`.
+    /// Waits until the real model is loaded; needs `initializationOptions.status`.
     pub fn wait_until_ready(&mut self) {
         let is_loaded =
             |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "loading";
@@ -201,7 +202,7 @@ impl Client {
         assert_eq!(status["params"], json!({"state": "ready"}), "run `make model` first");
     }
 
-    /// Shakes hands; `params` are those of `initialize`. Returns the result.
+    /// Sends `initialize` with `params`, then `initialized`; returns the result.
     pub fn initialize(&mut self, params: Value) -> Value {
         let id = self.request("initialize", params);
         let result = self.answer(id)["result"].clone();
@@ -209,7 +210,7 @@ impl Client {
         result
     }
 
-    /// Says `shutdown` and `exit`, and waits for the process to end.
+    /// Sends `shutdown` and `exit`, and waits for the process to end.
     pub fn end(mut self) -> Option<ExitStatus> {
         let id = self.request("shutdown", Value::Null);
         self.answer(id);
@@ -217,26 +218,26 @@ impl Client {
         self.process.take().map(wait)
     }
 
-    /// Closes the server's input without a word.
+    /// Closes the server's input without `shutdown`.
     pub fn close_output(&mut self) {
         self.output = None;
     }
 
-    /// Closes the server's input without a word, and waits for the process to end.
+    /// Closes the server's input without `shutdown`, and waits for the process to end.
     pub fn hang_up(mut self) -> Option<ExitStatus> {
         self.close_output();
         self.process.take().map(wait)
     }
 }
 
-/// Waits for the end of a process, and not for ever.
+/// Waits for a process to end; kills it and panics after `PATIENCE`.
 pub fn wait(mut process: Child) -> ExitStatus {
     let process_id = process.id().to_string();
     let (tx, ended) = mpsc::channel();
     thread::spawn(move || tx.send(process.wait().expect("it is ours")));
     ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let _ = Command::new("kill").args(["-9", &process_id]).status();
-        panic!("the server does not end within {PATIENCE:?}")
+        panic!("the server did not exit within {PATIENCE:?}")
     })
 }
 

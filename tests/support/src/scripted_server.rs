@@ -1,4 +1,4 @@
-//! The server in this process, with a scripted model.
+//! Runs the server in this process, with a scripted model.
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,14 +19,13 @@ use tokio_util::io::SyncIoBridge;
 
 use crate::lsp_client::Client;
 
-/// A server in this process whose model knows one text, and a client that has not said anything.
+/// A server whose scripted model knows one text, and a client that has not sent anything yet.
 pub fn connect(says: &str) -> (Client, Controls) {
-    // Nothing is computed ahead but where a test is about it.
     connect_with(says, &still())
 }
 
-/// Settings by which the model is asked for what the client asks, and for nothing else. No test
-/// waits for a deadline: what is shown is complete, or its draft is held.
+/// Settings with which the model runs only for requests, with nothing computed ahead. The deadline
+/// is too long to matter: an answer is complete, or the test holds the model.
 pub fn still() -> Config {
     let prompt = Window { first_ms: None, ..Window::default() };
     let suggest =
@@ -34,7 +33,7 @@ pub fn still() -> Config {
     Config { prompt, suggest, ..Config::default() }
 }
 
-/// The same with other settings.
+/// `connect` with other settings.
 pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
     let script = Script::new(says).unwrap();
     let controls = script.controls();
@@ -42,7 +41,7 @@ pub fn connect_with(says: &str, config: &Config) -> (Client, Controls) {
     (client, controls)
 }
 
-/// A server in this process for a scripted model, and its session.
+/// A client of a server with a scripted model, and the server's session.
 pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
     let script = Mutex::new(Some(script));
     let load = move |config: &Config| {
@@ -56,11 +55,11 @@ pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
     serve_by(Box::new(load), config)
 }
 
-/// A server in this process for any engine, and its session.
+/// A client of a server with any engine, and the server's session.
 pub fn serve_by(load: Load, config: &Config) -> (Client, Arc<Session>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (to_server, input) = tokio::io::duplex(1 << 20);
-    // As small as a pipe may be.
+    // As small as the smallest pipe.
     let (output, from_server) = tokio::io::duplex(1 << 12);
     let client = {
         let _inside = runtime.enter();
@@ -77,17 +76,17 @@ pub fn serve_by(load: Load, config: &Config) -> (Client, Arc<Session>) {
     (client, session)
 }
 
-/// Whether a message says that things are so.
+/// Whether a message is a status with this state.
 pub fn is_status(message: &Value, state: &str) -> bool {
     message["method"] == "foretell/status" && message["params"]["state"] == state
 }
 
-/// Shakes hands and waits until the model is loaded; returns the result.
+/// Initializes the server and waits until the model is loaded; returns the result.
 pub fn initialize(client: &mut Client) -> Value {
     initialize_with(client, json!({"status": true}))
 }
 
-/// The same with other `initializationOptions`, which must ask for the status.
+/// `initialize` with other `initializationOptions`, which must include `"status": true`.
 pub fn initialize_with(client: &mut Client, options: Value) -> Value {
     let result = client.initialize(json!({
         "processId": null, "rootUri": null,
