@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_says_nothing_gets_a_group() {
+    fn missing_group_is_added() {
         assert_eq!(set("").unwrap(), "[model]\nname = \"b\"\n");
         assert_eq!(
             set("# mine\n[suggest]\nmax_lines = 4\n").unwrap(),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays() {
+    fn rest_of_the_file_is_unchanged() {
         let text = "# all of it\n\n[model]   # a group\nname   = 'a' # the old one\nthreads = 2\n";
         let new = text.replace("'a'", "\"b\"");
         assert_eq!(set(text).unwrap(), new);
@@ -67,21 +67,21 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_write_a_setting_is_kept() {
+    fn notation_of_a_setting_is_kept() {
         assert_eq!(set("model.name = 'a'\n").unwrap(), "model.name = \"b\"\n");
         assert_eq!(set("\"model.name\" = 'a'\n").unwrap(), "\"model.name\" = \"b\"\n");
         assert_eq!(set("model = { name = 'a' }\n").unwrap(), "model = { name = \"b\" }\n");
     }
 
     #[test]
-    fn a_file_that_is_wrong_is_refused() {
+    fn invalid_file_is_refused() {
         assert!(matches!(set("[model\n"), Err(EditError::NotToml(_))));
         assert_eq!(set("model = 3\n"), Err(EditError::NoGroup("model".into())));
     }
 
-    /// A quote or a line break in a path is written as TOML wants it.
+    /// Quotes, backslashes and line breaks are escaped.
     #[test]
-    fn any_value_is_read_back() {
+    fn values_round_trip() {
         for value in ["a\"b", "a\\b", "a\nb", "ä"] {
             let text = with_setting("", "model", "name", value).unwrap();
             let read: toml::Table = toml::from_str(&text).unwrap();

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_and_foreign_code_are_excluded_by_default() {
+    fn secrets_and_dependencies_are_excluded() {
         let (exclusions, invalid) = Exclusions::new(&DEFAULT.map(str::to_owned));
         assert!(invalid.is_empty(), "{invalid:?}");
         for uri in [
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glob_that_is_none_is_told_and_the_others_hold() {
+    fn invalid_glob_is_reported() {
         let (exclusions, invalid) = Exclusions::new(&["**/[".into(), "**/*.lock".into()]);
         assert_eq!(invalid.len(), 1, "{invalid:?}");
         assert!(invalid[0].contains("**/["), "{invalid:?}");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_decoded() {
+    fn uri_paths_are_decoded() {
         assert_eq!(path_of("file:///a/b%20c.rs"), PathBuf::from("/a/b c.rs"));
         assert_eq!(path_of("file:///c%3A/x"), PathBuf::from("c:/x"));
         assert_eq!(path_of("untitled:Untitled-1"), PathBuf::from("Untitled-1"));

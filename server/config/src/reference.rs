@@ -23,7 +23,7 @@ max_lines = 4
 ";
 
 #[test]
-fn the_page_of_the_settings_is_the_schema_s() {
+fn settings_page_matches_the_schema() {
     expect_file!["../../../docs/settings.md"].assert_eq(&page().unwrap());
 }
 
@@ -67,7 +67,7 @@ fn default(setting: &Value) -> String {
     }
 }
 
-/// What a setting may be, in few words.
+/// A setting's allowed values, in a few words.
 fn values(setting: &Value) -> String {
     let constants = setting["oneOf"].as_array().map(|all| all.iter().map(|it| &it["const"]));
     let constants: Option<Vec<&Value>> = constants
@@ -90,7 +90,7 @@ fn values(setting: &Value) -> String {
     }
 }
 
-/// What each of a setting's values means, where the schema says it.
+/// The meanings of a setting's values, as far as the schema documents them.
 fn choices(setting: &Value) -> String {
     let described = |it: &Map<String, Value>| {
         Some(format!(" `{}`: {}", it["const"], it.get("description")?.as_str()?))

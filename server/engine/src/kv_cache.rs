@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_common_prefix_ends_at_the_first_difference() {
+    fn common_prefix_ends_at_first_difference() {
         let mut cache = KvCache::default();
         cache.push(&[1, 2, 3, 4], &[], 0);
         assert_eq!(cache.common_prefix(&[1, 2, 9, 4]), 2);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_are_known_for_the_tokens_before_which_nothing_has_changed() {
+    fn logits_survive_until_their_prefix_changes() {
         let mut cache = KvCache::default();
         cache.push(&[1, 2, 3], &[0.3], 1);
         cache.push(&[4, 5], &[0.4, 0.5], 2);
@@ -109,13 +109,13 @@ mod tests {
         cache.truncate(4);
         assert_eq!(known(&cache), [(3, 0.3), (4, 0.4)]);
         cache.push(&[6, 7], &[0.7], 1);
-        assert_eq!(known(&cache), [(6, 0.7)], "a row without the one before it");
+        assert_eq!(known(&cache), [(6, 0.7)], "rows before a gap are dropped");
         cache.truncate(2);
         assert_eq!(known(&cache), []);
         for token in 0..100 {
             cache.push(&[token], &[0.1], 1);
         }
-        assert_eq!(known(&cache), [], "only so many are kept");
+        assert_eq!(known(&cache), [], "old rows are dropped");
         assert_eq!(cache.logits(102), Some(&[0.1][..]));
         assert_eq!(cache.logits(103 - MAX_ROWS), Some(&[0.1][..]));
         assert_eq!(cache.logits(102 - MAX_ROWS), None);

@@ -100,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_with_the_binary_is_first_unless_setup_fetched_the_library_for_cuda() {
+    fn cuda_library_folder_comes_first() {
         let folder = tempfile::tempdir().unwrap();
         let (beside, data) = (PathBuf::from("/beside"), folder.path().to_owned());
-        let looked_at = || folders(Some(beside.clone()), data.clone());
-        assert_eq!(looked_at(), [beside.clone(), data.clone()]);
+        let searched = || folders(Some(beside.clone()), data.clone());
+        assert_eq!(searched(), [beside.clone(), data.clone()]);
         std::fs::write(data.join(CUDA_PART), "").unwrap();
-        assert_eq!(looked_at(), [data.clone(), beside.clone()]);
+        assert_eq!(searched(), [data.clone(), beside.clone()]);
     }
 }

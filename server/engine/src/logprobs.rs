@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_logarithm_of_the_softmax() {
+    fn log_probability_is_log_softmax() {
         let logits: Vec<f32> = (0..1000u32).map(|i| ((i * 7919) % 613) as f32 / 20.0).collect();
         let sum: f64 = logits.iter().map(|it| f64::from(*it).exp()).sum();
         for id in [0, 1, 77, 999] {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_has_none() {
+    fn non_finite_logits_have_none() {
         assert_eq!(log_probability(&[1.0, f32::NAN], 1), None);
         assert_eq!(log_probability(&[1.0, f32::NEG_INFINITY], 1), None);
         assert_eq!(log_probability(&[1.0], 7), None);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_of_the_tokens_that_are_shown() {
+    fn mean_covers_the_shown_tokens() {
         let mut certainty = Certainty::default();
         for (n_bytes, log_probability) in [(3, -1.0), (5, -2.0), (9, -6.0)] {
             certainty.push(n_bytes, log_probability);

@@ -212,18 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_elsewhere_is_drafted_where_it_matches_better() {
+    fn other_texts_are_used_for_longer_matches() {
         let elsewhere = [vec![1, 2, 3, 4, 5, 6], vec![9, 2, 3]];
         let draft =
             |history: &[u32]| Lookup::new(Mode::Fixed(2)).draft(history, &elsewhere, 9).to_vec();
         assert_eq!(draft(&[7, 2, 3, 8, 7, 1, 2, 3]), [4, 5]);
         assert_eq!(draft(&[7, 2, 3, 8, 7, 2, 3]), [8, 7], "the history's own match is longer");
-        assert_eq!(draft(&[7, 2, 3, 8, 6, 2, 3]), [8, 6], "and of equal ones it comes first");
+        assert_eq!(draft(&[7, 2, 3, 8, 6, 2, 3]), [8, 6], "on a tie, the history comes first");
         assert_eq!(draft(&[9, 2, 3]), [4, 5], "nothing follows the longer match");
     }
 
     #[test]
-    fn the_longest_match_counts_and_of_equal_ones_the_latest() {
+    fn longest_then_latest_match_wins() {
         assert_eq!(
             in_itself(&[1, 2, 3, 9, 5, 2, 3, 7, 1, 2, 3]),
             Some((3, &[9, 5, 2, 3, 7, 1, 2, 3][..]))
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(in_itself(&[]), None);
     }
 
-    /// Feeds a lookup with a history whose drafts are right in `share` of the cases.
+    /// A lookup after `n_tokens` tokens, with drafts that are right where `is_right`.
     fn after(n_tokens: u32, is_right: impl Fn(u32) -> bool) -> Lookup {
         let mut lookup = Lookup::new(Mode::Adaptive);
         let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4];
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn it_drafts_more_the_more_it_is_right() {
+    fn drafts_grow_with_accuracy() {
         let mut right = after(100, |_| true);
         let mut half = after(100, |n| n % 4 != 0);
         let mut wrong = after(100, |_| false);
@@ -260,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn it_switches_itself_off_and_on_again() {
+    fn drafting_turns_off_and_on_again() {
         let mut lookup = after(100, |_| false);
         assert_eq!(n_drafted(&mut lookup), 0);
-        // It drafts nothing, but it would have been right.
+        // Nothing is drafted, but each draft would have been right.
         for _ in 0..100 {
             lookup.draft(&[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4], &[], MAX_DRAFT);
             lookup.observe(5);
@@ -272,18 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn dear_runs_make_short_drafts() {
+    fn expensive_reads_shorten_drafts() {
         let mut lookup = after(100, |_| true);
         let cheap = n_drafted(&mut lookup);
         for _ in 0..100 {
             lookup.measure(4, 30.0 * 5.4);
         }
         assert!(cheap > 0);
-        assert_eq!(n_drafted(&mut lookup), 0, "a drafted token costs more than a step");
+        assert_eq!(n_drafted(&mut lookup), 0, "a draft token costs more than a step");
     }
 
     #[test]
-    fn there_is_never_more_than_was_asked_for() {
+    fn draft_never_exceeds_the_limit() {
         let history = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3];
         assert_eq!(Lookup::new(Mode::Fixed(4)).draft(&history, &[], 2), [4, 5]);
         assert_eq!(Lookup::new(Mode::Fixed(2)).draft(&history, &[], 9), [4, 5]);

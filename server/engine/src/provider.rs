@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_fits_is_taken_and_the_others_have_a_reason() {
+    fn first_usable_provider_is_chosen() {
         let only_cpu = |provider| provider == Provider::Cpu;
         let Choice { provider, passed_over } = choose(Setting::Auto, "cpu", only_cpu).unwrap();
         assert_eq!(provider, Provider::Cpu);
@@ -194,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_decides_where_several_are_there() {
+    fn graph_target_selects_the_provider() {
         let chosen = |target| choose(Setting::Auto, target, |_| true).unwrap().provider;
         assert_eq!((chosen("cuda"), chosen("cpu")), (Provider::Cuda, Provider::Cpu));
         assert!(choose(Setting::Auto, "abacus", |_| true).is_err());
     }
 
     #[test]
-    fn a_graph_that_nothing_can_run_says_why_for_each_provider() {
+    fn unusable_graph_gives_a_reason_per_provider() {
         let only_cpu = |provider| provider == Provider::Cpu;
         let error = choose(Setting::Auto, "cuda", only_cpu).unwrap_err();
         assert_eq!(
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_takes_over_what_cuda_can_not_do() {
+    fn cpu_replaces_cuda_only_if_automatic() {
         assert_eq!(Setting::Auto.after(Provider::Cuda), Some(Provider::Cpu));
         assert_eq!(Setting::Auto.after(Provider::Cpu), None);
         assert_eq!(Setting::Only(Provider::Cuda).after(Provider::Cuda), None);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_read_from_its_name() {
+    fn setting_is_parsed_from_its_name() {
         assert_eq!("auto".parse(), Ok(Setting::Auto));
         assert_eq!("cuda".parse(), Ok(Setting::Only(Provider::Cuda)));
         assert!("gpu".parse::<Setting>().is_err());

@@ -244,7 +244,7 @@ mod tests {
     use foretell_policy::Policy;
 
     #[test]
-    fn jobs_that_nobody_reads_do_not_pile_up() {
+    fn abandoned_jobs_are_dropped() {
         let queue = Queue::default();
         let ask = |id| {
             let (progress, reader) = watch::channel(Progress::default());
@@ -258,7 +258,7 @@ mod tests {
         let last = ask(100);
         let waiting: Vec<u32> =
             queue.state().waiting.iter().map(|job| job.request.prompt.ids[0]).collect();
-        assert_eq!(waiting, [1, 100], "in their order");
+        assert_eq!(waiting, [1, 100], "the order is kept");
         assert_eq!(queue.next().map(|job| job.request.prompt.ids), Some(vec![1]));
         drop((first, last));
     }

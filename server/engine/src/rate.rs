@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_follows_the_runs_that_say_something() {
+    fn short_prefills_do_not_change_the_rate() {
         let rate = PrefillRate::default();
         let add = |read, prefill_ms| {
             rate.add(&GenerationMetrics { read, prefill_ms, ..GenerationMetrics::default() });

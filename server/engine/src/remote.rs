@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_written_than_was_asked_for() {
+    fn text_is_cut_to_the_byte_budget() {
         assert_eq!(cut("abc", 5), ("abc", Some(2)));
         assert_eq!(cut("abc", 3), ("abc", Some(0)));
         assert_eq!(cut("aäc", 2), ("a", None), "whole characters");

@@ -179,7 +179,7 @@ mod tests {
         Sampler::new(Sampling::Random { temperature, top_k, top_p, seed })
     }
 
-    /// How often each id is chosen in 4,000 draws, in thousandths.
+    /// How often each id is sampled in 4,000 draws, in thousandths.
     fn shares(mut sampler: Sampler, logits: &[f32]) -> Vec<u32> {
         let mut counts = vec![0; logits.len()];
         for _ in 0..4_000 {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_drawn_by_their_probability() {
+    fn tokens_are_sampled_by_probability() {
         // 0.5, 0.3, 0.2
         let logits = [0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln(), f32::NAN];
         let close = |shares: Vec<u32>, expected: [u32; 4]| {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides() {
+    fn same_seed_gives_the_same_tokens() {
         let logits = [0.0; 50];
         let draw = |seed| {
             let mut sampler = random(1.0, 0, 1.0, seed);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_several_candidates_is_the_likeliest() {
+    fn first_of_several_candidates_is_greedy() {
         let sampling = Sampling::Random { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 1 };
         assert_eq!(sampling.of_candidate(0, 3), Sampling::Greedy);
         assert_ne!(sampling.of_candidate(1, 3), sampling.of_candidate(2, 3));
@@ -224,17 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_logit_wins_and_nan_never_does() {
+    fn argmax_ignores_nan() {
         assert_eq!(argmax(&[0.5, f32::NAN, 2.0, 2.0]), Some(2));
         assert_eq!(argmax(&[f32::NAN]), None);
         assert_eq!(argmax(&[]), None);
     }
 
     #[test]
-    fn healing_lets_only_the_users_word_begin() {
+    fn healing_keeps_to_the_users_word() {
         let vocabulary = byte_vocabulary(&["re", "return", "reset"], &[]).unwrap();
         let mut logits = vec![0.0; vocabulary.len()];
-        logits[usize::from(b'x')] = 9.0; // what a free model would say
+        logits[usize::from(b'x')] = 9.0; // the best token without healing
         logits[258] = 5.0; // "reset" contradicts "ret"
         logits[257] = 4.0; // "return"
         logits[256] = 3.0; // "re"
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn healing_goes_on_over_several_tokens() {
+    fn healing_spans_several_tokens() {
         let vocabulary = byte_vocabulary(&["re"], &[]).unwrap();
         let mut logits = vec![0.0; vocabulary.len()];
         logits[256] = 3.0;

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_and_back_reads_nothing_twice() {
+    fn switching_files_reuses_both_slots() {
         let (a, b): (Vec<u32>, Vec<u32>) = ((0..100).collect(), (1000..1100).collect());
         let mut slots = Slots::new(2);
         let first = read(&mut slots, &a).0;
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_place_is_given_up_first() {
+    fn least_recently_used_slot_is_evicted() {
         let file = |n: u32| (n * 1000..n * 1000 + 50).collect::<Vec<u32>>();
         let mut slots = Slots::new(2);
         for n in 1..=3 {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slot_is_enough() {
+    fn zero_slots_means_one() {
         let mut slots = Slots::new(0);
         assert_eq!(read(&mut slots, &[1, 2, 3]), (0, 0));
         assert_eq!(read(&mut slots, &[1, 2, 9]), (0, 2));

@@ -1,4 +1,4 @@
-//! The engine's thread and its queue: who is served when, and what a cancel and a failure cost.
+//! The engine's thread and its queue: the order of jobs, and the effects of cancels and failures.
 
 use super::{
     scripted::{Controls, Fault, Read, Script},
@@ -33,13 +33,13 @@ fn finished(mut draft: Generation) -> Progress {
     draft.progress()
 }
 
-/// A text that takes several chunks, and that no other letter's shares a token with.
+/// A text of three prefill chunks that shares no token with the same text of another letter.
 fn long(letter: char) -> String {
     letter.to_string().repeat(3 * decoder::PREFILL_CHUNK)
 }
 
 #[test]
-fn characters_come_out_whole() {
+fn partial_characters_are_not_shown() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let draft = engine.generate(request("let naïve = \""));
     let mut seen = Vec::new();
@@ -48,12 +48,12 @@ fn characters_come_out_whole() {
         seen.push(draft.progress().text);
         controls.permit(1);
     }
-    // 日 is three tokens, and stays unseen until the third.
+    // 日 is three tokens, and is shown after the third.
     assert_eq!(seen, ["", "", "", "日", "日", "日", "日本", "日本"]);
 }
 
 #[test]
-fn a_panic_costs_the_run_and_not_the_engine() {
+fn panic_fails_one_run_only() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.fail_after(2, Fault::Panic);
     controls.release();
@@ -64,7 +64,7 @@ fn a_panic_costs_the_run_and_not_the_engine() {
 }
 
 #[test]
-fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
+fn fallback_is_reported_once_and_clears_caches() {
     let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
     controls.release();
     let mut states = engine.states();
@@ -75,7 +75,7 @@ fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
     controls.fail_after(0, Fault::FallsBack);
     let failed = finished(engine.generate(request(&long('y'))));
     assert_eq!(failed.finish.unwrap().name(), "failed");
-    // No slot holds anything now.
+    // Every slot is empty now.
     let again = finished(engine.generate(request(&long('x'))));
     assert_eq!((again.finish.unwrap().name(), again.figures.reused), ("end_of_text", 0));
     assert_eq!(finished(engine.generate(request("fn main"))).text, whole.text);
@@ -83,11 +83,11 @@ fn a_model_that_falls_back_says_so_once_and_goes_on_from_nothing() {
     let slower = EngineState::Slower("a scripted way that is slower".into());
     assert_eq!(*states.borrow_and_update(), slower);
     drop(engine);
-    assert!(block_on(states.changed()).is_err(), "it is said once");
+    assert!(block_on(states.changed()).is_err(), "the state changes once");
 }
 
 #[test]
-fn a_model_that_breaks_fails_every_request() {
+fn broken_model_fails_every_request() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
     assert_eq!(finished(engine.generate(request("fn main"))).text, "() {");
@@ -100,7 +100,7 @@ fn a_model_that_breaks_fails_every_request() {
 }
 
 #[test]
-fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
+fn load_error_fails_every_request() {
     let engine = Engine::start::<Script>(|| anyhow::bail!("no model here"));
     let reason = Failure::message("no model here");
     assert_eq!(block_on(engine.loaded()), EngineState::Failed(reason.clone()));
@@ -111,14 +111,14 @@ fn a_model_that_does_not_load_fails_every_request_with_its_reason() {
 }
 
 #[test]
-fn a_panic_while_loading_fails_every_request() {
+fn load_panic_fails_every_request() {
     let engine = Engine::start::<Script>(|| panic!("a bug"));
     assert_eq!(finished(engine.generate(request("x"))).finish.unwrap().name(), "failed");
     assert!(matches!(block_on(engine.loaded()), EngineState::Failed(_)));
 }
 
 #[test]
-fn a_request_that_nobody_waits_for_is_passed_over() {
+fn abandoned_request_is_skipped() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let first = engine.generate(request("fn main"));
     controls.wait_until_held();
@@ -132,13 +132,13 @@ fn a_request_that_nobody_waits_for_is_passed_over() {
 }
 
 #[test]
-fn a_chunk_that_is_of_no_use_to_the_next_request_is_ended() {
+fn useless_prefill_chunk_is_aborted() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let given_up = engine.generate(request(&long('a')));
     controls.wait_until_held();
     drop(given_up);
     let next = engine.generate(request("return"));
-    // The model has no permit for the first read, and never gets one: it is ended.
+    // The first read never gets a permit, so it can only end by being aborted.
     controls.wait_until_read_is_ended();
     controls.release();
     assert_eq!(finished(next).text, " naïve.len();");
@@ -146,7 +146,7 @@ fn a_chunk_that_is_of_no_use_to_the_next_request_is_ended() {
 }
 
 #[test]
-fn at_the_end_of_all_no_chunk_is_read_to_its_end() {
+fn dropping_the_engine_aborts_the_prefill() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let last = engine.generate(request(&long('a')));
     controls.wait_until_held();
@@ -156,7 +156,7 @@ fn at_the_end_of_all_no_chunk_is_read_to_its_end() {
 }
 
 #[test]
-fn a_chunk_that_the_next_request_needs_is_read_to_its_end() {
+fn useful_prefill_chunk_is_finished() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let given_up = engine.generate(request(&long('a')));
     controls.wait_until_held();
@@ -167,7 +167,7 @@ fn a_chunk_that_the_next_request_needs_is_read_to_its_end() {
 }
 
 #[test]
-fn a_request_that_somebody_waits_for_is_not_ended_for_the_next() {
+fn awaited_request_is_not_aborted() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let first = engine.generate(request("fn main"));
     controls.wait_until_held();
@@ -178,7 +178,7 @@ fn a_request_that_somebody_waits_for_is_not_ended_for_the_next() {
 }
 
 #[test]
-fn a_prewarm_reads_the_prompt_and_writes_nothing() {
+fn prewarm_only_reads_the_prompt() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
     let warm = finished(engine.prefill(prompt("fn main")));
@@ -189,7 +189,7 @@ fn a_prewarm_reads_the_prompt_and_writes_nothing() {
 }
 
 #[test]
-fn a_prewarm_makes_room_at_once_and_keeps_what_it_read() {
+fn prewarm_yields_and_keeps_its_tokens() {
     let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
     let warm = engine.prefill(prompt(&long('a')));
     controls.permit(1);
@@ -204,7 +204,7 @@ fn a_prewarm_makes_room_at_once_and_keeps_what_it_read() {
 }
 
 #[test]
-fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
+fn queue_order_is_requests_then_newest_prewarm() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     let first = engine.generate(request("fn main"));
     controls.wait_until_held();
@@ -215,13 +215,13 @@ fn a_request_goes_before_a_prewarm_and_a_newer_prewarm_before_an_older_one() {
     assert_eq!(finished(first).text, "() {");
     assert_eq!(finished(second).text, " naïve.len();");
     assert_eq!(finished(newer).finish, Some(FinishReason::PromptRead));
-    assert_eq!(finished(older).finish, None, "its writer is gone");
+    assert_eq!(finished(older).finish, None, "the job was dropped");
     assert!(!controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == 4));
 }
 
-/// Settings that are typed change several times before the first model is loaded.
+/// While a user types a setting, it changes several times before the first model is loaded.
 #[test]
-fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() {
+fn models_load_one_at_a_time_and_only_if_needed() {
     let (begin, may_load) = std::sync::mpsc::channel::<()>();
     let (loads, loaded) = std::sync::mpsc::channel();
     let engine = |name: &'static str, wait: Option<std::sync::mpsc::Receiver<()>>| {
@@ -238,7 +238,7 @@ fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() 
     let mut its_states = in_between.states();
     drop(in_between);
     let last = engine("last", None);
-    assert!(loaded.try_recv().is_err(), "one after the other");
+    assert!(loaded.try_recv().is_err(), "two models load at once");
     begin.send(()).unwrap();
     assert_eq!(block_on(last.loaded()), EngineState::Ready);
     while block_on(its_states.changed()).is_ok() {}
@@ -247,12 +247,12 @@ fn a_model_that_nobody_waits_for_any_more_is_not_loaded_and_never_two_at_once() 
 }
 
 #[test]
-fn the_thread_ends_with_the_last_handle() {
+fn thread_ends_with_the_last_handle() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
     let draft = engine.generate(request("fn main"));
     drop(engine);
-    // What was asked for is still answered, and then nothing can change any more.
+    // The pending request is still answered, and then the sender is gone.
     assert_eq!(finished(draft.clone()).text, "() {");
     let mut draft = draft;
     while block_on(draft.changed()) {}

@@ -61,7 +61,7 @@ fn linux_fast_cores(folder: &Path) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Writes processors as `(threads of its core, file of its rate, rate)`.
+    /// Counts the fast cores among CPUs given as `(thread siblings, file of the rate, rate)`.
     fn cores(cpus: &[(&str, &str, &str)]) -> Option<usize> {
         let folder = tempfile::tempdir().unwrap();
         for (number, (siblings, rate_file, rate)) in cpus.iter().enumerate() {
@@ -78,14 +78,14 @@ mod tests {
     const FREQ: &str = "cpufreq/cpuinfo_max_freq";
 
     #[test]
-    fn two_threads_of_a_core_are_one() {
+    fn hyperthreads_count_once() {
         let same = [("0,2", FREQ, "3000000"), ("1,3", FREQ, "3000000")];
         assert_eq!(cores(&[same, same].concat()), Some(2));
     }
 
     #[test]
-    fn slow_cores_do_not_count() {
-        // Two fast cores with two threads each, a little apart in their rate, and four slow ones.
+    fn slow_cores_are_not_counted() {
+        // Two fast cores with two threads each and slightly different rates, and four slow cores.
         let mut laptop = vec![("0-1", FREQ, "5100000"); 2];
         laptop.extend([("2-3", FREQ, "4900000"); 2]);
         laptop.extend(["4", "5", "6", "7"].map(|core| (core, FREQ, "3600000")));
@@ -95,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn without_rates_all_are_alike_and_without_cores_nothing_is_known() {
+    fn unknown_rates_count_as_equal() {
         assert_eq!(cores(&[("0", "other", "x"), ("1", "other", "x")]), Some(2));
         assert_eq!(cores(&[]), None);
     }
 
     #[test]
-    fn there_is_always_a_thread() {
+    fn default_thread_count_is_in_range() {
         assert!((1..=MAX_THREADS).contains(&default_n_threads()));
     }
 }

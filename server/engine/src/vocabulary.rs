@@ -251,16 +251,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_text_that_looks_like_a_special_token_stays_text() {
+    fn special_token_text_is_encoded_as_text() {
         let vocabulary = byte_vocabulary(&[], &["<|fim_middle|>"]);
         let ids = vocabulary.encode("a<|fim_middle|>");
         assert!(ids.iter().all(|id| *id < 256), "{ids:?}");
         assert_eq!(vocabulary.bytes(256), b"");
     }
 
-    /// As in Qwen2.5-Coder's own file.
+    /// Qwen2.5-Coder's tokenizer file does not declare its FIM tokens as special.
     #[test]
-    fn a_mark_is_no_text_though_its_file_says_so() {
+    fn marks_are_special_even_if_not_declared() {
         let plain = byte_vocabulary(&[], &["<|fim_middle|>", "<|x|>"]);
         let json = plain.tokenizer.to_string(false).unwrap();
         let json = json.replace(r#""special":true"#, r#""special":false"#);
@@ -272,12 +272,12 @@ pub(crate) mod tests {
         assert_eq!(vocabulary.bytes_of(&ids), b"a<|fim_middle|>");
         assert_eq!(vocabulary.bytes(256), b"");
         assert!(vocabulary.beginning(b"<").all(|id| id != 256));
-        assert_eq!(vocabulary.encode("<|x|>"), [257], "what is no mark is as its file says");
+        assert_eq!(vocabulary.encode("<|x|>"), [257], "other tokens follow the file");
     }
 
-    /// A file of Hugging Face's `tokenizers` that requests one of them.
+    /// Files of Hugging Face's `tokenizers` may request either.
     #[test]
-    fn all_of_a_text_is_encoded_and_nothing_else() {
+    fn truncation_and_padding_are_ignored() {
         let plain = byte_vocabulary(&[], &[]);
         let json: serde_json::Value =
             serde_json::from_str(&plain.tokenizer.to_string(false).unwrap()).unwrap();
@@ -305,7 +305,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_beginnings_of_a_prefix_are_what_a_scan_of_all_tokens_finds() {
+    fn prefix_index_matches_a_full_scan() {
         let vocabulary = byte_vocabulary(&["re", "ret", "return", "returns", "retro", " ret"], &[]);
         for prefix in ["r", "ret", "retu", " ", "x", "returns!"] {
             let prefix = prefix.as_bytes();

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_file_is_valid() {
+    fn data_file_is_valid() {
         assert_eq!(families().len(), 13);
         let remote: Vec<&str> = remote_families().map(|it| it.name.as_str()).collect();
         assert_eq!(
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_are_cut_at_special_tokens_but_not_at_html() {
+    fn cut_markers_do_not_include_html() {
         let markers = cut_markers();
         for marker in ["<|fim_middle|>", "<fim_pad>", "<|im_end|>", "<｜fim▁hole｜>", "<|user|>"]
         {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn user_text_must_not_end_a_text() {
+    fn boundary_markers_include_text_ends() {
         let markers = boundary_markers();
         for marker in ["<s>", "</s>", "<|file_sep|>", "<filename>", "<｜begin▁of▁sentence｜>"]
         {

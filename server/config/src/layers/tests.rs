@@ -4,17 +4,17 @@ use serde_json::json;
 use super::*;
 use crate::Trigger;
 
-fn told(layers: &[Layer]) -> String {
+fn messages(layers: &[Layer]) -> String {
     merge(layers).1.iter().map(|it| format!("{it}\n")).collect()
 }
 
 #[track_caller]
 fn check(values: Value, expected: &Expect) {
-    expected.assert_eq(&told(&[Layer::new("client", values)]));
+    expected.assert_eq(&messages(&[Layer::new("client", values)]));
 }
 
 #[test]
-fn later_layers_hold_over_earlier_ones() {
+fn later_layers_override_earlier_ones() {
     let (config, invalid) = merge(&[
         Layer::new("file", json!({"suggest": {"max_lines": 4, "trigger": "manual"}})),
         Layer::new("client", json!({"suggest": {"max_lines": 8}, "model": {"threads": 3}})),
@@ -27,7 +27,7 @@ fn later_layers_hold_over_earlier_ones() {
 }
 
 #[test]
-fn a_wrong_setting_is_told_and_costs_no_other() {
+fn invalid_setting_is_reported() {
     let values = json!({"suggest": {"max_lines": "many", "max_tokens": 64, "delay_ms": -1}});
     let (config, _) = merge(&[Layer::new("client", values.clone())]);
     assert_eq!(config.suggest.max_tokens, 64);
@@ -42,7 +42,7 @@ fn a_wrong_setting_is_told_and_costs_no_other() {
 }
 
 #[test]
-fn what_is_no_setting_is_told_with_the_nearest_one() {
+fn unknown_setting_gets_a_hint() {
     check(
         json!({"suggest": {"dealy_ms": 40}, "sugest": {"delay_ms": 40}, "ghost": 1, "models": 1}),
         &expect![[r#"
@@ -55,7 +55,7 @@ fn what_is_no_setting_is_told_with_the_nearest_one() {
 }
 
 #[test]
-fn values_out_of_bounds_are_told() {
+fn out_of_range_values_are_reported() {
     check(
         json!({"model": {"context_tokens": 10, "provider": "tpu"}, "suggest": {"candidates": 99}}),
         &expect![[r#"
@@ -73,7 +73,7 @@ fn keys_may_be_written_with_dots() {
 }
 
 #[test]
-fn a_map_of_languages_is_one_setting() {
+fn languages_map_is_one_setting() {
     let values = json!({"suggest": {"languages": {"markdown": false}}});
     let (config, invalid) = merge(&[Layer::new("client", values)]);
     assert_eq!(invalid, []);
@@ -82,15 +82,15 @@ fn a_map_of_languages_is_one_setting() {
 }
 
 #[test]
-fn an_empty_list_is_as_good_as_an_empty_group() {
+fn empty_list_counts_as_empty_group() {
     check(json!([]), &expect![""]);
     check(json!({"suggest": []}), &expect![""]);
-    let told = told(&[Layer::new("client", json!({"suggest": [1]}))]);
-    assert!(told.contains("suggest"), "{told}");
+    let messages = messages(&[Layer::new("client", json!({"suggest": [1]}))]);
+    assert!(messages.contains("suggest"), "{messages}");
 }
 
 #[test]
-fn a_star_is_every_other_language() {
+fn star_matches_other_languages() {
     let values = json!({"suggest": {"languages": {"*": false, "rust": true}}});
     let (config, _) = merge(&[Layer::new("client", values)]);
     assert!(!config.suggest.language_is_on("markdown"));
@@ -98,7 +98,7 @@ fn a_star_is_every_other_language() {
 }
 
 #[test]
-fn a_workspace_does_not_say_which_code_is_loaded() {
+fn workspace_cannot_choose_the_library() {
     let folder = tempfile::tempdir().unwrap();
     let text = "[model]\nlibrary = \"evil.so\"\nlookup = false\n[workspace]\ntrusted = [\"/\"]\n";
     std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
@@ -111,7 +111,7 @@ fn a_workspace_does_not_say_which_code_is_loaded() {
 }
 
 #[test]
-fn a_workspace_brings_no_model_and_takes_nothing_from_what_is_excluded() {
+fn workspace_cannot_weaken_the_users_settings() {
     let folder = tempfile::tempdir().unwrap();
     let merge = |text: &str| {
         std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
@@ -128,10 +128,10 @@ fn a_workspace_brings_no_model_and_takes_nothing_from_what_is_excluded() {
     assert_eq!(config.suggest.exclude, exclude);
 }
 
-/// Opening a pipe waits until somebody writes into it; a link may lead to a file with secrets.
+/// Opening a pipe blocks until it has a writer; a link may lead to a file with secrets.
 #[test]
 #[cfg(unix)]
-fn what_is_no_file_of_its_own_is_not_opened() {
+fn workspace_file_must_be_a_regular_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -143,11 +143,11 @@ fn what_is_no_file_of_its_own_is_not_opened() {
     std::os::unix::fs::symlink(&secret, &path).unwrap();
     let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
     assert!(error.contains("foretell.toml: a symbolic link"), "{error}");
-    assert!(Layer::of_file(&path).unwrap().is_some(), "the user's own may be one");
+    assert!(Layer::of_file(&path).unwrap().is_some(), "the user's own file may be a link");
 }
 
 #[test]
-fn a_dotted_key_does_not_slip_past_what_is_forbidden() {
+fn dotted_keys_obey_workspace_limits() {
     let folder = tempfile::tempdir().unwrap();
     let text = "\"model.library\" = \"evil.so\"\n\"workspace.trusted\" = [\"/\"]\n";
     std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
@@ -157,12 +157,12 @@ fn a_dotted_key_does_not_slip_past_what_is_forbidden() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_told_with_its_line() {
+fn toml_error_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE_NAME), "[suggest]\nmax_lines = \n").unwrap();
     let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();
     assert!(error.contains("foretell.toml:2: "), "{error}");
-    // Nor what stands there: the file may be another one that was given this name.
+    // The message does not quote the line, since the file may be a secret under this name.
     let text = "[default]\naws_secret_access_key wJalrXUtnFEMI\n";
     std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
     let error = Layer::of_workspace(folder.path()).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! A bundle is hostile input: each way in which it can be wrong has a message of its own.
+//! A bundle is hostile input: every defect has its own error message.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A bundle in a folder of its own, removed when the test is done.
+/// A bundle in a temporary folder, removed at the end of the test.
 struct TestBundle(PathBuf);
 
 impl TestBundle {
@@ -60,7 +60,7 @@ impl Drop for TestBundle {
 }
 
 #[test]
-fn a_name_that_steers_a_terminal_is_refused() {
+fn names_with_escapes_are_refused() {
     for pointer in ["/name", "/licence", "/quantization"] {
         let bundle = TestBundle::new();
         bundle.set(pointer, json!("\u{1b}]0;owned\u{7}"));
@@ -70,10 +70,10 @@ fn a_name_that_steers_a_terminal_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_device_in_the_place_of_a_file_is_not_read() {
+fn device_is_not_read() {
     let bundle = TestBundle::new();
     fs::remove_file(bundle.0.join(TOKENIZER)).unwrap();
-    // `/dev/zero` has the same size, and no end.
+    // `/dev/zero` would have the same size but no end.
     std::os::unix::fs::symlink("/dev/null", bundle.0.join(TOKENIZER)).unwrap();
     let sha256 = sha256(Path::new("/dev/null")).unwrap();
     bundle.set("/files/tokenizer.json", json!({"size": 0, "sha256": sha256}));
@@ -81,7 +81,7 @@ fn a_device_in_the_place_of_a_file_is_not_read() {
 }
 
 #[test]
-fn a_whole_bundle_opens_and_verifies() {
+fn valid_bundle_opens_and_verifies() {
     let bundle = TestBundle::new();
     let opened = Bundle::open(&bundle.0).unwrap();
     assert_eq!(opened.manifest.name, "tiny");
@@ -89,7 +89,7 @@ fn a_whole_bundle_opens_and_verifies() {
 }
 
 #[test]
-fn a_graph_with_packed_weights_is_loaded_only_if_it_was_made_here() {
+fn packed_graph_needs_a_mark_of_this_machine() {
     let bundle = TestBundle::new();
     fs::write(bundle.0.join(SHARED), "graph prepacked_0").unwrap();
     let sha256 = sha256(&bundle.0.join(SHARED)).unwrap();
@@ -105,7 +105,7 @@ fn a_graph_with_packed_weights_is_loaded_only_if_it_was_made_here() {
     let mark = made_here.path().join(&sha256);
     fs::write(&mark, "4096\n").unwrap();
     assert_eq!(opened.graph(made_here.path()), bundle.0.join(SHARED));
-    // It may refer to what lies behind the end of these data.
+    // A graph made for other data may refer to bytes after the end of this file.
     for other in ["8192", "", "x"] {
         fs::write(&mark, other).unwrap();
         assert_eq!(opened.graph(made_here.path()), bundle.0.join(MODEL), "{other:?}");
@@ -115,7 +115,7 @@ fn a_graph_with_packed_weights_is_loaded_only_if_it_was_made_here() {
 }
 
 #[test]
-fn a_graph_that_is_for_every_machine_refers_to_no_packed_weights() {
+fn portable_graph_with_packed_weights_is_refused() {
     for n_bytes_before in [0, (1 << 20) - 4, (1 << 20) - 1, (1 << 20) + 1] {
         let bundle = TestBundle::new();
         let path = bundle.0.join(MODEL);
@@ -133,7 +133,7 @@ fn a_graph_that_is_for_every_machine_refers_to_no_packed_weights() {
 }
 
 #[test]
-fn a_missing_bundle_says_how_to_get_it() {
+fn missing_bundle_says_what_to_do() {
     let bundle = TestBundle::new();
     fs::remove_file(bundle.0.join(MANIFEST)).unwrap();
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_missing_bundle_says_how_to_get_it() {
 }
 
 #[test]
-fn a_missing_file_is_named() {
+fn missing_file_is_named() {
     let bundle = TestBundle::new();
     fs::remove_file(bundle.0.join("model.onnx.data")).unwrap();
     let error = bundle.error();
@@ -156,7 +156,7 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn another_format_is_refused() {
+fn unknown_format_is_refused() {
     let bundle = TestBundle::new();
     bundle.set("/format", json!(2));
     let error = bundle.error();
@@ -164,14 +164,14 @@ fn another_format_is_refused() {
 }
 
 #[test]
-fn a_manifest_that_is_none_is_refused() {
+fn invalid_manifest_is_refused() {
     let bundle = TestBundle::new();
     fs::write(bundle.0.join(MANIFEST), "{\"format\": 1").unwrap();
     assert!(bundle.error().starts_with("BUNDLE/foretell.json: not a manifest: EOF"));
 }
 
 #[test]
-fn a_file_of_another_size_is_damaged() {
+fn wrong_size_is_damage() {
     let bundle = TestBundle::new();
     fs::write(bundle.0.join("model.onnx.data"), "weight").unwrap();
     let error = bundle.error();
@@ -179,14 +179,14 @@ fn a_file_of_another_size_is_damaged() {
 }
 
 #[test]
-fn a_graph_of_another_hash_is_damaged() {
+fn wrong_graph_hash_is_damage() {
     let bundle = TestBundle::new();
     fs::write(bundle.0.join(MODEL), "grape").unwrap();
     assert!(bundle.error().starts_with("BUNDLE/model.onnx: sha256 is "));
 }
 
 #[test]
-fn weights_of_another_hash_are_found_when_asked_for() {
+fn verify_finds_wrong_weights_hash() {
     let bundle = TestBundle::new();
     fs::write(bundle.0.join("model.onnx.data"), "weightz").unwrap();
     let opened = Bundle::open(&bundle.0).unwrap();
@@ -195,7 +195,7 @@ fn weights_of_another_hash_are_found_when_asked_for() {
 }
 
 #[test]
-fn numbers_that_no_model_has_are_refused() {
+fn implausible_numbers_are_refused() {
     for (field, value) in [
         ("/n_layers", json!(0)),
         ("/n_kv_heads", json!(1_000_000)),
@@ -214,25 +214,25 @@ fn numbers_that_no_model_has_are_refused() {
 }
 
 #[test]
-fn files_that_fit_into_no_memory_are_refused_unread() {
+fn huge_files_are_refused_unread() {
     let bundle = TestBundle::new();
     bundle.set("/files/tokenizer.json/size", json!(1u64 << 40));
     let error = bundle.error();
     assert!(error.ends_with("has 1099511627776 bytes, 268435456 are the most"), "{error}");
     let manifest = fs::OpenOptions::new().write(true).open(bundle.0.join(MANIFEST)).unwrap();
-    manifest.set_len(1 << 40).unwrap(); // it takes no space
+    manifest.set_len(1 << 40).unwrap(); // a sparse file
     assert!(bundle.error().contains("longer than 1048576 bytes"), "{}", bundle.error());
 }
 
 #[test]
-fn ids_beyond_the_vocabulary_are_refused() {
+fn ids_above_the_vocabulary_are_refused() {
     let bundle = TestBundle::new();
     bundle.set("/eos_ids", json!([300]));
     assert!(bundle.error().ends_with("token id 300 is not below `vocab_size` 300"));
 }
 
 #[test]
-fn file_names_can_not_leave_the_folder() {
+fn file_names_cannot_leave_the_folder() {
     for name in ["../secret", "/etc/passwd", "a/b", "..", "", "c:x", "a\\b", "nul\0"] {
         let bundle = TestBundle::new();
         let text = fs::read_to_string(bundle.0.join(MANIFEST)).unwrap();
@@ -246,39 +246,39 @@ fn file_names_can_not_leave_the_folder() {
 }
 
 #[test]
-fn the_files_that_decide_must_be_in_the_manifest() {
+fn manifest_must_list_the_graph() {
     let bundle = TestBundle::new();
     bundle.set("/files", json!({}));
     assert!(bundle.error().ends_with("`files` does not name model.onnx"));
 }
 
 #[test]
-fn weights_that_were_written_into_are_seen_and_those_that_were_replaced_do_not_matter() {
+fn changed_weights_are_detected() {
     use super::weights::Weights;
     let bundle = TestBundle::new();
     let data = bundle.0.join("model.onnx.data");
     let weights = || Weights::of(&Bundle::open(&bundle.0).unwrap()).unwrap();
     let before = fs::read(&data).unwrap();
 
-    let held = weights();
-    held.check().unwrap();
+    let loaded = weights();
+    loaded.check().unwrap();
     let other = bundle.0.join("other");
     fs::write(&other, "shorter").unwrap();
     fs::rename(&other, &data).unwrap();
-    held.check().unwrap();
+    loaded.check().unwrap();
     fs::remove_file(&data).unwrap();
-    held.check().unwrap();
+    loaded.check().unwrap();
 
     fs::write(&data, &before).unwrap();
-    let held = weights();
+    let loaded = weights();
     fs::OpenOptions::new().write(true).open(&data).unwrap().set_len(1).unwrap();
-    let error = held.check().unwrap_err().to_string();
+    let error = loaded.check().unwrap_err().to_string();
     assert!(error.contains("was changed while it was in use"), "{error}");
 
     fs::write(&data, &before).unwrap();
     let file = fs::File::open(&data).unwrap();
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
-    let held = weights();
+    let loaded = weights();
     fs::write(&data, vec![0; before.len()]).unwrap();
-    held.check().unwrap_err();
+    loaded.check().unwrap_err();
 }

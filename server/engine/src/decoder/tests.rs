@@ -1,4 +1,4 @@
-//! The laws of the engine, with a scripted model: what holds for any model holds for it.
+//! The decoder's invariants, tested with a scripted model.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn script() -> Script {
     Script::with_words(TEXT, &["fn ", "    ", "return", " return", "let ", "u32", "len"]).unwrap()
 }
 
-/// One run to its end, on this thread.
+/// Runs a request to its end on this thread.
 fn run(decoder: &mut Decoder<Script>, request: Request) -> Progress {
     let (progress, draft) = watch::channel(Progress::default());
     decoder.run(job(request, progress), &Queue::default());
@@ -32,7 +32,7 @@ fn job(request: Request, progress: watch::Sender<Progress>) -> Job {
     Job { kind: Kind::Generate, request, progress, asked: Instant::now() }
 }
 
-/// A request for `context` whose last `n_healed` bytes are to be written again.
+/// A request for `context` that heals its last `n_healed` bytes.
 fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request {
     let split = (0..=context.len().saturating_sub(n_healed))
         .rev()
@@ -40,7 +40,7 @@ fn request(decoder: &Decoder<Script>, context: &str, n_healed: usize) -> Request
         .unwrap();
     let ids = decoder.vocabulary.encode(&context[..split]);
     let prompt = Prompt { ids, healed: decoder.vocabulary.encode(&context[split..]) };
-    // In a block, the policy goes on over several lines.
+    // On an indented empty line, the policy allows several lines.
     let policy =
         Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() });
     Request::new(prompt, policy, 40)
@@ -52,7 +52,7 @@ fn complete(decoder: &mut Decoder<Script>, context: &str, n_healed: usize) -> Pr
 }
 
 #[test]
-fn a_text_goes_on_to_where_the_policy_stops_it() {
+fn generation_ends_where_the_policy_stops_it() {
     let mut decoder = script().into_decoder();
     let done = complete(&mut decoder, "fn main() {\n    let naïve = ", 0);
     assert_eq!(done.text, "\"日本語 🦀\";\n    return naïve.len();");
@@ -60,7 +60,7 @@ fn a_text_goes_on_to_where_the_policy_stops_it() {
 }
 
 #[test]
-fn a_second_run_reads_only_what_is_new() {
+fn second_run_reads_only_new_tokens() {
     let script = script();
     let controls = script.controls();
     let mut decoder = script.into_decoder();
@@ -72,7 +72,7 @@ fn a_second_run_reads_only_what_is_new() {
 }
 
 #[test]
-fn what_was_read_and_said_before_is_said_again_without_the_model() {
+fn repeated_request_needs_no_read() {
     let script = script();
     let controls = script.controls();
     let mut decoder = script.into_decoder();
@@ -82,14 +82,14 @@ fn what_was_read_and_said_before_is_said_again_without_the_model() {
     assert_eq!((again.figures.reused, again.figures.read), (8, 0));
     assert_eq!(again.text, first.text);
     assert_eq!(controls.reads().len(), n_reads);
-    // The user has typed some of it, and goes on in another way.
+    // The user has typed part of the text; healing its end needs no read either.
     let typed = complete(&mut decoder, "fn twice(x: u32", 3);
     assert_eq!((typed.figures.reused, typed.figures.read), (12, 0));
     assert_eq!(controls.reads().len(), n_reads, "{:?}", controls.reads());
 }
 
 #[test]
-fn the_users_last_word_is_read_at_once_where_the_model_would_write_it_so() {
+fn healed_word_is_read_in_one_step() {
     let script = script();
     let controls = script.controls();
     let mut decoder = script.into_decoder();
@@ -101,7 +101,7 @@ fn the_users_last_word_is_read_at_once_where_the_model_would_write_it_so() {
 }
 
 #[test]
-fn a_long_prompt_is_read_in_chunks() {
+fn long_prompt_is_read_in_chunks() {
     let script = Script::new(&"ab ".repeat(100)).unwrap();
     let controls = script.controls();
     let mut decoder = script.into_decoder();
@@ -111,7 +111,7 @@ fn a_long_prompt_is_read_in_chunks() {
 }
 
 #[test]
-fn nothing_follows_an_empty_prompt_and_what_was_read_stays() {
+fn empty_prompt_gives_nothing_and_keeps_the_cache() {
     let mut decoder = script().into_decoder();
     complete(&mut decoder, "fn twice(", 0);
     for (context, n_healed) in [("", 0), ("retur", 5)] {
@@ -122,18 +122,18 @@ fn nothing_follows_an_empty_prompt_and_what_was_read_stays() {
 }
 
 #[test]
-fn the_prompt_must_fit() {
+fn prompt_must_fit_into_the_context() {
     let mut decoder = script().with_capacity(16).into_decoder();
     let finish = |done: Progress| done.finish.unwrap().name();
     assert_eq!(finish(complete(&mut decoder, "fn twice(x: u32) ->", 0)), "context_full");
-    // Seven tokens and nine more fit; the one after them is still known.
+    // Seven prompt tokens and nine more fit; the last logits give one token beyond them.
     let full = complete(&mut decoder, "fn twic", 0);
     assert_eq!((full.text.as_str(), full.figures.generated), ("e(x: u32) ->", 10));
     assert_eq!(finish(full), "context_full");
 }
 
 #[test]
-fn it_ends_where_it_is_told_to() {
+fn token_limit_and_end_of_text_stop_it() {
     let mut decoder = script().into_decoder();
     let mut few = request(&decoder, "fn twice(x: u", 0);
     few.max_tokens = 3;
@@ -148,8 +148,8 @@ fn it_ends_where_it_is_told_to() {
 }
 
 #[test]
-fn bytes_that_are_no_text_end_the_draft() {
-    // The only places where the byte 0x97 occurs go on with the rest of other characters.
+fn invalid_utf8_ends_the_generation() {
+    // The prompt ends within 本, so the generation begins with a continuation byte.
     let mut decoder = Script::new("本日").unwrap().into_decoder();
     let mut request = request(&decoder, "", 0);
     request.prompt.ids = vec![0xe6, 0x9c];
@@ -158,18 +158,18 @@ fn bytes_that_are_no_text_end_the_draft() {
 }
 
 #[test]
-fn a_word_that_no_token_begins_is_no_text() {
+fn healing_invalid_utf8_shows_nothing() {
     let mut decoder = script().into_decoder();
     let mut request = request(&decoder, "fn ", 0);
     decoder.vocabulary = Arc::new(crate::scripted::byte_vocabulary(&[], &[]).unwrap());
     request.prompt.healed = vec![0xff, 0xff];
-    // Every byte is a token, so even this can be written; what it makes is no text, and not shown.
+    // Every byte is a token, so the healed bytes can be generated, but they are not UTF-8.
     let done = run(&mut decoder, request);
     assert_eq!(done.text, "");
 }
 
 #[test]
-fn repeated_text_is_drafted_and_read_at_once() {
+fn repeated_text_is_drafted() {
     let line = "    values.push(compute(values.len()));\n";
     let script = Script::new(&line.repeat(4)).unwrap();
     let controls = script.controls();
@@ -179,16 +179,16 @@ fn repeated_text_is_drafted_and_read_at_once() {
     let done = run(&mut decoder, request);
     assert!(done.text.starts_with(line.trim_end()), "{}", done.text);
     let GenerationMetrics { generated, drafted, accepted, .. } = done.figures;
-    assert!(accepted >= 35, "{accepted} of {drafted} drafted tokens accepted, {generated} written");
+    assert!(accepted >= 35, "{accepted} of {drafted} draft tokens accepted, {generated} generated");
     let n_steps = controls.reads().iter().filter(|read| read.n_past >= 2 * line.len()).count();
     assert!(n_steps + accepted <= generated, "an accepted token costs no step");
 }
 
 #[test]
-fn the_candidates_are_unlike_each_other_and_the_first_is_the_likeliest() {
+fn candidates_differ_and_the_first_is_greedy() {
     let mut decoder = script().into_decoder();
     let likeliest = complete(&mut decoder, "fn main() {\n    let ", 0).text;
-    // Hot enough to leave the script now and then.
+    // High enough to leave the script now and then.
     let sampling = Sampling::Random { temperature: 1.5, top_k: 4, top_p: 1.0, seed: 5 };
     let several = |decoder: &mut Decoder<Script>| {
         let request = request(decoder, "fn main() {\n    let ", 0).with_candidates(6, sampling);
@@ -206,7 +206,7 @@ fn the_candidates_are_unlike_each_other_and_the_first_is_the_likeliest() {
 }
 
 #[test]
-fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
+fn error_fails_one_run_and_clears_the_cache() {
     let script = script();
     let controls = script.controls();
     let mut decoder = script.into_decoder();
@@ -219,8 +219,8 @@ fn an_error_costs_the_run_and_what_was_read_and_nothing_else() {
     assert_eq!(again.text, whole.text);
 }
 
-/// Drops the draft while the model stands before its read number `n_reads`, or after its last one
-/// if it makes fewer.
+/// Drops the generation before read number `n_reads` of the model, or after its last read if there
+/// are fewer.
 fn cancel_at(
     decoder: Decoder<Script>,
     controls: &Controls,
@@ -233,7 +233,7 @@ fn cancel_at(
     let mut decoder = decoder;
     let thread = std::thread::spawn(move || {
         decoder.run(job(request, progress.clone()), &Queue::default());
-        // Reads that are of no use for anything, so that the model is held in any case.
+        // Extra reads, so that the model is held even if the run makes fewer.
         let n_past = decoder.slots.cache(0).len();
         for _ in 0..=n_reads {
             decoder.model.read(0, n_past, &[0], 1).unwrap();
@@ -251,9 +251,9 @@ fn cancel_at(
 enum Edit {
     Insert(usize, String),
     Delete(usize, usize),
-    /// Back to the text before.
+    /// Restores the previous text.
     Undo,
-    /// To the other file and back.
+    /// Switches to the other file.
     Switch,
 }
 
@@ -278,7 +278,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// The texts before the cursor that a script of edits asks completions for.
+/// The text before the cursor after each of the edits.
 fn contexts(edits: &[Edit]) -> Vec<String> {
     let mut files = [TEXT[..60].to_owned(), "fn twice(x: u32) -> u32 {\n    ret".to_owned()];
     let mut open = 0;
@@ -331,7 +331,7 @@ proptest! {
     }
 
     #[test]
-    fn drafts_change_nothing_but_the_time(
+    fn drafts_do_not_change_the_text(
         edits in proptest::collection::vec(edit(), 1..6),
         n_healed in 0..9usize,
         n_drafted in 1..16usize,
@@ -354,7 +354,7 @@ proptest! {
     }
 
     #[test]
-    fn several_slots_answer_as_one_does(
+    fn several_slots_answer_like_one(
         edits in proptest::collection::vec(edit(), 1..12), n_slots in 2..4usize,
     ) {
         let mut several = script().with_slots(n_slots).into_decoder();
@@ -373,8 +373,8 @@ proptest! {
         let n_prompt = request.prompt.ids.len();
         let owed = decoder.vocabulary.bytes_of(&request.prompt.healed);
         let done = run(&mut decoder, request);
-        // What the model has read after the prompt begins with the healed bytes, or is a
-        // beginning of them where the run ended before they were written.
+        // The tokens after the prompt begin with the healed bytes, or are a prefix of them if the
+        // run ended early.
         let written: Vec<u8> = decoder.slots.cache(0).tokens()[n_prompt..]
             .iter()
             .flat_map(|id| decoder.vocabulary.bytes(*id).to_vec())
@@ -390,7 +390,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cancel_at_any_moment_leaves_a_cache_that_answers_right(
+    fn cancel_keeps_the_cache_valid(
         edits in proptest::collection::vec(edit(), 1..5),
         moments in proptest::collection::vec(0..4usize, 6),
     ) {
@@ -414,7 +414,7 @@ proptest! {
     }
 
     #[test]
-    fn text_is_what_the_bytes_say_however_they_are_split(
+    fn text_does_not_depend_on_how_bytes_are_split(
         text in "\\PC{0,20}", cuts in proptest::collection::vec(any::<usize>(), 0..8),
     ) {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
@@ -430,7 +430,7 @@ proptest! {
 }
 
 #[test]
-fn what_the_model_is_not_sure_of_is_not_shown() {
+fn uncertain_text_is_not_shown() {
     let certain = |min_certainty| {
         let mut decoder = script().into_decoder();
         let mut request = request(&decoder, "fn twice(", 0);

@@ -1,4 +1,5 @@
-//! What becomes of a provider that fails. Needs `make model`; no GPU, which is what fails here.
+//! Fallback from a failing provider. Needs `make model` and a machine without a GPU, so that CUDA
+//! fails.
 
 use super::*;
 use crate::library::find_library;
@@ -14,7 +15,7 @@ fn bundle_and_options(provider: Setting) -> (Bundle, Options) {
 const TOKENS: [u32; 3] = [750, 1887, 368];
 
 #[test]
-fn a_provider_that_does_not_load_is_replaced_unless_it_was_named() {
+fn unloadable_provider_falls_back_if_automatic() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let mut model = OnnxModel::load_on(Provider::Cuda, &bundle, &options).unwrap();
     let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
@@ -25,11 +26,11 @@ fn a_provider_that_does_not_load_is_replaced_unless_it_was_named() {
 }
 
 #[test]
-fn a_provider_that_fails_in_a_read_is_replaced_once() {
+fn failing_provider_is_replaced_once() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let mut model = OnnxModel::load_on(Provider::Cpu, &bundle, &options).unwrap();
     let expected = model.read(0, 0, &TOKENS, 1).unwrap().to_vec();
-    // Its session is the processor's; what fails is that buffers are missing.
+    // The session is really a CPU session; it fails because its input buffers are missing.
     model.loaded.provider = Provider::Cuda;
     model.loaded.slots[0].binding.clear_inputs();
     assert!(matches!(model.read(0, 3, &TOKENS, 1), Err(ModelError::Failed(_))));
@@ -37,14 +38,14 @@ fn a_provider_that_fails_in_a_read_is_replaced_once() {
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     assert_eq!(model.loaded.provider, Provider::Cpu);
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap(), expected);
-    // There is nothing behind it: a read that fails again changes nothing.
+    // The CPU has no fallback: a second failure changes nothing.
     model.loaded.slots[0].binding.clear_inputs();
     assert!(model.read(0, 3, &TOKENS, 1).is_err());
     assert_eq!(model.state(), EngineState::Slower(message));
 }
 
 #[test]
-fn the_memory_of_many_rows_of_logits_is_given_back() {
+fn logits_buffer_shrinks_again() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let mut model = OnnxModel::load(&bundle, &options).unwrap();
     let n_rows = |model: &OnnxModel| model.logits.capacity() / bundle.manifest.vocab_size;
@@ -54,9 +55,9 @@ fn the_memory_of_many_rows_of_logits_is_given_back() {
     assert_eq!(n_rows(&model), 4);
 }
 
-/// The runtime looks up what a token stands for without a look at where its table ends.
+/// The runtime reads the embedding table without a bounds check.
 #[test]
-fn a_token_that_the_model_has_not_got_is_not_read() {
+fn token_above_the_vocabulary_is_refused() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let mut model = OnnxModel::load(&bundle, &options).unwrap();
     let n_vocab = u32::try_from(bundle.manifest.vocab_size).unwrap();

@@ -53,16 +53,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_others_can_read_is_refused() {
+    fn token_file_must_be_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::write(&path, "secret\n").unwrap();
         let options = Options { token_file: Some(path.clone()), ..Options::default() };
-        for (mode, is_fit) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+        for (mode, is_private) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             match read(&options) {
-                Ok(token) => assert!(is_fit && token.as_deref() == Some("secret"), "{mode:o}"),
-                Err(error) => assert!(!is_fit && error.contains("chmod 600"), "{mode:o}: {error}"),
+                Ok(token) => assert!(is_private && token.as_deref() == Some("secret"), "{mode:o}"),
+                Err(error) => {
+                    assert!(!is_private && error.contains("chmod 600"), "{mode:o}: {error}")
+                }
             }
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_leads_to_the_completions() {
+    fn completions_url_is_derived() {
         for (url, expected) in [
             ("http://127.0.0.1:8000", "http://127.0.0.1:8000/v1/completions"),
             ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/v1/completions"),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_over_https_or_stays_here() {
+    fn token_requires_https_or_localhost() {
         let client = |url: &str| {
             let token_env = Some("PATH".to_owned());
             Client::new(&Options { url: url.into(), token_env, ..Options::default() })

@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_excerpt_is_one_short_line() {
+    fn excerpt_is_one_short_line() {
         assert_eq!(excerpt(&"a\n\u{1b}[2J  b"), "a [2J b");
         assert_eq!(excerpt(&"x".repeat(1_000)).len(), MAX_CHARS);
     }

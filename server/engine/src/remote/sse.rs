@@ -115,14 +115,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_is_the_same_wherever_the_network_cuts(cut in 0..STREAM.len()) {
+        fn chunk_boundaries_do_not_matter(cut in 0..STREAM.len()) {
             let (head, tail) = STREAM.as_bytes().split_at(cut);
             prop_assert_eq!(pieces(&[head, tail]), Ok(("äb".into(), true, true)));
         }
     }
 
     #[test]
-    fn what_is_no_completion_is_an_error() {
+    fn invalid_completion_is_an_error() {
         let error = |text: &str| pieces(&[text.as_bytes()]).unwrap_err();
         assert!(error("data: {\"choices\": 3}\n").contains("not a completion chunk"));
         assert!(error("data: <html>\n").contains("not a completion chunk"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn millions_of_empty_lines_are_read_at_once() {
+    fn millions_of_empty_lines_are_skipped() {
         let lines = vec![b'\n'; 4_000_000];
         assert_eq!(pieces(&[&lines, STREAM.as_bytes()]), Ok(("äb".into(), true, true)));
     }
