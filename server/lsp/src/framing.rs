@@ -156,7 +156,7 @@ mod tests {
         [format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
     }
 
-    /// What is passed on, what is answered, and how it ends.
+    /// The bytes passed on to the server, the answers, and the result.
     fn pass(input: &[u8]) -> (Vec<u8>, Vec<u8>, io::Result<()>) {
         let (mut server, mut answers) = (Vec::new(), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -167,7 +167,7 @@ mod tests {
     const GOOD: &[u8] = br#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#;
 
     #[test]
-    fn what_can_not_be_read_is_answered_and_left_out() {
+    fn unreadable_message_is_answered_and_dropped() {
         let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
         for bad in [&b"{"[..], b"{}", b"[]", b"\xff", b"", &deep] {
             let (server, answers, done) = pass(&[framed(bad), framed(GOOD)].concat());
@@ -177,9 +177,9 @@ mod tests {
         }
     }
 
-    /// What tower-lsp can't read, it takes for the session's end.
+    /// tower-lsp ends the session at a message that it can't parse.
     #[test]
-    fn what_is_passed_on_is_what_the_server_reads() {
+    fn messages_tower_lsp_rejects_are_dropped() {
         let deep = [vec![b'['; 200], vec![b']'; 200]].concat();
         for value in [&b"1e999"[..], b"\"\xff\"", &deep, b"\"\\uZZZZ\""] {
             for before in [
@@ -195,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_can_not_be_read_is_answered_by_its_id() {
+    fn unreadable_request_is_answered_by_id() {
         let bad = br#"{"jsonrpc":"2.0","method":"x","id":7,"extra":1e999}"#;
         assert!(String::from_utf8(pass(&framed(bad)).1).unwrap().contains(r#""id":7"#));
-        // Of a client's answer, the id is one of ours, and perhaps one of the client's own too.
+        // An answer's id belongs to a request of the server; the client may use the same id.
         let bad = br#"{"jsonrpc":"2.0","id":7,"result":1e999}"#;
         assert!(String::from_utf8(pass(&framed(bad)).1).unwrap().contains(r#""id":null"#));
     }
 
     #[test]
-    fn half_a_character_is_one_that_is_not_known() {
+    fn lone_surrogates_are_replaced() {
         for (text, expected) in [
             (r#""\ude01a""#, "\u{fffd}a"),
             (r#""a\ud83d""#, "a\u{fffd}"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_can_not_be_read_closes_its_document() {
+    fn unreadable_change_closes_its_document() {
         let before = r#"{"jsonrpc":"2.0","method":"textDocument/didChange","params":{
             "textDocument":{"uri":"file:///a.rs"},"contentChanges":[{"text":""#;
         for invalid in [&b"\xff"[..], b"\0", b"\\uZZZZ", b"\n"] {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_can_not_be_read_is_the_end() {
+    fn invalid_header_ends_the_input() {
         for header in [
             "Content-Length: 10000000000\r\n\r\n",
             "Content-Length: 67108865\r\n\r\n",
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_of_a_header_do_not_matter() {
+    fn other_header_lines_are_ignored() {
         let header = format!("content-length:{}\nA: b\r\nContent-Type: x\r\n\r\n", GOOD.len());
         assert_eq!(pass(&[header.as_bytes(), GOOD].concat()).0, framed(GOOD));
     }
 
     proptest! {
         #[test]
-        fn any_bytes_end_in_whole_messages(
+        fn only_whole_messages_are_passed_on(
             pieces in proptest::collection::vec(
                 prop_oneof![
                     proptest::collection::vec(any::<u8>(), 0..40),

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn only_what_lies_in_a_trusted_folder_is_heard() {
+    fn only_trusted_folders_are_read() {
         let home = tempfile::tempdir().unwrap();
         let folder = |name: &str| {
             let folder = home.path().join(name);
@@ -164,16 +164,16 @@ mod tests {
         let link = trusted.join("link");
         std::os::unix::fs::symlink(&evil, &link).unwrap();
         let around = trusted.join("../evil");
-        let is_heard = |folder: &Path| {
+        let is_read = |folder: &Path| {
             let values = json!({"workspace": {"trusted": [trusted]}});
             let user = Some(Layer::new("user", values));
             let layers = Layers::new(Startup { user, ..Startup::default() });
             layers.client(None, &[folder.to_owned()], false);
             !layers.merge().suggest.enabled
         };
-        assert!(is_heard(&trusted) && is_heard(&inside));
+        assert!(is_read(&trusted) && is_read(&inside));
         for folder in [beside, evil, link, around] {
-            assert!(!is_heard(&folder), "{}", folder.display());
+            assert!(!is_read(&folder), "{}", folder.display());
         }
     }
 }

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_sent_once_and_lasts_until_something_works() {
+    fn failure_is_sent_once_until_ready() {
         use StatusState::{Failed, Ready, Thinking};
         let last = LastStatus::default();
         let is_new = |state, message: Option<&str>| {
@@ -125,7 +125,7 @@ mod tests {
         };
         assert!(is_new(Thinking, None) && is_new(Failed, Some("a")));
         assert!(!is_new(Thinking, None) && !is_new(Failed, Some("a")) && last.is_transient());
-        assert!(is_new(Failed, Some("b")), "another failure is new");
+        assert!(is_new(Failed, Some("b")), "another message is a new failure");
         assert!(is_new(Ready, None) && !last.is_transient());
         assert!(is_new(Thinking, None) && is_new(Failed, Some("b")));
     }

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_has_not_read_64_mb_is_gone() {
+    async fn client_with_64_mb_unread_is_gone() {
         let gone = CancellationToken::new();
         let (mut writer, _pump) = NonBlockingWriter::new(Box::new(tokio::io::sink()), gone.clone());
         let message = vec![b' '; 1 << 20];
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_read_waits_no_more() {
+    async fn read_bytes_leave_the_buffer() {
         let gone = CancellationToken::new();
         let (mut writer, pump) = NonBlockingWriter::new(Box::new(tokio::io::sink()), gone.clone());
         let pump = tokio::spawn(pump);

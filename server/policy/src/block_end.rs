@@ -81,7 +81,7 @@ mod tests {
     use crate::tests::{check, check_in};
 
     #[test]
-    fn a_blank_line_in_what_the_text_has_opened_is_a_part_of_it() {
+    fn blank_line_within_an_open_block_is_kept() {
         check(
             "ˇ",
             "fn f() {\n    let x = 1;\n\n    g(x)\n}\n\nfn g() {}",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_is_begun_in_a_line_has_no_body_of_its_own() {
+    fn blank_line_after_a_statement_ends_the_block() {
         check(
             "    ˇ",
             "a = 1\n\n    b = 2",

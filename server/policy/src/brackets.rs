@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closer_is_unmatched_where_nothing_in_the_text_opened_it() {
+    fn first_unmatched_closer_is_found() {
         assert_eq!(first_unmatched("x, y)", ')'), Some(4));
         assert_eq!(first_unmatched("f(x), y)", ')'), Some(7));
         assert_eq!(first_unmatched("f(x)", ')'), None);

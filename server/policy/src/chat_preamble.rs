@@ -69,7 +69,7 @@ mod tests {
     use crate::tests::{check, check_in};
 
     #[test]
-    fn a_fence_ends_the_code() {
+    fn code_fence_ends_the_code() {
         check(
             "    ˇ",
             "return total\n```\nThis function",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_and_words_to_the_reader_end_the_code() {
+    fn usage_examples_and_chat_end_the_code() {
         check(
             "ˇ",
             "def double(x):\n    return 2 * x\n# Example usage:\nprint(double(2))",
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_begins_is_gone_on_with() {
+    fn begun_example_comment_is_continued() {
         check(
             "# Exampleˇ",
             " usage of the parser\n",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_text_for_people_they_are_text() {
+    fn markdown_may_contain_fences() {
         check_in(
             "markdown",
             "## Use\n\nˇ",
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn other_comments_and_names_are_code() {
+    fn similar_comments_are_code() {
         check(
             "    ˇ",
             "// Examples are tests too.\n    surely(x);\n    // Here is the end.\n    -x",

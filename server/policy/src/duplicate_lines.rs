@@ -64,7 +64,7 @@ mod tests {
     use crate::tests::check;
 
     #[test]
-    fn the_line_above_is_not_said_again() {
+    fn line_above_is_not_repeated() {
         check(
             "    total += item.price\n    ˇ",
             "total += item.price\n    total += item.price\n",
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_over_lines_is_cut_where_it_begins_again() {
+    fn repeating_lines_are_cut_at_the_first_repeat() {
         check(
             "def f():\n    ˇ",
             "open_the_door()\n    close_the_door()\n    open_the_door()\n    close_the_door()\n    o",
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_alike_are_let_through() {
+    fn similar_lines_are_kept() {
         check(
             "match kind {\n    Kind::One => Some(1),\n    ˇ\n}",
             "Kind::Two => Some(2),\n    Kind::Three => Some(3),\n}",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_and_short_lines_may_come_again() {
+    fn brackets_and_short_lines_may_repeat() {
         check(
             "f(|| {\n    g(|| {\n        h();\n        })\n    ˇ",
             "})\n}",

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_indented_as_the_editor_does_it() {
+    fn lines_use_the_documents_indent() {
         check(true, 4, "{\n\tlet a;\n\t\tb\n}", "{\n    let a;\n        b\n}");
         check(true, 2, "{\n\ta\n", "{\n  a\n");
         check(false, 4, "{\n    a\n      b\n}", "{\n\ta\n\t  b\n}");
@@ -131,17 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn white_space_within_a_line_and_in_the_first_one_stays() {
+    fn other_whitespace_is_unchanged() {
         check(true, 4, "\ta\tb\n    c\td", "\ta\tb\n    c\td");
     }
 
     #[test]
-    fn a_tab_of_no_columns_is_one_of_one() {
+    fn zero_tab_columns_count_as_one() {
         check(false, 0, "a\n  b", "a\n\t\tb");
     }
 
     #[test]
-    fn a_block_takes_the_documents_step() {
+    fn indent_step_follows_the_document() {
         check(
             true,
             2,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_lines_tell_how_it_is_indented() {
+    fn indent_is_detected_from_lines() {
         let of =
             |text: &str| Indent::of_lines(text.lines()).map(|it| (it.with_spaces, it.tab_columns));
         assert_eq!(of("a {\n\tb\n}"), Some((false, 4)));

@@ -81,7 +81,7 @@ mod tests {
     use crate::tests::{check, check_in};
 
     #[test]
-    fn a_line_is_put_before_the_one_that_is_there() {
+    fn whole_line_is_inserted_above() {
         check_in(
             "python",
             "def f(k):\nˇ        return False\n",
@@ -107,9 +107,9 @@ mod tests {
         );
     }
 
-    /// The first line was shown before the others existed.
+    /// The first line was shown before the others were generated.
     #[test]
-    fn a_wrong_line_does_not_take_back_the_one_before_it() {
+    fn invalid_line_keeps_the_line_above_it() {
         check_in(
             "c",
             "int f(int x) {\nˇ}\n",
@@ -124,9 +124,9 @@ mod tests {
         );
     }
 
-    /// It may be a copy of the line above, and the cursor's indentation is held back with it.
+    /// A line that may repeat the line above is withheld, with the cursor's indentation.
     #[test]
-    fn a_line_that_is_held_back_does_not_take_back_the_one_before_it() {
+    fn withheld_line_keeps_the_line_above_it() {
         check(
             "\n\tfoo();\n\tˇbar();",
             "let x = 1;\n\tfoo();",
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_lead_to_the_one_that_is_there_are_put_before_it() {
+    fn lines_up_to_the_existing_one_are_inserted() {
         check(
             "a {\nˇ    d();\n}",
             "    b();\n    c();\n    d();\n}\n",
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_is_there_is_not_written_again_nor_glued_to() {
+    fn existing_line_is_not_repeated_or_joined() {
         check(
             "a {\nˇ    d();\n}",
             "    d();\n}\n",
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_the_line_that_is_there_wrong_is_not_put_before_it() {
+    fn insert_must_not_break_the_existing_line() {
         check_in(
             "rust",
             "fn f() {\nˇ    g();\n}",

@@ -70,7 +70,7 @@ mod tests {
     use crate::tests::check;
 
     #[test]
-    fn a_text_ends_before_what_is_not_to_be_seen() {
+    fn text_ends_before_an_invisible_character() {
         check(
             "let x = ˇ",
             "1; /*\u{202e} } begin admin */",
@@ -99,7 +99,7 @@ mod tests {
 
     /// DerivedCoreProperties.txt of Unicode 16, and other characters without a glyph.
     #[test]
-    fn nothing_that_is_drawn_as_nothing_is_suggested() {
+    fn characters_without_a_glyph_are_hidden() {
         let hidden = [
             0..=8,
             0xb..=0x1f,
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_shown_when_it_is_whole() {
+    fn keycap_emoji_is_shown_when_complete() {
         let cut = |text, phase| {
             let cut = super::cut(&CursorContext::new("// ", ""), text, phase);
             (cut.keep_bytes, cut.stop)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_joiners_is_not_suggested() {
+    fn stray_joiners_are_hidden() {
         for c in ["\u{fe00}", "\u{e0100}", "\u{34f}", "\u{180b}", "x\u{fe0f}", "é\u{200d}\u{200c}"]
         {
             let cut =
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scripts_of_the_world_are_to_be_seen() {
+    fn all_scripts_and_emoji_are_allowed() {
         check(
             "print(ˇ)",
             "\"שלום 你好 می‌خواهم 👩‍💻 ❤️‍🔥 1️⃣\")",

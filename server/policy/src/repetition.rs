@@ -56,7 +56,7 @@ mod tests {
     use crate::tests::check;
 
     #[test]
-    fn a_loop_is_cut_after_its_second_turn() {
+    fn repetition_is_cut_after_two_rounds() {
         check(
             "x = ˇ",
             "very very very very very very very very very very very very",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_values_is_no_loop() {
+    fn row_of_values_is_no_repetition() {
         check(
             "let row = ˇ;",
             "[0, 0, 0, 0, 0, 0, 0, 0];",
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawn_line_is_no_loop() {
+    fn separator_line_is_no_repetition() {
         check(
             "// ˇ",
             "------------------------------------------------------------------------",

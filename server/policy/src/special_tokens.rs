@@ -29,7 +29,7 @@ mod tests {
     use crate::tests::check;
 
     #[test]
-    fn a_marker_ends_the_text() {
+    fn marker_ends_the_text() {
         check(
             "return ˇ",
             "total<|im_end|>\nuser",
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn where_markers_are_the_subject_they_are_text() {
+    fn markers_in_the_document_are_text() {
         check(
             "END = \"<|im_end|>\"\nEND_IDS = [\"ˇ\"]",
             "<|im_end|>\"]",

@@ -100,14 +100,17 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) 
 mod tests {
     use super::*;
 
-    /// If the brackets of everything above were counted again for each line, it would take a
-    /// minute.
+    /// Counting all brackets above again for each line would take a minute.
     #[test]
-    fn a_long_text_is_looked_at_once() {
+    fn long_text_is_scanned_once() {
         let text = "a\n".repeat(200_000);
         assert_eq!(in_block("", &text, "}", Phase::Partial), Cut::all(&text));
         let closed = format!("{text}if x {{\n}}\n}}\n");
         let met = Cut { keep_bytes: closed.len() - 2, stop: Some(StopRule::SuffixMet) };
-        assert_eq!(in_block("", &closed, "}", Phase::Partial), met, "its own bracket is no end");
+        assert_eq!(
+            in_block("", &closed, "}", Phase::Partial),
+            met,
+            "the bracket of a block opened in the text does not end it"
+        );
     }
 }

@@ -3,14 +3,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Feeds what the model says to the rules one character at a time, at the cursor of `fixture`,
-/// and shows the line or block with the kept text between `«»`, then why it ended.
+/// Feeds `says` to the policy one character at a time, at the cursor `ˇ` of `fixture`, and compares
+/// the document with the kept text between `«»`, and the stop rule.
 #[track_caller]
 pub(super) fn check(fixture: &str, says: &str, expected: &Expect) {
     check_in("", fixture, says, expected);
 }
 
-/// The same in a document of a language.
+/// `check` in a document of a language.
 #[track_caller]
 pub(super) fn check_in(language: &str, fixture: &str, says: &str, expected: &Expect) {
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
@@ -22,25 +22,25 @@ pub(super) fn check_in(language: &str, fixture: &str, says: &str, expected: &Exp
     expected.assert_eq(&format!("{before}«{kept}»{after}\n{stop:?}\n"));
 }
 
-/// What is shown at the end of a stream, which stops at the first rule that says so.
+/// The text shown at the end of a stream, and the rule that stopped it.
 pub(super) fn streamed(policy: &Policy, says: &str) -> (String, Option<StopRule>) {
     let mut kept = String::new();
     let boundaries = says.char_indices().map(|(i, c)| i + c.len_utf8());
     for end in boundaries {
         let cut = policy.cut(&says[..end], Phase::Partial);
-        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back some of {kept:?}");
+        assert!(says[..cut.keep_bytes].starts_with(&kept), "took back part of {kept:?}");
         says[..cut.keep_bytes].clone_into(&mut kept);
         if cut.stop.is_some() {
             return (kept, cut.stop);
         }
     }
     let cut = policy.cut(says, Phase::Final);
-    assert!(says[..cut.keep_bytes].starts_with(&kept), "took back some of {kept:?} at the end");
+    assert!(says[..cut.keep_bytes].starts_with(&kept), "took back part of {kept:?} at the end");
     (says[..cut.keep_bytes].to_owned(), cut.stop)
 }
 
 #[test]
-fn a_begun_line_stops_at_its_end() {
+fn begun_line_stops_at_its_end() {
     check(
         "fn f() {\n    let x = ˇ\n}",
         "compute(1);\n    let y = 2;",
@@ -54,7 +54,7 @@ fn a_begun_line_stops_at_its_end() {
 }
 
 #[test]
-fn an_empty_line_goes_on_to_the_blocks_end() {
+fn empty_line_gets_the_rest_of_the_block() {
     check(
         "fn f() {\n    ˇ\n}",
         "let x = 1;\n    if x > 0 {\n        g(x);\n    }\n}\n\nfn g() {",
@@ -71,7 +71,7 @@ fn an_empty_line_goes_on_to_the_blocks_end() {
 }
 
 #[test]
-fn a_blank_line_ends_a_block() {
+fn blank_line_ends_a_block() {
     check(
         "def f():\n    ˇ",
         "a = 1\n    b = 2\n\n    c = 3",
@@ -85,7 +85,7 @@ fn a_blank_line_ends_a_block() {
 }
 
 #[test]
-fn an_item_at_the_margin_ends_with_its_closing_line() {
+fn top_level_item_ends_at_its_closing_line() {
     check(
         "ˇ",
         "fn f() {\n    g();\n}\nfn h() {}",
@@ -99,7 +99,7 @@ fn an_item_at_the_margin_ends_with_its_closing_line() {
 }
 
 #[test]
-fn a_new_line_after_text_is_for_openers_only() {
+fn new_line_only_follows_an_opener() {
     check(
         "fn f() {ˇ\n}",
         "\n    g();\n}",
@@ -122,7 +122,7 @@ fn a_new_line_after_text_is_for_openers_only() {
 }
 
 #[test]
-fn a_bracket_that_the_editor_closed_is_not_written_twice() {
+fn auto_closed_bracket_is_not_repeated() {
     check(
         "foo(ˇ)",
         "x, bar(y))",
@@ -150,7 +150,7 @@ fn a_bracket_that_the_editor_closed_is_not_written_twice() {
 }
 
 #[test]
-fn a_text_that_goes_on_behind_what_the_editor_closed_takes_its_place() {
+fn text_beyond_auto_closed_bracket_replaces_it() {
     let check_line = |fixture: &str, says: &str, line: &str| {
         let (before, after) = fixture.split_once('ˇ').unwrap();
         let (kept, _) = streamed(&Policy::new(CursorContext::new(before, after)), says);
@@ -168,7 +168,7 @@ fn a_text_that_goes_on_behind_what_the_editor_closed_takes_its_place() {
 }
 
 #[test]
-fn the_rest_of_the_line_is_not_written_twice() {
+fn rest_of_the_line_is_not_repeated() {
     check(
         "let x = ˇ.iter().sum();",
         "values.iter().sum();\n",
@@ -188,7 +188,7 @@ fn the_rest_of_the_line_is_not_written_twice() {
 }
 
 #[test]
-fn the_next_line_is_not_written_twice() {
+fn next_line_is_not_repeated() {
     check(
         "    ˇ\n    return total\n",
         "total += 1\n    return total\n",
@@ -202,7 +202,7 @@ fn the_next_line_is_not_written_twice() {
 }
 
 #[test]
-fn a_bracket_that_the_text_opened_is_its_own() {
+fn closing_an_own_block_does_not_end_it() {
     check(
         "fn f() {\n    ˇ\n    }\n}",
         "if x {\n        y();\n    }\n    }\n",
@@ -219,7 +219,7 @@ fn a_bracket_that_the_text_opened_is_its_own() {
 }
 
 #[test]
-fn white_space_alone_is_nothing() {
+fn whitespace_alone_is_not_shown() {
     check(
         "x = ˇ",
         "   ",
@@ -239,7 +239,7 @@ fn white_space_alone_is_nothing() {
 }
 
 #[test]
-fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
+fn whole_line_is_not_joined_to_the_rest() {
     check(
         "    ˇfoo();\n",
         "let x = 1;\n    foo();",
@@ -280,7 +280,7 @@ fn a_line_that_is_whole_is_not_glued_to_the_rest_of_another() {
 }
 
 #[test]
-fn a_lone_bracket_is_too_little() {
+fn lone_bracket_is_too_little() {
     check(
         "foo(xˇ",
         ")\n",
@@ -307,7 +307,7 @@ fn a_lone_bracket_is_too_little() {
 }
 
 #[test]
-fn a_rule_can_be_left_out() {
+fn rules_can_be_disabled() {
     let says = "x<|im_end|> y";
     let all = Policy::new(CursorContext::new("return ", ""));
     let without = all.clone().without(vec![StopRule::Marker]);
@@ -316,7 +316,7 @@ fn a_rule_can_be_left_out() {
 }
 
 #[test]
-fn what_is_shown_is_written_as_the_document_is() {
+fn text_adopts_the_documents_style() {
     let written = |before: &str, after: &str, language: &str, text: &str| {
         let context = CursorContext::new(before, after).in_language(language);
         Policy::new(context).written(text).into_owned()
@@ -329,7 +329,7 @@ fn what_is_shown_is_written_as_the_document_is() {
     assert_eq!(written("", "", "markdown", "one  \ntwo"), "one  \ntwo");
 }
 
-/// What a document or a model may say: pieces that the rules look for, whole and in parts.
+/// Text made of pieces that the rules look for, whole and in parts.
 fn says() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "\n",
@@ -375,7 +375,7 @@ fn says() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn text_of_every_script_is_let_through() {
+fn every_script_is_kept() {
     check(
         "// ˇ",
         "שלום עולם, 你好世界, 한국어, ไทย, हिन्दी, ёж 😀\n",
@@ -387,16 +387,16 @@ fn text_of_every_script_is_let_through() {
 }
 
 #[test]
-fn a_document_of_white_space_is_an_empty_line() {
+fn whitespace_document_is_an_empty_line() {
     let policy = Policy::new(CursorContext::new("  \n\t\n    ", "\n\n  "));
     let says = "let x = 1;\n    let y = 2;\n\n";
     assert_eq!(streamed(&policy, says), (says.trim_end().into(), Some(StopRule::BlockEnd)));
     assert_eq!(policy.written(says.trim_end()), says.trim_end());
 }
 
-/// Of what is put before a line, a blank line alone is nothing to be judged.
+/// In text inserted above a line, a leading blank line alone is not judged.
 #[test]
-fn a_blank_line_before_others_does_not_end_them() {
+fn leading_blank_line_does_not_end_the_text() {
     let (before, after, says) = ("\n\n\t", "    (let x = 1;", "\n\t{\n\t\n");
     let syntax = Syntax::new(
         &Arc::default(),
@@ -414,9 +414,9 @@ fn a_blank_line_before_others_does_not_end_them() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// What is shown only grows, and the stream ends at what the whole text gives at once.
+    /// The shown text only grows, and the stream ends with the same text as a single cut.
     #[test]
-    fn a_partial_is_never_taken_back(
+    fn shown_text_never_shrinks(
         before in says(),
         after in prop_oneof!["[ a)};\n\"]{0,8}", says()],
         said in prop_oneof!["[ ab{}();\n\"éx]{0,40}", says()],
@@ -431,17 +431,17 @@ proptest! {
         let (kept, stop) = streamed(&policy, &said);
         let at_once = policy.cut(&said, Phase::Final);
         prop_assert_eq!(kept.as_str(), &said[..at_once.keep_bytes]);
-        // Two rules may cut at the same place; which of them comes first only the stream tells.
+        // Several rules may cut at the same place, and a stream may meet another one first.
         prop_assert!(stop.is_none() || at_once.stop.is_some());
     }
 
-    /// Nor is it by the way that it is written.
+    /// Restyling a prefix gives a prefix of the restyled text.
     #[test]
-    fn a_partial_is_a_beginning_as_it_is_written(before in says(), said in says(), cut in 0..99usize) {
+    fn restyled_text_never_shrinks(before in says(), said in says(), cut in 0..99usize) {
         let policy = Policy::new(CursorContext::new(&before, ""));
         let kept = said.trim_end();
         let cut = kept.floor_char_boundary(cut.min(kept.len()));
         let (whole, partial) = (policy.written(kept), policy.written(kept[..cut].trim_end()));
-        prop_assert!(whole.starts_with(&*partial), "{partial:?} is no beginning of {whole:?}");
+        prop_assert!(whole.starts_with(&*partial), "{partial:?} is no prefix of {whole:?}");
     }
 }

@@ -251,8 +251,9 @@ mod tests {
     use foretell_config::prompt::Window;
     use foretell_engine::{bundle::Fim, scripted::Script};
 
+    /// Gathering may wait for a task that waits for the prompter, which would be a deadlock.
     #[tokio::test]
-    async fn the_prompter_is_free_while_the_other_documents_are_gathered() {
+    async fn gathering_documents_does_not_lock_the_prompter() {
         let completer = Completer::start_with(|| {
             let script = Script::new("x\n")?;
             let fim = script.fim();

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_right_to_a_tenth() {
+    fn quantiles_are_within_ten_percent() {
         let times = millis((1..=1000).map(f64::from));
         for (q, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = times.quantile(q).unwrap();
@@ -235,13 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_does_no_harm() {
+    fn invalid_times_are_counted() {
         let times = millis([0.0, -1.0, f64::NAN, f64::INFINITY]);
         assert_eq!(times.count(), 4);
     }
 
     #[test]
-    fn sessions_are_added_up() {
+    fn sessions_are_merged() {
         let mut one = Counts { requests: 2, offers: 1, ..Counts::default() };
         tally(&mut one.shown, "model");
         one.first_text_ms.add(100.0);

@@ -63,7 +63,7 @@ mod tests {
             match read(&options) {
                 Ok(token) => assert!(is_private && token.as_deref() == Some("secret"), "{mode:o}"),
                 Err(error) => {
-                    assert!(!is_private && error.contains("chmod 600"), "{mode:o}: {error}")
+                    assert!(!is_private && error.contains("chmod 600"), "{mode:o}: {error}");
                 }
             }
         }

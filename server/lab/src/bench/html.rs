@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_value_and_text_is_text() {
+    fn bars_are_to_scale_and_text_is_escaped() {
         let page = page(&[], &charts()[..1], "a < b & c").unwrap();
         let figure = page.split_once("<figure>").unwrap().1;
         expect![[r#"
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn times_stand_at_their_place_of_the_scale() {
+    fn times_are_placed_on_the_scale() {
         let page = page(&[("model", "a\"b".into())], &charts()[1..], "").unwrap();
         assert!(page.contains("<dt>model</dt><dd>a&quot;b</dd>"), "{page}");
         let drawn: Vec<&str> = page.lines().filter(|it| it.contains("class=\"s0\"")).collect();
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_asks_for_nothing() {
+    fn page_loads_no_resources() {
         let page = page(&[], &charts(), "").unwrap();
         for foreign in ["http", "src=", "<script", "<link", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");

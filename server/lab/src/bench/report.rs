@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_drawn_as_they_come() {
+    fn charts_are_printed_in_order() {
         let mut report = Report::new(Vec::new());
         let mut bars = Bars {
             title: "reading a prompt",

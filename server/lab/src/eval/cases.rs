@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn our_cases_and_those_of_human_eval_are_read() {
+    fn own_and_human_eval_cases_are_read() {
         let ours = r#"{"path": "a.rs", "language": "rust", "kind": "mid_line", "prefix": "a", "suffix": "c", "expected": "b"}"#;
         let theirs = r#"{"task_id": "SingleLineInfilling/HumanEval/0/L0", "entry_point": "f", "prompt": "a", "suffix": "c", "canonical_solution": "b", "test": "x"}"#;
         let set = read(&format!("{ours}\n\n{theirs}\n"), 9).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_told_from_its_edits_and_must_fit_its_text() {
+    fn replay_edits_must_fit_the_text() {
         let replay = |at: usize| {
             let edit = format!(r#"{{"at": {at}, "delete": 1, "insert": "xyz"}}"#);
             format!(r#"{{"path": "", "language": "", "text": "abc", "edits": [{edit}]}}"#)
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_case_is_named_by_its_line() {
+    fn invalid_case_error_has_its_line() {
         for wrong in ["{}", "[1]", "{", r#"{"expected": 1}"#] {
             let error = format!("{:#}", read(&format!("\n{wrong}"), 9).unwrap_err());
             assert!(error.contains(":2: "), "{wrong}: {error}");

@@ -108,19 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_judged_by_its_first_line_and_as_a_whole() {
+    fn first_line_and_whole_text_are_judged() {
         let verdict = |text: &str| Verdict::of(text, "a + b;\nc\n");
         assert_eq!(verdict("a + b;\nc"), Verdict::of("x", "x"));
         let first = verdict("a + b;  \nd");
         assert!(first.is_line_exact && !first.is_exact && first.similarity < 1.0);
         assert!(!verdict("a + b").is_line_exact);
-        assert!(!verdict(" a + b;").is_line_exact, "what stands before counts");
+        assert!(!verdict(" a + b;").is_line_exact, "leading whitespace counts");
         assert!(!verdict("").is_shown && !verdict(" \n").is_shown);
         assert_eq!(verdict("").similarity, 0.0);
     }
 
     #[test]
-    fn nothing_is_right_where_nothing_should_be() {
+    fn empty_text_is_right_if_expected() {
         let silent = Verdict::of("", "");
         assert!(silent.is_line_exact && silent.is_exact && !silent.is_shown);
         assert_eq!(silent.similarity, 1.0);
@@ -128,17 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_all_cases_and_precision_of_what_is_shown() {
+    fn precision_counts_only_shown_cases() {
         let it = measures(&[("a", "a"), ("b", "a"), ("", "a"), ("", "")]);
         assert_eq!((it.share_shown, it.wrong_show_rate), (0.5, 0.25));
         assert_eq!((it.precision_when_shown, it.exact_first_line), (0.5, 0.5));
         assert_eq!(it.standard_error, 0.25);
         assert_eq!(measures(&[("", "a")]).precision_when_shown, 1.0);
-        assert!(measures(&[]).exact == 0.0, "no division by nothing");
+        assert!(measures(&[]).exact == 0.0, "no division by zero");
     }
 
     #[test]
-    fn a_difference_is_of_the_cases_where_one_alone_is_right() {
+    fn difference_counts_discordant_cases() {
         let (right, wrong) = (Verdict::of("a", "a"), Verdict::of("b", "a"));
         let pairs = [(right, right), (right, wrong), (right, wrong), (wrong, right)];
         let it = Difference::of(&pairs);

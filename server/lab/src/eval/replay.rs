@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::eval::cases;
 
-    /// Types `insert` at the mark of a text, with a model that knows `known`.
+    /// Types `insert` at the `ˇ` of `marked`, with a model that knows `known`.
     fn typed(known: &str, marked: &str, insert: &str) -> Count {
         let script = Script::new(known).unwrap();
         let (vocabulary, fim) = (script.vocabulary(), script.fim());
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_knows_is_foretold_to_the_last_key_in_one_run() {
+    fn known_text_is_predicted_in_one_run() {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let x = 1;");
         assert_eq!((count.keys, count.foretold, count.runs), (10, 10, 1));
         assert_eq!((count.chars, count.chars_saved), (10, 9));
@@ -201,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_against_what_is_shown_asks_again() {
+    fn contradicting_key_starts_a_new_run() {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let y");
         assert_eq!((count.keys, count.foretold, count.chars_saved), (5, 4, 0));
         assert!(count.runs >= 1 && count.tokens_read >= count.tokens_read_first, "{count:?}");
     }
 
     #[test]
-    fn a_line_break_comes_with_its_indentation() {
+    fn line_break_includes_its_indentation() {
         assert_eq!(key_len("ab"), 1);
         assert_eq!(key_len("éb"), 2);
         assert_eq!(key_len("\n\t  b"), 4);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_taken_whole_or_by_its_line_or_not_at_all() {
+    fn whole_text_or_first_line_is_accepted() {
         assert_eq!(accepted("ab\nc", "ab\ncd"), 4);
         assert_eq!(accepted("ab\nx", "ab\ncd"), 2);
         assert_eq!(accepted("ax", "ab"), 0);

@@ -6,9 +6,9 @@ use crate::{
     tests::{check_in, streamed},
 };
 
-/// The same with lines that are held back until they are whole.
+/// Like `check_in`, with lines withheld until they are complete.
 #[track_caller]
-fn check_held(language: &str, fixture: &str, says: &str, expected: &Expect) {
+fn check_whole_lines(language: &str, fixture: &str, says: &str, expected: &Expect) {
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
     let style = Style { whole_lines: true, ..Style::default() };
     let text = format!("{before}{after}");
@@ -20,8 +20,8 @@ fn check_held(language: &str, fixture: &str, says: &str, expected: &Expect) {
 }
 
 #[test]
-fn a_line_that_breaks_the_document_is_not_shown() {
-    check_held(
+fn line_with_a_syntax_error_is_not_shown() {
+    check_whole_lines(
         "rust",
         "fn f() {\n    let x = ˇ;\n}\n",
         "the sum of all\n",
@@ -33,7 +33,7 @@ fn a_line_that_breaks_the_document_is_not_shown() {
         Some(SyntaxErrors)
     "#]],
     );
-    check_held(
+    check_whole_lines(
         "rust",
         "fn f() {\n    let x = ˇ\n}\n",
         "all\n    .sum();",
@@ -45,7 +45,7 @@ fn a_line_that_breaks_the_document_is_not_shown() {
         Some(LineEnd)
     "#]],
     );
-    check_held(
+    check_whole_lines(
         "python",
         "def f():\n    return ˇ\n",
         "the sum of all\n",
@@ -56,7 +56,7 @@ fn a_line_that_breaks_the_document_is_not_shown() {
         Some(SyntaxErrors)
     "#]],
     );
-    check_held(
+    check_whole_lines(
         "python",
         "def f():\n    return ˇ\n",
         "sum(all)\n",
@@ -70,7 +70,7 @@ fn a_line_that_breaks_the_document_is_not_shown() {
 }
 
 #[test]
-fn a_block_is_cut_back_to_where_it_was_right() {
+fn block_is_cut_at_the_first_error() {
     check_in(
         "javascript",
         "function f() {\n  ˇ\n}\n",
@@ -89,7 +89,7 @@ fn a_block_is_cut_back_to_where_it_was_right() {
 }
 
 #[test]
-fn what_the_text_has_opened_is_no_error() {
+fn unclosed_block_is_no_error() {
     check_in(
         "rust",
         "fn f() {\n    ˇ\n}\n",
@@ -126,7 +126,7 @@ fn what_the_text_has_opened_is_no_error() {
 }
 
 #[test]
-fn a_statement_over_several_lines_is_right_at_its_end() {
+fn multi_line_statement_is_no_error() {
     check_in(
         "rust",
         "fn f() {\n    ˇ\n}\n",
@@ -144,7 +144,7 @@ fn a_statement_over_several_lines_is_right_at_its_end() {
 }
 
 #[test]
-fn a_document_that_is_wrong_already_may_stay_so() {
+fn existing_errors_are_ignored() {
     check_in(
         "rust",
         "fn f( {\n    let = ˇ\n",
@@ -170,7 +170,7 @@ fn a_document_that_is_wrong_already_may_stay_so() {
 }
 
 #[test]
-fn every_grammar_fits_the_library() {
+fn every_grammar_loads() {
     let names = ["sh", "c", "cpp", "go", "java", "json", "js", "py", "rs", "tsx", "ts"];
     for name in names {
         let trees = Arc::new(Trees::default());

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_follows_its_text() {
+    fn incremental_parse_matches_a_full_parse() {
         let trees = Trees::default();
         let texts =
             ["fn f() { a(1); }", "fn f() { a(1, é); }", "fn f() {  }", "", "fn g() {}\nx", "é"];
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inserted_is_part_of_the_tree() {
+    fn inserted_text_is_parsed_in_place() {
         let trees = Trees::default();
         let parsed = parsed(&trees, "fn f() {\n    \n}\n");
         for inserted in ["", "a();", "a(\n    é);\nb", "}"] {

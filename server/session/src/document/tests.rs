@@ -13,8 +13,8 @@ fn width(c: char, encoding: PositionEncoding) -> usize {
     }
 }
 
-/// What LSP says of a position, written as plainly as possible: the lines of the text without
-/// their breaks, then the characters of the line until the column is reached.
+/// LSP's definition of a position, written as plainly as possible: skips whole lines, then the
+/// characters of the line until the column is reached.
 fn naive_byte_idx(text: &str, position: Position, encoding: PositionEncoding) -> usize {
     let mut line_start = 0;
     for _ in 0..position.line {
@@ -53,7 +53,7 @@ fn change() -> impl Strategy<Value = Change> {
 
 proptest! {
     #[test]
-    fn edits_leave_what_they_leave_in_a_plain_string(
+    fn edits_match_a_plain_string(
         text in "[ab\r\né😀\u{301}\u{b}\u{85}]{0,30}",
         changes in proptest::collection::vec(change(), 0..12),
         encoding in 0..3usize,
@@ -78,7 +78,7 @@ proptest! {
             prop_assert_eq!(snapshot.rope.to_string(), plain.as_str());
             prop_assert_eq!(snapshot.version, version);
 
-            // What was applied is what is said to have been applied.
+            // The returned edit describes the change.
             let Edit { removed, inserted } = &edits.unwrap()[0];
             let mut chars: Vec<char> = before.chars().collect();
             chars.splice(removed.clone(), inserted.chars());
@@ -86,9 +86,9 @@ proptest! {
         }
     }
 
-    /// There and back again, for every character of a text.
+    /// For every character of a text, except between `\r` and `\n`.
     #[test]
-    fn a_position_leads_back_to_its_character(text in "[ab\r\né😀\u{301}]{0,30}") {
+    fn positions_round_trip(text in "[ab\r\né😀\u{301}]{0,30}") {
         for encoding in ENCODINGS {
             let snapshot = Snapshot { encoding, ..Snapshot::of_text("a", "", &text) };
             for char_idx in 0..=snapshot.rope.len_chars() {
@@ -111,28 +111,28 @@ fn check_position(text: &str, encoding: PositionEncoding, line: u32, col: u32, r
 }
 
 #[test]
-fn columns_count_in_the_negotiated_unit() {
+fn columns_use_the_negotiated_encoding() {
     use PositionEncoding::{Utf8, Utf16, Utf32};
     check_position("é😀x", Utf8, 0, 6, "x");
     check_position("é😀x", Utf16, 0, 3, "x");
     check_position("é😀x", Utf32, 0, 2, "x");
-    // Half a surrogate pair and a continuation byte are the character's start.
+    // A column within a character is the character's start.
     check_position("é😀x", Utf16, 0, 2, "😀x");
     check_position("é😀x", Utf8, 0, 1, "é😀x");
-    // Past the end is the end: of the line, of the text.
+    // A position past the end is the end of the line or the text.
     check_position("ab\r\ncd", Utf16, 0, 99, "\r\ncd");
     check_position("ab\rcd", Utf16, 0, 99, "\rcd");
     check_position("ab\ncd", Utf16, 7, 0, "");
 }
 
 #[test]
-fn only_the_line_breaks_of_lsp_break_lines() {
+fn only_lsp_line_breaks_split_lines() {
     let snapshot = Snapshot::of_text("a", "", "a\u{b}b\u{c}c\u{85}d\u{2028}e\u{2029}f\r\ng\rh\ni");
     assert_eq!(snapshot.rope.len_lines(), 4);
 }
 
 #[test]
-fn a_document_that_is_not_open_is_left_alone() {
+fn unopened_document_is_ignored() {
     let mut documents = Documents::default();
     assert_eq!(documents.change("file:///a", 1, &[], PositionEncoding::Utf8), None);
     documents.open("file:///a", "rust", 1, "x");
@@ -141,7 +141,7 @@ fn a_document_that_is_not_open_is_left_alone() {
 }
 
 #[test]
-fn a_snapshot_keeps_its_text() {
+fn snapshot_is_immutable() {
     let mut documents = Documents::default();
     documents.open("file:///a", "rust", 1, "old");
     let snapshot = documents.snapshot("file:///a", PositionEncoding::Utf8).unwrap();

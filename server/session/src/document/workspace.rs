@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// The names of the files that are read beside `src/app/own.rs`.
+    /// The names of the files read for `src/app/own.rs`.
     fn beside(files: &[(&str, &str)], own: &str, may_read: impl Fn(&Path) -> bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_text_names_comes_first_and_then_what_is_near() {
+    fn named_files_come_first_then_near_ones() {
         let files = [
             ("aaa.rs", "// far"),
             ("src/aaa.rs", "// nearer"),
             ("src/app/near.rs", "// near"),
             ("src/engine/mod.rs", "// named by its folder"),
-            ("src/app/own.rs", "// itself, as it is on the disk"),
+            ("src/app/own.rs", "// the document itself, on disk"),
             ("src/app/note.md", "in another language"),
         ];
         assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ignored_hidden_refused_or_no_text_is_passed_over() {
+    fn ignored_hidden_and_binary_files_are_skipped() {
         let long = "x".repeat(1 << 18);
         let files = [
             (".gitignore", "target\n*.gen.rs\n"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_a_prompt_can_make_use_of() {
+    fn number_of_files_and_bytes_is_limited() {
         let text = "x".repeat(100_000);
         let names: Vec<String> = (0..9).map(|n| format!("src/app/{n}.rs")).collect();
         let files: Vec<(&str, &str)> = names.iter().map(|it| (it.as_str(), &*text)).collect();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_opened_and_what_is_no_text_is_not_tried_for_ever() {
+    fn number_of_opened_files_is_limited() {
         let (long, text) = ("x".repeat(MAX_FILE_BYTES as usize + 1), "// read");
         let names = |n: usize| (0..n).map(move |n| format!("src/app/{n}.rs"));
         let read = |n: usize, junk: &str| {
@@ -222,10 +222,10 @@ mod tests {
         assert!(read(MAX_OPENED, "\0").is_empty());
     }
 
-    /// Opening a pipe waits for whoever writes into it, and nobody does.
+    /// Opening a pipe blocks until it has a writer.
     #[cfg(unix)]
     #[test]
-    fn a_pipe_in_the_place_of_a_file_is_passed_over() {
+    fn pipes_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("own.rs");
         let snapshot = Snapshot::of_text("own.rs", "rust", "");
@@ -238,14 +238,15 @@ mod tests {
         fs::write(folder.path().join("a.rs"), "// a").unwrap();
         pipe("b.rs");
         pipe("below/.gitignore");
-        fs::write(folder.path().join("below/c.rs"), "// not known to be meant for us").unwrap();
+        fs::write(folder.path().join("below/c.rs"), "// may be ignored by the unread file")
+            .unwrap();
         assert_eq!(found().len(), 1);
         pipe(".git/info/exclude");
         assert!(found().is_empty());
     }
 
     #[test]
-    fn a_document_outside_of_the_workspace_has_no_files_beside_it() {
+    fn outside_document_gets_no_files() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.rs"), "// outside").unwrap();
         let document = folder.path().join("own.rs");
@@ -257,7 +258,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_does_not_lead_out_of_the_workspace() {
+    fn links_out_of_the_workspace_are_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
         for (path, text) in [(inside.join("a.rs"), "// a"), (outside.join("b.rs"), "// b")] {

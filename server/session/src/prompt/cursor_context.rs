@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_see_one_kind_of_line_break() {
+    fn policy_sees_normalized_line_breaks() {
         let place = at("one\r\ntwo\rthree\nfo\r\n\r\nfive\r", 16);
         assert_eq!(place.above, "one\ntwo\nthree");
         let CursorContext { line_before, line_after, next_line, .. } = place;
@@ -64,20 +64,20 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_white_space_is_an_empty_line() {
+    fn whitespace_text_is_an_empty_line() {
         let place = at("  \n\t\n    \n\n  ", 7);
         assert_eq!((place.line_before.as_str(), place.line_after.as_str()), ("  ", "  "));
         assert_eq!((place.next_line.as_str(), place.indent), ("", None));
     }
 
     #[test]
-    fn places_are_counted_in_characters() {
+    fn cursor_is_a_character_index() {
         let place = at("// שלום 你好 😀\nlet 名 = 1;\n", 18);
         assert_eq!((place.line_before.as_str(), place.line_after.as_str()), ("let 名", " = 1;"));
     }
 
     #[test]
-    fn of_a_line_of_megabytes_only_the_nearest_part_is_looked_at() {
+    fn huge_line_is_windowed() {
         let snapshot = Snapshot::of_text("a.js", "javascript", &"x=1;".repeat(1_300_000));
         let place = cursor_context(&snapshot, 2_600_000);
         assert_eq!((place.line_before.len(), place.line_after.len()), (N_CHARS, N_CHARS));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_beyond_the_end_is_at_the_end() {
+    fn cursor_past_the_end_is_clamped() {
         assert_eq!(at("ab", 99).line_before, "ab");
         assert!(syntax(&Arc::default(), &Snapshot::of_text("a", "rust", "ab"), 99).is_some());
     }

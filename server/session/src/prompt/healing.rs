@@ -39,7 +39,7 @@ mod tests {
     use foretell_engine::scripted::byte_vocabulary;
 
     #[test]
-    fn the_last_word_is_taken_back_to_where_it_begins() {
+    fn last_word_is_healed() {
         let vocabulary = byte_vocabulary(&["let", " ret", "ur", "    "], &[]).unwrap();
         let healed = |ids: &[u32]| {
             let (kept, healed) = heal(ids.to_vec(), &vocabulary);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_end_is_not_taken_back_whole() {
+    fn healing_length_is_limited() {
         let vocabulary = byte_vocabulary(&[], &[]).unwrap();
         let (kept, healed) = heal(vec![u32::from(b'a'); 100], &vocabulary);
         assert_eq!((kept.len(), healed.len()), (76, 24));

@@ -1,4 +1,4 @@
-//! Prompts for a server, written out as text.
+//! Prompts for a remote server, as text.
 
 use foretell_config::prompt::Window;
 use foretell_engine::remote::{Format, PromptFormat, WireParts};
@@ -6,7 +6,7 @@ use foretell_engine::remote::{Format, PromptFormat, WireParts};
 use super::Prompter;
 use crate::document::Snapshot;
 
-/// The prompt for a text with a `ˇ` at the cursor.
+/// The prompt for a text with the cursor at `ˇ`.
 fn written(format: &str, text: &str) -> WireParts {
     let format = Format::named(format).unwrap();
     let mut prompter = Prompter::for_remote(format, Window::default()).unwrap();
@@ -36,7 +36,7 @@ fn every_format_has_its_golden_prompt() {
     assert_eq!(Format::names(), named);
 }
 
-/// A special token as it is sent within user text.
+/// A special token as sent within user text: broken by a space after its first character.
 fn broken(marker: &str) -> String {
     let n_bytes = marker.chars().next().unwrap().len_utf8();
     format!("{} {}", &marker[..n_bytes], &marker[n_bytes..])
@@ -62,9 +62,9 @@ fn user_text_contains_no_special_token() {
     );
 }
 
-/// The server adds the tokens of a family that we do not know.
+/// With this format, the server adds the special tokens, of a family unknown to us.
 #[test]
-fn text_for_a_server_that_writes_the_prompt_contains_no_familys_token() {
+fn suffix_format_breaks_every_special_token() {
     for name in Format::names().into_iter().filter(|it| *it != "suffix") {
         for marker in PromptFormat::of(Format::named(name).unwrap()).markers() {
             let marker = marker.trim();

@@ -16,7 +16,7 @@ fn prompter(window: Window, order: Option<FimOrder>) -> Prompter {
     Prompter::new(vocabulary, fim, window)
 }
 
-/// The prompt as text, the healed part between `‹›`.
+/// The prompt as text, with the healed part between `‹›`.
 fn written(prompter: &mut Prompter, fixture: &str) -> String {
     let cursor = fixture.chars().position(|c| c == 'ˇ').unwrap();
     let snapshot = Snapshot::of_text("a", "", &fixture.replace('ˇ', ""));
@@ -47,7 +47,7 @@ fn two_lines_up() -> Window {
 const PSM: Option<FimOrder> = Some(FimOrder::PrefixSuffixMiddle);
 
 #[test]
-fn the_split_is_at_the_anchor() {
+fn prompt_is_split_at_the_anchor() {
     let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
     let mut psm = prompter(two_lines_up(), PSM);
     assert_eq!(written(&mut psm, text), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
@@ -58,7 +58,7 @@ fn the_split_is_at_the_anchor() {
 }
 
 #[test]
-fn the_plain_layout_splits_the_same_text_at_the_cursor() {
+fn plain_layout_splits_at_the_cursor() {
     let text = "1\n2\n3\n4\n5\n6 foˇ\n7\n8\n9";
     let window = Window { layout: Split::Plain, ..two_lines_up() };
     let mut plain = prompter(window, PSM);
@@ -68,7 +68,7 @@ fn the_plain_layout_splits_the_same_text_at_the_cursor() {
 }
 
 #[test]
-fn typing_only_makes_the_middle_grow() {
+fn typing_only_extends_the_middle() {
     let mut prompter = prompter(two_lines_up(), PSM);
     let first = written(&mut prompter, "1\n2\n3\n4ˇ\n5");
     let typed = written(&mut prompter, "1\n2\n3\n4 + 5;\n6 = ˇ\n5");
@@ -77,21 +77,21 @@ fn typing_only_makes_the_middle_grow() {
 }
 
 #[test]
-fn a_long_middle_moves_the_anchor() {
+fn long_middle_moves_the_anchor() {
     let mut prompter = prompter(two_lines_up(), PSM);
     written(&mut prompter, "1\n2\n3\n4ˇ\n5");
     assert_eq!(written(&mut prompter, "1\n2\n3\n4\na\nbˇ\n5"), "<P>2\n3\n<S>\n5<M>4\na\n‹b›");
 }
 
 #[test]
-fn what_an_editor_closes_is_not_part_of_the_suffix() {
+fn auto_closed_bracket_is_not_in_the_suffix() {
     let mut prompter = prompter(two_lines_up(), PSM);
     assert_eq!(written(&mut prompter, "f(xˇ);\n7"), "<P><S>\n7<M>f‹(x›");
     assert_eq!(written(&mut prompter, "f(xˇ) + 1;\n7"), "<P><S>) + 1;\n7<M>f‹(x›");
 }
 
 #[test]
-fn a_new_place_is_answered_from_a_narrow_window_until_the_whole_one_is_read() {
+fn window_widens_once_it_is_prefilled() {
     let window = Window { first_ms: Some(0), anchor_lines: 1, before_lines: 4, ..two_lines_up() };
     let mut prompter = prompter(window, PSM);
     let [a, b, c] = ['a', 'b', 'c'].map(|line| line.to_string().repeat(30));
@@ -100,16 +100,16 @@ fn a_new_place_is_answered_from_a_narrow_window_until_the_whole_one_is_read() {
     assert_eq!(written(&mut prompter, &text), narrow);
 
     let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
-    let wider = prompter.wider(&snapshot, 68).expect("there is more to read");
-    assert_eq!(written(&mut prompter, &text), narrow, "until it is read");
+    let wider = prompter.wider(&snapshot, 68).expect("a wider window exists");
+    assert_eq!(written(&mut prompter, &text), narrow, "until the wider prompt is prefilled");
     prompter.widen();
     assert_eq!(written(&mut prompter, &text), format!("<P>{a}\n{b}\n<S>\n{c}<M>1\n2‹ fo›"));
-    assert_eq!(prompter.prompt(&snapshot, 68), wider, "what was read is what is asked for");
-    assert_eq!(prompter.wider(&snapshot, 68), None, "there is nothing more to read");
+    assert_eq!(prompter.prompt(&snapshot, 68), wider, "the prefilled prompt is the next one");
+    assert_eq!(prompter.wider(&snapshot, 68), None, "the window is complete");
 }
 
 #[test]
-fn pieces_of_other_files_lead_the_whole_prompt() {
+fn pieces_of_other_files_come_first() {
     let window = Window {
         first_ms: Some(0),
         anchor_lines: 0,
@@ -122,9 +122,13 @@ fn pieces_of_other_files_lead_the_whole_prompt() {
     assert!(prompter.shows_others());
     let other = Snapshot::of_text("b.rs", "", "struct Shape {\n  width\n}\n");
     prompter.set_others(vec![other]);
-    assert_eq!(written(&mut prompter, "Shape ˇ"), "<P><S><M>Shape‹ ›", "nothing is waited for");
+    assert_eq!(
+        written(&mut prompter, "Shape ˇ"),
+        "<P><S><M>Shape‹ ›",
+        "the first prompt does not wait for other files"
+    );
     let snapshot = Snapshot::of_text("a", "", "Shape ");
-    prompter.wider(&snapshot, 6).expect("there is more to read");
+    prompter.wider(&snapshot, 6).expect("a wider window exists");
     prompter.widen();
     assert_eq!(
         written(&mut prompter, "Shape ˇ"),
@@ -133,7 +137,7 @@ fn pieces_of_other_files_lead_the_whole_prompt() {
 }
 
 #[test]
-fn an_edit_above_the_window_moves_the_anchor_along() {
+fn edit_above_the_window_moves_the_anchor() {
     let mut prompter = prompter(two_lines_up(), PSM);
     let before = written(&mut prompter, "0\n1\n2\n3\n4\n5\n6\nxˇ");
     prompter.edited("a", &Edit { removed: 0..1, inserted: "zero\nhalf".into() });
@@ -143,7 +147,7 @@ fn an_edit_above_the_window_moves_the_anchor_along() {
 }
 
 #[test]
-fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
+fn long_text_is_cut_between_lines() {
     let window = Window {
         before_tokens: 8,
         after_tokens: 8,
@@ -162,13 +166,13 @@ fn a_long_text_is_cut_at_line_borders_and_a_long_line_within() {
 }
 
 #[test]
-fn the_model_reads_one_kind_of_line_break() {
+fn line_breaks_are_normalized() {
     let mut prompter = prompter(two_lines_up(), PSM);
     assert_eq!(written(&mut prompter, "1\r\n2\r\n3ˇ\r\n4"), "<P><S>\n4<M>1\n2\n‹3›");
 }
 
 #[test]
-fn markers_in_the_text_stay_text() {
+fn markers_in_user_text_stay_text() {
     let mut prompter = prompter(two_lines_up(), PSM);
     let snapshot = Snapshot::of_text("a", "", "<P><S><M>");
     let prompt = prompter.prompt(&snapshot, 9);

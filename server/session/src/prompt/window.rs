@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_faster_the_model_reads_the_more_is_read_first() {
+    fn first_window_grows_with_the_prefill_rate() {
         let first = |tokens_per_s: f64| {
             let it = Sizes::first(&Window::default(), tokens_per_s)?;
             Some((it.anchor_lines, it.before_tokens, it.after_tokens))
@@ -69,13 +69,13 @@ mod tests {
         assert_eq!(first(10.0), Some((5, 32, 16)));
         assert_eq!(first(128.0), Some((5, 64, 32)));
         assert_eq!(first(1_000.0), Some((5, 500, 250)));
-        assert_eq!(first(10_000.0), None, "all of it at once");
+        assert_eq!(first(10_000.0), None, "the whole window is the first one");
         let at_once = Window { first_ms: None, ..Window::default() };
         assert_eq!(Sizes::first(&at_once, 10.0), None);
     }
 
     #[test]
-    fn a_slow_model_has_a_smaller_window() {
+    fn slow_model_gets_a_smaller_window() {
         let whole = |tokens_per_s: f64| {
             let it = Sizes::whole(&Window::default(), tokens_per_s);
             (it.before_tokens, it.after_tokens)
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn one_long_part_takes_what_the_other_does_not_need() {
+    fn unused_budget_goes_to_the_other_part() {
         let sizes = Sizes { anchor_lines: 1, before_tokens: 20, after_tokens: 900 };
         assert_eq!(sizes.within(120), Sizes { after_tokens: 100, ..sizes });
         let sizes = Sizes { anchor_lines: 1, before_tokens: 900, after_tokens: 20 };

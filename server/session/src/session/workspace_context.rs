@@ -170,26 +170,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_reads_for_all_and_the_last_wish_counts() {
+    async fn one_reader_serves_the_last_request() {
         let (session, folder) = session(&Config::default());
         let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
         let beside = session.driver.workspace.lock().clone();
-        // As if a hung read were running.
+        // As if another read were hanging.
         beside.found().is_being_read = true;
         let (first, last) = (session.gather_workspace(&other), session.gather_workspace(&own));
-        assert!(is_done(first), "nobody will read it");
+        assert!(is_done(first), "a newer request replaced it");
         assert!(!is_done(session.gather_workspace(&own)));
         beside.read_all();
         last.await;
         assert_eq!(beside.files(&own.uri).len(), 1);
         assert!(!beside.found().is_being_read);
-        // Without one, a reader is started.
+        // If no read is running, one starts.
         session.gather_workspace(&other).await;
         assert_eq!(beside.files(&other.uri).len(), 1);
     }
 
     #[tokio::test]
-    async fn nothing_is_read_where_nothing_is_suggested() {
+    async fn no_file_is_read_if_suggestions_are_off() {
         for suggest in [r#"{"enabled": false}"#, r#"{"languages": {"rust": false}}"#] {
             let suggest = serde_json::from_str(suggest).unwrap();
             let (session, folder) = session(&Config { suggest, ..Config::default() });
@@ -198,14 +198,14 @@ mod tests {
         }
     }
 
-    /// A focus waits for the disk, and the end of the session does not wait for the focus.
+    /// A focus waits for the disk, but the end of the session does not wait for the focus.
     #[tokio::test]
-    async fn a_look_ends_with_the_session_or_at_the_next_one() {
+    async fn focus_ends_with_the_session_or_the_next_focus() {
         let (session, folder) = session(&Config::default());
         session.driver.workspace.lock().found().is_being_read = true;
         let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
         let (first, last) = (session.focus_request(own), session.focus_request(other));
-        assert!(is_done(session.focus(&first)), "the user is elsewhere");
+        assert!(is_done(session.focus(&first)), "the user moved on");
         assert!(!is_done(session.focus(&last)));
         session.end();
         assert!(is_done(session.focus(&last)));

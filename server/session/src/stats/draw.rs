@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_exact_to_an_eighth_and_never_nothing() {
+    fn bars_are_exact_to_an_eighth() {
         let bars = [0.0, 0.001, 1.0, 2.5, 7.9, 8.0, 9.0].map(|it| format!("|{}|", bar(it, 8.0, 8)));
         expect!["|| |▏| |█| |██▌| |███████▉| |████████| |████████|"].assert_eq(&bars.join(" "));
         assert_eq!(
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn times_stand_under_their_scale() {
+    fn times_are_aligned_with_the_scale() {
         let mut times = Millis::default();
         for ms in [0.012, 0.9, 1.1, 1.2, 1.3, 90.0, 99_000.0] {
             times.add(ms);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_in_the_first_cell() {
+    fn invalid_times_are_in_the_first_cell() {
         let mut spread = Spread::default();
         for ms in [f64::NAN, -1.0, 0.0, f64::NEG_INFINITY] {
             spread.add(ms, 1);

@@ -94,7 +94,7 @@ mod tests {
     use foretell_engine::GenerationMetrics;
 
     #[test]
-    fn a_page_says_it_all() {
+    fn page_shows_all_counts() {
         let mut counts = Counts { requests: 9, superseded: 2, offers: 2, ..Counts::default() };
         for name in ["type_through", "type_through", "type_through", "model"] {
             tally(&mut counts.shown, name);

@@ -105,12 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counts_of_the_latest_sessions_are_kept() {
+    fn latest_sessions_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         assert!(read_all(folder.path()).unwrap().is_empty());
         let store = Store::new(folder.path());
         store.write(&Counts::default()).unwrap();
-        assert!(read_all(folder.path()).unwrap().is_empty(), "nothing happened in it");
+        assert!(read_all(folder.path()).unwrap().is_empty(), "an empty session is not saved");
         for requests in [1, 2] {
             store.write(&Counts { requests, ..Counts::default() }).unwrap();
         }

@@ -149,11 +149,15 @@ mod tests {
         let mut recent = CompletionCache::default();
         recent.keep(at(given.0), given.1.to_owned(), 3);
         assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 3)));
-        assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 0)), "it was seen");
+        assert_eq!(
+            recent.find(&at(here)),
+            found.map(|it| (it.to_owned(), 0)),
+            "the second find reports no unseen tokens"
+        );
     }
 
     #[test]
-    fn a_text_is_found_where_it_was_given_and_further_into_it() {
+    fn text_is_found_at_its_place_and_further_in() {
         let given = ("a\nlet x = ˇ;\n", "f(1)");
         check(given, "a\nlet x = ˇ;\n", Some("f(1)"));
         check(given, "a\nlet x = f(ˇ;\n", Some("1)"));
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_a_little_before_where_it_was_given() {
+    fn text_is_found_slightly_before_its_place() {
         let given = ("a\nlet x = ˇ;\n", "f(1)");
         check(given, "a\nlet x ˇ;\n", Some("= f(1)"));
         check(given, "a\nlet y ˇ;\n", None);
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_again_in_a_long_file() {
+    fn text_is_found_in_a_long_file() {
         let long = "some_line();\n".repeat(40);
         let given = format!("{long}let x = ˇ;\n");
         check((&given, "f(1)"), &format!("{long}let x = f(ˇ;\n"), Some("1)"));
@@ -179,12 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn the_text_after_the_cursor_counts() {
+    fn text_after_the_cursor_must_match() {
         check(("let x = ˇ;\n", "f(1)"), "let x = ˇ + 1;\n", None);
     }
 
     #[test]
-    fn the_language_counts() {
+    fn language_must_match() {
         let mut recent = CompletionCache::default();
         let at = |language| Surroundings::new(&Snapshot::of_text("a", language, "# x\n"), 4);
         recent.keep(at("python"), "import os".into(), 0);
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_text_wins_and_the_oldest_is_forgotten() {
+    fn latest_text_wins_and_oldest_is_evicted() {
         let mut recent = CompletionCache::default();
         for i in 0..=CAPACITY {
             recent.keep(at(&format!("line {i} ˇ\n")), format!("text {i}"), 0);

@@ -1,14 +1,14 @@
 use super::*;
 
-/// A draft at one moment: `…` at the end says that it goes on.
+/// The progress of a generation; a `…` at the end means that it is still running.
 fn draft(says: &str) -> Progress {
     let finish = if says.ends_with('…') { None } else { Some(FinishReason::EndOfText) };
     Progress { text: says.trim_end_matches('…').to_owned(), finish, ..Progress::default() }
 }
 
-/// A document with the offer's place at `ˇ`, then edits, each a text with the old part between
-/// `‹›` and, behind `→`, the new one; then the verdict for a cursor that is `back` characters
-/// before the end of what the last edit inserted.
+/// Checks a suggestion `says` at the `ˇ` of `document` after `edits`, each a text with the removed
+/// part between `‹›`, and the inserted part. The cursor is `back` characters before the end of the
+/// last inserted part.
 #[track_caller]
 fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expected: &str) {
     let start = document.chars().position(|c| c == 'ˇ').unwrap();
@@ -21,7 +21,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
     for (marked, inserted) in edits {
         let (head, rest) = marked.split_once('‹').unwrap();
         let (old, tail) = rest.split_once('›').unwrap();
-        assert_eq!(format!("{head}{old}{tail}"), text, "the edit is for this text");
+        assert_eq!(format!("{head}{old}{tail}"), text, "the edit does not match the text");
         text = format!("{head}{inserted}{tail}");
         let from = head.chars().count();
         let edit = Edit { removed: from..from + old.chars().count(), inserted: (*inserted).into() };
@@ -41,20 +41,20 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
 }
 
 #[test]
-fn typing_into_an_offer_keeps_it() {
+fn typing_through_keeps_the_suggestion() {
     check("let xˇ", " = 1;", &[], 0, r#"shows " = 1;""#);
     check("let xˇ", " = 1;", &[("let x‹›", " ")], 0, r#"shows "= 1;""#);
     check("let xˇ", " = 1;", &[("let x‹›", " "), ("let x ‹›", "= ")], 0, r#"shows "1;""#);
 }
 
 #[test]
-fn typing_against_an_offer_drops_it() {
+fn contradicting_key_dismisses_the_suggestion() {
     check("let xˇ", " = 1;", &[("let x‹›", "y")], 0, "dropped: Contradicted");
     check("let xˇ", " = …", &[("let x‹›", "y")], 0, "dropped: Contradicted");
 }
 
 #[test]
-fn an_offer_that_is_not_there_yet_is_waited_for() {
+fn incomplete_text_is_awaited() {
     check("let xˇ", "…", &[("let x‹›", " =")], 0, "NotYet");
     check("let xˇ", " =…", &[("let x‹›", " = 1")], 0, "NotYet");
     check("let xˇ", " = 1;", &[("let x‹›", " = 1;")], 0, "Dismissed(UsedUp)");
@@ -62,14 +62,14 @@ fn an_offer_that_is_not_there_yet_is_waited_for() {
 }
 
 #[test]
-fn backspace_and_retyping_lead_back_into_the_offer() {
+fn backspace_returns_into_the_suggestion() {
     check("let xˇ", " = 1;", &[("let x‹›", " ="), ("let x ‹=›", "")], 0, r#"shows "= 1;""#);
     check("let xˇ", " = 1;", &[("let x‹›", " = "), ("let x ‹= ›", "=")], 0, r#"shows " 1;""#);
     check("let xˇ", " = 1;", &[("let ‹x›", "")], 0, "dropped: TextChanged");
 }
 
 #[test]
-fn a_bracket_that_the_editor_closes_is_no_contradiction() {
+fn auto_closed_bracket_keeps_the_suggestion() {
     let typed = &[("f‹›", "()")];
     check("fˇ", "(x, y);", typed, 1, r#"shows "x, y""#);
     check("fˇ", "(x, y);", &[typed[0], ("f(‹›)", "x,")], 0, r#"shows " y""#);
@@ -77,16 +77,16 @@ fn a_bracket_that_the_editor_closes_is_no_contradiction() {
     check("fˇ", "(x, y);", &[typed[0], ("f(‹›)", "z")], 0, "dropped: Contradicted");
 }
 
-/// Were each of them looked at as if the editor had closed it, a long row would take minutes.
+/// Trying every character of a long row as auto-closed would take minutes.
 #[test]
-fn no_editor_closes_a_long_row() {
+fn long_row_is_not_taken_for_auto_closing() {
     let row = ",".repeat(2_000);
     check("let xˇ", " = 1;", &[("let x‹›", &row)], 0, "dropped: Contradicted");
 }
 
-/// Until a draft says something, all that is typed may be a beginning of it.
+/// Without any generated text, everything typed may be the beginning of it.
 #[test]
-fn no_offer_is_waited_for_for_ever() {
+fn typed_text_before_the_first_token_is_limited() {
     let mut anchored = AnchoredText::new(0, 0);
     let n_typed = (0..2 * MAX_TYPED_BYTES).find(|at| {
         let key = Edit { removed: *at..*at, inserted: "x".into() };
@@ -96,7 +96,7 @@ fn no_offer_is_waited_for_for_ever() {
 }
 
 #[test]
-fn what_was_typed_is_counted_in_characters() {
+fn typed_text_is_counted_in_characters() {
     let edits = [("x‹›", "日本x"), ("x日本‹x›", ""), ("x‹日›本", "ä"), ("xä本‹›", "語")];
     check("xˇ", "ä本語!", &edits, 0, "dropped: Contradicted");
     let mut anchored = AnchoredText::new(0, 1);
@@ -104,11 +104,11 @@ fn what_was_typed_is_counted_in_characters() {
         assert!(anchored.apply(&Edit { removed, inserted: inserted.into() }));
     }
     assert_eq!((anchored.typed.as_str(), anchored.n_typed_chars), ("ä本語", 3));
-    assert_eq!(anchored.may_live(&draft("ä本語!")), Ok(()), "all edits of a message count");
+    assert_eq!(anchored.may_live(&draft("ä本語!")), Ok(()), "all edits of a message are applied");
 }
 
 #[test]
-fn edits_elsewhere_leave_the_offer_where_it_is() {
+fn edits_elsewhere_do_not_move_the_suggestion() {
     check("use a;\nlet xˇ", " = 1;", &[("use ‹a›;\nlet x", "bcd")], 0, "Dismissed(CursorMoved)");
     check(
         "use a;\nlet xˇ\nend",
@@ -121,13 +121,13 @@ fn edits_elsewhere_leave_the_offer_where_it_is() {
 }
 
 #[test]
-fn lines_above_move_the_offer_along() {
+fn lines_above_move_the_suggestion() {
     let edits = [("use a;\n‹›let x", "use b;\n"), ("use a;\nuse b;\nlet x‹›", " =")];
     check("use a;\nlet xˇ", " = 1;", &edits, 0, r#"shows " 1;""#);
     check("use a;\nlet xˇ", " = 1;", &[("use a;\n‹let› x", "var")], 0, "dropped: TextChanged");
 }
 
 #[test]
-fn line_breaks_are_the_same_whatever_the_file_has() {
+fn line_break_style_does_not_matter() {
     check("{ˇ", "\n    x", &[("{‹›", "\r\n")], 0, r#"shows "    x""#);
 }

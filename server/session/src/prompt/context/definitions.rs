@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_line_defines() {
+    fn definitions_are_recognized() {
         let of = |line| defined(line).map(|(name, _)| name);
         for (line, name) in [
             ("pub(crate) fn lay_out(&self) -> u8 {", "lay_out"),

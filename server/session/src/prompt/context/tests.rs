@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use super::{visits::Visits, *};
 use crate::document::Edit;
 
-/// The pieces that are shown at the cursor of `own`, beside other files.
+/// Compares the pieces chosen for the cursor of `own` from it and other files.
 #[track_caller]
 fn check(own: &str, others: &[(&str, &str)], n_bytes: usize, expected: &Expect) {
     let cursor = own.chars().position(|c| c == 'ˇ').expect("a cursor");
@@ -29,7 +29,7 @@ const SHAPE: &str = "use std::fmt;\n\npub struct Shape {\n    pub width: u32,\n 
                      impl Shape {\n    pub fn scaled(&self, factor: u32) -> Self {\n        todo()\n    }\n}\n";
 
 #[test]
-fn the_definition_of_a_name_near_the_cursor_is_shown() {
+fn definition_of_a_near_name_is_included() {
     check(
         "fn f() {\n    let it = Shape { ˇ };\n}\n",
         &[("file:///a/b/c/shape.rs", SHAPE), ("file:///a/b/c/other.rs", "fn unlike() {}\n")],
@@ -45,7 +45,7 @@ fn the_definition_of_a_name_near_the_cursor_is_shown() {
 }
 
 #[test]
-fn lines_like_those_at_the_cursor_are_shown() {
+fn similar_lines_are_included() {
     let alike = "fn first(reader: &mut Reader) -> Result<Header> {\n    let magic = reader.read_u32()?;\n    \
                  Ok(Header { magic })\n}\n";
     check(
@@ -63,14 +63,14 @@ fn lines_like_those_at_the_cursor_are_shown() {
 }
 
 #[test]
-fn what_the_cursor_stands_in_already_is_not_shown_again() {
+fn copies_of_the_cursors_lines_are_left_out() {
     let text = "fn second(reader: &mut Reader) -> Result<Footer> {\n    let size = reader.\n}\n";
     let own = text.replace("reader.\n", "reader.ˇ\n");
     check(&own, &[("a/copy.rs", text)], 900, &expect![[r""]]);
 }
 
 #[test]
-fn the_places_where_the_user_was_are_shown() {
+fn visited_places_are_included() {
     check(
         "xˇ\n",
         &[("a/b.rs", "one\ntwo visited\nthree\n")],
@@ -85,13 +85,13 @@ fn the_places_where_the_user_was_are_shown() {
 }
 
 #[test]
-fn no_more_is_shown_than_there_is_room_for() {
+fn pieces_must_fit_the_budget() {
     check("let it = Shape { ˇ };\n", &[("a/shape.rs", SHAPE)], 60, &expect![[r""]]);
     check("ˇ", &[], 900, &expect![[r""]]);
 }
 
 #[test]
-fn of_a_long_document_what_is_far_from_the_cursor_is_not_looked_at() {
+fn far_text_in_a_long_document_is_ignored() {
     let beyond = "// another line\n".repeat(MAX_BYTES / 16);
     let near = format!("{SHAPE}{}let it = Shape {{ ˇ }};\n", "\n".repeat(20));
     let shown = expect![[r#"
@@ -104,7 +104,7 @@ fn of_a_long_document_what_is_far_from_the_cursor_is_not_looked_at() {
     check(&format!("{beyond}{near}{beyond}"), &[], 900, &shown);
     let far = format!("{SHAPE}{beyond}{}let it = Shape {{ ˇ }};\n", "\n".repeat(20));
     check(&far, &[], 900, &expect![[r""]]);
-    // One line without an end is cut in the middle of it.
+    // A line longer than the limit is cut in the middle of it.
     check(
         &format!("{}ˇ{}\n", "ä".repeat(MAX_BYTES), "ä".repeat(MAX_BYTES)),
         &[],
@@ -114,7 +114,7 @@ fn of_a_long_document_what_is_far_from_the_cursor_is_not_looked_at() {
 }
 
 #[test]
-fn a_path_tells_what_a_file_is_and_none_of_the_users_folders() {
+fn short_path_hides_the_users_folders() {
     assert_eq!(short_path("file:///home/me/secret/app/src/own.rs"), "app/src/own.rs");
     assert_eq!(short_path("untitled:Untitled-1"), "untitled:Untitled-1");
     assert_eq!(short_path("file:///own.rs"), "own.rs");
@@ -122,7 +122,7 @@ fn a_path_tells_what_a_file_is_and_none_of_the_users_folders() {
 }
 
 #[test]
-fn a_place_moves_along_with_the_text_before_it() {
+fn visited_place_moves_with_edits() {
     let mut visits = Visits::default();
     let own = Snapshot::of_text("a", "", "");
     visits.visit(&"b".into(), 1_000);

@@ -3,7 +3,7 @@ use foretell_engine::{scripted::byte_vocabulary, vocabulary::Vocabulary};
 
 const MARKS: [&str; 7] = ["<P>", "<S>", "<M>", "<bos>", "<pad>", "<repo>", "<file>"];
 
-/// A family with all marks that there may be.
+/// A family with all FIM tokens except `bos`.
 fn family(name: &str, order: FimOrder) -> Fim {
     Fim {
         family: name.into(),
@@ -50,7 +50,7 @@ const PSM: FimOrder = FimOrder::PrefixSuffixMiddle;
 const SPM: FimOrder = FimOrder::SuffixPrefixMiddle;
 
 #[test]
-fn qwen_coder_has_a_mark_for_the_repository_and_for_each_file() {
+fn qwen_coder_marks_repository_and_files() {
     check(
         &family("qwen2.5-coder", PSM),
         "<P>x = <S>\nz<M>y",
@@ -68,7 +68,7 @@ fn starcoder2_has_the_path_in_the_prefix() {
 }
 
 #[test]
-fn starcoder_refact_stable_code_and_granite_read_one_file() {
+fn single_file_families_ignore_other_files() {
     for name in ["starcoder", "refact", "stable-code", "granite"] {
         check(&family(name, PSM), "<P>x = <S>\nz<M>y", "<P>x = <S>\nz<M>y");
     }
@@ -85,7 +85,7 @@ fn deepseek_coder_has_paths_as_comments() {
 }
 
 #[test]
-fn codegemma_has_a_mark_behind_each_file() {
+fn codegemma_marks_the_end_of_each_file() {
     let fim = Fim { bos: Some(259), ..family("codegemma", PSM) };
     check(&fim, "<bos><P>x = <S>\nz<M>y", "<bos>A = 1<file>B = 2\n<file><P>x = <S>\nz<M>y");
 }
@@ -97,13 +97,13 @@ fn code_llama_reads_one_file() {
 }
 
 #[test]
-fn codestral_has_the_suffix_first_and_no_mark_for_the_middle() {
+fn codestral_has_no_middle_token() {
     let fim = Fim { bos: Some(259), middle: None, ..family("codestral", SPM) };
     check(&fim, "<bos><S>\nz<P>x = y", "<bos><S>\nz<P>x = y");
 }
 
 #[test]
-fn mellum_has_the_suffix_first_and_paths_before_the_marks() {
+fn mellum_has_paths_before_the_suffix() {
     check(
         &family("mellum", SPM),
         "<S>\nz<P>x = y<M>",
@@ -118,13 +118,13 @@ fn seed_coder_has_the_suffix_first() {
 }
 
 #[test]
-fn a_model_without_a_form_for_holes_reads_from_left_to_right() {
+fn model_without_fim_reads_left_to_right() {
     let ids = prompt(None, &Preamble::default(), &[1, 2], &[3], &[4]);
     assert_eq!(ids, [1, 2, 4]);
 }
 
 #[test]
-fn a_bundle_without_the_marks_is_told_of_no_files() {
+fn bundle_without_file_separator_gets_no_files() {
     let fim = Fim { file_sep: None, ..family("qwen2.5-coder", PSM) };
     assert!(!reads_files(&fim));
     let around = PromptSources { path: Some("c.py"), ..PromptSources::default() };

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typing_on_is_followed_up_to_a_limit() {
+    fn typing_is_followed_up_to_a_limit() {
         let n_followed = |to_cursor: usize| {
             let mut typed = TypedOn::new(3);
             (0..MAX_TYPED_BYTES)
@@ -72,7 +72,7 @@ mod tests {
                 })
                 .count()
         };
-        assert_eq!(n_followed(0), 1, "the second one is not at the cursor");
+        assert_eq!(n_followed(0), 1, "the second edit is not at the cursor");
         assert_eq!(n_followed(1), MAX_TYPED_BYTES / 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Random event sequences against the invariants of a session. `PROPTEST_CASES` runs more of them.
+//! Checks a session's invariants with random events. `PROPTEST_CASES` sets the number of cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::{
 use foretell_config::Config;
 
 const URIS: [&str; 2] = ["file:///a.rs", "file:///b.rs"];
-/// What the model writes; the user types pieces of it and other things.
+/// The texts of the generations; the user types pieces of them and other things.
 const SAYS: [&str; 3] = [" = f(x);\nlet y", "g(y)", "return x;"];
 const PIECES: [&str; 6] = [" ", "= f(", "g", "q", "\n", ");"];
 
@@ -24,7 +24,7 @@ const PIECES: [&str; 6] = [" ", "= f(", "g", "q", "\n", ");"];
 enum Act {
     /// Types a piece at the cursor.
     Type(usize),
-    /// Types the first characters of what is shown.
+    /// Types the first bytes of the suggestion.
     Accept(usize),
     /// Deletes a character before the cursor.
     Backspace,
@@ -37,14 +37,14 @@ enum Act {
     },
     /// Starts the handler of the last request.
     Start,
-    /// The n-th running generation writes some characters.
+    /// The n-th running generation generates some bytes.
     Write(usize, usize),
-    /// It ends, in one of several ways.
+    /// The n-th running generation ends, for one of several reasons.
     Finish(usize, usize),
     NotStarted(usize),
     /// The n-th timer elapses.
     Elapse(usize),
-    /// The n-th generation that has ended reports progress.
+    /// The n-th ended generation reports progress.
     Late(usize),
     Configure(bool),
     Close,
@@ -84,13 +84,13 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What is known of a request.
+/// The client's view of a request.
 #[derive(Debug, Default)]
 struct Asked {
     streams: bool,
     is_started: bool,
     is_menu: bool,
-    /// The document and the version that it was made for.
+    /// The document and the version of the request.
     made_for: (usize, i32),
     answer: Option<Answer>,
     /// The text on screen, and since when.
@@ -111,10 +111,10 @@ struct World {
     cursor: usize,
     asked: BTreeMap<RequestId, Asked>,
     last: Option<RequestId>,
-    /// Running generations, whether each writes a text, and what.
+    /// The running generations: whether each generates text (or only prefills), and its progress.
     running: BTreeMap<GenerationId, (bool, Progress)>,
     ended: BTreeSet<GenerationId>,
-    /// Set and not elapsed, those of superseded requests included: they may elapse too late.
+    /// The running timers, including those of superseded requests, which may elapse too late.
     timers: Vec<(Timer, RequestId, Instant)>,
 }
 
@@ -267,7 +267,7 @@ impl World {
         let chooses = self.state.active.as_ref().is_some_and(|it| it.request.params.invoked);
         assert!(n_texts <= 1 + usize::from(chooses), "{n_texts} generations run at once");
         for id in self.running.keys() {
-            assert!(self.state.generations.contains_key(id), "{id:?} runs for nobody");
+            assert!(self.state.generations.contains_key(id), "{id:?} is abandoned");
         }
     }
 
@@ -275,7 +275,7 @@ impl World {
         match effect {
             Effect::Respond { id, answer } => {
                 let asked = self.asked.get_mut(&id).unwrap();
-                assert!(asked.is_started && !asked.is_superseded, "{id:?} does not wait");
+                assert!(asked.is_started && !asked.is_superseded, "{id:?} is not waiting");
                 assert!(asked.answer.is_none(), "{id:?} is answered twice");
                 let (here, version) = asked.made_for;
                 let is_current = version == self.versions[here];
@@ -382,7 +382,7 @@ impl World {
         }
     }
 
-    /// Progress of a generation that was cancelled, or has ended.
+    /// Reports progress of a generation that was cancelled or has ended.
     fn late(&mut self, n: usize) {
         let id = self.ended.iter().nth(n % self.ended.len().max(1)).copied();
         if let Some(id) = id {
@@ -393,7 +393,7 @@ impl World {
         }
     }
 
-    /// Lets everything come to its end: each request has one answer, unless it was superseded.
+    /// Runs everything to its end: each started request is answered, unless it was superseded.
     fn settle(&mut self) {
         self.start();
         for _ in 0..200 {
@@ -409,7 +409,7 @@ impl World {
             assert!(is_answered || it.is_superseded || !it.is_started, "{id:?} has no answer");
         }
         self.play(Act::End);
-        assert!(self.running.is_empty(), "all is cancelled at the end");
+        assert!(self.running.is_empty(), "the end cancels every generation");
         assert!(self.state.generations.is_empty());
         self.ask(true, Kind::Automatic);
         let last = self.last.and_then(|it| self.asked.get(&it));
@@ -430,7 +430,7 @@ proptest! {
     }
 }
 
-/// The acts of one case; prints what was answered.
+/// Plays the acts; returns the answer to each request.
 fn answers(acts: &[Act]) -> Vec<String> {
     let mut world = World::new();
     acts.iter().for_each(|it| world.play(it.clone()));
@@ -444,7 +444,7 @@ fn answers(acts: &[Act]) -> Vec<String> {
 }
 
 #[test]
-fn typing_into_a_suggestion_needs_no_generation() {
+fn typing_through_needs_no_generation() {
     let ask = Act::Ask { streams: false, kind: Kind::Automatic };
     let acts = [
         ask.clone(),
@@ -459,7 +459,7 @@ fn typing_into_a_suggestion_needs_no_generation() {
 }
 
 #[test]
-fn an_edit_supersedes_a_waiting_request() {
+fn edit_supersedes_a_waiting_request() {
     let ask = Act::Ask { streams: false, kind: Kind::Automatic };
     let acts = [ask.clone(), Act::Start, Act::Write(0, 2), Act::Type(3), ask, Act::Start];
     assert_eq!(answers(&acts), ["superseded", "waits"]);

@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn who_types_faster_than_a_text_can_be_had_makes_the_model_wait() {
+    fn fast_typing_delays_the_generation() {
         check(90, 120, 60);
         check(150, 120, 0);
         check(5_000, 120, 0);
     }
 
     #[test]
-    fn there_are_so_many_runs_in_a_minute() {
+    fn runs_per_minute_are_limited() {
         let (mut pace, now) = (Throttle::default(), Instant::now());
         let suggest = Suggest { runs_per_minute: 2, ..Suggest::default() };
         let later = |s| now + Duration::from_secs(s);
