@@ -212,7 +212,7 @@ fn modules_depend_one_way() {
 }
 
 #[test]
-fn a_cycle_is_found() {
+fn module_cycle_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("a.rs", "use crate::{\n    b::{self, X},\n};\n");

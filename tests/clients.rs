@@ -10,7 +10,7 @@ use foretell_session::{completer::Completer, prompt::Prompter, session::Session}
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::lsp_client::Client;
 use foretell_test_support::scripted_server::{
-    initialize, initialize_with, is_status, serve, serve_by, still,
+    initialize, initialize_with, is_status, on_request_config, serve, serve_with,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn open_with(config: &Config, marked: &str) -> (Typist, Controls, Arc<Session>) 
 }
 
 fn open(marked: &str) -> (Typist, Controls, Arc<Session>) {
-    open_with(&still(), marked)
+    open_with(&on_request_config(), marked)
 }
 
 /// Requests at the typist's cursor with `more` merged into the parameters; returns the items.
@@ -70,7 +70,7 @@ fn recorded_handshakes_work() {
             format!("{}/../tests/clients/initialize.{name}.json", env!("CARGO_MANIFEST_DIR"));
         let recorded: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let params = recorded.get("params").unwrap_or(&recorded).clone();
-        let (mut client, _, session) = start(&still());
+        let (mut client, _, session) = start(&on_request_config());
         let result = client.initialize(params);
         let capabilities = &result["capabilities"];
         let in_menu = capabilities.get("completionProvider").is_some();
@@ -197,8 +197,9 @@ fn invoked_request_returns_candidates() {
 
 #[test]
 fn first_candidate_is_the_shown_suggestion() {
-    let suggest = Suggest { candidates: 8, ..still().suggest };
-    let (mut typist, ..) = open_with(&Config { suggest, ..still() }, "fn main() {\n    priˇ\n}\n");
+    let suggest = Suggest { candidates: 8, ..on_request_config().suggest };
+    let (mut typist, ..) =
+        open_with(&Config { suggest, ..on_request_config() }, "fn main() {\n    priˇ\n}\n");
     typist.ask_and_see();
     typist.type_text("nt");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("ln!(\"hello\");".into()));
@@ -209,8 +210,8 @@ fn first_candidate_is_the_shown_suggestion() {
 
 #[test]
 fn other_candidates_can_be_typed() {
-    let suggest = Suggest { candidates: 8, ..still().suggest };
-    let config = Config { suggest, ..still() };
+    let suggest = Suggest { candidates: 8, ..on_request_config().suggest };
+    let config = Config { suggest, ..on_request_config() };
     let (mut typist, controls, _) = open_with(&config, "fn main() {\n    priˇ\n}\n");
     let choice = items(&mut typist, json!({"context": {"triggerKind": 1}}));
     let texts = choice.iter().map(|it| it["insertText"].as_str().unwrap());
@@ -257,13 +258,13 @@ fn formatting_options_set_the_indent() {
 #[test]
 fn disabled_requests_count_their_reason() {
     let no = |suggest: Suggest, reason: &str| {
-        let config = Config { suggest, ..still() };
+        let config = Config { suggest, ..on_request_config() };
         let (mut typist, controls, session) = open_with(&config, "fn main() {\n    priˇ\n}\n");
         assert!(items(&mut typist, json!({})).is_empty(), "{reason}");
         assert_eq!(counts(&session).nothing.get(reason), Some(&1), "{reason}");
         assert!(controls.reads().is_empty(), "{reason}: the model ran");
     };
-    let suggest = || still().suggest;
+    let suggest = || on_request_config().suggest;
     no(Suggest { trigger: foretell_config::Trigger::Manual, ..suggest() }, "manual_only");
     no(Suggest { languages: [("rust".into(), false)].into(), ..suggest() }, "language_off");
     no(Suggest { exclude: vec!["**/a.rs".into()], ..suggest() }, "excluded");
@@ -271,9 +272,9 @@ fn disabled_requests_count_their_reason() {
 
 #[test]
 fn runs_per_minute_is_a_limit() {
-    let suggest = Suggest { runs_per_minute: 1, ..still().suggest };
+    let suggest = Suggest { runs_per_minute: 1, ..on_request_config().suggest };
     let (mut typist, _, session) =
-        open_with(&Config { suggest, ..still() }, "fn main() {\n    prˇ\n}\n");
+        open_with(&Config { suggest, ..on_request_config() }, "fn main() {\n    prˇ\n}\n");
     assert!(matches!(typist.ask_and_see().0, Seen::Grey(_)));
     typist.type_text("x");
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
@@ -296,7 +297,7 @@ fn settings_change_while_the_server_runs() {
 
 #[test]
 fn unknown_setting_is_reported() {
-    let (mut client, ..) = start(&still());
+    let (mut client, ..) = start(&on_request_config());
     let settings = json!({"suggest": {"dealy_ms": 1, "max_lines": 2}});
     initialize_with(&mut client, json!({"status": true, "settings": settings}));
     let told = client.wait_for(|it| it["method"] == "window/showMessage").expect("a message");
@@ -310,7 +311,7 @@ fn untrusted_workspace_settings_are_ignored() {
     std::fs::write(folder.path().join("foretell.toml"), "[suggest]\nenabled = false\n").unwrap();
     let uri = format!("file://{}", folder.path().display());
     for (trusted, state) in [(false, "ready"), (true, "off")] {
-        let (mut client, ..) = start(&still());
+        let (mut client, ..) = start(&on_request_config());
         client.initialize(json!({
             "processId": null, "rootUri": uri, "capabilities": {},
             "initializationOptions": {"status": true, "workspaceTrusted": trusted},
@@ -337,7 +338,7 @@ fn superseded_model_is_not_loaded() {
             Ok((script.into_decoder(), prompter))
         })
     };
-    let (mut client, _) = serve_by(Box::new(load), &still());
+    let (mut client, _) = serve_with(Box::new(load), &on_request_config());
     client.initialize(json!({
         "processId": null, "rootUri": null,
         "capabilities": {"window": {"workDoneProgress": true}},
@@ -364,24 +365,34 @@ fn superseded_model_is_not_loaded() {
 
 #[test]
 fn model_loading_reports_progress() {
-    let (mut client, ..) = start(&still());
+    let gate = Arc::new(Mutex::new(()));
+    let shut = gate.lock().unwrap();
+    let held = Arc::clone(&gate);
+    // A model that loads at once needs no progress.
+    let load = move |_: &Config| {
+        let held = Arc::clone(&held);
+        Completer::start_with(move || {
+            drop(held.lock());
+            let script = Script::new("let x = 1;\n")?;
+            let prompter =
+                Prompter::new(script.vocabulary(), Some(script.fim()), Window::default());
+            Ok((script.into_decoder(), prompter))
+        })
+    };
+    let (mut client, _) = serve_with(Box::new(load), &on_request_config());
     client.initialize(json!({
         "processId": null, "rootUri": null,
         "capabilities": {"window": {"workDoneProgress": true}},
         "initializationOptions": {"status": true},
     }));
-    let asked = client
-        .wait_for(|it| it["method"] == "window/workDoneProgress/create" || is_status(it, "ready"));
-    let asked = asked.expect("a progress or a status");
-    // A model that loads at once needs no progress.
-    if asked["method"] == "window/workDoneProgress/create" {
-        client.answer_to(&asked, Value::Null);
-        for kind in ["begin", "end"] {
-            let is_kind =
-                |it: &Value| it["method"] == "$/progress" && it["params"]["value"]["kind"] == kind;
-            client.wait_for(is_kind).unwrap_or_else(|| panic!("{kind}"));
-        }
-    }
+    let asked = client.wait_for(|it| it["method"] == "window/workDoneProgress/create");
+    client.answer_to(&asked.expect("a progress"), Value::Null);
+    let is_kind = |it: &Value, kind: &str| {
+        it["method"] == "$/progress" && it["params"]["value"]["kind"] == kind
+    };
+    client.wait_for(|it| is_kind(it, "begin")).expect("the progress begins");
+    drop(shut);
+    client.wait_for(|it| is_kind(it, "end")).expect("the progress ends");
 }
 
 #[test]
@@ -475,7 +486,7 @@ fn unread_answers_do_not_block_edits() {
 #[test]
 fn server_exits_with_its_editor() {
     let mut editor = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-    let (mut client, ..) = start(&still());
+    let (mut client, ..) = start(&on_request_config());
     let params = json!({"processId": editor.id(), "rootUri": null, "capabilities": {}});
     client.initialize(params);
     editor.kill().unwrap();

@@ -30,7 +30,7 @@ fn small_file() -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn a_loop_over_words_is_completed() {
+fn begun_line_is_completed() {
     let (_folder, path) = small_file();
     let (output, out, err) = run(&mut foretell(&["complete", &format!("{path}:4:22")]));
     assert!(output.status.success(), "{err}");
@@ -233,7 +233,7 @@ fn invalid_place_is_reported() {
 }
 
 #[test]
-fn an_excluded_file_is_not_read() {
+fn excluded_file_is_not_read() {
     let (folder, path) = small_file();
     let folder = folder.path();
     std::fs::write(folder.join(".env"), "PASSWORD=").unwrap();
@@ -292,7 +292,7 @@ fn unusable_library_error_says_what_to_do() {
 }
 
 #[test]
-fn a_damaged_bundle_is_refused() {
+fn damaged_bundle_is_refused() {
     let (_folder, path) = small_file();
     let complete = |bundle: &Path| {
         let (output, out, err) = run(&mut foretell(&[

@@ -187,7 +187,8 @@ fn server_survives_spoiled_messages() {
         })
     });
     let script = Script::new("let x = 1;\n").unwrap();
-    let (mut client, session) = scripted_server::serve(script, &scripted_server::still());
+    let (mut client, session) =
+        scripted_server::serve(script, &scripted_server::on_request_config());
     scripted_server::initialize(&mut client);
     let client = std::cell::RefCell::new(client);
     check(500, &prop::collection::vec(message, 1..20), |messages| {

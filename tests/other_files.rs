@@ -9,7 +9,7 @@ use foretell_engine::{
 };
 use foretell_session::{completer::Completer, prompt::Prompter};
 use foretell_test_support::lsp_client::Client;
-use foretell_test_support::scripted_server::{is_status, serve_by, still};
+use foretell_test_support::scripted_server::{is_status, on_request_config, serve_with};
 use serde_json::json;
 
 const SHAPE: &str = "struct Shape {\n    width: u32,\n}\n";
@@ -30,9 +30,9 @@ fn connect_in(other_files: OtherFiles, folder: &Path) -> (Client, Controls) {
             Ok((script.into_decoder(), prompter))
         })
     };
-    let mut config = still();
+    let mut config = on_request_config();
     config.prompt.other_files = other_files;
-    let (mut client, _session) = serve_by(Box::new(load), &config);
+    let (mut client, _session) = serve_with(Box::new(load), &config);
     client.initialize(json!({
         "processId": null, "rootUri": uri(folder, ""), "capabilities": {},
         "initializationOptions": {"status": true},

@@ -5,7 +5,7 @@ use foretell_config::{Config, Suggest};
 use foretell_engine::scripted::{Controls, Fault};
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::scripted_server::{
-    connect, connect_with, initialize, initialize_with, still,
+    connect, connect_with, initialize, initialize_with, on_request_config,
 };
 use serde_json::{Value, json};
 
@@ -101,15 +101,15 @@ fn earlier_suggestion_is_reused() {
 }
 
 /// Settings that compute the next suggestion while the current one is on screen.
-fn ahead() -> Config {
-    let suggest = Suggest { compute_ahead: true, ..still().suggest };
-    Config { suggest, ..still() }
+fn compute_ahead_config() -> Config {
+    let suggest = Suggest { compute_ahead: true, ..on_request_config().suggest };
+    Config { suggest, ..on_request_config() }
 }
 
 #[test]
 fn text_after_an_accept_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
-    let (mut client, controls) = connect_with(says, &ahead());
+    let (mut client, controls) = connect_with(says, &compute_ahead_config());
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
@@ -126,7 +126,7 @@ fn text_after_an_accept_is_computed_ahead() {
 #[test]
 fn next_line_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
-    let (mut client, controls) = connect_with(says, &ahead());
+    let (mut client, controls) = connect_with(says, &compute_ahead_config());
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    first()ˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey(";".into()));
@@ -148,7 +148,7 @@ fn next_line_is_computed_ahead() {
 #[test]
 fn whole_window_is_prefilled_eventually() {
     let above = "// a line that is read later\n".repeat(20);
-    let config = Config { prompt: Config::default().prompt, ..still() };
+    let config = Config { prompt: Config::default().prompt, ..on_request_config() };
     let (mut client, controls) = connect_with("let x = compute(1);\nlet y = 2;\n", &config);
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", &format!("{above}let x = ˇ\n"));
@@ -220,7 +220,7 @@ fn running_generation_survives_matching_keys() {
 }
 
 #[test]
-fn stuck_requests_delay_neither_edits_nor_answers() {
+fn stuck_requests_do_not_block_others() {
     let (mut typist, controls) = open("let x = ˇ\n", "let x = 1;\nlet x = abcdefgh;\n");
     controls.hold();
     let stuck: Vec<i64> = (0..8).map(|_| typist.ask()).collect();

@@ -14,7 +14,9 @@ use crate::command::{foretell, run};
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::http_server::{self, HttpServer};
 use foretell_test_support::lsp_client::Client;
-use foretell_test_support::scripted_server::{initialize_with, is_status, serve_by, still};
+use foretell_test_support::scripted_server::{
+    initialize_with, is_status, on_request_config, serve_with,
+};
 
 const URI: &str = "file:///a.rs";
 const MARKED: &str = "fn main() {\n    println!(\"ä\");\n    reˇ\n}\n";
@@ -28,18 +30,18 @@ fn config(server: &HttpServer, change: impl FnOnce(&mut Remote)) -> Config {
         ..Remote::default()
     };
     change(&mut remote);
-    Config { engine: Engine { kind: Kind::Remote, remote }, ..still() }
+    Config { engine: Engine { kind: Kind::Remote, remote }, ..on_request_config() }
 }
 
 /// A typist in an open document, with the engine that the settings select.
 fn open(config: &Config) -> Typist {
-    let (mut client, _) = serve_by(Box::new(Completer::start), config);
+    let (mut client, _) = serve_with(Box::new(Completer::start), config);
     initialize_with(&mut client, json!({"status": true}));
     Typist::open(client, URI, MARKED)
 }
 
 fn wait_for_status(client: &mut Client, state: &str) -> Value {
-    let message = client.wait_for(|it| is_status(it, state)).expect("it is told");
+    let message = client.wait_for(|it| is_status(it, state)).expect("a status");
     message["params"].clone()
 }
 
@@ -63,9 +65,9 @@ fn remote_text_is_shown() {
                        <|fim_middle|>",
         })
     );
-    asked.begin();
-    asked.say("tur");
-    asked.say("n;\n");
+    asked.begin_stream();
+    asked.send_text("tur");
+    asked.send_text("n;\n");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
     // The policy stopped the generation, so the client closes the connection.
     asked.wait_for_close();
@@ -80,9 +82,9 @@ fn suffix_format_sends_both_sides() {
     let mut asked = server.next();
     assert_eq!(asked.body["prompt"], "fn main() {\n    println!(\"ä\");\n    re");
     assert_eq!(asked.body["suffix"], "\n}\n");
-    asked.begin();
-    asked.say("turn;");
-    asked.end("stop");
+    asked.begin_stream();
+    asked.send_text("turn;");
+    asked.end_stream("stop");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
 }
 
@@ -96,17 +98,17 @@ fn superseded_request_closes_its_connection() {
         let id = typist.ask();
         let mut asked = server.next();
         if is_writing {
-            asked.begin();
-            asked.say("t");
+            asked.begin_stream();
+            asked.send_text("t");
         }
         typist.replace(n_deleted, typed);
         assert_eq!(typist.see(id), Seen::Superseded);
         let next = typist.ask();
         asked.wait_for_close();
         let mut asked = server.next();
-        asked.begin();
-        asked.say("turn;");
-        asked.end("stop");
+        asked.begin_stream();
+        asked.send_text("turn;");
+        asked.end_stream("stop");
         assert_eq!(typist.see(next), Seen::Grey("turn;".into()));
     }
 }
@@ -117,8 +119,8 @@ fn endless_text_is_cut_off() {
     let mut typist = open(&config(&server, |_| {}));
     let id = typist.ask();
     let mut asked = server.next();
-    asked.begin();
-    asked.say_endlessly();
+    asked.begin_stream();
+    asked.send_endless_text();
     // At most 128 tokens, counted as 32 bytes each.
     let Seen::Grey(text) = typist.see(id) else { panic!("something is shown") };
     assert!((4000..4200).contains(&text.len()), "{}", text.len());
@@ -143,7 +145,7 @@ fn echoed_code_is_not_logged() {
     let asked = server.next();
     let prompt = asked.body["prompt"].as_str().unwrap().to_owned();
     assert!(prompt.contains("my_secret"), "{prompt}");
-    asked.refuse("422 Unprocessable Entity", "application/json", &prompt);
+    asked.respond("422 Unprocessable Entity", "application/json", &prompt);
     assert_eq!(typist.see(id), Seen::Nothing);
     let told = wait_for_status(&mut typist.client, "failed");
     assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user sees it: {told}");
@@ -165,9 +167,9 @@ fn further_candidates_are_sampled() {
     for text in ["turn;", "peat();", "verse();"] {
         let mut asked = server.next();
         temperatures.push(asked.body["temperature"].as_f64().unwrap() > 0.0);
-        asked.begin();
-        asked.say(text);
-        asked.end("stop");
+        asked.begin_stream();
+        asked.send_text(text);
+        asked.end_stream("stop");
     }
     assert_eq!(temperatures, [false, true, true]);
     let answer = typist.client.answer(id);
@@ -187,22 +189,22 @@ fn dropped_connection_is_retried_once() {
     let mut typist = open(&config(&server, |_| {}));
     let id = typist.ask();
     let mut asked = server.next();
-    asked.begin();
-    asked.say("turn;");
-    asked.end("stop");
+    asked.begin_stream();
+    asked.send_text("turn;");
+    asked.end_stream("stop");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
     typist.type_text("ad(");
     let id = typist.ask();
-    asked.and_then().hang_up();
+    asked.next_on_connection().hang_up();
     let mut asked = server.next();
-    asked.begin();
-    asked.say("x)");
-    asked.end("stop");
+    asked.begin_stream();
+    asked.send_text("x)");
+    asked.end_stream("stop");
     assert_eq!(typist.see(id), Seen::Grey("x)".into()));
     // A second failure is not retried.
     typist.type_text("; wri");
     let id = typist.ask();
-    asked.and_then().hang_up();
+    asked.next_on_connection().hang_up();
     server.next().hang_up();
     assert_eq!(typist.see(id), Seen::Nothing);
     assert!(server.is_idle());
@@ -226,9 +228,9 @@ fn failure_is_reported_once_and_cleared() {
     silent(&mut typist);
     let id = typist.ask();
     let mut asked = server.next();
-    asked.begin();
-    asked.say("turn;");
-    asked.end("stop");
+    asked.begin_stream();
+    asked.send_text("turn;");
+    asked.end_stream("stop");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
     let failed = |it: &Value| is_status(it, "failed") || is_status(it, "ready");
     let told = typist.client.wait_for(failed).unwrap();
@@ -240,26 +242,26 @@ fn invalid_answer_is_reported() {
     let server = HttpServer::start();
     let mut typist = open(&config(&server, |_| {}));
     let event = "text/event-stream";
-    type Answer<'a> = &'a dyn Fn(http_server::Asked);
+    type Answer<'a> = &'a dyn Fn(http_server::PendingRequest);
     let broken: [(Answer<'_>, &str); 9] = [
         (
-            &|it| it.refuse("401 Unauthorized", "text/plain", "no key"),
+            &|it| it.respond("401 Unauthorized", "text/plain", "no key"),
             "(no key): check engine.remote.token",
         ),
-        (&|it| it.refuse("404 Not Found", "text/html", "<b>?"), "404 Not Found (<b>?): check"),
-        (&|it| it.refuse("307 Temporary Redirect", event, ""), "must be the final address"),
-        (&|it| it.refuse("503 Service Unavailable", event, "full"), "see the server's log"),
+        (&|it| it.respond("404 Not Found", "text/html", "<b>?"), "404 Not Found (<b>?): check"),
+        (&|it| it.respond("307 Temporary Redirect", event, ""), "must be the final address"),
+        (&|it| it.respond("503 Service Unavailable", event, "full"), "see the server's log"),
         (
-            &|it| it.refuse("422 Unprocessable", event, "\u{1b}[2J"),
+            &|it| it.respond("422 Unprocessable", event, "\u{1b}[2J"),
             "([2J): check engine.remote.model",
         ),
         (
-            &|it| it.refuse("200 OK", "application/json", "{}"),
+            &|it| it.respond("200 OK", "application/json", "{}"),
             "answers with application/json instead of",
         ),
-        (&|it| it.refuse("200 OK", event, "data: {\n\n"), "not a completion chunk"),
-        (&|it| it.refuse("200 OK", event, ""), "ended its answer before it was complete"),
-        (&http_server::Asked::hang_up, "cannot be reached"),
+        (&|it| it.respond("200 OK", event, "data: {\n\n"), "not a completion chunk"),
+        (&|it| it.respond("200 OK", event, ""), "ended its answer before it was complete"),
+        (&http_server::PendingRequest::hang_up, "cannot be reached"),
     ];
     for (answer, expected) in broken {
         let id = typist.ask();
@@ -284,7 +286,7 @@ fn invalid_settings_are_reported_at_startup() {
         (&|it: &mut Remote| it.url = "host".into(), "engine.remote.url is \"host\""),
         (&|it: &mut Remote| it.token_env = Some("FORETELL_NO_SUCH".into()), "FORETELL_NO_SUCH"),
     ] {
-        let (mut client, _) = serve_by(Box::new(Completer::start), &config(&server, change));
+        let (mut client, _) = serve_with(Box::new(Completer::start), &config(&server, change));
         client.initialize(json!({
             "processId": null, "rootUri": null, "capabilities": {},
             "initializationOptions": {"status": true},
@@ -310,7 +312,7 @@ fn workspace_cannot_set_the_engine() {
         kinds.lock().unwrap().push(config.engine.kind);
         Completer::start(config)
     };
-    let (mut client, _) = serve_by(Box::new(load), &still());
+    let (mut client, _) = serve_with(Box::new(load), &on_request_config());
     let uri = format!("file://{}", folder.path().display());
     client.initialize(json!({
         "processId": null, "rootUri": uri, "capabilities": {},
@@ -365,9 +367,9 @@ fn tls_needs_a_trusted_certificate() {
     let asked = std::thread::scope(|scope| {
         let complete = scope.spawn(|| complete(&certificate));
         let mut asked = server.next();
-        asked.begin();
-        asked.say("turn;");
-        asked.end("stop");
+        asked.begin_stream();
+        asked.send_text("turn;");
+        asked.end_stream("stop");
         let (output, out, err) = complete.join().unwrap();
         assert!(output.status.success(), "{err}");
         let json: Value = serde_json::from_str(&out).unwrap();
@@ -400,15 +402,15 @@ fn doctor_tests_the_remote_server() {
         let said = scope.spawn(doctor);
         let mut asked = server.next();
         assert!(asked.body["prompt"].as_str().unwrap().contains("def add(a, b):\n    return "));
-        asked.begin();
-        asked.say("a + b\n");
-        asked.end("stop");
+        asked.begin_stream();
+        asked.send_text("a + b\n");
+        asked.end_stream("stop");
         let (output, out, err) = said.join().unwrap();
         assert!(output.status.success(), "{out}{err}");
         assert!(out.contains(&format!("✓ remote    {url}: the text around")), "{out}");
         assert!(out.contains("add(a, b): \"a + b\"") && !out.contains("library"), "{out}");
         let said = scope.spawn(doctor);
-        server.next().refuse("401 Unauthorized", "text/plain", "");
+        server.next().respond("401 Unauthorized", "text/plain", "");
         let (output, out, _) = said.join().unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(out.contains("✗ remote ") && out.contains("401 Unauthorized"), "{out}");

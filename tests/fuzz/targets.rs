@@ -101,7 +101,8 @@ pub fn messages(bytes: &[u8]) {
     SERVER.with_borrow_mut(|server| {
         let (client, session) = server.get_or_insert_with(|| {
             let script = Script::new("let x = compute(1);\nif x {\n    y();\n}\n").unwrap();
-            let (mut client, session) = scripted_server::serve(script, &scripted_server::still());
+            let (mut client, session) =
+                scripted_server::serve(script, &scripted_server::on_request_config());
             scripted_server::initialize(&mut client);
             (client, session)
         });

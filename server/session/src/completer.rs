@@ -253,7 +253,7 @@ mod tests {
 
     /// Gathering may wait for a task that waits for the prompter, which would be a deadlock.
     #[tokio::test]
-    async fn gathering_documents_does_not_lock_the_prompter() {
+    async fn gathering_does_not_lock_the_prompter() {
         let completer = Completer::start_with(|| {
             let script = Script::new("x\n")?;
             let fim = script.fim();

@@ -23,11 +23,11 @@ impl<T: Read + Write + Send> Wire for T {}
 pub struct HttpServer {
     /// `host:port`.
     pub address: String,
-    asked: mpsc::Receiver<Asked>,
+    asked: mpsc::Receiver<PendingRequest>,
 }
 
 /// A request that the test answers.
-pub struct Asked {
+pub struct PendingRequest {
     /// The first line: method, path, version.
     pub line: String,
     /// The headers, names in lower case.
@@ -65,7 +65,7 @@ impl HttpServer {
                     stream.set_read_timeout(Some(PATIENCE)).unwrap();
                     let wire = BufReader::new(wrap(stream));
                     // `read` fails after a refused handshake, `send` after the end of the test.
-                    if let Some(asked) = Asked::read(wire) {
+                    if let Some(asked) = PendingRequest::read(wire) {
                         let _ = tx.send(asked);
                     }
                 });
@@ -75,7 +75,7 @@ impl HttpServer {
     }
 
     /// The next request.
-    pub fn next(&self) -> Asked {
+    pub fn next(&self) -> PendingRequest {
         self.asked.recv_timeout(PATIENCE).expect("a request")
     }
 
@@ -85,7 +85,7 @@ impl HttpServer {
     }
 }
 
-impl Asked {
+impl PendingRequest {
     fn read(mut wire: BufReader<Box<dyn Wire>>) -> Option<Self> {
         let mut lines = Vec::new();
         loop {
@@ -109,7 +109,7 @@ impl Asked {
     }
 
     /// The next request on the same connection.
-    pub fn and_then(self) -> Self {
+    pub fn next_on_connection(self) -> Self {
         Self::read(self.wire).expect("the client keeps the connection")
     }
 
@@ -128,7 +128,7 @@ impl Asked {
     }
 
     /// Sends a whole answer and closes the connection.
-    pub fn refuse(mut self, status: &str, kind: &str, body: &str) {
+    pub fn respond(mut self, status: &str, kind: &str, body: &str) {
         let n = body.len();
         self.send(&format!(
             "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nlocation: http://127.0.0.1:1/\r\n\
@@ -137,7 +137,7 @@ impl Asked {
     }
 
     /// Begins a streamed answer (server-sent events).
-    pub fn begin(&mut self) {
+    pub fn begin_stream(&mut self) {
         self.send(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
              transfer-encoding: chunked\r\n\r\n",
@@ -150,13 +150,13 @@ impl Asked {
     }
 
     /// Sends a piece of the text as a completion chunk.
-    pub fn say(&mut self, text: &str) {
+    pub fn send_text(&mut self, text: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": text, "finish_reason": null}]});
         self.send_part(&format!("data: {chunk}\n\n"));
     }
 
     /// Sends text until the client closes the connection; panics if it never does.
-    pub fn say_endlessly(mut self) {
+    pub fn send_endless_text(mut self) {
         for n in 0..100_000 {
             let chunk = json!({"choices": [{"index": 0, "text": format!("{n:08} ")}]});
             let part = format!("data: {chunk}\n\n");
@@ -168,7 +168,7 @@ impl Asked {
     }
 
     /// Ends the answer with a finish reason. The client may have closed the connection already.
-    pub fn end(&mut self, reason: &str) {
+    pub fn end_stream(&mut self, reason: &str) {
         let chunk = json!({"choices": [{"index": 0, "text": "", "finish_reason": reason}]});
         let part = format!("data: {chunk}\n\ndata: [DONE]\n\n");
         let _ = self.try_send(&format!("{:x}\r\n{part}\r\n0\r\n\r\n", part.len()));

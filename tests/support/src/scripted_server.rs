@@ -21,12 +21,12 @@ use crate::lsp_client::Client;
 
 /// A server whose scripted model knows one text, and a client that has not sent anything yet.
 pub fn connect(says: &str) -> (Client, Controls) {
-    connect_with(says, &still())
+    connect_with(says, &on_request_config())
 }
 
 /// Settings with which the model runs only for requests, with nothing computed ahead. The deadline
 /// is too long to matter: an answer is complete, or the test holds the model.
-pub fn still() -> Config {
+pub fn on_request_config() -> Config {
     let prompt = Window { first_ms: None, ..Window::default() };
     let suggest =
         Suggest { compute_ahead: false, deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
@@ -52,11 +52,11 @@ pub fn serve(script: Script, config: &Config) -> (Client, Arc<Session>) {
             Ok((script.into_decoder(), prompter))
         })
     };
-    serve_by(Box::new(load), config)
+    serve_with(Box::new(load), config)
 }
 
 /// A client of a server with any engine, and the server's session.
-pub fn serve_by(load: Load, config: &Config) -> (Client, Arc<Session>) {
+pub fn serve_with(load: Load, config: &Config) -> (Client, Arc<Session>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (to_server, input) = tokio::io::duplex(1 << 20);
     // As small as the smallest pipe.

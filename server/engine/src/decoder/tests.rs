@@ -111,7 +111,7 @@ fn long_prompt_is_read_in_chunks() {
 }
 
 #[test]
-fn empty_prompt_gives_nothing_and_keeps_the_cache() {
+fn empty_prompt_keeps_the_cache() {
     let mut decoder = script().into_decoder();
     complete(&mut decoder, "fn twice(", 0);
     for (context, n_healed) in [("", 0), ("retur", 5)] {

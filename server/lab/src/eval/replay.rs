@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn contradicting_key_starts_a_new_run() {
+    fn contradicting_key_is_not_predicted() {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let y");
         assert_eq!((count.keys, count.foretold, count.chars_saved), (5, 4, 0));
         assert!(count.runs >= 1 && count.tokens_read >= count.tokens_read_first, "{count:?}");

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_file_is_read_if_suggestions_are_off() {
+    async fn files_are_not_read_if_suggestions_are_off() {
         for suggest in [r#"{"enabled": false}"#, r#"{"languages": {"rust": false}}"#] {
             let suggest = serde_json::from_str(suggest).unwrap();
             let (session, folder) = session(&Config { suggest, ..Config::default() });
