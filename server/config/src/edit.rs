@@ -8,8 +8,8 @@ use toml_edit::{DocumentMut, Item, Table, TomlError, Value};
 pub enum EditError {
     /// The file is not TOML; the message says where.
     #[error("{0}\nnothing was changed; correct the file first")]
-    NotToml(TomlError),
-    /// The group's name stands for something else.
+    NotToml(#[source] TomlError),
+    /// The group's name is used for something else.
     #[error("`{0}` is not a group of settings; nothing was changed, correct the file first")]
     NoGroup(String),
 }
@@ -21,7 +21,7 @@ pub enum EditError {
 pub fn with_setting(text: &str, group: &str, name: &str, value: &str) -> Result<String, EditError> {
     let mut document: DocumentMut = text.parse().map_err(EditError::NotToml)?;
     let dotted = format!("{group}.{name}");
-    // A quoted `"model.name"` is read as a setting too.
+    // A quoted key `"model.name"` is the same setting.
     if document.contains_key(&dotted) {
         replace(&mut document[&dotted], value);
         return Ok(document.to_string());
@@ -32,7 +32,7 @@ pub fn with_setting(text: &str, group: &str, name: &str, value: &str) -> Result<
     Ok(document.to_string())
 }
 
-/// Sets a value; what stands around the old one stays, a comment behind it for instance.
+/// Replaces a value and keeps the white space and comments around it.
 fn replace(item: &mut Item, value: &str) {
     let mut new = Value::from(value);
     if let Some(old) = item.as_value() {

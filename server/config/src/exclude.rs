@@ -38,15 +38,15 @@ impl Default for Exclusions {
 }
 
 impl Exclusions {
-    /// Compiles globs. Those that are none are left out and returned, each with what is wrong.
+    /// Compiles globs. Invalid ones are ignored; the second value has a message for each.
     #[must_use]
     pub fn new(globs: &[String]) -> (Self, Vec<String>) {
         let mut set = GlobSetBuilder::new();
         let mut invalid = Vec::new();
         for glob in globs {
-            // `.ENV` is a secret too, and on some systems the same file.
+            // `.ENV` is a secret too; on some systems it is the same file.
             let mut glob = GlobBuilder::new(glob);
-            // `{,.*}` is nothing or an extension, and `*` is no folder.
+            // `{,.*}` may be empty, and `*` does not match `/`.
             match glob.case_insensitive(true).empty_alternates(true).literal_separator(true).build()
             {
                 Ok(glob) => {
@@ -69,11 +69,11 @@ impl Exclusions {
     /// Whether a document is excluded.
     #[must_use]
     pub fn contain(&self, uri: &str) -> bool {
-        // A client may have left a `#` as it is, which then is a part of a folder's name.
+        // Some clients do not escape a `#` in the name of a folder.
         [uri, without_query(uri)].iter().any(|uri| self.contain_path(&path_of(uri)))
     }
 
-    /// Whether a file is excluded, by its name or by that of the file that it is a link to.
+    /// Whether a file is excluded, by its path or by the path that it links to.
     #[must_use]
     pub fn contain_file(&self, path: &Path) -> bool {
         let named = std::path::absolute(path);
@@ -82,7 +82,7 @@ impl Exclusions {
     }
 
     fn contain_path(&self, path: &Path) -> bool {
-        // Of what is not to be read an older state is not, either.
+        // Backups of an excluded file are excluded too.
         let original = path.to_str().map(|it| {
             let endings = ["~", ".bak", ".old", ".orig", ".save", ".swp"];
             endings.iter().find_map(|ending| it.strip_suffix(ending)).unwrap_or(it)
@@ -93,7 +93,7 @@ impl Exclusions {
     }
 }
 
-/// The path of a URI, or what stands in its place: `untitled:Untitled-1` has the path `Untitled-1`.
+/// The path of a URI, percent-decoded. `untitled:Untitled-1` has the path `Untitled-1`.
 #[must_use]
 pub fn path_of(uri: &str) -> PathBuf {
     let path = match uri.split_once("://") {
@@ -106,19 +106,19 @@ pub fn path_of(uri: &str) -> PathBuf {
     if is_drive { path[1..].into() } else { path.into() }
 }
 
-/// Where the file of a `file:` URI really lies, whatever links lead there; `None` if there is none
-/// here. Nothing of it is read.
+/// The path of a `file:` URI with all links resolved; `None` if the file does not exist. The file is
+/// not read.
 #[must_use]
 pub fn real_path(uri: &str) -> Option<PathBuf> {
     uri.starts_with("file:").then(|| path_of(uri).canonicalize().ok())?
 }
 
-/// What stands before the query and the fragment (RFC 3986, sections 3.4 and 3.5).
+/// A URI without query and fragment (RFC 3986, sections 3.4 and 3.5).
 fn without_query(uri: &str) -> &str {
     uri.find(['?', '#']).map_or(uri, |end| &uri[..end])
 }
 
-/// Whether a URI begins with it (RFC 3986, section 3.1); a single letter is a drive.
+/// Whether the text is a URI scheme (RFC 3986, section 3.1). A single letter is a drive.
 fn is_scheme(text: &str) -> bool {
     text.len() > 1 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }

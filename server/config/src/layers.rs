@@ -1,7 +1,7 @@
-//! From what the user wrote in several places to one [`Config`].
+//! Merges settings from several sources into one [`Config`].
 //!
-//! A layer may say anything: what it says that is no setting, or not a value of one, is told and
-//! left out, and everything else in it holds.
+//! Unknown settings and invalid values are reported and ignored; the other settings of their layer
+//! apply.
 
 use std::{
     fmt,
@@ -16,24 +16,24 @@ use super::Config;
 
 /// The name of a settings file, in the user's configuration folder and in a workspace.
 pub const FILE_NAME: &str = "foretell.toml";
-/// The longest settings file that is read, in bytes.
+/// The longest settings file to read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What one place says; a later layer holds over an earlier one.
+/// The settings from one source. A later layer overrides an earlier one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// Where it is from, for messages.
+    /// The source, for messages.
     pub origin: String,
     values: Value,
-    /// Whether it came with a workspace, which others may have written.
+    /// Whether it came with a workspace, which somebody else may have written.
     is_of_workspace: bool,
 }
 
-/// What a workspace's file may not say, however trusted it is: where the user's code is sent, which
-/// code is loaded, and whom else to trust.
-const NOT_FROM_A_WORKSPACE: [&str; 3] = ["engine", "model.library", "workspace"];
+/// Settings that a workspace cannot change, even if it is trusted: where the user's code is sent,
+/// which library is loaded, and which workspaces are trusted.
+const FORBIDDEN_IN_WORKSPACE: [&str; 3] = ["engine", "model.library", "workspace"];
 
-/// A setting that does not hold, and why.
+/// An ignored setting, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSetting {
     origin: String,
@@ -51,47 +51,49 @@ impl fmt::Display for InvalidSetting {
 /// Why a settings file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file is there and can't be read.
+    /// The file exists but cannot be read.
     #[error("{path}: {error}; the settings in this file are ignored")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
+        #[source]
         error: std::io::Error,
     },
-    /// It is not TOML.
+    /// The file is not TOML.
     #[error(
         "{path}:{line}: {message}; the settings in this file are ignored until it is corrected"
     )]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// Where, counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it. Not what stands there: that may be anything.
+        /// What is wrong, without quoting the file: it may contain anything.
         message: String,
     },
 }
 
 impl Layer {
-    /// A layer from a client's settings or from the command line.
+    /// A layer from the client or the command line.
     #[must_use]
     pub fn new(origin: &str, values: Value) -> Self {
         Self { origin: origin.to_owned(), values, is_of_workspace: false }
     }
 
-    /// The user's own file, if there is one.
+    /// The user's settings file; `None` if it does not exist.
     ///
     /// # Errors
-    /// If it is there and can't be read.
+    /// If the file exists but cannot be read.
     pub fn of_user() -> Result<Option<Self>, FileError> {
         user_file().map_or(Ok(None), |path| Self::of_file(&path))
     }
 
-    /// A workspace's file, if there is one. The caller knows that the workspace is trusted.
+    /// A workspace's settings file; `None` if it does not exist. The caller has checked that the
+    /// workspace is trusted.
     ///
     /// # Errors
-    /// If it is there and can't be read, or is a link, which may lead anywhere.
+    /// If the file exists but cannot be read, or is a symbolic link, which may lead anywhere.
     pub fn of_workspace(folder: &Path) -> Result<Option<Self>, FileError> {
         let path = folder.join(FILE_NAME);
         if path.is_symlink() {
@@ -105,19 +107,19 @@ impl Layer {
 
     fn forbids(&self, key: &str) -> bool {
         let is_in = |group: &str| key.strip_prefix(group).is_some_and(|it| it.starts_with('.'));
-        self.is_of_workspace && NOT_FROM_A_WORKSPACE.iter().any(|it| key == *it || is_in(it))
+        self.is_of_workspace && FORBIDDEN_IN_WORKSPACE.iter().any(|it| key == *it || is_in(it))
     }
 
-    /// What a value becomes of what holds, or why it can't be.
-    fn value(&self, key: &str, value: &Value, holds: &Config) -> Result<Value, &'static str> {
+    /// The value to set, given the settings so far; an error says why it is not allowed.
+    fn value(&self, key: &str, value: &Value, config: &Config) -> Result<Value, &'static str> {
         match (key, value) {
-            // A path would lead to a model that the workspace brings along.
+            // A path could lead to a model inside the workspace.
             ("model.name", Value::String(name)) if self.is_of_workspace && !is_plain_name(name) => {
                 Err("is a path; a workspace may only name an installed model")
             }
-            // It may keep more from the model, not less.
+            // A workspace may exclude more files, never fewer.
             ("suggest.exclude", Value::Array(globs)) if self.is_of_workspace => {
-                let own = holds.suggest.exclude.iter().cloned().map(Value::from);
+                let own = config.suggest.exclude.iter().cloned().map(Value::from);
                 Ok(own.chain(globs.iter().cloned()).collect())
             }
             _ => Ok(value.clone()),
@@ -128,7 +130,7 @@ impl Layer {
         use std::io::Read;
         let read = || -> std::io::Result<String> {
             let mut text = String::new();
-            // Opening a pipe would wait for somebody who writes into it.
+            // Opening a pipe would block until somebody writes to it.
             if !std::fs::metadata(path)?.is_file() {
                 return Err(std::io::Error::other("not a file"));
             }
@@ -155,7 +157,7 @@ impl Layer {
     }
 }
 
-/// The user's settings file, whether it is there or not.
+/// The path of the user's settings file, which need not exist. `None` without a home folder.
 #[must_use]
 pub fn user_file() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
@@ -163,15 +165,15 @@ pub fn user_file() -> Option<PathBuf> {
     Some(folder.join("foretell").join(FILE_NAME))
 }
 
-/// Lays the layers over the defaults, the first one lowest.
+/// Applies the layers to the defaults in order; later layers override earlier ones.
 #[must_use]
 pub fn merge(layers: &[Layer]) -> (Config, Vec<InvalidSetting>) {
     let mut merged = Merged::default();
     for layer in layers {
         match &layer.values {
-            Value::Object(values) => merged.lay(layer, "", values),
+            Value::Object(values) => merged.apply(layer, "", values),
             Value::Null => {}
-            // Lua has one empty table for both.
+            // An empty Lua table arrives as an array.
             Value::Array(values) if values.is_empty() => {}
             _ => merged.report(layer, "", "is not a group of settings"),
         }
@@ -181,13 +183,13 @@ pub fn merge(layers: &[Layer]) -> (Config, Vec<InvalidSetting>) {
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| Config::schema().to_value());
 
-/// What the schema says of a setting or a group; `None` if there is none of that name.
+/// The schema of a setting or a group; `None` if it does not exist.
 fn schema_of(key: &str) -> Option<&'static Value> {
     let mut names = key.split('.').filter(|name| !name.is_empty());
     names.try_fold(&*SCHEMA, |schema, name| schema["properties"].get(name))
 }
 
-/// The names of all settings, groups left out.
+/// The names of all settings, without groups.
 fn settings() -> Vec<String> {
     fn collect(schema: &Value, key: &str, into: &mut Vec<String>) {
         match schema.get("properties").and_then(Value::as_object) {
@@ -220,10 +222,10 @@ impl Merged {
         self.invalid.push(InvalidSetting { origin, key, why: why.into() });
     }
 
-    /// Lays a group's values over what holds.
-    fn lay(&mut self, layer: &Layer, group: &str, values: &Map<String, Value>) {
+    /// Applies the values of a group.
+    fn apply(&mut self, layer: &Layer, group: &str, values: &Map<String, Value>) {
         for (name, value) in values {
-            // `suggest.delay_ms` is as good as a group of that name with a setting in it.
+            // `suggest.delay_ms` may also be written as a key with a dot.
             let key = joined(group, name);
             match (schema_of(&key), value) {
                 (None, _) => self.report(layer, &key, no_such_setting(&key)),
@@ -233,7 +235,7 @@ impl Merged {
                 (Some(schema), Value::Array(values))
                     if values.is_empty() && schema.get("properties").is_some() => {}
                 (Some(schema), Value::Object(values)) if schema.get("properties").is_some() => {
-                    self.lay(layer, &key, values);
+                    self.apply(layer, &key, values);
                 }
                 (Some(schema), value) => {
                     let value = layer.value(&key, value, &self.config).map_err(str::to_owned);
@@ -246,7 +248,7 @@ impl Merged {
         }
     }
 
-    /// The settings that hold, with one more.
+    /// The settings so far with one more value. An error says why the value is invalid.
     fn with(&self, schema: &Value, key: &str, value: &Value) -> Result<Config, String> {
         for (bound, is_beyond) in [
             ("minimum", (|n, bound| n < bound) as fn(f64, f64) -> bool),
@@ -261,12 +263,12 @@ impl Merged {
         }
         let mut all = serde_json::to_value(&self.config).map_err(|error| error.to_string())?;
         let slot = all.pointer_mut(&format!("/{}", key.replace('.', "/")));
-        *slot.ok_or("has no place")? = value.clone();
+        *slot.ok_or("is not a setting")? = value.clone();
         Config::deserialize(all).map_err(|error| format!("is {value}: {error}"))
     }
 }
 
-/// Whether a model's name leads nowhere out of the models' folder.
+/// Whether a model's name cannot lead out of the folder of models.
 fn is_plain_name(name: &str) -> bool {
     !name.contains(['/', '\\', ':']) && !matches!(name, "." | "..")
 }

@@ -37,7 +37,7 @@ fn page() -> Result<String, std::fmt::Error> {
     Ok(out)
 }
 
-/// A heading, a table of the group's settings, then the groups in it.
+/// A heading, a table of the group's settings, then its subgroups.
 fn group(out: &mut String, name: &str, schema: &Value) -> std::fmt::Result {
     let settings = schema["properties"].as_object().unwrap();
     let is_group = |it: &Value| it.get("properties").is_some();
