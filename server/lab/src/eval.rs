@@ -1,5 +1,5 @@
-//! `foretell eval`: how good the texts are, by cases whose answer is known. docs/eval.md says what
-//! is asked, what is measured, and what came out.
+//! `foretell eval`: measures the quality of suggestions on cases with known answers. docs/eval.md
+//! describes the cases, the measures and the results.
 
 mod answers;
 mod cases;
@@ -28,63 +28,64 @@ use cases::Set;
 use replay::Count;
 use report::Report;
 
-/// What `foretell eval` takes.
+/// The arguments of `foretell eval`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Files of cases, a JSON object a line: `path`, `language`, `kind`, `prefix`, `suffix`,
+    /// Files of cases, one JSON object per line: `path`, `language`, `kind`, `prefix`, `suffix`,
     /// `expected`; or HumanEval's `prompt`, `suffix`, `canonical_solution`.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     cases: Vec<PathBuf>,
 
-    /// Only the first N of each file.
+    /// Use only the first N cases of each file.
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
 
-    /// A few cases of each file with little text: under a minute on two cores.
+    /// Run a few cases of each file with short prompts: under a minute on two cores.
     #[arg(long)]
     quick: bool,
 
-    /// Where the prompt of `processed` is split.
+    /// Where to split the prompt of the variant `processed`.
     #[arg(long, value_parser = layout, default_value = "auto", value_name = "auto|anchored|plain")]
     layout: Split,
 
-    /// Ask for the plain layout and for the text without healing too.
+    /// Also run the variants `plain` (plain layout) and `unhealed` (no token healing).
     #[arg(long)]
     compare: bool,
 
-    /// Look at the texts without each rule of the policy in turn.
+    /// Also apply the policy without each of its rules in turn.
     #[arg(long)]
     ablate: bool,
 
-    /// The most tokens before the anchor.
+    /// The maximum number of tokens before the anchor.
     #[arg(long, value_name = "N", default_value_t = 256)]
     before_tokens: usize,
 
-    /// The most tokens after the cursor.
+    /// The maximum number of tokens after the cursor.
     #[arg(long, value_name = "N", default_value_t = 96)]
     after_tokens: usize,
 
-    /// How many lines above the cursor the anchor is; the setting's value by default.
+    /// How many lines above the cursor the anchor is placed; by default, the setting's value.
     #[arg(long, value_name = "N")]
     anchor_lines: Option<usize>,
 
-    /// How many lines the middle may grow to; the setting's value by default.
+    /// The maximum number of lines between anchor and cursor; by default, the setting's value.
     #[arg(long, value_name = "N")]
     middle_lines: Option<usize>,
 
-    /// Show pieces of the other files that a case has, and ask for the text without them too.
+    /// Include excerpts of a case's other files in the prompt, and also run the variant `alone`,
+    /// without them.
     #[arg(long)]
     others: bool,
 
-    /// The most tokens of other files.
+    /// The maximum number of tokens from other files.
     #[arg(long, value_name = "N", default_value_t = 384)]
     other_tokens: usize,
 
-    /// Tell the model the file's path.
+    /// Include the file's path in the prompt.
     #[arg(long)]
     path: bool,
 
-    /// The most keys that are typed of each replay.
+    /// The maximum number of keystrokes typed in each replay.
     #[arg(long, value_name = "N", default_value_t = 400)]
     keys: usize,
 
@@ -92,7 +93,7 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Write each case with its texts to this file, a JSON object a line.
+    /// Write each case with its texts to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
 }
@@ -107,23 +108,26 @@ fn layout(name: &str) -> Result<Split, String> {
 }
 
 impl Arguments {
-    /// With what `--quick` stands for.
-    fn settled(&self) -> Self {
-        let mut it = self.clone();
-        if it.quick {
-            it.limit = it.limit.min(6);
-            it.before_tokens = it.before_tokens.min(96);
-            it.after_tokens = it.after_tokens.min(32);
-            it.keys = it.keys.min(24);
+    /// The arguments with the limits that `--quick` implies.
+    fn resolve(&self) -> Self {
+        let mut resolved = self.clone();
+        if resolved.quick {
+            resolved.limit = resolved.limit.min(6);
+            resolved.before_tokens = resolved.before_tokens.min(96);
+            resolved.after_tokens = resolved.after_tokens.min(32);
+            resolved.keys = resolved.keys.min(24);
         }
-        it
+        resolved
     }
 }
 
-/// Asks for every case and prints what came out.
+/// Runs all cases and replays, and prints the measures as tables or JSON.
+///
+/// # Errors
+/// If a file of cases cannot be read, the model does not load, or a generation fails.
 pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let arguments = &arguments.settled();
+    let arguments = &arguments.resolve();
     let read = |path: &PathBuf| Set::read(path, arguments.limit);
     let sets = arguments.cases.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let window = Window {
@@ -132,8 +136,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         after_tokens: arguments.after_tokens,
         anchor_lines: arguments.anchor_lines.unwrap_or(config.prompt.anchor_lines),
         middle_lines: arguments.middle_lines.unwrap_or(config.prompt.middle_lines),
-        // Each place is asked for once, and no later request could be read for; and the same is
-        // read on every machine.
+        // With one request per cursor, no later request could prefill what a time budget leaves
+        // out; and without budgets, the prompts are the same on every machine.
         first_ms: None,
         whole_ms: None,
         path: arguments.path || config.prompt.path,
@@ -142,11 +146,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..config.prompt
     };
     let config = Config { prompt: window, ..config.clone() };
-    let wanted = GenerationOptions::one(&config.suggest);
+    let options = GenerationOptions::one(&config.suggest);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (outcomes, replays) = runtime.block_on(async {
-        let outcomes = all_cases(&loaded(&config).await?, &sets, arguments, wanted).await?;
-        let replays = all_replays(&config, &sets, arguments, wanted).await?;
+        let outcomes =
+            run_cases(&load_completer(&config).await?, &sets, arguments, options).await?;
+        let replays = run_replays(&config, &sets, arguments, options).await?;
         anyhow::Ok((outcomes, replays))
     })?;
     let mut report = Report::new(&config.model.name, &outcomes, &replays);
@@ -159,8 +164,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A model that has read nothing yet.
-async fn loaded(config: &Config) -> anyhow::Result<Completer> {
+/// Loads the model, with an empty KV cache.
+async fn load_completer(config: &Config) -> anyhow::Result<Completer> {
     let completer = Completer::start(config);
     match completer.loaded().await {
         EngineState::Failed(message) => bail!("{message}"),
@@ -168,22 +173,23 @@ async fn loaded(config: &Config) -> anyhow::Result<Completer> {
     }
 }
 
-async fn all_cases(
+async fn run_cases(
     completer: &Completer,
     sets: &[Set],
     arguments: &Arguments,
-    wanted: GenerationOptions,
+    options: GenerationOptions,
 ) -> anyhow::Result<Vec<Outcome>> {
     let Arguments { layout, compare, ablate, others, .. } = *arguments;
-    let ways = Variants::new(completer, AnswerOptions { layout, compare, ablate, others }, wanted)?;
-    let n_all: usize = sets.iter().map(|set| set.cases.len()).sum();
-    let mut outcomes = Vec::with_capacity(n_all);
+    let answer_options = AnswerOptions { layout, compare, ablate, others };
+    let variants = Variants::new(completer, answer_options, options)?;
+    let n_cases: usize = sets.iter().map(|set| set.cases.len()).sum();
+    let mut outcomes = Vec::with_capacity(n_cases);
     let create = |path: &PathBuf| File::create(path).with_context(|| format!("{}", path.display()));
     let mut texts = arguments.texts.as_ref().map(create).transpose()?;
     for set in sets {
         for case in &set.cases {
-            tell(&format!("case {} of {n_all}", outcomes.len() + 1));
-            let outcome = ways.ask(case, &set.name).await?;
+            print_progress(&format!("case {} of {n_cases}", outcomes.len() + 1));
+            let outcome = variants.ask(case, &set.name).await?;
             if let Some(texts) = &mut texts {
                 writeln!(texts, "{}", outcome.row())?;
             }
@@ -193,38 +199,39 @@ async fn all_cases(
     Ok(outcomes)
 }
 
-/// Types every replay, by the layout that was asked for and by the plain one, each with a model
-/// that has read nothing yet.
-async fn all_replays(
+/// Types every replay in the requested layout and in the plain one, each starting with an empty KV
+/// cache.
+async fn run_replays(
     config: &Config,
     sets: &[Set],
     arguments: &Arguments,
-    wanted: GenerationOptions,
+    options: GenerationOptions,
 ) -> anyhow::Result<Vec<(&'static str, Count)>> {
     let Arguments { layout, keys, quick, .. } = *arguments;
-    let n_most = if quick { 1 } else { usize::MAX };
-    let replays: Vec<_> = sets.iter().flat_map(|set| set.replays.iter().take(n_most)).collect();
+    let max_replays = if quick { 1 } else { usize::MAX };
+    let replays: Vec<_> =
+        sets.iter().flat_map(|set| set.replays.iter().take(max_replays)).collect();
     let mut counts = Vec::new();
     if replays.is_empty() {
         return Ok(counts);
     }
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
         let parts = Ablation { layout, healing: true, policy: true, other_files: OtherFiles::None };
-        let completer = loaded(config).await?;
-        let way = completer.with_ablation(parts).context("no model is loaded")?;
+        let completer = load_completer(config).await?;
+        let variant = completer.with_parts(parts).context("no model is loaded")?;
         let mut count = Count::default();
         for (i, it) in replays.iter().enumerate() {
-            tell(&format!("replay {} of {}, {name}", i + 1, replays.len()));
-            count.add(replay::replay(&way, wanted, it, keys).await?);
+            print_progress(&format!("replay {} of {}, {name}", i + 1, replays.len()));
+            count.add(replay::replay(&variant, options, it, keys).await?);
         }
         counts.push((name, count));
     }
     Ok(counts)
 }
 
-/// Says how far it is, to somebody who looks.
-fn tell(what: &str) {
+/// Overwrites the progress line on standard error, if that is a terminal.
+fn print_progress(progress: &str) {
     if io::stderr().is_terminal() {
-        eprint!("\r{what}\x1b[K\r");
+        eprint!("\r{progress}\x1b[K\r");
     }
 }

@@ -1,5 +1,5 @@
-//! `foretell bench` and `foretell eval`: how fast the engine and the server are, and how often a
-//! suggestion is right.
+//! `foretell bench` measures the speed of the engine and the server, `foretell eval` the quality of
+//! suggestions.
 
 pub mod bench;
 pub mod eval;

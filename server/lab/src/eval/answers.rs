@@ -1,4 +1,4 @@
-//! Asks for the text of a case, by the way that the server takes and by others beside it.
+//! Generates the text of a case with the server's configuration and with variants of it.
 
 use anyhow::{Context, bail};
 use foretell_config::prompt::{OtherFiles, Split};
@@ -13,16 +13,16 @@ use serde_json::{Map, Value, json};
 
 use super::{cases::Case, measures::Verdict};
 
-/// A text, why it ends, and what it cost.
+/// A generated text, why it ended, and what it cost.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) text: String,
-    /// `None` if it was given up early.
+    /// `None` if the generation was cancelled.
     pub(super) finish: Option<FinishReason>,
     pub(super) figures: GenerationMetrics,
 }
 
-/// Which ways there are.
+/// Selects the variants to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AnswerOptions {
     pub(super) layout: Split,
@@ -31,29 +31,30 @@ pub(super) struct AnswerOptions {
     pub(super) others: bool,
 }
 
-/// The ways to a text.
+/// The completers to compare; they share one loaded model.
 pub(super) struct Variants {
-    /// What the server does.
+    /// As the server does it.
     pub(super) processed: Completer,
-    /// The model alone.
+    /// The model alone: plain layout, no token healing, no policy, no other files.
     raw: Completer,
-    /// What the server does, in the plain layout, and without healing.
+    /// `processed` in the plain layout.
     plain: Option<Completer>,
+    /// `processed` without token healing.
     unhealed: Option<Completer>,
-    /// What the server does, with no other files.
+    /// `processed` without other files.
     alone: Option<Completer>,
-    /// What the server does, with all of the text.
+    /// `processed` without a policy, to record texts for `--ablate`.
     uncut: Option<Completer>,
-    pub(super) wanted: GenerationOptions,
+    pub(super) options: GenerationOptions,
 }
 
-/// What became of a case.
+/// The result of a case.
 pub(super) struct Outcome {
     pub(super) case: Case,
     pub(super) set: String,
     pub(super) answer: Answer,
-    /// The texts of the other ways.
-    beside: Map<String, Value>,
+    /// The texts of the other variants, by name.
+    other_texts: Map<String, Value>,
     pub(super) processed: Verdict,
     pub(super) raw: Verdict,
     pub(super) plain: Option<Verdict>,
@@ -62,17 +63,17 @@ pub(super) struct Outcome {
     pub(super) ablated: Option<Ablated>,
 }
 
-/// A case with one rule left out at a time.
+/// The verdicts on a case with one rule left out at a time.
 pub(super) struct Ablated {
     pub(super) without: Vec<(StopRule, Verdict)>,
-    /// The texts, by the rule that is left out.
+    /// The texts, by the name of the rule left out.
     texts: Map<String, Value>,
-    /// Whether all rules together make of the recorded text what the server made.
+    /// Whether all rules together cut the recorded text to what the server produced.
     pub(super) is_as_served: bool,
 }
 
 impl Outcome {
-    /// The case with its texts, to be looked at.
+    /// The case with its texts as a row of the `--texts` file.
     pub(super) fn row(&self) -> Value {
         json!({
             "path": self.case.path,
@@ -82,7 +83,7 @@ impl Outcome {
             "line_after": self.case.suffix.split('\n').next(),
             "expected": self.case.expected,
             "processed": self.answer.text,
-            "beside": self.beside,
+            "beside": self.other_texts,
             "set": self.set,
             "finish": self.answer.finish.as_ref().map(FinishReason::name),
             "read": self.answer.figures.read,
@@ -95,19 +96,23 @@ impl Outcome {
 }
 
 impl Variants {
-    /// The ways from one loaded completer.
+    /// Derives the selected variants from one loaded completer.
+    ///
+    /// # Errors
+    /// If no model is loaded.
     pub(super) fn new(
         completer: &Completer,
-        wants: AnswerOptions,
-        wanted: GenerationOptions,
+        selection: AnswerOptions,
+        options: GenerationOptions,
     ) -> anyhow::Result<Self> {
-        let layout = wants.layout;
-        let open = if wants.others { OtherFiles::Open } else { OtherFiles::None };
-        let whole = Ablation { layout, healing: true, policy: true, other_files: open };
-        let with = |parts| completer.with_ablation(parts).context("no model is loaded");
+        let layout = selection.layout;
+        let other_files = if selection.others { OtherFiles::Open } else { OtherFiles::None };
+        let whole = Ablation { layout, healing: true, policy: true, other_files };
+        let with = |parts| completer.with_parts(parts).context("no model is loaded");
         let plain = Ablation { layout: Split::Plain, ..whole };
-        let only_if =
-            |is, way: anyhow::Result<Completer>| if is { way.map(Some) } else { Ok(None) };
+        let only_if = |is_selected, variant: anyhow::Result<Completer>| {
+            if is_selected { variant.map(Some) } else { Ok(None) }
+        };
         Ok(Self {
             processed: with(whole)?,
             raw: with(Ablation {
@@ -116,23 +121,24 @@ impl Variants {
                 other_files: OtherFiles::None,
                 ..plain
             })?,
-            plain: only_if(wants.compare, with(plain))?,
-            unhealed: only_if(wants.compare, with(Ablation { healing: false, ..whole }))?,
+            plain: only_if(selection.compare, with(plain))?,
+            unhealed: only_if(selection.compare, with(Ablation { healing: false, ..whole }))?,
             alone: only_if(
-                wants.others,
+                selection.others,
                 with(Ablation { other_files: OtherFiles::None, ..whole }),
             )?,
-            uncut: only_if(wants.ablate, with(Ablation { policy: false, ..whole }))?,
-            wanted,
+            uncut: only_if(selection.ablate, with(Ablation { policy: false, ..whole }))?,
+            options,
         })
     }
 
-    /// Asks for a case's text in every way. Those that share most of what is read come together.
+    /// Generates a case's text with every variant, in an order in which consecutive prompts share
+    /// most of their tokens.
     pub(super) async fn ask(&self, case: &Case, set: &str) -> anyhow::Result<Outcome> {
-        let (snapshot, cursor) = open(case);
-        let ways = [Some(&self.processed), self.plain.as_ref(), self.unhealed.as_ref()];
-        for way in ways.into_iter().flatten().chain(&self.uncut) {
-            way.set_others(|| case.others.iter().map(|it| it.snapshot(case)).collect());
+        let (snapshot, cursor) = open_case(case);
+        let with_others = [Some(&self.processed), self.plain.as_ref(), self.unhealed.as_ref()];
+        for variant in with_others.into_iter().flatten().chain(&self.uncut) {
+            variant.set_others(|| case.others.iter().map(|it| it.snapshot(case)).collect());
         }
         let verdict = |answer: &Answer| verdict_of(&answer.text, case);
         let answer = self.answer(&self.processed, &snapshot, cursor).await?;
@@ -140,25 +146,26 @@ impl Variants {
             Some(uncut) => Some(self.ablate(uncut, &snapshot, cursor, case, &answer).await?),
             None => None,
         };
-        let mut texts = Map::new();
-        let mut beside = [None, None, None];
-        let ways = [("unhealed", &self.unhealed), ("plain", &self.plain), ("alone", &self.alone)];
-        for (verdict_of, (name, way)) in beside.iter_mut().zip(ways) {
-            if let Some(way) = way {
-                let answer = self.answer(way, &snapshot, cursor).await?;
-                *verdict_of = Some(verdict(&answer));
-                texts.insert(name.into(), answer.text.into());
+        let mut other_texts = Map::new();
+        let mut verdicts = [None, None, None];
+        let variants =
+            [("unhealed", &self.unhealed), ("plain", &self.plain), ("alone", &self.alone)];
+        for (slot, (name, variant)) in verdicts.iter_mut().zip(variants) {
+            if let Some(variant) = variant {
+                let answer = self.answer(variant, &snapshot, cursor).await?;
+                *slot = Some(verdict(&answer));
+                other_texts.insert(name.into(), answer.text.into());
             }
         }
         let raw = self.raw(&snapshot, cursor, &case.expected).await?;
-        texts.insert("raw".into(), raw.text.clone().into());
-        let [unhealed, plain, alone] = beside;
+        other_texts.insert("raw".into(), raw.text.clone().into());
+        let [unhealed, plain, alone] = verdicts;
         Ok(Outcome {
             case: case.clone(),
             set: set.to_owned(),
             processed: verdict(&answer),
             raw: verdict(&raw),
-            beside: texts,
+            other_texts,
             answer,
             plain,
             unhealed,
@@ -167,32 +174,38 @@ impl Variants {
         })
     }
 
-    /// The whole text of one way.
+    /// Generates the complete text of one variant.
     pub(super) async fn answer(
         &self,
-        way: &Completer,
+        variant: &Completer,
         snapshot: &Snapshot,
         cursor: usize,
     ) -> anyhow::Result<Answer> {
-        let draft = way.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
-        followed(draft, |_| false).await
+        let generation =
+            variant.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+        collect(generation, |_| false).await
     }
 
-    /// What the model writes by itself. It is given up where nothing it could still write makes
-    /// it better: far beyond the length of what was there.
-    async fn raw(&self, snapshot: &Snapshot, cursor: usize, there: &str) -> anyhow::Result<Answer> {
-        let most_chars = 2 * there.chars().count() + 40;
-        let draft =
-            self.raw.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
-        let mut answer = followed(draft, |text| text.chars().count() > most_chars).await?;
-        if let Some((byte_idx, _)) = answer.text.char_indices().nth(most_chars) {
+    /// Generates the model's text without post-processing. It is cut far beyond the expected
+    /// length: more text could only make it less similar.
+    async fn raw(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        expected: &str,
+    ) -> anyhow::Result<Answer> {
+        let max_chars = 2 * expected.chars().count() + 40;
+        let generation =
+            self.raw.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+        let mut answer = collect(generation, |text| text.chars().count() > max_chars).await?;
+        if let Some((byte_idx, _)) = answer.text.char_indices().nth(max_chars) {
             answer.text.truncate(byte_idx);
         }
         Ok(answer)
     }
 
-    /// Records the text as far as any rule's absence lets it through, and looks at it without each
-    /// rule in turn.
+    /// Records the text until every policy with one rule left out has stopped it, and applies each
+    /// of them to the recording.
     async fn ablate(
         &self,
         uncut: &Completer,
@@ -201,21 +214,22 @@ impl Variants {
         case: &Case,
         served: &Answer,
     ) -> anyhow::Result<Ablated> {
-        let whole = self.processed.policy(snapshot, cursor, &self.wanted);
-        let lacking: Vec<(StopRule, Policy)> = Policy::OPTIONAL
+        let whole = self.processed.policy(snapshot, cursor, &self.options);
+        let reduced: Vec<(StopRule, Policy)> = Policy::OPTIONAL
             .iter()
             .map(|stop| (*stop, whole.clone().without(vec![*stop])))
             .collect();
-        let all = || lacking.iter().map(|(_, it)| it).chain([&whole]);
-        let draft = uncut.generate(snapshot, cursor, &self.wanted).context("no model is loaded")?;
-        let decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
-        let Answer { text, finish, .. } = followed(draft, decided).await?;
+        let all = || reduced.iter().map(|(_, it)| it).chain([&whole]);
+        let generation =
+            uncut.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+        let is_decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
+        let Answer { text, finish, .. } = collect(generation, is_decided).await?;
         let shown = |policy: &Policy| {
             let cut = policy.cut(&text, Phase::of(finish.is_some()));
             policy.written(&text[..cut.keep_bytes]).into_owned()
         };
         let mut ablated = Ablated { without: vec![], texts: Map::new(), is_as_served: false };
-        for (stop, policy) in &lacking {
+        for (stop, policy) in &reduced {
             let text = shown(policy);
             ablated.without.push((*stop, verdict_of(&text, case)));
             ablated.texts.insert(stop.name().into(), text.into());
@@ -225,15 +239,15 @@ impl Variants {
     }
 }
 
-/// Judges a text. What it takes the place of behind the cursor is a part of what was there.
+/// Judges a text. Text that it replaces after the cursor counts as part of the expected text.
 fn verdict_of(text: &str, case: &Case) -> Verdict {
     let rest = case.suffix.split('\n').next().unwrap_or_default();
     let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();
     Verdict::of(text, &format!("{}{replaced}", case.expected))
 }
 
-/// The case's text as an open document, and the cursor in it, a char_idx.
-fn open(case: &Case) -> (Snapshot, usize) {
+/// Opens the case's text as a document. Returns its snapshot and the cursor, a char_idx.
+fn open_case(case: &Case) -> (Snapshot, usize) {
     let mut documents = Documents::default();
     let text = format!("{}{}", case.prefix, case.suffix);
     documents.open(&case.path, &case.language, 1, &text);
@@ -242,18 +256,21 @@ fn open(case: &Case) -> (Snapshot, usize) {
     (snapshot, case.prefix.chars().count())
 }
 
-/// Waits for a draft's end, or gives it up as soon as `is_enough` says so of its text.
-pub(super) async fn followed(
-    mut draft: Generation,
+/// Waits for a generation's end, or cancels it as soon as its text satisfies `is_enough`.
+///
+/// # Errors
+/// If the generation fails.
+pub(super) async fn collect(
+    mut generation: Generation,
     is_enough: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Answer> {
     loop {
-        let now = draft.progress();
+        let now = generation.now();
         if let Some(FinishReason::Failed(message)) = now.finish {
             bail!("{message}");
         }
-        if now.finish.is_some() || is_enough(&now.text) || !draft.changed().await {
-            let now = draft.progress();
+        if now.finish.is_some() || is_enough(&now.text) || !generation.changed().await {
+            let now = generation.now();
             return Ok(Answer { text: now.text, finish: now.finish, figures: now.figures });
         }
     }

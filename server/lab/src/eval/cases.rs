@@ -1,4 +1,5 @@
-//! Cases as JSON, one a line: a cursor in a text and what was there, or a text and its edits.
+//! Reads cases (a cursor and the expected text) and replays (a text and its edits), one JSON object
+//! per line.
 
 use std::{fs, path::Path};
 
@@ -6,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use foretell_session::document::Snapshot;
 use serde::Deserialize;
 
-/// A cursor in a text, and what was there.
+/// A cursor between two texts, and the text that belongs there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Case {
@@ -19,11 +20,11 @@ pub(super) struct Case {
     pub(super) suffix: String,
     #[serde(alias = "canonical_solution")]
     pub(super) expected: String,
-    /// Other files that are open, those first that matter most.
+    /// Other open files, the most relevant first.
     pub(super) others: Vec<Other>,
 }
 
-/// A file beside the one with the cursor.
+/// An open file without the cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Other {
     path: String,
@@ -31,13 +32,13 @@ pub(super) struct Other {
 }
 
 impl Other {
-    /// The file as an open document.
+    /// A snapshot of the file, in the language of `case`.
     pub(super) fn snapshot(&self, case: &Case) -> Snapshot {
         Snapshot::of_text(&self.path, &case.language, &self.text)
     }
 }
 
-/// A text, and how somebody went on with it.
+/// A text, and the edits that lead to its next version.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Replay {
     pub(super) path: String,
@@ -46,18 +47,18 @@ pub(super) struct Replay {
     pub(super) edits: Vec<Edit>,
 }
 
-/// One place that was changed.
+/// A replacement at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Edit {
-    /// Where, a char_idx of the text as the edits before left it.
+    /// A char_idx in the text after the preceding edits.
     pub(super) at: usize,
-    /// How many characters were removed at once.
+    /// The number of characters removed at once.
     pub(super) delete: usize,
-    /// What was typed there, key by key.
+    /// The text typed there, one keystroke at a time.
     pub(super) insert: String,
 }
 
-/// The cases of one file.
+/// The cases and replays of one file.
 #[derive(Debug, Default)]
 pub(super) struct Set {
     /// The file's name without its extension.
@@ -67,20 +68,23 @@ pub(super) struct Set {
 }
 
 impl Set {
-    /// Reads a file, at most the first `limit` lines that are not blank.
+    /// Reads the first `limit` non-blank lines of a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a line is not a valid case or replay, or there is none.
     pub(super) fn read(path: &Path, limit: usize) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut set = Self { name, ..Self::default() };
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         for (i, line) in lines.take(limit) {
-            set.take_in(line).with_context(|| format!("{}:{}", path.display(), i + 1))?;
+            set.parse_line(line).with_context(|| format!("{}:{}", path.display(), i + 1))?;
         }
         ensure!(set.len() > 0, "{}: no cases", path.display());
         Ok(set)
     }
 
-    fn take_in(&mut self, line: &str) -> anyhow::Result<()> {
+    fn parse_line(&mut self, line: &str) -> anyhow::Result<()> {
         let value: serde_json::Value = serde_json::from_str(line)?;
         let has = |key: &str| value.get(key).is_some();
         if has("edits") {
@@ -90,7 +94,7 @@ impl Set {
         } else if has("expected") || has("canonical_solution") {
             self.cases.push(serde_json::from_value(value)?);
         } else {
-            bail!("neither `expected` nor `canonical_solution` nor `edits` is there");
+            bail!("expected one of the fields `expected`, `canonical_solution` and `edits`");
         }
         Ok(())
     }
@@ -101,7 +105,7 @@ impl Set {
 }
 
 impl Replay {
-    /// Whether every edit is within the text.
+    /// Fails if an edit is outside the text.
     fn check(&self) -> anyhow::Result<()> {
         let mut n_chars = self.text.chars().count();
         for (i, edit) in self.edits.iter().enumerate() {

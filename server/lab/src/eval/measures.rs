@@ -1,8 +1,8 @@
-//! What a text is worth beside the one that was there. docs/eval.md has each measure in words.
+//! Compares texts with the expected ones. docs/eval.md defines each measure.
 
 use serde::Serialize;
 
-/// How one text fared.
+/// How one text compares with the expected one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Verdict {
     pub(super) is_shown: bool,
@@ -12,7 +12,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Judges a text by the one that was there.
+    /// Compares a text with the expected one, ignoring trailing whitespace.
     pub(super) fn of(text: &str, expected: &str) -> Self {
         let (text, expected) = (text.trim_end(), expected.trim_end());
         Self {
@@ -24,12 +24,12 @@ impl Verdict {
     }
 }
 
-/// The first line that is not blank, without white space at its end.
+/// The first non-blank line, without trailing whitespace.
 fn first_line(text: &str) -> &str {
     text.lines().map(str::trim_end).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// What many texts are worth. Shares are from 0 to 1.
+/// The measures of many texts. Shares are from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Measures {
     pub(super) cases: usize,
@@ -39,23 +39,23 @@ pub(super) struct Measures {
     pub(super) precision_when_shown: f64,
     pub(super) wrong_show_rate: f64,
     pub(super) share_shown: f64,
-    /// Of `exact_first_line`.
+    /// The standard error of `exact_first_line`.
     pub(super) standard_error: f64,
 }
 
 impl Measures {
-    /// The measures of some verdicts.
+    /// Computes the measures of verdicts.
     pub(super) fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
         let verdicts: Vec<&Verdict> = verdicts.into_iter().collect();
         let n = verdicts.len();
         let mean = |value: &dyn Fn(&Verdict) -> f64| {
             verdicts.iter().map(|it| value(it)).sum::<f64>() / n.max(1) as f64
         };
-        let share = |is: &dyn Fn(&Verdict) -> bool| mean(&|it| f64::from(u8::from(is(it))));
+        let share = |holds: &dyn Fn(&Verdict) -> bool| mean(&|it| f64::from(u8::from(holds(it))));
         let share_shown = share(&|it| it.is_shown);
         let wrong_show_rate = share(&|it| it.is_shown && !it.is_line_exact);
         let exact_first_line = share(&|it| it.is_line_exact);
-        // Where nothing is shown, nothing wrong is.
+        // If nothing is shown, nothing wrong is shown.
         let precision_when_shown =
             if share_shown > 0.0 { 1.0 - wrong_show_rate / share_shown } else { 1.0 };
         Self {
@@ -71,20 +71,21 @@ impl Measures {
     }
 }
 
-/// By how much one way is better than another on the same cases.
+/// The paired difference in `exact_first_line` between two variants on the same cases.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Difference {
     pub(super) cases: usize,
-    /// Of the share of cases, in `exact_first_line`.
+    /// The difference in `exact_first_line`, as a share of the cases.
     pub(super) mean: f64,
     pub(super) standard_error: f64,
-    /// Cases that only the one has right, and only the other.
+    /// Cases that only the first variant gets right.
     pub(super) better: usize,
+    /// Cases that only the second variant gets right.
     pub(super) worse: usize,
 }
 
 impl Difference {
-    /// The difference of pairs of verdicts on one case each.
+    /// Computes the difference from pairs of verdicts, each pair on one case.
     pub(super) fn of(pairs: &[(Verdict, Verdict)]) -> Self {
         let n = pairs.len().max(1) as f64;
         let only = |it: &Verdict, other: &Verdict| it.is_line_exact && !other.is_line_exact;

@@ -1,7 +1,8 @@
-//! Types a replay key by key, and counts what the texts that were shown foretold.
+//! Types a replay one keystroke at a time and counts how many keystrokes the suggestion on screen
+//! predicted.
 //!
-//! A text is asked for wherever what is shown does not fit what was typed, and waited for: what
-//! is counted does not depend on the machine.
+//! Whenever a keystroke contradicts or uses up the suggestion, a new one is requested and waited
+//! for, so the counts do not depend on the machine's speed.
 
 use anyhow::Context;
 use foretell_session::{
@@ -10,25 +11,26 @@ use foretell_session::{
 };
 use serde::Serialize;
 
-use super::{answers::followed, cases::Replay};
+use super::{answers::collect, cases::Replay};
 
-/// What a replay came to.
+/// The counts of one or more replays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Count {
-    /// A key is a character, or a line break with the indentation that an editor puts after it.
+    /// Keystrokes: a character, or a line break with the indentation that an editor adds.
     pub(super) keys: usize,
-    /// Keys that what was shown went on with.
+    /// Keystrokes that matched the suggestion on screen.
     pub(super) foretold: usize,
-    /// Runs of the model.
+    /// Generations.
     pub(super) runs: usize,
-    /// Tokens that were read, those of the first run at a place included.
+    /// Tokens prefilled, including those of the first generation at each place.
     pub(super) tokens_read: usize,
-    /// Tokens that were read in the first run at each place.
+    /// Tokens prefilled for the first generation at each place.
     pub(super) tokens_read_first: usize,
     pub(super) tokens_generated: usize,
-    /// Characters in all, and those that a key for the whole text or for its first line would have
-    /// brought: of the texts that were right when they came, less that key.
+    /// Characters typed.
     pub(super) chars: usize,
+    /// Characters of suggestions that were right when they arrived, completely or in their first
+    /// line, minus one keystroke for each acceptance.
     pub(super) chars_saved: usize,
 }
 
@@ -45,56 +47,59 @@ impl Count {
     }
 }
 
-/// Somebody who types, and what they see.
+/// A user who types, and the suggestion on screen.
 struct Typing<'a> {
     completer: &'a Completer,
-    wanted: GenerationOptions,
+    options: GenerationOptions,
     snapshot: Snapshot,
     cursor: usize,
     shown: String,
     count: Count,
-    /// How many of the characters to come were brought by a key already.
-    n_brought: usize,
+    /// How many of the next characters an acceptance has already been counted for.
+    n_accepted: usize,
 }
 
-/// Types at most `max_keys` keys of a replay.
+/// Types at most `max_keys` keystrokes of a replay.
+///
+/// # Errors
+/// If no model is loaded or a generation fails.
 pub(super) async fn replay(
     completer: &Completer,
-    wanted: GenerationOptions,
+    options: GenerationOptions,
     replay: &Replay,
     max_keys: usize,
 ) -> anyhow::Result<Count> {
     let snapshot = Snapshot::of_text(&replay.path, &replay.language, &replay.text);
     let mut typing = Typing {
         completer,
-        wanted,
+        options,
         snapshot,
         cursor: 0,
         shown: String::new(),
         count: Count::default(),
-        n_brought: 0,
+        n_accepted: 0,
     };
     for edit in &replay.edits {
         if typing.count.keys >= max_keys {
             break;
         }
         typing.cursor = edit.at;
-        typing.n_brought = 0;
+        typing.n_accepted = 0;
         typing.replace(edit.delete, "");
-        typing.ask(&edit.insert, true).await?;
+        typing.request(&edit.insert, true).await?;
         let mut rest = edit.insert.as_str();
         while !rest.is_empty() && typing.count.keys < max_keys {
             let (key, after) = rest.split_at(key_len(rest));
-            typing.key(key, after).await?;
+            typing.type_key(key, after).await?;
             rest = after;
         }
-        // What was not typed is there all the same: the edits behind it count on it.
+        // The positions of later edits assume that the whole text was inserted.
         typing.replace(0, rest);
     }
     Ok(typing.count)
 }
 
-/// How many bytes the next key brings: a line break comes with the indentation behind it.
+/// Byte length of the next keystroke: a line break includes the indentation after it.
 fn key_len(rest: &str) -> usize {
     let mut chars = rest.char_indices();
     match chars.next() {
@@ -117,11 +122,11 @@ impl Typing<'_> {
         self.completer.edited(&self.snapshot.uri, &edit);
     }
 
-    async fn key(&mut self, key: &str, rest: &str) -> anyhow::Result<()> {
+    async fn type_key(&mut self, key: &str, rest: &str) -> anyhow::Result<()> {
         let n_chars = key.chars().count();
         self.count.keys += 1;
         self.count.chars += n_chars;
-        self.n_brought = self.n_brought.saturating_sub(n_chars);
+        self.n_accepted = self.n_accepted.saturating_sub(n_chars);
         self.replace(0, key);
         match self.shown.strip_prefix(key) {
             Some(after) => {
@@ -131,29 +136,29 @@ impl Typing<'_> {
             None => self.shown.clear(),
         }
         if self.shown.is_empty() && !rest.is_empty() {
-            self.ask(rest, false).await?;
+            self.request(rest, false).await?;
         }
         Ok(())
     }
 
-    async fn ask(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
-        let draft = self.completer.generate(&self.snapshot, self.cursor, &self.wanted);
-        let answer = followed(draft.context("no model is loaded")?, |_| false).await?;
+    async fn request(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
+        let generation = self.completer.draft(&self.snapshot, self.cursor, &self.options);
+        let answer = collect(generation.context("no model is loaded")?, |_| false).await?;
         self.count.runs += 1;
         self.count.tokens_read += answer.figures.read;
         self.count.tokens_read_first += if is_first { answer.figures.read } else { 0 };
         self.count.tokens_generated += answer.figures.generated;
-        if self.n_brought == 0 {
-            self.n_brought = accepted(&answer.text, to_come);
-            self.count.chars_saved += self.n_brought.saturating_sub(1);
+        if self.n_accepted == 0 {
+            self.n_accepted = accepted(&answer.text, to_come);
+            self.count.chars_saved += self.n_accepted.saturating_sub(1);
         }
         self.shown = answer.text;
         Ok(())
     }
 }
 
-/// How many characters somebody takes of a text who takes it whole, or its first line, if it is
-/// what they are about to type.
+/// How many characters of a text a user about to type `to_come` accepts: all of it, its first line,
+/// or none.
 fn accepted(text: &str, to_come: &str) -> usize {
     let line = text.split('\n').next().unwrap_or_default();
     let right = [text, line].into_iter().find(|it| to_come.starts_with(*it));

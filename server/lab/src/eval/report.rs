@@ -1,4 +1,4 @@
-//! All that came out, as one JSON object and as tables.
+//! The results as one JSON object and as tables.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,10 +17,10 @@ use super::{
 };
 use foretell_session::stats::quantile;
 
-/// One way's verdict on a case, if it was asked.
-type Way = (&'static str, fn(&Outcome) -> Option<Verdict>);
+/// A variant's name, and how to get its verdict on a case, if the variant was run.
+type Variant = (&'static str, fn(&Outcome) -> Option<Verdict>);
 
-const WAYS: [Way; 5] = [
+const VARIANTS: [Variant; 5] = [
     ("raw", |it| Some(it.raw)),
     ("processed", |it| Some(it.processed)),
     ("plain", |it| it.plain),
@@ -28,36 +28,37 @@ const WAYS: [Way; 5] = [
     ("alone", |it| it.alone),
 ];
 
-/// The measures of each way that was asked.
-type ByWay = BTreeMap<&'static str, Measures>;
+/// The measures of each variant that was run.
+type ByVariant = BTreeMap<&'static str, Measures>;
 
-/// What leaving out a rule does.
+/// The effect of leaving out a rule.
 #[derive(Debug, Serialize)]
 pub(super) struct Rule {
     without: &'static str,
-    /// Cases whose text it changes.
+    /// Cases whose text changes.
     changes: usize,
     #[serde(flatten)]
     measures: Measures,
 }
 
-/// Everything that is reported.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) model: String,
     #[serde(flatten)]
-    ways: ByWay,
-    /// How much better `processed` is than another way.
+    variants: ByVariant,
+    /// The difference between `processed` and each other variant.
     better_than: BTreeMap<&'static str, Difference>,
-    sets: BTreeMap<String, ByWay>,
-    kinds: BTreeMap<String, ByWay>,
-    languages: BTreeMap<String, ByWay>,
-    /// Why nothing was shown, and in how many cases.
+    sets: BTreeMap<String, ByVariant>,
+    kinds: BTreeMap<String, ByVariant>,
+    languages: BTreeMap<String, ByVariant>,
+    /// The number of cases in which nothing was shown, by reason.
     nothing: BTreeMap<&'static str, usize>,
     ms: Value,
     tokens: Value,
     ablation: Vec<Rule>,
-    /// Cases whose recorded text the rules make another text of than the server did: none.
+    /// Cases where the rules cut the recorded text differently than the server did. A correct
+    /// ablation has none.
     ablation_differs: usize,
     replays: Map<String, Value>,
     pub(super) seconds: f64,
@@ -69,11 +70,11 @@ impl Report {
             let pair = |it: &Outcome| Some((it.processed, other(it)?));
             Difference::of(&outcomes.iter().filter_map(pair).collect::<Vec<_>>())
         };
-        let others = WAYS.into_iter().filter(|(name, _)| *name != "processed");
-        let differences = others.map(|(name, way)| (name, pairs(way)));
+        let others = VARIANTS.into_iter().filter(|(name, _)| *name != "processed");
+        let differences = others.map(|(name, verdict)| (name, pairs(verdict)));
         Self {
             model: model.to_owned(),
-            ways: by_way(outcomes.iter()),
+            variants: by_variant(outcomes.iter()),
             better_than: differences.filter(|(_, it)| it.cases > 0).collect(),
             sets: grouped(outcomes, |it| &it.set),
             kinds: grouped(outcomes, |it| &it.case.kind),
@@ -91,28 +92,28 @@ impl Report {
         }
     }
 
-    /// Prints tables for people.
+    /// Prints the tables to standard output.
     pub(super) fn print(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();
         writeln!(out, "{}, {:.0} s\n", self.model, self.seconds)?;
-        if !self.ways.is_empty() {
+        if !self.variants.is_empty() {
             writeln!(out, "{HEAD}")?;
-            self.ways.iter().try_for_each(|(name, it)| row(&mut out, name, it))?;
+            self.variants.iter().try_for_each(|(name, it)| row(&mut out, name, it))?;
         }
         for (name, groups) in
             [("set", &self.sets), ("kind", &self.kinds), ("language", &self.languages)]
         {
             writeln!(out, "\nprocessed, by {name}\n{HEAD}")?;
-            for (group, ways) in groups {
-                row(&mut out, group, &ways["processed"])?;
-                row(&mut out, "  raw", &ways["raw"])?;
+            for (group, variants) in groups {
+                row(&mut out, group, &variants["processed"])?;
+                row(&mut out, "  raw", &variants["raw"])?;
             }
         }
         for (name, it) in &self.better_than {
             writeln!(
                 out,
-                "\nfirst lines: processed {:+.1} ± {:.1} points over {name}, of {} cases ({} only it, \
-                 {} only {name})",
+                "\nexact first lines: processed {:+.1} ± {:.1} points over {name}, {} cases ({} only \
+                 processed, {} only {name})",
                 100.0 * it.mean,
                 100.0 * it.standard_error,
                 it.cases,
@@ -121,10 +122,10 @@ impl Report {
             )?;
         }
         writeln!(out, "\nnothing shown, by reason: {:?}", self.nothing)?;
-        writeln!(out, "time of a case, ms: {}", self.ms)?;
-        writeln!(out, "tokens of a case: {}", self.tokens)?;
+        writeln!(out, "time per case, ms: {}", self.ms)?;
+        writeln!(out, "tokens per case: {}", self.tokens)?;
         if !self.ablation.is_empty() {
-            writeln!(out, "\nwithout a rule, from the same texts\n{HEAD}  changes")?;
+            writeln!(out, "\nwithout one rule, on the same texts\n{HEAD}  changes")?;
             for it in &self.ablation {
                 write_row(&mut out, it.without, &it.measures)?;
                 writeln!(out, "{:>9}", it.changes)?;
@@ -156,16 +157,20 @@ fn write_row(out: &mut impl Write, name: &str, it: &Measures) -> io::Result<()> 
     Ok(())
 }
 
-fn by_way<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> ByWay {
-    let of = |way: fn(&Outcome) -> Option<Verdict>| {
-        Measures::of(&outcomes.clone().filter_map(way).collect::<Vec<_>>())
+fn by_variant<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> ByVariant {
+    let of = |verdict: fn(&Outcome) -> Option<Verdict>| {
+        Measures::of(&outcomes.clone().filter_map(verdict).collect::<Vec<_>>())
     };
-    WAYS.into_iter().map(|(name, way)| (name, of(way))).filter(|(_, it)| it.cases > 0).collect()
+    VARIANTS
+        .into_iter()
+        .map(|(name, verdict)| (name, of(verdict)))
+        .filter(|(_, it)| it.cases > 0)
+        .collect()
 }
 
-fn grouped(outcomes: &[Outcome], key: fn(&Outcome) -> &String) -> BTreeMap<String, ByWay> {
+fn grouped(outcomes: &[Outcome], key: fn(&Outcome) -> &String) -> BTreeMap<String, ByVariant> {
     let groups: BTreeSet<&String> = outcomes.iter().map(key).collect();
-    let of = |group: &String| by_way(outcomes.iter().filter(|it| key(it) == group));
+    let of = |group: &String| by_variant(outcomes.iter().filter(|it| key(it) == group));
     groups
         .into_iter()
         .map(|it| (if it.is_empty() { "-".into() } else { it.clone() }, of(it)))
