@@ -1,4 +1,4 @@
-//! `foretell bench`.
+//! `foretell bench`: measures the speed of the engine and the server on this machine.
 
 mod baseline;
 mod cancel;
@@ -25,14 +25,14 @@ use foretell_session::stats::quantile;
 
 use report::Report;
 
-/// How often the line is typed, unless the user says otherwise.
+/// How many times `foretell bench server` types its line by default.
 const ROUNDS: usize = 10;
 
-/// What `foretell bench` takes.
+/// The arguments of `foretell bench`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: Option<What>,
+    target: Option<Target>,
 
     /// Write an HTML page with plots of the results (one file, works offline).
     #[arg(long, global = true, value_name = "FILE")]
@@ -40,7 +40,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum Target {
     /// Measure the model on this machine: prefill, decode, edits, cancellation, and idle CPU time.
     ///
     /// With --llama-python and --gguf, llama.cpp is measured alternately on the same text and
@@ -50,7 +50,7 @@ enum What {
     Server(ServerArguments),
 }
 
-/// What `foretell bench server` takes.
+/// The arguments of `foretell bench server`.
 #[derive(Debug, clap::Args)]
 pub struct ServerArguments {
     /// How many times the line is typed.
@@ -58,7 +58,7 @@ pub struct ServerArguments {
     rounds: usize,
 }
 
-/// What `foretell bench engine` takes.
+/// The arguments of `foretell bench engine`.
 #[derive(Debug, clap::Args)]
 pub struct EngineArguments {
     /// The Python with llama-cpp-python installed.
@@ -94,12 +94,12 @@ pub struct EngineArguments {
     places: usize,
 }
 
-/// What `foretell bench engine` measures, in this order.
+/// The parts of `foretell bench engine`, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
-    /// Loading, prefill, decode, edits, verification; beside llama.cpp if it is named.
+    /// Loading, prefill, decode, edits, verification; next to llama.cpp with --llama-python.
     Table,
-    /// Prefill by the size of its chunks.
+    /// Prefill speed by chunk size.
     Chunks,
     /// Decode with and without lookup.
     Lookup,
@@ -117,28 +117,31 @@ impl EngineArguments {
     }
 }
 
-/// The engine's arguments as they are where none is given.
+/// Parses [`EngineArguments`] from an empty command line, for their defaults.
 #[derive(Debug, clap::Parser)]
-struct DefaultArgs {
+struct DefaultArguments {
     #[command(flatten)]
     engine: EngineArguments,
 }
 
-/// Measures, prints and draws; what is not named, both.
+/// Runs one benchmark, or both if none is named, and prints the results.
+///
+/// # Errors
+/// If the HTML file cannot be written or a benchmark fails.
 pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(io::stdout().lock());
-    // Better now than after all that is measured.
+    // An unwritable path is reported now rather than after minutes of measuring.
     let file = arguments.html.as_ref().map(|path| {
         File::create(path)
             .with_context(|| format!("--html {}", path.display()))
             .map(|it| (path, it))
     });
     let file = file.transpose()?;
-    match &arguments.what {
-        Some(What::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
-        Some(What::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
+    match &arguments.target {
+        Some(Target::Engine(arguments)) => engine::run(&mut report, config, arguments)?,
+        Some(Target::Server(arguments)) => server::run(&mut report, arguments.rounds)?,
         None => {
-            let DefaultArgs { engine } = clap::Parser::try_parse_from(["bench"])?;
+            let DefaultArguments { engine } = clap::Parser::try_parse_from(["bench"])?;
             engine::run(&mut report, config, &engine)?;
             server::run(&mut report, ROUNDS)?;
         }
@@ -152,7 +155,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the figures are the figures of.
+/// The configuration that the figures were measured with.
 fn facts(config: &Config) -> [(&'static str, String); 4] {
     [
         ("foretell", env!("CARGO_PKG_VERSION").to_owned()),
@@ -162,7 +165,29 @@ fn facts(config: &Config) -> [(&'static str, String); 4] {
     ]
 }
 
-/// The median; `NaN` without values.
+/// The median; the upper one of an even number of values. NaN if there are none.
 fn median(values: &[f64]) -> f64 {
-    quantile(values, 0.5).unwrap_or(f64::NAN)
+    quantile(values, 0.5)
+}
+
+/// The value at rank `share` (0 to 1) of the sorted values; NaN if there are none.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * share) as usize;
+    sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values = [5.0, 1.0, 3.0, 2.0, 4.0];
+        assert_eq!(median(&values), 3.0);
+        assert_eq!(quantile(&values, 0.99), 5.0);
+        assert_eq!(quantile(&values, 0.0), 1.0);
+        assert!(median(&[]).is_nan());
+    }
 }

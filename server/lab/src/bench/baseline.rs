@@ -1,4 +1,4 @@
-//! Those that are compared: our engine's model, and llama.cpp in a Python process.
+//! The engines to compare: Foretell's model, and llama.cpp in a Python process.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -18,40 +18,51 @@ use serde::Deserialize;
 
 use super::machine;
 
-/// Something that reads tokens.
+/// An engine whose model runs are timed.
 pub(super) trait BenchEngine {
     /// Its name in the table.
     fn name(&self) -> &'static str;
 
-    /// What loading it took.
+    /// The cost of loading it.
     fn load(&self) -> Load;
 
-    /// Reads `tokens` after the first `n_past` that were read before, and makes the logits of the
-    /// last `n_logits`. Returns the time that took, in milliseconds.
+    /// Keeps the first `n_past` tokens in the KV cache, evaluates `tokens` after them, and computes
+    /// the logits of the last `n_logits`. Returns the time in milliseconds.
+    ///
+    /// # Errors
+    /// If the model fails.
     fn read_ms(&mut self, n_past: usize, tokens: &[u32], n_logits: usize) -> anyhow::Result<f64>;
 
-    /// The same in one read of the model, with the logits of the last token.
+    /// Like [`Self::read_ms`], in one model run and with the logits of the last token.
+    ///
+    /// # Errors
+    /// If the model fails.
     fn read_at_once_ms(&mut self, n_past: usize, tokens: &[u32]) -> anyhow::Result<f64> {
         self.read_ms(n_past, tokens, 1)
     }
 }
 
-/// What loading took.
+/// The cost of loading a model.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Load {
-    /// The time, in milliseconds.
+    /// The time in milliseconds.
     pub(super) load_ms: f64,
-    /// The memory, in bytes; NaN if unknown.
+    /// The additional resident memory in bytes; NaN if unknown.
     pub(super) resident_bytes: f64,
 }
 
-/// Our model, read as the engine reads it: long prompts in chunks.
-pub(super) struct Ours {
+/// Foretell's model, run like the engine runs it: long prompts in chunks.
+pub(super) struct ForetellModel {
     model: OnnxModel,
     load: Load,
 }
 
-impl Ours {
+impl ForetellModel {
+    /// Loads a bundle's model and runs it once, so that the memory includes what the first run
+    /// allocates.
+    ///
+    /// # Errors
+    /// If the model does not load.
     pub(super) fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let resident = || machine::resident_bytes().map_or(f64::NAN, |bytes| bytes as f64);
         let (before, start) = (resident(), Instant::now());
@@ -63,7 +74,7 @@ impl Ours {
     }
 }
 
-impl BenchEngine for Ours {
+impl BenchEngine for ForetellModel {
     fn name(&self) -> &'static str {
         "foretell"
     }
@@ -89,8 +100,8 @@ impl BenchEngine for Ours {
     }
 }
 
-/// llama.cpp, driven by a script that speaks a line of JSON a request.
-pub(super) struct Llama {
+/// llama.cpp, driven by a script that reads and writes one line of JSON per request.
+pub(super) struct LlamaCpp {
     process: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -102,7 +113,11 @@ struct Timing {
     ms: f64,
 }
 
-impl Llama {
+impl LlamaCpp {
+    /// Starts the script with a model and waits until the model is loaded.
+    ///
+    /// # Errors
+    /// If the script does not start or ends.
     pub(super) fn start(
         python: &Path,
         driver: &Path,
@@ -120,21 +135,22 @@ impl Llama {
             .with_context(|| format!("{}", python.display()))?;
         let stdin = process.stdin.take().context("the driver has no stdin")?;
         let mut stdout = BufReader::new(process.stdout.take().context("the driver has no stdout")?);
-        let load = answer(&mut stdout)?;
+        let load = read_response(&mut stdout)?;
         Ok(Self { process, stdin, stdout, load })
     }
 }
 
-fn answer<T: serde::de::DeserializeOwned>(stdout: &mut impl BufRead) -> anyhow::Result<T> {
+fn read_response<T: serde::de::DeserializeOwned>(stdout: &mut impl BufRead) -> anyhow::Result<T> {
     let mut line = String::new();
     ensure!(
         stdout.read_line(&mut line)? > 0,
-        "llama.cpp's driver has ended, see its message above"
+        "the llama.cpp driver has exited; its message is above"
     );
-    serde_json::from_str(&line).with_context(|| format!("llama.cpp's driver said {line:?}"))
+    serde_json::from_str(&line)
+        .with_context(|| format!("invalid response of the llama.cpp driver: {line:?}"))
 }
 
-impl BenchEngine for Llama {
+impl BenchEngine for LlamaCpp {
     fn name(&self) -> &'static str {
         "llama.cpp"
     }
@@ -146,14 +162,14 @@ impl BenchEngine for Llama {
     fn read_ms(&mut self, n_past: usize, tokens: &[u32], n_logits: usize) -> anyhow::Result<f64> {
         let request = serde_json::json!({"n_past": n_past, "tokens": tokens, "n_logits": n_logits});
         writeln!(self.stdin, "{request}")?;
-        let timing: Timing = answer(&mut self.stdout)?;
+        let timing: Timing = read_response(&mut self.stdout)?;
         Ok(timing.ms)
     }
 }
 
-impl Drop for Llama {
+impl Drop for LlamaCpp {
     fn drop(&mut self) {
-        // It would end by itself when its stdin closes; there is nothing to save.
+        // It would exit when its stdin closes; killing it loses nothing.
         if self.process.kill().is_ok() {
             let _ = self.process.wait();
         }

@@ -1,4 +1,4 @@
-//! How soon the engine is free after a cancel, and what it does when it has nothing to do.
+//! Measures how soon the engine is free after a cancel, and the CPU time it uses while idle.
 
 use std::{io::Write, thread, time::Duration};
 
@@ -6,46 +6,47 @@ use fastrand::Rng;
 use foretell_engine::{Engine, Progress, Prompt, Request, decoder::PREFILL_CHUNK};
 use foretell_policy::{CursorContext, Policy};
 
-use super::{decode::finished, machine, median, report::Report};
+use super::{decode::wait, machine, median, report::Report};
 
-/// What is going on when the reader goes away, and what it wants next.
+/// What a cancel interrupts, and the request that follows.
 #[derive(Clone, Copy)]
 enum Case {
-    /// Text is being written.
+    /// A decode is interrupted.
     Decode,
-    /// A prompt is being read, and the next one has nothing in common with it.
+    /// A prefill is interrupted, and the next prompt shares nothing with it.
     PrefillThenJump,
-    /// A prompt is being read, and the next one is the same with a token more.
+    /// A prefill is interrupted, and the next prompt is the same plus one token.
     PrefillThenType,
 }
 
-/// Cancels runs at random moments and draws how long the next job waited for the engine.
+/// Cancels generations at random moments and reports how long the next job waited for the engine.
 pub(super) fn run(
     out: &mut Report<impl Write>,
     engine: &Engine,
     ids: &[u32],
     n_cancels: usize,
 ) -> anyhow::Result<()> {
-    let (step_ms, chunk_ms) = rates(engine, ids);
+    let (step_ms, chunk_ms) = step_and_chunk_ms(engine, ids);
     writeln!(
         out,
-        "cancels: a decode step takes {step_ms:.1} ms, a chunk of {PREFILL_CHUNK} {chunk_ms:.1} ms"
+        "cancels: a decode step takes {step_ms:.1} ms, a prefill chunk of {PREFILL_CHUNK} tokens \
+         {chunk_ms:.1} ms"
     )?;
-    out.times("Until the next job is taken, after a cancel")?;
-    let mut random = Rng::with_seed(1);
+    out.times("Time from a cancel to the start of the next job")?;
+    let mut random = Random(1);
     for (case, name) in [
-        (Case::Decode, "while decoding"),
-        (Case::PrefillThenJump, "while reading, then elsewhere"),
-        (Case::PrefillThenType, "while reading, then typed on"),
+        (Case::Decode, "during decode"),
+        (Case::PrefillThenJump, "during prefill, then elsewhere"),
+        (Case::PrefillThenType, "during prefill, then typed on"),
     ] {
         let mut waits = Vec::new();
         while waits.len() < n_cancels {
-            // Nothing of it was read before.
-            let from = 64 + random.usize(..ids.len() / 2);
-            let (draft, next, within_ms) = match case {
+            // From a random token on, so that the prompt shares no prefix with an earlier one.
+            let from = 64 + random.below(ids.len() / 2);
+            let (generation, next, within_ms) = match case {
                 Case::Decode => {
                     let known = &ids[..48];
-                    let _ = finished(engine.generate(request(known, 1)));
+                    let _ = wait(engine.generate(request(known, 1)));
                     (engine.generate(request(known, 200)), &ids[40..44], 4.0 * step_ms)
                 }
                 Case::PrefillThenJump => {
@@ -57,28 +58,28 @@ pub(super) fn run(
                     (engine.generate(request(text, 1)), &ids[from..from + 97], chunk_ms)
                 }
             };
-            let moment_us = random.usize(..(within_ms * 1e3) as usize) as u64;
-            thread::sleep(Duration::from_micros(moment_us));
-            if draft.progress().finish.is_some() {
+            let delay_us = random.below((within_ms * 1e3) as usize) as u64;
+            thread::sleep(Duration::from_micros(delay_us));
+            if generation.now().finish.is_some() {
                 continue;
             }
-            drop(draft);
-            waits.push(finished(engine.generate(request(next, 1))).figures.queued_ms);
+            drop(generation);
+            waits.push(wait(engine.generate(request(next, 1))).figures.queued_ms);
         }
         out.times_of(name, waits)?;
     }
     Ok(())
 }
 
-/// What a decode step and a chunk take, in milliseconds.
-fn rates(engine: &Engine, ids: &[u32]) -> (f64, f64) {
+/// The times of a decode step and of a prefill chunk, in milliseconds.
+fn step_and_chunk_ms(engine: &Engine, ids: &[u32]) -> (f64, f64) {
     let chunk = |n: usize| {
         let text = &ids[n..n + 4 * PREFILL_CHUNK];
-        finished(engine.generate(request(text, 1))).figures.prefill_ms / 4.0
+        wait(engine.generate(request(text, 1))).figures.prefill_ms / 4.0
     };
-    // Another text each time: what was said before would be said again without a step.
+    // A different prompt each time: a repeated one would be generated again without decode steps.
     let step = |from: usize| {
-        let figures = finished(engine.generate(request(&ids[from..from + 48], 16))).figures;
+        let figures = wait(engine.generate(request(&ids[from..from + 48], 16))).figures;
         figures.decode_ms / (figures.generated.max(2) - 1) as f64
     };
     let steps: Vec<f64> = (0..5).map(step).collect();
@@ -92,30 +93,43 @@ fn request(ids: &[u32], max_tokens: usize) -> Request {
     Request::new(Prompt { ids: ids.to_vec(), healed: Vec::new() }, policy, max_tokens)
 }
 
-/// Prints the CPU time that an idle engine takes.
+/// Prints the CPU time of an engine that is idle for `watched_s` seconds, after a generation and
+/// after a cancel. Prints nothing where the CPU time is unknown.
 pub(super) fn idle(
     out: &mut impl Write,
     engine: &Engine,
     ids: &[u32],
     watched_s: u64,
 ) -> anyhow::Result<()> {
-    let answer = |n: usize| -> Progress { finished(engine.generate(request(&ids[..n], 8))) };
-    for what in ["an answer", "a cancel"] {
-        let _ = answer(32);
-        if what == "a cancel" {
-            let given_up = engine.generate(request(&ids[..600], 8));
+    let generate = |n: usize| -> Progress { wait(engine.generate(request(&ids[..n], 8))) };
+    for event in ["a generation", "a cancel"] {
+        let _ = generate(32);
+        if event == "a cancel" {
+            let cancelled = engine.generate(request(&ids[..600], 8));
             thread::sleep(Duration::from_millis(100));
-            drop(given_up);
-            // The chunk under way is read to its end, as nobody waits for it.
-            let _ = answer(32);
+            drop(cancelled);
+            // The engine finishes the chunk in progress first; this generation waits for it.
+            let _ = generate(32);
         }
         let Some(before) = machine::cpu_s() else {
             return Ok(());
         };
         thread::sleep(Duration::from_secs(watched_s));
         let used = machine::cpu_s().unwrap_or(f64::NAN) - before;
-        writeln!(out, "idle after {what}: {used:.2} s of CPU time in {watched_s} s")?;
+        writeln!(out, "idle after {event}: {used:.2} s of CPU time in {watched_s} s")?;
         out.flush()?;
     }
     Ok(())
+}
+
+/// A linear congruential generator (Knuth's MMIX), so that every run uses the same numbers.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    /// The next number below `n`; 0 if `n` is 0.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
 }

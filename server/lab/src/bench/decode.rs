@@ -1,4 +1,4 @@
-//! What lookup decoding brings, on code that repeats itself and on code that does not.
+//! Measures the gain of lookup decoding, on code that repeats itself and on code that does not.
 
 use std::io::Write;
 
@@ -12,11 +12,11 @@ use super::{
     report::{Bars, Report},
 };
 
-/// A name for people, a text, and at which shares of it the model goes on.
+/// A name, a text, and the positions in it where the model continues, in percent of its tokens.
 const TEXTS: [(&str, &str, [usize; 4]); 2] =
     [("editing", EDITING, [40, 55, 70, 85]), ("new code", NEW_CODE, [20, 30, 45, 60])];
 
-/// Prints tokens a second with and without lookup, turn by turn.
+/// Reports the decode speed with and without lookup, alternating between the two engines.
 pub(super) fn run(
     out: &mut Report<impl Write>,
     [without, with]: [&Engine; 2],
@@ -28,32 +28,31 @@ pub(super) fn run(
         let ids = vocabulary.encode(text);
         let ids = &ids[..ids.len().min(1_200)];
         let mut totals = [(0.0, 0.0); 2];
-        let (mut n_drafted, mut n_accepted, mut all_same) = (0, 0, true);
+        let (mut n_drafted, mut n_accepted, mut all_identical) = (0, 0, true);
         for place in (0..rounds).flat_map(|_| places) {
             let prompt = &ids[..ids.len() * place / 100];
-            let [off, on] =
-                [without, with].map(|engine| finished(engine.generate(request(prompt))));
+            let [off, on] = [without, with].map(|engine| wait(engine.generate(request(prompt))));
             for (total, done) in totals.iter_mut().zip([&off, &on]) {
                 total.0 += done.figures.generated.saturating_sub(1) as f64;
                 total.1 += done.figures.decode_ms / 1e3;
             }
             n_drafted += on.figures.drafted;
             n_accepted += on.figures.accepted;
-            all_same &= on.text == off.text;
+            all_identical &= on.text == off.text;
         }
         let [off, on] = totals.map(|(n_tokens, s)| n_tokens / s);
         writeln!(
             out,
             "lookup, {name:<9} {off:8.1} tok/s without, {on:.1} with ({:.2} times); \
-             {n_accepted} of {n_drafted} drafted tokens accepted; the same text: {}",
+             {n_accepted} of {n_drafted} draft tokens accepted; identical text: {}",
             on / off,
-            if all_same { "yes" } else { "NO" },
+            if all_identical { "yes" } else { "NO" },
         )?;
         rows.push((name.to_owned(), vec![on, off]));
     }
     out.keep_bars(Bars {
-        title: "Writing with and without lookup",
-        unit: "tokens a second",
+        title: "Decode with and without lookup",
+        unit: "tokens per second",
         is_more_better: true,
         series: vec!["with", "without"],
         rows,
@@ -64,29 +63,29 @@ pub(super) fn run(
 /// A request for 96 tokens after a text.
 pub(super) fn request(ids: &[u32]) -> Request {
     let prompt = Prompt { ids: ids.to_vec(), healed: Vec::new() };
-    // As at the beginning of an indented line: the rules let several lines through, and here also
-    // what repeats itself.
+    // At the start of an indented line, the policy lets several lines through; without the rules
+    // against repetition, generations reach their full length.
     let policy =
         Policy::new(CursorContext { line_before: "    ".into(), ..CursorContext::default() })
             .without(vec![StopRule::Copy, StopRule::Repetition]);
     Request::new(prompt, policy, 96)
 }
 
-/// Waits for a draft's end.
-pub(super) fn finished(mut draft: Generation) -> Progress {
+/// Blocks until a generation ends, and returns its progress.
+pub(super) fn wait(mut generation: Generation) -> Progress {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     match runtime {
         Ok(runtime) => {
             runtime.block_on(async {
-                while draft.progress().finish.is_none() && draft.changed().await {}
+                while generation.now().finish.is_none() && generation.changed().await {}
             });
         }
         Err(error) => {
             return Progress {
-                finish: Some(FinishReason::Failed(Failure::new(error))),
-                ..draft.progress()
+                finish: Some(FinishReason::Failed(error.to_string())),
+                ..generation.now()
             };
         }
     }
-    draft.progress()
+    generation.now()
 }

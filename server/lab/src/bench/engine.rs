@@ -1,4 +1,4 @@
-//! `foretell bench engine`: the parts, one after the other.
+//! `foretell bench engine`: runs its parts one after the other.
 
 use std::{
     io::{self, Write},
@@ -19,7 +19,7 @@ use foretell_engine::{
 
 use super::{
     EngineArguments, Part,
-    baseline::{BenchEngine, Llama, Ours},
+    baseline::{BenchEngine, ForetellModel, LlamaCpp},
     cancel, decode, equivalence,
     fixtures::CODE,
     machine,
@@ -27,7 +27,10 @@ use super::{
     table::{self, Column},
 };
 
-/// Measures and prints, each figure as it comes.
+/// Runs the selected parts and prints each figure as soon as it is measured.
+///
+/// # Errors
+/// If the model does not load or fails, or llama.cpp does.
 pub(super) fn run(
     out: &mut Report<impl Write>,
     config: &Config,
@@ -37,7 +40,11 @@ pub(super) fn run(
     let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
     let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let ids = vocabulary.encode(CODE);
-    anyhow::ensure!(ids.len() > 2100, "the text has only {} tokens", ids.len());
+    anyhow::ensure!(
+        ids.len() > 2100,
+        "the benchmark's text has only {} tokens, it needs more than 2100",
+        ids.len()
+    );
     let options = Options {
         library: find_library(config.model.library.as_deref())?,
         context_tokens: 2112,
@@ -53,18 +60,23 @@ pub(super) fn run(
         arguments.rounds
     )?;
     if arguments.wants(Part::Table) || arguments.wants(Part::Chunks) {
-        let ours: Box<dyn BenchEngine> = Box::new(Ours::load(&bundle, &options)?);
+        let ours: Box<dyn BenchEngine> = Box::new(ForetellModel::load(&bundle, &options)?);
         let mut columns = vec![Column::new(ours)];
         if let (Some(python), Some(gguf)) = (&arguments.llama_python, &arguments.gguf) {
             let n_context = options.context_tokens;
-            let llama =
-                Llama::start(python, &arguments.driver, gguf, config.model.n_threads(), n_context)?;
+            let llama = LlamaCpp::start(
+                python,
+                &arguments.driver,
+                gguf,
+                config.model.n_threads(),
+                n_context,
+            )?;
             columns.push(Column::new(Box::new(llama)));
         }
         if arguments.wants(Part::Table) {
             let bytes_per_s = machine::read_bytes_per_s(config.model.n_threads());
             let step_ms = table::run(out, &mut columns, &ids, arguments.rounds)?;
-            bandwidth_line(out, &bundle.manifest, bytes_per_s, step_ms)?;
+            print_bandwidth(out, &bundle.manifest, bytes_per_s, step_ms)?;
         }
         if arguments.wants(Part::Chunks) {
             table::chunks(out, &mut columns[0], &ids, arguments.rounds)?;
@@ -81,7 +93,7 @@ pub(super) fn run(
         decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
-        // One slot, so that nothing is left of what was read before.
+        // One slot, so that the KV cache of an earlier prompt is not reused.
         let cold = Options { kv_cache_bytes: 26_000_000, context_tokens: 1024, ..options.clone() };
         let engines = [engine(Mode::Off, &cold)?, engine(Mode::Adaptive, &options)?];
         equivalence::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.places)?;
@@ -98,9 +110,9 @@ pub(super) fn run(
     Ok(())
 }
 
-/// How near decoding is to the limit that memory sets: each step reads all weights but the
-/// embedding table, of which it reads one row.
-fn bandwidth_line(
+/// Prints how close decode is to the limit set by memory bandwidth: each step reads all weights
+/// except the embedding table, of which it reads one row.
+fn print_bandwidth(
     out: &mut impl Write,
     manifest: &Manifest,
     bytes_per_s: f64,
@@ -109,15 +121,15 @@ fn bandwidth_line(
     let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
     let weights =
         data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
-    // Of the embedding, and of the exact head beside a rescored 4-bit one, a step reads a few rows.
-    // Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
-    let n_table = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
+    // A step reads only a few rows of the embedding table, and of the exact head that rescores a
+    // 4-bit one. Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
+    let n_table_weights = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
     let n_tables = if manifest.quantization == "mixed" { 2 } else { 1 };
-    let step_bytes = weights.saturating_sub((n_tables * n_table) as u64 * 9 / 8);
+    let step_bytes = weights.saturating_sub((n_tables * n_table_weights) as u64 * 9 / 8);
     let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
     writeln!(
         out,
-        "\nmemory: {:.1} GB/s, a step reads {:.0} MB: {limit_ms:.1} ms at least, {step_ms:.1} measured ({:.0} %)",
+        "\nmemory: {:.1} GB/s, a step reads {:.0} MB: at least {limit_ms:.1} ms, measured {step_ms:.1} ms ({:.0} %)",
         bytes_per_s / 1e9,
         step_bytes as f64 / 1e6,
         100.0 * limit_ms / step_ms,

@@ -1,12 +1,12 @@
-//! Frozen inputs of the benchmarks: editing them starts a new series of figures.
+//! Frozen inputs of the benchmarks: figures are only comparable as long as these do not change.
 
-/// Source code of a little more than 2,100 tokens, the longest prompt that is measured.
+/// Source code of slightly more than 2,100 tokens, enough for the longest prompt measured.
 pub(super) const CODE: &str = concat!(
     include_str!("../../../../tests/fixtures/code/decoder.rs"),
     include_str!("../../../../tests/fixtures/code/onnx.rs"),
     include_str!("../../../../tests/fixtures/code/queue.rs"),
 );
-/// A file in which the same edit is made again and again.
+/// A file in which the same edit is repeated.
 pub(super) const EDITING: &str = include_str!("../../../../tests/fixtures/code/editing.py");
-/// A file of which little is repeated.
+/// A file with little repetition.
 pub(super) const NEW_CODE: &str = include_str!("../../../../tests/fixtures/code/queue.rs");

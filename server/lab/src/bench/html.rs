@@ -1,4 +1,4 @@
-//! The measurements as a page: one file, without scripts, that asks for nothing.
+//! Renders the measurements as an HTML page: one file without scripts or external resources.
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -7,13 +7,16 @@ use foretell_session::stats::draw::{FIRST_POWER, N_CELLS_A_POWER, SCALE, figure}
 use super::report::{Bars, Chart, quantiles, spread};
 
 const STYLE: &str = include_str!("page.css");
-/// The widths of a plot, in units of the drawing.
+// Sizes in units of the SVG view box.
 const WIDTH: f64 = 760.0;
 const NAME_WIDTH: f64 = 210.0;
 const VALUE_WIDTH: f64 = 90.0;
 const BAR_HEIGHT: f64 = 16.0;
 
-/// The page, from facts about the machine, the charts, and what was printed.
+/// Renders the page from facts about the machine, the charts, and the printed output.
+///
+/// # Errors
+/// Never: writing to a string does not fail.
 pub(super) fn page(
     facts: &[(&str, String)],
     charts: &[Chart],
@@ -30,8 +33,8 @@ pub(super) fn page(
     writeln!(out, "</dl>")?;
     for chart in charts {
         match chart {
-            Chart::Bars(it) => bars(&mut out, it)?,
-            Chart::Times { title, rows } => times(&mut out, title, rows)?,
+            Chart::Bars(it) => write_bars(&mut out, it)?,
+            Chart::Times { title, rows } => write_times(&mut out, title, rows)?,
         }
     }
     writeln!(out, "<details><summary>All that was printed</summary>")?;
@@ -39,22 +42,22 @@ pub(super) fn page(
     Ok(out)
 }
 
-/// Text that is shown as it is, in elements and in attributes.
+/// Text escaped for HTML elements and attributes.
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
-    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|it| match it {
-            '<' => to.write_str("&lt;"),
-            '>' => to.write_str("&gt;"),
-            '&' => to.write_str("&amp;"),
-            '"' => to.write_str("&quot;"),
-            it => to.write_char(it),
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '&' => f.write_str("&amp;"),
+            '"' => f.write_str("&quot;"),
+            c => f.write_char(c),
         })
     }
 }
 
-fn head(out: &mut String, title: &str, unit: &str, series: &[&str]) -> fmt::Result {
+fn write_head(out: &mut String, title: &str, unit: &str, series: &[&str]) -> fmt::Result {
     write!(out, "<figure>\n<figcaption><h2>{}</h2><p>{}</p>", Text(title), Text(unit))?;
     if series.len() > 1 {
         write!(out, "<p>")?;
@@ -71,20 +74,20 @@ fn open_svg(out: &mut String, height: f64, title: &str) -> fmt::Result {
     writeln!(out, "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">")
 }
 
-fn text(out: &mut String, class: &str, x: f64, y: f64, text: &str) -> fmt::Result {
+fn write_text(out: &mut String, class: &str, x: f64, y: f64, text: &str) -> fmt::Result {
     writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", Text(text))
 }
 
-fn bars(out: &mut String, bars: &Bars) -> fmt::Result {
+fn write_bars(out: &mut String, bars: &Bars) -> fmt::Result {
     const GAP: f64 = 12.0;
     let row_height = BAR_HEIGHT * bars.series.len() as f64 + GAP;
-    head(out, bars.title, &bars.unit_line(), &bars.series)?;
+    write_head(out, bars.title, &bars.unit_line(), &bars.series)?;
     open_svg(out, row_height * bars.rows.len() as f64, bars.title)?;
     let longest = WIDTH - NAME_WIDTH - VALUE_WIDTH;
     for (i, (name, values)) in bars.rows.iter().enumerate() {
         let top = row_height * i as f64 + GAP / 2.0;
         let middle = top + (row_height - GAP) / 2.0;
-        text(out, "name", NAME_WIDTH - 10.0, middle + 4.5, name)?;
+        write_text(out, "name", NAME_WIDTH - 10.0, middle + 4.5, name)?;
         for (series, value) in values.iter().enumerate() {
             let y = top + BAR_HEIGHT * series as f64;
             let share = value / bars.most();
@@ -97,18 +100,18 @@ fn bars(out: &mut String, bars: &Bars) -> fmt::Result {
                 BAR_HEIGHT - 2.0
             )?;
             let value = figure(Some(*value));
-            text(out, "value", NAME_WIDTH + width + 8.0, y + BAR_HEIGHT / 2.0 + 4.5, &value)?;
+            write_text(out, "value", NAME_WIDTH + width + 8.0, y + BAR_HEIGHT / 2.0 + 4.5, &value)?;
         }
     }
     writeln!(out, "</svg>\n</figure>")
 }
 
-fn times(out: &mut String, title: &str, rows: &[(String, Vec<f64>)]) -> fmt::Result {
+fn write_times(out: &mut String, title: &str, rows: &[(String, Vec<f64>)]) -> fmt::Result {
     const ROW: f64 = 54.0;
     const PLOT: f64 = 36.0;
     const AXIS: f64 = 22.0;
-    let lines = "the line is the median, the dashed one p99";
-    head(out, title, &format!("milliseconds, on a scale of powers of ten; {lines}"), &[])?;
+    let lines = "solid line: median, dashed line: p99";
+    write_head(out, title, &format!("milliseconds, logarithmic scale; {lines}"), &[])?;
     let bottom = ROW * rows.len() as f64;
     open_svg(out, bottom + AXIS, title)?;
     let power_width = (WIDTH - NAME_WIDTH - 2.0 * VALUE_WIDTH) / SCALE.len() as f64;
@@ -116,11 +119,11 @@ fn times(out: &mut String, title: &str, rows: &[(String, Vec<f64>)]) -> fmt::Res
     for (i, name) in SCALE.iter().enumerate() {
         let x = NAME_WIDTH + power_width * i as f64;
         writeln!(out, "<path class=\"grid\" d=\"M{x:.1} 0V{bottom}\"/>")?;
-        text(out, "tick", x, bottom + 15.0, name.trim())?;
+        write_text(out, "tick", x, bottom + 15.0, name.trim())?;
     }
     for (i, (name, times)) in rows.iter().enumerate() {
         let base = ROW * (i + 1) as f64 - 6.0;
-        text(out, "name", NAME_WIDTH - 10.0, base - PLOT / 2.0 + 4.5, name)?;
+        write_text(out, "name", NAME_WIDTH - 10.0, base - PLOT / 2.0 + 4.5, name)?;
         let spread = spread(times);
         let most = spread.cells().iter().copied().max().unwrap_or_default().max(1) as f64;
         for (cell, n) in spread.cells().iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -148,8 +151,8 @@ fn times(out: &mut String, title: &str, rows: &[(String, Vec<f64>)]) -> fmt::Res
         let x = WIDTH - 2.0 * VALUE_WIDTH + 16.0;
         let of = |ms| format!("{} ms", figure(ms));
         let (half, most) = (base - PLOT / 2.0 - 4.0, base - PLOT / 2.0 + 13.0);
-        text(out, "value", x, half, &format!("median {}", of(p50)))?;
-        text(out, "value faint", x, most, &format!("p99 {}, n {}", of(p99), times.len()))?;
+        write_text(out, "value", x, half, &format!("median {}", of(p50)))?;
+        write_text(out, "value faint", x, most, &format!("p99 {}, n {}", of(p99), times.len()))?;
     }
     writeln!(out, "</svg>\n</figure>")
 }

@@ -1,4 +1,5 @@
-//! What was measured: printed as it comes, drawn in the terminal, and kept for the page.
+//! Prints measurements as they are made, draws them in the terminal, and keeps them for the HTML
+//! page.
 
 use std::{
     fmt::Write as _,
@@ -10,45 +11,44 @@ use foretell_session::stats::{
     quantile,
 };
 
-/// How wide the longest bar is in the terminal, in characters.
+/// The width of the longest bar in the terminal, in characters.
 const BAR_CHARS: usize = 40;
-/// How wide the names of rows are, in characters.
+/// The width of the column of row names, in characters.
 const NAME_CHARS: usize = 30;
 
-/// What is drawn of some figures.
+/// A chart of measurements.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Chart {
-    /// A bar for each row and each of those that are compared.
+    /// One bar for each row and series.
     Bars(Bars),
-    /// How times are spread.
+    /// Distributions of times.
     Times {
-        /// What they are the times of.
         title: &'static str,
-        /// A name and its times in milliseconds.
+        /// Each row's name and its times in milliseconds.
         rows: Vec<(String, Vec<f64>)>,
     },
 }
 
-/// A bar for each row and each of those that are compared.
+/// A bar chart with one bar for each row and series.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bars {
     pub(super) title: &'static str,
     pub(super) unit: &'static str,
     pub(super) is_more_better: bool,
-    /// Those that are compared.
+    /// The names of what is compared.
     pub(super) series: Vec<&'static str>,
-    /// A name, and a value for each of the series.
+    /// Each row's name, and its value in each series.
     pub(super) rows: Vec<(String, Vec<f64>)>,
 }
 
 impl Bars {
-    /// What the length of a bar means.
+    /// The unit, and whether more or less of it is better.
     pub(super) fn unit_line(&self) -> String {
         let better = if self.is_more_better { "more" } else { "less" };
         format!("{}, {better} is better", self.unit)
     }
 
-    /// The longest bar's value.
+    /// The largest value, or 0.
     pub(super) fn most(&self) -> f64 {
         self.rows.iter().flat_map(|(_, values)| values).copied().fold(0.0, f64::max)
     }
@@ -73,24 +73,24 @@ impl Bars {
     }
 }
 
-/// The quantiles that are shown of some times: where half, 95 % and 99 % of them end, the longest.
+/// The median, p95, p99 and maximum of times; `None` if there are none.
 pub(super) fn quantiles(times: &[f64]) -> [Option<f64>; 4] {
     [0.5, 0.95, 0.99, 1.0].map(|q| quantile(times, q))
 }
 
-/// How some times are spread.
+/// The distribution of times in milliseconds.
 pub(super) fn spread(times: &[f64]) -> Spread {
     let mut spread = Spread::default();
     times.iter().for_each(|ms| spread.add(*ms, 1));
     spread
 }
 
-/// Prints and keeps. What is written to it goes to the terminal.
+/// A writer to the terminal that keeps all output and charts for the HTML page.
 pub(super) struct Report<W> {
     out: W,
-    /// All that was printed.
+    /// All bytes written so far.
     pub(super) printed: Vec<u8>,
-    /// All that was drawn.
+    /// All charts so far.
     pub(super) charts: Vec<Chart>,
 }
 
@@ -99,26 +99,26 @@ impl<W: Write> Report<W> {
         Self { out, printed: Vec::new(), charts: Vec::new() }
     }
 
-    /// Prints the bars.
+    /// Prints a bar chart and keeps it.
     pub(super) fn bars(&mut self, bars: Bars) -> io::Result<()> {
         self.write_all(bars.text().as_bytes())?;
         self.keep_bars(bars);
         self.flush()
     }
 
-    /// Keeps bars whose figures are printed already.
+    /// Keeps a bar chart whose figures are already printed.
     pub(super) fn keep_bars(&mut self, bars: Bars) {
         self.charts.push(Chart::Bars(bars));
     }
 
-    /// Begins a table of times.
+    /// Starts a table of times.
     pub(super) fn times(&mut self, title: &'static str) -> io::Result<()> {
         writeln!(self, "\n{title}\n{}", times_head("  ms", NAME_CHARS + 2))?;
         self.charts.push(Chart::Times { title, rows: Vec::new() });
         self.flush()
     }
 
-    /// Adds a row to the table of times that was begun last.
+    /// Adds a row to the table of times started last.
     pub(super) fn times_of(&mut self, name: &str, times: Vec<f64>) -> io::Result<()> {
         let row = times_row(name, NAME_CHARS, quantiles(&times), &spread(&times));
         writeln!(self, "  {row}")?;

@@ -1,5 +1,5 @@
-//! What the server itself costs a key: from a change and a request to the answer, with a model
-//! that takes no time.
+//! Measures the server's own cost per keystroke: the time from a change and a request to the
+//! response, with a model that takes no time.
 
 use parking_lot::Mutex;
 use std::{io::Write, sync::Arc, time::Instant};
@@ -17,19 +17,22 @@ use tokio::io::{
 
 use super::report::Report;
 
-/// What the model says, and so what is typed.
-const SAYS: &str = "    let answer = compute(first, second, third);";
+/// The line that the model generates and that is typed.
+const LINE: &str = "    let answer = compute(first, second, third);";
 const N_INDENT: usize = 4;
 const URI: &str = "file:///bench.rs";
 
-/// A document, by its size and its shape.
+/// A document of a certain size and shape.
 struct Case {
     name: &'static str,
-    /// The text before the line that is typed.
+    /// The text before the typed line.
     before: String,
 }
 
-/// Prints the time a key for documents of several sizes.
+/// Reports the time per keystroke for documents of several sizes, each typed `rounds` times.
+///
+/// # Errors
+/// If the server responds with an error or an unexpected suggestion.
 pub(super) fn run(report: &mut Report<impl Write>, rounds: usize) -> anyhow::Result<()> {
     let line = "    some_call(with, some, arguments); // and a remark\n";
     let lines = |n_bytes: usize| line.repeat(n_bytes / line.len());
@@ -42,35 +45,40 @@ pub(super) fn run(report: &mut Report<impl Write>, rounds: usize) -> anyhow::Res
     ];
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    report.times("A keystroke typed into a suggestion, from the change to the answer")?;
+    report.times("A keystroke typed into a suggestion, from change to response")?;
     for Case { name, before } in cases {
-        report.times_of(name, runtime.block_on(keys(&before, rounds))?)?;
+        report.times_of(name, runtime.block_on(keystroke_times_ms(&before, rounds))?)?;
     }
     Ok(())
 }
 
-async fn keys(before: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {
+async fn keystroke_times_ms(before: &str, rounds: usize) -> anyhow::Result<Vec<f64>> {
     let mut client = Client::start()?;
     client.open(before).await?;
     let line = before.matches('\n').count();
     let mut times = Vec::new();
     for _ in 0..rounds {
-        // The offer stands before the first key, and all of the line is typed but its end.
-        client.edit(line, N_INDENT..SAYS.len(), "").await?;
-        let first = client.ask(line, N_INDENT).await?;
-        ensure!(!first.is_empty(), "the model says nothing");
-        for (i, key) in SAYS.char_indices().skip(N_INDENT).take(SAYS.len() - N_INDENT - 2) {
+        // The suggestion is requested before the first keystroke; the last two characters of the
+        // line are not typed.
+        client.edit(line, N_INDENT..LINE.len(), "").await?;
+        let first = client.suggestion(line, N_INDENT).await?;
+        ensure!(!first.is_empty(), "no suggestion before the first keystroke");
+        for (i, key) in LINE.char_indices().skip(N_INDENT).take(LINE.len() - N_INDENT - 2) {
             let start = Instant::now();
             client.edit(line, i..i, key.encode_utf8(&mut [0; 4])).await?;
-            let rest = client.ask(line, i + 1).await?;
+            let rest = client.suggestion(line, i + 1).await?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
-            ensure!(rest == SAYS[i + 1..], "{rest:?} was shown behind {:?}", &SAYS[..=i]);
+            ensure!(
+                rest == LINE[i + 1..],
+                "unexpected suggestion {rest:?} after {:?}",
+                &LINE[..=i]
+            );
         }
     }
     Ok(times)
 }
 
-/// An editor in this process.
+/// An LSP client in this process.
 struct Client {
     input: BufReader<ReadHalf<DuplexStream>>,
     output: WriteHalf<DuplexStream>,
@@ -81,12 +89,12 @@ struct Client {
 impl Client {
     fn start() -> anyhow::Result<Self> {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let script = Mutex::new(Some(Script::new(&format!("{SAYS}\n"))?));
+        let script = Mutex::new(Some(Script::new(&format!("{LINE}\n"))?));
         let load = move |config: &Config| {
             let script = script.lock().take();
             let window = config.prompt;
             Completer::start_with(move || {
-                let script = script.context("the model is loaded once")?;
+                let script = script.context("the model was loaded twice")?;
                 let prompter = Prompter::new(script.vocabulary(), Some(script.fim()), window);
                 Ok((script.into_decoder(), prompter))
             })
@@ -102,9 +110,9 @@ impl Client {
     async fn open(&mut self, before: &str) -> anyhow::Result<()> {
         let capabilities = json!({"general": {"positionEncodings": ["utf-8"]}});
         let id = self.request("initialize", json!({"capabilities": capabilities})).await?;
-        self.answer(id).await?;
+        self.response(id).await?;
         self.send(json!({"method": "initialized", "params": {}})).await?;
-        let text = format!("{before}{SAYS}\n}}\n");
+        let text = format!("{before}{LINE}\n}}\n");
         let document = json!({"uri": URI, "languageId": "rust", "version": 1, "text": text});
         let params = json!({"textDocument": document});
         self.send(json!({"method": "textDocument/didOpen", "params": params})).await
@@ -124,8 +132,8 @@ impl Client {
         self.send(json!({"method": "textDocument/didChange", "params": params})).await
     }
 
-    /// The text that is shown at a place.
-    async fn ask(&mut self, line: usize, col: usize) -> anyhow::Result<String> {
+    /// Requests the suggestion at a position, and repeats the request while the model loads.
+    async fn suggestion(&mut self, line: usize, col: usize) -> anyhow::Result<String> {
         let params = json!({
             "textDocument": {"uri": URI},
             "position": {"line": line, "character": col},
@@ -133,9 +141,9 @@ impl Client {
         });
         loop {
             let id = self.request("textDocument/inlineCompletion", params.clone()).await?;
-            let result = self.answer(id).await?;
+            let result = self.response(id).await?;
             let text = result["items"][0]["insertText"].as_str().unwrap_or_default();
-            // The model may still be loading.
+            // Only the first request, after one edit, may find the model still loading.
             if !text.is_empty() || self.version > 2 {
                 return Ok(text.to_owned());
             }
@@ -157,7 +165,7 @@ impl Client {
         Ok(self.output.write_all(body.as_bytes()).await?)
     }
 
-    async fn answer(&mut self, id: i64) -> anyhow::Result<Value> {
+    async fn response(&mut self, id: i64) -> anyhow::Result<Value> {
         loop {
             let mut length = 0;
             loop {

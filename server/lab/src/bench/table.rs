@@ -1,4 +1,4 @@
-//! The table: what each contender takes for the same work, turn by turn.
+//! The table of times that each engine takes for the same work, measured alternately.
 
 use std::io::Write;
 
@@ -8,31 +8,32 @@ use super::{
     report::{Bars, Report},
 };
 
-/// How many steps are measured in a round of decoding.
+/// The number of decode steps per round.
 const N_STEPS: usize = 16;
 
-/// A contender, and how much of the text it has read.
+/// A column of the table.
 pub(super) struct Column {
-    contender: Box<dyn BenchEngine>,
+    engine: Box<dyn BenchEngine>,
+    /// How many tokens of the text are in the engine's KV cache.
     n_read: usize,
 }
 
 impl Column {
-    pub(super) fn new(contender: Box<dyn BenchEngine>) -> Self {
-        Self { contender, n_read: 0 }
+    pub(super) fn new(engine: Box<dyn BenchEngine>) -> Self {
+        Self { engine, n_read: 0 }
     }
 
-    /// Reads the first `n_tokens` if they are not read.
+    /// Prefills the first `n_tokens` of `ids`, except for those in the KV cache.
     fn fill(&mut self, ids: &[u32], n_tokens: usize) -> anyhow::Result<()> {
         if self.n_read < n_tokens {
-            self.contender.read_ms(self.n_read, &ids[self.n_read..n_tokens], 1)?;
+            self.engine.read_ms(self.n_read, &ids[self.n_read..n_tokens], 1)?;
             self.n_read = n_tokens;
         }
         Ok(())
     }
 
-    /// The time to read the tokens of `ids` from `n_past` to `n_past + n_new`.
-    fn ms(
+    /// The time to evaluate the tokens of `ids` from `n_past` to `n_past + n_new`, in milliseconds.
+    fn read_ms(
         &mut self,
         ids: &[u32],
         n_past: usize,
@@ -40,27 +41,27 @@ impl Column {
         n_logits: usize,
     ) -> anyhow::Result<f64> {
         self.fill(ids, n_past)?;
-        // What was read beyond is another text from now on, for all that a contender knows.
+        // Evaluating tokens after `n_past` truncates the KV cache there.
         self.n_read = n_past + n_new;
-        self.contender.read_ms(n_past, &ids[n_past..n_past + n_new], n_logits)
+        self.engine.read_ms(n_past, &ids[n_past..n_past + n_new], n_logits)
     }
 }
 
-/// What is measured.
+/// A measurement.
 #[derive(Clone, Copy)]
 enum Work {
-    /// Reading that many tokens from nothing, in tokens a second.
+    /// Prefill of `.0` tokens into an empty KV cache, in tokens per second.
     Prefill(usize),
-    /// A token after that many, in milliseconds.
+    /// A decode step after `.0` tokens, in milliseconds.
     Decode(usize),
-    /// That many tokens of an edit after that many, in milliseconds.
+    /// Prefill of `.0` tokens of an edit after `.1` tokens, in milliseconds.
     Edit(usize, usize),
-    /// That many tokens after that many with logits for each, in milliseconds.
+    /// Evaluation of `.0` tokens with logits for each, after `.1` tokens, in milliseconds.
     Verify(usize, usize),
 }
 
 impl Work {
-    // Long contexts first, so that a prefix that is read stays read.
+    // Long contexts first, so that later measurements find their prefix in the KV cache.
     const ALL: [Self; 9] = [
         Self::Prefill(128),
         Self::Prefill(512),
@@ -91,19 +92,24 @@ impl Work {
             Ok::<_, anyhow::Error>(median(&(0..n).map(&mut once).collect::<Result<Vec<_>, _>>()?))
         };
         match self {
-            Self::Prefill(n) => Ok(n as f64 * 1e3 / column.ms(ids, 0, n, 1)?),
+            Self::Prefill(n) => Ok(n as f64 * 1e3 / column.read_ms(ids, 0, n, 1)?),
             Self::Decode(n_past) => {
-                median_of(N_STEPS, Box::new(|i| column.ms(ids, n_past + i, 1, 1)))
+                median_of(N_STEPS, Box::new(|i| column.read_ms(ids, n_past + i, 1, 1)))
             }
-            Self::Edit(n, n_past) => median_of(5, Box::new(|_| column.ms(ids, n_past, n, 1))),
-            Self::Verify(n, n_past) => median_of(5, Box::new(|_| column.ms(ids, n_past, n, n))),
+            Self::Edit(n, n_past) => median_of(5, Box::new(|_| column.read_ms(ids, n_past, n, 1))),
+            Self::Verify(n, n_past) => {
+                median_of(5, Box::new(|_| column.read_ms(ids, n_past, n, n)))
+            }
         }
     }
 }
 
-/// Prints the medians, each row when it is done; with two columns also how many times better the
-/// first one is. Then draws them. Returns the first one's step at the shortest context, in
-/// milliseconds.
+/// Prints a row of medians for each measurement as soon as it is done, with two columns also how
+/// many times better the first one is. Then draws them as bars. Returns the first column's decode
+/// step at the shortest context, in milliseconds.
+///
+/// # Errors
+/// If an engine fails.
 pub(super) fn run(
     out: &mut Report<impl Write>,
     columns: &mut [Column],
@@ -112,14 +118,14 @@ pub(super) fn run(
 ) -> anyhow::Result<f64> {
     write!(out, "{:<30}{:>8}", "", "")?;
     for column in columns.iter() {
-        write!(out, "{:>12}", column.contender.name())?;
+        write!(out, "{:>12}", column.engine.name())?;
     }
     writeln!(out, "{}", if columns.len() == 2 { "      times" } else { "" })?;
-    let loads: Vec<_> = columns.iter().map(|column| column.contender.load()).collect();
+    let loads: Vec<_> = columns.iter().map(|column| column.engine.load()).collect();
     row(out, "load", "ms", &loads.iter().map(|load| load.load_ms).collect::<Vec<_>>())?;
     let megabytes: Vec<_> = loads.iter().map(|load| load.resident_bytes / 1e6).collect();
     row(out, "resident memory", "MB", &megabytes)?;
-    let series: Vec<_> = columns.iter().map(|column| column.contender.name()).collect();
+    let series: Vec<_> = columns.iter().map(|column| column.engine.name()).collect();
     let bars = |title, unit, is_more_better| Bars {
         title,
         unit,
@@ -127,8 +133,8 @@ pub(super) fn run(
         series: series.clone(),
         rows: Vec::new(),
     };
-    let mut rates = bars("Reading a prompt", "tokens a second", true);
-    let mut times = bars("A step of the model", "milliseconds", false);
+    let mut rates = bars("Prefill", "tokens per second", true);
+    let mut times = bars("Model runs", "milliseconds", false);
     let mut step_ms = f64::NAN;
     for work in Work::ALL {
         let mut values = vec![Vec::new(); columns.len()];
@@ -140,8 +146,8 @@ pub(super) fn run(
         let medians: Vec<f64> = values.iter().map(|values| median(values)).collect();
         row(out, &work.name(), work.unit(), &medians)?;
         step_ms = medians[0];
-        let drawn = if let Work::Prefill(_) = work { &mut rates } else { &mut times };
-        drawn.rows.push((work.name(), medians));
+        let chart = if let Work::Prefill(_) = work { &mut rates } else { &mut times };
+        chart.rows.push((work.name(), medians));
     }
     out.bars(rates)?;
     out.bars(times)?;
@@ -161,7 +167,10 @@ fn row(out: &mut impl Write, name: &str, unit: &str, values: &[f64]) -> anyhow::
     Ok(out.flush()?)
 }
 
-/// Draws how fast a chunk of each size is read in the middle of a prompt.
+/// Draws the prefill speed of one chunk after 512 tokens, by the chunk's size.
+///
+/// # Errors
+/// If the engine fails.
 pub(super) fn chunks(
     out: &mut Report<impl Write>,
     column: &mut Column,
@@ -172,9 +181,9 @@ pub(super) fn chunks(
     let mut times = [(); SIZES.len()].map(|()| Vec::new());
     for _ in 0..rounds.max(3) {
         for (size, times) in SIZES.into_iter().zip(&mut times) {
-            // One read of the model, whatever the engine's own chunk is.
+            // In one model run, whatever the engine's chunk size is.
             column.fill(ids, 512)?;
-            times.push(column.contender.read_at_once_ms(512, &ids[512..512 + size])?);
+            times.push(column.engine.read_at_once_ms(512, &ids[512..512 + size])?);
             column.n_read = 512;
         }
     }
@@ -183,10 +192,10 @@ pub(super) fn chunks(
         (format!("{size} tokens, {ms:.1} ms"), vec![size as f64 * 1e3 / ms])
     });
     out.bars(Bars {
-        title: "A chunk of a prompt at 512, by its size",
-        unit: "tokens a second",
+        title: "Prefill of one chunk after 512 tokens, by chunk size",
+        unit: "tokens per second",
         is_more_better: true,
-        series: vec![column.contender.name()],
+        series: vec![column.engine.name()],
         rows: rows.collect(),
     })?;
     Ok(())
