@@ -36,7 +36,7 @@ fn doctor_reports_rates_and_editors() {
         "✓ speed     prefill ",
         " latency   about ",
         "! command   `foretell` is not in PATH",
-        "! editor    Helix: not set up\n            → editors/helix/README.md says how\n",
+        "! editor    Helix: not set up\n            → see editors/helix/README.md\n",
     ] {
         assert!(out.contains(part), "{part} in:\n{out}");
     }

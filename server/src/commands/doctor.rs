@@ -1,4 +1,4 @@
-//! `foretell doctor`: a page of checks, each with a mark and what to do.
+//! `foretell doctor`: checks the installation, and prints each check with a mark and what to do.
 
 mod check;
 mod editors;
@@ -27,33 +27,36 @@ use check::{Check, Mark};
 use editors::Places;
 use rates::{Rates, seconds};
 
-/// Licences under which a model may be used for anything, at work too.
+/// Licences that allow any use of a model, including commercial use.
 const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
 
-/// Checks what a completion needs, measures what it takes, looks for editors; fails if something
-/// is missing.
+/// Checks what suggestions need, measures the model's speed, and looks for editors. The exit code
+/// is a failure if a check fails.
+///
+/// # Errors
+/// If standard output fails, or a check cannot run.
 pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> {
     let mut page = Page { checks: vec![], is_json };
     let (config, invalid) = startup.config();
-    page.add(settings(invalid))?;
+    page.add(check_settings(invalid))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
     let rates = match config.engine.remote_url() {
         Some(url) => {
-            remote::checks(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
+            remote::check(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
             None
         }
-        None => local(&mut page, &config)?,
+        None => check_local(&mut page, &config)?,
     };
     let places = Places::of_user();
     let editors = places.as_ref().map(Places::editors).unwrap_or_default();
     if let Some(places) = &places {
-        page.add(command(places))?;
-        editor_checks(&editors).into_iter().try_for_each(|check| page.add(check))?;
+        page.add(check_command(places))?;
+        check_editors(&editors).into_iter().try_for_each(|check| page.add(check))?;
     }
-    let is_well = page.checks.iter().all(|it| it.mark != Mark::Bad);
+    let is_ok = page.checks.iter().all(|it| it.mark != Mark::Bad);
     if is_json {
         let value = json!({
-            "ok": is_well,
+            "ok": is_ok,
             "checks": page.checks,
             "rates": rates,
             "latency": rates.map(Rates::latency),
@@ -62,10 +65,11 @@ pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> 
         });
         writeln!(io::stdout(), "{value}")?;
     }
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The checks so far. For people each is printed as it comes, since measuring takes seconds.
+/// The checks so far. Without `--json`, each is printed immediately, because measuring takes
+/// seconds.
 struct Page {
     checks: Vec<Check>,
     is_json: bool,
@@ -81,29 +85,29 @@ impl Page {
     }
 }
 
-fn settings(invalid: Vec<String>) -> Check {
+fn check_settings(invalid: Vec<String>) -> Check {
     let file = user_file().map_or("the defaults".to_owned(), |file| {
-        let is_there = if file.exists() { "" } else { " (does not exist; the defaults apply)" };
-        format!("{}{is_there}", file.display())
+        let note = if file.exists() { "" } else { " (does not exist; the defaults apply)" };
+        format!("{}{note}", file.display())
     });
     if invalid.is_empty() {
         return Check::good("settings", file);
     }
     Check::bad("settings", file)
         .with_details(invalid)
-        .and_do("correct them; `foretell config --schema` documents all settings")
+        .with_to_do("correct them; `foretell config --schema` documents all settings")
 }
 
-/// The model here and what it runs on.
-fn local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
+/// Checks the library, the provider, the model and its speed. Returns the measured rates.
+fn check_local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
     let bundle = Bundle::open(&model_path(&config.model.name));
     let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
-    let can_run = runtime(page, config, target)?;
+    let can_run = check_runtime(page, config, target)?;
     let bundle = bundle.and_then(|bundle| bundle.verify().map(|()| bundle));
     let bundle = match bundle {
         Ok(bundle) => {
-            page.add(model(&bundle))?;
-            page.add(licence(&bundle.manifest.licence))?;
+            page.add(check_model(&bundle))?;
+            page.add(check_licence(&bundle.manifest.licence))?;
             Some(bundle)
         }
         Err(error) => {
@@ -112,14 +116,14 @@ fn local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
         }
     };
     match (can_run, &bundle) {
-        (true, Some(bundle)) => speed(page, config, bundle),
+        (true, Some(bundle)) => check_speed(page, config, bundle),
         (false, _) => Ok(page.add(Check::skipped("speed", "library")).map(|()| None)?),
         (true, None) => Ok(page.add(Check::skipped("speed", "model")).map(|()| None)?),
     }
 }
 
-/// The library and the provider; whether both are there.
-fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
+/// Checks the library and the provider. Returns whether both can be used.
+fn check_runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
     let library = library::find_library(config.model.library.as_deref())
         .and_then(|path| onnx::load_library(&path).map(|()| path));
     let path = match library {
@@ -131,7 +135,7 @@ fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
         Some(version) if version != RUNTIME_VERSION => {
             let to_do =
                 format!("the tested version is {RUNTIME_VERSION}; `foretell setup` installs it");
-            Check::new("library", Mark::Attention, text).and_do(to_do)
+            Check::new("library", Mark::Attention, text).with_to_do(to_do)
         }
         _ => Check::good("library", text),
     })?;
@@ -140,11 +144,11 @@ fn runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
         Err(error) => return page.add(Check::bad("provider", error)).map(|()| false),
     };
     let text = format!("{}, {} threads", choice.provider.name(), config.model.n_threads());
-    let others = choice.passed_over.iter().map(|it| format!("not {it}")).collect();
-    page.add(Check::good("provider", text).with_details(others)).map(|()| true)
+    let details = choice.passed_over.iter().map(|it| format!("not {it}")).collect();
+    page.add(Check::good("provider", text).with_details(details)).map(|()| true)
 }
 
-/// The version of a library as its file's name says it: the runtime does not tell its own.
+/// The version in a library's file name: the runtime does not report it.
 fn version_in_name(library: &Path) -> Option<String> {
     let library = library.canonicalize().ok()?;
     let name = library.file_name()?.to_str()?;
@@ -154,7 +158,7 @@ fn version_in_name(library: &Path) -> Option<String> {
     (version.matches('.').count() == 2).then(|| version.to_owned())
 }
 
-fn model(bundle: &Bundle) -> Check {
+fn check_model(bundle: &Bundle) -> Check {
     let it = &bundle.manifest;
     let text = format!("{} ({})", it.name, bundle.path.display());
     let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
@@ -166,22 +170,22 @@ fn model(bundle: &Bundle) -> Check {
     if it.fim.is_some() {
         return Check::good("model", text).with_details(details);
     }
-    Check::new("model", Mark::Attention, text)
-        .with_details(details)
-        .and_do("it ignores the text after the cursor; `foretell model list` shows other models")
+    Check::new("model", Mark::Attention, text).with_details(details).with_to_do(
+        "it ignores the text after the cursor; `foretell model list` shows other models",
+    )
 }
 
-fn licence(licence: &str) -> Check {
+fn check_licence(licence: &str) -> Check {
     if FREE_LICENCES.contains(&licence) {
         return Check::good("licence", format!("{licence} (model): free for any use"));
     }
     let text = format!("{licence} (model): not known to be free for any use");
     Check::new("licence", Mark::Attention, text)
-        .and_do("read it before you use the model's output at work")
+        .with_to_do("read it before you use the model's output at work")
 }
 
-/// What is measured, and what follows from it.
-fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Option<Rates>> {
+/// Measures the model's rates, and checks what latency and advice follow from them.
+fn check_speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Option<Rates>> {
     let (rates, state) = match Rates::measure(bundle, &config.model.options()?) {
         Ok(measured) => measured,
         Err(error) => {
@@ -210,40 +214,40 @@ fn speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Op
     page.add(if advice.is_empty() {
         Check::good("latency", text).with_details(vec!["the settings fit this machine".into()])
     } else {
-        Check::new("latency", Mark::Attention, text)
-            .with_details(advice)
-            .and_do("set these in foretell.toml, or use a smaller model (`foretell model list`)")
+        Check::new("latency", Mark::Attention, text).with_details(advice).with_to_do(
+            "set these in foretell.toml, or use a smaller model (`foretell model list`)",
+        )
     })?;
     Ok(Some(rates))
 }
 
-/// A provider that was chosen and did not work.
+/// A warning if the selected provider failed and a slower one is used.
 fn slower(state: EngineState) -> Option<Check> {
     let EngineState::Slower(message) = state else { return None };
     let to_do = "run `foretell setup` to detect the hardware again, or with `--provider cpu` for the CPU only";
-    Some(Check::new("provider", Mark::Attention, message).and_do(to_do))
+    Some(Check::new("provider", Mark::Attention, message).with_to_do(to_do))
 }
 
-/// Whether editors find the program by its name.
-fn command(places: &Places) -> Check {
+/// Checks that editors find the program in PATH.
+fn check_command(places: &Places) -> Check {
     match places.program("foretell") {
         Some(path) => Check::good("command", path.display().to_string()),
         None => Check::new("command", Mark::Attention, "`foretell` is not in PATH")
-            .and_do("run `make install` and add ~/.local/bin to PATH, or give your editor the program's path"),
+            .with_to_do("run `make install` and add ~/.local/bin to PATH, or set the program's path in your editor"),
     }
 }
 
-fn editor_checks(editors: &[editors::Found]) -> Vec<Check> {
+fn check_editors(editors: &[editors::Found]) -> Vec<Check> {
     if editors.is_empty() {
         return vec![
             Check::new("editors", Mark::Attention, "no supported editor is in PATH")
-                .and_do("editors/README.md lists the supported editors"),
+                .with_to_do("editors/README.md lists the supported editors"),
         ];
     }
     let check = |it: &editors::Found| match &it.set_up_in {
         Some(path) => Check::good("editor", format!("{}: set up in {}", it.name, path.display())),
         None => Check::new("editor", Mark::Attention, format!("{}: not set up", it.name))
-            .and_do(format!("{} says how", it.page)),
+            .with_to_do(format!("see {}", it.page)),
     };
     editors.iter().map(check).collect()
 }

@@ -1,4 +1,4 @@
-//! What a check says, as a line for people and as JSON.
+//! The result of a check, as lines of text and as JSON.
 
 use std::io::{self, Write};
 
@@ -6,32 +6,31 @@ use serde::Serialize;
 
 use crate::commands::terminal::printable;
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mark {
-    /// As it should be.
+    /// Nothing to do.
     Good,
-    /// Completions are made all the same.
+    /// Worth a look; suggestions work.
     Attention,
-    /// Without it there are no completions.
+    /// Suggestions fail.
     Bad,
-    /// Not checked, since something else is missing.
+    /// Not checked, because another check failed.
     Skipped,
 }
 
-/// One check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// What was checked, in a word.
+    /// What was checked, in one word.
     pub(super) name: &'static str,
-    /// What came of it.
     pub(super) mark: Mark,
-    /// What was found. An error's own message says what to do.
+    /// What was found. An error message also says what to do.
     pub(super) text: String,
-    /// More of it, a line each.
+    /// Further lines.
     pub(super) details: Vec<String>,
-    /// What to do, where the text does not say it.
+    /// What to do, unless the text says it.
     pub(super) to_do: Option<String>,
 }
 
@@ -48,7 +47,7 @@ impl Check {
         Self::new(name, Mark::Bad, error.to_string())
     }
 
-    /// A check that needs another one, which failed.
+    /// A check that cannot run because `missing` is not available.
     pub(super) fn skipped(name: &'static str, missing: &str) -> Self {
         Self::new(name, Mark::Skipped, format!("not measured: no {missing}"))
     }
@@ -57,10 +56,11 @@ impl Check {
         Self { details, ..self }
     }
 
-    pub(super) fn and_do(self, to_do: impl Into<String>) -> Self {
+    pub(super) fn with_to_do(self, to_do: impl Into<String>) -> Self {
         Self { to_do: Some(to_do.into()), ..self }
     }
 
+    /// Writes the check as lines of text, with control characters replaced.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let mark = match self.mark {
             Mark::Good => '✓',

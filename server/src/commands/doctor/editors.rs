@@ -1,7 +1,7 @@
-//! Which editors are on this machine, and whether they start Foretell.
+//! Detects the editors on this machine, and whether they are set up for Foretell.
 //!
-//! An editor is known by its program in PATH. That it is set up is known by its extension's folder,
-//! or by the word "foretell" in its own settings; no editor is started for it.
+//! An editor is detected by its program in PATH. It counts as set up if it has Foretell's
+//! extension, or if its settings contain the word "foretell". No editor is started for this.
 
 use std::{
     collections::VecDeque,
@@ -10,20 +10,22 @@ use std::{
 
 use serde::Serialize;
 
-/// The most files and folders that are looked at for an editor.
+/// The maximum number of files and folders to search for an editor.
 const MAX_ENTRIES: usize = 3_000;
-/// The longest file that is looked into, in bytes.
+/// Longer files are not searched, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
-/// An editor, how it is found, and where it says that it starts Foretell.
+/// A supported editor.
 struct Kind {
     name: &'static str,
+    /// The names of its programs.
     programs: &'static [&'static str],
-    /// Folders of extensions, below the home folder.
+    /// Folders of extensions, relative to the home folder.
     extensions: &'static [&'static str],
-    /// Settings, files or folders, below the configuration folder; `~/` is below the home folder.
+    /// Files or folders with settings, relative to the configuration folder, or to the home folder
+    /// with `~/`.
     settings: &'static [&'static str],
-    /// What to do, in the folder `editors` of Foretell's source.
+    /// The setup instructions, a path in Foretell's source.
     page: &'static str,
 }
 
@@ -82,18 +84,18 @@ const KINDS: [Kind; 6] = [
     },
 ];
 
-/// An editor that was found.
+/// An editor that was detected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Found {
     pub(super) name: &'static str,
     pub(super) program: PathBuf,
-    /// The file or folder that says that it starts Foretell.
+    /// The extension's folder, or the settings file that mentions Foretell.
     pub(super) set_up_in: Option<PathBuf>,
-    /// What to read to set it up.
+    /// The setup instructions.
     pub(super) page: &'static str,
 }
 
-/// Where to look.
+/// The folders to search.
 #[derive(Debug)]
 pub(super) struct Places {
     /// The folders of PATH.
@@ -105,7 +107,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Those of this process. `None` for a user without a home.
+    /// The folders of the current user and process. `None` for a user without a home folder.
     pub(super) fn of_user() -> Option<Self> {
         use etcetera::BaseStrategy;
         let strategy = etcetera::choose_base_strategy().ok()?;
@@ -117,15 +119,16 @@ impl Places {
         })
     }
 
-    /// A program in PATH.
+    /// Searches PATH for a program.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
-        let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
-        let names: Vec<String> = endings.iter().map(|ending| format!("{name}{ending}")).collect();
+        let extensions: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
+        let names: Vec<String> =
+            extensions.iter().map(|extension| format!("{name}{extension}")).collect();
         let all = self.path.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
         all.into_iter().find(|path| is_program(path))
     }
 
-    /// The editors that are known and here.
+    /// Detects the supported editors.
     pub(super) fn editors(&self) -> Vec<Found> {
         let found = KINDS.iter().filter_map(|kind| {
             let program = kind.programs.iter().find_map(|name| self.program(name))?;
@@ -164,15 +167,15 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// The first file at or below `place` that names Foretell, the nearest first.
+/// Searches for a file at or below `place` that mentions Foretell, breadth first.
 fn mention(place: &Path) -> Option<PathBuf> {
-    let mut waiting = VecDeque::from([place.to_owned()]);
+    let mut queue = VecDeque::from([place.to_owned()]);
     for _ in 0..MAX_ENTRIES {
-        let path = waiting.pop_front()?;
+        let path = queue.pop_front()?;
         let Ok(metadata) = path.metadata() else { continue };
         if metadata.is_dir() {
             let entries = std::fs::read_dir(&path).into_iter().flatten();
-            waiting.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+            queue.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
         } else if metadata.is_file()
             && metadata.len() <= MAX_FILE_BYTES
             && std::fs::read(&path).is_ok_and(|it| it.windows(8).any(|it| it == b"foretell"))

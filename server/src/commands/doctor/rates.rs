@@ -1,4 +1,5 @@
-//! How fast the model is here, what that means at the keyboard, and which settings follow.
+//! Measures the model's speed on this machine, and derives the expected latency and advice on
+//! settings.
 
 use std::{
     fmt,
@@ -14,56 +15,62 @@ use foretell_engine::{
 };
 use serde::Serialize;
 
-/// How long reading and writing are measured, each.
-const MEASURED: Duration = Duration::from_secs(1);
-/// What is read of a file that was never read before its first text: ARCHITECTURE.md, "The anchored
+/// The time to measure prefill, and again to measure decode.
+const MEASURE_TIME: Duration = Duration::from_secs(1);
+/// Tokens prefilled before the first suggestion in a new file: ARCHITECTURE.md, "The anchored
 /// prompt".
 const FIRST_TOKENS: f64 = 160.0;
-/// What is read of it in all.
+/// Tokens in a whole prompt.
 const WINDOW_TOKENS: f64 = 700.0;
-/// A line of code, in tokens.
+/// Tokens in a line of code.
 const LINE_TOKENS: f64 = 10.0;
 
-/// After this a user who types does not wait for a first text any more, in milliseconds.
-const MOST_FIRST_MS: f64 = 3_000.0;
-/// A user who rests for longer is rare, in milliseconds.
-const MOST_WINDOW_MS: f64 = 6_000.0;
-/// The longest that a text is worth writing for, in milliseconds.
-const MOST_TEXT_MS: f64 = 8_000.0;
+/// A user who types does not wait longer for a first suggestion, in milliseconds.
+const MAX_FIRST_TEXT_MS: f64 = 3_000.0;
+/// Users rarely pause for longer, in milliseconds: the time to prefill a whole prompt.
+const MAX_WINDOW_MS: f64 = 6_000.0;
+/// The longest useful generation, in milliseconds.
+const MAX_TEXT_MS: f64 = 8_000.0;
 
-/// What was measured.
+/// The measured speed of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Rates {
-    /// Loading the model, in milliseconds.
+    /// The time to load the model and run it once.
     pub(crate) load_ms: f64,
-    /// Tokens of a prompt read in a second.
     pub(crate) prefill_tokens_per_s: f64,
-    /// Tokens written in a second, without lookup.
+    /// Without lookup.
     pub(crate) decode_tokens_per_s: f64,
 }
 
 impl Rates {
-    /// Loads the model and runs it for about two seconds; also says in what state it is then.
+    /// Loads the model and runs it for about two seconds. Also returns the engine's state
+    /// afterwards.
+    ///
+    /// # Errors
+    /// If the model does not load or fails.
     pub(crate) fn measure(
         bundle: &Bundle,
         options: &Options,
     ) -> anyhow::Result<(Self, EngineState)> {
         let start = Instant::now();
         let mut model = OnnxModel::load(bundle, options)?;
-        // The first read also finds out how the graph is best computed.
+        // The first run is not measured: it also determines how to compute the graph.
         model.read(0, 0, &[0; 16], 1)?;
         let load_ms = ms(start.elapsed());
-        // Half of a small context is left for the tokens that are written.
-        let most = (model.capacity() / 2).min(WINDOW_TOKENS as usize);
-        let tokens = vec![0; PREFILL_CHUNK.min(most)];
+        // Leaves half of a small context for the decode steps.
+        let max_tokens = (model.capacity() / 2).min(WINDOW_TOKENS as usize);
+        let tokens = vec![0; PREFILL_CHUNK.min(max_tokens)];
         let (mut n_read, start) = (0, Instant::now());
-        while n_read == 0 || (n_read + tokens.len() <= most && start.elapsed() < MEASURED) {
+        while n_read == 0 || (n_read + tokens.len() <= max_tokens && start.elapsed() < MEASURE_TIME)
+        {
             model.read(0, n_read, &tokens, 1)?;
             n_read += tokens.len();
         }
         let prefill_tokens_per_s = n_read as f64 / start.elapsed().as_secs_f64();
         let (mut steps_ms, begun) = (Vec::new(), Instant::now());
-        while steps_ms.is_empty() || (steps_ms.len() < most.min(64) && begun.elapsed() < MEASURED) {
+        while steps_ms.is_empty()
+            || (steps_ms.len() < max_tokens.min(64) && begun.elapsed() < MEASURE_TIME)
+        {
             let start = Instant::now();
             model.read(0, n_read + steps_ms.len(), &[0], 1)?;
             steps_ms.push(ms(start.elapsed()));
@@ -73,7 +80,7 @@ impl Rates {
         Ok((Self { load_ms, prefill_tokens_per_s, decode_tokens_per_s }, model.state()))
     }
 
-    /// What a user will wait.
+    /// The latency to expect at these rates.
     pub(crate) fn latency(self) -> Latency {
         let read_ms = |n_tokens: f64| 1e3 * n_tokens / self.prefill_tokens_per_s;
         let step_ms = 1e3 / self.decode_tokens_per_s;
@@ -85,63 +92,63 @@ impl Rates {
         }
     }
 
-    /// Which settings would fit better than those that hold.
+    /// The settings to change so that suggestions arrive in time at these rates.
     pub(super) fn advice(self, config: &Config) -> Vec<Advice> {
         let latency = self.latency();
         let mut advice = Vec::new();
-        let mut say = |setting, value: String, why: String| {
+        let mut advise = |setting, value: String, why: String| {
             advice.push(Advice { setting, value, why });
         };
-        if latency.first_text_ms > MOST_FIRST_MS && config.suggest.trigger == Trigger::Automatic {
+        if latency.first_text_ms > MAX_FIRST_TEXT_MS && config.suggest.trigger == Trigger::Automatic
+        {
             let why = format!("the first suggestion takes {}", seconds(latency.first_text_ms));
-            say("suggest.trigger", "\"manual\"".into(), why);
+            advise("suggest.trigger", "\"manual\"".into(), why);
         }
-        let share = MOST_WINDOW_MS / latency.window_ms;
+        let share = MAX_WINDOW_MS / latency.window_ms;
         if share < 1.0 {
             let why = || {
                 format!("prefilling {WINDOW_TOKENS} tokens takes {}", seconds(latency.window_ms))
             };
-            for (setting, usual, set) in [
+            for (setting, default, current) in [
                 ("prompt.before_tokens", 768.0, config.prompt.before_tokens),
                 ("prompt.after_tokens", 256.0, config.prompt.after_tokens),
             ] {
-                let fit = rounded(usual * share, 32);
-                if set > fit {
-                    say(setting, fit.to_string(), why());
+                let fit = round_down(default * share, 32);
+                if current > fit {
+                    advise(setting, fit.to_string(), why());
                 }
             }
         }
-        let fit = rounded(self.decode_tokens_per_s * MOST_TEXT_MS / 1e3, 16);
+        let fit = round_down(self.decode_tokens_per_s * MAX_TEXT_MS / 1e3, 16);
         if config.suggest.max_tokens > fit {
             let text_ms = config.suggest.max_tokens as f64 * latency.line_ms / LINE_TOKENS;
             let why = format!("the longest suggestion takes {}", seconds(text_ms));
-            say("suggest.max_tokens", fit.to_string(), why);
+            advise("suggest.max_tokens", fit.to_string(), why);
         }
         advice
     }
 }
 
-/// What to expect at the keyboard, in milliseconds.
+/// The latency to expect while typing, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Latency {
-    /// To the first text in a file that was never read.
+    /// Time to the first suggestion in a new file.
     pub(crate) first_text_ms: f64,
-    /// To the next one, where the model is needed.
+    /// Time to a further suggestion, if it needs a generation.
     pub(crate) next_text_ms: f64,
-    /// To a line of ten tokens, from there.
+    /// Time to generate a line of ten tokens.
     pub(crate) line_ms: f64,
-    /// Until the whole window of a new place is read, in the background.
+    /// Time to prefill the whole prompt at a new place, in the background.
     pub(crate) window_ms: f64,
 }
 
-/// A setting that would fit better.
+/// A recommended value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Advice {
-    /// Its name.
+    /// The setting's name.
     pub(super) setting: &'static str,
-    /// Its value, as in TOML.
+    /// The recommended value in TOML syntax.
     pub(super) value: String,
-    /// The reason.
     pub(super) why: String,
 }
 
@@ -152,8 +159,8 @@ impl fmt::Display for Advice {
     }
 }
 
-/// The nearest multiple of `step` that is not above `value`; one `step` at least.
-fn rounded(value: f64, step: usize) -> usize {
+/// Rounds down to a multiple of `step`, but at least to one `step`.
+fn round_down(value: f64, step: usize) -> usize {
     ((value / step as f64) as usize).max(1) * step
 }
 
@@ -161,7 +168,7 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A time for people: milliseconds below half a second.
+/// Formats a time for display: in milliseconds below half a second, otherwise in seconds.
 pub(crate) fn seconds(ms: f64) -> String {
     if ms < 500.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1e3) }
 }

@@ -1,4 +1,4 @@
-//! The checks of a server that computes in the place of a model here.
+//! Checks a remote server that runs the model.
 
 use foretell_config::Config;
 use foretell_engine::{EngineState, Failure, FinishReason, Progress};
@@ -9,13 +9,17 @@ use foretell_session::{
 
 use super::{check::Check, rates::seconds};
 
-/// What the server is asked: no text of the user's.
+/// The document to complete: a fixed text, so that none of the user's code is sent.
 const TEXT: &str = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n";
-/// The cursor in it, a char_idx.
+/// The cursor in [`TEXT`], a char_idx.
 const CURSOR: usize = 26;
 
-/// Asks the server for a line.
-pub(super) fn checks(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
+/// Requests a suggestion from the server. Returns one failed check, or the server's and its
+/// latency.
+///
+/// # Errors
+/// If the runtime cannot be created.
+pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let completer = Completer::start(config);
     let progress = runtime.block_on(async {
@@ -23,25 +27,27 @@ pub(super) fn checks(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
             return Err(failure);
         }
         let snapshot = Snapshot::of_text("file:///doctor.py", "python", TEXT);
-        let wanted = GenerationOptions::one(&config.suggest);
-        let Some(mut draft) = completer.generate(&snapshot, CURSOR, &wanted) else {
-            return Err(Failure::message("the engine is not ready"));
+        let options = GenerationOptions::one(&config.suggest);
+        let Some(mut generation) = completer.draft(&snapshot, CURSOR, &options) else {
+            return Err("the engine is not ready".to_owned());
         };
-        while draft.progress().finish.is_none() && draft.changed().await {}
-        match draft.progress() {
-            Progress { finish: Some(FinishReason::Failed(failure)), .. } => Err(failure),
+        while generation.now().finish.is_none() && generation.changed().await {}
+        match generation.now() {
+            Progress { finish: Some(FinishReason::Failed(message)), .. } => Err(message),
             progress => Ok(progress),
         }
     });
     Ok(match progress {
         Err(failure) => vec![Check::bad("remote", failure.to_string())],
         Ok(Progress { text, figures, .. }) => {
-            let what = format!("{url}: the text around the cursor is sent there");
-            let remote = Check::good("remote", what)
+            let summary = format!("{url}: the text around the cursor is sent to it");
+            let remote = Check::good("remote", summary)
                 .with_details(vec![format!("after `return ` in a function add(a, b): {text:?}")]);
             let first = figures.first_token_ms.map_or("-".to_owned(), seconds);
-            let latency =
-                format!("{first} to the first text, {} to its end", seconds(figures.total_ms));
+            let latency = format!(
+                "{first} to the first text, {} until the suggestion is complete",
+                seconds(figures.total_ms)
+            );
             vec![remote, Check::good("latency", latency)]
         }
     })
