@@ -1,4 +1,4 @@
-//! The `foretell` command: the language server, and its completion in a terminal.
+//! The `foretell` command: the language server, and commands for setup, diagnosis and measurement.
 
 mod commands;
 
@@ -63,14 +63,14 @@ impl Arguments {
     /// The settings given on the command line.
     fn settings(&self) -> Value {
         let Self { model, library, provider, threads, .. } = self;
-        let said = [
-            ("name", model.as_ref().map(|it| json!(commands::model::named_here(it)))),
+        let given = [
+            ("name", model.as_ref().map(|it| json!(commands::model::resolve_name(it)))),
             ("library", library.as_ref().map(|it| json!(absolute(it).to_string_lossy()))),
             ("provider", provider.as_ref().map(|it| json!(it))),
             ("threads", threads.map(|it| json!(it))),
         ];
-        let said = said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        json!({"model": said.collect::<Map<_, _>>()})
+        let given = given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        json!({"model": given.collect::<Map<_, _>>()})
     }
 }
 
@@ -142,16 +142,16 @@ enum Command {
     },
 }
 
-/// A log file that only this user reads: emptied, unless another server is writing into it, which
-/// can be told on Unix.
+/// Opens a log file that only this user can read, and empties it. On Unix, it is not emptied while
+/// another server writes to it.
 fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    // One that was there before may have been for all to read. What is no file keeps its rights:
-    // `/dev/null` is everybody's.
+    // An existing file may be readable for others. Anything but a regular file keeps its
+    // permissions: everyone uses `/dev/null`.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -164,7 +164,7 @@ fn create_private(path: &Path) -> io::Result<File> {
         if cfg!(windows) || file.try_lock().is_ok() {
             file.set_len(0)?;
         }
-        // Held for as long as it is written into. On Windows nobody could write.
+        // Locked as long as this process writes to it. On Windows, a lock would prevent all writes.
         #[cfg(unix)]
         file.lock_shared()?;
     }
@@ -182,7 +182,8 @@ fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
         None => (BoxMakeWriter::new(std::io::stderr), FmtSpan::NONE),
     };
     tracing_subscriber::fmt()
-        // What can't be written is lost: to say so on a standard error that is full would end us.
+        // Lost records are not reported: reporting them on a full standard error would end the
+        // server.
         .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(writer)
@@ -192,9 +193,9 @@ fn start_log(file: Option<&Path>, level: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts this program once more, in the same process, so that ONNX Runtime finds in its
-/// environment that it is to be silent. Only a start can change the environment safely. If it does
-/// not come to that, the library is not loaded: see [`library::is_silent`].
+/// Executes this program again in the same process, with the environment variable that disables
+/// ONNX Runtime's telemetry: changing the environment of a running process is not safe. If this
+/// fails, the library is not loaded: see [`library::is_silent`].
 #[cfg(unix)]
 fn silence_runtime() {
     use std::os::unix::process::CommandExt;
@@ -206,17 +207,18 @@ fn silence_runtime() {
         let (silence, on) = library::SILENCE;
         let mut again = std::process::Command::new(program);
         let error = again.arg0(name).args(arguments).env(silence, on).exec();
-        say(&format!("can't be started with {silence}={on}: {error}"));
+        print_message(&format!("cannot restart with {silence}={on}: {error}"));
     }
 }
 
-/// Tells the user on the standard error output, if there is anybody.
-fn say(text: &str) {
+/// Prints a message to standard error, and ignores a closed one.
+fn print_message(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));
 }
 
-/// What a panic says may quote the user's text, and editors keep what a server says.
+/// Logs the location of panics without their message: it may quote the user's code, and editors
+/// keep a server's log.
 fn keep_panics_to_places() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, ToString::to_string);
@@ -224,14 +226,14 @@ fn keep_panics_to_places() {
     }));
 }
 
-/// A path that is meant from the working folder.
+/// Resolves a path against the working folder.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Whether whoever read what is printed has seen enough: `foretell doctor | head -n 3`.
-fn is_read_no_further(error: &anyhow::Error) -> bool {
-    // What is wrong with any other pipe has a context around it.
+/// Whether the reader of standard output has closed it, as in `foretell doctor | head -n 3`.
+fn is_output_closed(error: &anyhow::Error) -> bool {
+    // Errors of other pipes have a context around them.
     let outermost = error.chain().next().and_then(|it| it.downcast_ref::<io::Error>());
     outermost.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -242,7 +244,7 @@ fn parse_arguments() -> Result<Arguments, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        // It repeats what was given, a file's name for instance.
+        // The message quotes the arguments, which may contain control characters.
         use std::io::Write;
         let _ = write!(std::io::stderr(), "{}", printable(&error.render().to_string()));
         ExitCode::from(2)
@@ -258,20 +260,21 @@ fn main() -> ExitCode {
     };
     let settings = arguments.settings();
     let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
-    // stdout belongs to the protocol; what a command prints to people must not drown in a log.
+    // The log goes to standard error, because stdout carries the protocol; other commands log
+    // nothing by default, so that their output stays readable.
     let level = match (&arguments.log, &command) {
         (Some(_), _) => "debug",
         (None, Command::Serve { .. }) => "info",
         (None, _) => "off",
     };
     if matches!(command, Command::Serve { .. }) && std::io::stdin().is_terminal() {
-        say(
+        print_message(
             "this is a language server, waiting for an editor; `foretell help` lists the other commands, \
  Ctrl+C ends it",
         );
     }
     if let Err(error) = start_log(arguments.log.as_deref(), level) {
-        say(&format!("{error:#}"));
+        print_message(&format!("{error:#}"));
         return ExitCode::FAILURE;
     }
     if matches!(command, Command::Serve { .. }) {
@@ -279,9 +282,9 @@ fn main() -> ExitCode {
     }
     match run(command, Startup::new(settings)) {
         Ok(code) => code,
-        Err(error) if is_read_no_further(&error) => ExitCode::FAILURE,
+        Err(error) if is_output_closed(&error) => ExitCode::FAILURE,
         Err(error) => {
-            say(&format!("{error:#}"));
+            print_message(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -307,10 +310,10 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The settings that hold; what is wrong with any is told.
+/// The effective settings. Prints the errors in them to standard error.
 fn settings(startup: &Startup) -> Config {
     let (config, invalid) = startup.config();
-    invalid.iter().for_each(|it| say(it));
+    invalid.iter().for_each(|it| print_message(it));
     config
 }
 

@@ -1,4 +1,4 @@
-//! `foretell model`: which models there are, which one is used.
+//! `foretell model`: lists, adds, imports, selects and removes models.
 
 pub(crate) mod catalogue;
 
@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::{python_env::Scripts, terminal::printable};
 
-/// What `foretell model` takes.
+/// The subcommands of `foretell model`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
     /// List the installed models and those that can be fetched.
@@ -29,7 +29,7 @@ pub(crate) enum Arguments {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model of the list, import it and verify it.
+    /// Fetch a model from the list, import it and verify it.
     Add {
         /// A name from `foretell model list`.
         #[arg(value_name = "NAME")]
@@ -38,9 +38,9 @@ pub(crate) enum Arguments {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Import a model from a GGUF file or a folder with safetensors.
+    /// Import a model from a GGUF file or a folder with safetensors files.
     Import {
-        /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors.
+        /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors files.
         #[arg(value_name = "PATH")]
         source: PathBuf,
         /// Its name in the data folder; by default, that of the file or folder.
@@ -67,7 +67,10 @@ pub(crate) enum Arguments {
     },
 }
 
-/// Does what is asked; `used` is the model of the settings.
+/// Runs a subcommand; `used` is the model in the settings.
+///
+/// # Errors
+/// If there is no such model, or a step fails.
 pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::List { json } => list(used, *json)?,
@@ -79,14 +82,15 @@ pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode>
             let options = [("--licence", licence), ("--quantization", quantization)];
             import(source, name.as_deref(), options)?;
         }
-        Arguments::Use { name } => choose(&named_here(name))?,
+        Arguments::Use { name } => select(&resolve_name(name))?,
         Arguments::Remove { name } => remove(name, used)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A model as it is named on the command line, where a path is meant from the working folder.
-pub(crate) fn named_here(name: &str) -> String {
+/// Resolves a model from the command line: a path is relative to the working folder, and a name
+/// stays a name.
+pub(crate) fn resolve_name(name: &str) -> String {
     let is_path = name.contains(std::path::is_separator) || name.starts_with('.');
     if is_path {
         crate::absolute(Path::new(name)).to_string_lossy().into_owned()
@@ -95,31 +99,33 @@ pub(crate) fn named_here(name: &str) -> String {
     }
 }
 
-/// A line of the list.
+/// A model in the list.
 #[derive(Debug, Serialize)]
-struct Line {
+struct ListedModel {
     name: String,
     title: String,
     licence: String,
-    /// On disk, or to be fetched.
+    /// The size on disk, or of the download.
     bytes: Option<u64>,
     is_here: bool,
     is_used: bool,
-    /// How it is stored, or what is wrong with it.
+    /// The quantization and target, or why it cannot be used.
     note: String,
 }
 
-fn lines(used: &str) -> anyhow::Result<Vec<Line>> {
-    let mut lines: Vec<Line> = names()?.into_iter().map(|name| here(name, used)).collect();
+/// The installed models, then the other models in the catalogue.
+fn listed_models(used: &str) -> anyhow::Result<Vec<ListedModel>> {
+    let mut models: Vec<ListedModel> =
+        installed_names()?.into_iter().map(|name| installed(name, used)).collect();
     let used = Path::new(used);
     if used.components().count() > 1 {
-        lines.push(here(used.display().to_string(), &used.to_string_lossy()));
+        models.push(installed(used.display().to_string(), &used.to_string_lossy()));
     }
     for (name, entry) in catalogue::entries()? {
-        if lines.iter().any(|it| it.name == name) {
+        if models.iter().any(|it| it.name == name) {
             continue;
         }
-        lines.push(Line {
+        models.push(ListedModel {
             is_used: used == Path::new(&name),
             name,
             bytes: entry.n_bytes(),
@@ -129,11 +135,11 @@ fn lines(used: &str) -> anyhow::Result<Vec<Line>> {
             note: if entry.tried { "" } else { "not tried" }.to_owned(),
         });
     }
-    Ok(lines)
+    Ok(models)
 }
 
-/// The names in the data folder, sorted.
-fn names() -> anyhow::Result<Vec<String>> {
+/// The names of the models in the data folder, sorted.
+fn installed_names() -> anyhow::Result<Vec<String>> {
     let folder = data_folder().join("models");
     let entries = match fs::read_dir(&folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
@@ -145,10 +151,10 @@ fn names() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-fn here(name: String, used: &str) -> Line {
+fn installed(name: String, used: &str) -> ListedModel {
     let is_used = name == used;
     match Bundle::open(&model_path(&name)) {
-        Ok(Bundle { manifest: it, .. }) => Line {
+        Ok(Bundle { manifest: it, .. }) => ListedModel {
             name,
             is_used,
             bytes: Some(it.n_bytes()),
@@ -157,7 +163,7 @@ fn here(name: String, used: &str) -> Line {
             is_here: true,
             note: format!("{}, {}", it.quantization, it.target),
         },
-        Err(error) => Line {
+        Err(error) => ListedModel {
             name,
             is_used,
             bytes: None,
@@ -170,15 +176,15 @@ fn here(name: String, used: &str) -> Line {
 }
 
 fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
-    let lines = lines(used)?;
+    let models = listed_models(used)?;
     let folder = data_folder().join("models");
     let mut out = io::stdout().lock();
     if is_json {
-        writeln!(out, "{}", json!({"folder": folder, "models": lines}))?;
+        writeln!(out, "{}", json!({"folder": folder, "models": models}))?;
         return Ok(());
     }
-    let width = lines.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
-    let mut write = |it: &Line| {
+    let width = models.iter().map(|it| it.name.chars().count()).max().unwrap_or(0);
+    let mut write = |it: &ListedModel| {
         let mark = if it.is_used { '*' } else { ' ' };
         let size = it.bytes.map_or("-".to_owned(), |it| format!("{} MB", it / 1_000_000));
         let about: Vec<&str> =
@@ -187,28 +193,33 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
         let line = format!("{mark} {:<width$}  {size:>8}  {:<13}  {about}", it.name, it.licence);
         writeln!(out, "{}", printable(&line))
     };
-    let (here, others): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|it| it.is_here);
-    here.iter().try_for_each(|it| write(it))?;
+    let (installed, others): (Vec<&ListedModel>, Vec<&ListedModel>) =
+        models.iter().partition(|it| it.is_here);
+    installed.iter().try_for_each(|it| write(it))?;
     others.iter().try_for_each(|it| write(it))?;
-    if here.is_empty() {
+    if installed.is_empty() {
         writeln!(out, "\nNo models in {}; `foretell setup` fetches one.", folder.display())?;
     } else {
-        let n_here = here.len();
+        let n_installed = installed.len();
         let folder = folder.display();
         writeln!(
             out,
-            "\n* marks the model in use. The first {n_here} are in {folder}; `foretell model add NAME`"
+            "\n* marks the model in use. The first {n_installed} are in {folder}; `foretell model add NAME`"
         )?;
         writeln!(out, "fetches another.")?;
     }
     Ok(())
 }
 
-pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
+/// Writes `model.name` to the user's settings file; `name` is a model's name or an absolute path.
+///
+/// # Errors
+/// If the model is not installed or unusable, or the settings file cannot be written.
+pub(crate) fn select(name: &str) -> anyhow::Result<()> {
     let path = model_path(name);
     let is_path = Path::new(name).is_absolute();
     if !is_path && !path.exists() {
-        bail!("{}", not_here(name)?);
+        bail!("{}", not_installed(name)?);
     }
     let bundle = Bundle::open(&path)?;
     let value = if is_path { path.canonicalize()? } else { name.into() };
@@ -219,13 +230,13 @@ pub(crate) fn choose(name: &str) -> anyhow::Result<()> {
     let it = &bundle.manifest;
     writeln!(out, "{}: model.name = {value:?} ({}, {})", file.display(), it.title, it.licence)?;
     if std::env::var_os("FORETELL_MODEL").is_some() {
-        writeln!(out, "FORETELL_MODEL is set and overrides it")?;
+        writeln!(out, "FORETELL_MODEL is set and overrides it.")?;
     }
     writeln!(out, "Running servers use it after a restart.")?;
     Ok(())
 }
 
-/// Imports a user's own model. Nothing that is there is written over.
+/// Imports a user's own model. An existing model is not overwritten.
 fn import(
     source: &Path,
     name: Option<&str>,
@@ -233,7 +244,7 @@ fn import(
 ) -> anyhow::Result<()> {
     let given = source;
     let source = given.canonicalize().with_context(|| format!("{}", given.display()))?;
-    // A link is named as it is here; where it leads to, it may be called by its hash.
+    // A link's own name is used: its target may be named by a hash.
     let named = if given.file_name().is_some() { given } else { &source };
     let name = name.map_or_else(|| name_of(named), str::to_owned);
     ensure!(
@@ -259,7 +270,7 @@ fn import(
     Ok(())
 }
 
-/// A model's name after its file or folder.
+/// Derives a model's name from its file or folder.
 fn name_of(source: &Path) -> String {
     let is_file = source.extension().is_some_and(|it| it == "gguf");
     let name = if is_file { source.file_stem() } else { source.file_name() };
@@ -267,13 +278,17 @@ fn name_of(source: &Path) -> String {
     name.replace(|c: char| !is_inner(c), "-")
 }
 
-/// What to do for a model that is not in the data folder.
-fn not_here(name: &str) -> anyhow::Result<String> {
+/// The error message for a model that is in the catalogue but not installed.
+///
+/// # Errors
+/// If the catalogue does not have the model.
+fn not_installed(name: &str) -> anyhow::Result<String> {
     catalogue::packages(name)?;
     Ok(format!("the model {name} is not installed; `foretell model add {name}` fetches it"))
 }
 
-/// Writes `model.name`. A file that is a link stays one; a run that is killed leaves the old file.
+/// Writes `model.name` to a settings file. A symbolic link to a file is kept, and the file is
+/// replaced atomically.
 fn write_setting(file: &Path, value: &str) -> anyhow::Result<()> {
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let text = match fs::read_to_string(&file) {
@@ -283,16 +298,16 @@ fn write_setting(file: &Path, value: &str) -> anyhow::Result<()> {
     let text = with_setting(&text, "model", "name", value)?;
     let folder = file.parent().context("no folder")?;
     fs::create_dir_all(folder)?;
-    let new = folder.join(format!(".foretell.toml.{}", std::process::id()));
-    let written = fs::write(&new, text).and_then(|()| {
+    let temporary = folder.join(format!(".foretell.toml.{}", std::process::id()));
+    let written = fs::write(&temporary, text).and_then(|()| {
         if let Ok(metadata) = file.metadata() {
-            fs::set_permissions(&new, metadata.permissions())?;
+            fs::set_permissions(&temporary, metadata.permissions())?;
         }
-        fs::rename(&new, &file)
+        fs::rename(&temporary, &file)
     });
     if written.is_err() {
-        // Nothing more can be done about what is left of it.
-        let _ = fs::remove_file(&new);
+        // The error of the write is the one to report.
+        let _ = fs::remove_file(&temporary);
     }
     Ok(written?)
 }
@@ -314,7 +329,7 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
         remove_all(&left).with_context(|| format!("{}", left.display()))?;
     }
     for target in targets.iter().filter(is_there) {
-        // Renamed first, so that a run that is killed in between leaves no half bundle.
+        // Renamed first, so that an interrupted removal leaves no partial bundle under the name.
         let gone = target.with_file_name(format!(".partial-{name}~removed"));
         let removed = remove_all(&gone)
             .and_then(|()| fs::rename(target, &gone))
@@ -330,7 +345,7 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What runs that were killed have left of a model beside its folder.
+/// The files and folders that interrupted commands have left next to a model's folder.
 fn leftovers(target: &Path) -> impl Iterator<Item = PathBuf> {
     let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (partial, old) = (format!(".partial-{name}~"), format!(".old-{name}"));
@@ -341,7 +356,7 @@ fn leftovers(target: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Removes a folder or a link, or nothing where there is none.
+/// Removes a folder, a file or a link, if it exists.
 fn remove_all(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -351,19 +366,21 @@ fn remove_all(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The lock under which the model scripts change a model.
+/// Takes the lock that the model scripts hold while they change a model.
 fn lock(name: &str) -> anyhow::Result<File> {
     let path: PathBuf = data_folder().join("locks").join(format!("{name}.lock"));
-    let held = || -> io::Result<File> {
+    let acquire = || -> io::Result<File> {
         create_private_folder(&data_folder().join("locks"))?;
         let file = File::options().create(true).append(true).open(&path)?;
         file.try_lock()?;
         Ok(file)
     };
-    held().with_context(|| format!("{}: is the model being fetched?", path.display()))
+    acquire().with_context(|| {
+        format!("{}: another command may be adding or importing the model", path.display())
+    })
 }
 
-/// Whether a name is one that the model scripts give: it stays in its folder.
+/// Whether the model scripts accept a name. Such a name cannot lead out of the models folder.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.chars().all(is_inner)

@@ -1,5 +1,5 @@
-//! The model scripts, which are Python, in an environment of their own below the data folder: for
-//! those who have the program and not its source.
+//! Unpacks the model scripts, which are Python, into a virtual environment in the data folder:
+//! users of the program do not have its source.
 
 use std::{
     fs::{self, File},
@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 
 use super::terminal::printable;
 
-// `FILES`: the scripts and the list of what they need, by their names.
+// `FILES`: the scripts and the lock file of their requirements, by name.
 include!(concat!(env!("OUT_DIR"), "/model_scripts.rs"));
 
-/// The file that says which scripts the environment is for; it is written last.
-const MARK: &str = "installed";
-/// What there is to be run as Python, the most likely first.
+/// The file with the digest of the scripts that the environment was made for; written last.
+const DIGEST_FILE: &str = "installed";
+/// The names of Python interpreters, in the order in which they are tried.
 const PYTHONS: [&str; 6] =
     ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 
@@ -27,35 +27,40 @@ const PYTHONS: [&str; 6] =
 #[derive(Debug)]
 pub(crate) struct Scripts {
     folder: PathBuf,
-    /// The folder that everything is taken from, in the place of the network.
+    /// The folder to install from instead of the network.
     from: Option<PathBuf>,
 }
 
 impl Scripts {
-    /// Makes the environment, or finds it made. What an earlier call has left half done is made
-    /// again; what pip has fetched before, it does not fetch again.
+    /// Creates the environment if it does not exist or is out of date. An interrupted call is
+    /// repeated, but pip does not download again what it has in its cache.
+    ///
+    /// # Errors
+    /// If `from` does not exist, another setup is running, there is no suitable Python, or pip
+    /// fails.
     pub(crate) fn set_up(from: Option<&Path>) -> anyhow::Result<Self> {
         let from = from.map(|it| it.canonicalize().with_context(|| format!("{}", it.display())));
         let it = Self { folder: data_folder().join("model-scripts"), from: from.transpose()? };
         let digest = digest();
-        let mark = it.folder.join(MARK);
-        let is_whole = || fs::read_to_string(&mark).is_ok_and(|made| made == digest) && it.works();
-        if is_whole() {
+        let digest_file = it.folder.join(DIGEST_FILE);
+        let is_complete =
+            || fs::read_to_string(&digest_file).is_ok_and(|it| it == digest) && it.works();
+        if is_complete() {
             return Ok(it);
         }
         create_private_folder(&it.folder).with_context(|| format!("{}", it.folder.display()))?;
         let lock = File::create(it.folder.join("lock"))?;
         lock.try_lock().context("another `foretell setup` is running; wait until it ends")?;
-        if is_whole() {
+        if is_complete() {
             return Ok(it);
         }
-        // From here on it is not whole, however this ends.
-        match fs::remove_file(&mark) {
+        // From here on the environment is incomplete, even if this is interrupted.
+        match fs::remove_file(&digest_file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         let python = find_python()?;
-        say(&format!(
+        print_line(&format!(
             "Python packages that fetch and import models, into {}\n  (with {}; about 0.3 GB, \
              nothing outside this folder is changed)",
             it.folder.display(),
@@ -66,7 +71,8 @@ impl Scripts {
         let mut make = Command::new(&python);
         make.args(["-m", "venv"]);
         if !it.works() {
-            // What is there is of a Python that is gone. What works, pip can do without the network.
+            // The environment belongs to a Python that was removed. A working one is kept, because
+            // pip can reuse its packages without the network.
             make.arg("--clear");
         }
         run(make.arg(&venv), "creating the environment")?;
@@ -75,18 +81,25 @@ impl Scripts {
         pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
         pip.arg(it.folder.join("source/requirements.lock"));
         run(&mut pip, "installing the packages")?;
-        fs::write(&mark, digest)?;
+        fs::write(&digest_file, digest)?;
         Ok(it)
     }
 
-    /// Runs a command of the scripts, which tell by themselves what they do and what is wrong.
+    /// Runs a command of the scripts, which print their own progress and errors.
+    ///
+    /// # Errors
+    /// If the command fails.
     pub(crate) fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = self.command();
         command.args(["-m", "foretell_models"]).args(arguments);
         run(&mut command, &format!("`{}`", arguments.join(" ")))
     }
 
-    /// Puts what `foretell setup --from` takes into a folder: the packages and a model's parts.
+    /// Downloads what `foretell setup --from` needs to a folder: the Python packages, and the
+    /// `packages` of a model.
+    ///
+    /// # Errors
+    /// If the folder cannot be created or pip fails.
     pub(crate) fn save(&self, folder: &Path, packages: &[String]) -> anyhow::Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         let download = || {
@@ -99,7 +112,7 @@ impl Scripts {
         pip.args(["--require-hashes", "--requirement"]);
         pip.arg(self.folder.join("source/requirements.lock"));
         run(&mut pip, "saving the packages")?;
-        // The hashes of a model's files are in the catalogue: `add` looks at them.
+        // No hashes here: `add` verifies a model's files by the hashes in the catalogue.
         run(download().args(packages), "saving the model")
     }
 
@@ -108,8 +121,8 @@ impl Scripts {
         self.folder.join("venv").join(path)
     }
 
-    /// Whether the packages are found. They are not by a Python that the system has put in the place
-    /// of the one that they were installed for.
+    /// Whether Python finds the packages. It does not if the system has replaced the Python that
+    /// they were installed for.
     fn works(&self) -> bool {
         let mut command = self.command();
         command.args(["-c", "import tokenizers"]).stdin(Stdio::null());
@@ -142,7 +155,7 @@ impl Scripts {
     }
 }
 
-/// What the scripts are, in one number.
+/// A SHA-256 digest of the scripts, in hexadecimal.
 fn digest() -> String {
     let mut digest = Sha256::new();
     for (name, bytes) in FILES {
@@ -153,12 +166,12 @@ fn digest() -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A Python that is new enough and can make environments.
+/// Finds a Python that is recent enough and can create virtual environments.
 fn find_python() -> anyhow::Result<PathBuf> {
-    let is_fit = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+    let check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
     for name in PYTHONS {
         let mut command = Command::new(name);
-        command.args(["-c", is_fit]).stdin(Stdio::null());
+        command.args(["-c", check]).stdin(Stdio::null());
         if command.output().is_ok_and(|output| output.status.success()) {
             return Ok(name.into());
         }
@@ -169,8 +182,8 @@ fn find_python() -> anyhow::Result<PathBuf> {
     )
 }
 
-/// Runs a command to its end; it says on the terminal what it does. Our standard output is for
-/// what we say.
+/// Runs a command to its end, with its output on standard error: standard output is for this
+/// program's own lines. `what` names the command in the error message.
 fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     command.stdin(Stdio::null()).stdout(io::stderr());
     let status = command.status().with_context(|| what.to_owned())?;
@@ -178,8 +191,8 @@ fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says a line. Whoever reads it sees it before what the next command says.
-pub(crate) fn say(line: &str) -> io::Result<()> {
+/// Prints a line and flushes it, so that it precedes the output of the next command.
+pub(crate) fn print_line(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", printable(line))?;
     out.flush()

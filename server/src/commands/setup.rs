@@ -1,4 +1,4 @@
-//! `foretell setup`: the runtime library and a model, for those who have only this program.
+//! `foretell setup`: fetches the runtime library and a model.
 
 mod choice;
 
@@ -17,15 +17,15 @@ use foretell_engine::{
 use super::{
     doctor::rates::{Rates, seconds},
     model::{self, catalogue},
-    python_env::{Scripts, say},
+    python_env::{Scripts, print_line},
 };
 
-/// What `foretell setup` takes.
+/// The arguments of `foretell setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A model of `foretell model list`. Without it one is chosen, by the memory of this machine
-    /// and by how fast the smallest good model is here, which is measured for 3 seconds.
-    // Not `model`: an argument of that name would be `--model` of all commands too.
+    /// A model from `foretell model list`. By default, setup chooses one by this machine's memory
+    /// and by the speed of the smallest good model, measured for 3 seconds.
+    // Not `model`: clap would confuse it with the global option `--model`.
     #[arg(value_name = "MODEL")]
     name: Option<String>,
     /// Install from this folder instead of the network.
@@ -36,71 +36,74 @@ pub(crate) struct Arguments {
     save: Option<PathBuf>,
 }
 
-/// Sets up what is missing. What is there already is left alone.
+/// Installs what is missing, and leaves alone what is installed.
+///
+/// # Errors
+/// If the catalogue does not have the model, or an installation step fails.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { name, from, save } = arguments;
     let first = name.as_deref().unwrap_or(DEFAULT_MODEL);
-    // A wrong name is told before anything is fetched.
+    // An unknown name is reported before anything is fetched.
     let mut packages = catalogue::packages(first)?;
     ensure!(
         save.is_none() || !packages.is_empty(),
-        "{first} comes from a model hub, which --save does not support"
+        "{first} comes from a model hub, which `--save` does not support; `foretell model list` shows other models"
     );
-    say(&format!("Foretell is set up in {}.", data_folder().display()))?;
+    print_line(&format!("Setting up Foretell in {}.", data_folder().display()))?;
     let scripts = Scripts::set_up(from.as_deref())?;
-    let library = library(config.model.provider);
+    let library = library_option(config.model.provider);
     if let Some(folder) = save {
         if library == "cuda" {
             packages.push(format!("onnxruntime-gpu=={RUNTIME_VERSION}"));
         }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        say(&format!(
+        print_line(&format!(
             "Next, on the other machine: foretell setup{model} --from {}",
             folder.display()
         ))?;
         return Ok(ExitCode::SUCCESS);
     }
     scripts.run(&["runtime", "--library", library])?;
-    // For what the library computes on.
+    // After the library: a model is prepared for the provider that the library supports.
     scripts.run(&["add", first])?;
     if let Err(error) = try_gpu(config, first) {
         if library == "cuda" {
             return Err(error);
         }
-        say(&format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU."))?;
+        print_line(&format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU."))?;
         scripts.run(&["runtime", "--library", "cpu"])?;
         scripts.run(&["add", first])?;
     }
-    let mut used = first;
+    let mut selected = first;
     if name.is_none() {
         let (rates, _) =
             Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
         let memory_bytes = choice::memory_bytes();
         let chosen = choice::choose(rates, memory_bytes);
         let latency = rates.latency();
-        say(&format!(
+        print_line(&format!(
             "{first} is installed: {} to the first suggestion in a new file, {} per line; memory: {}.",
             seconds(latency.first_text_ms),
             seconds(latency.line_ms),
-            memory_bytes.map_or("not known".into(), |it| format!("{} GB", it / 1_000_000_000)),
+            memory_bytes.map_or("unknown".into(), |it| format!("{} GB", it / 1_000_000_000)),
         ))?;
         if chosen != first && from.is_none() {
-            say(&format!("This machine can run a better model: {chosen}."))?;
+            print_line(&format!("This machine can run a better model: {chosen}."))?;
             scripts.run(&["add", chosen])?;
-            used = chosen;
+            selected = chosen;
         }
     }
-    if config.model.name != used {
-        model::choose(used)?;
+    if config.model.name != selected {
+        model::select(selected)?;
     }
-    say("Done. `foretell doctor` shows what to expect and which editors are set up.")?;
+    print_line("Done. `foretell doctor` shows what to expect and which editors are set up.")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The library that is fetched; `auto` is for the GPU if there is one with CUDA. The one for the
-/// processor of a Mac has Core ML too.
-fn library(provider: Setting) -> &'static str {
+/// The library to fetch. `auto` selects the GPU build if there is a GPU with CUDA. The CPU build
+/// for Macs includes Core ML.
+fn library_option(provider: Setting) -> &'static str {
     match provider {
         Setting::Auto => "auto",
         Setting::Only(Provider::Cuda) => "cuda",
@@ -108,7 +111,7 @@ fn library(provider: Setting) -> &'static str {
     }
 }
 
-/// Runs a model that was made for the GPU on it, and on nothing else.
+/// Runs a model that was prepared for the GPU on the GPU only. Does nothing for other models.
 fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
     let bundle = Bundle::open(&model_path(name))?;
     if bundle.manifest.target != Provider::Cuda.name() {

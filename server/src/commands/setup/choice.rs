@@ -1,30 +1,30 @@
-//! Which model a machine can afford.
+//! Chooses a model that the machine is fast enough for.
 
 use foretell_engine::bundle::DEFAULT_MODEL;
 
 use crate::commands::doctor::rates::Rates;
 
-/// A better model than the default one, with three times its parameters (1.54 to 0.49 billion):
-/// reading and writing take about three times as long.
+/// A better model than the default one. It has about three times the parameters (1.54 and 0.49
+/// billion), so prefill and decode take about three times as long.
 const BETTER: &str = "qwen2.5-coder-1.5b";
 const TIMES_SLOWER: f64 = 3.1;
-/// A user has an editor and a compiler beside it.
+/// Leaves room for an editor and a compiler.
 const BETTER_MIN_MEMORY_BYTES: u64 = 12_000_000_000;
-/// The longest waits that are worth a better text, in milliseconds.
-const MOST_FIRST_TEXT_MS: f64 = 1_000.0;
-const MOST_LINE_MS: f64 = 600.0;
+// The longest acceptable waits with the better model, in milliseconds.
+const MAX_FIRST_TEXT_MS: f64 = 1_000.0;
+const MAX_LINE_MS: f64 = 600.0;
 
-/// The model for a machine, by the rates of the default one on it and by its memory, if that is
-/// known.
+/// Chooses a model by the rates of the default one on this machine, and by the machine's memory.
+/// The default model is chosen if the memory is unknown.
 pub(super) fn choose(rates: Rates, memory_bytes: Option<u64>) -> &'static str {
     let latency = rates.latency();
-    let is_quick = latency.first_text_ms * TIMES_SLOWER <= MOST_FIRST_TEXT_MS
-        && latency.line_ms * TIMES_SLOWER <= MOST_LINE_MS;
-    let is_big = memory_bytes.is_some_and(|it| it >= BETTER_MIN_MEMORY_BYTES);
-    if is_quick && is_big { BETTER } else { DEFAULT_MODEL }
+    let is_fast = latency.first_text_ms * TIMES_SLOWER <= MAX_FIRST_TEXT_MS
+        && latency.line_ms * TIMES_SLOWER <= MAX_LINE_MS;
+    let has_memory = memory_bytes.is_some_and(|it| it >= BETTER_MIN_MEMORY_BYTES);
+    if is_fast && has_memory { BETTER } else { DEFAULT_MODEL }
 }
 
-/// The memory of this machine, where the system says it.
+/// This machine's memory in bytes; `None` if the system does not report it.
 pub(super) fn memory_bytes() -> Option<u64> {
     if cfg!(target_os = "macos") {
         let output =
