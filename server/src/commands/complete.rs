@@ -1,4 +1,4 @@
-//! `foretell complete FILE:LINE:COL`.
+//! `foretell complete FILE:LINE:COL`: completes a file at a position.
 
 use std::{
     io::{self, IsTerminal, Read, Write},
@@ -16,7 +16,7 @@ use foretell_session::{
     document::Snapshot,
 };
 
-/// What `foretell complete` takes.
+/// The arguments of `foretell complete`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The cursor's position, counted from 1: before the character at the column, or at the end of
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A place in a file.
+/// A position in a file. Line and column are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FilePlace {
     path: PathBuf,
@@ -61,8 +61,8 @@ impl FromStr for FilePlace {
 }
 
 impl FilePlace {
-    /// The place as one in a text from the standard input: what looks like a file called `3` with a
-    /// line 7 is line 3, column 7.
+    /// Reinterprets the place for text from standard input: `3:7`, parsed as line 7 of a file `3`,
+    /// is line 3, column 7.
     fn of_stdin(&self) -> Self {
         match (self.path.to_string_lossy().parse(), self.col) {
             (Ok(line), None) => Self { path: "stdin".into(), line, col: Some(self.line) },
@@ -71,7 +71,10 @@ impl FilePlace {
     }
 }
 
-/// A file's text and the cursor in it, a char_idx.
+/// Reads a file or standard input. Returns its snapshot and the cursor, a char_idx.
+///
+/// # Errors
+/// If the text cannot be read, is not UTF-8, or does not have the line and column.
 fn open(place: &FilePlace, is_stdin: bool) -> anyhow::Result<(Snapshot, usize)> {
     let FilePlace { path, line, col } = place;
     let mut bytes = Vec::new();
@@ -99,7 +102,10 @@ fn open(place: &FilePlace, is_stdin: bool) -> anyhow::Result<(Snapshot, usize)> 
     Ok((snapshot, range.start + col - 1))
 }
 
-/// Completes and prints.
+/// Completes and prints the suggestion.
+///
+/// # Errors
+/// If the file is excluded or cannot be read, the model does not load, or the generation fails.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (place, is_stdin) = (&arguments.place, arguments.stdin);
     let place = if is_stdin { place.of_stdin() } else { place.clone() };
@@ -110,26 +116,26 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         place.path.display()
     );
     let (snapshot, cursor) = open(&place, is_stdin)?;
-    // There is one answer, and no later one that more could be read for.
+    // The only request: no later one could prefill what a shorter first prompt leaves out.
     let window = Window { first_ms: None, ..config.prompt };
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    // Where nobody watches the text grow, a line that turns out to be wrong need not be shown.
+    // JSON is printed at the end, so a line can be held back until its syntax is known.
     let mut options = GenerationOptions::one(&config.suggest);
     options.style.whole_lines = arguments.json;
     let progress = runtime.block_on(async {
         if let EngineState::Failed(message) = completer.loaded().await {
             bail!("{message}");
         }
-        let draft =
-            completer.generate(&snapshot, cursor, &options).context("the model is not ready")?;
+        let generation =
+            completer.draft(&snapshot, cursor, &options).context("the model is not ready")?;
         if arguments.json {
-            silent(draft).await
+            collect(generation).await
         } else {
             let line_start = snapshot.rope.line_to_char(snapshot.rope.char_to_line(cursor));
             let out = io::stdout();
-            let marks = if out.is_terminal() { GREY } else { ["", ""] };
-            streamed(draft, &snapshot.slice(line_start..cursor), marks, out).await
+            let colours = if out.is_terminal() { GREY } else { ["", ""] };
+            streamed(generation, &snapshot.slice(line_start..cursor), colours, out).await
         }
     })?;
     if let Some(FinishReason::Failed(message)) = &progress.finish {
@@ -159,36 +165,36 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn silent(mut draft: Generation) -> anyhow::Result<Progress> {
+async fn collect(mut generation: Generation) -> anyhow::Result<Progress> {
     loop {
-        let now = draft.progress();
-        if now.finish.is_some() || !draft.changed().await {
-            return Ok(draft.progress());
+        let now = generation.now();
+        if now.finish.is_some() || !generation.changed().await {
+            return Ok(generation.now());
         }
     }
 }
 
-/// What a terminal takes for the begin and the end of grey text.
+/// The ANSI escape sequences that start and end grey text.
 const GREY: [&str; 2] = ["\x1b[90m", "\x1b[0m"];
 
-/// Prints the line before the cursor, then the text between two marks as it comes.
+/// Prints the line before the cursor, then the text between `grey` and `plain` as it is generated.
 async fn streamed(
-    mut draft: Generation,
+    mut generation: Generation,
     line_before: &str,
     [grey, plain]: [&str; 2],
     mut out: impl Write,
 ) -> anyhow::Result<Progress> {
     write!(out, "{}{grey}", printable(line_before))?;
     out.flush()?;
-    let mut n_shown = 0;
+    let mut shown_bytes = 0;
     loop {
-        let now = draft.progress();
-        write!(out, "{}", printable(&now.text[n_shown..]))?;
+        let now = generation.now();
+        write!(out, "{}", printable(&now.text[shown_bytes..]))?;
         out.flush()?;
-        n_shown = now.text.len();
-        if now.finish.is_some() || !draft.changed().await {
+        shown_bytes = now.text.len();
+        if now.finish.is_some() || !generation.changed().await {
             writeln!(out, "{plain}")?;
-            return Ok(draft.progress());
+            return Ok(generation.now());
         }
     }
 }

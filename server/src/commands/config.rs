@@ -1,4 +1,4 @@
-//! `foretell config`.
+//! `foretell config`: prints the effective settings or their schema.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,8 @@ use foretell_lsp::Startup;
 
 use super::terminal::printable;
 
-/// Prints the settings that hold without a client's, or their schema.
+/// Prints the effective settings, without an editor's own, or the schema of all settings. Fails if
+/// settings are invalid.
 pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     if schema {
@@ -19,8 +20,8 @@ pub(crate) fn run(startup: &Startup, schema: bool) -> anyhow::Result<ExitCode> {
     }
     let (config, invalid) = startup.config();
     if let Some(file) = user_file() {
-        let is_there = if file.exists() { "" } else { " (not there)" };
-        writeln!(out, "# {}{is_there}", printable(&file.display().to_string()))?;
+        let note = if file.exists() { "" } else { " (does not exist)" };
+        writeln!(out, "# {}{note}", printable(&file.display().to_string()))?;
     }
     write!(out, "{}", printable(&toml::to_string_pretty(&config)?))?;
     for it in &invalid {

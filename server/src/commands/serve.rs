@@ -1,4 +1,4 @@
-//! `foretell serve`.
+//! `foretell serve`: runs the language server.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -7,13 +7,16 @@ use foretell_lsp as server;
 use foretell_lsp::Startup;
 use foretell_session::{completer::Completer, session::Session, stats::Store};
 
-/// How often the counts are kept while the session goes on.
-const KEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// The time between two saves of the session's counts.
+const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The client's messages, ours to it, and files of the workspace: one thread each, and one to spare.
+/// One thread each for reading messages, writing messages and reading workspace files, and a spare.
 const MAX_BLOCKING_THREADS: usize = 4;
 
-/// Serves one client on standard input and output.
+/// Serves one client on standard input and output, then exits the process.
+///
+/// # Errors
+/// If the runtime cannot be created.
 pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -22,7 +25,7 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
         .build()?;
     let session = Arc::new(Session::new(Box::new(Completer::start)));
     let store = Store::new(&data_folder());
-    let keep = |session: &Session| {
+    let save_counts = |session: &Session| {
         if session.config().stats.keep
             && let Err(error) = store.write(&session.counts())
         {
@@ -36,14 +39,15 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
         loop {
             tokio::select! {
                 () = &mut serve => break,
-                () = tokio::time::sleep(KEEP_INTERVAL) => keep(&session),
+                () = tokio::time::sleep(SAVE_INTERVAL) => save_counts(&session),
             }
         }
-        // A run of the model ends within one read; a load that hangs must not keep us.
+        // A cancelled generation ends after the current model run; a load that hangs must not keep
+        // the process alive.
         let _ = tokio::time::timeout(Duration::from_millis(900), session.shut_down()).await;
     });
-    keep(&session);
-    // A thread may wait in a read of stdin that never returns.
+    save_counts(&session);
+    // A thread may be blocked in a read of stdin that never returns.
     runtime.shutdown_background();
     std::process::exit(0)
 }

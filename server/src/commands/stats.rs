@@ -1,4 +1,4 @@
-//! `foretell stats`.
+//! `foretell stats`: prints the recorded counts.
 
 use std::{
     io::{self, Write},
@@ -9,7 +9,10 @@ use anyhow::Context;
 use foretell_engine::paths::data_folder;
 use foretell_session::stats::{Counts, page, read_all};
 
-/// Prints the counts of the last session and of all that are kept.
+/// Prints the counts of the last session and of all recorded sessions.
+///
+/// # Errors
+/// If the recorded sessions cannot be read.
 pub(crate) fn run(json: bool) -> anyhow::Result<ExitCode> {
     let folder = data_folder();
     let sessions = read_all(&folder).with_context(|| format!("{}", folder.display()))?;

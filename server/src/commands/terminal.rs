@@ -1,9 +1,9 @@
-//! What may be printed for people.
+//! Makes text safe to print to a terminal.
 
 use foretell_engine::unicode::is_unprintable;
 
-/// A text that can't steer the terminal: control characters but tab and line break are shown as
-/// their pictures.
+/// Replaces what could control the terminal: control characters other than tab and line break by
+/// their symbols, other unprintable characters by U+FFFD.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
