@@ -1,9 +1,10 @@
-//! Stops where the block that the text started is complete.
+//! Stops at the end of the block that the text started.
 
 use super::{Cut, Phase, StopRule, indent_width, lines};
 
-/// Where the block ends: before a line that is indented less than its first one, before a blank
-/// line, after a line at the margin that closes what the text opened, or after `max_lines` lines.
+/// Cuts at the end of the block: before a line that is indented less than its first one, before a
+/// blank line, after a line at the margin that closes what the text opened, or after `max_lines`
+/// lines.
 ///
 /// A blank line inside something that the text itself opened is part of the block: `is_open`
 /// decides this for brackets in the text up to a byte_idx, and the next line after a first line
@@ -18,7 +19,7 @@ pub(super) fn block_end(
     let n_lines = lines(text).count();
     let mut head: Option<Head> = None;
     let mut n_shown = 0;
-    // The start of blank lines that the next line will decide about.
+    // The start of blank lines; the next line decides whether they belong to the block.
     let mut blank: Option<usize> = None;
     for (i, (start, line)) in lines(text).enumerate() {
         let complete = phase.is_final() || i + 1 < n_lines;
@@ -31,13 +32,12 @@ pub(super) fn block_end(
             if !complete {
                 return Cut { stop: None, ..end_before(from) };
             }
-            let may_go_on = match &head {
-                // One blank line before the first text starts a paragraph; more is a wandering
-                // model.
+            let may_continue = match &head {
+                // One blank line may start a paragraph; more mean that the model has lost track.
                 None => i <= 1,
                 Some(head) => blank.is_none() && (head.has_colon || is_open(start)),
             };
-            if !may_go_on {
+            if !may_continue {
                 return end_before(from);
             }
             blank = head.is_some().then_some(start);

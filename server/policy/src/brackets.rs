@@ -1,4 +1,4 @@
-//! Brackets and quotes, as far as a rule knows them without a grammar.
+//! Bracket and quote matching without a grammar.
 
 /// The characters that an editor inserts after the cursor, and those that end a statement.
 #[must_use]
@@ -18,9 +18,9 @@ pub(crate) fn opens_a_block(line: &str) -> bool {
     line.trim_end().ends_with(['{', '(', '[', ':']) || line.trim_end().ends_with("=>")
 }
 
-/// Where `text` closes with `closer` something opened before it: the byte_idx of the first `closer`
-/// that no bracket in `text` opened. A quote counts immediately, `;` and `,` outside all brackets,
-/// `>` not as part of an arrow.
+/// The byte_idx where `text` closes something opened before it: the first `closer` without a
+/// matching opener in `text`. A quote counts immediately, `;` and `,` outside all brackets, `>` not
+/// as part of an arrow.
 pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
     let mut open: Vec<char> = Vec::new();
     let mut quote = None;
@@ -54,16 +54,16 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
     None
 }
 
-/// How a text repeats the auto-closed rest of a line, in order.
+/// The part of a line's auto-closed rest that a text repeats in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retyped {
-    /// How many characters of the rest it repeats.
+    /// How many characters of the rest the text repeats.
     pub(crate) n_rest_chars: usize,
-    /// Whether the text continues after the first of them.
-    pub(crate) says_more: bool,
+    /// Whether the text has other characters after the first repeated one.
+    pub(crate) continues: bool,
 }
 
-/// How a text repeats `rest`, which is auto-closed text only.
+/// Finds the characters of `rest`, auto-closed text, that `text` repeats.
 pub(crate) fn retyped(text: &str, rest: &str) -> Retyped {
     let (mut n_rest_chars, mut n_closers) = (0, 0);
     let (mut first, mut end) = (text.len(), 0);
@@ -73,7 +73,7 @@ pub(crate) fn retyped(text: &str, rest: &str) -> Retyped {
         (n_rest_chars, n_closers, end) = (i + 1, n_closers + 1, end + at + closer.len_utf8());
     }
     let n_chars = text[first..].chars().filter(|c| !c.is_whitespace()).count();
-    Retyped { n_rest_chars, says_more: n_chars > n_closers }
+    Retyped { n_rest_chars, continues: n_chars > n_closers }
 }
 
 /// How many more brackets a text opens than it closes.

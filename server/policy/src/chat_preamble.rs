@@ -1,8 +1,9 @@
-//! Cuts what a chat model says around code: fences, headings of examples, addresses to the reader.
+//! Cuts text that chat models write around code: fences, headings of examples, phrases addressed to
+//! the reader.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// How a comment starts that leads away from the code.
+/// The starts of comments that announce an example instead of continuing the code.
 const HEADINGS: [&str; 6] = [
     "example usage",
     "example use:",
@@ -11,8 +12,8 @@ const HEADINGS: [&str; 6] = [
     "driver code",
     "test cases:",
 ];
-/// How a line starts that addresses the reader.
-const SAYINGS: [&str; 10] = [
+/// The starts of lines that address the reader.
+const PHRASES: [&str; 10] = [
     "```",
     "here is the ",
     "here is a ",
@@ -26,7 +27,8 @@ const SAYINGS: [&str; 10] = [
 ];
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
-/// Searches for the first such line that the text itself starts. In prose they are ordinary text.
+/// Searches for the first such line that starts in the text, not before the cursor. In prose, such
+/// lines are ordinary text.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     if context.is_prose() {
         return Cut::all(text);
@@ -35,29 +37,31 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     let skipped = usize::from(!context.line_before.trim().is_empty());
     for (i, (start, line)) in lines(text).enumerate().skip(skipped) {
         let is_whole = phase.is_final() || i + 1 < n_lines;
-        let said = line.trim_start();
-        let (words, begins): (_, &[&str]) = match commented(said) {
+        let content = line.trim_start();
+        let (words, begins): (_, &[&str]) = match comment_content(content) {
             Some(words) => (words, &HEADINGS),
-            None => (said, &SAYINGS),
+            None => (content, &PHRASES),
         };
         let words = words.to_lowercase();
-        // A document that has such lines already may get more of them.
+        // Documents that already contain such a phrase may get more of them.
         let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
         if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
             return Cut { keep_bytes: start, stop: Some(StopRule::Chat) };
         }
         let may_be = !is_whole
-            && !said.is_empty()
+            && !content.is_empty()
             && begins.iter().filter(|it| it.starts_with(&words)).any(foreign);
-        if may_be || (!is_whole && COMMENTS.iter().any(|it| *it != said && it.starts_with(said))) {
+        if may_be
+            || (!is_whole && COMMENTS.iter().any(|it| *it != content && it.starts_with(content)))
+        {
             return Cut { keep_bytes: start, stop: None };
         }
     }
     Cut::all(text)
 }
 
-/// The content of a comment.
-fn commented(line: &str) -> Option<&str> {
+/// The content of a comment; `None` for code.
+fn comment_content(line: &str) -> Option<&str> {
     let leader = COMMENTS.iter().find(|it| line.starts_with(**it))?;
     Some(line[leader.len()..].trim_start_matches(['/', '!', '*', '#', '-', ';']).trim_start())
 }

@@ -1,25 +1,24 @@
 //! Cuts where the text repeats the lines above it, verbatim and in order.
 //!
-//! A model that has nothing to say copies what it has just read. Lines that are merely similar,
-//! such as the arms of a match, differ somewhere and are let through.
+//! A model without a good continuation copies the lines above. Lines that are merely similar, such
+//! as the arms of a match, are kept.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// The largest number of lines compared as one piece.
+/// The maximum number of lines compared as one piece.
 const MAX_LINES: usize = 4;
-/// A copy has at least this many letters and digits: brackets and short words are repeated in any
-/// text.
+/// A copy has at least this many letters and digits: brackets and short words recur in any text.
 const MIN_LETTERS: usize = 8;
 
-/// Searches for the first piece of up to [`MAX_LINES`] lines that equals the piece before it. What
-/// may become one is held back from its beginning. Blank lines do not count.
+/// Searches for the first piece of up to [`MAX_LINES`] lines that equals the piece before it. A
+/// possible copy is held back from its first line on. Blank lines are ignored.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     let is_blank = |line: &str| line.trim().is_empty();
     let n_lines = lines(text).count();
     let first = format!("{}{}", context.line_before, text.split('\n').next().unwrap_or_default());
     let above: Vec<&str> =
         context.above.lines().rev().filter(|line| !is_blank(line)).take(MAX_LINES).collect();
-    // The lines, with the start of each in the text, and whether it is complete.
+    // Each line's byte_idx in the text, content, and whether it is complete.
     let mut all: Vec<(usize, &str, bool)> =
         above.into_iter().rev().map(|line| (0, line.trim_end(), true)).collect();
     let n_above = all.len();
@@ -35,7 +34,7 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
             let piece = &all[at..all.len().min(at + n)];
             let same =
                 piece.iter().zip(&all[at - n..at]).all(|((_, line, is_whole), (_, of, _))| {
-                    // Trailing whitespace does not count once the line is complete.
+                    // Complete lines are compared without trailing whitespace.
                     line == of || !is_whole && (of.starts_with(line) || of == &line.trim_end())
                 });
             let n_letters = |lines: &[(usize, &str, bool)]| {

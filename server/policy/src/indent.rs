@@ -1,22 +1,22 @@
-//! Indents a text's lines like the document.
+//! Indents the lines of a text like the document.
 
 use std::borrow::Cow;
 
 /// A document's indentation (LSP 3.18, `FormattingOptions`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indent {
-    /// Whether with spaces; else with tabs.
+    /// Whether the document is indented with spaces instead of tabs.
     pub with_spaces: bool,
-    /// The columns of a tab, and of a step of spaces.
+    /// The width of a tab or of one step of spaces, in columns.
     pub tab_columns: usize,
 }
 
-/// The widest step of an indentation.
+/// The widest indentation step, in columns.
 const MAX_STEP: usize = 8;
 
 impl Indent {
-    /// The indentation of these lines: what most of them start with, in the step that most of those
-    /// use that are deeper than the line before. `None` if they do not show one.
+    /// The indentation of these lines: tabs or spaces, whichever more lines start with, and the
+    /// step that is most frequent between a line and a deeper next one. `None` if it is unclear.
     pub(super) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Self> {
         let (mut n_tabs, mut n_spaces) = (0, 0);
         let mut steps = [0; MAX_STEP + 1];
@@ -33,13 +33,13 @@ impl Indent {
         if n_tabs > n_spaces {
             return Some(Self { with_spaces: false, tab_columns: 4 });
         }
-        // A single space belongs to a comment, or aligns something.
+        // A single space belongs to a comment or aligns something.
         let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step])?;
         (n_tabs == 0 && steps[step] > 0).then_some(Self { with_spaces: true, tab_columns: step })
     }
 
-    /// Rewrites the indentation of each line but the first. If a block uses another step than the
-    /// document, its lines get the document's.
+    /// Rewrites the indentation of each line except the first. Lines of a block with another step
+    /// than the document's get the document's.
     pub(super) fn apply<'a>(self, line_before: &str, text: Cow<'a, str>) -> Cow<'a, str> {
         if !text.contains('\n') {
             return text;
@@ -50,16 +50,16 @@ impl Indent {
         let first_line = format!("{line_before}{first}");
         let mut above = self.columns(&first_line);
         let mut opens = opens_an_indented_block(&first_line);
-        let mut own: Option<OwnStep> = None;
+        let mut block_step: Option<BlockStep> = None;
         for line in lines {
             let code = line.trim_start_matches([' ', '\t']);
             let n_columns = self.columns(line);
-            if own.is_none() && opens && n_columns > above {
+            if block_step.is_none() && opens && n_columns > above {
                 let step = n_columns - above;
-                own = (step <= MAX_STEP).then_some(OwnStep { from: above, step });
+                block_step = (step <= MAX_STEP).then_some(BlockStep { from: above, step });
             }
             written.push('\n');
-            self.indent(&mut written, own.map_or(n_columns, |it| it.into(n_columns, self)));
+            self.indent(&mut written, block_step.map_or(n_columns, |it| it.into(n_columns, self)));
             written.push_str(code);
             if !code.is_empty() {
                 (above, opens) = (n_columns, opens_an_indented_block(code));
@@ -89,14 +89,14 @@ impl Indent {
     }
 }
 
-/// The step that a text uses by itself, from this width on.
+/// The step that a generated block uses, from the width `from` on.
 #[derive(Clone, Copy)]
-struct OwnStep {
+struct BlockStep {
     from: usize,
     step: usize,
 }
 
-impl OwnStep {
+impl BlockStep {
     fn into(self, n_columns: usize, indent: Indent) -> usize {
         match n_columns.checked_sub(self.from) {
             Some(more) => self.from + more / self.step * indent.tab_columns + more % self.step,

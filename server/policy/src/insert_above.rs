@@ -1,13 +1,13 @@
-//! At the start of an existing line, lines are inserted above it, each with its line break, so that
-//! nothing is glued to what follows.
+//! Keeps only complete lines if the cursor is at the start of an existing line: they are inserted
+//! above it, each with its line break, so that no text is joined to the existing line.
 
 use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
 
-/// How many lines may come until the existing line is repeated.
+/// The existing line must be repeated within this many lines.
 const MAX_LINES: usize = 8;
 
-/// Keeps the first line at once, and those after it if they lead to the existing line. `indent`
-/// precedes the cursor on that line, `rest` follows it.
+/// Keeps the first line, and the lines after it if the existing line follows them. `indent`
+/// precedes the cursor on the existing line, `rest` follows it.
 pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
     let nothing = |stop| Cut { keep_bytes: 0, stop };
     let there = rest.trim();
@@ -36,7 +36,7 @@ pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
         if is_there && line.starts_with(indent) {
             return Cut { keep_bytes: start + indent.len(), stop: Some(StopRule::SuffixMet) };
         }
-        let leaves = line.trim().is_empty() || indent_width(line) < least_width(indent, text, rest);
+        let leaves = line.trim().is_empty() || indent_width(line) < min_width(indent, text, rest);
         if is_complete && (leaves || i >= MAX_LINES) {
             return cut;
         }
@@ -45,8 +45,8 @@ pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
         .map_or(nothing(None), |cut| if phase.is_final() { cut } else { Cut { stop: None, ..cut } })
 }
 
-/// The smallest indentation of a line that leads to the existing line.
-fn least_width(indent: &str, text: &str, rest: &str) -> usize {
+/// The smallest indentation allowed between the first line and the existing line.
+fn min_width(indent: &str, text: &str, rest: &str) -> usize {
     let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
     let first = format!("{indent}{first}");
     indent_width(&first).min(indent_width(&format!("{indent}{rest}")))
@@ -65,8 +65,9 @@ pub(super) fn first_line(context: &CursorContext, text: &str) -> usize {
     (end + context.line_before.len()).min(text.len())
 }
 
-/// How many bytes at the beginning of a text are complete lines, if `n_bytes` may be kept. The
-/// cursor's indentation belongs to them, although a rule holds it back with the line after it.
+/// Byte length of the complete lines at the beginning of a text, if `n_bytes` may be kept. The
+/// cursor's indentation belongs to them, even if a rule holds it back together with the line after
+/// it.
 pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
     let indent = context.line_before.as_str();
     let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);

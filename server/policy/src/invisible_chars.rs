@@ -1,4 +1,4 @@
-//! Cuts before a character that is invisible, or that changes the order of others.
+//! Cuts before characters that are invisible or reorder others.
 //!
 //! Users cannot check what they cannot see: "Trojan Source: Invisible Vulnerabilities" (Boucher and
 //! Anderson, 2021).
@@ -15,7 +15,7 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
         let hides = is_hidden(c) || c.is_control() && !matches!(c, '\n' | '\t');
         let next = chars.peek().map(|it| it.1);
         if hides || is_out_of_place(c, previous, next) {
-            // A partial text may continue with what turns a digit into a keycap.
+            // A partial text may continue with the mark that turns a digit into a keycap.
             let may_be_key =
                 next.is_none() && !phase.is_final() && !is_out_of_place(c, previous, Some(KEY));
             let stop = (hides || !may_be_key).then_some(StopRule::Hidden);
@@ -27,38 +27,42 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
 }
 
 /// Whether a character is invisible wherever it is, or changes how others appear: Unicode's
-/// `Default_Ignorable_Code_Point`, except characters with a legitimate use in scripts and emoji, plus
-/// a few more without a glyph.
+/// `Default_Ignorable_Code_Point`, minus characters with a use in scripts and emoji, plus some
+/// others without a glyph.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
-    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
-    (is_ignorable && !is_joiner(c) && c != EMOJI_STYLE)
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' // line and paragraph separators
-                | '\u{fff9}'..='\u{fffb}' // interlinear annotations
-                | '\u{2800}' // the blank Braille pattern
-                | '\u{13430}'..='\u{1343f}' // joiners of Egyptian hieroglyphs
-        )
+    matches!(
+        c,
+        '\u{ad}' // soft hyphen
+            | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' // writing direction
+            | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, isolates
+            | '\u{200b}' | '\u{feff}' // zero-width spaces
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // fillers, which are letters
+            | '\u{2028}' | '\u{2029}' // other line breaks
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{34f}' | '\u{17b4}' | '\u{17b5}' // joiners and vowels without a glyph
+            | '\u{180b}'..='\u{180f}' // variation selectors
+            | '\u{fe00}'..='\u{fe0e}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand, music
+            | '\u{e0000}'..='\u{e0fff}' // tags and variation selectors
+            | '\u{2800}' // blank Braille pattern
+            | '\u{13430}'..='\u{1343f}' // hieroglyph format controls
+    )
 }
 
-/// The zero-width joiner and non-joiner, which several scripts and emoji need.
-fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}')
-}
-
-/// Variation selector 16, which requests the emoji style of the character before it.
-const EMOJI_STYLE: char = '\u{fe0f}';
-/// Combining marks around the character before them: `1️⃣` is three characters.
+/// The combining keycap around the character before it: `1️⃣` is three characters.
 const KEY: char = '\u{20e3}';
 
-/// Joiners, and variation selectors before them, belong to some scripts and to emoji: to nothing in
-/// ASCII but keycaps, and never many in a row, which could encode any number of bits.
+/// Whether a joiner or variation selector has no use where it is. They belong to some scripts and
+/// to emoji, not to ASCII except for keycaps, and never in sequences, which could encode hidden
+/// data.
 fn is_out_of_place(c: char, previous: char, next: Option<char>) -> bool {
+    let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
+    let is_selector = |c| c == '\u{fe0f}';
     let is_key = matches!(previous, '0'..='9' | '#' | '*') && next == Some(KEY);
     (is_joiner(c) && (previous.is_ascii() || is_joiner(previous)))
-        || (c == EMOJI_STYLE
-            && (previous.is_ascii() && !is_key || is_joiner(previous) || previous == EMOJI_STYLE))
+        || (is_selector(c)
+            && (previous.is_ascii() && !is_key || is_joiner(previous) || is_selector(previous)))
 }
 
 #[cfg(test)]

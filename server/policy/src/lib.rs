@@ -1,9 +1,10 @@
-//! Where a suggestion ends, and what of a text is shown. Pure functions of text, one rule per file.
+//! Decides where a suggestion ends and how much of a text is shown. Pure functions of text, one
+//! rule per file.
 //!
 //! The same code sees every partial text and the final one. **Architecture Invariant:** shown text
 //! only grows: for every text and every extension of it, the bytes kept of the first are a prefix
-//! of the bytes kept of the second. So a rule that cannot decide yet holds back what it may have to
-//! cut, and a rule that has stopped a text decides the same for every extension.
+//! of the bytes kept of the second. A rule that cannot decide yet therefore holds back what it may
+//! have to cut, and a rule that has stopped a text decides the same for every extension.
 
 mod block_end;
 mod brackets;
@@ -26,10 +27,10 @@ pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
-/// The default limit of lines.
+/// The default of [`Style::max_lines`].
 pub const MAX_LINES: usize = 16;
 
-/// The default minimum of characters.
+/// The default of [`Style::min_chars`].
 pub const MIN_CHARS: usize = 1;
 
 /// The rule that stopped a text.
@@ -43,13 +44,13 @@ pub enum StopRule {
     SuffixMet,
     /// The limit of lines is reached.
     MaxLines,
-    /// It is a line of its own, and text follows the cursor on its line.
+    /// It is a complete line, but text follows the cursor on its line.
     RestFollows,
     /// It repeats the same few characters.
     Repetition,
     /// It repeats the lines above.
     Copy,
-    /// It is what a chat model says around code.
+    /// It is text that chat models write around code.
     Chat,
     /// It spells out a special token.
     Marker,
@@ -57,14 +58,14 @@ pub enum StopRule {
     Hidden,
     /// It adds syntax errors to the document.
     SyntaxErrors,
-    /// It is too short to be worth a look.
+    /// It is too short.
     TooLittle,
-    /// The model was less certain than the user wants.
+    /// The model was less certain than the settings require.
     Uncertain,
 }
 
 impl StopRule {
-    /// Its name in logs and in JSON.
+    /// The name in logs and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -85,10 +86,10 @@ impl StopRule {
     }
 }
 
-/// Whether more text may come.
+/// Whether more text may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The generation goes on.
+    /// The generation continues.
     Partial,
     /// The text is complete.
     Final,
@@ -101,19 +102,19 @@ impl Phase {
         if is_final { Self::Final } else { Self::Partial }
     }
 
-    /// Whether nothing more will come.
+    /// Whether the text is complete.
     #[must_use]
     pub fn is_final(self) -> bool {
         self == Self::Final
     }
 }
 
-/// What a rule decided.
+/// The result of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// How many bytes at the beginning of the text may be shown.
+    /// Byte length of the prefix that may be shown.
     pub keep_bytes: usize,
-    /// The rule because of which nothing further would be shown.
+    /// The rule that stopped the text, if any: no more of it would be shown.
     pub stop: Option<StopRule>,
 }
 
@@ -123,7 +124,7 @@ impl Cut {
         Self { keep_bytes: text.len(), stop: None }
     }
 
-    /// What both let through.
+    /// The shorter of two cuts.
     fn and(self, other: Self) -> Self {
         match self.keep_bytes.cmp(&other.keep_bytes) {
             Ordering::Less => self,
@@ -133,19 +134,19 @@ impl Cut {
     }
 }
 
-/// What a suggestion looks like.
+/// The user's preferences for suggestions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// The largest number of lines.
+    /// The maximum number of lines.
     pub max_lines: usize,
-    /// The smallest number of characters without whitespace. A single bracket or quote is too short
+    /// The minimum number of non-whitespace characters. A single bracket or quote is too short
     /// unless this is 0.
     pub min_chars: usize,
     /// The editor's indentation; by default, that of the document's lines.
     pub indent: Option<Indent>,
-    /// Whether nothing is let through of a line before it is complete and its syntax is known.
+    /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// The certainty a text needs, in percent: the geometric mean of its token probabilities.
+    /// The required certainty in percent: the geometric mean of its token probabilities.
     pub min_certainty: Option<u8>,
 }
 
@@ -177,7 +178,7 @@ impl Default for Policy {
     }
 }
 
-/// A rule that cuts any text, and its reason.
+/// A rule, and the reason it reports.
 type Rule = (StopRule, fn(&CursorContext, &str, Phase) -> Cut);
 
 const RULES: [Rule; 5] = [
@@ -195,7 +196,7 @@ impl Policy {
         Self { context, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
     }
 
-    /// The reasons that [`Policy::without`] can leave out.
+    /// The rules that [`Policy::without`] can leave out.
     pub const OPTIONAL: &[StopRule] = &[
         StopRule::SuffixMet,
         StopRule::BlockEnd,
@@ -208,7 +209,7 @@ impl Policy {
         StopRule::TooLittle,
     ];
 
-    /// No rules: a baseline that lets everything through.
+    /// A baseline without rules, which keeps everything.
     #[must_use]
     pub fn none() -> Self {
         Self { has_rules: false, ..Self::default() }
@@ -226,7 +227,7 @@ impl Policy {
         Self { syntax: syntax.map(Arc::new), ..self }
     }
 
-    /// The same rules without those for some reasons: to measure what each is worth.
+    /// The same policy without some rules, to measure the effect of each.
     #[must_use]
     pub fn without(self, left_out: Vec<StopRule>) -> Self {
         Self { left_out, ..self }
@@ -240,11 +241,13 @@ impl Policy {
             return Cow::Borrowed(text);
         }
         let trimmed = if self.context.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
-        let (told, own) = (self.style.indent, self.context.indent);
-        // The step is the document's, whatever the editor's settings are.
-        let indent = match (told, own) {
-            (Some(told), Some(own)) if told.with_spaces && own.with_spaces => Some(own),
-            _ => told.or(own),
+        let (editor, document) = (self.style.indent, self.context.indent);
+        // If both use spaces, the document's step overrides the editor's settings.
+        let indent = match (editor, document) {
+            (Some(editor), Some(document)) if editor.with_spaces && document.with_spaces => {
+                Some(document)
+            }
+            _ => editor.or(document),
         };
         match indent {
             Some(indent) => indent.apply(&self.context.line_before, trimmed),
@@ -295,7 +298,7 @@ impl Policy {
         if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
     }
 
-    /// How far the line or the block at the cursor goes.
+    /// Cuts at the end of the line or block at the cursor.
     fn cut_to_shape(&self, text: &str, phase: Phase) -> Cut {
         let context = &self.context;
         let is_last = context.line_after.trim().is_empty();
@@ -318,7 +321,7 @@ impl Policy {
         }
     }
 
-    /// Either the beginning of the existing line, or lines to insert above it.
+    /// Keeps either the beginning of the existing line, or lines to insert above it.
     fn cut_before_line(&self, text: &str, phase: Phase) -> Cut {
         let CursorContext { line_before, line_after, .. } = &self.context;
         let line = text.split('\n').next().unwrap_or_default();
@@ -347,7 +350,7 @@ impl Policy {
         match meets {
             suffix::Meets::At(byte_idx) if only_closers(&self.context.line_after) => {
                 // What follows auto-closed text replaces it (`n_replaced`).
-                if brackets::retyped(line, &self.context.line_after).says_more {
+                if brackets::retyped(line, &self.context.line_after).continues {
                     Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
                     let is_whole = phase.is_final() || complete;
@@ -357,7 +360,8 @@ impl Policy {
             suffix::Meets::At(byte_idx) => {
                 Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) }
             }
-            // The rest of the line would be glued to a line that is complete without it.
+            // The rest of the cursor's line would be appended to a line that is complete without
+            // it.
             suffix::Meets::Not if rest_must_follow && complete => {
                 Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
@@ -373,7 +377,8 @@ impl Policy {
         }
     }
 
-    /// The block starts at a byte_idx; `indent` precedes it on its first line.
+    /// Cuts at the end of the block that starts at `start`, a byte_idx. `indent` precedes it on its
+    /// first line.
     fn cut_to_block(&self, indent: &str, text: &str, start: usize, phase: Phase) -> Cut {
         let block = &text[start..];
         let is_open = |byte_idx: usize| match &self.syntax {
@@ -388,7 +393,7 @@ impl Policy {
         Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
     }
 
-    /// Removes trailing whitespace, which may still be cut while more can come, and rejects what is
+    /// Removes trailing whitespace, because a rule may still cut there, and rejects texts that are
     /// too short.
     fn cut_if_too_little(&self, text: &str, cut: Cut, phase: Phase) -> Cut {
         let all = &text[..cut.keep_bytes];
@@ -428,8 +433,7 @@ pub fn n_replaced(text: &str, line_after: &str) -> usize {
     brackets::retyped(text, line_after).n_rest_chars
 }
 
-/// Cuts a suggestion before `closer` if the editor has closed since what the suggestion closes
-/// there.
+/// Cuts a suggestion before a `closer` that it would repeat, because the editor has inserted one.
 #[must_use]
 pub fn cut_closed(text: &str, closer: char) -> &str {
     let line = text.split('\n').next().unwrap_or_default();

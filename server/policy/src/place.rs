@@ -1,4 +1,4 @@
-//! The text around the cursor, as far as the rules see it.
+//! The text around the cursor that the rules can use.
 
 use crate::{Indent, suffix};
 
@@ -11,7 +11,7 @@ pub struct CursorContext {
     pub line_after: String,
     /// The first non-blank line after the cursor's.
     pub next_line: String,
-    /// The nearest lines above the cursor's, including blank ones.
+    /// The nearest lines above the cursor's, including blank ones; at most 60.
     pub above: String,
     /// The document's indentation, if its lines show one.
     pub indent: Option<Indent>,
@@ -19,15 +19,15 @@ pub struct CursorContext {
     pub language: String,
 }
 
-/// How many lines above the cursor the rules see.
-const N_ABOVE: usize = 60;
+/// The maximum number of lines in [`CursorContext::above`].
+const MAX_LINES_ABOVE: usize = 60;
 
 impl CursorContext {
     /// The context of a cursor between `before` and `after`.
     #[must_use]
     pub fn new(before: &str, after: &str) -> Self {
         let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
-        let nearest = above.rmatch_indices('\n').nth(N_ABOVE - 1).map_or(0, |(i, _)| i + 1);
+        let nearest = above.rmatch_indices('\n').nth(MAX_LINES_ABOVE - 1).map_or(0, |(i, _)| i + 1);
         let above = &above[nearest..];
         let mut lines = after.split('\n');
         let line_after = lines.next().unwrap_or_default();
@@ -42,13 +42,13 @@ impl CursorContext {
         }
     }
 
-    /// The same context in a document of a language.
+    /// The same context with a language.
     #[must_use]
     pub fn in_language(self, language: &str) -> Self {
         Self { language: language.to_owned(), ..self }
     }
 
-    /// Whether the cursor is at the start of an existing line: text is inserted above it.
+    /// Whether the cursor is at the start of an existing line, so that lines are inserted above it.
     pub(crate) fn is_before_a_line(&self) -> bool {
         self.line_before.trim().is_empty()
             && (self.line_before.is_empty() || suffix::must_follow(&self.line_after))

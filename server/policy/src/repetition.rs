@@ -1,15 +1,15 @@
-//! Stops where a line has become a loop: the same few characters again and again.
+//! Stops a line that repeats the same few characters in a loop.
 
 use super::{CursorContext, Cut, Phase, StopRule, lines};
 
-/// The longest unit of a loop, in bytes. Longer loops span lines; `copy` stops them.
+/// The longest unit of a loop, in bytes. Longer loops span lines; `duplicate_lines` stops them.
 const MAX_UNIT: usize = 32;
-/// How often a unit must be repeated, and how long that must be in bytes, to be a loop and not a
-/// row of values.
+/// A unit that occurs fewer times may be a row of values.
 const MIN_TIMES: usize = 4;
+/// A shorter loop, in bytes, may be a row of values.
 const MIN_BYTES: usize = 48;
 
-/// Searches for a loop in each line. What may become one is held back from its third repetition.
+/// Searches for a loop in each line. A possible loop is held back from the unit's third occurrence.
 pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let n_lines = lines(text).count();
     let of_line = |(i, (start, line)): (usize, (usize, &str))| {
@@ -31,19 +31,19 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
         let keep_bytes = line.floor_char_boundary(start + 2 * n_unit);
         Cut { keep_bytes, stop }
     };
-    // Rules and boxes are drawn with one repeated character.
-    let says_something = |start: usize| {
+    // Separators and boxes repeat punctuation legitimately.
+    let has_letters = |start: usize| {
         bytes[start..start + n_unit].iter().any(|it| it.is_ascii_alphanumeric() || !it.is_ascii())
     };
     let mut start = 0;
     for end in n_unit..bytes.len() {
         if bytes[end] != bytes[end - n_unit] {
             start = end + 1 - n_unit;
-        } else if end + 1 - start == limit && says_something(start) {
+        } else if end + 1 - start == limit && has_letters(start) {
             return cut(start, Some(StopRule::Repetition));
         }
     }
-    if is_open && bytes.len() > start + 2 * n_unit && says_something(start) {
+    if is_open && bytes.len() > start + 2 * n_unit && has_letters(start) {
         return cut(start, None);
     }
     Cut::all(line)

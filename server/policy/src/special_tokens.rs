@@ -4,8 +4,8 @@ use foretell_fim::cut_markers;
 
 use super::{CursorContext, Cut, Phase, StopRule};
 
-/// Searches for the first special token that does not occur near the cursor already: in a
-/// tokenizer's source they are ordinary text.
+/// Searches for the first special token that does not already occur near the cursor: in a
+/// tokenizer's source, special tokens are ordinary text.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     for (byte_idx, _) in text.match_indices('<') {
         let rest = &text[byte_idx..];

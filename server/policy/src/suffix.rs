@@ -2,23 +2,23 @@
 
 use super::{Cut, Phase, StopRule, brackets, indent_width, lines};
 
-/// Where a line repeats the text after the cursor.
+/// Where a line starts to repeat the text after the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meets {
-    /// From this byte_idx on.
+    /// At this byte_idx.
     At(usize),
-    /// From this byte_idx on, if what comes next continues like it.
+    /// At this byte_idx, if the text that follows continues the repetition.
     MaybeAt(usize),
     /// Nowhere.
     Not,
 }
 
-/// The shortest rest of a line that is compared as text; a shorter one (`)`, `;`) occurs in too
-/// many places and only counts as a bracket or an end.
+/// The shortest rest of a line that is searched for anywhere in a line. A shorter one (`)`, `;`)
+/// occurs in too many places and only counts as a bracket or at the end.
 const MIN_REST_CHARS: usize = 3;
 
-/// Whether a generated line must lead into the rest of the cursor's line, because both cannot share
-/// one line. Auto-closed text is no such rest, nor is a comment.
+/// Whether a generated line must contain the rest of the cursor's line, because a complete line
+/// and the rest cannot share one line. This excludes auto-closed text and comments.
 pub(super) fn must_follow(line_after: &str) -> bool {
     let rest = line_after.trim();
     let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| rest.starts_with(it));
@@ -39,7 +39,7 @@ pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
         return match line.get(at..) {
             Some(end) if complete && end == rest => Meets::At(at),
             _ if complete => Meets::Not,
-            // The end may turn out to be the rest; only the end of the line decides.
+            // The tail may be the rest, which is decided when the line is complete.
             _ => MaybeTail { line, rest }.find(),
         };
     }
@@ -56,7 +56,7 @@ struct MaybeTail<'a> {
 }
 
 impl MaybeTail<'_> {
-    /// The longest end of the line that is a prefix of the rest.
+    /// The longest tail of the line that is a prefix of the rest.
     fn find(&self) -> Meets {
         let from = self.line.len().saturating_sub(self.rest.len());
         (from..self.line.len())
@@ -81,7 +81,7 @@ pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) 
         n_counted_bytes = start;
         let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
         let complete = phase.is_final() || i + 1 < n_lines;
-        // A bracket that the text itself opened is its own, whatever the next line looks like.
+        // A closing bracket of the text's own block is no repetition of the next line.
         let own = next_closes && (depth > 0 || indent_width(&written) != indent_width(next_line));
         if own {
             continue;

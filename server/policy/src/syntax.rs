@@ -1,5 +1,5 @@
-//! What the document's syntax says about a text: whether it adds errors to the document, and what
-//! it has opened. By tree-sitter, for the languages in `grammar`.
+//! Determines with tree-sitter whether a text adds syntax errors to the document, and what it
+//! leaves open, for the languages in `grammar`.
 
 mod grammar;
 mod trees;
@@ -28,27 +28,27 @@ pub struct Syntax {
     grammar: Grammar,
     text: Arc<str>,
     cursor_byte_idx: usize,
-    /// The document without a text, once it was needed.
+    /// The document without a text; parsed when first needed.
     base: OnceLock<Option<Base>>,
-    /// What is known about texts at this cursor.
-    known: Mutex<HashMap<String, Known>>,
+    /// The results for texts at this cursor.
+    results: Mutex<HashMap<String, Analysis>>,
 }
 
-/// The document as the user has it.
+/// The document without a suggestion.
 #[derive(Debug)]
 struct Base {
     parsed: Parsed,
-    /// The smallest number of errors in it, with the cursor's line or without it: an incomplete
-    /// line is an error as it is.
+    /// The number of error nodes with the cursor's line or without it, whichever is smaller: an
+    /// incomplete line often is an error itself.
     n_wrong: usize,
 }
 
-/// What the syntax says about the text.
+/// The effect of a text on the document's syntax.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Known {
-    /// Whether the document has more errors with it than without, whatever closes what it opened.
+struct Analysis {
+    /// Whether the text adds errors to the document, even if everything it opened is closed.
     is_worse: bool,
-    /// Whether it has opened something that it has not closed.
+    /// Whether the text leaves something open.
     is_open: bool,
 }
 
@@ -72,13 +72,13 @@ impl Syntax {
             text: text.into(),
             cursor_byte_idx,
             base: OnceLock::new(),
-            known: Mutex::default(),
+            results: Mutex::default(),
         })
     }
 
-    /// Lets through, of a text that the other rules let through (`cut`), what ends with a line that
-    /// adds no errors to the document. Only complete lines are judged. The first line may be shown
-    /// before, and then stays.
+    /// Shortens `cut`, the result of the other rules, to the last line that adds no errors to the
+    /// document. Only complete lines are judged. Unless `holds_lines`, the first line may be shown
+    /// before it is complete, and is then kept.
     pub(super) fn cut(&self, text: &str, cut: Cut, phase: Phase, holds_lines: bool) -> Cut {
         let kept = text[..cut.keep_bytes].trim_end();
         let may_grow = !phase.is_final() && cut.stop.is_none();
@@ -89,7 +89,8 @@ impl Syntax {
             let end = start + line.trim_end().len();
             let is_whole = i + 1 < n_lines || is_cut || !may_grow;
             let is_first = kept[..start].trim().is_empty();
-            let is_good = is_whole && !line.trim().is_empty() && !self.known(&kept[..end]).is_worse;
+            let is_good =
+                is_whole && !line.trim().is_empty() && !self.analysis(&kept[..end]).is_worse;
             if is_good || (is_first && !holds_lines) {
                 good = end;
             }
@@ -101,9 +102,9 @@ impl Syntax {
         }
     }
 
-    /// Lets through lines that are inserted above the existing line, unless they add errors to the
-    /// document: the existing line may be the body of what they open. The first one, of
-    /// `first_bytes`, may be shown before the others exist, and then stays.
+    /// Rejects lines inserted above the existing line if they add errors to the document; the
+    /// existing line may be the body of what they open. If the first line, of `first_bytes`, adds
+    /// none, it is kept: it may have been shown before the others were generated.
     pub(super) fn cut_before_line(
         &self,
         text: &str,
@@ -114,47 +115,46 @@ impl Syntax {
         if text[..cut.keep_bytes].trim().is_empty() {
             return Cut { keep_bytes: 0, ..cut };
         }
-        let is_good = |n_bytes: &usize| !self.known(&text[..*n_bytes]).is_worse;
+        let is_good = |n_bytes: &usize| !self.analysis(&text[..*n_bytes]).is_worse;
         if is_good(&cut.keep_bytes) {
             return cut;
         }
-        // What is wrong alone may be right with what follows.
+        // Lines that add errors may be correct together with the next ones.
         let may_grow = !phase.is_final() && cut.stop.is_none();
         let first = Some(first_bytes).filter(|it| *it < cut.keep_bytes).filter(is_good);
         let stop = (!may_grow).then_some(StopRule::SyntaxErrors);
         Cut { keep_bytes: first.unwrap_or(0), stop }
     }
 
-    /// Whether a text has opened a block, a bracket or a string that it has not closed.
+    /// Whether a text leaves a block, a bracket or a string open.
     pub(super) fn is_open(&self, text: &str) -> bool {
-        self.known(text).is_open
+        self.analysis(text).is_open
     }
 
-    fn known(&self, text: &str) -> Known {
-        // What is known is whole after every call.
-        let known = || self.known.lock();
-        if let Some(it) = known().get(text) {
-            return *it;
+    fn analysis(&self, text: &str) -> Analysis {
+        if let Some(known) = self.results.lock().get(text) {
+            return *known;
         }
-        // If the syntax cannot be determined, it says nothing against the text.
-        let found = self.find_out(text).unwrap_or_default();
-        known().insert(text.to_owned(), found);
-        found
+        // A text whose syntax cannot be determined is not rejected.
+        let analysis = self.analyze(text).unwrap_or_default();
+        self.results.lock().insert(text.to_owned(), analysis);
+        analysis
     }
 
-    fn find_out(&self, text: &str) -> Option<Known> {
+    /// `None` if parsing takes too long.
+    fn analyze(&self, text: &str) -> Option<Analysis> {
         let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
         let at = self.cursor_byte_idx..self.cursor_byte_idx;
         let tree = parsed.with(at.clone(), text)?;
         let with = errors(&tree);
         let is_worse = with.n() > parsed.errors.n();
         let Some(closed) = self.closed(text, &self.opened(&tree, text)) else {
-            // With the whole line there is no error in it, unless it continues on the next one.
-            let is_wrong = with.n_wrong > *n_wrong && !goes_on(text);
-            return Some(Known { is_worse: is_worse || is_wrong, is_open: false });
+            // A complete line has no error, unless it continues on the next one.
+            let is_wrong = with.n_wrong > *n_wrong && !continues_on_next_line(text);
+            return Some(Analysis { is_worse: is_worse || is_wrong, is_open: false });
         };
         let is_worse = is_worse && errors(&parsed.with(at, &closed)?).n() > parsed.errors.n();
-        Some(Known { is_worse, is_open: true })
+        Some(Analysis { is_worse, is_open: true })
     }
 
     fn parse_base(&self) -> Option<Base> {
@@ -169,7 +169,7 @@ impl Syntax {
         Some(Base { parsed, n_wrong })
     }
 
-    /// The closers of what the text has opened and not closed, the innermost last.
+    /// The closers of what the text leaves open, the innermost last.
     fn opened(&self, tree: &Tree, text: &str) -> Vec<&'static str> {
         let range = self.cursor_byte_idx..self.cursor_byte_idx + text.len();
         let mut open = Vec::new();
@@ -180,7 +180,7 @@ impl Syntax {
             {
                 return;
             }
-            match self.grammar.closes(leaf.kind()) {
+            match self.grammar.closer(leaf.kind()) {
                 Some(closer) if !leaf.is_named() => open.push(closer),
                 _ if open.last() == Some(&leaf.kind()) => drop(open.pop()),
                 _ => {}
@@ -211,7 +211,7 @@ impl Syntax {
 }
 
 /// Whether a statement may continue on the next line, judging by its last character.
-fn goes_on(text: &str) -> bool {
+fn continues_on_next_line(text: &str) -> bool {
     let last = text.trim_end().chars().next_back();
     last.is_some_and(|c| !c.is_alphanumeric() && !matches!(c, ')' | ']' | '}' | ';' | '"' | '\''))
 }

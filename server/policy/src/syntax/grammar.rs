@@ -1,4 +1,4 @@
-//! The languages with a grammar, and the peculiarities of each.
+//! The languages with a grammar, and their properties.
 
 use tree_sitter::Language;
 
@@ -13,7 +13,7 @@ pub(super) enum Grammar {
     Json,
     Python,
     Rust,
-    /// JavaScript, TypeScript and JSX in one: three grammars would be twice as large.
+    /// JavaScript, TypeScript and JSX: three separate grammars would be twice as large.
     Tsx,
 }
 
@@ -50,8 +50,8 @@ impl Grammar {
         .into()
     }
 
-    /// What closes a block that a keyword opens, as tokens of the tree.
-    pub(super) fn closes(self, opener: &str) -> Option<&'static str> {
+    /// The token that closes what a token opens.
+    pub(super) fn closer(self, opener: &str) -> Option<&'static str> {
         Some(match (self, opener) {
             (_, "(") => ")",
             (_, "[") => "]",
@@ -63,7 +63,7 @@ impl Grammar {
         })
     }
 
-    /// Whether indentation makes blocks.
+    /// Whether indentation delimits blocks.
     pub(super) fn is_indented(self) -> bool {
         self == Self::Python
     }

@@ -1,5 +1,5 @@
-//! The syntax trees of recently completed documents, each parsed again only where its text has
-//! changed.
+//! The syntax trees of recently completed documents. Only the changed parts of a document are
+//! parsed again.
 
 use parking_lot::Mutex;
 use std::{
@@ -11,13 +11,13 @@ use tree_sitter::{InputEdit, ParseOptions, Parser, Point, Tree};
 
 use super::grammar::Grammar;
 
-/// How many documents' trees are kept.
-const N_TREES: usize = 4;
-/// A parse with more steps is abandoned, and its result is unknown: for a document that is parsed
-/// for the first time, and for one in which a text is tried. A step of tree-sitter's progress takes
-/// about 25 µs, so this is about 100 ms and 20 ms; a clock would make the result depend on the
-/// machine's load.
+/// The maximum number of documents whose trees are kept.
+const MAX_TREES: usize = 4;
+/// The first parse of a document is abandoned after this many steps of tree-sitter's progress
+/// callback, about 25 µs each: about 100 ms. A clock would make the result depend on the machine's
+/// load.
 const MAX_FIRST_STEPS: usize = 4_000;
+/// The limit for parsing a document again, for example with a text inserted: about 20 ms.
 const MAX_STEPS: usize = 800;
 
 /// The trees of recently completed documents.
@@ -37,9 +37,9 @@ pub(super) struct Parsed {
 /// The errors in a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Errors {
-    /// Pieces that are not syntax.
+    /// Error nodes.
     pub(super) n_wrong: usize,
-    /// Tokens that are missing.
+    /// Missing tokens.
     pub(super) n_missing: usize,
 }
 
@@ -50,14 +50,13 @@ impl Errors {
 }
 
 impl Trees {
-    /// The tree of a document's text. `None` if it takes too long.
+    /// The tree of a document's text. `None` if parsing takes too long.
     pub(super) fn parsed(
         &self,
         uri: &Arc<str>,
         grammar: Grammar,
         text: &Arc<str>,
     ) -> Option<Parsed> {
-        // A list of trees is whole after every call.
         let mut trees = self.0.lock();
         let at = trees.iter().position(|it| it.uri == *uri && it.grammar == grammar);
         let old = at.map(|at| trees.remove(at));
@@ -70,7 +69,7 @@ impl Trees {
                 Parsed { uri: Arc::clone(uri), grammar, text: Arc::clone(text), tree, errors }
             }
         };
-        if trees.len() == N_TREES {
+        if trees.len() == MAX_TREES {
             trees.remove(0);
         }
         trees.push(parsed.clone());
@@ -79,7 +78,7 @@ impl Trees {
 }
 
 impl Parsed {
-    /// The tree, with the edit that leads to `text`.
+    /// The tree, edited for tree-sitter's incremental parsing of `text`.
     fn edited(self, text: &str) -> Tree {
         let (old, new) = (self.text.as_bytes(), text.as_bytes());
         let n_shorter = old.len().min(new.len());
@@ -98,7 +97,8 @@ impl Parsed {
         tree
     }
 
-    /// The tree of the text with a range of bytes replaced.
+    /// Parses the text with a range of bytes replaced. `None` if the range is invalid or parsing
+    /// takes too long.
     pub(super) fn with(&self, range: Range<usize>, inserted: &str) -> Option<Tree> {
         let (before, after) = (self.text.get(..range.start)?, self.text.get(range.end..)?);
         let bytes = self.text.as_bytes();
@@ -118,7 +118,7 @@ impl Parsed {
     }
 }
 
-/// The row and the column in bytes of a byte_idx.
+/// The row and column (in bytes) of a byte_idx.
 fn point(text: &[u8], byte_idx: usize) -> Point {
     let before = &text[..byte_idx];
     let row = before.iter().filter(|byte| **byte == b'\n').count();
@@ -126,7 +126,8 @@ fn point(text: &[u8], byte_idx: usize) -> Point {
     Point { row, column: byte_idx - line_start }
 }
 
-/// Parses a text that is given in pieces.
+/// Parses the concatenation of `pieces`, reusing the nodes of an edited `old` tree. `None` if it
+/// takes too long.
 fn parse(grammar: Grammar, pieces: &[&str], old: Option<&Tree>) -> Option<Tree> {
     let mut parser = Parser::new();
     parser.set_language(&grammar.language()).ok()?;
