@@ -211,7 +211,7 @@ fn silence_runtime() {
     }
 }
 
-/// Prints a message to standard error, and ignores a closed one.
+/// Prints a message to standard error, and ignores write errors.
 fn print_message(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));

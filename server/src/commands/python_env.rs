@@ -1,5 +1,5 @@
-//! Unpacks the model scripts, which are Python, into a virtual environment in the data folder:
-//! users of the program do not have its source.
+//! Unpacks the model scripts, which are Python, and installs their requirements into a virtual
+//! environment in the data folder, for installations without the source.
 
 use std::{
     fs::{self, File},
@@ -43,8 +43,9 @@ impl Scripts {
         let it = Self { folder: data_folder().join("model-scripts"), from: from.transpose()? };
         let digest = digest();
         let digest_file = it.folder.join(DIGEST_FILE);
-        let is_complete =
-            || fs::read_to_string(&digest_file).is_ok_and(|it| it == digest) && it.works();
+        let is_complete = || {
+            fs::read_to_string(&digest_file).is_ok_and(|made_for| made_for == digest) && it.works()
+        };
         if is_complete() {
             return Ok(it);
         }

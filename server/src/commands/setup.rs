@@ -25,7 +25,7 @@ use super::{
 pub(crate) struct Arguments {
     /// A model from `foretell model list`. By default, setup chooses one by this machine's memory
     /// and by the speed of the smallest good model, measured for 3 seconds.
-    // Not `model`: clap would confuse it with the global option `--model`.
+    // Not `model`: an argument of that name would share its value with the global `--model`.
     #[arg(value_name = "MODEL")]
     name: Option<String>,
     /// Install from this folder instead of the network.
