@@ -146,7 +146,7 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// The required certainty in percent: the geometric mean of its token probabilities.
+    /// The required certainty in percent: the geometric mean of the text's token probabilities.
     pub min_certainty: Option<u8>,
 }
 

@@ -32,18 +32,18 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
         Cut { keep_bytes, stop }
     };
     // Separators and boxes repeat punctuation legitimately.
-    let has_letters = |start: usize| {
+    let has_word_chars = |start: usize| {
         bytes[start..start + n_unit].iter().any(|it| it.is_ascii_alphanumeric() || !it.is_ascii())
     };
     let mut start = 0;
     for end in n_unit..bytes.len() {
         if bytes[end] != bytes[end - n_unit] {
             start = end + 1 - n_unit;
-        } else if end + 1 - start == limit && has_letters(start) {
+        } else if end + 1 - start == limit && has_word_chars(start) {
             return cut(start, Some(StopRule::Repetition));
         }
     }
-    if is_open && bytes.len() > start + 2 * n_unit && has_letters(start) {
+    if is_open && bytes.len() > start + 2 * n_unit && has_word_chars(start) {
         return cut(start, None);
     }
     Cut::all(line)
