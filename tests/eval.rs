@@ -132,7 +132,7 @@ fn invalid_case_file_is_reported() {
     let file = folder.path().join("wrong.jsonl");
     fs::write(&file, "{\"prefix\": \"a\"}\n").unwrap();
     for (path, said) in [
-        (file.to_str().unwrap(), "wrong.jsonl:1: neither `expected` nor `canonical_solution`"),
+        (file.to_str().unwrap(), "wrong.jsonl:1: expected one of the fields `expected`"),
         ("/no/such/file", "/no/such/file: No such file"),
     ] {
         let output = eval("", &["--cases", path]);
