@@ -218,7 +218,7 @@ async fn run_replays(
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
         let parts = Ablation { layout, healing: true, policy: true, other_files: OtherFiles::None };
         let completer = load_completer(config).await?;
-        let variant = completer.with_parts(parts).context("no model is loaded")?;
+        let variant = completer.with_ablation(parts).context("no model is loaded")?;
         let mut count = Count::default();
         for (i, it) in replays.iter().enumerate() {
             print_progress(&format!("replay {} of {}, {name}", i + 1, replays.len()));

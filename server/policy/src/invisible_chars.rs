@@ -27,27 +27,29 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
 }
 
 /// Whether a character is invisible wherever it is, or changes how others appear: Unicode's
-/// `Default_Ignorable_Code_Point`, minus characters with a use in scripts and emoji, plus some
-/// others without a glyph.
+/// `Default_Ignorable_Code_Point`, except characters with a legitimate use in scripts and emoji, plus
+/// a few more without a glyph.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' // soft hyphen
-            | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' // writing direction
-            | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, isolates
-            | '\u{200b}' | '\u{feff}' // zero-width spaces
-            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // fillers, which are letters
-            | '\u{2028}' | '\u{2029}' // other line breaks
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{34f}' | '\u{17b4}' | '\u{17b5}' // joiners and vowels without a glyph
-            | '\u{180b}'..='\u{180f}' // variation selectors
-            | '\u{fe00}'..='\u{fe0e}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand, music
-            | '\u{e0000}'..='\u{e0fff}' // tags and variation selectors
-            | '\u{2800}' // blank Braille pattern
-            | '\u{13430}'..='\u{1343f}' // hieroglyph format controls
-    )
+    let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
+    (is_ignorable && !is_joiner(c) && !is_emoji_selector(c))
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' // line and paragraph separators
+                | '\u{fff9}'..='\u{fffb}' // interlinear annotation controls
+                | '\u{2800}' // blank Braille pattern
+                | '\u{13430}'..='\u{1343f}' // hieroglyph format controls
+        )
+}
+
+/// The zero-width joiner and non-joiner.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Variation selector 16, which requests the emoji style of the character before it.
+fn is_emoji_selector(c: char) -> bool {
+    c == '\u{fe0f}'
 }
 
 /// The combining keycap around the character before it: `1️⃣` is three characters.
@@ -57,12 +59,12 @@ const KEY: char = '\u{20e3}';
 /// to emoji, not to ASCII except for keycaps, and never in sequences, which could encode hidden
 /// data.
 fn is_out_of_place(c: char, previous: char, next: Option<char>) -> bool {
-    let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
-    let is_selector = |c| c == '\u{fe0f}';
     let is_key = matches!(previous, '0'..='9' | '#' | '*') && next == Some(KEY);
     (is_joiner(c) && (previous.is_ascii() || is_joiner(previous)))
-        || (is_selector(c)
-            && (previous.is_ascii() && !is_key || is_joiner(previous) || is_selector(previous)))
+        || (is_emoji_selector(c)
+            && (previous.is_ascii() && !is_key
+                || is_joiner(previous)
+                || is_emoji_selector(previous)))
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             bail!("{message}");
         }
         let generation =
-            completer.draft(&snapshot, cursor, &options).context("the model is not ready")?;
+            completer.generate(&snapshot, cursor, &options).context("the model is not ready")?;
         if arguments.json {
             collect(generation).await
         } else {
@@ -167,9 +167,9 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
 
 async fn collect(mut generation: Generation) -> anyhow::Result<Progress> {
     loop {
-        let now = generation.now();
+        let now = generation.progress();
         if now.finish.is_some() || !generation.changed().await {
-            return Ok(generation.now());
+            return Ok(generation.progress());
         }
     }
 }
@@ -188,13 +188,13 @@ async fn streamed(
     out.flush()?;
     let mut shown_bytes = 0;
     loop {
-        let now = generation.now();
+        let now = generation.progress();
         write!(out, "{}", printable(&now.text[shown_bytes..]))?;
         out.flush()?;
         shown_bytes = now.text.len();
         if now.finish.is_some() || !generation.changed().await {
             writeln!(out, "{plain}")?;
-            return Ok(generation.now());
+            return Ok(generation.progress());
         }
     }
 }

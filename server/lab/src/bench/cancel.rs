@@ -33,7 +33,7 @@ pub(super) fn run(
          {chunk_ms:.1} ms"
     )?;
     out.times("Time from a cancel to the start of the next job")?;
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for (case, name) in [
         (Case::Decode, "during decode"),
         (Case::PrefillThenJump, "during prefill, then elsewhere"),
@@ -42,7 +42,7 @@ pub(super) fn run(
         let mut waits = Vec::new();
         while waits.len() < n_cancels {
             // From a random token on, so that the prompt shares no prefix with an earlier one.
-            let from = 64 + random.below(ids.len() / 2);
+            let from = 64 + random.usize(..ids.len() / 2);
             let (generation, next, within_ms) = match case {
                 Case::Decode => {
                     let known = &ids[..48];
@@ -58,9 +58,9 @@ pub(super) fn run(
                     (engine.generate(request(text, 1)), &ids[from..from + 97], chunk_ms)
                 }
             };
-            let delay_us = random.below((within_ms * 1e3) as usize) as u64;
+            let delay_us = random.u64(..=(within_ms * 1e3) as u64);
             thread::sleep(Duration::from_micros(delay_us));
-            if generation.now().finish.is_some() {
+            if generation.progress().finish.is_some() {
                 continue;
             }
             drop(generation);
@@ -120,16 +120,4 @@ pub(super) fn idle(
         out.flush()?;
     }
     Ok(())
-}
-
-/// A linear congruential generator (Knuth's MMIX), so that every run uses the same numbers.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    /// The next number below `n`; 0 if `n` is 0.
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n.max(1)
-    }
 }

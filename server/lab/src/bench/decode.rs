@@ -77,15 +77,15 @@ pub(super) fn wait(mut generation: Generation) -> Progress {
     match runtime {
         Ok(runtime) => {
             runtime.block_on(async {
-                while generation.now().finish.is_none() && generation.changed().await {}
+                while generation.progress().finish.is_none() && generation.changed().await {}
             });
         }
         Err(error) => {
             return Progress {
-                finish: Some(FinishReason::Failed(error.to_string())),
-                ..generation.now()
+                finish: Some(FinishReason::Failed(Failure::new(error))),
+                ..generation.progress()
             };
         }
     }
-    generation.now()
+    generation.progress()
 }

@@ -6,7 +6,6 @@ use fastrand::Rng;
 use foretell_engine::{Engine, vocabulary::Vocabulary};
 
 use super::{
-    cancel::Random,
     decode::{request, wait},
     fixtures::{CODE, EDITING},
 };
@@ -26,7 +25,7 @@ pub(super) fn run(
     n_places: usize,
 ) -> anyhow::Result<()> {
     let texts = [CODE, EDITING].map(|text| vocabulary.encode(text));
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     let (mut n_identical, mut n_tokens, mut n_drafted, mut n_reused) = (0, 0, 0, 0);
     for n in 0..n_places {
         let ids = &texts[n % texts.len()];

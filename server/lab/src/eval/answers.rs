@@ -108,7 +108,7 @@ impl Variants {
         let layout = selection.layout;
         let other_files = if selection.others { OtherFiles::Open } else { OtherFiles::None };
         let whole = Ablation { layout, healing: true, policy: true, other_files };
-        let with = |parts| completer.with_parts(parts).context("no model is loaded");
+        let with = |parts| completer.with_ablation(parts).context("no model is loaded");
         let plain = Ablation { layout: Split::Plain, ..whole };
         let only_if = |is_selected, variant: anyhow::Result<Completer>| {
             if is_selected { variant.map(Some) } else { Ok(None) }
@@ -182,7 +182,7 @@ impl Variants {
         cursor: usize,
     ) -> anyhow::Result<Answer> {
         let generation =
-            variant.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+            variant.generate(snapshot, cursor, &self.options).context("no model is loaded")?;
         collect(generation, |_| false).await
     }
 
@@ -196,7 +196,7 @@ impl Variants {
     ) -> anyhow::Result<Answer> {
         let max_chars = 2 * expected.chars().count() + 40;
         let generation =
-            self.raw.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+            self.raw.generate(snapshot, cursor, &self.options).context("no model is loaded")?;
         let mut answer = collect(generation, |text| text.chars().count() > max_chars).await?;
         if let Some((byte_idx, _)) = answer.text.char_indices().nth(max_chars) {
             answer.text.truncate(byte_idx);
@@ -221,7 +221,7 @@ impl Variants {
             .collect();
         let all = || reduced.iter().map(|(_, it)| it).chain([&whole]);
         let generation =
-            uncut.draft(snapshot, cursor, &self.options).context("no model is loaded")?;
+            uncut.generate(snapshot, cursor, &self.options).context("no model is loaded")?;
         let is_decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
         let Answer { text, finish, .. } = collect(generation, is_decided).await?;
         let shown = |policy: &Policy| {
@@ -265,12 +265,12 @@ pub(super) async fn collect(
     is_enough: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Answer> {
     loop {
-        let now = generation.now();
+        let now = generation.progress();
         if let Some(FinishReason::Failed(message)) = now.finish {
             bail!("{message}");
         }
         if now.finish.is_some() || is_enough(&now.text) || !generation.changed().await {
-            let now = generation.now();
+            let now = generation.progress();
             return Ok(Answer { text: now.text, finish: now.finish, figures: now.figures });
         }
     }

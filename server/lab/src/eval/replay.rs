@@ -142,7 +142,7 @@ impl Typing<'_> {
     }
 
     async fn request(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
-        let generation = self.completer.draft(&self.snapshot, self.cursor, &self.options);
+        let generation = self.completer.generate(&self.snapshot, self.cursor, &self.options);
         let answer = collect(generation.context("no model is loaded")?, |_| false).await?;
         self.count.runs += 1;
         self.count.tokens_read += answer.figures.read;

@@ -28,12 +28,12 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
         }
         let snapshot = Snapshot::of_text("file:///doctor.py", "python", TEXT);
         let options = GenerationOptions::one(&config.suggest);
-        let Some(mut generation) = completer.draft(&snapshot, CURSOR, &options) else {
-            return Err("the engine is not ready".to_owned());
+        let Some(mut generation) = completer.generate(&snapshot, CURSOR, &options) else {
+            return Err(Failure::message("the engine is not ready"));
         };
-        while generation.now().finish.is_none() && generation.changed().await {}
-        match generation.now() {
-            Progress { finish: Some(FinishReason::Failed(message)), .. } => Err(message),
+        while generation.progress().finish.is_none() && generation.changed().await {}
+        match generation.progress() {
+            Progress { finish: Some(FinishReason::Failed(failure)), .. } => Err(failure),
             progress => Ok(progress),
         }
     });
