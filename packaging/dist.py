@@ -37,7 +37,7 @@ _LICENCE_FILE = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNOR
 _TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.+-]+|/")
 
 
-class Unfit(Exception):
+class PackagingError(Exception):
     """A crate whose licence does not fit."""
 
 
@@ -61,7 +61,7 @@ def main() -> int:
                 print(debian.build(folder, version, options.out))
             else:
                 print("SKIPPED: no Debian package, since dpkg-deb is not here", file=sys.stderr)
-    except (OSError, Unfit, subprocess.CalledProcessError) as error:
+    except (OSError, PackagingError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -84,7 +84,7 @@ def fill(folder: Path, binary: Path, host: str) -> None:
     (licences / "crates.txt").write_text(crate_licences(crates(host)), "utf-8")
     spec = find_spec("onnxruntime")
     if spec is None or spec.origin is None:
-        raise Unfit("onnxruntime is not installed beside foretell-models")
+        raise PackagingError("onnxruntime is not installed beside foretell-models")
     for file in ("LICENSE", "ThirdPartyNotices.txt"):
         shutil.copy2(Path(spec.origin).parent / file, licences / f"onnxruntime-{file}")
 
@@ -152,13 +152,13 @@ def is_allowed(expression: str) -> bool:
 
 
 def crate_licences(crates: list[dict[str, Any]]) -> str:
-    """The licences of all crates, each text once; raises `Unfit` for one that is not allowed."""
+    """The licences of all crates, each text once; raises `PackagingError` for one that is not allowed."""
     users: dict[str, list[str]] = defaultdict(list)
     for crate in crates:
         title = f"{crate['name']} {crate['version']}"
         expression = crate["license"] or ""
         if not is_allowed(expression):
-            raise Unfit(f"{title} is under {expression or 'no stated licence'}: see ALLOWED")
+            raise PackagingError(f"{title} is under {expression or 'no stated licence'}: see ALLOWED")
         texts = list(_texts(Path(crate["manifest_path"]).parent))
         if not texts:
             texts = [f"No file with the licence. Authors: {', '.join(crate['authors']) or '-'}"]

@@ -59,7 +59,7 @@ def test_a_licence_stands_once_with_all_that_are_under_it(tmp_path: Path) -> Non
 
 
 def test_a_crate_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(dist.Unfit, match=r"b 1\.0 is under no stated licence"):
+    with pytest.raises(dist.PackagingError, match=r"b 1\.0 is under no stated licence"):
         dist.crate_licences([crate(tmp_path, "b", None, "?")])
 
 

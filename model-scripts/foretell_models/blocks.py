@@ -1,7 +1,8 @@
-"""GGUF's block formats: bytes to float32, or to the integers and scales that they store.
+"""Converts GGUF's block formats to float32, or to the stored integers and scales.
 
-Formats: `ggml-quants.h` and `ggml-common.h` of ggml. The float conversion is the `gguf` package's;
-the integer one is ours, because a bundle that keeps the stored integers loses nothing.
+The formats are defined in ggml's `ggml-quants.h` and `ggml-common.h`. The `gguf` package converts
+to floats. The conversion to integers is our own: a bundle that keeps the stored integers is
+lossless.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from foretell_models.quantize import Grid
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-#: The types that an import reads.
+#: The tensor types that an import supports.
 KNOWN = (
     Kind.F32, Kind.F16, Kind.BF16, Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q5_1, Kind.Q8_0,
     Kind.Q4_K, Kind.Q5_K, Kind.Q6_K,
@@ -23,32 +24,32 @@ KNOWN = (
 
 
 def to_float(data: Bytes, kind: Kind) -> Floats:
-    """Rows of bytes to float32 [rows, columns]; not-a-number and infinity raise `BadSource`."""
+    """Converts rows of bytes to float32 [rows, columns]; NaN and infinity raise `BadSource`."""
     with np.errstate(over="ignore", invalid="ignore"):
         dense = np.asarray(dequantize(data, kind), np.float32).reshape(len(data), -1)
     if not np.isfinite(dense).all():
-        raise BadSource("a tensor holds values that are not finite numbers")
+        raise BadSource("a tensor has values that are not finite")
     return dense
 
 
 def to_grid(data: Bytes, kind: Kind) -> Grid | None:
-    """Rows of bytes to the stored integers, or None for the float types."""
+    """Converts rows of bytes to the stored integers; None for the float types."""
     reader = _READERS.get(kind)
     return reader(data) if reader else None
 
 
 def _half(data: Bytes) -> Floats:
-    """Two bytes as one float16, as float32; the last dimension goes."""
+    """Converts pairs of bytes from float16 to float32; drops the last dimension."""
     return np.ascontiguousarray(data).view(np.float16)[..., 0].astype(np.float32)
 
 
 def _nibbles(data: Bytes) -> Bytes:
-    """[..., n] to [..., 2n]: all the low halves, then all the high ones."""
+    """Splits [..., n] bytes into [..., 2n] nibbles: all low halves, then all high halves."""
     return np.concatenate([data & 15, data >> 4], axis=-1)
 
 
 def _fifth_bits(data: Bytes) -> Bytes:
-    """Four bytes to their 32 bits, lowest first."""
+    """Unpacks four bytes to 32 bits, lowest first."""
     return np.unpackbits(data, axis=-1, bitorder="little")
 
 
@@ -60,7 +61,7 @@ def _q4_0(data: Bytes) -> Grid:
 def _q4_1(data: Bytes) -> Grid:
     b = data.reshape(len(data), -1, 20)
     scale, minimum = _half(b[..., :2]), _half(b[..., 2:4])
-    # Centred on 8, so that the same integers serve the signed 4-bit kernel.
+    # Centred on 8, so that the signed 4-bit kernel can use the same integers.
     return Grid(_nibbles(b[..., 4:]).astype(np.int8) - np.int8(8), scale, minimum + 8 * scale)
 
 
@@ -83,7 +84,7 @@ def _q8_0(data: Bytes) -> Grid:
 
 
 def _k_scales(packed: Bytes) -> tuple[Floats, Floats]:
-    """12 bytes to eight 6-bit scales and eight 6-bit minima (Q4_K and Q5_K)."""
+    """Unpacks 12 bytes to eight 6-bit scales and eight 6-bit minima (Q4_K and Q5_K)."""
     low, middle, high = packed[..., :4], packed[..., 4:8], packed[..., 8:12]
     scale = np.concatenate([low & 63, (high & 15) | ((low >> 6) << 4)], axis=-1)
     minimum = np.concatenate([middle & 63, (high >> 4) | ((middle >> 6) << 4)], axis=-1)
@@ -95,7 +96,7 @@ def _q4_k(data: Bytes) -> Grid:
     b = data.reshape(n, -1, 144)
     scale, minimum = _k_scales(b[..., 4:16])
     scale, minimum = _half(b[..., :2])[..., None] * scale, _half(b[..., 2:4])[..., None] * minimum
-    # Each 32 bytes hold two blocks of 32: the low halves, then the high ones.
+    # Every 32 bytes store two blocks of 32: one in the low halves, one in the high halves.
     values = _nibbles(b[..., 16:].reshape(n, -1, 4, 32)).reshape(n, -1, 32)
     scale, minimum = scale.reshape(n, -1), minimum.reshape(n, -1)
     return Grid(values.astype(np.int8) - np.int8(8), scale, 8 * scale - minimum)

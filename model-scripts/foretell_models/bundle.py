@@ -1,4 +1,4 @@
-"""A bundle on disk: its manifest, its checks, the bundles of the data folder. See BUNDLE.md."""
+"""Bundles on disk: the manifest, its checks, and the bundles in the data folder. See BUNDLE.md."""
 
 import dataclasses
 import json
@@ -9,16 +9,17 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from foretell_models import files, paths
-from foretell_models.errors import BadBundle, UsageProblem
+from foretell_models.errors import BadBundle, UsageError
 from foretell_models.terminal import is_unprintable
 
 FORMAT = 1
-#: Raised when an import makes another graph of the same source: older bundles are made again.
+#: Incremented when an import makes a different graph from the same source. `add` rebuilds bundles
+#: of an older revision.
 IMPORTER = 4
 MANIFEST = "foretell.json"
-#: The graph with references to packed weights: see packed.py.
+#: The graph with references to packed weights; see packed.py.
 SHARED = "shared.onnx"
-#: What the runtime takes for such a reference: every key that begins so.
+#: ONNX Runtime treats every key with this prefix as such a reference.
 _PACKED = b"prepacked"
 _MAX_MANIFEST = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -34,8 +35,10 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class Source:
-    """The checkpoint that a bundle was made from; `sha256` is of the file, or of the list of
-    names and hashes of a folder's files, `revision` the model hub's commit that it was fetched at.
+    """The checkpoint that a bundle was made from.
+
+    `size` is in bytes. `sha256` is the hash of the file or, for a folder, of the list of its files'
+    names and hashes. `revision` is the model hub's commit that it was fetched at.
     """
 
     format: str
@@ -47,13 +50,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Fim:
-    """Ids of the fill-in-the-middle tokens and the order in which the model was taught them."""
+    """Ids of the fill-in-the-middle tokens, and the order of a prompt's parts."""
 
     family: str
     order: str
     prefix: int
     suffix: int
-    #: None where the model goes on after the prefix.
+    #: None if the model continues the prefix.
     middle: int | None
     pad: int | None = None
     repo: int | None = None
@@ -61,7 +64,7 @@ class Fim:
     bos: int | None = None
 
     def ids(self) -> list[int]:
-        """All of the ids that there are."""
+        """All ids that are not None."""
         every = (
             self.prefix, self.suffix, self.middle, self.pad, self.repo, self.file_sep, self.bos,
         )  # fmt: skip
@@ -70,7 +73,7 @@ class Fim:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of `foretell.json`; BUNDLE.md says what each field means."""
+    """The content of `foretell.json`; BUNDLE.md documents the fields."""
 
     name: str
     title: str
@@ -95,14 +98,14 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self) -> bytes:
-        """The file's content."""
+        """The content of `foretell.json`."""
         fields = dataclasses.asdict(self)
         if self.graphs is None:
             del fields["graphs"]
         return (json.dumps({"format": fields.pop("format"), **fields}, indent=2) + "\n").encode()
 
 
-def safe_name(name: object) -> bool:
+def is_safe_name(name: object) -> bool:
     """Whether a file name stays inside its folder: one plain component, not hidden."""
     if not isinstance(name, str) or not name or name.startswith(".") or "\0" in name:
         return False
@@ -114,7 +117,7 @@ def safe_name(name: object) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads and checks `foretell.json`; raises `BadBundle`. Files' hashes are not looked at."""
+    """Reads and checks `foretell.json`, but no file hashes; raises `BadBundle`."""
     path = folder / MANIFEST
     try:
         if path.stat().st_size > _MAX_MANIFEST:
@@ -128,7 +131,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise BadBundle(f"{path}: not a JSON object")
     if fields.get("format") != FORMAT:
         raise BadBundle(
-            f"{path}: format {fields.get('format')!r}, this program reads {FORMAT}; add it again"
+            f"{path}: format {fields.get('format')!r} is not supported (this program supports "
+            f"{FORMAT}); add the model again"
         )
     return _parse(path, fields)
 
@@ -147,10 +151,10 @@ def _parse(path: Path, fields: dict[str, Any]) -> Manifest:
             }
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadBundle(f"{path}: a field is missing or of the wrong kind: {error}") from None
+        raise BadBundle(f"{path}: a field is missing or has the wrong type: {error}") from None
     for name, info in listed.items():
-        if not safe_name(name):
-            raise BadBundle(f"{path}: the file name {name!r} leads out of the bundle; refused")
+        if not is_safe_name(name):
+            raise BadBundle(f"{path}: the file name {name!r} leads out of the bundle; rejected")
         if not isinstance(info.size, int) or not _SHA256.fullmatch(str(info.sha256)):
             raise BadBundle(f"{path}: {name}: size or sha256 is malformed")
     for required in ("model.onnx", "model.onnx.data", "tokenizer.json"):
@@ -165,9 +169,9 @@ def _check_texts(path: Path, manifest: Manifest) -> None:
     for name in ("name", "title", "licence", "architecture", "target", "quantization", "kv_dtype"):
         text = getattr(manifest, name)
         if not isinstance(text, str):
-            raise BadBundle(f"{path}: {name} is {text!r}, which is no text")
+            raise BadBundle(f"{path}: {name} is {text!r}, not a string")
         if any(map(is_unprintable, text)):
-            raise BadBundle(f"{path}: {name} holds characters that steer a terminal; refused")
+            raise BadBundle(f"{path}: {name} contains control or invisible characters; rejected")
 
 
 def _check_numbers(path: Path, manifest: Manifest) -> None:
@@ -196,17 +200,19 @@ def _check_numbers(path: Path, manifest: Manifest) -> None:
 
 
 def check_sizes(folder: Path, manifest: Manifest) -> None:
-    """Raises `BadBundle` unless every file is there in its size: quick, for every start."""
+    """Raises `BadBundle` unless every file exists with its size; fast enough for every start."""
     for name, info in manifest.files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            raise BadBundle(f"{path} is missing or not a plain file; add the model again")
+            raise BadBundle(f"{path} is missing or not a regular file; add the model again")
         if (found := path.stat().st_size) != info.size:
-            raise BadBundle(f"{path}: expected {info.size} bytes, found {found}; add it again")
+            raise BadBundle(
+                f"{path}: expected {info.size} bytes, found {found}; add the model again"
+            )
 
 
 def check_references(folder: Path) -> None:
-    """Raises `BadBundle` if a graph's external data is anything but a listed file of the bundle."""
+    """Raises `BadBundle` if a graph refers to external data outside the bundle's data files."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -214,7 +220,7 @@ def check_references(folder: Path) -> None:
     for path in sorted(folder.glob("*.onnx")):
         content = path.read_bytes()
         if path.name != SHARED and _PACKED in content:
-            raise BadBundle(f"{path}: refers to packed weights, which is not safe; refused")
+            raise BadBundle(f"{path}: refers to packed weights, which is unsafe; rejected")
         try:
             model = onnx.load_model_from_string(content)
         except DecodeError as error:
@@ -224,10 +230,10 @@ def check_references(folder: Path) -> None:
                 continue
             entries = {entry.key: entry.value for entry in tensor.external_data}
             location = entries.get("location", "")
-            if not safe_name(location) or location not in sizes:
+            if not is_safe_name(location) or location not in sizes:
                 raise BadBundle(
                     f"{path}: tensor {tensor.name!r} refers to the data file {location!r}, which "
-                    "is not one of the bundle's; refused"
+                    "is not in the bundle; rejected"
                 )
             try:
                 start, length = int(entries.get("offset", "0")), int(entries.get("length", "0"))
@@ -238,9 +244,7 @@ def check_references(folder: Path) -> None:
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor of a graph or a function, in attributes (a function's defaults among them) and
-    in subgraphs too.
-    """
+    """Every tensor of a graph or function, including attributes, their defaults and subgraphs."""
     yield from getattr(graph, "initializer", ())
     sparse = list(getattr(graph, "sparse_initializer", ()))
     attributes = list(getattr(graph, "attribute_proto", ()))
@@ -254,13 +258,13 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def check_hashes(folder: Path, manifest: Manifest) -> None:
-    """Raises unless every file has its size and hash."""
+    """Raises `HashMismatch` unless every file has the size and hash in the manifest."""
     for name, info in manifest.files.items():
         files.check_file(folder / name, info.size, info.sha256)
 
 
 def describe_files(folder: Path) -> dict[str, FileInfo]:
-    """Size and hash of every file of a folder that is about to become a bundle."""
+    """Size and hash of every file in a folder that is about to become a bundle."""
     return {
         path.name: FileInfo(path.stat().st_size, files.sha256_of(path))
         for path in sorted(folder.iterdir())
@@ -269,7 +273,7 @@ def describe_files(folder: Path) -> dict[str, FileInfo]:
 
 
 def bundles() -> Iterator[tuple[str, Manifest | BadBundle]]:
-    """The bundles of the data folder by name; a damaged one comes as its error."""
+    """Name and manifest of each bundle in the data folder; for a damaged bundle, name and error."""
     folder = paths.models_folder()
     if not folder.is_dir():
         return
@@ -285,19 +289,21 @@ def bundles() -> Iterator[tuple[str, Manifest | BadBundle]]:
 
 
 def remove(name: str) -> None:
-    """Removes a bundle, its fetched source, and what killed runs left of them.
+    """Removes a bundle, its fetched checkpoint, and leftovers of killed runs.
 
-    Raises `UsageProblem` if there is nothing of it.
+    Raises `UsageError` if nothing of that name exists.
     """
     targets = [paths.bundle_folder(name), paths.source_folder(name)]
-    if not any(_is_there(target) or files.left_overs(target) for target in targets):
-        raise UsageProblem(f"there is no model {name!r}; `foretell-models list` shows those there")
+    if not any(_exists(target) or files.leftovers(target) for target in targets):
+        raise UsageError(
+            f"there is no model {name!r}; `foretell-models list` lists the installed models"
+        )
     with files.lock(paths.lock_file(name)):
         for target in targets:
             files.clean_up(target)
-        for target in filter(_is_there, targets):
+        for target in filter(_exists, targets):
             files.remove(target)
 
 
-def _is_there(target: Path) -> bool:
+def _exists(target: Path) -> bool:
     return target.exists() or target.is_symlink()

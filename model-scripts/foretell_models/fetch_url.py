@@ -1,4 +1,4 @@
-"""A checkpoint that is one plain file at an address; an interrupted download goes on."""
+"""Fetches a checkpoint that is one file at a URL; interrupted downloads resume."""
 
 import http.client
 import urllib.error
@@ -11,20 +11,20 @@ from foretell_models.errors import FetchFailed
 from foretell_models.progress import Progress
 
 _TIMEOUT = 60.0
-#: Small, so that a slow line shows progress and an interruption loses little.
+#: Small, so that a slow connection shows progress and an interruption loses little.
 _CHUNK = 1 << 16
 
 
 def fetch(source: UrlSource, staging: Path, target: Path) -> None:
-    """Downloads to the staging folder from where it stopped, then verifies it into place."""
+    """Resumes the download in the staging folder, then verifies it and moves it to `target`."""
     if not source.url.startswith(("https://", "http://", "file://")):
-        raise FetchFailed(f"{source.url}: only https, http and file addresses are fetched")
+        raise FetchFailed(f"{source.url}: only https, http and file URLs are supported")
     part = staging / "part"
     start = part.stat().st_size if part.exists() else 0
     if start > source.size:
         part.unlink()
         start = 0
-    files.need_space(staging, 2 * source.size - start, f"fetching {target.name}")
+    files.require_space(staging, 2 * source.size - start, f"fetching {target.name}")
     if start < source.size:
         _download(source, part, start)
     files.join_verified(
@@ -37,16 +37,16 @@ def _download(source: UrlSource, part: Path, start: int) -> None:
     if start:
         request.add_header("Range", f"bytes={start}-")
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-            resumed = start > 0 and answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            resumed = start > 0 and response.status == http.HTTPStatus.PARTIAL_CONTENT
             done = start if resumed else 0
             with (
                 part.open("ab" if resumed else "wb") as out,
                 Progress(f"fetching {source.file}", source.size) as progress,
             ):
                 progress.advance(done)
-                # One byte more than expected shows that the file is another one.
-                while done <= source.size and (chunk := answer.read(_CHUNK)):
+                # Reading past the expected size detects a file that is too large.
+                while done <= source.size and (chunk := response.read(_CHUNK)):
                     out.write(chunk)
                     done += len(chunk)
                     progress.advance(len(chunk))
@@ -57,10 +57,10 @@ def _download(source: UrlSource, part: Path, start: int) -> None:
         ConnectionError,
     ) as error:
         raise FetchFailed(
-            f"{source.url}: {error}; what has come is kept: run again to go on"
+            f"{source.url}: {error}; the partial download is kept: run again to resume"
         ) from None
     if part.stat().st_size < source.size:
         raise FetchFailed(
             f"{source.url}: the connection ended after {part.stat().st_size} of {source.size} "
-            "bytes; what has come is kept: run again to go on"
+            "bytes; the partial download is kept: run again to resume"
         )

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: hashes, atomic writes, locks, free space."""
+"""Files and folders that are either complete or absent: hashes, atomic writes, locks, space."""
 
 import contextlib
 import errno
@@ -15,15 +15,15 @@ from foretell_models.errors import Busy, HashMismatch, NoSpace
 from foretell_models.progress import Progress
 
 CHUNK = 1 << 20
-#: Names with this prefix are unfinished work: never listed, removed by the next run.
+#: Prefix of unfinished files and folders, which are never listed and removed by the next run.
 PARTIAL_PREFIX = ".partial-"
 _OLD_PREFIX = ".old-"
-# Ends a name in the name of its unfinished folder: no model's name has it.
+# Separates the final name from the suffix of an unfinished folder; not allowed in a model name.
 _END = "~"
 
 
 def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 of a file as hex, read in pieces of 1 MiB; `progress` gets each piece's size."""
+    """The hex SHA-256 of a file, read in chunks of 1 MiB; `progress` gets each chunk's size."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -44,7 +44,7 @@ def check_file(path: Path, size: int, sha256: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames inside `folder` survive a power cut (a no-op where they cannot be opened)."""
+    """Makes renames inside `folder` survive a power cut; a no-op on Windows."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -62,31 +62,31 @@ def sync_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def space_errors(where: Path) -> Iterator[None]:
-    """Turns "no space left" from the system into `NoSpace`."""
+    """Turns the system's "no space left" error into `NoSpace`."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(
-                f"no space left on the disk of {where}: free some and run again"
+                f"no space left on the disk of {where}: free some space and run again"
             ) from None
         raise
 
 
-def need_space(folder: Path, size: int, what: str) -> None:
+def require_space(folder: Path, size: int, what: str) -> None:
     """Raises `NoSpace` unless the disk of `folder` has `size` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < size:
         raise NoSpace(
             f"{what} needs {size / 1e6:.0f} MB on the disk of {folder}, "
-            f"which has {free / 1e6:.0f} MB free: free some and run again"
+            f"which has {free / 1e6:.0f} MB free: free some space and run again"
         )
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and those above it that are missing; what is there keeps its mode.
+    """Creates a folder and its missing parents; existing folders keep their mode.
 
-    The data folder, and what is made in it, is for the user alone.
+    New folders in the data folder, and the data folder itself, are accessible only to the user.
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
@@ -94,7 +94,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether a folder that is made is for the user alone. On Windows the system sees to it."""
+    """Whether a new folder must be private to the user. On Windows, user data already is."""
     home = paths.data_folder().absolute()
     return os.name != "nt" and folder.absolute().is_relative_to(home)
 
@@ -135,10 +135,10 @@ def copy_file(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(final: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `final` that takes its place at the end, all or nothing.
+    """Yields an empty folder next to `final`, which replaces it atomically at the end.
 
     Everything in it is flushed before the rename. If the body raises, the folder is removed and
-    `final` stays as it was. What a killed run left behind is removed by `clean_up`.
+    `final` does not change. `clean_up` removes the leftovers of a killed run.
     """
     make_folder(final.parent)
     temporary = Path(
@@ -153,16 +153,16 @@ def new_folder(final: Path) -> Iterator[Path]:
                 if path.is_file():
                     sync_file(path)
             sync_folder(temporary)
-        _take_place(temporary, final)
+        _swap_in(temporary, final)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _take_place(temporary: Path, final: Path) -> None:
-    """Renames `temporary` to `final`; what was there is moved aside first and then removed.
+def _swap_in(temporary: Path, final: Path) -> None:
+    """Renames `temporary` to `final`; an old `final` is moved aside first, then removed.
 
-    A process that has the old files open keeps them: they are unlinked, not overwritten.
+    A process with the old files open keeps them: they are unlinked, not overwritten.
     """
     old = final.parent / f"{_OLD_PREFIX}{final.name}"
     if final.exists():
@@ -179,23 +179,23 @@ def _take_place(temporary: Path, final: Path) -> None:
 
 
 def clean_up(final: Path) -> None:
-    """Removes what a killed run left beside `final`; call it only while holding the lock.
+    """Removes the leftovers of killed runs next to `final`; the caller holds the lock.
 
-    A run that was killed between the two renames of a replacement gets the old folder back.
+    Restores the old folder if a run was killed between the two renames of a replacement.
     """
     old = final.parent / f"{_OLD_PREFIX}{final.name}"
     if old.exists() and not final.exists():
         old.rename(final)
-    for path in left_overs(final):
+    for path in leftovers(final):
         delete(path)
 
 
-def left_overs(final: Path) -> list[Path]:
-    """What killed runs left of a folder: what they were making, replacing and removing."""
+def leftovers(final: Path) -> list[Path]:
+    """Folders that killed runs left while they created, replaced or removed `final`."""
     if not final.parent.is_dir():
         return []
-    # Earlier versions ended the name with what no other name's can be taken for: a word without
-    # '-', which a name may have.
+    # Earlier versions separated name and suffix by '-', which model names may contain. Their
+    # suffixes contain none, so the pattern matches this name but no longer one.
     earlier = re.compile(re.escape(f"{PARTIAL_PREFIX}{final.name}-") + "([a-z0-9_]{8}|removed)")
     return [
         path
@@ -207,7 +207,7 @@ def left_overs(final: Path) -> list[Path]:
 
 
 def remove(final: Path) -> None:
-    """Removes a folder. It is renamed first, so that a killed run leaves no half one."""
+    """Removes a folder; renames it first, so that a killed run leaves no partial folder."""
     gone = final.parent / f"{PARTIAL_PREFIX}{final.name}{_END}removed"
     delete(gone)
     final.rename(gone)
@@ -215,7 +215,7 @@ def remove(final: Path) -> None:
 
 
 def delete(path: Path) -> None:
-    """Deletes a folder, a file or a link, as far as that is possible."""
+    """Deletes a folder, file or link; ignores errors inside a folder."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     else:
@@ -226,7 +226,7 @@ def delete(path: Path) -> None:
 def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
     """Holds a lock file; a second run waits up to `timeout` seconds, then raises `Busy`.
 
-    The lock is the operating system's, so it ends with the process that holds it.
+    The operating system releases the lock when the process ends.
     """
     from filelock import FileLock, Timeout
 
@@ -236,7 +236,7 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
         held.acquire(timeout=timeout)
     except Timeout:
         raise Busy(
-            f"another run has held {path} for {timeout:.0f} s: wait for it to end and run again"
+            f"another run has locked {path} for {timeout:.0f} s: wait for it to end and run again"
         ) from None
     try:
         yield
@@ -245,9 +245,12 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
 
 
 def join_verified(
-    parts: list[Path], target: Path, size: int, sha256: str, forget_parts: Callable[[], None]
+    parts: list[Path], target: Path, size: int, sha256: str, delete_parts: Callable[[], None]
 ) -> None:
-    """Joins parts to `target`, hashing as it goes; on a mismatch nothing is kept."""
+    """Joins parts to `target` and checks size and hash; on a mismatch nothing is kept.
+
+    Calls `delete_parts` in both cases. Raises `HashMismatch`.
+    """
     temporary = target.parent / f"{PARTIAL_PREFIX}{target.name}"
     digest, found = hashlib.sha256(), 0
     try:
@@ -260,7 +263,7 @@ def join_verified(
                         found += len(chunk)
                         progress.advance(len(chunk))
         if found != size or digest.hexdigest() != sha256:
-            forget_parts()
+            delete_parts()
             raise HashMismatch(
                 f"{target.name}: expected {size} bytes with sha256 {sha256}, found {found} bytes "
                 f"with {digest.hexdigest()}; nothing was kept"
@@ -270,4 +273,4 @@ def join_verified(
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(target.parent)
-    forget_parts()
+    delete_parts()

@@ -1,7 +1,7 @@
-"""Reads a GGUF file's header and tensor bytes; nothing in the file is trusted.
+"""Reads the header and tensor bytes of a GGUF file; nothing in the file is trusted.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little-endian).
-Every count and length is checked against the bytes that are left before anything is allocated.
+Every count and length is checked against the remaining bytes before memory is allocated.
 """
 
 import math
@@ -25,12 +25,12 @@ _SCALARS = {
 _STRING, _ARRAY = 8, 9
 _MAX_DIMENSIONS = 4
 _MAX_NAME = 1024
-_MAX_ITEMS = 1 << 24  # Many times the words of any vocabulary.
+_MAX_ITEMS = 1 << 24  # Many times the size of any vocabulary.
 
 
 @dataclass(frozen=True)
 class GgufTensor:
-    """Where one tensor lies: `shape` is row-major (rows first), `offset` from the file's start."""
+    """Location of a tensor: `shape` is row-major (rows first), `offset` is from the file start."""
 
     name: str
     kind: GGMLQuantizationType
@@ -62,16 +62,16 @@ class GgufFile:
             _Header(self, view).read()
 
     def rows(self, tensor: GgufTensor, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """The stored bytes of rows `start` to `stop`, as uint8 [rows, bytes of a row].
+        """The stored bytes of rows `start` to `stop`, as uint8 [rows, bytes per row].
 
-        A tensor of more than two dimensions counts all but its last as rows.
+        All dimensions of a tensor except the last count as rows.
         """
         width = tensor.row_bytes
         with self.path.open("rb") as file:
             file.seek(tensor.offset + start * width)
             data = np.fromfile(file, np.uint8, (stop - start) * width)
         if data.size != (stop - start) * width:
-            raise BadSource(f"{self.path}: the file shrank while tensor {tensor.name} was read")
+            raise BadSource(f"{self.path}: the file shrank while reading tensor {tensor.name}")
         return data.reshape(stop - start, width)
 
 
@@ -93,7 +93,7 @@ class _Header:
                 f"{self._file.path}: GGUF version {version} is not supported{hint}; known: 2, 3"
             )
         n_tensors, n_keys = self._number("<Q"), self._number("<Q")
-        # The smallest entries: an empty key with a byte; an empty name, one dimension.
+        # The smallest entries: an empty key with a one-byte value; an empty name, one dimension.
         self._need(n_keys * (8 + 4 + 1) + n_tensors * (8 + 4 + 8 + 4 + 8))
         for _ in range(n_keys):
             key = self._text()
@@ -163,7 +163,7 @@ class _Header:
             raise BadSource(f"{self._file.path}: a string of {length} bytes at byte {self._at}")
         data = self._view[self._at : self._at + length]
         self._at += length
-        # Token texts may hold anything; keys and names are compared, so damage shows there.
+        # Token texts may have any bytes. Damaged keys and names fail later comparisons.
         return data.decode("utf-8", errors="replace")
 
     def _value(self, kind: int, key: str) -> Any:
@@ -183,7 +183,7 @@ class _Header:
             self._need(count * size)
             at, self._at = self._at, self._at + count * size
             return list(struct.unpack_from(f"<{count}{form[1]}", self._view, at))
-        if kind != _STRING:  # An array of arrays is in the format but in no known model.
-            raise BadSource(f"{self._file.path}: an array of the unknown type {kind}")
+        if kind != _STRING:  # The format allows arrays of arrays, but no known model has one.
+            raise BadSource(f"{self._file.path}: an array of the unsupported type {kind}")
         self._need(count * 8)
         return [self._text() for _ in range(count)]

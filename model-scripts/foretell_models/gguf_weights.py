@@ -24,7 +24,7 @@ _LAYER = {
 
 
 def gguf_name(name: str) -> str:
-    """GGUF's name of a tensor: `3.q_bias` is `blk.3.attn_q.bias`."""
+    """GGUF's name for a tensor: `3.q_bias` is `blk.3.attn_q.bias`."""
     ending = "weight"
     if name.endswith("_bias"):
         name, ending = name.removesuffix("_bias"), "bias"
@@ -35,7 +35,7 @@ def gguf_name(name: str) -> str:
 
 
 class GgufWeights:
-    """Tensors by their common names; rows of Q and K in the order that a half-rotation needs."""
+    """Tensors by their common names; rows of Q and K are in the order for rotating halves."""
 
     def __init__(self, file: GgufFile) -> None:
         self._file = file
@@ -57,15 +57,15 @@ class GgufWeights:
                     f"{file.path}: tensor {tensor.name!r} is stored as {tensor.kind.name}, which "
                     f"is not supported; known: {', '.join(kind.name for kind in blocks.KNOWN)}"
                 )
-        self._refuse_strangers()
+        self._reject_unknown_tensors()
 
-    def _refuse_strangers(self) -> None:
-        """A tensor that nothing would read changes what the model computes: say so."""
+    def _reject_unknown_tensors(self) -> None:
+        """Raises `BadSource` for a tensor that the graph would ignore: results would be wrong."""
         known = {gguf_name(name) for name in self._shapes} | {"rope_freqs.weight"}
-        if strangers := sorted(set(self._file.tensors) - known):
+        if unknown := sorted(set(self._file.tensors) - known):
             raise BadSource(
-                f"{self._file.path}: {len(strangers)} tensors that architecture "
-                f"{self.config.architecture!r} does not have, the first {strangers[0]!r}"
+                f"{self._file.path}: {len(unknown)} tensors that do not belong to architecture "
+                f"{self.config.architecture!r}, the first {unknown[0]!r}"
             )
 
     def has(self, name: str) -> bool:
@@ -73,7 +73,7 @@ class GgufWeights:
         return gguf_name(name) in self._file.tensors
 
     def storage(self, name: str) -> str:
-        """GGUF's name of the tensor's type."""
+        """GGUF's name for the tensor's type."""
         return str(self._file.tensors[gguf_name(name)].kind.name)
 
     def rows(self, name: str, start: int, stop: int) -> Floats:
@@ -91,7 +91,7 @@ class GgufWeights:
         )
 
     def vector(self, name: str) -> Floats:
-        """A whole tensor of one dimension, in the order that a half-rotation needs."""
+        """A whole one-dimensional tensor; biases of Q and K are in the order of their rows."""
         tensor = self._file.tensors[gguf_name(name)]
         values = blocks.to_float(self._file.rows(tensor, 0, 1), tensor.kind)[0]
         order = self._order(name.removesuffix("_bias")) if name.endswith("_bias") else None
@@ -165,7 +165,7 @@ def _config(file: GgufFile) -> ModelConfig:
 
 
 def _divisors(file: GgufFile) -> tuple[float, ...]:
-    """Llama 3 stores what each rotary frequency is divided by as a tensor."""
+    """The divisor of each rotary frequency, which Llama 3 stores as a tensor; empty if absent."""
     tensor = file.tensors.get("rope_freqs.weight")
     if tensor is None:
         return ()

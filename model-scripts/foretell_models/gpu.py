@@ -1,45 +1,45 @@
-"""Whether a graphics card can compute here: its driver answers, and CUDA is installed."""
+"""Detects a usable NVIDIA GPU: its driver responds, and the CUDA libraries are installed."""
 
 import ctypes
 import subprocess
 import sys
 from dataclasses import dataclass
 
-#: What the CUDA provider of the pinned ONNX Runtime is linked with: the driver, and CUDA 13.
-NEEDED = (
+#: The libraries that the CUDA provider of the pinned ONNX Runtime links: the driver and CUDA 13.
+REQUIRED_LIBRARIES = (
     "libcuda.so.1", "libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcurand.so.10",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What was seen, in words, and whether the library for CUDA is worth fetching."""
+class GpuStatus:
+    """Whether the CUDA library is worth fetching, and a message for the user."""
 
     is_usable: bool
-    text: str
+    message: str
 
 
-def look() -> Sight:
-    """Looks for a card and for what the library for CUDA loads. Only a run shows if it works."""
-    cards = _cards()
-    if not cards:
-        return Sight(False, "No NVIDIA GPU that answers was seen: the processor computes.")
-    seen = f"GPU seen: {'; '.join(cards)}."
+def detect() -> GpuStatus:
+    """Looks for a GPU and the libraries that CUDA needs, without running anything on the GPU."""
+    gpus = _gpus()
+    if not gpus:
+        return GpuStatus(False, "No working NVIDIA GPU found: using the CPU.")
+    found = f"GPU found: {'; '.join(gpus)}."
     if not sys.platform.startswith("linux"):
-        return Sight(False, f"{seen} It is used on Linux only: the processor computes.")
-    missing = [name for name in NEEDED if not _loads(name)]
+        return GpuStatus(False, f"{found} GPUs are supported on Linux only: using the CPU.")
+    missing = [name for name in REQUIRED_LIBRARIES if not _loads(name)]
     if missing:
-        return Sight(
+        return GpuStatus(
             False,
-            f"{seen} The processor computes, since {', '.join(missing)} can't be loaded: install "
-            "CUDA 13 (cudart, cublas, curand), name its folder in LD_LIBRARY_PATH if the system "
-            "does not know it, and run `foretell setup` again",
+            f"{found} Using the CPU, because {', '.join(missing)} cannot be loaded: install "
+            "CUDA 13 (cudart, cublas, curand), add its folder to LD_LIBRARY_PATH if the loader "
+            "does not find it, and run `foretell setup` again",
         )
-    return Sight(True, f"{seen} CUDA 13 is there.")
+    return GpuStatus(True, f"{found} CUDA 13 is installed.")
 
 
-def _cards() -> list[str]:
-    """The cards that the driver names, a line each; none where there is no driver that answers."""
+def _gpus() -> list[str]:
+    """One line per GPU as the driver reports it; empty if no driver responds."""
     command = [
         "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader",
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def _cards() -> list[str]:
 
 
 def _loads(name: str) -> bool:
-    """Whether the system's loader finds a library, by the rules by which the server will."""
+    """Whether the system's loader finds a library, with the same search path as the server."""
     try:
         ctypes.CDLL(name)
     except OSError:

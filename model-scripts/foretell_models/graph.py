@@ -1,12 +1,12 @@
-"""The decoder as ONNX for ONNX Runtime's CPU and CUDA providers.
+"""Writes the decoder as an ONNX graph for ONNX Runtime's CPU and CUDA providers.
 
-One GroupQueryAttention a layer works in place on a preallocated KV buffer that is bound as both
-`past` and `present`; `seqlens_k` says how much of it is valid, so rewinding is setting a length
-back. `logits_start` picks the rows that pay for the vocabulary product. See BUNDLE.md.
+One GroupQueryAttention per layer works in place on a preallocated KV buffer that is bound as both
+`past` and `present`. `seqlens_k` says how much of it is valid, so rewinding only lowers a length.
+`logits_start` selects the rows for the vocabulary product. See BUNDLE.md.
 
-A row's result must not depend on how many rows are read with it, to the last bit: rounding to 8
-bits makes a last bit large. The products keep to that; attention takes another path for a single
-row, so each read gets a row more there, the last one again, whose result is dropped.
+A row's result must not depend, to the last bit, on how many rows are evaluated with it, because
+rounding to 8 bits amplifies such a difference. The matrix products guarantee that. Attention takes
+another path for a single row, so each evaluation repeats its last row there and drops the result.
 """
 
 import math
@@ -51,7 +51,7 @@ class _Decoder:
         graph.input("total_sequence_length", np.int32, [])
         graph.input("logits_start", np.int64, [1])
         graph.output("logits", np.float32, [1, "rows", c.vocab_size])
-        # One row more than tokens: see above.
+        # One row for the repeated last row; see above.
         length = min(c.context_length, MAX_CONTEXT) + 1
         for name, cache in zip(("cos", "sin"), c.rotary(length), strict=True):
             region = graph.data.reserve(graph.float_type, cache.shape)
@@ -87,7 +87,7 @@ class _Decoder:
             x = self._gather_rows("embed", "input_ids", "embed", storage)
         if not c.family.scaled_embedding:
             return x
-        # Gemma rounds the factor to the type it computes in; float32 here.
+        # Gemma rounds the factor to its compute type, which is float32 here.
         factor = graph.constant("embed.factor", math.sqrt(c.hidden))
         return graph.node("Mul", [x, factor], ["embed.scaled"])
 
@@ -129,7 +129,7 @@ class _Decoder:
         )
 
     def _add_norm(self, residual: str, update: str, name: str) -> tuple[str, str]:
-        """Adds an update to the residual stream; returns the sum normalised, and the sum."""
+        """Adds an update to the residual stream; returns the normalised sum and the sum."""
         rms = self.config.family.norm == "rms"
         total = f"{name}.sum"
         self.graph.node(
@@ -192,7 +192,7 @@ class _Decoder:
         return self.graph.node("Gelu", [x], [out], approximate="tanh")
 
     def _head(self, residual: str, update: str) -> None:
-        """The last norm and the vocabulary product, for the rows from `logits_start` on only."""
+        """Adds the last norm and the vocabulary product, only for rows from `logits_start` on."""
         graph = self.graph
         end = graph.constant("end", [2**62], np.int64)
         axis = graph.constant("token_axis", [1], np.int64)
@@ -213,9 +213,9 @@ class _Decoder:
             graph.node("Cast", [out], ["logits"], to=1)
 
     def _rescored(self, x: str, tensor: str, storage: Storage, out: str) -> None:
-        """A head of 4 bits finds the best tokens; their rows in 8 bits score them again.
+        """Adds a 4-bit head that selects the best tokens, whose 8-bit rows then rescore them.
 
-        A step reads half the bytes of the 8-bit head, and the tokens that matter lose nothing.
+        A step reads half the bytes of the 8-bit head, with no loss for the tokens that matter.
         """
         graph, count = self.graph, self.recipe.candidates
         head = self.linear.store([tensor], Storage(4, wide_block(self.config.hidden)))
@@ -231,16 +231,16 @@ class _Decoder:
         graph.node("Unsqueeze", [x, column], [f"{out}.column"])
         graph.node("MatMul", [rows, f"{out}.column"], [f"{out}.scores"])
         graph.node("Squeeze", [f"{out}.scores", column], [f"{out}.exact"])
-        # Just above the last candidate the two scores are blended: a token that is or is not
-        # among the candidates by a rounding error must not jump.
+        # Blend the two scores just above the last candidate: a token's logit must not jump when a
+        # rounding error decides whether it is a candidate.
         axis = graph.constant("last_axis", [-1], np.int64)
         best, exact = f"{out}.best", f"{out}.exact"
         floor = graph.node("ReduceMin", [best, axis], [f"{out}.floor"], keepdims=1)
         above = graph.node("Sub", [best, floor], [f"{out}.above"])
         limits = [graph.constant(f"blend.{value}", value) for value in (0, 1)]
         share = graph.node("Clip", [above, *limits], [f"{out}.share"])
-        # Not `best + share * (exact - best)`: with a share of 1 this is `exact` to the last bit,
-        # while the rough scores of a single row are not those of several.
+        # Not `best + share * (exact - best)`: at a share of 1 the result must be `exact` to the
+        # last bit, because the rough scores of a single row differ from those of several rows.
         rest = graph.node("Sub", [limits[1], share], [f"{out}.rest"])
         parts = [
             graph.node("Mul", [weight, score], [f"{weight}.score"])

@@ -1,6 +1,6 @@
-"""Matrices of a checkpoint as nodes: MatMul for floats, MatMulNBits for integers.
+"""Writes a checkpoint's matrices as graph nodes: MatMul for floats, MatMulNBits for integers.
 
-Rows pass through in pieces, so a vocabulary of any size needs little memory.
+Rows are processed in pieces, so memory does not grow with the vocabulary.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from foretell_models import quantize
 from foretell_models.model_config import Floats, Weights, tensor_shapes
 from foretell_models.onnx_writer import CONTRIB, GraphWriter, Region
 from foretell_models.quantize import Packed
-from foretell_models.recipe import Place, Recipe, Storage
+from foretell_models.recipe import MatrixInfo, Recipe, Storage
 
-#: Values that are worked on at a time: 2 MiB as float32, so that a piece stays in the cache.
+#: Values processed at a time: 2 MiB as float32, so that a piece stays in the cache.
 _PIECE = 1 << 19
-#: MatMulNBits rounds its input to 8 bits a block: the fast kernels.
+#: Selects the fast kernels of MatMulNBits, which round each block of the input to 8 bits.
 _ACCURACY_INT8 = 4
 
 
 @dataclass(frozen=True)
 class StoredMatrix:
-    """Where a matrix (or several, one below the other) lies; regions as `Packed` has them."""
+    """Location of a matrix, or of several stacked by rows; the regions are those of `Packed`."""
 
     storage: Storage
     n_rows: int
@@ -43,10 +43,10 @@ class LinearWriter:
         self._block_sums: set[str] = set()
 
     def storage(self, name: str, role: str | None = None) -> Storage:
-        """What the recipe says for a tensor (in another role, if given)."""
+        """The storage that the recipe selects for a tensor, optionally in another role."""
         layer, _, part = name.rpartition(".")
         return self.recipe.storage(
-            Place(
+            MatrixInfo(
                 role or part,
                 self._shapes[name][1],
                 int(layer or 0),
@@ -56,7 +56,7 @@ class LinearWriter:
         )
 
     def multiply(self, x: str, names: list[str], out: str) -> str:
-        """`x` times the matrices, side by side along the last axis, plus their biases."""
+        """Adds the product of `x` and the matrices, concatenated on the last axis, plus biases."""
         groups = [(storage, list(group)) for storage, group in groupby(names, key=self.storage)]
         if len(groups) == 1:
             return self._product(x, groups[0][1], groups[0][0], out)
@@ -70,7 +70,7 @@ class LinearWriter:
         return self.apply(x, self.store(names, storage), out, self.bias(names))
 
     def bias(self, names: list[str]) -> Floats | None:
-        """The biases of matrices one after the other, or None if there are none."""
+        """The concatenated biases of the matrices, zero where absent; None if all are absent."""
         if not any(self.weights.has(f"{name}_bias") for name in names):
             return None
         return np.concatenate(
@@ -83,7 +83,7 @@ class LinearWriter:
         )
 
     def apply(self, x: str, matrix: StoredMatrix, out: str, bias: Floats | None = None) -> str:
-        """The nodes of a product with a stored matrix."""
+        """Adds the nodes of a product with a stored matrix; returns its output."""
         graph = self.graph
         if matrix.storage.bits == 32:
             product = out if bias is None else f"{out}.product"
@@ -119,7 +119,7 @@ class LinearWriter:
         return graph.node("Add", [product, self._minimum(x, matrix, out)], [out])
 
     def _minimum(self, x: str, matrix: StoredMatrix, out: str) -> str:
-        """What a format with minima adds: the sum of each block of `x` times its minimum."""
+        """Adds the term for formats with minima: the sum of each block of `x` times its minimum."""
         graph, block = self.graph, matrix.storage.block
         assert matrix.minimum is not None
         sums = f"{x}.sums{block}"
@@ -138,7 +138,7 @@ class LinearWriter:
         )
 
     def store(self, names: list[str], storage: Storage) -> StoredMatrix:
-        """Writes matrices one below the other in one storage."""
+        """Writes matrices stacked by rows, all in the same storage."""
         n_rows = sum(self._shapes[name][0] for name in names)
         n_columns = self._shapes[names[0]][1]
         if storage.bits == 32:
@@ -149,7 +149,7 @@ class LinearWriter:
         return self._store_integers(names, storage, n_rows, n_columns)
 
     def store_table(self, name: str) -> Region:
-        """Writes a matrix as it is, rows first, in the graph's float type."""
+        """Writes a matrix row by row, without transposing it, in the graph's float type."""
         region = self.graph.data.reserve(self.graph.float_type, self._shapes[name])
         for first, _, start, stop in self._pieces([name]):
             region.write_rows(first, self.weights.rows(name, start, stop))
@@ -186,7 +186,7 @@ class LinearWriter:
         grid = self.weights.grid(name, start, stop)
         if storage.exact:
             if grid is None:
-                raise ValueError(f"{name} has no integers to keep")
+                raise ValueError(f"{name} has no stored integers")
             return quantize.exact(grid, storage.bits)
         if storage.bits == 4:
             return quantize.int4(self.weights.rows(name, start, stop), storage.block)
@@ -195,7 +195,10 @@ class LinearWriter:
         return quantize.int8(self.weights.rows(name, start, stop), storage.block)
 
     def _pieces(self, names: list[str]) -> Iterator[tuple[int, str, int, int]]:
-        """(row in the whole, tensor, first row, last row + 1), a bounded number of values each."""
+        """Yields (row in the stack, tensor, first row, last row + 1), at most `_PIECE` values each.
+
+        A row that is larger than `_PIECE` is a piece of its own.
+        """
         first = 0
         for name in names:
             n_rows, n_columns = self._shapes[name]

@@ -1,4 +1,4 @@
-"""What a decoder is made of, whichever file format it came from."""
+"""The configuration and tensors of a decoder, independent of the checkpoint's file format."""
 
 import math
 from dataclasses import dataclass, field
@@ -12,22 +12,22 @@ from foretell_models.quantize import Grid
 
 Floats = npt.NDArray[np.float32]
 
-#: Rows of the rotary caches in a graph: they stay small, and code prompts are shorter.
+#: Maximum rows of a graph's rotary tables: enough for code prompts, and the tables stay small.
 MAX_CONTEXT = 8192
 
 
 @dataclass(frozen=True)
 class Family:
-    """How one architecture differs from another, beside its sizes."""
+    """How an architecture differs from others, apart from its sizes."""
 
     norm: Literal["rms", "layer"] = "rms"
     activation: Literal["silu", "gelu_tanh"] = "silu"
     gated: bool = True
     #: The embedding is multiplied by the square root of the width (Gemma).
     scaled_embedding: bool = False
-    #: Hugging Face stores the norm's weight less one (Gemma); GGUF stores it whole.
+    #: Hugging Face stores the norm's weight minus one (Gemma); GGUF stores the full weight.
     norm_plus_one: bool = False
-    #: GGUF stores the rows of Q and K so that rotary pairs lie side by side (llama).
+    #: GGUF stores the rows of Q and K so that rotary pairs are adjacent (llama).
     gguf_interleaved_rope: bool = False
 
 
@@ -40,7 +40,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(architecture: object, where: object) -> Family:
-    """The family of an architecture's name; raises `BadSource` and says which are known."""
+    """The family of an architecture; raises `BadSource`, which lists the known ones."""
     if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise BadSource(
             f"{where}: architecture {architecture!r} is not supported; "
@@ -51,7 +51,7 @@ def family_of(architecture: object, where: object) -> Family:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and constants of one decoder (counts, but `norm_eps` and `rope_theta`)."""
+    """Sizes and constants of one decoder."""
 
     architecture: str
     n_layers: int
@@ -64,20 +64,20 @@ class ModelConfig:
     context_length: int
     norm_eps: float
     rope_theta: float
-    #: Sliding attention window in tokens; 0 is none.
+    #: Sliding attention window in tokens; 0 for none.
     window: int = 0
-    #: Divisors of the rotary frequencies, one a pair of dimensions (Llama 3), or none.
+    #: Divisors of the rotary frequencies, one per pair of dimensions (Llama 3); may be empty.
     rope_divisors: tuple[float, ...] = field(default=(), repr=False)
     #: Positions are divided by this (linear rope scaling).
     rope_scale: float = 1.0
 
     @property
     def family(self) -> Family:
-        """What the architecture's name implies."""
+        """The properties of the architecture."""
         return FAMILIES[self.architecture]
 
     def check(self, where: object) -> None:
-        """Raises `BadSource` if the sizes do not fit together."""
+        """Raises `BadSource` if a size is out of range or the sizes are inconsistent."""
         limits = {
             "layers": (self.n_layers, 1 << 10),
             "width": (self.hidden, 1 << 16),
@@ -104,7 +104,7 @@ class ModelConfig:
             raise BadSource(f"{where}: rope scaling by {(*self.rope_divisors, self.rope_scale)}")
 
     def rotary(self, length: int) -> tuple[Floats, Floats]:
-        """Cosine and sine, float32 [length, head_dim / 2], of every position and frequency."""
+        """Cosine and sine of every position and frequency, each float32 [length, head_dim / 2]."""
         exponent = np.arange(0, self.head_dim, 2, dtype=np.float64) / self.head_dim
         frequency = self.rope_theta**-exponent
         if self.rope_divisors:
@@ -114,7 +114,7 @@ class ModelConfig:
 
 
 class Weights(Protocol):
-    """A checkpoint, whatever its format; names are those of `tensor_names`.
+    """A checkpoint in any format; tensors have the names of `tensor_shapes`.
 
     Matrices are [outputs, inputs]; vectors are one row.
     """
@@ -128,17 +128,17 @@ class Weights(Protocol):
         """Rows of a matrix as float32."""
 
     def grid(self, name: str, start: int, stop: int) -> Grid | None:
-        """The same rows exactly as the integers that the file stores, if it does."""
+        """The same rows as the integers that the file stores; None if it stores floats."""
 
     def storage(self, name: str) -> str:
-        """How the file stores the tensor, in its format's word for it (`Q4_K`, `BF16`)."""
+        """The name of the tensor's type in the file's format (`Q4_K`, `BF16`)."""
 
     def vector(self, name: str) -> Floats:
-        """A whole tensor of one dimension."""
+        """A whole one-dimensional tensor."""
 
 
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Every tensor that a decoder of this configuration may have, with its shape."""
+    """Names and shapes of all tensors that a decoder of this configuration may have."""
     c = config
     q, kv = c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim
     shapes: dict[str, tuple[int, ...]] = {
@@ -163,7 +163,7 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def required_tensors(config: ModelConfig) -> list[str]:
-    """The tensors that every checkpoint must have (a missing `head` means: same as `embed`)."""
+    """The tensors that every checkpoint must have; without a `head`, `embed` is used for it."""
     optional_suffix = "_bias"
     names = [name for name in tensor_shapes(config) if not name.endswith(optional_suffix)]
     if config.family.norm == "layer":

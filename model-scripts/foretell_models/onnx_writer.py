@@ -1,6 +1,6 @@
-"""An ONNX model whose tensors lie in one data file, written tensor by tensor.
+"""Writes an ONNX model with its tensors in one data file, one tensor at a time.
 
-Nothing but the graph is held in memory, so the memory needed does not grow with the depth.
+Only the graph stays in memory, so memory does not grow with the model's depth.
 """
 
 import math
@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 CONTRIB = "com.microsoft"
 DATA_FILE = "model.onnx.data"
-#: ONNX Runtime maps tensors of page-aligned offsets instead of copying them.
+#: ONNX Runtime maps tensors at page-aligned offsets instead of copying them.
 _PAGE, _LINE, _LARGE = 4096, 64, 1 << 16
 
 
@@ -28,13 +28,13 @@ class DataFile:
         self._end = 0
 
     def reserve(self, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> "Region":
-        """Room for a tensor, to be filled by rows."""
+        """Reserves space for a tensor, to be written by rows or columns."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         unit = _PAGE if size >= _LARGE else _LINE
         start = -(-self._end // unit) * unit
         self._end = start + size
         if hasattr(os, "posix_fallocate"):
-            # A full disk shows here, not as a signal when a mapped page is written.
+            # Reports a full disk here; otherwise writing a mapped page would raise a signal.
             os.posix_fallocate(self._file.fileno(), start, size)
         else:
             self._file.truncate(self._end)
@@ -46,12 +46,12 @@ class DataFile:
         self._file.write(np.ascontiguousarray(array).tobytes())
 
     def close(self) -> None:
-        """Hands everything to the system; the folder's owner flushes it to the disk."""
+        """Closes the file without flushing it to the disk; `files.new_folder` does that."""
         self._file.close()
 
 
 class Region:
-    """One tensor's room in the data file."""
+    """The space of one tensor in the data file."""
 
     def __init__(
         self, file: DataFile, dtype: np.dtype[Any], shape: tuple[int, ...], start: int, size: int
@@ -59,7 +59,7 @@ class Region:
         self._file, self.dtype, self.shape, self.start, self.size = file, dtype, shape, start, size
 
     def write_rows(self, first: int, rows: npt.NDArray[Any]) -> None:
-        """Writes rows (of the first dimension) from row `first` on."""
+        """Writes rows (first dimension) from row `first` on."""
         if first + len(rows) > self.shape[0] or rows.shape[1:] != self.shape[1:]:
             raise ValueError(f"{rows.shape} from row {first} does not fit {self.shape}")
         width = self.size // self.shape[0]
@@ -74,7 +74,7 @@ class Region:
 
 
 class GraphWriter:
-    """Nodes and initializers of one graph; the large ones go to the data file."""
+    """Nodes and initializers of one graph; large initializers go to the data file."""
 
     def __init__(self, data: DataFile, float_type: npt.DTypeLike = np.float32) -> None:
         self.data = data
@@ -95,14 +95,14 @@ class GraphWriter:
         return outputs[0]
 
     def constant(self, name: str, value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
-        """A small tensor inside the graph file; a name is written once."""
+        """Adds a small tensor to the graph file, unless the name exists; returns the name."""
         if name not in self._initializers:
             array = np.asarray(value, dtype or self.float_type)
             self._initializers[name] = numpy_helper.from_array(array, name)
         return name
 
     def stored(self, name: str, region: Region, shape: tuple[int, ...] | None = None) -> str:
-        """A tensor in the data file; `shape` gives the same bytes other dimensions."""
+        """Adds a tensor in the data file, optionally with another shape; returns the name."""
         tensor = TensorProto(
             name=name,
             dims=shape or region.shape,

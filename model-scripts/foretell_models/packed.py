@@ -1,14 +1,14 @@
-"""Weights as ONNX Runtime lays them out in memory, kept in the data file.
+"""Packed weights: ONNX Runtime's in-memory layout of the weights, stored in the data file.
 
-Loading a graph, the runtime lays the quantized weights out anew for the processor's instructions,
-in memory of the process's own. It can save what it made beside the external data
-(`session.save_external_prepacked_constant_initializers`) and map that: processes share it, and the
-system may drop it. It compares what it finds with what it would make itself, by a hash, so a bundle
-from another machine, or another version of the runtime, does no harm: it is not used.
+When the runtime loads a graph, it packs the quantized weights for the CPU's instructions, in the
+process's private memory. It can save packed weights with the external data
+(`session.save_external_prepacked_constant_initializers`) and map them later. Then processes share
+them, and the system may evict them. The runtime compares their hash with that of what it would pack
+itself, so it ignores packed weights from another machine or another runtime version.
 
-But the runtime believes what a graph says of the lengths. So only a graph that was made here is
-loaded with them: its hash is the name of a file in the data folder, which holds the length of the
-data that it refers to.
+But the runtime does not check the lengths in a graph. So packed weights are used only with a graph
+that was made on this machine: a file in the data folder, named after the graph's hash, contains the
+size of the data that the graph refers to.
 """
 
 import os
@@ -22,38 +22,38 @@ from foretell_models.onnx_writer import DATA_FILE
 from foretell_models.progress import warn
 
 _KIND = "MatMulNBits"
-# Pages are mapped as wholes.
+# Only whole pages can be mapped.
 _ALIGNMENT = 4096
 
 
 def add(folder: Path) -> int:
-    """Appends the packed weights to the data file, and writes the graph that refers to them.
+    """Appends packed weights to the data file and writes the graph that refers to them.
 
-    Returns how many bytes were appended: 0, and no graph, where the runtime packs nothing, or where
-    it does not work, which costs memory and not the bundle.
+    Returns the number of bytes appended. If the runtime packs nothing, or packing fails, it is 0
+    and there is no such graph: the bundle works, but servers do not share its weights.
     """
     data = folder / DATA_FILE
     before = data.stat().st_size
     try:
         _append(folder, before)
         if (folder / SHARED).exists():
-            mark(folder / SHARED, data.stat().st_size)
-    except Exception as error:  # ONNX Runtime has an exception a cause, without a common base.
+            mark_local(folder / SHARED, data.stat().st_size)
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class.
         drop(folder, data.stat().st_size - before, error)
     return data.stat().st_size - before
 
 
-def mark(shared: Path, n_bytes: int) -> None:
-    """Says that a graph was made here, for data of `n_bytes`."""
-    files.write_file(paths.made_here(files.sha256_of(shared)), b"%d" % n_bytes)
+def mark_local(shared: Path, n_bytes: int) -> None:
+    """Records that a graph was made on this machine, for a data file of `n_bytes`."""
+    files.write_file(paths.local_graph_marker(files.sha256_of(shared)), b"%d" % n_bytes)
 
 
 def drop(folder: Path, n_packed: int, why: Exception) -> None:
-    """Takes back what `add` has done, and warns of it."""
-    warn(f"several servers will not share the weights of this model: {why}")
+    """Undoes `add`, with a warning."""
+    warn(f"concurrent servers will not share the weights of this model: {why}")
     shared, data = folder / SHARED, folder / DATA_FILE
     if shared.exists():
-        paths.made_here(files.sha256_of(shared)).unlink(missing_ok=True)
+        paths.local_graph_marker(files.sha256_of(shared)).unlink(missing_ok=True)
         shared.unlink()
     os.truncate(data, data.stat().st_size - n_packed)
 
@@ -66,8 +66,8 @@ def _append(folder: Path, n_bytes: int) -> None:
         return
     found = False
     own = {tensor.name: tensor for tensor in model.graph.initializer}
-    # The runtime writes the weights once more, with what it has made of them.
-    files.need_space(folder, 5 * n_bytes // 2, "laying the weights out for the processor")
+    # The runtime writes a copy of the weights together with the packed weights.
+    files.require_space(folder, 5 * n_bytes // 2, "packing the weights for the CPU")
     with tempfile.TemporaryDirectory(dir=folder) as name:
         saved = _saved(folder, Path(name))
         with (Path(name) / DATA_FILE).open("rb") as source, (folder / DATA_FILE).open("ab") as data:
@@ -75,7 +75,7 @@ def _append(folder: Path, n_bytes: int) -> None:
                 for entry in tensor.external_data:
                     kind, _, place = entry.value.partition("|")
                     parts = place.split(";")  # offset, length, checksum
-                    # Of this kind each has one buffer.
+                    # MatMulNBits tensors have exactly one packed buffer.
                     if not kind.startswith(_KIND) or len(parts) != 3 or tensor.name not in own:
                         continue
                     data.write(bytes(-data.tell() % _ALIGNMENT))
@@ -92,7 +92,7 @@ def _append(folder: Path, n_bytes: int) -> None:
 
 
 def _saved(folder: Path, out: Path) -> Path:
-    """The runtime's own copy of a graph, with the packed weights beside it."""
+    """Lets the runtime save a copy of the graph with its packed weights; returns its path."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -110,7 +110,7 @@ def _saved(folder: Path, out: Path) -> Path:
 
 
 def graph_of(folder: Path, manifest: Manifest) -> Path:
-    """The graph to be loaded: the one with the packed weights if it was made here."""
+    """The graph to load: the one with packed weights if it was made on this machine."""
     info = manifest.files.get(SHARED)
     if info and _length_of_data(info.sha256) == b"%d" % manifest.files[DATA_FILE].size:
         files.check_file(folder / SHARED, info.size, info.sha256)
@@ -119,8 +119,8 @@ def graph_of(folder: Path, manifest: Manifest) -> Path:
 
 
 def _length_of_data(sha256: str) -> bytes:
-    """What the mark of a graph says; nothing if it was not made here."""
+    """The data size recorded for a graph; empty if the graph was not made on this machine."""
     try:
-        return paths.made_here(sha256).read_bytes().strip()
+        return paths.local_graph_marker(sha256).read_bytes().strip()
     except OSError:
         return b""

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, plain lines elsewhere. All of it goes to stderr."""
+"""Messages and progress on stderr: a progress bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -8,21 +8,18 @@ from typing import Any, Self
 from foretell_models.terminal import printable
 
 
-def say(message: str) -> None:
-    """One plain line."""
+def eprint(message: str) -> None:
+    """Prints a message to stderr."""
     print(printable(message), file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
-    """One line that a reader should not overlook."""
-    say(f"warning: {message}")
+    """Prints a warning to stderr."""
+    eprint(f"warning: {message}")
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes (its resident set).
-
-    0 where the system does not say.
-    """
+    """The peak resident memory of this process in bytes; 0 on Windows."""
     if sys.platform == "win32":
         return 0
     import resource
@@ -32,7 +29,7 @@ def peak_memory() -> int:
 
 
 class Progress:
-    """Counts up to `total` units: a bar on a terminal, else a line at every tenth."""
+    """Shows progress up to `total` units: a bar on a terminal, else one line per 10 %."""
 
     def __init__(self, title: str, total: int, unit: str = "B") -> None:
         self._title, self._total, self._unit = printable(title), max(total, 1), unit
@@ -51,7 +48,7 @@ class Progress:
                 leave=False,
             )
         else:
-            say(f"{self._title} ...")
+            eprint(f"{self._title} ...")
         return self
 
     def advance(self, amount: int) -> None:
@@ -63,7 +60,7 @@ class Progress:
         tenths = min(10, 10 * self._done // self._total)
         if tenths > self._tenths:
             self._tenths = tenths
-            say(f"{self._title}: {10 * tenths} %")
+            eprint(f"{self._title}: {10 * tenths} %")
 
     def __exit__(
         self,
@@ -74,4 +71,4 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
         if kind is None:
-            say(f"{self._title}: done in {time.monotonic() - self._start:.1f} s")
+            eprint(f"{self._title}: done in {time.monotonic() - self._start:.1f} s")

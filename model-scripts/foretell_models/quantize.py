@@ -1,7 +1,7 @@
-"""Rows of float32 as small integers with a scale a block, in the layout of MatMulNBits.
+"""Quantizes float32 rows to integers with one scale per block, in the layout of MatMulNBits.
 
-A block is `block` neighbouring values of a row. MatMulNBits computes `(q - zero) * scale`, with
-zero 8 for 4 bits and 128 for 8 bits unless zero points are given.
+A block is `block` consecutive values of a row. MatMulNBits computes `(q - zero) * scale`; without
+explicit zero points, zero is 8 for 4 bits and 128 for 8 bits.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ _TINY = np.float32(1e-12)
 
 @dataclass(frozen=True)
 class Grid:
-    """What a block format stores: `values * scale + minimum`, exactly.
+    """The exact content of a block format: `values * scale + minimum`.
 
-    `values` int8 [rows, blocks, block]; `scale` float32 [rows, blocks]; `minimum` the same or None.
+    `values` is int8 [rows, blocks, block], `scale` float32 [rows, blocks], and `minimum` is like
+    `scale` or None.
     """
 
     values: npt.NDArray[np.int8]
@@ -28,7 +29,7 @@ class Grid:
 
     @property
     def block(self) -> int:
-        """Values a block."""
+        """Values per block."""
         return int(self.values.shape[-1])
 
     def dense(self) -> Floats:
@@ -43,8 +44,8 @@ class Grid:
 class Packed:
     """Rows for MatMulNBits: `data` uint8 [rows, blocks, bytes], `scale` float32 [rows, blocks].
 
-    `zero` uint8 [rows, bytes] is packed like the data, or None for the default. `minimum` float32
-    [rows, blocks] is what is to be added a block, or None.
+    `zero`, uint8 [rows, bytes], is packed like the data; None means the default. `minimum`, float32
+    [rows, blocks], is added to each block; None means nothing is added.
     """
 
     data: Bytes
@@ -54,7 +55,7 @@ class Packed:
 
 
 def _blocks(rows: Floats, block: int) -> Floats:
-    """[rows, blocks, block]; the last block of a row is filled up with zeros."""
+    """Reshapes rows to [rows, blocks, block]; pads the last block of a row with zeros."""
     n, width = rows.shape
     count = -(-width // block)
     if count * block == width:
@@ -65,7 +66,7 @@ def _blocks(rows: Floats, block: int) -> Floats:
 
 
 def _pack(values: npt.NDArray[np.uint8], bits: int) -> Bytes:
-    """Two 4-bit values a byte, the first in the low half; 8-bit values as they are."""
+    """Packs two 4-bit values per byte, the first in the low half; keeps 8-bit values."""
     if bits == 8:
         return values
     if values.shape[-1] % 2:
@@ -84,7 +85,7 @@ def int8(rows: Floats, block: int = 32) -> Packed:
 
 
 def exact(grid: Grid, bits: int) -> Packed:
-    """The stored integers themselves; raises `ValueError` if they need more bits."""
+    """Keeps the stored integers; raises `ValueError` if they need more bits."""
     half = 1 << (bits - 1)
     if grid.values.min() < -half or grid.values.max() >= half:
         raise ValueError(f"the grid needs more than {bits} bits")
@@ -93,9 +94,9 @@ def exact(grid: Grid, bits: int) -> Packed:
 
 
 def int4(rows: Floats, block: int = 32, importance: Floats | None = None) -> Packed:
-    """Rounds to 16 steps with an integer zero point; scales searched for the least square error.
+    """Rounds to 16 steps with an integer zero point; searches the scales of least squared error.
 
-    `importance` [columns] weighs the error of each column (mean square of what it multiplies).
+    `importance` [columns] weights the error of each column (mean square of the column's inputs).
     """
     x = _blocks(rows, block)
     if importance is None:
@@ -112,7 +113,7 @@ def int4(rows: Floats, block: int = 32, importance: Floats | None = None) -> Pac
         q = np.clip(np.rint(x / scale[..., None]) + zero[..., None], 0, 15)
         centred = q - zero[..., None]
         power = (weight * centred * centred).sum(-1)
-        # Given the integers, the scale of least weighted error has a closed form.
+        # For given integers, the scale of least weighted error has a closed form.
         fitted = np.where(
             power > 0, (weight * centred * x).sum(-1) / np.maximum(power, _TINY), scale
         )

@@ -1,19 +1,19 @@
-"""Recipes: how each matrix of a decoder is stored, by what it does and where it stands.
+"""Quantization recipes: the storage of each matrix, by its role and layer.
 
-The measurements behind the default are in the README.
+README.md has the measurements behind the default.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foretell_models.errors import UsageProblem
+from foretell_models.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Storage:
-    """How one matrix is stored: `bits` 32 (or the graph's float type), 8 or 4 a value.
+    """Storage of one matrix: `bits` per value, which is 4, 8, or 32 for the graph's float type.
 
-    `exact` keeps the integers of the source and, with it, what is to be added a block (`minimum`).
+    `exact` keeps the source's integers; with `minimum`, also the value that is added per block.
     """
 
     bits: int
@@ -23,9 +23,11 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which matrix: its role (`embed`, `q`, `k`, `v`, `o`, `gate`, `up`, `down`, `head`), its
-    columns, its layer (0 for those outside the layers) and how the source stores it.
+class MatrixInfo:
+    """The properties of a matrix that a recipe decides by.
+
+    `role` is `embed`, `q`, `k`, `v`, `o`, `gate`, `up`, `down` or `head`. `layer` is 0 for matrices
+    outside the layers. `stored_as` is the type in the source file.
     """
 
     role: str
@@ -51,49 +53,50 @@ _LOSSLESS = {
 }
 
 
-def _fp32(place: Place) -> Storage:
+def _fp32(matrix: MatrixInfo) -> Storage:
     return FLOAT
 
 
-def _int8(place: Place) -> Storage:
+def _int8(matrix: MatrixInfo) -> Storage:
     return INT8
 
 
-def _int4(place: Place) -> Storage:
-    return INT8 if place.role in ("embed", "head") else INT4
+def _int4(matrix: MatrixInfo) -> Storage:
+    return INT8 if matrix.role in ("embed", "head") else INT4
 
 
-def _lossless(place: Place) -> Storage:
-    storage = _LOSSLESS.get(place.stored_as, FLOAT)
-    if place.role == "embed" and storage != _LOSSLESS["Q5_0"]:
-        # The embedding's operator has neither minima nor blocks of 16: 8 bits keep it.
+def _lossless(matrix: MatrixInfo) -> Storage:
+    storage = _LOSSLESS.get(matrix.stored_as, FLOAT)
+    if matrix.role == "embed" and storage != _LOSSLESS["Q5_0"]:
+        # GatherBlockQuantized supports neither minima nor blocks of 16, so store it in 8 bits.
         return INT8 if storage is not FLOAT else FLOAT
     return storage
 
 
-def _mixed(place: Place) -> Storage:
-    # Wider blocks have fewer scales to read and quicker kernels; the integers are rounded again.
-    return INT8 if place.role in ("embed", "head") else Storage(8, wide_block(place.columns))
+def _mixed(matrix: MatrixInfo) -> Storage:
+    # Wider blocks have fewer scales to read and faster kernels, but need another rounding.
+    return INT8 if matrix.role in ("embed", "head") else Storage(8, wide_block(matrix.columns))
 
 
 def wide_block(columns: int) -> int:
-    """The widest block, up to 64, that divides a row; a block that does not is filled up.
+    """The block size for 8 bits: 64 if it divides a row, so that no block is padded, else 32.
 
-    Not 128: there the result of a row depends in its last bits on how many rows are multiplied,
-    rounding the next input to 8 bits makes that large, and a reused KV cache would not give what
-    an empty one gives.
+    Not 128, because then the last bits of a row's result depend on how many rows are multiplied.
+    Rounding the next input to 8 bits amplifies that, so a reused KV cache would not give the same
+    result as an empty one.
     """
     return 64 if columns % 64 == 0 else 32
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named choice. `candidates` > 0: a head of 4 bits finds that many tokens, and an 8-bit
-    copy of the head scores them again.
+    """A named recipe.
+
+    If `candidates` > 0, a 4-bit head selects that many tokens and an 8-bit copy rescores them.
     """
 
     name: str
-    storage: Callable[[Place], Storage]
+    storage: Callable[[MatrixInfo], Storage]
     candidates: int = 0
 
 
@@ -112,7 +115,7 @@ DEFAULT = "mixed"
 
 
 def recipe_of(name: str) -> Recipe:
-    """The recipe of this name; raises `UsageProblem` and says which there are."""
+    """The recipe of this name; raises `UsageError`, which lists the known names."""
     if name not in RECIPES:
-        raise UsageProblem(f"quantization {name!r} is not known; known: {', '.join(RECIPES)}")
+        raise UsageError(f"quantization {name!r} is not known; known: {', '.join(RECIPES)}")
     return RECIPES[name]

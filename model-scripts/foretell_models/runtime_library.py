@@ -1,7 +1,7 @@
-"""The ONNX Runtime library, for a server that has no other: for the processor or for CUDA.
+"""Installs the ONNX Runtime library for the server: the CPU build or the CUDA build.
 
-The one for the processor (on macOS with Core ML) is in the wheel that is installed here anyway, the
-one for CUDA in a wheel of its own, which is read as an archive.
+The CPU build (on macOS with Core ML) comes from the installed `onnxruntime` wheel. The CUDA build
+comes from a separate wheel, which is read as an archive.
 """
 
 import importlib.metadata
@@ -13,55 +13,58 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from foretell_models import archive, files, gpu, paths
-from foretell_models.errors import FetchFailed, UsageProblem
-from foretell_models.progress import say, warn
+from foretell_models.errors import FetchFailed, UsageError
+from foretell_models.progress import eprint, warn
 
 _PATTERNS = (
     "libonnxruntime.so.*", "libonnxruntime*.dylib", "onnxruntime.dll",
     "libonnxruntime_providers_shared.*", "onnxruntime_providers_shared.dll",
 )  # fmt: skip
-#: Copied last and removed first, so where it is, the whole library for CUDA is.
+#: Copied last and removed first, so if it exists, the CUDA build is complete.
 _CUDA = "libonnxruntime_providers_cuda.so"
-#: The wheel for CUDA, 256 MB, and what is taken out of it, 313 MB.
+#: Space for the CUDA wheel, 256 MB, and the extracted files, 313 MB.
 _CUDA_BYTES = 600_000_000
-#: More than what is taken out of any: what has more is something else.
+#: Limit for the extracted files, far above the size of any build.
 _MAX_BYTES = 4 << 30
 
 
 def installed() -> list[Path]:
-    """The library (and what it loads) in the installed wheel; the wheel is not imported."""
+    """The library and its dependencies in the installed wheel, which is not imported."""
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or spec.origin is None:
-        raise UsageProblem("onnxruntime is not installed beside foretell-models")
+        raise UsageError("onnxruntime is not installed in this Python environment: install it")
     folder = Path(spec.origin).parent / "capi"
     return sorted(path for pattern in _PATTERNS for path in folder.glob(pattern))
 
 
 def target() -> str:
-    """For what the library in the data folder computes, as a bundle's target: cpu or cuda."""
+    """The bundle target that the library in the data folder supports: cpu or cuda."""
     folder = paths.library_folder()
     is_cuda = (folder / _CUDA).is_file() and (folder / f"libonnxruntime.so.{_version()}").is_file()
     return "cuda" if is_cuda else "cpu"
 
 
 def install(kind: str) -> list[Path]:
-    """Puts the library into the data folder: for `cpu`, for `cuda`, or `auto` for what is here."""
+    """Installs the library into the data folder; returns its files.
+
+    `kind` is `cpu`, `cuda`, or `auto` to choose by the detected GPU.
+    """
     if kind == "cpu":
         return _install_cpu()
     if kind == "cuda":
         return _install_cuda()
-    sight = gpu.look()
-    say(sight.text)
-    if sight.is_usable:
+    status = gpu.detect()
+    eprint(status.message)
+    if status.is_usable:
         try:
             return _install_cuda()
-        except FetchFailed as problem:
-            warn(f"{problem}; the library for the processor is taken instead")
+        except FetchFailed as error:
+            warn(f"{error}; installing the CPU library instead")
     return _install_cpu()
 
 
 def ensure() -> None:
-    """Puts the library for the processor there, unless the one for CUDA is."""
+    """Installs the CPU library unless the CUDA library is installed."""
     if target() == "cpu":
         _install_cpu()
 
@@ -72,7 +75,7 @@ def _install_cpu() -> list[Path]:
         (paths.library_folder() / _CUDA).unlink(missing_ok=True)
         for source in installed():
             target = paths.library_folder() / source.name
-            # The libraries of other versions and kinds have other sizes.
+            # Libraries of other versions and builds differ in size.
             if not target.is_file() or target.stat().st_size != source.stat().st_size:
                 files.copy_file(source, target)
             targets.append(target)
@@ -86,9 +89,9 @@ def _install_cuda() -> list[Path]:
     with files.lock(paths.lock_file("runtime")):
         if target() == "cpu":
             files.make_folder(folder)
-            for left_over in folder.glob(f"{files.PARTIAL_PREFIX}wheel-*"):
-                shutil.rmtree(left_over, ignore_errors=True)
-            files.need_space(folder, _CUDA_BYTES, "the library for CUDA")
+            for leftover in folder.glob(f"{files.PARTIAL_PREFIX}wheel-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            files.require_space(folder, _CUDA_BYTES, "the CUDA library")
             temporary = Path(tempfile.mkdtemp(prefix=f"{files.PARTIAL_PREFIX}wheel-", dir=folder))
             try:
                 _extract(_download(temporary), names, temporary)
@@ -101,7 +104,7 @@ def _install_cuda() -> list[Path]:
 
 
 def _download(folder: Path) -> Path:
-    """The wheel for CUDA, in `folder`. pip shows how far it is and keeps what it has fetched."""
+    """Downloads the CUDA wheel into `folder`. pip shows progress and caches the download."""
     package = f"onnxruntime-gpu=={_version()}"
     command = [
         sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
@@ -111,7 +114,7 @@ def _download(folder: Path) -> Path:
     result = subprocess.run(command, stdout=standard_error, check=False)
     wheels = list(folder.glob("*.whl"))
     if result.returncode or len(wheels) != 1:
-        raise FetchFailed(f"pip could not download {package}, the library for CUDA")
+        raise FetchFailed(f"pip could not download the CUDA library ({package})")
     return wheels[0]
 
 

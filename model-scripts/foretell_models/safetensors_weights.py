@@ -1,6 +1,6 @@
 """A Hugging Face folder (config.json, safetensors, tokenizer.json) as a `Weights` source.
 
-Tensors are read in place, row by row, so no more than a piece of one is in memory.
+Tensors are read from the file by rows, so only part of one is in memory at a time.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from foretell_models import files
-from foretell_models.bundle import Source, safe_name
+from foretell_models.bundle import Source, is_safe_name
 from foretell_models.errors import BadSource
 from foretell_models.model_config import (
     Floats,
@@ -63,8 +63,8 @@ class SafetensorsWeights:
                     raise BadSource(f"{shard}: tensor {name!r} is in another shard too")
                 self._tensors[name] = tensor
         self.config = _config(folder, fields)
-        self.eos_ids = _ends(folder, fields)
-        # With tied embeddings some files hold a copy of the head, which is not to be used.
+        self.eos_ids = _eos_ids(folder, fields)
+        # Some files with tied embeddings contain a copy of the head, which must be ignored.
         self._tied = fields.get("tie_word_embeddings", self.config.architecture == "gemma") is True
         self._check(tensor_shapes(self.config))
 
@@ -88,7 +88,7 @@ class SafetensorsWeights:
                 )
 
     def _name(self, name: str) -> str:
-        """Hugging Face's name: `3.q_bias` is `model.layers.3.self_attn.q_proj.bias`."""
+        """Hugging Face's tensor name: `3.q_bias` is `model.layers.3.self_attn.q_proj.bias`."""
         ending = "weight"
         if name.endswith("_bias"):
             name, ending = name.removesuffix("_bias"), "bias"
@@ -100,26 +100,26 @@ class SafetensorsWeights:
         return f"model.layers.{layer}.{inner}.{ending}"
 
     def has(self, name: str) -> bool:
-        """Whether the checkpoint has (and uses) this tensor."""
+        """Whether the checkpoint has and uses this tensor."""
         return not (name == "head" and self._tied) and self._name(name) in self._tensors
 
     def storage(self, name: str) -> str:
-        """The format's name of the tensor's type."""
+        """The format's name for the tensor's type."""
         return self._tensors[self._name(name)].kind
 
     def grid(self, name: str, start: int, stop: int) -> Grid | None:
-        """None: these files hold floats."""
+        """None, because these files store floats."""
         return None
 
     def rows(self, name: str, start: int, stop: int) -> Floats:
-        """Rows as float32; not-a-number and infinity raise `BadSource`."""
+        """Rows as float32; NaN and infinity raise `BadSource`."""
         tensor = self._tensors[self._name(name)]
         width = math.prod(tensor.shape[1:])
         values = self._read(tensor, start * width, (stop - start) * width)
         return values.reshape(stop - start, width)
 
     def vector(self, name: str) -> Floats:
-        """A whole tensor of one dimension."""
+        """A whole one-dimensional tensor."""
         tensor = self._tensors[self._name(name)]
         values = self._read(tensor, 0, tensor.shape[0])
         if self.config.family.norm_plus_one and name.endswith("norm"):
@@ -132,18 +132,18 @@ class SafetensorsWeights:
             file.seek(tensor.offset + first * size)
             data = np.fromfile(file, np.uint8, count * size)
         if data.size != count * size:
-            raise BadSource(f"{tensor.path}: the file shrank while it was read")
+            raise BadSource(f"{tensor.path}: the file shrank while reading it")
         if tensor.kind == "BF16":
             values = (data.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         else:
             kind = {"F32": np.float32, "F16": np.float16, "F64": np.float64}[tensor.kind]
             values = data.view(kind).astype(np.float32)
         if not np.isfinite(values).all():
-            raise BadSource(f"{tensor.path}: a tensor holds values that are not finite numbers")
+            raise BadSource(f"{tensor.path}: a tensor has values that are not finite")
         return values
 
     def describe(self) -> Source:
-        """The manifest's account of the folder: one hash over its files' names and hashes."""
+        """The manifest's `source` entry, with one hash over the files' names and hashes."""
         digest, size = hashlib.sha256(), 0
         for path in sorted([self.folder / "config.json", *self._shards]):
             digest.update(f"{files.sha256_of(path)}  {path.name}\n".encode())
@@ -152,20 +152,20 @@ class SafetensorsWeights:
 
 
 def _shards(folder: Path) -> list[Path]:
-    """The files that hold the tensors; an index that names missing or outside ones is refused."""
+    """The files with the tensors; raises `BadSource` if the index names missing or outside ones."""
     index = folder / _INDEX
     if not index.is_file():
         single = folder / "model.safetensors"
         if not single.is_file():
-            raise BadSource(f"{folder}: it has neither model.safetensors nor {_INDEX}")
+            raise BadSource(f"{folder}: neither model.safetensors nor {_INDEX} exists")
         return [single]
     mapping = _read_json(index).get("weight_map")
     if not isinstance(mapping, dict) or not mapping:
         raise BadSource(f"{index}: weight_map is missing")
     names = sorted({str(name) for name in mapping.values()})
     for name in names:
-        if not safe_name(name):
-            raise BadSource(f"{index}: the shard name {name!r} leads out of the folder; refused")
+        if not is_safe_name(name):
+            raise BadSource(f"{index}: the shard name {name!r} leads out of the folder; rejected")
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise BadSource(
             f"{index}: {len(missing)} of {len(names)} shards are missing, the first {missing[0]}; "
@@ -176,7 +176,7 @@ def _shards(folder: Path) -> list[Path]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise BadSource(f"{path} is missing: not a model's folder")
+        raise BadSource(f"{path} is missing: not a model folder")
     if path.stat().st_size > _MAX_JSON:
         raise BadSource(f"{path}: larger than {_MAX_JSON} bytes")
     try:
@@ -189,7 +189,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_header(path: Path) -> dict[str, _Tensor]:
-    """Where each tensor lies; every offset is checked against the file's size."""
+    """The location of each tensor; every offset is checked against the file size."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -204,14 +204,14 @@ def _read_header(path: Path) -> dict[str, _Tensor]:
                 for name, entry in header.items()
             }
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BadSource(f"{path}: its header is damaged: {error}") from None
+            raise BadSource(f"{path}: the header is damaged: {error}") from None
 
 
 def _tensor(path: Path, name: str, entry: Any, base: int, size: int) -> _Tensor:
     shape, (first, last) = tuple(entry["shape"]), entry["data_offsets"]
     numbers = (*shape, first, last)
     if not all(type(number) is int and number >= 0 for number in numbers):
-        raise BadSource(f"{path}: tensor {name!r}: its shape or offsets are not counts")
+        raise BadSource(f"{path}: tensor {name!r}: shape or offsets are not non-negative integers")
     if first > last or base + last > size:
         raise BadSource(
             f"{path}: truncated or damaged: tensor {name!r} should end at byte {base + last}, the "
@@ -219,7 +219,7 @@ def _tensor(path: Path, name: str, entry: Any, base: int, size: int) -> _Tensor:
         )
     kind = str(entry["dtype"])
     if kind in _SIZES and last - first != math.prod(shape) * _SIZES[kind]:
-        raise BadSource(f"{path}: tensor {name!r}: {last - first} bytes do not hold {shape}")
+        raise BadSource(f"{path}: tensor {name!r}: {last - first} bytes do not match shape {shape}")
     return _Tensor(path, kind, shape, base + first)
 
 
@@ -234,7 +234,7 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
         value = default if value is None else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadSource(f"{where}: {key} is {value!r}")
-        # A whole number may be too large for a float.
+        # An integer can be too large for a float.
         if not abs(value) <= sys.float_info.max:
             raise BadSource(f"{where}: {key} is {value!r}")
         return value
@@ -258,7 +258,7 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
         rope_theta=float(number("rope_theta", _rope_parameters(fields).get("rope_theta", 10000.0))),
         window=int(number("sliding_window", 0)) if windowed else 0,
     )
-    # Before anything is as long as a number of the file says.
+    # Check the sizes before `_rope_scaling` makes a list of `head_dim` elements.
     config.check(where)
     scale, divisors = _rope_scaling(where, fields, head_dim)
     config = replace(config, rope_scale=scale, rope_divisors=divisors)
@@ -267,7 +267,7 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
 
 
 def _rope_parameters(fields: dict[str, Any]) -> dict[str, Any]:
-    """Newer files hold everything rotary in one table, older ones only the scaling."""
+    """The rotary table: in newer files, it has all rotary fields; in older ones, only scaling."""
     table = fields.get("rope_parameters") or fields.get("rope_scaling") or {}
     return table if isinstance(table, dict) else {}
 
@@ -275,7 +275,7 @@ def _rope_parameters(fields: dict[str, Any]) -> dict[str, Any]:
 def _rope_scaling(
     where: Path, fields: dict[str, Any], head_dim: int
 ) -> tuple[float, tuple[float, ...]]:
-    """(what positions are divided by, what each frequency is divided by)."""
+    """(divisor of the positions, divisor of each frequency); the latter is empty if all are 1."""
     table = _rope_parameters(fields)
     kind = table.get("rope_type", table.get("type", "default"))
     if kind == "default":
@@ -293,7 +293,7 @@ def _rope_scaling(
 
 
 def _llama3_divisors(table: dict[str, Any], theta: float, head_dim: int) -> tuple[float, ...]:
-    """Long waves are slowed by `factor`, short ones left, those between blended (Llama 3.1)."""
+    """Llama 3.1: long waves are slowed by `factor`, short ones kept, those in between blended."""
     low, high = float(table["low_freq_factor"]), float(table["high_freq_factor"])
     factor, original = float(table["factor"]), float(table["original_max_position_embeddings"])
     divisors = []
@@ -309,8 +309,8 @@ def _llama3_divisors(table: dict[str, Any], theta: float, head_dim: int) -> tupl
     return tuple(divisors)
 
 
-def _ends(folder: Path, fields: dict[str, Any]) -> list[int]:
-    """The end tokens of generation_config.json, else of config.json."""
+def _eos_ids(folder: Path, fields: dict[str, Any]) -> list[int]:
+    """The end tokens in generation_config.json, or else in config.json."""
     path = folder / "generation_config.json"
     declared = (_read_json(path) if path.is_file() else {}).get("eos_token_id")
     declared = fields.get("eos_token_id") if declared is None else declared

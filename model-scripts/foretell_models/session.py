@@ -1,4 +1,4 @@
-"""A bundle's graph with one preallocated KV buffer: prefill, decode, rewind."""
+"""Runs a bundle's graph with preallocated KV buffers: prefill, decode, rewind."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Session:
-    """One sequence on one model. `length` tokens are in the KV buffer."""
+    """One sequence on one model; the KV buffers contain its first `length` tokens."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, max_length: int = 2048, threads: int = 0
@@ -30,7 +30,7 @@ class Session:
             packed.graph_of(folder, manifest), options, providers=["CPUExecutionProvider"]
         )
         self._binding = self._session.io_binding()
-        # A row more than tokens: BUNDLE.md.
+        # The graph writes one additional row; see BUNDLE.md.
         shape = (1, manifest.n_kv_heads, self.max_length + 1, manifest.head_dim)
         self._buffers: list[Any] = []
         for layer in range(manifest.n_layers):
@@ -43,9 +43,10 @@ class Session:
                 self._binding.bind_ortvalue_output(f"present.{layer}.{part}", value)
 
     def step(self, ids: list[int], rows: int = 1) -> Floats:
-        """Reads tokens after those in the buffer; returns the logits of the last `rows` of them.
+        """Evaluates tokens after those in the buffer; returns the logits of the last `rows` tokens.
 
-        float32 [rows, vocabulary]; row i foretells the token after its own.
+        The logits are float32 [rows, vocabulary]; each row predicts the token after its own. Raises
+        `ValueError` if the buffer is too small.
         """
         total = self.length + len(ids)
         if total > self.max_length:
@@ -58,7 +59,7 @@ class Session:
         self._binding.bind_output("logits")
         self._session.run_with_iobinding(self._binding)
         self.length = total
-        # Outputs come in the order in which they were first bound: `logits` is the last.
+        # Outputs are in the order in which they were first bound, so `logits` is the last.
         logits: Floats = self._binding.get_outputs()[len(self._buffers)].numpy()[0]
         return logits
 
@@ -69,7 +70,7 @@ class Session:
         self.length = length
 
     def greedy(self, ids: list[int], count: int, stop: set[int]) -> list[int]:
-        """Reads a prompt into an empty buffer and writes up to `count` most likely tokens."""
+        """Prefills an empty buffer with a prompt; returns up to `count` greedily decoded tokens."""
         self.rewind(0)
         logits = self.step(ids)[-1]
         out: list[int] = []

@@ -1,6 +1,6 @@
-"""Finds a model's FIM family and the tokens that end a generation, by the texts of its tokens.
+"""Finds a model's FIM family and its end tokens by the texts of the tokens.
 
-The families are data: `fim_families.toml`, which the server reads too.
+The families are defined in `fim_families.toml`, which the server also reads.
 """
 
 import re
@@ -30,7 +30,7 @@ class _FimFamily:
 
 
 def _load() -> tuple[tuple[_FimFamily, ...], frozenset[str]]:
-    """The families, and the tokens at which a generation stops whatever the family."""
+    """The families, and the tokens that end a generation in any family."""
     text = resources.files("foretell_models").joinpath("fim_families.toml").read_text("utf-8")
     data: dict[str, Any] = tomllib.loads(text)
     rust_only = {"source", "files", "remote"}
@@ -45,10 +45,11 @@ _FAMILIES, _END_TEXTS = _load()
 
 
 def find_fim(ids: Mapping[str, int], names: str = "") -> Fim | None:
-    """The family whose tokens are all among `ids` (text to id), or None.
+    """The family whose main tokens are all in `ids` (text to id), or None.
 
-    Of families that share the main tokens, the one that `names` has in it wins, then the one with
-    most of its other tokens. `names` are all of the model's, a line each: the user's may be any.
+    Among families with the same main tokens, one named in `names` wins, then the one with the most
+    optional tokens. `names` has all names of the model, one per line, because the name that the
+    user chose may not mention the family.
     """
     words = re.sub(r"[^a-z0-9\n]+", "-", names.lower())
     best: tuple[tuple[bool, int], Fim] | None = None
@@ -73,13 +74,14 @@ def find_fim(ids: Mapping[str, int], names: str = "") -> Fim | None:
 
 
 def _has_word(words: str, word: str) -> bool:
-    """Whether a name has a word that is not a part of another one: no refactoring is Refact."""
+    """Whether a whole word occurs in the names: "refactoring" does not match "refact"."""
     return re.search(rf"(?<![a-z]){word}(?![a-z])", words) is not None
 
 
-def find_ends(ids: Mapping[str, int], declared: Sequence[int], fim: Fim | None) -> list[int]:
-    """Every id at which a generation stops, sorted: the declared ones, those known by their
-    texts, and all that mark holes, files and repositories.
+def find_eos_ids(ids: Mapping[str, int], declared: Sequence[int], fim: Fim | None) -> list[int]:
+    """All ids that end a generation, sorted.
+
+    These are the declared ids, those with a known text, and all FIM, file and repository tokens.
     """
     ends = set(declared) | {ids[text] for text in _END_TEXTS if text in ids}
     return sorted(ends | set(fim.ids() if fim else []))

@@ -1,7 +1,7 @@
-"""The decoder as fp16 graphs of standard operators and fixed shapes, for the CoreML provider.
+"""Writes the decoder as fp16 graphs with standard operators and fixed shapes, for CoreML.
 
-One graph reads one token and gives logits; others read a bucket of tokens and give none. All share
-one data file. The KV rows of the tokens read are outputs: the caller copies them into its buffer.
+One graph evaluates one token and returns logits; the others prefill a bucket of tokens and return
+none. All share one data file. The new KV rows are outputs, which the caller copies into its buffer.
 See BUNDLE.md.
 """
 
@@ -17,13 +17,13 @@ from foretell_models.model_config import Weights, tensor_shapes
 from foretell_models.onnx_writer import DataFile, GraphWriter, Region
 from foretell_models.recipe import FLOAT, RECIPES
 
-#: Tokens that the prefill graphs read at a time.
+#: Tokens per run of each prefill graph.
 BUCKETS = (16, 64, 256)
-#: Tokens in the KV buffer that is an input of every graph.
+#: Slots of the KV buffers, which are inputs of every graph.
 PAST = 2048
 
-#: ONNX Runtime's list for the CoreML provider in MLProgram format (its
-#: `coreml_supported_mlprogram_ops.md`), less what a decoder would never use.
+#: ONNX Runtime's operators for the CoreML provider in MLProgram format, from its
+#: `coreml_supported_mlprogram_ops.md`, without those that no decoder needs.
 COREML_OPERATORS = frozenset(
     {
         "Add", "Cast", "Clip", "Concat", "Div", "Erf", "Exp", "GatherND", "Gelu", "Gemm",
@@ -34,13 +34,13 @@ COREML_OPERATORS = frozenset(
     }
 )  # fmt: skip
 _FP16, _FP32 = 10, 1
-_HIDDEN_SLOT = -1e4  # Added to a score that is not to count; within fp16.
+_HIDDEN_SLOT = -1e4  # Added to a score to mask it; within the range of fp16.
 
 
 def write_decoders(
     folder: Path, weights: Weights, buckets: tuple[int, ...] = BUCKETS, past: int = PAST
 ) -> list[dict[str, object]]:
-    """Writes `model.onnx` (one token) and a `prefill-N.onnx` a bucket; returns the list of them."""
+    """Writes `model.onnx` (one token) and one `prefill-N.onnx` per bucket; returns their list."""
     past = min(past, weights.config.context_length)
     if weights.config.window and weights.config.window < past:
         raise BadSource(
@@ -62,7 +62,7 @@ def write_decoders(
 
 
 class _Matrices:
-    """Each matrix in the data file once, whichever graphs use it."""
+    """Writes each matrix to the data file once, shared by all graphs."""
 
     def __init__(self, data: DataFile, weights: Weights) -> None:
         self.linear = LinearWriter(GraphWriter(data, np.float16), weights, RECIPES["fp32"])
@@ -77,7 +77,7 @@ class _Matrices:
         return self._regions[key]
 
     def table(self, name: str) -> Region:
-        """A matrix as it is, [outputs, inputs]."""
+        """A matrix that is not transposed, [outputs, inputs]."""
         if name not in self._regions:
             self._regions[name] = self.linear.store_table(name)
         return self._regions[name]
@@ -92,7 +92,7 @@ class _Matrices:
 
 
 class _StaticDecoder:
-    """Builds the graph for `tokens` tokens after at most `past` others."""
+    """Builds the graph for `tokens` new tokens after at most `past` earlier ones."""
 
     def __init__(
         self, graph: GraphWriter, weights: Weights, matrices: _Matrices, tokens: int, past: int
@@ -102,7 +102,7 @@ class _StaticDecoder:
         self._shapes = tensor_shapes(weights.config)
 
     def write(self, with_head: bool) -> None:
-        """Declares inputs and outputs and adds every node."""
+        """Declares the inputs and outputs and adds every node."""
         graph, c, tokens = self.graph, self.config, self.tokens
         graph.input("input_ids", np.int64, [1, tokens])
         graph.input("position_ids", np.int64, [1, tokens])
@@ -119,7 +119,7 @@ class _StaticDecoder:
             attention = self._attention(index, self._norm(x, f"{index}.attn_norm"))
             x = graph.node("Add", [x, attention], [f"{index}.middle"])
             if index + 1 == c.n_layers and not with_head:
-                return  # Nothing after the last layer's K and V is wanted.
+                return  # Without logits, the last layer only contributes K and V.
             update = self._feed_forward(index, self._norm(x, f"{index}.ffn_norm"))
             x = graph.node("Add", [x, update], [f"{index}.end"])
         self._head(self._norm(x, "final_norm"))
@@ -129,7 +129,7 @@ class _StaticDecoder:
         return self.graph.node("Reshape", [x, self.graph.constant(name, shape, np.int64)], [out])
 
     def _rotary_and_mask(self) -> None:
-        """Rows of the rotary tables by position, and what hides the slots that hold nothing."""
+        """Adds the rotary rows for the positions, and the mask for empty slots and later tokens."""
         graph, c, tokens = self.graph, self.config, self.tokens
         places = self._reshape("position_ids", "places", [tokens, 1])
         for name, cache in zip(("cos", "sin"), c.rotary(self.past + max(BUCKETS)), strict=True):
@@ -157,7 +157,7 @@ class _StaticDecoder:
     def _norm(self, x: str, name: str) -> str:
         graph, c = self.graph, self.config
         gain = graph.constant(f"{name}.g", self.weights.vector(name))
-        # In float32: squares of activations leave the range of fp16.
+        # In float32, because squared activations exceed the range of fp16.
         wide = graph.node("Cast", [x], [f"{name}.wide"], to=_FP32)
         if c.family.norm == "layer":
             one = graph.constant(f"{name}.g32", self.weights.vector(name), np.float32)
@@ -186,7 +186,7 @@ class _StaticDecoder:
         return graph.node("Add", [product, graph.constant(f"{out}.b", bias)], [out])
 
     def _rotate(self, x: str, out: str) -> str:
-        """Turns the pairs (i, i + half) of [tokens, heads, head_dim] by the position's angles."""
+        """Rotates the pairs (i, i + half) of [tokens, heads, head_dim] by the positions' angles."""
         node = self.graph.node
         first, second = f"{out}.first", f"{out}.second"
         node("Split", [x], [first, second], axis=-1, num_outputs=2)
@@ -224,7 +224,7 @@ class _StaticDecoder:
             total[part] = self._reshape(
                 joined, f"{at}{part}.total", [c.n_kv_heads, slots, c.head_dim]
             )
-        # Heads of a group share K and V: they are rows of one product.
+        # The heads of a group share K and V, so they are rows of one product.
         q = self._reshape(rows["q"], f"{at}q.group", [c.n_kv_heads, group * tokens, c.head_dim])
         scale = graph.constant("scale", c.head_dim**-0.5)
         q = node("Mul", [q, scale], [f"{at}q.scaled"])

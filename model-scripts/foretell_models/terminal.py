@@ -1,10 +1,9 @@
-"""What may be printed for people: no text of a file steers the terminal."""
+"""Safe output on terminals: text from files cannot send control sequences."""
 
 import sys
 import unicodedata
 
-# The server's `policy/hidden.rs` has the same: what changes the order of writing, and what is
-# drawn as nothing.
+# Characters that change the text direction or are invisible, as in the server's `policy/hidden.rs`.
 _HIDDEN = tuple(
     range(first, last + 1)
     for first, last in (
@@ -18,18 +17,21 @@ _HIDDEN = tuple(
 
 
 def is_unprintable(character: str) -> bool:
-    """Whether a character steers what shows it: a control (a line break and a tab are among them),
-    one that changes the order in which others are shown, or one that is drawn as nothing.
+    """Whether a character is a control character, changes the text direction, or is invisible.
+
+    Control characters include line breaks and tabs.
     """
-    # A surrogate stands for a byte that is no text.
+    # A surrogate represents a byte that could not be decoded.
     return unicodedata.category(character) in ("Cc", "Cs") or any(
         ord(character) in hidden for hidden in _HIDDEN
     )
 
 
 def printable(text: str) -> str:
-    """A text that can't steer the terminal: control characters but tab and line break are shown as
-    their pictures, what else is not to be seen as the replacement character.
+    """Makes a text safe for the terminal.
+
+    Control characters except tab and line break become their control pictures (U+2400 block); other
+    unprintable characters become U+FFFD.
     """
 
     def shown(character: str) -> str:
@@ -40,11 +42,11 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else "".join(map(shown, text))
 
 
-def tell(text: str) -> None:
-    """Lines on the standard output."""
+def echo(text: str) -> None:
+    """Prints a text to stdout."""
     print(printable(text))
 
 
-def tell_path(path: object) -> None:
-    """A path on the standard output: a program gets it as it is."""
+def echo_path(path: object) -> None:
+    """Prints a path to stdout, unchanged for programs: it is made safe only on a terminal."""
     print(printable(str(path)) if sys.stdout.isatty() else path)

@@ -1,6 +1,6 @@
-"""A tiny bundle: random weights, real architecture, byte-level tokenizer, a few hundred KB.
+"""Makes a tiny bundle: random weights, real architecture, byte-level tokenizer, a few hundred KB.
 
-For tests that need a session but no meaning. The same seed gives the same bytes.
+It is for tests that need a session but no meaningful output. The same seed gives the same bytes.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from foretell_models.bundle import Manifest, Source
 from foretell_models.model_config import Floats, ModelConfig, tensor_shapes
 from foretell_models.quantize import Grid
 from foretell_models.recipe import RECIPES
-from foretell_models.special_tokens import find_ends, find_fim
+from foretell_models.special_tokens import find_eos_ids, find_fim
 from foretell_models.tokenizer import QWEN2_SPLIT, byte_level
 
 _SPECIAL = (
@@ -42,7 +42,7 @@ CONFIG = ModelConfig(
 
 
 class RandomWeights:
-    """A `Weights` source of reproducible random numbers, every optional bias included."""
+    """A `Weights` source of reproducible random numbers, with all tensors except `without`."""
 
     def __init__(self, config: ModelConfig, seed: int, without: tuple[str, ...] = ()) -> None:
         self.config = config
@@ -57,7 +57,7 @@ class RandomWeights:
             self.tensors[name] = values.astype(np.float32)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
+        """Whether the tensor exists."""
         return name in self.tensors
 
     def rows(self, name: str, start: int, stop: int) -> Floats:
@@ -65,7 +65,7 @@ class RandomWeights:
         return self.tensors[name][start:stop]
 
     def grid(self, name: str, start: int, stop: int) -> Grid | None:
-        """None: these are floats."""
+        """None, because the weights are floats."""
         return None
 
     def storage(self, name: str) -> str:
@@ -78,7 +78,7 @@ class RandomWeights:
 
 
 def byte_tokenizer() -> Tokenizer:
-    """All 256 bytes, a few words of code, and Qwen2.5-Coder's special tokens."""
+    """A tokenizer with all 256 bytes, a few code words, and Qwen2.5-Coder's special tokens."""
     texts = [*sorted(ByteLevel.alphabet()), *(merge.replace(" ", "") for merge in _MERGES)]
     ids = {text: index for index, text in enumerate(texts)}
     merges = []
@@ -92,7 +92,7 @@ def byte_tokenizer() -> Tokenizer:
 
 def make(folder: Path, seed: int = 0) -> Manifest:
     """Makes the tiny bundle in `folder`."""
-    # Qwen2 has biases on Q, K and V only; embedding and head are one.
+    # Qwen2 has biases only on Q, K and V, and ties the head to the embedding.
     weights = RandomWeights(CONFIG, seed, ("head", "o_bias", "up_bias", "down_bias"))
     tokenizer = byte_tokenizer()
     ids = tokenizer.get_vocab(with_added_tokens=True)
@@ -116,7 +116,7 @@ def make(folder: Path, seed: int = 0) -> Manifest:
             kv_dtype="float32",
             context_length=CONFIG.context_length,
             vocab_size=CONFIG.vocab_size,
-            eos_ids=find_ends(ids, [], fim),
+            eos_ids=find_eos_ids(ids, [], fim),
             fim=fim,
             files=bundle.describe_files(temporary),
             importer=bundle.IMPORTER,

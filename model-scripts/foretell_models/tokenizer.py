@@ -1,7 +1,7 @@
-"""A GGUF's vocabulary as `tokenizer.json`, and the check of one that a folder brings.
+"""Converts a GGUF's vocabulary to `tokenizer.json`, and checks existing ones.
 
-Only byte-level BPE is built: every code model that fills in the middle uses it, but those of the
-SentencePiece families (Code Llama, CodeGemma), for which their own `tokenizer.json` is taken.
+Only byte-level BPE is converted. All code models with FIM tokens use it, except the SentencePiece
+families (Code Llama, CodeGemma), which need their own `tokenizer.json`.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from foretell_models.bundle import Fim
 from foretell_models.errors import BadSource
-from foretell_models.special_tokens import find_ends, find_fim
+from foretell_models.special_tokens import find_eos_ids, find_fim
 
-# Split patterns, by GGUF's names for them: llama.cpp's `llama-vocab.cpp` has the same.
+# Split patterns by their GGUF names, as in llama.cpp's `llama-vocab.cpp`.
 _CONTRACTIONS = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
 _REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -36,7 +36,7 @@ _SPLITS: dict[str, tuple[str, ...]] = {
     "codeshell": (r"\p{N}", _GPT2),
     "deepseek-coder": _DEEPSEEK_CODER,
 }
-#: A word that is in the vocabulary is one token, whatever the merges say.
+#: Pre-tokenizers that encode a word in the vocabulary as one token, regardless of the merges.
 _WHOLE_WORDS = ("llama-bpe", "llama3")
 
 # GGUF's token types (`llama_token_type`).
@@ -45,7 +45,7 @@ _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer with what the manifest says of it."""
+    """A tokenizer, and its fields in the manifest."""
 
     tokenizer: Tokenizer
     eos_ids: list[int]
@@ -59,7 +59,7 @@ def from_gguf(
     texts = _strings(metadata, "tokenizer.ggml.tokens", where)
     if len(texts) > vocab_size:
         raise BadSource(
-            f"{where}: the tokenizer has {len(texts)} tokens, the model only {vocab_size} rows"
+            f"{where}: the tokenizer has {len(texts)} tokens, but the model has {vocab_size} rows"
         )
     model = metadata.get("tokenizer.ggml.model")
     if model != "gpt2":
@@ -75,14 +75,14 @@ def from_gguf(
         )
     types = metadata.get("tokenizer.ggml.token_type", [_NORMAL] * len(texts))
     if not isinstance(types, list) or len(types) != len(texts):
-        raise BadSource(f"{where}: tokenizer.ggml.token_type does not fit the tokens")
+        raise BadSource(f"{where}: tokenizer.ggml.token_type does not match the tokens")
     ids = _unique_ids(texts, types, where)
     merges = _merges(_strings(metadata, "tokenizer.ggml.merges", where), ids, where)
     special = [text for text, kind in zip(texts, types, strict=True) if kind == _CONTROL]
     defined = [text for text, kind in zip(texts, types, strict=True) if kind == _USER_DEFINED]
     tokenizer = byte_level(ids, merges, _SPLITS[split], split in _WHOLE_WORDS)
-    # Control tokens are special: text that looks like one can be kept from becoming one. Those
-    # that the authors only added (such as <tool_call>) are matched in any text, as they meant.
+    # Control tokens are special, so that user text that looks like one can be encoded as text.
+    # User-defined tokens (such as <tool_call>) match in any text, as the model's authors intended.
     tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in special])
     tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in defined])
     declared = [
@@ -94,21 +94,21 @@ def from_gguf(
 
 
 def from_file(path: Path, declared: Sequence[int], vocab_size: int, names: str = "") -> Vocabulary:
-    """Reads a `tokenizer.json`; raises `BadSource` if it is damaged or does not fit the model."""
+    """Reads a `tokenizer.json`; raises `BadSource` if it is damaged or does not match the model."""
     return _vocabulary(load(path), declared, vocab_size, path, names)
 
 
 def load(path: Path) -> Tokenizer:
-    """A `tokenizer.json` as the library reads it; raises `BadSource` if it does not."""
+    """Loads a `tokenizer.json`; raises `BadSource` if the `tokenizers` library rejects it."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
-        # As the server does: what is read is the text, all of it and nothing else.
+        # Encode exactly the given text, as the server does.
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # It raises plain `Exception`, or panics, which is none.
+    except BaseException as error:  # Its panics are not subclasses of `Exception`.
         raise BadSource(f"{path}: not a tokenizer: {error}") from None
 
 
@@ -119,13 +119,13 @@ def _vocabulary(
     highest = max(ids.values(), default=-1)
     if highest >= vocab_size:
         raise BadSource(
-            f"{where}: the tokenizer has the id {highest}, the model only {vocab_size} rows: "
+            f"{where}: the tokenizer has the id {highest}, but the model has {vocab_size} rows: "
             "they do not belong together"
         )
     if not ids:
         raise BadSource(f"{where}: the tokenizer has no tokens")
     fim = find_fim(ids, names)
-    ends = [token for token in find_ends(ids, declared, fim) if 0 <= token < vocab_size]
+    ends = [token for token in find_eos_ids(ids, declared, fim) if 0 <= token < vocab_size]
     return Vocabulary(tokenizer, ends, fim)
 
 
@@ -137,7 +137,7 @@ def _strings(metadata: dict[str, Any], key: str, where: object) -> list[str]:
 
 
 def _unique_ids(texts: list[str], types: list[int], where: object) -> dict[str, int]:
-    """Text to id, less the unused ones (padding of the vocabulary, never to be produced)."""
+    """Text to id, without unused tokens, which only pad the vocabulary."""
     ids: dict[str, int] = {}
     for token, (text, kind) in enumerate(zip(texts, types, strict=True)):
         if kind == _UNUSED:
@@ -151,10 +151,10 @@ def _unique_ids(texts: list[str], types: list[int], where: object) -> dict[str, 
 def _merges(lines: list[str], ids: dict[str, int], where: object) -> list[tuple[str, str]]:
     merges = []
     for line in lines:
-        # A token may begin with a space only in vocabularies that are not byte-level.
+        # In byte-level vocabularies, no token begins with a space.
         left, _, right = line.partition(" ")
         if left not in ids or right not in ids or left + right not in ids:
-            raise BadSource(f"{where}: the merge {line!r} is not of tokens of the vocabulary")
+            raise BadSource(f"{where}: the merge {line!r} uses tokens outside the vocabulary")
         merges.append((left, right))
     return merges
 
@@ -162,7 +162,7 @@ def _merges(lines: list[str], ids: dict[str, int], where: object) -> list[tuple[
 def byte_level(
     ids: dict[str, int], merges: list[tuple[str, str]], splits: Sequence[str], whole_words: bool
 ) -> Tokenizer:
-    """BPE over bytes. No normalisation: what is encoded is what was typed, byte for byte."""
+    """Byte-level BPE without normalisation, so that every text round-trips byte for byte."""
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=whole_words))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

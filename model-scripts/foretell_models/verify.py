@@ -1,4 +1,4 @@
-"""Does a bundle work: hashes, graph, tokenizer, one completion."""
+"""Verifies that a bundle works: hashes, graph, tokenizer, and one completion."""
 
 import time
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 
 from foretell_models import bundle
 from foretell_models.bundle import Manifest
-from foretell_models.errors import BadBundle, BadSource, Problem
-from foretell_models.progress import say
+from foretell_models.errors import BadBundle, BadSource, UserError
+from foretell_models.progress import eprint
 
 _PREFIX = "def add(a, b):\n    return "
 _SUFFIX = "\n\n\nprint(add(1, 2))\n"
@@ -18,7 +18,7 @@ _TOKENS = 32
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a bundle wrote, and how fast: tokens a second of reading and of writing."""
+    """A bundle's completion, prefill and decode rate in tokens per second, and load time."""
 
     text: str
     prefill_rate: float
@@ -27,7 +27,10 @@ class Verdict:
 
 
 def verify(folder: Path) -> tuple[Manifest, Verdict]:
-    """Checks everything of a bundle; raises `BadBundle` or `HashMismatch`."""
+    """Checks a bundle's manifest, sizes and hashes and runs it.
+
+    Raises `BadBundle` or `HashMismatch`.
+    """
     manifest = bundle.read_manifest(folder)
     bundle.check_sizes(folder, manifest)
     bundle.check_hashes(folder, manifest)
@@ -35,19 +38,19 @@ def verify(folder: Path) -> tuple[Manifest, Verdict]:
 
 
 def check(folder: Path, manifest: Manifest) -> None:
-    """Runs a bundle that is about to take its place, if it is one for this processor."""
+    """Runs a new bundle before it is installed, if its target is the CPU."""
     if manifest.target == "cpu":
         verdict = run(folder, manifest)
-        say(f"verified: wrote {verdict.text!r} at {verdict.decode_rate:.1f} tokens/s")
+        eprint(f"verified: completed {verdict.text!r} at {verdict.decode_rate:.1f} tokens/s")
 
 
 def run(folder: Path, manifest: Manifest) -> Verdict:
-    """Opens the session and writes one completion; whatever fails at it is a `BadBundle`."""
+    """Opens a session and generates one completion; any failure is a `BadBundle`."""
     try:
         return _run(folder, manifest)
-    except (Problem, KeyboardInterrupt, SystemExit):
+    except (UserError, KeyboardInterrupt, SystemExit):
         raise
-    # ONNX Runtime has an exception a cause, and what panics in `tokenizers` is no `Exception`.
+    # ONNX Runtime's exceptions have no common base; panics in `tokenizers` are not `Exception`s.
     except BaseException as error:
         raise BadBundle(f"{folder}: the model does not run: {error}") from None
 

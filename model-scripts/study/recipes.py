@@ -9,22 +9,22 @@ import sys
 from pathlib import Path
 
 from foretell_models import recipe
-from foretell_models.importer import Order, import_checkpoint
-from foretell_models.recipe import INT4, INT8, Place, Recipe, Storage, wide_block
+from foretell_models.importer import ImportOptions, import_checkpoint
+from foretell_models.recipe import INT4, INT8, MatrixInfo, Recipe, Storage, wide_block
 
 
-def eight(place: Place) -> Storage:
-    return Storage(8, wide_block(place.columns))
+def eight(matrix: MatrixInfo) -> Storage:
+    return Storage(8, wide_block(matrix.columns))
 
 
 def edges(kept: int) -> Recipe:
     """The first and last `kept` layers in 8 bits, those between in 4 with searched scales."""
 
-    def storage(place: Place) -> Storage:
-        if place.role in ("embed", "head"):
+    def storage(matrix: MatrixInfo) -> Storage:
+        if matrix.role in ("embed", "head"):
             return INT8
-        inner = kept <= place.layer < place.n_layers - kept
-        return INT4 if inner else eight(place)
+        inner = kept <= matrix.layer < matrix.n_layers - kept
+        return INT4 if inner else eight(matrix)
 
     return Recipe(f"edges{kept}", storage, candidates=64)
 
@@ -32,11 +32,11 @@ def edges(kept: int) -> Recipe:
 def roles(name: str, *four: str, kept: int = 0) -> Recipe:
     """The matrices of some roles in 4 bits with searched scales, but for `kept` layers a side."""
 
-    def storage(place: Place) -> Storage:
-        if place.role in ("embed", "head"):
+    def storage(matrix: MatrixInfo) -> Storage:
+        if matrix.role in ("embed", "head"):
             return INT8
-        inner = kept <= place.layer < place.n_layers - kept
-        return INT4 if inner and place.role in four else eight(place)
+        inner = kept <= matrix.layer < matrix.n_layers - kept
+        return INT4 if inner and matrix.role in four else eight(matrix)
 
     return Recipe(name, storage, candidates=64)
 
@@ -54,7 +54,7 @@ def main() -> None:
     source, folder, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     recipe.RECIPES.update({tried.name: tried for tried in TRIED})
     for name in names:
-        order = Order("qwen2.5-coder-0.5b", name, "Apache-2.0", name)
+        order = ImportOptions("qwen2.5-coder-0.5b", name, "Apache-2.0", name)
         import_checkpoint(source, folder / name, order)
 
 

@@ -19,7 +19,7 @@ def no_marks_left():
 
     What others import meanwhile, is.
     """
-    made, mark = [], packed.mark
+    made, mark = [], packed.mark_local
 
     def remembered(shared, n_bytes):
         path = mark_of(shared)
@@ -28,10 +28,10 @@ def no_marks_left():
         mark(shared, n_bytes)
 
     def mark_of(shared):
-        return paths.made_here(files.sha256_of(shared))
+        return paths.local_graph_marker(files.sha256_of(shared))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packed, "mark", remembered)
+        patch.setattr(packed, "mark_local", remembered)
         yield
     default = paths.bundle_folder(DEFAULT) / bundle.SHARED
     kept = mark_of(default) if default.exists() else None

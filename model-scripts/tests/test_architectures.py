@@ -6,7 +6,7 @@ import pytest
 import toy
 
 from foretell_models.bundle import read_manifest
-from foretell_models.importer import Order, import_checkpoint
+from foretell_models.importer import ImportOptions, import_checkpoint
 from foretell_models.model_config import FAMILIES
 from foretell_models.session import Session
 
@@ -14,7 +14,7 @@ IDS = [(7 * index + index * index) % 270 for index in range(40)]
 
 
 def imported_logits(source, folder, quantization="fp32", target="cpu"):
-    order = Order("toy", "Toy", "MIT", quantization, target)
+    order = ImportOptions("toy", "Toy", "MIT", quantization, target)
     import_checkpoint(source, folder, order)
     session = Session(folder, read_manifest(folder), threads=1)
     return session.step(IDS, len(IDS))

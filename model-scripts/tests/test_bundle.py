@@ -48,25 +48,25 @@ def test_a_manifest_that_leads_out_is_refused(folder, name):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 2}, "format 2, this program reads 1"),
+        ({"format": 2}, "format 2 is not supported"),
         ({"format": None}, "format None"),
         ({"files": {}}, "model.onnx is not listed"),
         ({"files": {"model.onnx": {"size": "1", "sha256": "0" * 64}}}, "malformed"),
         ({"files": {"model.onnx": {"size": 1, "sha256": "../" * 20}}}, "malformed"),
-        ({"files": []}, "wrong kind"),
-        ({"fim": {"family": "x"}}, "wrong kind"),
-        ({"fim": "yes"}, "wrong kind"),
-        ({"source": None}, "wrong kind"),
+        ({"files": []}, "wrong type"),
+        ({"fim": {"family": "x"}}, "wrong type"),
+        ({"fim": "yes"}, "wrong type"),
+        ({"source": None}, "wrong type"),
         ({"eos_ids": [1 << 20]}, "not in the vocabulary"),
         ({"eos_ids": "all"}, "not in the vocabulary"),
         ({"n_layers": 0}, "n_layers"),
         ({"head_dim": 1 << 60}, "head_dim"),
         ({"kv_dtype": "int3"}, "kv_dtype"),
         ({"title": 7}, "title is 7"),
-        ({"title": "\x1b[2J"}, "title holds characters that steer a terminal"),
-        ({"licence": "MIT\n"}, "licence holds"),
-        ({"name": "a\u202eb"}, "name holds"),
-        ({"quantization": "int\u200b8"}, "quantization holds"),
+        ({"title": "\x1b[2J"}, "title contains control or invisible characters"),
+        ({"licence": "MIT\n"}, "licence contains"),
+        ({"name": "a\u202eb"}, "name contains"),
+        ({"quantization": "int\u200b8"}, "quantization contains"),
     ],
     ids=str,
 )
@@ -221,7 +221,7 @@ def test_a_short_missing_or_linked_file_is_found(folder):
         bundle.check_sizes(folder, manifest)
     (folder.parent / "elsewhere").write_bytes(data)
     target.symlink_to(folder.parent / "elsewhere")
-    with pytest.raises(BadBundle, match="not a plain file"):
+    with pytest.raises(BadBundle, match="not a regular file"):
         bundle.check_sizes(folder, manifest)
 
 

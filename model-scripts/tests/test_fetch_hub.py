@@ -87,7 +87,7 @@ def add(hub, tmp_path, revision=BRANCH):
 def test_the_commit_is_recorded(hub, tmp_path, revision):
     code, message = add(hub, tmp_path, revision)
     assert code == 0, message
-    assert f"toy/toy at commit {COMMIT}" in message and "has not been tried" in message
+    assert f"toy/toy at commit {COMMIT}" in message and "have not tested" in message
     manifest = json.loads((tmp_path / "home" / "models" / "toy" / "foretell.json").read_text())
     assert manifest["source"]["revision"] == COMMIT
     kept = {path.name for path in (tmp_path / "home" / "sources" / "toy" / "hub").iterdir()}
@@ -96,7 +96,7 @@ def test_the_commit_is_recorded(hub, tmp_path, revision):
 
 def test_another_commit_than_the_pinned_one_is_refused(hub, tmp_path):
     code, message = add(hub, tmp_path, OTHER)
-    assert code == 5 and f"asked for commit {OTHER}, the hub has {COMMIT}" in message
+    assert code == 5 and f"requested commit {OTHER}, but the hub has {COMMIT}" in message
 
 
 @pytest.mark.parametrize(("name", "length"), [("model.safetensors", 64), ("config.json", 40)])

@@ -87,7 +87,7 @@ def test_the_length_of_the_data_is_what_it_was(folder, mark):
     """Cut off, they would be read beyond their end."""
     manifest = read_manifest(folder)
     size = manifest.files["model.onnx.data"].size
-    path = paths.made_here(manifest.files[SHARED].sha256)
+    path = paths.local_graph_marker(manifest.files[SHARED].sha256)
     assert path.read_bytes() == b"%d" % size
     if isinstance(mark, str):
         mark = mark.format(size=size, cut=size - manifest.packed_bytes).encode()
@@ -98,9 +98,9 @@ def test_the_length_of_the_data_is_what_it_was(folder, mark):
 
 def test_only_the_marks_of_tests_are_taken_back(tmp_path):
     with conftest.no_marks_left():
-        files.write_file(paths.made_here("0" * 64), b"somebody else's")
+        files.write_file(paths.local_graph_marker("0" * 64), b"somebody else's")
         folder = imported(tmp_path)
-    assert [path.name for path in paths.made_here("").iterdir()] == ["0" * 64]
+    assert [path.name for path in paths.local_graph_marker("").iterdir()] == ["0" * 64]
     assert packed.graph_of(folder, read_manifest(folder)) == folder / "model.onnx"
 
 
@@ -154,7 +154,9 @@ def test_an_import_works_where_they_do_not(
     manifest = read_manifest(folder)
     assert manifest.packed_bytes == 0 and SHARED not in manifest.files
     assert not (folder / SHARED).exists()
-    assert not paths.made_here("").exists() or not any(paths.made_here("").iterdir())
+    assert not paths.local_graph_marker("").exists() or not any(
+        paths.local_graph_marker("").iterdir()
+    )
     verify.verify(folder)
 
 
@@ -199,7 +201,7 @@ def prepacked(path):
 
 
 def forget(manifest):
-    paths.made_here(manifest.files[SHARED].sha256).unlink()
+    paths.local_graph_marker(manifest.files[SHARED].sha256).unlink()
 
 
 def change_keys(folder):

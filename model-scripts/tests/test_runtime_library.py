@@ -40,7 +40,7 @@ class Machine:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
-    def has_cuda(self, names=gpu.NEEDED):
+    def has_cuda(self, names=gpu.REQUIRED_LIBRARIES):
         for name in names:
             command = ["cc", "-shared", "-x", "c", "/dev/null", "-o", str(self.libraries / name)]
             subprocess.run(command, check=True)
@@ -87,17 +87,17 @@ def check(result, library, said):
 
 
 def test_a_machine_without_a_card_gets_the_library_for_the_processor(machine):
-    check(machine.runtime(), "cpu", "No NVIDIA GPU that answers was seen")
+    check(machine.runtime(), "cpu", "No working NVIDIA GPU found")
     machine.has_card("echo 'NVIDIA-SMI has failed'; exit 9")
     machine.has_cuda()
-    check(machine.runtime(), "cpu", "No NVIDIA GPU that answers was seen")
+    check(machine.runtime(), "cpu", "No working NVIDIA GPU found")
 
 
 def test_a_card_without_cuda_is_told_what_is_missing(machine):
     machine.has_card()
-    machine.has_cuda([name for name in gpu.NEEDED if "cublasLt" not in name])
+    machine.has_cuda([name for name in gpu.REQUIRED_LIBRARIES if "cublasLt" not in name])
     result = machine.runtime()
-    check(result, "cpu", f"GPU seen: {CARD}. The processor computes, since libcublasLt.so.13 can't")
+    check(result, "cpu", f"GPU found: {CARD}. Using the CPU, because libcublasLt.so.13 cannot")
     assert "install CUDA 13" in result.stderr
 
 
@@ -105,9 +105,9 @@ def test_a_card_with_cuda_gets_the_library_for_it_once_and_gives_it_back(machine
     machine.has_card()
     machine.has_cuda()
     machine.has_wheel()
-    check(machine.runtime(), "cuda", f"GPU seen: {CARD}. CUDA 13 is there.")
+    check(machine.runtime(), "cuda", f"GPU found: {CARD}. CUDA 13 is installed.")
     next(machine.wheels.iterdir()).unlink()
-    check(machine.runtime(), "cuda", "CUDA 13 is there")
+    check(machine.runtime(), "cuda", "CUDA 13 is installed")
     runtime_library.ensure()
     assert runtime_library.target() == "cuda", "`add` leaves it"
     check(machine.runtime("--library", "cpu"), "cpu", "")
@@ -116,11 +116,13 @@ def test_a_card_with_cuda_gets_the_library_for_it_once_and_gives_it_back(machine
 def test_a_library_for_cuda_that_can_not_be_had_is_told(machine):
     machine.has_card()
     machine.has_cuda()
-    check(machine.runtime(), "cpu", f"could not download onnxruntime-gpu=={VERSION}")
-    machine.has_wheel(CUDA_LIBRARY[:2])
     check(
-        machine.runtime(), "cpu", f"does not hold onnxruntime/capi/{CUDA_LIBRARY[2]} as it should"
+        machine.runtime(),
+        "cpu",
+        f"could not download the CUDA library (onnxruntime-gpu=={VERSION})",
     )
+    machine.has_wheel(CUDA_LIBRARY[:2])
+    check(machine.runtime(), "cpu", f"cannot extract onnxruntime/capi/{CUDA_LIBRARY[2]}")
     result = machine.runtime("--library", "cuda")
     assert result.returncode == 5, result.stderr
     assert runtime_library.target() == "cpu"

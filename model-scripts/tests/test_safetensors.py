@@ -10,7 +10,7 @@ import toy
 from tokenizers import AddedToken, Tokenizer
 
 from foretell_models.errors import BadSource
-from foretell_models.importer import Order, import_checkpoint
+from foretell_models.importer import ImportOptions, import_checkpoint
 from foretell_models.safetensors_weights import SafetensorsWeights, _llama3_divisors
 
 
@@ -108,15 +108,15 @@ def test_a_tokenizer_beyond_the_vocabulary_is_refused(folder, tmp_path):
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.add_tokens([AddedToken(f"<extra{index}>") for index in range(40)])
     tokenizer.save(str(folder / "tokenizer.json"))
-    with pytest.raises(BadSource, match="has the id 325, the model only 320 rows"):
-        import_checkpoint(folder, tmp_path / "out", Order("x", "x", "MIT", "int8"))
+    with pytest.raises(BadSource, match="has the id 325, but the model has 320 rows"):
+        import_checkpoint(folder, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8"))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_tokenizer_that_is_none_is_refused(folder, tmp_path):
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(BadSource, match="not a tokenizer"):
-        import_checkpoint(folder, tmp_path / "out", Order("x", "x", "MIT", "int8"))
+        import_checkpoint(folder, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8"))
 
 
 def test_llama3_divisors_leave_short_waves_and_slow_long_ones():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foretell_models.special_tokens import find_ends, find_fim
+from foretell_models.special_tokens import find_eos_ids, find_fim
 
 STAR = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>")
 CODE = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -50,7 +50,7 @@ def test_a_family_is_found_by_its_tokens(texts, model, family, order):
         ],
         ids[next(text for text in texts if "suf" in text.lower() or "hole" in text)],
     )
-    assert set(fim.ids()) <= set(find_ends(ids, [], fim))
+    assert set(fim.ids()) <= set(find_eos_ids(ids, [], fim))
 
 
 def test_without_the_three_marks_there_is_no_family():

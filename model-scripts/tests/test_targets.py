@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from foretell_models import static_graph
 from foretell_models.bundle import read_manifest
-from foretell_models.importer import Order, import_checkpoint
+from foretell_models.importer import ImportOptions, import_checkpoint
 from foretell_models.model_config import FAMILIES
 
 IDS = [(11 * index + index * index) % 270 for index in range(24)]
@@ -88,7 +88,7 @@ def test_prefill_then_decode_gives_the_formulas_logits(coreml):
 
 def test_a_coreml_bundle_lists_its_graphs(tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
-    import_checkpoint(source, tmp_path / "out", Order("x", "x", "MIT", "int8", "coreml"))
+    import_checkpoint(source, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8", "coreml"))
     manifest = read_manifest(tmp_path / "out")
     assert [graph["tokens"] for graph in manifest.graphs] == [1, 16, 64, 256]
     assert {graph["file"] for graph in manifest.graphs} < set(manifest.files)
@@ -100,7 +100,7 @@ def test_the_cuda_graph_is_the_same_in_fp16(quantization, tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     models = {}
     for target in ("cpu", "cuda"):
-        order = Order("x", "x", "MIT", quantization, target)
+        order = ImportOptions("x", "x", "MIT", quantization, target)
         import_checkpoint(source, tmp_path / target, order)
         path = tmp_path / target / "model.onnx"
         models[target] = onnx.load(path, load_external_data=False)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from foretell_models.progress import say, warn
-from foretell_models.terminal import printable, tell
+from foretell_models.progress import eprint, warn
+from foretell_models.terminal import echo, printable
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from foretell_models.terminal import printable, tell
 )
 def test_nothing_steers_the_terminal(text, shown, capsys):
     assert printable(text) == shown
-    tell(text)
-    say(text)
+    echo(text)
+    eprint(text)
     warn(text)
     seen = capsys.readouterr()
     assert seen.out == f"{shown}\n" and seen.err == f"{shown}\nwarning: {shown}\n"
