@@ -158,7 +158,9 @@ def crate_licences(crates: list[dict[str, Any]]) -> str:
         title = f"{crate['name']} {crate['version']}"
         expression = crate["license"] or ""
         if not is_allowed(expression):
-            raise PackagingError(f"{title} is under {expression or 'no stated licence'}: see ALLOWED")
+            raise PackagingError(
+                f"{title} is under {expression or 'no stated licence'}: see ALLOWED"
+            )
         texts = list(_texts(Path(crate["manifest_path"]).parent))
         if not texts:
             texts = [f"No file with the licence. Authors: {', '.join(crate['authors']) or '-'}"]

@@ -21,7 +21,7 @@ def filled(folder: Path) -> Path:
     return folder
 
 
-def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
+def test_package_has_files_in_place(tmp_path: Path) -> None:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not here")
     package = debian.build(filled(tmp_path / "in"), "1.2.3", tmp_path)
@@ -48,7 +48,7 @@ def test_a_package_has_each_file_in_its_place(tmp_path: Path) -> None:
 AS_ROOT = ["unshare", "--map-root-user"]
 
 
-def test_a_package_is_installed_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_package_installs_and_purges_cleanly(tmp_path: Path) -> None:
     if shutil.which("dpkg") is None:
         pytest.skip("dpkg is not here")
     if subprocess.run([*AS_ROOT, "true"], capture_output=True, check=False).returncode:
@@ -80,7 +80,7 @@ def test_a_package_is_installed_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not [path for path in root.rglob("*foretell*") if "var/lib/dpkg" not in str(path)]
 
 
-def test_the_c_library_is_as_new_as_the_newest_symbol(tmp_path: Path) -> None:
+def test_glibc_version_is_newest_symbol(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_bytes(b"\0GLIBC_2.9\0GLIBC_2.17\0")
     new.write_bytes(b"GLIBC_2.28")

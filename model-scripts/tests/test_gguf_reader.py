@@ -34,22 +34,22 @@ def read_all(path):
         file.rows(tensor, 0, tensor.shape[0] if len(tensor.shape) > 1 else 1)
 
 
-def test_the_good_file_is_read(good, tmp_path):
+def test_valid_file_is_read(good, tmp_path):
     read_all(write(tmp_path, good))
 
 
-def test_wrong_magic(good, tmp_path):
+def test_wrong_magic_is_rejected(good, tmp_path):
     with pytest.raises(BadSource, match="not a GGUF file"):
         GgufFile(write(tmp_path, b"PK\3\4" + good[4:]))
 
 
 @pytest.mark.parametrize("version", [0, 1, 4, 3 << 24])
-def test_unknown_version(good, version, tmp_path):
+def test_unknown_version_is_rejected(good, version, tmp_path):
     with pytest.raises(BadSource, match=r"version .* not supported"):
         GgufFile(write(tmp_path, good[:4] + struct.pack("<I", version) + good[8:]))
 
 
-def test_truncated_anywhere(good, tmp_path):
+def test_any_truncation_is_detected(good, tmp_path):
     """Cut at 200 places, the header and the tensors alike."""
     for end in np.linspace(0, len(good) - 1, 200).astype(int):
         with pytest.raises(BadSource, match=r"truncated|too short"):
@@ -66,7 +66,7 @@ def test_huge_counts_allocate_nothing(good, at, tmp_path):
     tracemalloc.stop()
 
 
-def test_a_long_array_of_bytes_is_not_read(tmp_path):
+def test_oversized_array_is_rejected(tmp_path):
     key = struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 9, 0, 1 << 28)
     path = write(tmp_path, b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key)
     with path.open("rb+") as file:
@@ -75,13 +75,13 @@ def test_a_long_array_of_bytes_is_not_read(tmp_path):
         GgufFile(path)
 
 
-def test_unknown_tensor_type(good, tmp_path):
+def test_unknown_tensor_type_is_rejected(good, tmp_path):
     at = good.index(b"output_norm.weight") + len(b"output_norm.weight") + 4 + 8
     with pytest.raises(BadSource, match=r"'output_norm.weight' has the unknown type 250"):
         GgufFile(write(tmp_path, good[:at] + struct.pack("<I", 250) + good[at + 4 :]))
 
 
-def test_a_known_type_that_no_import_reads(good, tmp_path):
+def test_unsupported_tensor_type_is_rejected(good, tmp_path):
     name = b"blk.0.attn_q.bias"
     at = good.index(name) + len(name) + 4 + 8
     int32 = struct.pack("<I", 26)  # I32: as large as F32
@@ -89,26 +89,26 @@ def test_a_known_type_that_no_import_reads(good, tmp_path):
         GgufWeights(GgufFile(write(tmp_path, good[:at] + int32 + good[at + 4 :])))
 
 
-def test_a_tensor_beyond_the_end(good, tmp_path):
+def test_tensor_beyond_file_end_is_rejected(good, tmp_path):
     name = b"output_norm.weight"
     at = good.index(name) + len(name) + 4 + 8 + 4
     with pytest.raises(BadSource, match="should end at byte"):
         GgufFile(write(tmp_path, good[:at] + struct.pack("<Q", 1 << 40) + good[at + 8 :]))
 
 
-def test_unknown_architecture_says_which_are_known(good, tmp_path):
+def test_unknown_architecture_lists_known_ones(good, tmp_path):
     data = good.replace(b"qwen2", b"qwert")
     with pytest.raises(BadSource, match=r"'qwert' is not supported; known: gemma, llama, qwen2"):
         GgufWeights(GgufFile(write(tmp_path, data)))
 
 
-def test_a_missing_tensor_is_named(good, tmp_path):
+def test_missing_tensor_is_named(good, tmp_path):
     data = good.replace(b"blk.0.ffn_up.weight", b"blk.0.ffn_xx.weight")
     with pytest.raises(BadSource, match=r"'blk.0.ffn_up.weight' is missing"):
         GgufWeights(GgufFile(write(tmp_path, data)))
 
 
-def test_an_unknown_tensor_is_named(tmp_path):
+def test_unknown_tensor_is_named(tmp_path):
     w = toy.weights(toy.config("qwen2", n_layers=1))
     w.tensors["0.o_bias"] = np.ones(96, np.float32)
     GgufWeights(GgufFile(toy.write_gguf(tmp_path / "bias.gguf", w)))
@@ -117,14 +117,14 @@ def test_an_unknown_tensor_is_named(tmp_path):
         GgufWeights(GgufFile(write(tmp_path, data)))
 
 
-def test_a_wrong_shape_is_named(tmp_path):
+def test_wrong_shape_is_named(tmp_path):
     w = toy.weights(toy.config("qwen2", n_layers=1))
     w.tensors["0.up"] = w.tensors["0.up"][:, :64].copy()
     with pytest.raises(BadSource, match=r"'blk.0.ffn_up.weight' is \(160, 64\), expected"):
         GgufWeights(GgufFile(toy.write_gguf(tmp_path / "shape.gguf", w)))
 
 
-def test_random_damage_ends_in_a_message(good, tmp_path):
+def test_random_damage_raises_no_other_error(good, tmp_path):
     """Random bytes overwritten: the file is read all the same, or refused; nothing else."""
     random = np.random.default_rng(5)
     refused = 0

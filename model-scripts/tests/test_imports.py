@@ -34,14 +34,14 @@ def cycle(graph: Mapping[str, set[str]]) -> list[str] | None:
     return next((it for module in sorted(graph) if (it := visit(module, []))), None)
 
 
-def test_imports_run_one_way() -> None:
+def test_imports_have_no_cycle() -> None:
     folder = Path(foretell_models.__file__).parent
     graph = imports(folder, "foretell_models")
     assert "files" in graph["fetch_url"], "the imports are found"
     assert cycle(graph) is None
 
 
-def test_a_cycle_is_found(tmp_path: Path) -> None:
+def test_import_cycle_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("from made_up import b\n")
     (tmp_path / "b.py").write_text("def f():\n    from made_up.c import g\n")
     (tmp_path / "c.py").write_text("import os\n")

@@ -53,7 +53,7 @@ def logits(folder):
     return Session(folder, read_manifest(folder), 64, threads=1).step(list(range(20, 40)), 20)
 
 
-def test_they_lie_behind_the_weights_and_change_nothing(folder):
+def test_packed_weights_do_not_change_logits(folder):
     manifest = read_manifest(folder)
     entries = prepacked(folder / SHARED)
     assert entries and not prepacked(folder / "model.onnx")
@@ -69,7 +69,7 @@ def test_they_lie_behind_the_weights_and_change_nothing(folder):
     np.testing.assert_array_equal(with_them, logits(folder))
 
 
-def test_those_of_another_machine_are_not_used(folder, monkeypatch):
+def test_packed_weights_with_other_keys_are_ignored(folder, monkeypatch):
     """The runtime's key is a hash of what it makes itself: only then it looks at what is there."""
     expected, manifest = logits(folder), read_manifest(folder)
     monkeypatch.setattr(packed, "graph_of", lambda *_: folder / SHARED)
@@ -83,7 +83,7 @@ def test_those_of_another_machine_are_not_used(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("mark", [b"", b"x", b"\xff", "{cut}", "{size}0", "{size}\n"])
-def test_the_length_of_the_data_is_what_it_was(folder, mark):
+def test_data_size_must_match_marker(folder, mark):
     """Cut off, they would be read beyond their end."""
     manifest = read_manifest(folder)
     size = manifest.files["model.onnx.data"].size
@@ -96,7 +96,7 @@ def test_the_length_of_the_data_is_what_it_was(folder, mark):
     assert packed.graph_of(folder, manifest) == folder / (SHARED if is_taken else "model.onnx")
 
 
-def test_only_the_marks_of_tests_are_taken_back(tmp_path):
+def test_only_markers_of_tests_are_removed(tmp_path):
     with conftest.no_marks_left():
         files.write_file(paths.local_graph_marker("0" * 64), b"somebody else's")
         folder = imported(tmp_path)
@@ -104,14 +104,14 @@ def test_only_the_marks_of_tests_are_taken_back(tmp_path):
     assert packed.graph_of(folder, read_manifest(folder)) == folder / "model.onnx"
 
 
-def test_a_graph_that_was_changed_is_refused(folder):
+def test_changed_graph_is_rejected(folder):
     change_keys(folder)
     with pytest.raises(HashMismatch):
         logits(folder)
 
 
 @pytest.mark.parametrize("key", ["prepacked", "prepacked_0", "prepackedX"])
-def test_a_graph_for_every_machine_has_none(folder, key):
+def test_portable_graph_has_no_packed_weights(folder, key):
     """Whatever begins so, the runtime takes for one; it believes the length and reads on."""
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tensor = next(it for it in model.graph.initializer if it.external_data)
@@ -145,7 +145,7 @@ def not_loaded(folder, manifest):
         ("graph_of", not_loaded, "it is not loaded"),
     ],
 )
-def test_an_import_works_where_they_do_not(
+def test_import_works_without_packed_weights(
     tmp_path, monkeypatch, capsys, function, instead, message
 ):
     monkeypatch.setattr(packed, function, instead)
@@ -164,7 +164,7 @@ def test_an_import_works_where_they_do_not(
     sys.platform != "linux" or mmap.PAGESIZE > packed._ALIGNMENT,
     reason="what is mapped is told by Linux only, where the pages are those of the file",
 )
-def test_they_are_mapped_and_no_process_has_them_for_itself(folder):
+def test_packed_weights_are_mapped_and_shared(folder):
     manifest = read_manifest(folder)
     size = manifest.files["model.onnx.data"].size
     begin = size - manifest.packed_bytes

@@ -30,13 +30,13 @@ def on_a_terminal():
     return seen.decode()
 
 
-def test_a_bar_on_a_terminal():
+def test_terminal_gets_progress_bar():
     seen = on_a_terminal()
     assert "\rfetching toy: " in seen and "10.0M" in seen
     assert "fetching toy: 50 %" not in seen
 
 
-def test_plain_lines_elsewhere():
+def test_pipe_gets_plain_lines():
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )

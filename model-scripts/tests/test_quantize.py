@@ -27,7 +27,7 @@ def dense(packed, bits, block):
 
 
 @pytest.mark.parametrize("block", [16, 32, 64])
-def test_int8_is_within_half_a_step(block):
+def test_int8_error_is_at_most_half_a_step(block):
     packed = quantize.int8(ROWS, block)
     error = np.abs(dense(packed, 8, block)[:, :96] - ROWS)
     steps = np.repeat(packed.scale, block, axis=1)[:, :96]
@@ -44,7 +44,7 @@ def test_int4_search_beats_plain_rounding():
     assert ((searched - ROWS) ** 2).sum() < 0.95 * ((plain - ROWS) ** 2).sum()
 
 
-def test_int4_heeds_importance():
+def test_int4_uses_importance():
     weight = np.where(np.arange(96) % 4 == 0, 100, 0.01).astype(np.float32)
     even = (dense(quantize.int4(ROWS), 4, 32) - ROWS) ** 2
     weighed = (dense(quantize.int4(ROWS, 32, weight), 4, 32) - ROWS) ** 2
@@ -57,7 +57,7 @@ def test_zeros_stay_zeros():
         np.testing.assert_array_equal(dense(packed, bits, 32), zeros)
 
 
-def test_exact_refuses_what_does_not_fit():
+def test_exact_rejects_values_that_need_more_bits():
     grid = Grid(np.full((1, 1, 32), 9, np.int8), np.ones((1, 1), np.float32), None)
     with pytest.raises(ValueError, match="more than 4 bits"):
         quantize.exact(grid, 4)
@@ -112,7 +112,7 @@ def grid_of(bits, block, minimum):
     ],
     ids=str,
 )
-def test_the_kernel_multiplies_by_what_was_stored(storage, tmp_path):
+def test_kernel_result_matches_stored_values(storage, tmp_path):
     grid = grid_of(storage.bits, storage.block, storage.minimum) if storage.exact else None
     weights = OneMatrix(grid)
     data = DataFile(tmp_path)
@@ -139,7 +139,7 @@ def test_the_kernel_multiplies_by_what_was_stored(storage, tmp_path):
 
 @pytest.mark.parametrize("storage", [Storage(8), Storage(8, 64), Storage(4)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
-def test_a_row_does_not_depend_on_the_others(storage, count, tmp_path):
+def test_row_result_is_independent_of_batch(storage, count, tmp_path):
     """To the last bit, in the storages of the default: else reuse would not be exact.
 
     The 4-bit head only finds tokens that are scored again; on some processors (AVX2 without

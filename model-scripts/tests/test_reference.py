@@ -33,12 +33,12 @@ def exact(fp32_bundle, prompts):
     return run(fp32_bundle, prompts)
 
 
-def test_there_are_enough_prompts(prompts):
+def test_prompts_cover_all_lengths(prompts):
     lengths = [len(prompt.ids) for prompt in prompts]
     assert len(lengths) >= 30 and 20 <= min(lengths) < 40 and 800 < max(lengths) <= 1000
 
 
-def test_fp32_is_what_llama_cpp_computes(prompts, exact, capsys):
+def test_fp32_matches_llama_cpp(prompts, exact, capsys):
     kl = np.concatenate(
         [divergence_from_llama(p, e.log_p) for p, e in zip(prompts, exact, strict=True)]
     )
@@ -50,7 +50,7 @@ def test_fp32_is_what_llama_cpp_computes(prompts, exact, capsys):
     assert same >= 0.9 * len(exact)
 
 
-def test_the_default_loses_little(default_bundle, prompts, exact, capsys):
+def test_default_bundle_stays_close_to_fp32(default_bundle, prompts, exact, capsys):
     every_third = slice(None, None, 3)
     found = run(default_bundle, prompts[every_third], with_greedy=False)
     pairs = [(e.log_p, f.log_p) for e, f in zip(exact[every_third], found, strict=True)]
@@ -62,7 +62,7 @@ def test_the_default_loses_little(default_bundle, prompts, exact, capsys):
     assert kl.mean() < 1e-2
 
 
-def test_the_comparison_can_fail(prompts, exact):
+def test_comparison_detects_difference(prompts, exact):
     """A distribution that is a little warmer is seen."""
     prompt, log_q = prompts[0], exact[0].log_p
     assert divergence_from_llama(prompt, log_softmax(log_q * 0.8)).mean() > 1e-3
@@ -81,17 +81,17 @@ def tokenizer(default_bundle):
     return tokenizer
 
 
-def test_token_ids_are_llama_cpps(tokenizer, texts):
+def test_token_ids_match_llama_cpp(tokenizer, texts):
     for text, ids in texts:
         assert tokenizer.encode(text, add_special_tokens=False).ids == ids, text
 
 
-def test_tokens_come_back_as_the_text(tokenizer, texts):
+def test_tokens_decode_to_text(tokenizer, texts):
     for text, ids in texts:
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
-def test_lookalikes_are_text_only_if_asked(tokenizer, default_bundle):
+def test_special_token_lookalikes_can_be_text(tokenizer, default_bundle):
     fim = read_manifest(default_bundle).fim
     marker = "<|fim_middle|>"
     assert fim.middle not in tokenizer.encode(marker).ids
@@ -99,7 +99,7 @@ def test_lookalikes_are_text_only_if_asked(tokenizer, default_bundle):
     assert plain.encode(marker).ids == [fim.middle]
 
 
-def test_the_patterns_need_no_other_engine(default_bundle):
+def test_split_patterns_are_portable(default_bundle):
     """Nothing that the server's regular expressions lack: no possessives, no named classes."""
     parts = json.loads((default_bundle / "tokenizer.json").read_text())["pre_tokenizer"]
     patterns = [p["pattern"]["Regex"] for p in parts["pretokenizers"] if p["type"] == "Split"]

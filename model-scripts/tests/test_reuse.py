@@ -46,15 +46,15 @@ def some(most):
     return pairs
 
 
-def test_fifty_rewinds_of_the_default_model(default_bundle):
+def test_rewinds_are_exact_in_default_model(default_bundle):
     assert worst_difference(default_bundle, some(24), 1) < 1e-4
 
 
-def test_fifty_rewinds_of_the_tiny_model(tiny_bundle):
+def test_rewinds_are_exact_in_tiny_model(tiny_bundle):
     assert worst_difference(tiny_bundle, some(500), 2) < 1e-4
 
 
-def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
+def test_stepwise_equals_batched_evaluation(tiny_bundle):
     session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
     ids = list(range(20, 50))
     at_once = session.step(ids, len(ids))
@@ -63,7 +63,7 @@ def test_tokens_one_by_one_or_all_at_once(tiny_bundle):
     np.testing.assert_allclose(one_by_one, at_once, atol=1e-4)
 
 
-def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
+def test_batch_size_does_not_change_results(default_bundle):
     """To the last bit: the buffers, and the best logit of each row."""
     session = Session(default_bundle, read_manifest(default_bundle), 200, threads=2)
     random = np.random.default_rng(3)
@@ -87,7 +87,7 @@ def test_how_many_are_read_at_once_makes_no_difference(default_bundle):
             np.testing.assert_array_equal(one, other)
 
 
-def test_what_is_kept_matters(tiny_bundle):
+def test_kept_length_changes_logits(tiny_bundle):
     """The comparison can fail: one token more or less of the past is seen."""
     session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
     session.step([30, 31, 32, 33])
@@ -98,7 +98,7 @@ def test_what_is_kept_matters(tiny_bundle):
     assert np.abs(session.step([40]) - short).max() > 1e-2
 
 
-def test_the_buffers_end_is_an_error(tiny_bundle):
+def test_full_buffer_is_an_error(tiny_bundle):
     session = Session(tiny_bundle, read_manifest(tiny_bundle), 8, threads=1)
     with pytest.raises(ValueError, match="9 tokens do not fit a buffer of 8"):
         session.step(list(range(9)))

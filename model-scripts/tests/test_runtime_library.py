@@ -86,14 +86,14 @@ def check(result, library, said):
         assert files == {path.name: path.read_bytes() for path in runtime_library.installed()}
 
 
-def test_a_machine_without_a_card_gets_the_library_for_the_processor(machine):
+def test_no_gpu_installs_cpu_library(machine):
     check(machine.runtime(), "cpu", "No working NVIDIA GPU found")
     machine.has_card("echo 'NVIDIA-SMI has failed'; exit 9")
     machine.has_cuda()
     check(machine.runtime(), "cpu", "No working NVIDIA GPU found")
 
 
-def test_a_card_without_cuda_is_told_what_is_missing(machine):
+def test_missing_cuda_libraries_are_named(machine):
     machine.has_card()
     machine.has_cuda([name for name in gpu.REQUIRED_LIBRARIES if "cublasLt" not in name])
     result = machine.runtime()
@@ -101,7 +101,7 @@ def test_a_card_without_cuda_is_told_what_is_missing(machine):
     assert "install CUDA 13" in result.stderr
 
 
-def test_a_card_with_cuda_gets_the_library_for_it_once_and_gives_it_back(machine):
+def test_gpu_with_cuda_installs_cuda_library(machine):
     machine.has_card()
     machine.has_cuda()
     machine.has_wheel()
@@ -113,7 +113,7 @@ def test_a_card_with_cuda_gets_the_library_for_it_once_and_gives_it_back(machine
     check(machine.runtime("--library", "cpu"), "cpu", "")
 
 
-def test_a_library_for_cuda_that_can_not_be_had_is_told(machine):
+def test_failed_cuda_download_falls_back_to_cpu(machine):
     machine.has_card()
     machine.has_cuda()
     check(
@@ -128,7 +128,7 @@ def test_a_library_for_cuda_that_can_not_be_had_is_told(machine):
     assert runtime_library.target() == "cpu"
 
 
-def test_a_library_for_cuda_that_takes_too_much_room_is_refused(machine, tmp_path, monkeypatch):
+def test_oversized_cuda_library_is_rejected(machine, tmp_path, monkeypatch):
     machine.has_wheel()
     wheel = next(machine.wheels.iterdir())
     monkeypatch.setattr(runtime_library, "_MAX_BYTES", len(f"cuda: {CUDA_LIBRARY[0]}") + 10)
@@ -136,6 +136,6 @@ def test_a_library_for_cuda_that_takes_too_much_room_is_refused(machine, tmp_pat
         runtime_library._extract(wheel, CUDA_LIBRARY, tmp_path)
 
 
-def test_the_library_for_cuda_can_be_insisted_on(machine):
+def test_cuda_library_can_be_forced(machine):
     machine.has_wheel()
     check(machine.runtime("--library", "cuda"), "cuda", "")

@@ -23,14 +23,14 @@ def change(path, **fields):
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def test_a_missing_shard_is_named(folder):
+def test_missing_shard_is_named(folder):
     (folder / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(BadSource, match="1 of 2 shards are missing, the first model-00002-of"):
         SafetensorsWeights(folder)
 
 
 @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "a/b", "..\\x"])
-def test_a_shard_outside_the_folder_is_refused(folder, name):
+def test_shard_outside_folder_is_rejected(folder, name):
     index = folder / "model.safetensors.index.json"
     mapping = json.loads(index.read_text())["weight_map"]
     change(index, weight_map=mapping | {"model.norm.weight": name})
@@ -38,7 +38,7 @@ def test_a_shard_outside_the_folder_is_refused(folder, name):
         SafetensorsWeights(folder)
 
 
-def test_truncated_anywhere(folder):
+def test_any_truncation_is_detected(folder):
     path = folder / "model-00001-of-00002.safetensors"
     data = path.read_bytes()
     for end in np.linspace(0, len(data) - 1, 100).astype(int):
@@ -61,7 +61,7 @@ def test_truncated_anywhere(folder):
     ],
     ids=str,
 )
-def test_a_damaged_header_is_refused(folder, entry):
+def test_damaged_header_is_rejected(folder, entry):
     path = folder / "model-00001-of-00002.safetensors"
     header = json.dumps({"model.norm.weight": entry}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 1000)
@@ -98,13 +98,13 @@ LLAMA3 = {
     ],
     ids=str,
 )
-def test_a_config_that_does_not_fit_is_refused(folder, fields, message):
+def test_invalid_config_is_rejected(folder, fields, message):
     change(folder / "config.json", **fields)
     with pytest.raises(BadSource, match=message):
         SafetensorsWeights(folder)
 
 
-def test_a_tokenizer_beyond_the_vocabulary_is_refused(folder, tmp_path):
+def test_tokenizer_larger_than_model_is_rejected(folder, tmp_path):
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.add_tokens([AddedToken(f"<extra{index}>") for index in range(40)])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -113,13 +113,13 @@ def test_a_tokenizer_beyond_the_vocabulary_is_refused(folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_tokenizer_that_is_none_is_refused(folder, tmp_path):
+def test_invalid_tokenizer_is_rejected(folder, tmp_path):
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(BadSource, match="not a tokenizer"):
         import_checkpoint(folder, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8"))
 
 
-def test_llama3_divisors_leave_short_waves_and_slow_long_ones():
+def test_llama3_divisors_slow_only_long_waves():
     table = {
         "factor": 8.0,
         "low_freq_factor": 1.0,

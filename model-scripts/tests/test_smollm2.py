@@ -23,7 +23,7 @@ def bundle(tmp_path_factory):
     return folder
 
 
-def test_fp32_is_what_llama_cpp_computes(bundle, capsys):
+def test_fp32_matches_llama_cpp(bundle, capsys):
     # The longer ones agree too; they would take most of the time.
     prompts = [prompt for prompt in prompts_of("smollm2") if len(prompt.ids) <= 300]
     found = run(bundle, prompts)
@@ -37,13 +37,13 @@ def test_fp32_is_what_llama_cpp_computes(bundle, capsys):
     assert same >= 0.9 * len(found)
 
 
-def test_token_ids_are_llama_cpps(bundle):
+def test_token_ids_match_llama_cpp(bundle):
     tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
     tokenizer.encode_special_tokens = True
     for text, ids in texts_of("smollm2"):
         assert tokenizer.encode(text, add_special_tokens=False).ids == ids, text
 
 
-def test_it_has_no_holes_to_fill(bundle):
+def test_model_has_no_fim_tokens(bundle):
     manifest = read_manifest(bundle)
     assert (manifest.architecture, manifest.fim) == ("llama", None)

@@ -34,7 +34,7 @@ PSM, SPM = "prefix_suffix_middle", "suffix_prefix_middle"
         (("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"), "", "seed-coder", SPM),
     ],
 )
-def test_a_family_is_found_by_its_tokens(texts, model, family, order):
+def test_family_is_found_by_tokens(texts, model, family, order):
     ids = {text: i for i, text in enumerate(texts)}
     fim = find_fim(ids, model)
     assert fim is not None
@@ -53,12 +53,12 @@ def test_a_family_is_found_by_its_tokens(texts, model, family, order):
     assert set(fim.ids()) <= set(find_eos_ids(ids, [], fim))
 
 
-def test_without_the_three_marks_there_is_no_family():
+def test_missing_fim_token_means_no_family():
     assert find_fim({"<fim_prefix>": 0, "<fim_suffix>": 1}) is None
     assert find_fim({}) is None
 
 
-def test_a_text_may_need_a_beginning_and_lack_a_middle():
+def test_family_with_bos_and_no_middle():
     codestral = find_fim({"[PREFIX]": 4, "[SUFFIX]": 5, "<s>": 1})
     assert codestral is not None
     assert (codestral.bos, codestral.middle, sorted(codestral.ids())) == (1, None, [1, 4, 5])

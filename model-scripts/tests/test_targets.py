@@ -24,7 +24,7 @@ def coreml(request, tmp_path_factory):
     return folder, w, graphs
 
 
-def test_every_operator_is_in_the_providers_list(coreml):
+def test_coreml_supports_every_operator(coreml):
     folder, _, graphs = coreml
     for graph in graphs:
         onnx.checker.check_model(str(folder / graph["file"]))
@@ -56,7 +56,7 @@ def test_weights_and_kv_are_fp16(coreml):
     assert {v.type.tensor_type.elem_type for v in kv} == {TensorProto.FLOAT16}
 
 
-def test_prefill_then_decode_gives_the_formulas_logits(coreml):
+def test_prefill_and_decode_match_formulas(coreml):
     folder, w, _ = coreml
     c = w.config
     names = [f"{i}.{part}" for i in range(c.n_layers) for part in ("key", "value")]
@@ -86,7 +86,7 @@ def test_prefill_then_decode_gives_the_formulas_logits(coreml):
         assert np.abs(found - expected[index]).max() < 0.02 * np.abs(expected[index]).max() + 0.02
 
 
-def test_a_coreml_bundle_lists_its_graphs(tmp_path):
+def test_coreml_bundle_lists_its_graphs(tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     import_checkpoint(source, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8", "coreml"))
     manifest = read_manifest(tmp_path / "out")
@@ -96,7 +96,7 @@ def test_a_coreml_bundle_lists_its_graphs(tmp_path):
 
 
 @pytest.mark.parametrize("quantization", ["fp32", "int8", "int8-rescored"])
-def test_the_cuda_graph_is_the_same_in_fp16(quantization, tmp_path):
+def test_cuda_graph_is_cpu_graph_in_fp16(quantization, tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     models = {}
     for target in ("cpu", "cuda"):

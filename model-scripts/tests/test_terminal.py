@@ -18,7 +18,7 @@ from foretell_models.terminal import echo, printable
     ],
     ids=ascii,
 )
-def test_nothing_steers_the_terminal(text, shown, capsys):
+def test_control_characters_are_escaped(text, shown, capsys):
     assert printable(text) == shown
     echo(text)
     eprint(text)

@@ -19,24 +19,24 @@ def _name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", pages(), ids=_name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_page_links_resolve(page: Path) -> None:
     assert broken(page) == []
 
 
 @pytest.mark.parametrize("page", [it for it in pages() if it.name != "CHANGELOG.md"], ids=_name)
-def test_files_that_are_named_are_there(page: Path) -> None:
+def test_named_files_exist(page: Path) -> None:
     named = re.findall(rf"`((?:{_FOLDERS})/[\w./-]*)`", "\n".join(prose(page)))
     gone = [it for it in named if not (ROOT / it).exists() and not (page.parent / it).exists()]
     assert [it for it in gone if not it.startswith(_MADE)] == []
 
 
-def test_every_page_of_docs_is_in_the_book() -> None:
+def test_book_has_every_docs_page() -> None:
     docs = ROOT / "docs"
     listed = {docs / link for link in links(docs / "SUMMARY.md")}
     assert {it for it in docs.glob("*.md") if it.name != "SUMMARY.md"} == listed
 
 
-def test_a_page_that_the_book_takes_in_has_no_links_of_its_own() -> None:
+def test_included_pages_have_no_relative_links() -> None:
     # They would lead elsewhere from the book.
     included = [ROOT / "docs" / link for it in (ROOT / "docs").glob("*.md") for link in links(it)]
     included = [it for it in included if it.resolve().parent == ROOT]
@@ -45,14 +45,14 @@ def test_a_page_that_the_book_takes_in_has_no_links_of_its_own() -> None:
         assert [link for link in links(page) if ":" not in link] == [], page.name
 
 
-def test_what_is_broken_is_found(tmp_path: Path) -> None:
+def test_broken_links_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A b\n[a](#a-b) [b](#b) [c](c.md) [d](page.md#a-b) `[e](e.md)`\n", "utf-8")
     assert broken(page) == ["#b", "c.md"]
 
 
 @pytest.mark.skipif(not BOOK.exists(), reason="the book is made by `make book`")
-def test_links_of_the_book_lead_somewhere() -> None:
+def test_book_links_resolve() -> None:
     pages = {
         it: Html(it) for it in BOOK.rglob("*.html") if it.name not in {"print.html", "404.html"}
     }

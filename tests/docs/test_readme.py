@@ -91,7 +91,7 @@ def _need(program: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [it for it in SHELL if it != ELSEWHERE])
-def test_commands_do_what_the_readme_says(code: str, environment: dict[str, str]) -> None:
+def test_readme_commands_print_expected_text(code: str, environment: dict[str, str]) -> None:
     assert code in PRINTS, "say in PRINTS what it prints"
     if "code --install" in code:
         _need(EDITORS / "code-server" / "installed")
@@ -99,12 +99,12 @@ def test_commands_do_what_the_readme_says(code: str, environment: dict[str, str]
     assert [it for it in PRINTS[code] if it not in printed] == [], printed
 
 
-def test_all_tests_are_run_on_every_change() -> None:
+def test_ci_runs_all_tests() -> None:
     assert ELSEWHERE in SHELL
     assert ELSEWHERE in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 
 
-def test_no_block_is_of_a_kind_that_is_not_run() -> None:
+def test_every_block_language_is_tested() -> None:
     assert {it.language for it in BLOCKS} == {"sh", "lua", "toml"}
 
 
@@ -113,7 +113,7 @@ def _blocks(language: str) -> list[Block]:
 
 
 @pytest.mark.parametrize("block", _blocks("toml"))
-def test_settings_are_taken(block: Block, environment: dict[str, str]) -> None:
+def test_readme_settings_are_effective(block: Block, environment: dict[str, str]) -> None:
     file = Path(environment["XDG_CONFIG_HOME"]) / "foretell" / "foretell.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(block.code, "utf-8")
@@ -124,9 +124,7 @@ def test_settings_are_taken(block: Block, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("block", _blocks("lua"))
-def test_neovim_starts_the_server(
-    block: Block, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_neovim_starts_server(block: Block, environment: dict[str, str], tmp_path: Path) -> None:
     nvim = EDITORS / "nvim-0.11"
     _need(nvim)
     init = tmp_path / "init.lua"

@@ -43,7 +43,7 @@ def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
     helix.end()
 
 
-def test_a_suggestion_is_an_item_with_a_preview(helix: Helix) -> None:
+def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
     helix.type("geo")
     helix.type("return nu")
     # A row of the menu: the item's text, and its kind.
@@ -79,7 +79,7 @@ def test_a_suggestion_is_an_item_with_a_preview(helix: Helix) -> None:
     helix.wait("the undo", lambda _: label not in line())
 
 
-def test_what_helix_sends_gets_an_item_of_its_shape(server: Path, tmp_path: Path) -> None:
+def test_recorded_helix_session_gets_item(server: Path, tmp_path: Path) -> None:
     """What it sent while `return num` was typed: a request is given up for a key, and none is left
     without an answer. Then one more."""
     clients = ROOT / "tests" / "clients"

@@ -85,7 +85,7 @@ def tell_status(vim: Neovim, *states: str) -> None:
     vim.wait("what is asked for then", lambda: vim.lua("return _G.answered()"))
 
 
-def test_a_suggestion_is_grey_and_not_in_the_buffer(editing: Neovim) -> None:
+def test_suggestion_is_ghost_text_outside_buffer(editing: Neovim) -> None:
     editing.type("return num")
     ghost = editing.wait_for_ghost()
     assert ghost.startswith("ber"), ghost
@@ -94,7 +94,7 @@ def test_a_suggestion_is_grey_and_not_in_the_buffer(editing: Neovim) -> None:
     assert line.startswith("    return number")
 
 
-def test_typing_into_it_keeps_it_in_every_frame(editing: Neovim) -> None:
+def test_typing_along_keeps_ghost_in_every_frame(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait("six characters", lambda: len(editing.ghost()) > 6)
     row = editing.screen().cursor[0]
@@ -111,7 +111,7 @@ def test_typing_into_it_keeps_it_in_every_frame(editing: Neovim) -> None:
     assert all(text.startswith(whole) for text in texts), texts
 
 
-def test_typing_against_it_clears_it_at_once(editing: Neovim) -> None:
+def test_typing_something_else_clears_ghost(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     with editing.watched() as frames:
@@ -124,7 +124,7 @@ def test_typing_against_it_clears_it_at_once(editing: Neovim) -> None:
     assert first == "    return num~", "in the first frame with the key the old text is gone"
 
 
-def test_tab_accepts_and_undo_gives_the_text_before(editing: Neovim) -> None:
+def test_tab_accepts_and_undo_restores(editing: Neovim) -> None:
     editing.lua("vim.bo.undolevels, vim.go.undolevels = 70, 700")
     editing.type("return num")
     ghost = editing.wait_for_ghost()
@@ -139,7 +139,7 @@ def test_tab_accepts_and_undo_gives_the_text_before(editing: Neovim) -> None:
     assert editing.lua("return { vim.bo.undolevels, vim.go.undolevels }") == [70, 700]
 
 
-def test_a_word_and_a_line_are_accepted_and_the_rest_stays(editing: Neovim) -> None:
+def test_accepting_word_and_line_keeps_rest(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     row = editing.screen().cursor[0]
@@ -152,7 +152,7 @@ def test_a_word_and_a_line_are_accepted_and_the_rest_stays(editing: Neovim) -> N
     editing.wait("the line", lambda: editing.buffer()[-1].startswith(whole))
 
 
-def test_what_goes_on_behind_a_closed_bracket_takes_its_place(editing: Neovim) -> None:
+def test_accept_replaces_closing_bracket(editing: Neovim) -> None:
     editing.type("for i in range()<Left>")
     editing.wait("the line's end", lambda: "):" in editing.ghost())
     row = editing.screen().cursor[0]
@@ -162,7 +162,7 @@ def test_what_goes_on_behind_a_closed_bracket_takes_its_place(editing: Neovim) -
     editing.wait("the text", lambda: line in editing.buffer())
 
 
-def test_dismiss_takes_it_away_and_trigger_brings_it_back(editing: Neovim) -> None:
+def test_dismiss_hides_and_trigger_shows(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     editing.type("<C-]>")
@@ -171,7 +171,7 @@ def test_dismiss_takes_it_away_and_trigger_brings_it_back(editing: Neovim) -> No
     assert editing.wait_for_ghost().startswith("ber")
 
 
-def test_what_the_key_has_asked_for_stays_when_the_server_was_slow(
+def test_triggered_ghost_survives_status_change(
     server: Path, tmp_path: Path
 ) -> None:
     vim = start("0.11", tmp_path, server, settings={"suggest": {"trigger": "manual"}})
@@ -183,7 +183,7 @@ def test_what_the_key_has_asked_for_stays_when_the_server_was_slow(
     vim.end()
 
 
-def test_nothing_shows_where_it_is_off_by_a_variable(
+def test_variable_disables_suggestions(
     editing: Neovim, request: pytest.FixtureRequest
 ) -> None:
     request.addfinalizer(lambda: editing.lua("vim.g.foretell = nil"))
@@ -204,14 +204,14 @@ def test_nothing_shows_where_it_is_off_by_a_variable(
 
 
 @pytest.mark.parametrize("key", ["<Esc>", "<C-c>"])
-def test_leaving_insert_mode_takes_it_away(editing: Neovim, key: str) -> None:
+def test_leaving_insert_mode_hides_ghost(editing: Neovim, key: str) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     editing.type(key)
     editing.wait("no grey text", lambda: not editing.ghost(), 5)
 
 
-def test_a_command_from_insert_mode_gives_it_back(editing: Neovim) -> None:
+def test_ghost_returns_after_insert_command(editing: Neovim) -> None:
     editing.type("for i in range()<Left>")
     editing.wait_for_ghost()
     editing.type("<C-o>")
@@ -220,7 +220,7 @@ def test_a_command_from_insert_mode_gives_it_back(editing: Neovim) -> None:
     editing.wait_for_ghost()
 
 
-def test_tab_does_what_it_did_where_nothing_is_shown(
+def test_tab_inserts_if_nothing_is_shown(
     editing: Neovim, request: pytest.FixtureRequest
 ) -> None:
     request.addfinalizer(lambda: editing.lua("require('foretell').enable(true)"))
@@ -230,7 +230,7 @@ def test_tab_does_what_it_did_where_nothing_is_shown(
     assert editing.lua("return require('foretell').status().state") == "off"
 
 
-def test_it_grows_while_the_model_writes(editing: Neovim) -> None:
+def test_ghost_grows_while_generating(editing: Neovim) -> None:
     colour = editing.ghost_colour()
 
     def grew() -> bool:
@@ -244,7 +244,7 @@ def test_it_grows_while_the_model_writes(editing: Neovim) -> None:
     assert editing.lua("return _G.n_updates") > 0
 
 
-def test_two_files_have_their_own(editing: Neovim, tmp_path: Path) -> None:
+def test_suggestions_are_per_file(editing: Neovim, tmp_path: Path) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     other = tmp_path / "other.py"
@@ -254,7 +254,7 @@ def test_two_files_have_their_own(editing: Neovim, tmp_path: Path) -> None:
     assert editing.lua("return #vim.lsp.get_clients({ name = 'foretell' })") == 1
 
 
-def test_a_menu_hides_it_and_gives_it_back(editing: Neovim) -> None:
+def test_popup_menu_hides_ghost(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     editing.type("<C-x><C-n>")
@@ -265,7 +265,7 @@ def test_a_menu_hides_it_and_gives_it_back(editing: Neovim) -> None:
 
 
 @pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
-def test_the_menu_of_another_plugin_hides_it(editing: Neovim, menu: str) -> None:
+def test_other_plugin_menu_hides_ghost(editing: Neovim, menu: str) -> None:
     """A stand-in with the two functions that we call: the plugins can't be installed here."""
     editing.lua(
         """
@@ -284,7 +284,7 @@ def test_the_menu_of_another_plugin_hides_it(editing: Neovim, menu: str) -> None
     editing.lua("package.loaded[...] = nil", menu)
 
 
-def test_a_server_that_is_killed_comes_back(editing: Neovim) -> None:
+def test_killed_server_restarts(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     first = editing.lua("return vim.lsp.get_clients({ name = 'foretell' })[1].id")
@@ -303,7 +303,7 @@ def kill_children(pid: int) -> None:
         os.kill(int(child), 9)
 
 
-def test_stats_log_and_health_have_something_to_say(editing: Neovim) -> None:
+def test_stats_log_and_health_show_content(editing: Neovim) -> None:
     editing.type("<Esc>")
     editing.command("checkhealth foretell")
     report = editing.wait("the report", lambda: [x for x in editing.buffer() if "model" in x])
@@ -320,13 +320,13 @@ def test_stats_log_and_health_have_something_to_say(editing: Neovim) -> None:
     editing.command("bwipeout!")
 
 
-def test_a_missing_server_gives_the_message(tmp_path: Path) -> None:
+def test_missing_server_is_reported(tmp_path: Path) -> None:
     vim = start("0.11", tmp_path, Path("/nowhere/foretell"))
     vim.wait("the message", lambda: "cannot run" in "\n".join(vim.screen().lines()))
     vim.end()
 
 
-def test_restart_finds_a_program_that_was_missing_and_ends_one_that_runs(
+def test_restart_after_install_and_while_running(
     server: Path, tmp_path: Path
 ) -> None:
     program = tmp_path / "foretell"
@@ -350,7 +350,7 @@ def test_restart_finds_a_program_that_was_missing_and_ends_one_that_runs(
 
 
 @pytest.mark.parametrize("version", ["0.12"])
-def test_neovims_own_display_takes_the_same_keys(
+def test_native_display_uses_same_keys(
     version: str, server: Path, tmp_path: Path
 ) -> None:
     vim = start(version, tmp_path, server, native=True)
@@ -373,7 +373,7 @@ def test_neovims_own_display_takes_the_same_keys(
 
 @pytest.mark.parametrize("version", ["0.12"])
 @pytest.mark.parametrize("where", ["", "buffer"])
-def test_neovims_own_display_is_switched_off_and_on(
+def test_native_display_can_be_toggled(
     version: str, where: str, server: Path, tmp_path: Path
 ) -> None:
     vim = start(version, tmp_path, server, native=True)
@@ -392,7 +392,7 @@ def test_neovims_own_display_is_switched_off_and_on(
     vim.end()
 
 
-def test_the_picture_of_the_readme(server: Path, tmp_path: Path) -> None:
+def test_readme_picture(server: Path, tmp_path: Path) -> None:
     vim = start("0.11", tmp_path, server)
     vim.command("syntax on")
     open_python(vim, tmp_path / "work" / "numbers.py")

@@ -69,7 +69,7 @@ def wait_until(server: str, is_processing: bool) -> dict[str, Any]:
     raise AssertionError(f"the server is_processing != {is_processing} for {PATIENCE_S} s")
 
 
-def test_a_line_is_completed_by_the_server(environment: dict[str, str]) -> None:
+def test_server_completes_line(environment: dict[str, str]) -> None:
     command = [FORETELL, "complete", "--json", "docs/demo/word_counts.rs:8"]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -114,9 +114,7 @@ class Editor:
                 return message
 
 
-def test_the_server_stops_when_nobody_waits_for_its_text(
-    server: str, environment: dict[str, str]
-) -> None:
+def test_server_stops_when_request_is_superseded(server: str, environment: dict[str, str]) -> None:
     editor = Editor(environment)
     text = "# Every letter of the alphabet with a word\nWORDS = {\n    'a': 'apple',\n"
     document = {"uri": "file:///a.py", "languageId": "python", "version": 1, "text": text}
