@@ -1,4 +1,4 @@
-"""The default model, fetched and imported by the product's own commands, once a session."""
+"""Fixtures: the default model, fetched and imported once per session by the product's commands."""
 
 import contextlib
 import shutil
@@ -14,42 +14,42 @@ DEFAULT = "qwen2.5-coder-0.5b"
 
 
 @contextlib.contextmanager
-def no_marks_left():
-    """What is imported within is not known as made here afterwards, but for the default model.
+def temporary_markers():
+    """Removes the local graph markers of imports in the block, except the default model's.
 
-    What others import meanwhile, is.
+    Keeps the markers that other processes create in the meantime.
     """
-    made, mark = [], packed.mark_local
+    created, mark_local = [], packed.mark_local
 
-    def remembered(shared, n_bytes):
-        path = mark_of(shared)
+    def recorded(shared, n_bytes):
+        path = marker_of(shared)
         if not path.exists():
-            made.append(path)
-        mark(shared, n_bytes)
+            created.append(path)
+        mark_local(shared, n_bytes)
 
-    def mark_of(shared):
+    def marker_of(shared):
         return paths.local_graph_marker(files.sha256_of(shared))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packed, "mark_local", remembered)
+        patch.setattr(packed, "mark_local", recorded)
         yield
     default = paths.bundle_folder(DEFAULT) / bundle.SHARED
-    kept = mark_of(default) if default.exists() else None
-    for path in made:
+    kept = marker_of(default) if default.exists() else None
+    for path in created:
         if path != kept:
             path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_marks_of_tests():
-    """Only the default model's graph stays known as made here."""
-    with no_marks_left():
+def session_markers():
+    """Only the marker of the default model's graph survives the test session."""
+    with temporary_markers():
         yield
 
 
 @pytest.fixture(scope="session")
 def user_namespace(tmp_path_factory):
-    """Skips where a user may not mount a disk of their own."""
+    """Skips tests if unprivileged users cannot mount a disk in a user namespace."""
     folder = str(tmp_path_factory.mktemp("disk"))
     mount = ["mount", "-t", "tmpfs", "tmpfs", folder]
     command = ["unshare", "--map-root-user", "--mount", *mount]
@@ -61,7 +61,7 @@ def user_namespace(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def default_source():
-    """The default model's GGUF file in the data folder; kept there for the next session."""
+    """The default model's GGUF file in the data folder, kept for the next session."""
     assert cli.main(["fetch", DEFAULT]) == 0
     return fetched(find(DEFAULT))
 
@@ -75,7 +75,7 @@ def default_bundle(default_source):
 
 @pytest.fixture(scope="session")
 def fp32_bundle(default_source, tmp_path_factory):
-    """The default model without any rounding: 2.5 GB, removed at the end."""
+    """The default model imported as fp32: 2.5 GB, removed at the end."""
     folder = tmp_path_factory.mktemp("fp32") / "fp32"
     arguments = ["import", str(default_source), "--out", str(folder), "--quantization", "fp32"]
     assert cli.main(arguments) == 0

@@ -1,7 +1,7 @@
-"""llama.cpp's outputs in `reference/`, and what a bundle gives for the same prompts.
+"""llama.cpp's outputs in `reference/`, and a bundle's outputs for the same prompts.
 
-Greedy continuations are compared in one pass: the same 32 tokens follow if and only if, after the
-prompt and llama.cpp's first n tokens, token n + 1 is the most likely one, for each n.
+Greedy continuations are compared in one pass: a bundle generates the same 32 tokens if and only if,
+for each n, token n + 1 is the most likely one after the prompt and llama.cpp's first n tokens.
 """
 
 import json
@@ -19,7 +19,7 @@ POSITIONS = 8
 
 @dataclass
 class Prompt:
-    """llama.cpp's account of one prompt: the best ids and their log-probabilities by position."""
+    """llama.cpp's result for one prompt: best ids and their log-probabilities by position."""
 
     ids: list[int]
     greedy: list[int]
@@ -46,14 +46,14 @@ def prompts_of(kind):
 
 
 def texts_of(kind):
-    """Pairs of a text and llama.cpp's ids of it."""
+    """Pairs of a text and its llama.cpp token ids."""
     texts = json.loads((REFERENCE / "texts.json").read_text())
     ids = json.loads((REFERENCE / f"{kind}.tokens.json").read_text())
     return list(zip(texts, ids, strict=True))
 
 
 def facts_of(kind):
-    """What llama.cpp's own run of the 4-bit file loses against F32, and the versions."""
+    """The loss of llama.cpp's own run of the 4-bit file against F32, and the versions."""
     return json.loads((REFERENCE / f"{kind}.json").read_text())
 
 
@@ -65,14 +65,14 @@ def log_softmax(logits):
 
 @dataclass
 class Found:
-    """What a bundle gives for one prompt."""
+    """A bundle's result for one prompt."""
 
     log_p: np.ndarray
     same_greedy: bool
 
 
 def run(folder, prompts, with_greedy=True):
-    """Reads each prompt up to one position after the other; only those rows pay for the head."""
+    """Evaluates each prompt in steps that end at its positions, to compute only those logits."""
     session = Session(folder, read_manifest(folder), 2048, threads=2)
     found = []
     for prompt in prompts:
@@ -90,7 +90,7 @@ def run(folder, prompts, with_greedy=True):
 
 
 def divergence_from_llama(prompt, log_q):
-    """KL by position: over llama.cpp's best tokens one by one, and all others as one."""
+    """KL by position, over llama.cpp's best tokens and all other tokens as one."""
     log_p = prompt.log_p.astype(np.float64)
     ours = np.take_along_axis(log_q.astype(np.float64), prompt.top, -1)
     kl = (np.exp(log_p) * (log_p - ours)).sum(-1)

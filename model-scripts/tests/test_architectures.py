@@ -1,4 +1,4 @@
-"""Every architecture, from both file formats, against its published formulas in float64."""
+"""Every architecture, from both file formats, compared with its published formulas in float64."""
 
 import gguf
 import numpy as np
@@ -14,8 +14,8 @@ IDS = [(7 * index + index * index) % 270 for index in range(40)]
 
 
 def imported_logits(source, folder, quantization="fp32", target="cpu"):
-    order = ImportOptions("toy", "Toy", "MIT", quantization, target)
-    import_checkpoint(source, folder, order)
+    options = ImportOptions("toy", "Toy", "MIT", quantization, target)
+    import_checkpoint(source, folder, options)
     session = Session(folder, read_manifest(folder), threads=1)
     return session.step(IDS, len(IDS))
 
@@ -47,11 +47,11 @@ def test_rope_and_window_variants_match_formulas(changes, tmp_path):
     found = imported_logits(source, tmp_path / "bundle")
     np.testing.assert_allclose(found, toy.logits(w, IDS), atol=2e-4)
     plain = toy.logits(toy.weights(toy.config("llama")), IDS)
-    assert np.abs(found - plain).max() > 1e-2, "the variant makes no difference: not tested"
+    assert np.abs(found - plain).max() > 1e-2, "the variant has no effect, so it is not tested"
 
 
 def test_qk_row_order_changes_logits(tmp_path):
-    """The test above can fail: rows in the wrong order give other logits."""
+    """Proves that the test above can fail: rows in the wrong order change the logits."""
     w = toy.weights(toy.config("llama"))
     good = toy.logits(w, IDS)
     for name in ("0.q", "0.k", "1.q", "1.k"):
@@ -62,7 +62,7 @@ def test_qk_row_order_changes_logits(tmp_path):
 @pytest.mark.parametrize("kind", ["Q8_0", "Q5_0", "Q5_1", "Q4_0", "Q4_1", "BF16", "F16"])
 @pytest.mark.parametrize("quantization", ["lossless", "int8"])
 def test_stored_integers_are_kept(kind, quantization, tmp_path):
-    """Against the formulas on the weights as the file stores them; activations are rounded."""
+    """Compares with the formulas on quantized weights; the runtime also rounds activations."""
     stored = gguf.GGMLQuantizationType[kind]
     w = toy.weights(toy.config("qwen2"))
     source = toy.write_gguf(tmp_path / "toy.gguf", w, stored)

@@ -1,4 +1,4 @@
-"""Hostile archives: what is taken out is a plain file of the size it says, and nothing else."""
+"""Malicious archives: only regular files of the declared size are extracted."""
 
 import stat
 import struct
@@ -23,7 +23,7 @@ def archive(tmp_path, member=NAME, content=CONTENT, kind=zipfile.ZIP_DEFLATED, a
 
 
 def lie(path, size):
-    """Writes another size into both headers."""
+    """Writes a wrong size into both headers."""
     data, true = path.read_bytes(), struct.pack("<I", SIZE)
     assert data.count(true) == 2
     path.write_bytes(data.replace(true, struct.pack("<I", size)))

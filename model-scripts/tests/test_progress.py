@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, plain lines elsewhere."""
+"""Progress: a bar on a terminal, plain lines otherwise."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ with Progress("fetching toy", 10_000_000) as progress:
 
 
 def on_a_terminal():
-    """What the script writes to a terminal on stderr."""
+    """What the script prints if stderr is a terminal."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     subprocess.run([sys.executable, "-c", SCRIPT], stderr=theirs, check=True)
@@ -24,7 +24,7 @@ def on_a_terminal():
     try:
         while chunk := os.read(ours, 4096):
             seen += chunk
-    except OSError:  # Linux says so when the last writer has closed its side.
+    except OSError:  # Linux raises EIO after the last writer has closed its side.
         pass
     os.close(ours)
     return seen.decode()

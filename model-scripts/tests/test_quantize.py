@@ -1,4 +1,4 @@
-"""Quantisers, and MatMulNBits of ONNX Runtime on what they write, against plain products."""
+"""Quantization, and ONNX Runtime's MatMulNBits on its output, compared with plain products."""
 
 import numpy as np
 import onnxruntime as ort
@@ -15,7 +15,7 @@ ROWS = RANDOM.standard_normal((48, 96)).astype(np.float32)
 
 
 def dense(packed, bits, block):
-    """What MatMulNBits makes of a `Packed`, by its documentation."""
+    """Dequantizes a `Packed` as the documentation of MatMulNBits specifies."""
     data, zero = packed.data, np.full(packed.scale.shape, 1 << (bits - 1))
     if bits == 4:
         data = np.stack([data & 15, data >> 4], -1).reshape(*data.shape[:2], -1)
@@ -132,7 +132,7 @@ def test_kernel_result_matches_stored_values(storage, tmp_path):
     else:
         packed = {8: quantize.int8, 4: quantize.int4}[storage.bits](ROWS, storage.block)
         expected = x @ dense(packed, storage.bits, storage.block)[:, :96].T
-    # Integer kernels round the input to 8 bits a block.
+    # The integer kernels round each block of the input to 8 bits.
     tolerance = 1e-5 if storage.bits == 32 else 0.02
     assert np.abs(found - expected).std() < tolerance * expected.std()
 
@@ -140,10 +140,10 @@ def test_kernel_result_matches_stored_values(storage, tmp_path):
 @pytest.mark.parametrize("storage", [Storage(8), Storage(8, 64), Storage(4)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
 def test_row_result_is_independent_of_batch(storage, count, tmp_path):
-    """To the last bit, in the storages of the default: else reuse would not be exact.
+    """Bit-identical for the storages of the default recipe; otherwise reuse would not be exact.
 
-    The 4-bit head only finds tokens that are scored again; on some processors (AVX2 without
-    AVX-512) it has another kernel for one row than for several.
+    The 4-bit head is excepted, because it only selects tokens that are rescored. On some CPUs (AVX2
+    without AVX-512) it uses different kernels for one row and for several.
     """
     data = DataFile(tmp_path)
     graph = GraphWriter(data)

@@ -1,7 +1,6 @@
-"""The imported default model against llama.cpp on the same weights, and against itself.
+"""The imported default model compared with llama.cpp on the same weights, and with itself.
 
-`reference/` holds llama.cpp's outputs on the weights expanded to F32, and says how to make them
-again.
+`reference/` has llama.cpp's outputs on the weights expanded to F32, and the script that makes them.
 """
 
 import json
@@ -23,7 +22,7 @@ from foretell_models.bundle import read_manifest
 
 @pytest.fixture(scope="module")
 def prompts():
-    """The 29 shortest and the longest: what lies between takes two minutes and sees no more."""
+    """The 29 shortest prompts and the longest; the others add two minutes and test nothing new."""
     *shorter, longest = sorted(prompts_of("qwen2"), key=lambda prompt: len(prompt.ids))
     return [*shorter[:29], longest]
 
@@ -63,7 +62,7 @@ def test_default_bundle_stays_close_to_fp32(default_bundle, prompts, exact, caps
 
 
 def test_comparison_detects_difference(prompts, exact):
-    """A distribution that is a little warmer is seen."""
+    """Proves that the comparison can fail: it detects a slightly higher temperature."""
     prompt, log_q = prompts[0], exact[0].log_p
     assert divergence_from_llama(prompt, log_softmax(log_q * 0.8)).mean() > 1e-3
 
@@ -76,7 +75,7 @@ def texts():
 @pytest.fixture(scope="module")
 def tokenizer(default_bundle):
     tokenizer = Tokenizer.from_file(str(default_bundle / "tokenizer.json"))
-    # As the server sets it: text of the user never becomes a control token.
+    # As in the server: user text never becomes a control token.
     tokenizer.encode_special_tokens = True
     return tokenizer
 
@@ -100,7 +99,7 @@ def test_special_token_lookalikes_can_be_text(tokenizer, default_bundle):
 
 
 def test_split_patterns_are_portable(default_bundle):
-    """Nothing that the server's regular expressions lack: no possessives, no named classes."""
+    """They use no features that the server's regex engine lacks, such as possessive quantifiers."""
     parts = json.loads((default_bundle / "tokenizer.json").read_text())["pre_tokenizer"]
     patterns = [p["pattern"]["Regex"] for p in parts["pretokenizers"] if p["type"] == "Split"]
     assert patterns

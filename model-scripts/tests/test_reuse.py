@@ -1,4 +1,4 @@
-"""Reuse is exact: a rewound KV buffer gives what an empty one gives."""
+"""KV cache reuse is exact: a rewound buffer gives the same logits as an empty one."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ def tiny_bundle(tmp_path_factory):
 
 
 def worst_difference(folder, pairs, seed):
-    """The largest difference of logits over all pairs (tokens read first, tokens kept)."""
+    """The largest logit difference over all pairs (tokens evaluated first, tokens kept)."""
     manifest = read_manifest(folder)
     random = np.random.default_rng(seed)
     warm, cold = (Session(folder, manifest, 512, threads=2) for _ in range(2))
     worst = 0.0
     for read, kept in pairs(random):
-        # Ids below those of the special tokens, which are the last ones.
+        # Ids below those of the special tokens, which come last.
         first, more = (random.integers(0, 250, count).tolist() for count in (read, 4))
         warm.rewind(0)
         warm.step(first)
@@ -64,7 +64,7 @@ def test_stepwise_equals_batched_evaluation(tiny_bundle):
 
 
 def test_batch_size_does_not_change_results(default_bundle):
-    """To the last bit: the buffers, and the best logit of each row."""
+    """The buffers and the best logit of each row are bit-identical."""
     session = Session(default_bundle, read_manifest(default_bundle), 200, threads=2)
     random = np.random.default_rng(3)
     tokenizer = Tokenizer.from_file(str(default_bundle / "tokenizer.json"))
@@ -88,7 +88,7 @@ def test_batch_size_does_not_change_results(default_bundle):
 
 
 def test_kept_length_changes_logits(tiny_bundle):
-    """The comparison can fail: one token more or less of the past is seen."""
+    """Proves that the comparisons can fail: keeping one token more changes the logits."""
     session = Session(tiny_bundle, read_manifest(tiny_bundle), 64, threads=1)
     session.step([30, 31, 32, 33])
     session.rewind(2)

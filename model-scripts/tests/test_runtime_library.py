@@ -1,6 +1,6 @@
-"""Which ONNX Runtime library is taken, by a scripted `nvidia-smi`, empty CUDA and a small wheel.
+"""The choice of the ONNX Runtime library, tested with a fake `nvidia-smi`, CUDA and wheel.
 
-No machine with a GPU has run this.
+These tests need no GPU, and no machine with a GPU has run them.
 """
 
 import importlib.metadata
@@ -14,7 +14,9 @@ import pytest
 from foretell_models import gpu, paths, runtime_library
 from foretell_models.errors import FetchFailed
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="CUDA is for Linux")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the CUDA library is installed on Linux only"
+)
 
 VERSION = importlib.metadata.version("onnxruntime")
 CUDA_LIBRARY = [
@@ -26,7 +28,7 @@ CARD = "NVIDIA GeForce RTX 4070, 580.65.06, 12282 MiB"
 
 
 class Machine:
-    """A folder with programs, one with libraries, one with wheels: all empty at first."""
+    """Folders for programs, libraries and wheels, which are empty at first."""
 
     def __init__(self, folder):
         self.programs, self.libraries, self.wheels = (
@@ -74,10 +76,10 @@ def machine(tmp_path, monkeypatch):
     return Machine(tmp_path)
 
 
-def check(result, library, said):
-    """What is in the data folder after a run, and what the run has told."""
+def check(result, library, message):
+    """Checks the message of a run and the library in the data folder after it."""
     assert result.returncode == 0, result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert runtime_library.target() == library
     files = {path.name: path.read_bytes() for path in paths.library_folder().iterdir()}
     if library == "cuda":
@@ -109,7 +111,7 @@ def test_gpu_with_cuda_installs_cuda_library(machine):
     next(machine.wheels.iterdir()).unlink()
     check(machine.runtime(), "cuda", "CUDA 13 is installed")
     runtime_library.ensure()
-    assert runtime_library.target() == "cuda", "`add` leaves it"
+    assert runtime_library.target() == "cuda", "`add` must keep the CUDA library"
     check(machine.runtime("--library", "cpu"), "cpu", "")
 
 

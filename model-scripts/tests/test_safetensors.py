@@ -1,4 +1,4 @@
-"""Hugging Face folders that are damaged or hostile."""
+"""Damaged and malicious Hugging Face folders raise `BadSource`."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""SmolLM2, of the llama architecture and without fill-in-the-middle tokens, against llama.cpp."""
+"""SmolLM2 (llama architecture, no fill-in-the-middle tokens) compared with llama.cpp."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ NAME = "smollm2-135m"
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """Imported as float32, 540 MB; the fetched file stays in the data folder."""
+    """The model imported as fp32 (540 MB); the fetched file stays in the data folder."""
     assert cli.main(["fetch", NAME]) == 0
     folder = tmp_path_factory.mktemp("smollm2") / "fp32"
     source = str(fetched(find(NAME)))
@@ -24,7 +24,7 @@ def bundle(tmp_path_factory):
 
 
 def test_fp32_matches_llama_cpp(bundle, capsys):
-    # The longer ones agree too; they would take most of the time.
+    # Longer prompts also agree, but would take most of the time.
     prompts = [prompt for prompt in prompts_of("smollm2") if len(prompt.ids) <= 300]
     found = run(bundle, prompts)
     pairs = list(zip(prompts, found, strict=True))

@@ -1,4 +1,4 @@
-"""Families are found by their tokens, and by the model's name where tokens are shared."""
+"""Families are found by their tokens, and by the model's name if they share tokens."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The `cuda` and `coreml` graphs, checked without the hardware."""
+"""The `cuda` and `coreml` graphs, tested without their hardware."""
 
 import numpy as np
 import onnx
@@ -76,7 +76,7 @@ def test_prefill_and_decode_match_formulas(coreml):
             buffers[f"past_key_values.{name}"][:, :, start : start + len(ids)] = rows
         return results.get("logits")
 
-    # A full bucket, then one that is filled up, then token by token.
+    # A full bucket, then a padded one, then token by token.
     run("prefill-16.onnx", IDS[:16], 0, 16)
     run("prefill-16.onnx", IDS[16:20], 16, 16)
     expected = toy.logits(w, IDS)
@@ -100,8 +100,8 @@ def test_cuda_graph_is_cpu_graph_in_fp16(quantization, tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     models = {}
     for target in ("cpu", "cuda"):
-        order = ImportOptions("x", "x", "MIT", quantization, target)
-        import_checkpoint(source, tmp_path / target, order)
+        options = ImportOptions("x", "x", "MIT", quantization, target)
+        import_checkpoint(source, tmp_path / target, options)
         path = tmp_path / target / "model.onnx"
         models[target] = onnx.load(path, load_external_data=False)
     kinds = {

@@ -1,4 +1,4 @@
-"""What is printed for people."""
+"""Text for people is safe to print on a terminal."""
 
 import pytest
 

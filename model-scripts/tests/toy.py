@@ -1,4 +1,4 @@
-"""Small checkpoints of random weights, in both file formats, for every architecture."""
+"""Small checkpoints with random weights, in both file formats, for every architecture."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ _ALL_BIASES = (
 
 
 def config(architecture: str, **changes) -> ModelConfig:
-    """Sizes that differ from each other, so that no two can be mixed up unseen."""
+    """Sizes that all differ, so that tests notice if two are confused."""
     base = ModelConfig(
         architecture=architecture,
         n_layers=2,
@@ -54,7 +54,7 @@ def weights(c: ModelConfig, seed: int = 1) -> RandomWeights:
 
 
 def _interleave(rows: np.ndarray, heads: int) -> np.ndarray:
-    """GGUF's order of the rows of Q and K for llama (its converter's `permute`)."""
+    """Reorders rows of Q and K as in GGUF files for llama (`permute` in its converter)."""
     shape = rows.shape
     return rows.reshape(heads, 2, shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(shape)
 
@@ -66,7 +66,7 @@ def write_gguf(
     with_fim: bool = True,
     metadata: dict | None = None,
 ) -> Path:
-    """A GGUF file of these weights; matrices stored as `kind`."""
+    """Writes a GGUF file with these weights, with matrices stored as `kind`."""
     c = w.config
     writer = gguf.GGUFWriter(path, c.architecture)
     writer.add_block_count(c.n_layers)
@@ -122,7 +122,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, with_fim: bool) -> None:
 
 
 def write_folder(folder: Path, w: RandomWeights, shards: int = 1) -> Path:
-    """A Hugging Face folder of the same weights."""
+    """Writes a Hugging Face folder with these weights."""
     c = w.config
     folder.mkdir(parents=True)
     fields = {
@@ -181,7 +181,7 @@ def _hub_values(c: ModelConfig, name: str, values: np.ndarray) -> np.ndarray:
 
 
 def logits(w: RandomWeights, ids: list[int]) -> np.ndarray:
-    """The reference: every row's logits by the published formulas, in float64, without a cache."""
+    """Reference logits of every row by the published formulas, in float64, without a KV cache."""
     c, t = w.config, {name: value.astype(np.float64) for name, value in w.tensors.items()}
 
     def affine(x, name):
@@ -196,7 +196,7 @@ def logits(w: RandomWeights, ids: list[int]) -> np.ndarray:
         return x / np.sqrt((x**2).mean(-1, keepdims=True) + c.norm_eps) * t[name]
 
     def turn(x):
-        """Rotary embedding as a product of complex numbers: pair i is (i, i + half)."""
+        """Rotary embedding as complex multiplication: pair i is (i, i + half)."""
         half = c.head_dim // 2
         frequency = c.rope_theta ** (-np.arange(half) / half)
         if c.rope_divisors:

@@ -1,15 +1,15 @@
-"""Makes the reference outputs of llama.cpp that the tests compare with.
+"""Makes llama.cpp's reference outputs for the tests.
 
-Needs `llama-cpp-python` (built from source; kept out of the ordinary test command):
+Needs `llama-cpp-python`, which is built from source and so is not part of the normal tests:
 
     pip install llama-cpp-python==0.3.36
     python make_reference.py qwen2 MODEL.gguf WORK_FOLDER
     python make_reference.py smollm2 MODEL.gguf WORK_FOLDER
 
-`MODEL.gguf` is the source of the default model, or of SmolLM2. llama.cpp's own quantiser first
-expands it to F32 (with 4-bit files llama.cpp rounds activations to 8 bits, which alone costs a KL
-of 0.004). Reads `prompts.json` and `texts.json` beside this script, writes `qwen2.npz`,
-`qwen2.tokens.json` and `qwen2.json`, or those of `smollm2`.
+`MODEL.gguf` is the checkpoint of the default model, or of SmolLM2. llama.cpp's own quantizer first
+expands it to F32, because with 4-bit files llama.cpp rounds activations to 8 bits, which alone
+costs a KL of 0.004. Reads `prompts.json` and `texts.json` in this folder; writes `qwen2.npz`,
+`qwen2.tokens.json` and `qwen2.json`, or the same files for `smollm2`.
 """
 
 import ctypes
@@ -23,13 +23,13 @@ import numpy as np
 
 HERE = Path(__file__).parent
 POSITIONS, GREEDY = 8, 32
-#: Best tokens kept a position, and whether prompts with a hole are taken (or only plain ones).
+#: Number of best tokens kept per position, and whether prompts with a suffix are included.
 KINDS = {"qwen2": (256, True), "smollm2": (64, False)}
 FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX = 151659, 151660, 151661
 
 
 class Llama:
-    """One context on one model."""
+    """One llama.cpp context."""
 
     def __init__(self, path):
         model = ll.llama_model_default_params()
@@ -39,7 +39,7 @@ class Llama:
         context = ll.llama_context_default_params()
         context.n_ctx = context.n_batch = 2048
         context.n_threads = context.n_threads_batch = 2
-        context.type_k = context.type_v = 0  # F32: the reference should not round the KV cache.
+        context.type_k = context.type_v = 0  # F32, so that the KV cache is not rounded.
         context.flash_attn_type = 0
         self.context = ll.llama_init_from_model(self.model, context)
         self.vocab = ll.llama_model_get_vocab(self.model)
@@ -84,7 +84,7 @@ def positions(count):
 
 
 def summary(logits, top):
-    """The best `top` ids and log-probabilities of each row; the rest follows from their sum."""
+    """Ids and log-probabilities of the best `top` tokens of each row."""
     logits = logits.astype(np.float64)
     best = logits.max(-1, keepdims=True)
     log_p = logits - best - np.log(np.exp(logits - best).sum(-1, keepdims=True))
@@ -109,7 +109,7 @@ def run(path, prompts, top):
 
 
 def divergence(p, q):
-    """KL(p || q) of two runs, by position, over p's best tokens that q also lists, and the rest."""
+    """Mean KL(p || q) of two runs, over p's best tokens that q also lists, and the rest as one."""
     values = []
     for key in [key for key in p if key.endswith(".top")]:
         index = key.split(".")[0]
@@ -136,7 +136,7 @@ def main():
     prompts = json.loads((HERE / "prompts.json").read_text())
     prompts = [prompt for prompt in prompts if with_holes or "suffix" not in prompt]
     kept = HERE / f"{kind}.npz"
-    if not kept.exists():  # Remove it to make it again.
+    if not kept.exists():  # Delete the file to recompute it.
         exact, model = run(f32, prompts, top)
         np.savez_compressed(kept, **exact)
         texts = json.loads((HERE / "texts.json").read_text())
