@@ -1,19 +1,19 @@
-# The commands of the README. `make help` lists them.
+# The commands in the README. `make help` lists them.
 
 MODEL ?= qwen2.5-coder-0.5b
 PREFIX ?= $(HOME)/.local
-# How many cases of each set `make eval` asks for, and of those with other files beside them.
+# Number of cases that `make eval` runs per set, and per set with other open files.
 EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
 MDBOOK := 0.5.4
-# How long `make test` feeds each fuzz target, and `make fuzz`.
+# Duration of each fuzz target in `make test`, and in `make fuzz`.
 FUZZ_SECONDS ?= 60
 FUZZ_LONG_SECONDS ?= 1800
 SOAK_MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 FORETELL := target/release/foretell
-# Takes lock files, and nothing that is not what they say.
+# Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help model build demo test test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
@@ -27,19 +27,19 @@ model: $(VENV)/installed ## Fetch and import the model and the runtime library (
 build: prerequisites ## Build the server
 	@cargo build --release --locked
 
-demo: model build ## Complete a line in the terminal, then type into the real server
+demo: model build ## Complete a line in the terminal, then replay typing against the real server
 	@cargo build --release --locked --quiet --example sessions
 	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
 	@$(FORETELL) complete docs/demo/word_counts.rs:8
 	@printf '\n== foretell serve: a method typed into a new file, one request per keystroke\n\n'
 	@target/release/examples/sessions typed $(FORETELL) docs/demo/vector.rs 31 3
 
-# The runtime that the model scripts use sends nothing either.
+# Disables telemetry in the ONNX Runtime of the model scripts, too.
 export ORT_DISABLE_TELEMETRY := 1
 export FUZZ_SECONDS
 
-test: prerequisites ## Everything that is tested: needs the model, fetches what it needs
-	@mkdir -p target && echo "fetching what the tests need while the server is built: target/fetched.log"
+test: prerequisites ## Run all tests and lints; fetches the model and the tools they need
+	@mkdir -p target && echo "fetching test dependencies while building the server (log: target/fetched.log)"
 	@$(MAKE) --no-print-directory -j2 test-programs fetched
 	@$(MAKE) --no-print-directory lint-python supply-chain model
 	@cargo test --release --locked
@@ -49,21 +49,22 @@ test: prerequisites ## Everything that is tested: needs the model, fetches what 
 	@$(MAKE) --no-print-directory test-editors-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 
-# One has the processor, the other the network. What could not be had is said where it is needed.
+# These two run in parallel: one is bound by the CPU, the other by the network. A failed download is
+# reported by the test that needs it.
 test-programs: lint-rust
 	@MAKEFLAGS= cargo test --release --locked --no-run
 
 fetched:
 	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors >target/fetched.log 2>&1 || true
 
-test-remote: $(VENV)/remote-installed build ## Ask llama.cpp's own server in the place of the model here
+test-remote: $(VENV)/remote-installed build ## Test the remote engine against a llama.cpp server
 	@cd tests/remote && ../../$(BIN)/python -m pytest -q -p no:cacheprovider --timeout 900 .
 
 test-remote-or-skip:
 	@if $(MAKE) --no-print-directory -s $(VENV)/remote-installed 2>$(VENV)/remote.log; then $(MAKE) --no-print-directory test-remote; \
 	else echo "SKIPPED: llama.cpp's server: $$(tail -n 1 $(VENV)/remote.log)"; fi
 
-lint: lint-rust lint-python ## Formats, lints and types
+lint: lint-rust lint-python ## Check formatting, lints and types
 
 lint-rust: prerequisites
 	@cargo fmt --check
@@ -79,29 +80,29 @@ lint-python: $(VENV)/dev-installed prerequisites
 	@cd tests/docs && ../../$(BIN)/mypy --strict .
 	@$(BIN)/python packaging/third_party.py --check
 
-bench: model build ## Measure the engine, the server, and a session at 80 words a minute
+bench: model build ## Benchmark the engine, the server, and a session at 80 words per minute
 	@cargo build --release --locked --quiet --example sessions
 	@$(FORETELL) bench server
 	@target/release/examples/sessions paced $(FORETELL) tests/fixtures/code/session.rs $$(sed -n '/pub fn configure/=' tests/fixtures/code/session.rs) 15 80
 	@$(FORETELL) bench engine
 
-eval: model build ## Measure how good the texts are, beside the model's own, by cases and replays
+eval: model build ## Measure suggestion quality on cases and replays, compared with raw model output
 	@$(FORETELL) eval --compare --ablate --limit $(EVAL_LIMIT) --keys 60 \
 		--cases tests/eval/cases-*.jsonl tests/eval/negatives-*.jsonl tests/eval/replays.jsonl
-	@printf '\n== with pieces of other open files, and alone\n\n'
+	@printf '\n== with and without snippets from other open files\n\n'
 	@$(FORETELL) eval --others --limit $(OTHERS_LIMIT) --cases tests/eval/others-*.jsonl
 
-fuzz: prerequisites ## Let libFuzzer look for inputs that break a law, half an hour a target
+fuzz: prerequisites ## Fuzz for inputs that violate an invariant, half an hour per target
 	@tests/fuzz/run.sh $(FUZZ_LONG_SECONDS)
 
-soak: model build ## A day at the editor without its pauses, in ten minutes: memory, handles, threads
+soak: model build ## Replay a day of editing in ten minutes; watch memory, handles and threads
 	@cargo build --release --locked --quiet --example sessions
 	@target/release/examples/sessions soak $(FORETELL) $(SOAK_MINUTES) $(addprefix tests/fixtures/code/,session.rs server.rs prompt.rs random_sessions.rs)
 
-supply-chain: $(VENV)/dev-installed prerequisites ## Licences and sources of what is built in; known holes, where their lists can be had
+supply-chain: $(VENV)/dev-installed prerequisites ## Check dependencies: licences, sources, and known vulnerabilities if online
 	@tests/supply_chain.sh $(BIN)
 
-install: model build ## Put binary, manual and completions below PREFIX (default ~/.local), library and model into the data folder
+install: model build ## Install binary, manual and completions below PREFIX (default ~/.local), library and model in the data folder
 	@install -d "$(PREFIX)/bin" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" "$(PREFIX)/share/fish/vendor_completions.d"
 	@install -m 755 $(FORETELL) "$(PREFIX)/bin/foretell"
 	@$(FORETELL) man "$(PREFIX)/share/man/man1"
@@ -111,30 +112,30 @@ install: model build ## Put binary, manual and completions below PREFIX (default
 	@echo "installed $(PREFIX)/bin/foretell"
 	@PATH="$(PREFIX)/bin:$$PATH" "$(PREFIX)/bin/foretell" doctor
 
-dist: $(VENV)/installed prerequisites vsix ## Make what is given away in target/packages: a tarball, a Debian package, the VS Code extension
+dist: $(VENV)/installed prerequisites vsix ## Make the release packages in target/packages: tarball, Debian package, VS Code extension
 	@cargo build --profile dist --locked
 	@$(BIN)/python packaging/dist.py --binary target/dist/foretell --out target/packages
 	@cp $(EDITORS)/foretell.vsix target/packages/ && echo target/packages/foretell.vsix
 
-book: $(VENV)/dev-installed prerequisites ## Make a book of the documentation in target/book (builds mdBook once, some minutes)
+book: $(VENV)/dev-installed prerequisites ## Build the documentation as a book in target/book (first builds mdBook, a few minutes)
 	@test -x target/mdbook/bin/mdbook || { echo "building mdBook $(MDBOOK)"; cargo install --quiet --locked --no-default-features --features search --root target/mdbook --version $(MDBOOK) mdbook; }
 	@target/mdbook/bin/mdbook build docs
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -p no:cacheprovider test_links.py
 
-locks: $(VENV)/installed ## Write the Python lock files anew: from pyproject.toml and the .in files, with hashes
+locks: $(VENV)/installed ## Regenerate the Python lock files, with hashes, from pyproject.toml and the .in files
 	@tests/lock_python.sh $(BIN)
 
-docs-generated: $(VENV)/installed build ## Write what is made: the pages of settings and third parties, the settings of the extension
+docs-generated: $(VENV)/installed build ## Regenerate the settings and third-party pages, and the extension's settings
 	@UPDATE_EXPECT=1 cargo test --release --locked --quiet -p foretell-config reference
 	@$(BIN)/python packaging/third_party.py
 	@$(MAKE) --no-print-directory editors-settings
 
-clean: ## Remove what was built here; the model stays in the data folder
+clean: ## Remove build outputs; the model stays in the data folder
 	@rm -rf target $(VENV)
 
 prerequisites:
 	@command -v cargo >/dev/null || { echo "Rust is missing: https://rustup.rs, or on Debian 'apt install rustup', Fedora 'dnf install rustup', macOS 'brew install rustup'; then 'rustup default stable'"; exit 1; }
-	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 92) }' || { echo "Rust 1.92 or later is needed, this is $$(rustc --version): 'rustup update'"; exit 1; }
+	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 92) }' || { echo "Rust 1.92 or later is required, found $$(rustc --version): 'rustup update'"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing: on Debian 'apt install gcc', Fedora 'dnf install gcc', macOS 'xcode-select --install'"; exit 1; }
 
 $(VENV)/installed: model-scripts/requirements.lock model-scripts/requirements-build.lock model-scripts/pyproject.toml

@@ -1,4 +1,4 @@
-"""The Debian package, of the same files as the tarball."""
+"""Makes the Debian package from the same files as the tarball."""
 
 import gzip
 import re
@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 _GLIBC = re.compile(rb"GLIBC_2\.(\d+)")
-#: Where the tarball's files go; folders with all that is in them. What editors load is no
-#: documentation, which a system may be told to leave out.
+#: Destinations of the tarball's files and folders. The editor plugins are not installed as
+#: documentation, because dpkg can be configured to exclude it.
 _PLACES = {
     "completions/foretell.bash": "usr/share/bash-completion/completions/foretell",
     "completions/_foretell": "usr/share/zsh/vendor-completions/_foretell",
@@ -27,7 +27,7 @@ _PLACES = {
 
 
 def build(folder: Path, version: str, out: Path) -> Path:
-    """Makes a package of what is in the tarball's folder; needs `dpkg-deb`."""
+    """Makes a package from the tarball's folder; needs `dpkg-deb`."""
     machine = subprocess.run(
         ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -47,9 +47,9 @@ def build(folder: Path, version: str, out: Path) -> Path:
 
 
 def lay_out(folder: Path, root: Path) -> None:
-    """Puts the tarball's files where they belong below `root`.
+    """Copies the tarball's files to their destinations below `root`.
 
-    The server looks for the library beside itself, so both are in a folder of their own.
+    The server looks for the library next to itself, so both are in a separate folder.
     """
     program = root / "usr/lib/foretell"
     program.mkdir(parents=True)
@@ -64,7 +64,7 @@ def lay_out(folder: Path, root: Path) -> None:
             shutil.copytree(folder / source, target)
         else:
             shutil.copy2(folder / source, target)
-    # The links of the documentation lead there.
+    # Target of the links in the documentation.
     (root / "usr/share/doc/foretell/editors").symlink_to("../../foretell/editors")
     manual = root / "usr/share/man/man1"
     manual.mkdir(parents=True)
@@ -80,7 +80,7 @@ def lay_out(folder: Path, root: Path) -> None:
 
 
 def control_of(root: Path, version: str, machine: str) -> str:
-    """The control file of a package."""
+    """The content of the package's control file."""
     files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     n_kilobytes = sum(path.stat().st_size for path in files) // 1024
     glibc = newest_glibc(list((root / "usr/lib/foretell").iterdir()))
@@ -95,13 +95,13 @@ def control_of(root: Path, version: str, machine: str) -> str:
         "Section: devel\n"
         "Priority: optional\n"
         "Description: language server for inline completion with a local code model\n"
-        " Writes the next lines of code as ghost text while you type, in any editor\n"
-        " that speaks LSP 3.18. Run `foretell setup` after the installation: it fetches\n"
-        " the model, for which it needs Python 3.11 or later.\n"
+        " Suggests the next lines of code as ghost text while you type, in any editor\n"
+        " that supports LSP 3.18. After installation, run `foretell setup`, which fetches\n"
+        " the model and needs Python 3.11 or later.\n"
     )
 
 
 def newest_glibc(files: list[Path]) -> str:
-    """The oldest version of the GNU C library that has every symbol of the files."""
+    """The oldest version of the GNU C library that provides every symbol in the files."""
     found = [int(minor) for file in files for minor in _GLIBC.findall(file.read_bytes())]
     return f"2.{max(found, default=17)}"

@@ -1,6 +1,7 @@
-"""The packages for people without the source: binary, library, licences, manual, completions.
+"""Makes the release packages: binary, runtime library, licences, manual, completions.
 
-Run by `make dist` in the environment of the model scripts, whose wheel has the runtime library.
+`make dist` runs it in the environment of the model scripts, where the installed onnxruntime wheel
+has the runtime library.
 """
 
 import argparse
@@ -21,12 +22,12 @@ import debian
 from foretell_models import runtime_library
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Licences that fit MIT OR Apache-2.0, as SPDX names them.
+#: SPDX ids of the licences that are compatible with MIT OR Apache-2.0.
 ALLOWED = {
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT",
     "MIT-0", "Unicode-3.0", "Unlicense", "Zlib",
 }  # fmt: skip
-#: What a user reads, and what editors load: files, and folders with all that is in them.
+#: Documentation and editor plugins: files, and folders with all their content.
 DOCUMENTS = (
     "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY.md", "SECURITY.md",
     "ARCHITECTURE.md", "CONTRIBUTING.md", "docs", "editors/README.md", "editors/images",
@@ -38,7 +39,7 @@ _TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.+-]+|/")
 
 
 class PackagingError(Exception):
-    """A crate whose licence does not fit."""
+    """A crate's licence is not allowed, or the runtime library is missing."""
 
 
 def main() -> int:
@@ -60,7 +61,7 @@ def main() -> int:
             if shutil.which("dpkg-deb"):
                 print(debian.build(folder, version, options.out))
             else:
-                print("SKIPPED: no Debian package, since dpkg-deb is not here", file=sys.stderr)
+                print("SKIPPED: no Debian package: dpkg-deb is not installed", file=sys.stderr)
     except (OSError, PackagingError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -68,7 +69,7 @@ def main() -> int:
 
 
 def fill(folder: Path, binary: Path, host: str) -> None:
-    """Puts everything into an empty folder. The library lies beside the binary, which finds it."""
+    """Creates the package folder; the binary looks for the library next to itself."""
     folder.mkdir()
     shutil.copy2(binary, folder)
     for library in runtime_library.installed():
@@ -84,13 +85,13 @@ def fill(folder: Path, binary: Path, host: str) -> None:
     (licences / "crates.txt").write_text(crate_licences(crates(host)), "utf-8")
     spec = find_spec("onnxruntime")
     if spec is None or spec.origin is None:
-        raise PackagingError("onnxruntime is not installed beside foretell-models")
+        raise PackagingError("onnxruntime is not installed in this Python environment: install it")
     for file in ("LICENSE", "ThirdPartyNotices.txt"):
         shutil.copy2(Path(spec.origin).parent / file, licences / f"onnxruntime-{file}")
 
 
 def copy_documents(folder: Path) -> None:
-    """Puts `DOCUMENTS` into a folder, each in its place, so that their links lead somewhere."""
+    """Copies `DOCUMENTS` to the same relative paths below a folder, so that their links resolve."""
     for name in DOCUMENTS:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def copy_documents(folder: Path) -> None:
 
 
 def pack(folder: Path, target: Path) -> Path:
-    """Packs a folder; the same files give the same list of members, with no owner and no time."""
+    """Packs a folder as a tarball whose members have no owner and no modification time."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = member.mtime = 0
@@ -114,8 +115,8 @@ def pack(folder: Path, target: Path) -> Path:
 
 
 def is_allowed(expression: str) -> bool:
-    """Whether an SPDX expression leaves a way to use the crate under licences of `ALLOWED`."""
-    # Exceptions only add rights; "/" is what was written before there was OR.
+    """Whether an SPDX expression permits use of a crate under licences in `ALLOWED`."""
+    # Exceptions only grant additional rights. "/" is Cargo's old syntax for OR.
     tokens = _TOKEN.findall(re.sub(r"\s+WITH\s+\S+?(?=\)|\s|$)", "", expression))
     position = 0
 
@@ -152,7 +153,10 @@ def is_allowed(expression: str) -> bool:
 
 
 def crate_licences(crates: list[dict[str, Any]]) -> str:
-    """The licences of all crates, each text once; raises `PackagingError` for one that is not allowed."""
+    """The licence texts of all crates, each text once.
+
+    Raises `PackagingError` if a licence is not allowed.
+    """
     users: dict[str, list[str]] = defaultdict(list)
     for crate in crates:
         title = f"{crate['name']} {crate['version']}"
@@ -163,7 +167,7 @@ def crate_licences(crates: list[dict[str, Any]]) -> str:
             )
         texts = list(_texts(Path(crate["manifest_path"]).parent))
         if not texts:
-            texts = [f"No file with the licence. Authors: {', '.join(crate['authors']) or '-'}"]
+            texts = [f"No licence file. Authors: {', '.join(crate['authors']) or '-'}"]
         for text in texts:
             users[text].append(f"{title} ({expression})")
     by_user = sorted(users.items(), key=lambda it: it[1])
@@ -178,7 +182,7 @@ def _texts(folder: Path) -> Iterator[str]:
 
 
 def crates(host: str | None = None) -> list[dict[str, Any]]:
-    """The crates that are in the binary of a system, or of any, sorted by name."""
+    """The crates in the binary for a target (by default, for any target), sorted by name."""
     command = ["cargo", "metadata", "--locked", "--format-version=1"]
     metadata = json.loads(_output(command + ([f"--filter-platform={host}"] if host else [])))
     packages = {package["id"]: package for package in metadata["packages"]}

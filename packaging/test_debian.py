@@ -7,7 +7,7 @@ import pytest
 
 
 def filled(folder: Path) -> Path:
-    """What the tarball is made of, in small."""
+    """Creates a small version of the tarball's folder."""
     for name in (
         "foretell", "libonnxruntime.so.1", "README.md", "CHANGELOG.md", "LICENSE-MIT",
         "LICENSE-APACHE", "man/man1/foretell.1", "completions/foretell.bash",
@@ -23,7 +23,7 @@ def filled(folder: Path) -> Path:
 
 def test_package_has_files_in_place(tmp_path: Path) -> None:
     if shutil.which("dpkg-deb") is None:
-        pytest.skip("dpkg-deb is not here")
+        pytest.skip("dpkg-deb is not installed")
     package = debian.build(filled(tmp_path / "in"), "1.2.3", tmp_path)
     listing = subprocess.run(
         ["dpkg-deb", "--contents", str(package)], check=True, capture_output=True, text=True
@@ -44,15 +44,15 @@ def test_package_has_files_in_place(tmp_path: Path) -> None:
     assert "Depends: libc6 (>= 2.34), libgcc-s1, libstdc++6\n" in control
 
 
-#: As root of a namespace of its own, which any user may have.
+#: Runs a command as root in a new user namespace.
 AS_ROOT = ["unshare", "--map-root-user"]
 
 
 def test_package_installs_and_purges_cleanly(tmp_path: Path) -> None:
     if shutil.which("dpkg") is None:
-        pytest.skip("dpkg is not here")
+        pytest.skip("dpkg is not installed")
     if subprocess.run([*AS_ROOT, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no namespace can be had")
+        pytest.skip("no user namespace is available")
     folder = filled(tmp_path / "in")
     (folder / "foretell").write_text("#!/bin/sh\necho foretell 1.2.3\n")
     package = debian.build(folder, "1.2.3", tmp_path)
@@ -68,14 +68,14 @@ def test_package_installs_and_purges_cleanly(tmp_path: Path) -> None:
               "usr/share/fish/vendor_completions.d/foretell.fish"}  # fmt: skip
 
     def dpkg(*arguments: str) -> set[str]:
-        # What it depends on is not in this root.
+        # The dependencies are not installed in this root.
         command = [*AS_ROOT, "dpkg", "--root", str(root), "--force-depends", *arguments]
         subprocess.run(command, check=True, capture_output=True)
         return {place for place in places if (root / place).exists()}
 
     assert dpkg("--install", str(package)) == places
-    said = subprocess.run([root / "usr/bin/foretell"], check=True, capture_output=True, text=True)
-    assert said.stdout == "foretell 1.2.3\n"
+    result = subprocess.run([root / "usr/bin/foretell"], check=True, capture_output=True, text=True)
+    assert result.stdout == "foretell 1.2.3\n"
     assert dpkg("--purge", "foretell") == set()
     assert not [path for path in root.rglob("*foretell*") if "var/lib/dpkg" not in str(path)]
 

@@ -1,4 +1,4 @@
-"""What goes into the tarball."""
+"""The content of the tarball."""
 
 import re
 import tarfile
@@ -55,7 +55,7 @@ def test_each_licence_text_is_listed_once(tmp_path: Path) -> None:
     text = dist.crate_licences([*same, crate(tmp_path, "c", "ISC", None)])
     assert text.count("You may.") == 1
     assert "a 1.0 (MIT)\nb 1.0 (MIT)\n\nYou may." in text
-    assert "c 1.0 (ISC)\n\nNo file with the licence. Authors: A. Author" in text
+    assert "c 1.0 (ISC)\n\nNo licence file. Authors: A. Author" in text
 
 
 def test_disallowed_licence_is_rejected(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""THIRD_PARTY.md: what is in the program and in the extension, and under which licences.
+"""Writes THIRD_PARTY.md, which lists the components of the server and the extension with licences.
 
-Written anew by `make docs-generated`; `--check` fails if it is not what the lock files say.
+`make docs-generated` runs it; `--check` fails if the page does not match the lock files.
 """
 
 import argparse
@@ -14,29 +14,29 @@ import dist
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "THIRD_PARTY.md"
 HEAD = """\
-# Third parties
+# Third-party components
 
-Made from `Cargo.lock` and `editors/vscode/package-lock.json` by `make docs-generated`.
-The texts of the licences are in each package's source, and in `licences/` of what `make dist` makes.
+Generated from `Cargo.lock` and `editors/vscode/package-lock.json` by `make docs-generated`.
+Licence texts are in each package's source, and in `licences/` of the packages that `make dist` makes.
 
-- **ONNX Runtime**, fetched by `foretell setup` or `make model` from the package `onnxruntime`, or for CUDA `onnxruntime-gpu`: MIT, with notices of its own in that package.
-- **Models** have licences of their own, which the catalogue and each bundle's manifest name. The default one, Qwen2.5-Coder 0.5B Instruct, is under Apache-2.0.
-- **Python packages** that import models are installed into `.venv` and are no part of the program: `model-scripts/requirements.lock`.
-- **The cases of the evaluation** are excerpts of packages: `tests/eval/SOURCES.md`.
+- **ONNX Runtime** is fetched by `foretell setup` or `make model` from the package `onnxruntime`, or `onnxruntime-gpu` for CUDA. Its licence is MIT; the package includes its third-party notices.
+- **Models** have their own licences, listed in the catalogue and in each bundle's manifest. The default model, Qwen2.5-Coder 0.5B Instruct, is under Apache-2.0.
+- **Python packages** for importing models are installed into `.venv` and are not part of the server: `model-scripts/requirements.lock`.
+- **Evaluation cases** are excerpts from packages: `tests/eval/SOURCES.md`.
 """  # noqa: E501
 
 
 def main() -> int:
-    """Writes the page, or compares it."""
+    """Writes the page or, with `--check`, compares it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, compare")
+    parser.add_argument("--check", action="store_true", help="only compare the page")
     options = parser.parse_args()
     page = "\n".join(
         [
             HEAD,
-            "## Crates, on any system\n",
+            "## Crates, for all targets\n",
             *_table([(it["name"], it["version"], it["license"]) for it in dist.crates()]),
-            "\n## In the extension of VS Code\n",
+            "\n## VS Code extension\n",
             *_table(_bundled("vscode-languageclient")),
             "",
         ]
@@ -44,7 +44,7 @@ def main() -> int:
     if not options.check:
         PAGE.write_text(page, "utf-8")
     elif not PAGE.exists() or PAGE.read_text("utf-8") != page:
-        print("THIRD_PARTY.md is not what the lock files say: run `make docs-generated`")
+        print("THIRD_PARTY.md does not match the lock files: run `make docs-generated`")
         return 1
     return 0
 
@@ -55,7 +55,7 @@ def _table(packages: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _bundled(name: str) -> list[tuple[str, str, str]]:
-    """A package of the extension's lock file with all that it needs."""
+    """A package in the extension's lock file, with all its dependencies."""
     lock = json.loads((ROOT / "editors/vscode/package-lock.json").read_text("utf-8"))
     packages: dict[str, dict[str, Any]] = lock["packages"]
     waiting, found = [f"node_modules/{name}"], set[str]()
@@ -63,7 +63,7 @@ def _bundled(name: str) -> list[tuple[str, str, str]]:
         path = waiting.pop()
         found.add(path)
         for needed in packages[path].get("dependencies", {}):
-            # The nearest one, as Node looks for it.
+            # The nearest copy, as in Node's module resolution.
             inner = f"{path}/node_modules/{needed}"
             needed_path = inner if inner in packages else f"node_modules/{needed}"
             if needed_path not in found:
