@@ -1,9 +1,9 @@
-"""How much of the vocabulary code uses: what a head reduced to those tokens would save and lose.
+"""Measures what a head reduced to the tokens that occur in code would save and lose.
 
     python study/code_head.py BUNDLE MEGABYTES FOLDER ...
 
-Half of the files say which tokens are kept; in the other half, and in the lines that
-`fim_cases.json` expects, it counts what such a head could never write.
+One half of the files selects the tokens to keep. In the other half, and in the expected lines of
+`fim_cases.json`, the script counts the tokens that such a head could never generate.
 """
 
 import json
@@ -60,8 +60,8 @@ def main() -> None:
         lost = counts[1][~kept].sum() / counts[1].sum()
         outside = sum(any(not kept[token] for token in ids) for ids in wanted)
         print(
-            f"seen {times} times: {kept.sum()} of {size} tokens; cannot write {100 * lost:.3f} % "
-            f"of the other half's tokens, {outside} of {len(wanted)} lines of the cases"
+            f"seen {times} times: {kept.sum()} of {size} tokens; loses {100 * lost:.3f} % of the "
+            f"other half's tokens, {outside} of {len(wanted)} lines of the cases"
         )
 
 

@@ -1,6 +1,6 @@
-"""Exact match of the rest of a line, greedy, in plain prefix-suffix-middle order.
+"""Measures exact matches of the rest of a line, greedy, in plain prefix-suffix-middle order.
 
-The cases of `fim_cases.json` are cut at borders of the tokenizer's words, so nothing is healed.
+The cases in `fim_cases.json` are cut at pre-token boundaries, so no token healing is needed.
 """
 
 import json
@@ -16,7 +16,7 @@ MOST = 64
 
 
 def run(session: Session, folder: Path) -> list[bool]:
-    """Which cases a model completes with the line that stood there."""
+    """For each case, whether the model completes the original line."""
     manifest = read_manifest(folder)
     fim, stop = manifest.fim, set(manifest.eos_ids)
     assert fim is not None
@@ -44,11 +44,11 @@ def completes(
     line: str,
     stop: set[int],
 ) -> bool:
-    """Whether greedy decoding writes exactly `line` before a line break or an end.
+    """Whether greedy decoding generates exactly `line` before a line break or an end token.
 
-    The line's own tokens are read along with the prompt, as a draft: up to the first that is not
-    the most likely one, they are what greedy decoding writes. From there it goes on step by step,
-    as long as what it writes may still become the line.
+    The line's own tokens are evaluated with the prompt, as draft tokens: up to the first that is
+    not the most likely one, they are the greedy result. From there, decoding continues one token at
+    a time while the text can still become the line.
     """
     session.rewind(0)
     best = session.step([*prompt, *draft[:-1]], len(draft)).argmax(-1).tolist()

@@ -1,10 +1,10 @@
-"""Cuts fill-in-the-middle cases out of source trees: `fim_cases.json`.
+"""Makes the fill-in-the-middle cases in `fim_cases.json` from source trees.
 
     python study/make_cases.py TOKENIZER.json LANGUAGE=ORIGIN=LICENCE=FOLDER ...
 
-Takes `EACH` cases of each language, from files chosen by a fixed seed. A cut is at a border of the
-tokenizer's words (plain prefix-suffix-middle, nothing is healed), at the begin of a line or inside
-one. What is expected is the rest of the line, 3 to 30 characters.
+Takes `EACH` cases per language, from files chosen with a fixed seed. A cut is at a pre-token
+boundary, so that no token healing is needed, at the start of a line or inside one. The expected
+text is the rest of the line, 3 to 30 characters.
 """
 
 import json
@@ -24,7 +24,7 @@ COMMENTS = ("//", "#", "*", "/*", '"""')
 
 
 def files(folder: Path, language: str) -> list[Path]:
-    """Files that people wrote, of a usual size."""
+    """Files of a typical size that are not minified."""
     found = [
         path
         for path in folder.rglob("*")
@@ -34,7 +34,7 @@ def files(folder: Path, language: str) -> list[Path]:
 
 
 def case(text: str, tokenizer: Tokenizer, rng: random.Random) -> dict[str, str] | None:
-    """One case of a file, or None if the line that was drawn is of no use."""
+    """One case from a file, or None if the randomly chosen line is unsuitable."""
     lines = text.splitlines(keepends=True)
     index = rng.randrange(8, max(9, len(lines) - 4))
     if index >= len(lines):
@@ -51,7 +51,7 @@ def case(text: str, tokenizer: Tokenizer, rng: random.Random) -> dict[str, str] 
     column = rng.choice(fitting)
     middle = line[column:]
     before, after = "".join(lines[:index]), "".join(lines[index + 1 :])
-    # Whole lines on both sides.
+    # Keep only whole lines on both sides.
     before = before[-PREFIX_CHARS:].partition("\n")[2]
     after = after[:SUFFIX_CHARS].rpartition("\n")[0] + "\n"
     return {"prefix": before + line[:column], "suffix": "\n" + after, "middle": middle}

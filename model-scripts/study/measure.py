@@ -1,4 +1,4 @@
-"""Measures bundles against each other: the figures of the README.
+"""Compares bundles; makes the figures in the README.
 
     python study/measure.py kl REFERENCE_BUNDLE CACHE.npy BUNDLE ...
     python study/measure.py greedy BUNDLE ...
@@ -6,12 +6,12 @@
     python study/measure.py pairs RESULTS.json REFERENCE_BUNDLE
     python study/measure.py speed ROUNDS BUNDLE ...
 
-`kl` compares next-token distributions with those of a reference bundle (fp32), at 24 positions of
-every fourth prompt of the tests. `greedy` says on how many of all prompts a bundle writes the 32
-tokens that llama.cpp writes with the weights in F32; `kl` does so on its prompts. `fim` completes
-every case of `fim_cases.json` and keeps which lines came out right; `pairs` compares those with one
-bundle's. `speed` interleaves the bundles in one process; on a shared machine only the ratios mean
-something.
+`kl` compares next-token distributions with those of a reference bundle (fp32), at 24 positions in
+every fourth prompt of the tests. `greedy` counts the prompts on which a bundle generates the same
+32 tokens as llama.cpp with F32 weights; `kl` does the same for its prompts. `fim` completes every
+case in `fim_cases.json` and records the correct lines; `pairs` compares the records with those of
+one bundle. `speed` interleaves the bundles in one process; on a shared machine, only the ratios are
+meaningful.
 """
 
 import json
@@ -31,20 +31,20 @@ POSITIONS = 24
 
 
 def prompts(every: int = 4, field: str = "ids") -> list[list[int]]:
-    """The token ids of every fourth prompt (or so), or llama.cpp's `greedy` tokens after it."""
+    """The token ids of every `every`-th prompt, or llama.cpp's `greedy` tokens after them."""
     with np.load(DATA / "qwen2.npz") as data:
         count = sum(key.endswith(".ids") for key in data)
         return [data[f"{index}.{field}"].tolist() for index in range(0, count, every)]
 
 
 def open_session(folder: str, length: int = 2048, threads: int = 1) -> Session:
-    """One thread gives the same figures as many, and does not mind other work beside it."""
+    """Opens a bundle; one thread gives the same results as several and tolerates other load."""
     path = Path(folder)
     return Session(path, read_manifest(path), length, threads)
 
 
 def rows(session: Session, ids: list[int]) -> np.ndarray:
-    """Logits at `POSITIONS` places of the second half of a prompt."""
+    """Logits at `POSITIONS` positions in the second half of a prompt."""
     session.rewind(0)
     wanted = np.linspace(len(ids) // 2, len(ids) - 1, POSITIONS).astype(int)
     logits = session.step(ids, len(ids) - len(ids) // 2)
@@ -64,9 +64,10 @@ def kl(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def continuation(session: Session, ids: list[int], greedy: list[int]) -> bool:
-    """Whether a session whose buffer holds `ids` writes the tokens `greedy`, in one run.
+    """Whether a session with `ids` in its buffer would generate the tokens `greedy`.
 
-    They follow if and only if each is the most likely after the prompt and those before it.
+    It would if and only if each is the most likely token after the prompt and the tokens before it,
+    which one run can check.
     """
     session.rewind(len(ids) - 1)
     found = session.step([ids[-1], *greedy[:-1]], len(greedy)).argmax(-1)
@@ -74,7 +75,7 @@ def continuation(session: Session, ids: list[int], greedy: list[int]) -> bool:
 
 
 def reference(folder: str, cache: Path) -> np.ndarray:
-    """Logits [prompt, position, vocabulary] of the reference, made once."""
+    """Logits [prompt, position, vocabulary] of the reference, computed once and cached."""
     if not cache.exists():
         session = open_session(folder)
         np.save(cache, np.stack([rows(session, ids) for ids in prompts()]))

@@ -1,8 +1,8 @@
-"""Recipes that are not offered, to be measured: mixes of 8 and 4 bits by layer.
+"""Experimental recipes that mix 8 and 4 bits by layer.
 
     python study/recipes.py MODEL.gguf FOLDER RECIPE ...
 
-makes the bundle `FOLDER/RECIPE` of each, those that `foretell-models import` knows included.
+makes a bundle `FOLDER/RECIPE` for each recipe, which can also be one of `foretell-models import`.
 """
 
 import sys
@@ -18,7 +18,7 @@ def eight(matrix: MatrixInfo) -> Storage:
 
 
 def edges(kept: int) -> Recipe:
-    """The first and last `kept` layers in 8 bits, those between in 4 with searched scales."""
+    """The first and last `kept` layers in 8 bits, those between in 4 bits with searched scales."""
 
     def storage(matrix: MatrixInfo) -> Storage:
         if matrix.role in ("embed", "head"):
@@ -30,7 +30,7 @@ def edges(kept: int) -> Recipe:
 
 
 def roles(name: str, *four: str, kept: int = 0) -> Recipe:
-    """The matrices of some roles in 4 bits with searched scales, but for `kept` layers a side."""
+    """Some roles in 4 bits with searched scales, except in the first and last `kept` layers."""
 
     def storage(matrix: MatrixInfo) -> Storage:
         if matrix.role in ("embed", "head"):
@@ -54,8 +54,8 @@ def main() -> None:
     source, folder, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     recipe.RECIPES.update({tried.name: tried for tried in TRIED})
     for name in names:
-        order = ImportOptions("qwen2.5-coder-0.5b", name, "Apache-2.0", name)
-        import_checkpoint(source, folder / name, order)
+        options = ImportOptions("qwen2.5-coder-0.5b", name, "Apache-2.0", name)
+        import_checkpoint(source, folder / name, options)
 
 
 if __name__ == "__main__":

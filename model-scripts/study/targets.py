@@ -1,9 +1,9 @@
-"""Runs bundles of the targets `cuda` and `coreml` on the CPU and compares them with one of `cpu`.
+"""Runs `cuda` and `coreml` bundles on the CPU and compares them with a `cpu` bundle.
 
     python study/targets.py FP32_BUNDLE BUNDLE ...
 
-For some prompts of the tests: the KL of the next-token distribution after the prompt and after each
-of the next tokens that the fp32 bundle writes, and whether the best token is the same.
+For some prompts of the tests, it prints the KL of the next-token distribution after the prompt and
+after each token that the fp32 bundle generates next, and whether the best token is the same.
 """
 
 import sys
@@ -21,7 +21,7 @@ N_PROMPTS, N_STEPS = 6, 8
 
 
 class StaticSession:
-    """A `coreml` bundle's graphs, its buffers filled as BUNDLE.md says."""
+    """Runs a `coreml` bundle's graphs, with the buffers that BUNDLE.md specifies."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         assert manifest.graphs
@@ -57,7 +57,7 @@ class StaticSession:
         self.length = length
 
     def step(self, ids: list[int]) -> np.ndarray:
-        """Reads tokens; returns the logits of the last, [1, vocabulary]."""
+        """Evaluates tokens; returns the logits of the last one, [1, vocabulary]."""
         *before, last = ids
         while before:
             fitting = [g for g in self.graphs if not g["logits"] and g["tokens"] <= len(before)]

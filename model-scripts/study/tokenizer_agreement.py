@@ -2,9 +2,9 @@
 
     python study/tokenizer_agreement.py MODEL.gguf MEGABYTES FOLDER ...
 
-Needs `llama-cpp-python` beside this package. Takes every file of the folders that is UTF-8 text, in
-an order fixed by a seed, until it has read so many megabytes; whatever looks like a control token
-is taken as text, on both sides. Prints files, bytes, tokens, and where the first differences are.
+Needs `llama-cpp-python`. Reads the UTF-8 text files in the folders, in an order fixed by a seed, up
+to the given number of megabytes. Both sides encode lookalikes of control tokens as text. Prints the
+numbers of files, bytes and tokens, and the first differences.
 """
 
 import ctypes
@@ -42,7 +42,7 @@ class Llama:
 
 
 def ours(path: Path) -> Tokenizer:
-    """The tokenizer that an import of the file would write, set as the server sets it."""
+    """The tokenizer that an import of the file would write, configured as in the server."""
     file = GgufFile(path)
     size = file.tensors["token_embd.weight"].shape[0]
     made = tokenizer.from_gguf(file.metadata, size, path).tokenizer
@@ -51,7 +51,7 @@ def ours(path: Path) -> Tokenizer:
 
 
 def texts(folders: list[str], limit: int) -> Iterator[tuple[Path, str]]:
-    """Files that are text, each content once, of at most `limit` bytes together."""
+    """Text files with distinct content, up to `limit` bytes in total."""
     found = [
         Path(root, name)
         for folder in folders
@@ -105,9 +105,9 @@ def main() -> None:
     common = sorted(endings.items(), key=lambda item: -item[1])[:12]
     print(
         f"{source.name}: {files} files, {n_bytes / 1e6:.0f} MB, {n_tokens} tokens; {differ} files "
-        f"differ from llama.cpp's ids; {not_back} do not come back as they were"
+        f"differ from llama.cpp's ids; {not_back} do not round-trip"
     )
-    print(", ".join(f"{name or 'no ending'} {count}" for name, count in common))
+    print(", ".join(f"{name or 'no extension'} {count}" for name, count in common))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Drives llama.cpp for `foretell bench engine`: a line of JSON in, a line of JSON out.
+"""Drives llama.cpp for `foretell bench engine`: one line of JSON in, one line of JSON out.
 
 usage: llama_driver.py MODEL.gguf N_THREADS N_CONTEXT
 
-First line out: {"load_ms": ..., "resident_bytes": ...}.
-Then for each {"n_past": n, "tokens": [...], "n_logits": k}: forgets what was read after the first
-n tokens, reads the tokens with logits for the last k of them, and says {"ms": ...}.
+First prints {"load_ms": ..., "resident_bytes": ...}.
+Then for each {"n_past": n, "tokens": [...], "n_logits": k}: rewinds to the first n tokens,
+evaluates the tokens with logits for the last k of them, and prints {"ms": ...}.
 """
 
 import ctypes
@@ -30,11 +30,11 @@ class Llama:
     def __init__(self, path: str, n_threads: int, n_context: int) -> None:
         model_params = ll.llama_model_default_params()
         model_params.n_gpu_layers = 0
-        # On virtual machines that announce AMX without allowing it, its buffers crash llama.cpp.
+        # llama.cpp's AMX buffers crash on virtual machines that announce AMX but do not allow it.
         model_params.use_extra_bufts = os.environ.get("LLAMA_EXTRA_BUFFERS", "1") != "0"
         self.model = ll.llama_model_load_from_file(path.encode(), model_params)
         if not self.model:
-            raise SystemExit(f"{path}: llama.cpp can't load it")
+            raise SystemExit(f"{path}: llama.cpp cannot load the model")
         params = ll.llama_context_default_params()
         params.n_ctx = n_context
         params.n_batch = n_context
@@ -44,7 +44,7 @@ class Llama:
         self.memory = ll.llama_get_memory(self.context)
         self.batch = ll.llama_batch_init(n_context, 0, 1)
 
-    def read_ms(self, n_past: int, tokens: list[int], n_logits: int) -> float:
+    def evaluate_ms(self, n_past: int, tokens: list[int], n_logits: int) -> float:
         ll.llama_memory_seq_rm(self.memory, 0, n_past, -1)
         batch = self.batch
         batch.n_tokens = len(tokens)
@@ -56,7 +56,7 @@ class Llama:
             batch.logits[i] = i >= len(tokens) - n_logits
         start = time.perf_counter()
         if ll.llama_decode(self.context, batch) != 0:
-            raise SystemExit(f"llama.cpp can't read {len(tokens)} tokens after {n_past}")
+            raise SystemExit(f"llama.cpp cannot evaluate {len(tokens)} tokens after {n_past}")
         ll.llama_get_logits_ith(self.context, len(tokens) - 1)
         return (time.perf_counter() - start) * 1e3
 
@@ -68,12 +68,12 @@ def main() -> None:
     before, start = resident_bytes(), time.perf_counter()
     llama = Llama(path, n_threads, n_context)
     load_ms = (time.perf_counter() - start) * 1e3
-    llama.read_ms(0, [1] * 32, 1)
+    llama.evaluate_ms(0, [1] * 32, 1)
     load = {"load_ms": load_ms, "resident_bytes": resident_bytes() - before}
     print(json.dumps(load), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        ms = llama.read_ms(request["n_past"], request["tokens"], request["n_logits"])
+        ms = llama.evaluate_ms(request["n_past"], request["tokens"], request["n_logits"])
         print(json.dumps({"ms": ms}), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation: their links, headings and blocks of code."""
+"""Parses the documentation pages: links, headings and code blocks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _INCLUDE = re.compile(r"\{\{#include ([^}]+)\}\}")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code, and the language that it names."""
+    """A code block and its language."""
 
     language: str
     code: str
 
 
 def pages() -> list[Path]:
-    """Every page in Markdown that is ours."""
+    """All Markdown pages of the project."""
     found = []
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [it for it in folders if it not in _NOT_OURS]
@@ -35,7 +35,7 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of code of a page."""
+    """The code blocks of a page."""
     found: list[Block] = []
     fence = language = ""
     lines: list[str] = []
@@ -47,12 +47,12 @@ def blocks(page: Path) -> list[Block]:
             fence = ""
         elif fence:
             lines.append(line)
-    assert not fence, f"{page}: a block of code does not end"
+    assert not fence, f"{page}: a code block is not closed"
     return found
 
 
 def prose(page: Path) -> Iterator[str]:
-    """The lines of a page that are in no block of code."""
+    """The lines of a page outside code blocks."""
     fence = ""
     for line in page.read_text("utf-8").splitlines():
         if fence:
@@ -64,13 +64,13 @@ def prose(page: Path) -> Iterator[str]:
 
 
 def links(page: Path) -> list[str]:
-    """Where the links and pictures of a page lead; what stands in `code` is none."""
+    """The targets of a page's links and pictures, except those in `code`."""
     text = re.sub(r"(`+).*?\1", "", "\n".join(prose(page)))
     return _LINK.findall(text) + _INCLUDE.findall(text)
 
 
 def anchors(page: Path) -> set[str]:
-    """The names of a page's headings in its address, as GitHub and mdBook make them."""
+    """The anchors of a page's headings, as GitHub and mdBook generate them."""
     found: set[str] = set()
     for line in prose(page):
         if line.startswith("#"):
@@ -83,7 +83,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def broken(page: Path) -> list[str]:
-    """The links of a page within the repository that lead nowhere."""
+    """The links of a page that lead to no file or heading in the repository."""
     found = []
     for link in links(page):
         if re.match(r"[a-z]+:", link):
@@ -100,7 +100,7 @@ def broken(page: Path) -> list[str]:
 
 
 class Html(HTMLParser):
-    """A page of the book: where it leads, and what can be led to."""
+    """A page of the book: its link targets and ids."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Links lead somewhere, and what is named is there. Links to the web are not followed."""
+"""Links resolve, and files that pages name exist. Links to the web are not followed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from pages import BOOK, ROOT, Html, broken, links, pages, prose
 
-#: What is written here when something is built, and so need not be there.
-_MADE = ("target/", "editors/vscode/LICENSE-", "editors/vscode/dist")
+#: Build outputs, which may be missing.
+_GENERATED = ("target/", "editors/vscode/LICENSE-", "editors/vscode/dist")
 _FOLDERS = "server|tests|docs|editors|model-scripts|packaging|fuzz"
 
 
@@ -27,7 +27,7 @@ def test_page_links_resolve(page: Path) -> None:
 def test_named_files_exist(page: Path) -> None:
     named = re.findall(rf"`((?:{_FOLDERS})/[\w./-]*)`", "\n".join(prose(page)))
     gone = [it for it in named if not (ROOT / it).exists() and not (page.parent / it).exists()]
-    assert [it for it in gone if not it.startswith(_MADE)] == []
+    assert [it for it in gone if not it.startswith(_GENERATED)] == []
 
 
 def test_book_has_every_docs_page() -> None:
@@ -37,7 +37,7 @@ def test_book_has_every_docs_page() -> None:
 
 
 def test_included_pages_have_no_relative_links() -> None:
-    # They would lead elsewhere from the book.
+    # Relative links would resolve differently in the book.
     included = [ROOT / "docs" / link for it in (ROOT / "docs").glob("*.md") for link in links(it)]
     included = [it for it in included if it.resolve().parent == ROOT]
     assert included
@@ -51,7 +51,7 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
     assert broken(page) == ["#b", "c.md"]
 
 
-@pytest.mark.skipif(not BOOK.exists(), reason="the book is made by `make book`")
+@pytest.mark.skipif(not BOOK.exists(), reason="needs the book: run `make book`")
 def test_book_links_resolve() -> None:
     pages = {
         it: Html(it) for it in BOOK.rglob("*.html") if it.name not in {"print.html", "404.html"}

@@ -1,6 +1,6 @@
-"""Every block of the README is run, as a user would, in an empty home with the real data folder.
+"""Runs every code block in the README as a user would, in an empty home with the real data folder.
 
-`make test` itself is not run from within itself: `.ci/run` does that.
+Only `make test` is excluded, because it runs these tests; `.ci/run` runs it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pages import ROOT, Block, blocks
 BLOCKS = blocks(ROOT / "README.md")
 SHELL = [it.code for it in BLOCKS if it.language == "sh"]
 EDITORS = ROOT / "target" / "editors"
-#: What each block of commands prints if it has done what the README says.
+#: The expected output of each block of commands.
 PRINTS = {
     "make demo": ["    for word in text.", "-- first token", "== foretell serve"],
     "make install\nforetell doctor": ["installed ", "✓ library", "✓ model"],
@@ -35,13 +35,13 @@ PRINTS = {
         "A keystroke typed into a suggestion",
     ],
 }
-#: What runs this test, and is run on every change.
+#: The command that runs this test, and that CI runs.
 ELSEWHERE = "make test"
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A user with an empty home; `code` is the VS Code of the editors' tests."""
+    """The environment of a user with an empty home; `code` is the editor tests' VS Code."""
     home = tmp_path_factory.mktemp("home")
     real = Path.home()
     env = {it: value for it, value in os.environ.items() if not it.startswith(("MAKE", "MFLAGS"))}
@@ -87,12 +87,12 @@ def _run(code: str, environment: dict[str, str]) -> str:
 
 def _need(program: Path) -> None:
     if not program.exists():
-        pytest.skip(f"{program.relative_to(ROOT)} could not be had here: `make editors` says why")
+        pytest.skip(f"{program.relative_to(ROOT)} is not installed: run `make editors` to see why")
 
 
 @pytest.mark.parametrize("code", [it for it in SHELL if it != ELSEWHERE])
 def test_readme_commands_print_expected_text(code: str, environment: dict[str, str]) -> None:
-    assert code in PRINTS, "say in PRINTS what it prints"
+    assert code in PRINTS, "add the expected output to PRINTS"
     if "code --install" in code:
         _need(EDITORS / "code-server" / "installed")
     printed = _run(code, environment)
@@ -117,10 +117,10 @@ def test_readme_settings_are_effective(block: Block, environment: dict[str, str]
     file = Path(environment["XDG_CONFIG_HOME"]) / "foretell" / "foretell.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(block.code, "utf-8")
-    holds = tomllib.loads(_run("foretell config", environment))
+    effective = tomllib.loads(_run("foretell config", environment))
     file.unlink()
     for group, settings in tomllib.loads(block.code).items():
-        assert settings.items() <= holds[group].items()
+        assert settings.items() <= effective[group].items()
 
 
 @pytest.mark.parametrize("block", _blocks("lua"))

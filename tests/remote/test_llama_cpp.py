@@ -1,4 +1,4 @@
-"""`engine.kind = "remote"` with a real server of llama.cpp, the default model and loopback."""
+"""`engine.kind = "remote"` with a real llama.cpp server on loopback and the default model."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from foretell_models import catalogue, fetch, files, paths
 ROOT = Path(__file__).resolve().parent.parent.parent
 FORETELL = ROOT / "target/release/foretell"
 MODEL = "qwen2.5-coder-0.5b"
-#: Longer than anything takes that works, on a slow machine.
-PATIENCE_S = 300
+#: Longer than any successful step takes on a slow machine.
+TIMEOUT_S = 300
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The address of the server."""
+    """The server's address."""
     with files.lock(paths.lock_file(MODEL)):
         checkpoint = fetch.fetch(catalogue.find(MODEL))
     parameters = xllamacpp.CommonParams()
@@ -39,13 +39,13 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def environment(server: str, tmp_path: Path) -> dict[str, str]:
-    """Settings that name the server."""
+    """An environment whose settings use the server."""
     settings = tmp_path / "foretell/foretell.toml"
     settings.parent.mkdir()
     settings.write_text(
         "[engine]\nkind = 'remote'\n"
-        f"[engine.remote]\nurl = '{server}'\nmodel = '{MODEL}'\ntimeout_ms = {PATIENCE_S * 1000}\n"
-        # A text that takes long enough to be left in its middle.
+        f"[engine.remote]\nurl = '{server}'\nmodel = '{MODEL}'\ntimeout_ms = {TIMEOUT_S * 1000}\n"
+        # The generation must take long enough to be superseded while it runs.
         "[suggest]\nmax_tokens = 1024\nmax_lines = 100\ncompute_ahead = false\n"
         "[stats]\nkeep = false\n"
     )
@@ -53,20 +53,20 @@ def environment(server: str, tmp_path: Path) -> dict[str, str]:
 
 
 def slot(server: str) -> dict[str, Any]:
-    """What the server is about."""
-    with urllib.request.urlopen(f"{server}/slots", timeout=PATIENCE_S) as answer:
+    """The state of the server's only slot."""
+    with urllib.request.urlopen(f"{server}/slots", timeout=TIMEOUT_S) as answer:
         slots: list[dict[str, Any]] = json.load(answer)
     return slots[0]
 
 
 def wait_until(server: str, is_processing: bool) -> dict[str, Any]:
-    """The slot as soon as it is at work or at rest."""
-    end = time.monotonic() + PATIENCE_S
+    """Polls until the slot is busy or idle; returns its state."""
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         if (it := slot(server))["is_processing"] == is_processing:
             return it
         time.sleep(0.01)
-    raise AssertionError(f"the server is_processing != {is_processing} for {PATIENCE_S} s")
+    raise AssertionError(f"the server is_processing != {is_processing} for {TIMEOUT_S} s")
 
 
 def test_server_completes_line(environment: dict[str, str]) -> None:
@@ -80,7 +80,7 @@ def test_server_completes_line(environment: dict[str, str]) -> None:
 
 
 class Editor:
-    """A client of our server, as short as may be."""
+    """A minimal client of the Foretell server."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -91,7 +91,7 @@ class Editor:
         self.send("initialize", params, id=1)
         self.wait(lambda it: it.get("id") == 1)
         self.send("initialized", {})
-        # A request that comes before is answered with nothing.
+        # Requests before that get an empty result.
         self.wait(
             lambda it: it.get("method") == "foretell/status" and it["params"]["state"] == "ready"
         )
@@ -106,7 +106,7 @@ class Editor:
         assert self.process.stdout is not None
         while True:
             header = self.process.stdout.readline()
-            assert header, "the server has ended"
+            assert header, "the server has exited"
             length = int(header.split(b":")[1])
             self.process.stdout.readline()
             message: dict[str, Any] = json.loads(self.process.stdout.read(length))
@@ -123,14 +123,14 @@ def test_server_stops_when_request_is_superseded(server: str, environment: dict[
     at = {"textDocument": {"uri": "file:///a.py"}, "position": position}
     editor.send("textDocument/inlineCompletion", {**at, "context": {"triggerKind": 2}}, id=2)
     wait_until(server, is_processing=True)
-    # Something has been written, and most has not.
+    # The first result arrives while most of the text is not yet generated.
     shown = editor.wait(lambda it: it.get("id") == 2)
     print(shown)
     version = {"uri": "file:///a.py", "version": 2}
     change = {"range": {"start": position, "end": position}, "text": "#"}
     editor.send("textDocument/didChange", {"textDocument": version, "contentChanges": [change]})
-    left = time.monotonic()
+    start = time.monotonic()
     n_decoded = wait_until(server, is_processing=False)["next_token"][0]["n_decoded"]
-    print(f"at rest {1e3 * (time.monotonic() - left):.0f} ms after the edit, {n_decoded} tokens")
-    assert n_decoded < 100, "a whole text is longer"
+    print(f"idle {1e3 * (time.monotonic() - start):.0f} ms after the edit, {n_decoded} tokens")
+    assert n_decoded < 100, "the server generated the whole text"
     editor.process.kill()
