@@ -1,4 +1,4 @@
-"""Cuts one source file into cases: what is typed is removed, the cursor stands in its place."""
+"""Cuts cases from a source file: removes the expected text and puts the cursor in its place."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ NEGATIVE_KINDS = ("statement_end", "block_closed", "comment_end", "line_is_there
 
 PREFIX_CHARS = 2_600
 SUFFIX_CHARS = 1_200
-# What stands before the cursor at least, so that there is something to go by.
-LEAST_PREFIX = 250
+# Minimum text before the cursor, so that the model has some context.
+MIN_PREFIX_CHARS = 250
 
 CLOSERS_ONLY = re.compile(r"[\s\])};,>]*")
 STRING = re.compile(r"(?<=[\s(\[,=:])([\"'])([^\"'\\{}$%]{8,60})\1(?=[\s)\],;:.]|$)")
@@ -21,7 +21,7 @@ STRING = re.compile(r"(?<=[\s(\[,=:])([\"'])([^\"'\\{}$%]{8,60})\1(?=[\s)\],;:.]
 
 @dataclass(frozen=True)
 class Case:
-    """A cursor in a file, and what was there."""
+    """A cursor in a file, and the text that was removed there."""
 
     path: str
     language: str
@@ -33,7 +33,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Line:
-    """A line with where it starts in the text, and what it is."""
+    """A line, its offset in the text, and whether it is a comment."""
 
     text: str
     start: int
@@ -49,7 +49,7 @@ class Line:
 
 
 def lines_of(text: str, language: str) -> list[Line]:
-    """The lines of a text; a doc string counts as a comment."""
+    """The lines of a text; docstrings count as comments."""
     lines, start, inside = [], 0, ""
     marks = ("#",) if language == "python" else ("//",)
     opening = {'"""': '"""', "'''": "'''"} if language == "python" else {"/*": "*/"}
@@ -72,7 +72,7 @@ def lines_of(text: str, language: str) -> list[Line]:
 
 
 def cut(path: str, language: str, text: str, rng: random.Random) -> Iterator[Case]:
-    """The cases of a file, at most a few of each kind and place."""
+    """Yields the cases of a file, a few per line."""
     lines = lines_of(text, language)
 
     def case(kind: str, start: int, end: int, keep_suffix: bool = True) -> Case:
@@ -81,7 +81,7 @@ def cut(path: str, language: str, text: str, rng: random.Random) -> Iterator[Cas
         return Case(path, language, kind, prefix, suffix, text[start:end])
 
     for i, line in enumerate(lines):
-        if line.start < LEAST_PREFIX or len(line.text) > 120:
+        if line.start < MIN_PREFIX_CHARS or len(line.text) > 120:
             continue
         end = line.start + len(line.text)
         follows = any(it.text.strip() for it in lines[i + 1 : i + 4])
@@ -135,7 +135,7 @@ def _in_strings(
 
 
 def _split(text: str, rng: random.Random, in_word: bool) -> int | None:
-    """Where a line of code is cut, a col: between two tokens, or within a name."""
+    """A random column to cut a line of code at: between two tokens, or inside a name."""
     code = text.rstrip()
     indent = len(code) - len(code.lstrip())
     found = []
@@ -158,7 +158,7 @@ def _split(text: str, rng: random.Random, in_word: bool) -> int | None:
 
 
 def _expected_end(line: Line, split: int, rng: random.Random) -> int:
-    """To the line's end; of some, to the brackets that an editor would have closed."""
+    """The end of the expected text: the line's end or, for some, auto-closed brackets."""
     closers = re.search(r"[)\]};,\"']+$", line.text[split:])
     if closers and closers.start() >= 4 and rng.random() < 0.4:
         head = line.text[: split + closers.start()]
@@ -173,7 +173,7 @@ def _comment_split(text: str, rng: random.Random) -> int | None:
 
 
 def _body(lines: list[Line], i: int) -> int | None:
-    """The last line of the short block that line `i` opens."""
+    """Index of the last line of the short block that line `i` opens, or None."""
     opener = lines[i]
     if not opener.text.rstrip().endswith(("{", ":")):
         return None
@@ -195,7 +195,7 @@ def _is_word(c: str) -> bool:
 
 
 def tail(text: str) -> str:
-    """The end of a text, from a line's start on."""
+    """The last `PREFIX_CHARS` characters of a text at most, from the start of a line."""
     if len(text) <= PREFIX_CHARS:
         return text
     end = text[-PREFIX_CHARS:]
@@ -203,6 +203,6 @@ def tail(text: str) -> str:
 
 
 def head(text: str) -> str:
-    """The beginning of a text, to a line's end."""
+    """The first `SUFFIX_CHARS` characters of a text at most, up to the end of a line."""
     start = text[:SUFFIX_CHARS]
     return start if len(text) <= SUFFIX_CHARS else start[: start.rfind("\n") + 1] or start

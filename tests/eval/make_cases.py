@@ -1,8 +1,9 @@
-"""Cuts the cases of `foretell eval` from the packages of sources.toml.
+"""Cuts the cases for `foretell eval` from the packages in sources.toml.
 
     python make_cases.py [--check]
 
-The same seed and packages give the same bytes, which SHA256SUMS records; `--check` only compares.
+The same seed and packages give the same bytes. SHA256SUMS records their hashes; `--check` only
+compares them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from replays import path_of, replays_of
 HERE = Path(__file__).parent
 SEED = 20250722
 
-# How many cases of a kind are taken of each language, in each half.
+# Number of cases per kind, for each language and half.
 QUOTAS = {
     "mid_line": 4,
     "line_start": 2,
@@ -34,16 +35,16 @@ QUOTAS = {
     "comment": 2,
     "string": 2,
 }
-# And how many with other files beside them.
+# Number of cases with other open files.
 WITH_OTHERS = {"mid_line": 1, "line_start": 1, "mid_word": 1}
-# And how many where nothing should be shown, a kind each until there are enough.
+# Number of negative cases, where nothing should be suggested; kinds take turns.
 NEGATIVES = 4
-# And how many ends of finished paragraphs, in each half.
+# Number of ends of paragraphs in prose, for each half.
 PROSE = 6
 
 
 def main() -> None:
-    """Writes the sets and their hashes."""
+    """Writes the sets and their hashes, or compares the hashes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/foretell-eval")
@@ -56,17 +57,17 @@ def main() -> None:
     for half in ("dev", "held_out"):
         cases, negatives, others = [], [], []
         for language in sorted({it.language for it in packages}):
-            of_it = [it for it in packages if (it.language, it.half) == (language, half)]
-            pool = list(candidates(of_it, arguments.cache))
-            cases += take(pool, QUOTAS, f"{half} {language}")
-            negatives += take_negatives(pool, f"{half} {language}")
-            pool = list(candidates_with_others(of_it, arguments.cache))
-            others += take(pool, WITH_OTHERS, f"{half} {language} others")
+            selected = [it for it in packages if (it.language, it.half) == (language, half)]
+            pool = list(candidates(selected, arguments.cache))
+            cases += sample(pool, QUOTAS, f"{half} {language}")
+            negatives += sample_negatives(pool, f"{half} {language}")
+            pool = list(candidates_with_others(selected, arguments.cache))
+            others += sample(pool, WITH_OTHERS, f"{half} {language} others")
         of_half = [it for it in packages if it.half == half]
         negatives += list(prose(of_half, arguments.cache))[:PROSE]
-        sets[f"cases-{half}.jsonl"] = written(cases)
-        sets[f"negatives-{half}.jsonl"] = written(negatives)
-        sets[f"others-{half}.jsonl"] = written(others)
+        sets[f"cases-{half}.jsonl"] = to_jsonl(cases)
+        sets[f"negatives-{half}.jsonl"] = to_jsonl(negatives)
+        sets[f"others-{half}.jsonl"] = to_jsonl(others)
     replays = [
         row
         for package, before in zip(changed, befores, strict=True)
@@ -77,7 +78,7 @@ def main() -> None:
     recorded = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
     if arguments.check:
         same = recorded == (HERE / "SHA256SUMS").read_text()
-        raise SystemExit(0 if same else "the cases are not those of SHA256SUMS")
+        raise SystemExit(0 if same else "the cases do not match SHA256SUMS")
     for name, text in sets.items():
         (HERE / name).write_text(text)
         print(f"{name}: {text.count(chr(10))} cases, {len(text) // 1024} KiB")
@@ -86,17 +87,17 @@ def main() -> None:
 
 
 def candidates(packages: list[Package], cache: Path) -> Iterator[Case]:
-    """Every case that could be cut, in a fixed order."""
+    """All possible cases, in a fixed order."""
     for package in packages:
         for path, text in sources(package, cache).items():
             if 1_500 <= len(text) <= 60_000 and "generated" not in text[:400].lower():
                 name = path_of(package, path)
                 cases = cut(name, package.language, text, random.Random(f"{SEED} {name}"))
-                yield from (it for it in cases if not has_address(it))
+                yield from (it for it in cases if not has_url(it))
 
 
 def candidates_with_others(packages: list[Package], cache: Path) -> Iterator[Case]:
-    """Every case with other files beside it that could be cut, in a fixed order."""
+    """All possible cases with other open files, in a fixed order."""
     for package in packages:
         texts = sources(package, cache)
         for path, text in texts.items():
@@ -104,16 +105,16 @@ def candidates_with_others(packages: list[Package], cache: Path) -> Iterator[Cas
                 name = path_of(package, path)
                 seed = f"{SEED} {name} others"
                 cases = cases_with_others(name, path, package.language, texts, seed)
-                yield from (it for it in cases if not has_address(it))
+                yield from (it for it in cases if not has_url(it))
 
 
-def has_address(case: Case) -> bool:
-    """Whether a text names a place on the web, which is nothing to hand on."""
+def has_url(case: Case) -> bool:
+    """Whether a case contains a URL; such cases are not published."""
     return "://" in case.prefix + case.expected + case.suffix
 
 
 def prose(packages: list[Package], cache: Path) -> Iterator[Case]:
-    """The end of a paragraph of a package's README, with the next one behind it."""
+    """Cases at the end of a paragraph in a package's README, before the next paragraph."""
     for package in packages:
         readme = members(package, cache, lambda path: path.upper() == "README.MD")
         for path, data in readme.items():
@@ -125,11 +126,11 @@ def prose(packages: list[Package], cache: Path) -> Iterator[Case]:
             cases = (
                 Case(name, "markdown", "prose", tail(text[:it]), head(text[it:]), "") for it in ends
             )
-            yield from [it for it in cases if not has_address(it)][:1]
+            yield from [it for it in cases if not has_url(it)][:1]
 
 
-def take(pool: list[Case], quotas: dict[str, int], seed: str) -> list[Case]:
-    """A sample of each kind, no more than two of one file and kind."""
+def sample(pool: list[Case], quotas: dict[str, int], seed: str) -> list[Case]:
+    """A random sample of each kind, with at most two cases per file and kind."""
     taken = []
     for kind in quotas:
         of_kind = [it for it in pool if it.kind == kind]
@@ -146,8 +147,8 @@ def take(pool: list[Case], quotas: dict[str, int], seed: str) -> list[Case]:
     return taken
 
 
-def take_negatives(pool: list[Case], seed: str) -> list[Case]:
-    """One of each negative kind in turn, the turn begun elsewhere in each language."""
+def sample_negatives(pool: list[Case], seed: str) -> list[Case]:
+    """Random negative cases; kinds take turns, in a different order for each language."""
     rng = random.Random(f"{SEED} {seed} negatives")
     by_kind = {kind: [it for it in pool if it.kind == kind] for kind in NEGATIVE_KINDS}
     turn = list(NEGATIVE_KINDS)
@@ -160,19 +161,21 @@ def take_negatives(pool: list[Case], seed: str) -> list[Case]:
     return taken
 
 
-def written(cases: list[Case]) -> str:
-    """A case a line, in random order, so that the first N are of all languages and kinds."""
+def to_jsonl(cases: list[Case]) -> str:
+    """One case per line, in random order, so that the first N mix all languages and kinds."""
     random.Random(f"{SEED} order").shuffle(cases)
     return "".join(json.dumps(vars(it), ensure_ascii=False) + "\n" for it in cases)
 
 
 def write_licences(packages: list[Package], cache: Path) -> None:
-    """What every package is, and its licence as it carries it."""
+    """Writes SOURCES.md and each package's licence text."""
     folder = HERE / "licences"
     folder.mkdir(exist_ok=True)
-    lines = ["# Where the cases come from\n"]
-    lines.append("Excerpts of these packages, each under its own licence (`licences/`).")
-    lines.append("The path of a file stands in each case.\n")
+    lines = ["# Sources of the evaluation cases\n"]
+    lines.append(
+        "The cases are excerpts from these packages, each under its own licence (`licences/`)."
+    )
+    lines.append("Each case has the path of its file.\n")
     lines.append("| package | version | registry | licence | language | half |")
     lines.append("|---|---|---|---|---|---|")
     for it in packages:
@@ -184,7 +187,7 @@ def write_licences(packages: list[Package], cache: Path) -> None:
         if text:
             (folder / f"{it.name.replace('/', '+')}.txt").write_text(text)
         else:
-            print(f"{it.name} carries no licence text")
+            print(f"{it.name} has no licence file")
     (HERE / "SOURCES.md").write_text("\n".join(lines) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Cases with other files of their package, as somebody who works on one of them has them open."""
+"""Cases with other files of the same package, like those that a developer would have open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from cutting import Case, cut
 
-# How many other files a case has, and how much of each.
+# Number of other files per case, and maximum size of each.
 N_OTHERS = 3
 OTHER_CHARS = 6_000
 
@@ -19,7 +19,7 @@ IMPORT = re.compile(r"^\s*(import|from|use|mod|#include|export .* from|.*require
 
 @dataclass(frozen=True)
 class CaseWithOthers(Case):
-    """A case, and the files that are open beside it, those first that it imports."""
+    """A case and the other open files; files that the case's file imports come first."""
 
     others: tuple[dict[str, str], ...]
 
@@ -27,7 +27,7 @@ class CaseWithOthers(Case):
 def cases_with_others(
     name: str, path: str, language: str, texts: dict[str, str], seed: str
 ) -> Iterator[CaseWithOthers]:
-    """The cases of a file that has others beside it. `texts` are the files of its package."""
+    """The cases of a file, if its package has other suitable files. `texts` has all its files."""
     others = others_of(path, texts)
     if others:
         root = name.removesuffix(path)
@@ -37,7 +37,7 @@ def cases_with_others(
 
 
 def others_of(path: str, texts: dict[str, str]) -> list[str]:
-    """The files that are open beside one: those that it imports, then its neighbours."""
+    """The paths of the other open files: imported files first, then those in the same folder."""
     imports = "\n".join(line for line in texts[path].splitlines() if IMPORT.match(line))
     folder = PurePosixPath(path).parent
 
@@ -53,5 +53,5 @@ def others_of(path: str, texts: dict[str, str]) -> list[str]:
 
 
 def clipped(text: str) -> str:
-    """The beginning of a text, to a line's end."""
+    """The first `OTHER_CHARS` characters of a text at most, up to the end of a line."""
     return text if len(text) <= OTHER_CHARS else text[: text.rfind("\n", 0, OTHER_CHARS) + 1]

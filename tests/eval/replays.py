@@ -1,6 +1,6 @@
-"""Turns two consecutive versions of real files into replays.
+"""Makes replays from two consecutive versions of real files.
 
-Each place that differs becomes one edit: what was removed goes at once, what was added is typed.
+Each difference becomes one edit: removed text is deleted at once, added text is typed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from packages import Package, sources
 
-# A replay types this many characters at least and at most, in at most so many edits.
-LEAST_CHARS, MOST_CHARS, MOST_EDITS = 60, 420, 3
-# What of a file is kept on both sides of its edits.
+# Limits for the typed characters and the edits of a replay.
+MIN_CHARS, MAX_CHARS, MAX_EDITS = 60, 420, 3
+# Context that is kept before the edits; half of it is kept after them.
 MARGIN_CHARS = 2_400
 
 
 def replays_of(package: Package, before: str, cache: Path) -> list[dict]:
-    """The replay that types the most, from version `before` of a package to its own."""
+    """The replay with the most typing from version `before` of a package to its own version."""
     old = sources(replace(package, version=before), cache)
     new = sources(package, cache)
     found = [
@@ -31,26 +31,26 @@ def replays_of(package: Package, before: str, cache: Path) -> list[dict]:
 
 
 def path_of(package: Package, path: str) -> str:
-    """The path of a package's file, as it stands in a case."""
+    """The path of a package's file as cases record it."""
     return f"{package.name}-{package.version}/{path}"
 
 
 def n_typed(row: dict) -> int:
-    """How many characters a replay types."""
+    """Number of characters that a replay types."""
     return sum(len(edit["insert"]) for edit in row["edits"])
 
 
 def replay(path: str, language: str, before: str, after: str) -> dict | None:
-    """The few edits next to each other that type the most, if there are such."""
+    """The replay with the most typing in a few consecutive edits, or None if none is suitable."""
     if before == after:
         return None
     edits = changes(before, after)
-    runs = [edits[i : i + n] for n in range(1, MOST_EDITS + 1) for i in range(len(edits))]
+    runs = [edits[i : i + n] for n in range(1, MAX_EDITS + 1) for i in range(len(edits))]
     rows = [cut(path, language, before, run) for run in runs]
     fit = [
         it
         for it in rows
-        if LEAST_CHARS <= n_typed(it) <= MOST_CHARS
+        if MIN_CHARS <= n_typed(it) <= MAX_CHARS
         and len(it["text"]) <= 3 * MARGIN_CHARS
         and "://" not in json.dumps(it)
         and sum(edit["delete"] for edit in it["edits"]) <= n_typed(it) / 2
@@ -59,7 +59,7 @@ def replay(path: str, language: str, before: str, after: str) -> dict | None:
 
 
 def changes(before: str, after: str) -> list[dict]:
-    """What differs, place by place, each `at` in the text before."""
+    """The edits between two texts; each `at` is an offset in `before`."""
     edits = []
     starts = offsets(before)
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
@@ -76,7 +76,7 @@ def changes(before: str, after: str) -> list[dict]:
 
 
 def cut(path: str, language: str, before: str, run: list[dict]) -> dict:
-    """A replay of some edits next to each other, in the lines around them."""
+    """A replay of consecutive edits, with the lines around them."""
     starts = offsets(before)
     first, last = run[0]["at"], run[-1]["at"] + run[-1]["delete"]
     start = max((it for it in starts if it <= max(0, first - MARGIN_CHARS)), default=0)
@@ -90,7 +90,7 @@ def cut(path: str, language: str, before: str, run: list[dict]) -> dict:
 
 
 def offsets(text: str) -> list[int]:
-    """Where each line starts, and where the text ends."""
+    """The offsets of all line starts, and of the end of the text."""
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -98,7 +98,7 @@ def offsets(text: str) -> list[int]:
 
 
 def common(a: str, b: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Length of the common prefix of two texts."""
     return next(
         (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
     )
