@@ -1,4 +1,4 @@
-"""What all tests of editors share: the server, the places of files, the editors."""
+"""Shared by all editor tests: paths, and the server under test."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SCREENS = ROOT / "target" / "screens"
 
 @pytest.fixture(scope="session")
 def server() -> Path:
-    """The program that is tested, with its model."""
+    """The server binary under test."""
     program = ROOT / os.environ.get("FORETELL", "target/release/foretell")
     if not program.exists():
-        pytest.exit(f"{program} is missing: `make build model` first, or set FORETELL", 2)
+        pytest.exit(f"{program} is missing: run `make build model`, or set FORETELL", 2)
     return program

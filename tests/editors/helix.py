@@ -1,4 +1,4 @@
-"""A real Helix in a terminal that is us: keys go in, the screen comes out."""
+"""Drives a real Helix in an emulated terminal: sends keys and reads the screen."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from terminal import Screen, Style
 
 WIDTH, HEIGHT = 96, 20
 FOREGROUND, BACKGROUND = 0xA4A0E8, 0x3B224C
-# What a terminal's own colours look like, where a program does not give its own.
+# RGB values of the terminal's named colours.
 NAMED = {"default": None, "black": 0x000000, "red": 0xF22C86, "green": 0x9FF28F, "brown": 0xEFBA5D}
 
 
 class Terminal(pyte.Screen):
-    """pyte's, which answers what a program asks of its terminal."""
+    """A pyte screen that replies to a program's terminal queries."""
 
     def __init__(self, answer: Callable[[bytes], object]) -> None:
         super().__init__(WIDTH, HEIGHT)
@@ -47,7 +47,7 @@ class Helix:
         )
         self.terminal = Terminal(self.process.write)
         self.stream = pyte.ByteStream(self.terminal)
-        # Helix keeps there what a server says on standard error.
+        # Helix logs the server's stderr there.
         self.log_file = Path(env["XDG_CACHE_HOME"]) / "helix" / "helix.log"
 
     def type(self, keys: str) -> None:
@@ -63,7 +63,7 @@ class Helix:
         return Screen(cells, (cursor.y, cursor.x), BACKGROUND)
 
     def wait(self, what: str, found: Callable[[list[str]], Any], timeout_s: float = 60) -> Any:
-        """Waits for a thing to be seen; fails with the screen that was there instead."""
+        """Waits for something on the screen; on timeout, fails with the screen's content."""
         end = time.monotonic() + timeout_s
         while True:
             lines = self.lines()
@@ -71,7 +71,7 @@ class Helix:
                 return result
             if time.monotonic() > end:
                 seen = "\n".join([*lines, *self.log().splitlines()[-12:]])
-                raise AssertionError(f"waited {timeout_s} s for {what}; there was\n{seen}")
+                raise AssertionError(f"waited {timeout_s} s for {what}; the screen was\n{seen}")
             select.select([self.process.fd], [], [], 0.05)
 
     def log(self) -> str:

@@ -1,4 +1,4 @@
-"""A real Neovim with a real user interface, which is us: keys go in, the screen comes out."""
+"""Drives a real Neovim as its user interface: sends keys and reads the screen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANSWER_TIMEOUT_S = 90
 
 
 class Neovim:
-    """Keeps the grid of one Neovim, and every frame that was drawn since `watch`."""
+    """One Neovim process, its grid, and the frames drawn since the last `watched` block began."""
 
     def __init__(self, program: Path, init: Path, cwd: Path, env: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Neovim:
         self.request("nvim_ui_attach", WIDTH, HEIGHT, {"rgb": True, "ext_linegrid": True})
         self.pid = self.lua("return vim.fn.getpid()")
 
-    # The user's hands.
+    # Input.
 
     def type(self, keys: str) -> None:
         self.request("nvim_input", keys)
@@ -52,16 +52,16 @@ class Neovim:
         self.request("nvim_command", command)
 
     def open(self, path: Path) -> None:
-        """Opens a file; the cursor is in normal mode."""
+        """Opens a file in normal mode."""
         self.type("<Esc>")
         self.lua(
             "vim.cmd.edit({ args = { ... }, bang = true, magic = { file = false } })", str(path)
         )
 
-    # The user's eyes.
+    # Output.
 
     def screen(self) -> Screen:
-        """What is on the screen now."""
+        """The current screen."""
         self._pump()
         return self._snapshot()
 
@@ -70,7 +70,7 @@ class Neovim:
         return lines
 
     def ghost(self) -> str:
-        """What is drawn in the ghost's colour."""
+        """The text in the colour of ghost text."""
         return self.screen().coloured(self.ghost_colour())
 
     def ghost_colour(self) -> int:
@@ -78,7 +78,7 @@ class Neovim:
         return int(self.lua(link))
 
     def wait(self, what: str, found: Callable[[], object], timeout_s: float = 90) -> Any:
-        """Waits for a thing to be seen; fails with the screen that was there instead."""
+        """Waits until `found` returns a true value; on timeout, fails with the screen's content."""
         end = time.monotonic() + timeout_s
         while True:
             self._pump()
@@ -89,14 +89,14 @@ class Neovim:
             select.select([self._stdout()], [], [], 0.02)
 
     def wait_for_ghost(self) -> str:
-        """Waits until the last request is answered with grey text. It may still grow."""
-        self.wait("an answer", lambda: self.lua("return _G.answered()"))
-        self.wait("grey text", self.ghost)
+        """Waits for the response to the last request and for ghost text, which may still grow."""
+        self.wait("a response", lambda: self.lua("return _G.answered()"))
+        self.wait("ghost text", self.ghost)
         return self.ghost()
 
     @contextmanager
     def watched(self) -> Iterator[list[Screen]]:
-        """Every frame that is drawn within."""
+        """Collects every frame that is drawn in the block."""
         self._pump()
         frames: list[Screen] = []
         self.frames = frames
@@ -104,14 +104,14 @@ class Neovim:
         self._pump()
 
     def end(self) -> None:
-        """Ends it as a lost terminal would, and with it its server."""
+        """Kills Neovim, like a lost terminal, which also ends its server."""
         self.process.kill()
         self.process.communicate()
 
-    # What goes between us: MessagePack-RPC.
+    # MessagePack-RPC.
 
     def request(self, method: str, *args: object) -> Any:
-        """Calls a function of Neovim's; what it has drawn before the answer is taken in."""
+        """Calls an API function of Neovim; processes redraw events that precede the response."""
         self.n_requests += 1
         assert self.process.stdin is not None
         self.process.stdin.write(msgpack.packb([0, self.n_requests, method, args]))
@@ -127,9 +127,9 @@ class Neovim:
                         for call in calls:
                             self._draw(name, call)
             if not select.select([self._stdout()], [], [], end - time.monotonic())[0]:
-                self._fail(f"no answer to {method}; does Neovim wait for Enter?")
+                self._fail(f"no response to {method}; does Neovim wait for Enter?")
             data = os.read(self._stdout(), 65536)
-            assert data, "Neovim has ended"
+            assert data, "Neovim has exited"
             self.unpacker.feed(data)
 
     def _stdout(self) -> int:
@@ -137,10 +137,10 @@ class Neovim:
         return self.process.stdout.fileno()
 
     def _fail(self, why: str) -> NoReturn:
-        raise AssertionError(f"{why}; on the screen was\n" + "\n".join(self._snapshot().lines()))
+        raise AssertionError(f"{why}; the screen was\n" + "\n".join(self._snapshot().lines()))
 
     def _pump(self) -> None:
-        """Takes in all that has been drawn up to now."""
+        """Processes all redraw events up to now."""
         if self.request("nvim_get_mode")["blocking"]:
             self._fail("Neovim waits for Enter")
         self.lua("vim.cmd.redraw()")

@@ -1,4 +1,4 @@
-"""A terminal's screen as the user sees it: characters with colours, as text and as a picture."""
+"""A terminal's screen: characters with colours, which can be saved as text and as SVG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CELL_WIDTH, CELL_HEIGHT, FONT_SIZE = 8.4, 18, 14
 
 @dataclass(frozen=True)
 class Style:
-    """How a character is drawn; colours as 0xRRGGBB."""
+    """The style of a character; colours are 0xRRGGBB."""
 
     foreground: int
     background: int
@@ -32,7 +32,7 @@ class Screen:
         return ["".join(char for char, _ in row).rstrip() for row in self.cells]
 
     def coloured(self, foreground: int) -> str:
-        """All text in one colour, line by line."""
+        """The text in one foreground colour, without blank lines."""
         rows = (
             "".join(char for char, style in row if style.foreground == foreground)
             for row in self.cells
@@ -40,7 +40,7 @@ class Screen:
         return "\n".join(row.rstrip() for row in rows if row.strip())
 
     def save(self, path: Path) -> None:
-        """Writes the picture, and beside it the text."""
+        """Writes the screen as a .svg and a .txt file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".txt").write_text("\n".join(self.lines()) + "\n")
         path.with_suffix(".svg").write_text(self._svg())

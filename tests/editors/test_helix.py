@@ -1,4 +1,4 @@
-"""Helix, which shows a suggestion as an item of its completion menu."""
+"""Helix, which shows suggestions as items in its completion menu."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from test_neovim import PYTHON
 
 @pytest.fixture
 def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
-    """A Helix with our `languages.toml` as it is, and the cursor in insert mode."""
+    """A Helix with our unmodified `languages.toml` and a Python file, after the model is loaded."""
     config = tmp_path / "config" / "helix"
     config.mkdir(parents=True)
     ours = (ROOT / "editors" / "helix" / "languages.toml").read_text()
@@ -46,7 +46,7 @@ def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
 def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
     helix.type("geo")
     helix.type("return nu")
-    # A row of the menu: the item's text, and its kind.
+    # A row of the menu has the item's label and its kind.
     item = re.compile(r"^\s+~?\s+(number.*?) +text\b")
 
     def in_menu(lines: list[str]) -> re.Match[str] | None:
@@ -58,7 +58,7 @@ def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
             label = helix.wait("the item", in_menu, 15)[1]
             break
         except AssertionError:
-            # A key that comes while an answer is awaited cancels it; Helix asks at the next.
+            # A key during a request cancels it; Helix sends a new one at the next key.
             if is_last:
                 raise
         helix.type("\x7f")
@@ -66,7 +66,7 @@ def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
     def line() -> str:
         return next(line for line in helix.lines() if " 11 " in line).split("11", 1)[1]
 
-    assert line() == "      return num", "nothing is inserted unasked"
+    assert line() == "      return num", "text was inserted before it was accepted"
     helix.type("\x0e")
     helix.wait("its preview", lambda _: line() == f"      return {label}")
     helix.screen().save(SCREENS / "helix")
@@ -80,15 +80,17 @@ def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
 
 
 def test_recorded_helix_session_gets_item(server: Path, tmp_path: Path) -> None:
-    """What it sent while `return num` was typed: a request is given up for a key, and none is left
-    without an answer. Then one more."""
+    """Replays Helix's messages while `return num` was typed, then one more request.
+
+    Every request gets a response, including those that a later key superseded.
+    """
     clients = ROOT / "tests" / "clients"
     initialize = json.loads((clients / "initialize.helix-25.07.1.json").read_text())
     typing = (clients / "typing.helix-25.07.1.jsonl").read_text().splitlines()
     with (tmp_path / "log").open("wb") as log, Replay(server, log) as replay:
         replay.request("initialize", initialize.get("params", initialize), "initialize")
         replay.notify("initialized", {})
-        # Helix said that it can show progress: the end of the first one is the end of the loading.
+        # Helix supports progress notifications; the first one ends when the model is loaded.
         replay.read_until(lambda it: it.get("params", {}).get("value", {}).get("kind") == "end")
         for message in map(json.loads, typing):
             replay.send(message)
@@ -124,7 +126,7 @@ def test_recorded_helix_session_gets_item(server: Path, tmp_path: Path) -> None:
 
 
 class Replay:
-    """A client that says what another one has said."""
+    """A client that replays recorded messages."""
 
     def __init__(self, server: Path, log: BinaryIO) -> None:
         argv = [str(server), "serve"]
@@ -154,7 +156,7 @@ class Replay:
     def read_until(self, found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         while True:
             message = self._read()
-            if "method" in message and "id" in message:  # a request of the server's
+            if "method" in message and "id" in message:  # a request from the server
                 self.send({"id": message["id"], "result": None})
             elif "id" in message:
                 self.answered.append(message["id"])
@@ -166,7 +168,7 @@ class Replay:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             byte = self.process.stdout.read(1)
-            assert byte, "the server has ended"
+            assert byte, "the server has exited"
             head += byte
         length = int(head.decode().lower().split("content-length:")[1].split()[0])
         message: dict[str, Any] = json.loads(self.process.stdout.read(length))

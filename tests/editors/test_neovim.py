@@ -1,4 +1,4 @@
-"""The Neovim plugin in real Neovims, with the real server and the real model."""
+"""The Neovim plugin in real Neovim versions, with the real server and the real model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_odd(number):
 
 
 def start(version: str, folder: Path, server: Path, **setup: object) -> Neovim:
-    """A Neovim with our plugin, in an empty home."""
+    """Starts Neovim with our plugin and empty config and state folders."""
     given = {"cmd": [str(server), "serve"], **setup}
     env = {
         "PLUGIN": str(PLUGIN),
@@ -77,12 +77,12 @@ def wait_for_state(vim: Neovim, state: str) -> None:
     vim.wait(f"the state {state}", lambda: vim.lua(status) in (state, "thinking"), 180)
 
 
-def tell_status(vim: Neovim, *states: str) -> None:
-    """Lets the plugin hear of states as if the server had told them."""
+def send_status(vim: Neovim, *states: str) -> None:
+    """Passes states to the plugin as if the server had sent them."""
     handler = "vim.lsp.get_clients({ name = 'foretell' })[1].handlers['foretell/status']"
     for state in states:
         vim.lua(f"{handler}(nil, {{ state = ... }})", state)
-    vim.wait("what is asked for then", lambda: vim.lua("return _G.answered()"))
+    vim.wait("the response", lambda: vim.lua("return _G.answered()"))
 
 
 def test_suggestion_is_ghost_text_outside_buffer(editing: Neovim) -> None:
@@ -105,7 +105,7 @@ def test_typing_along_keeps_ghost_in_every_frame(editing: Neovim) -> None:
             editing.type(key.replace("<", "<LT>"))
             typed += key
             editing.wait("the key", lambda now=typed: editing.buffer()[-1] == now)  # type: ignore[misc]
-            editing.wait("the answer", lambda: editing.lua("return _G.answered()"))
+            editing.wait("the response", lambda: editing.lua("return _G.answered()"))
     texts = [frame.lines()[row] for frame in frames]
     assert len(texts) >= 6
     assert all(text.startswith(whole) for text in texts), texts
@@ -121,7 +121,7 @@ def test_typing_something_else_clears_ghost(editing: Neovim) -> None:
     drawn = [frame.lines()[row] for frame in frames]
     assert not any(line.startswith("    return num~ber") for line in drawn), drawn
     first = next(line for line in drawn if "~" in line)
-    assert first == "    return num~", "in the first frame with the key the old text is gone"
+    assert first == "    return num~", "the first frame with the key still shows the old text"
 
 
 def test_tab_accepts_and_undo_restores(editing: Neovim) -> None:
@@ -166,26 +166,22 @@ def test_dismiss_hides_and_trigger_shows(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     editing.type("<C-]>")
-    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.wait("no ghost text", lambda: not editing.ghost())
     editing.type("<M-\\>")
     assert editing.wait_for_ghost().startswith("ber")
 
 
-def test_triggered_ghost_survives_status_change(
-    server: Path, tmp_path: Path
-) -> None:
+def test_triggered_ghost_survives_status_change(server: Path, tmp_path: Path) -> None:
     vim = start("0.11", tmp_path, server, settings={"suggest": {"trigger": "manual"}})
     open_python(vim, tmp_path / "work" / "numbers.py")
     vim.type("return num<M-\\>")
     vim.wait_for_ghost()
-    tell_status(vim, "thinking", "ready")
+    send_status(vim, "thinking", "ready")
     assert vim.ghost()
     vim.end()
 
 
-def test_variable_disables_suggestions(
-    editing: Neovim, request: pytest.FixtureRequest
-) -> None:
+def test_variable_disables_suggestions(editing: Neovim, request: pytest.FixtureRequest) -> None:
     request.addfinalizer(lambda: editing.lua("vim.g.foretell = nil"))
     editing.type("return n")
     editing.wait_for_ghost()
@@ -193,13 +189,13 @@ def test_variable_disables_suggestions(
     editing.type("um")
     editing.wait("the keys", lambda: editing.buffer()[-1].endswith("num"))
     assert not editing.ghost()
-    tell_status(editing, "loading", "ready")
+    send_status(editing, "loading", "ready")
     assert not editing.ghost()
     editing.lua("vim.g.foretell, vim.b.foretell = nil, false")
-    tell_status(editing, "loading", "ready")
+    send_status(editing, "loading", "ready")
     assert not editing.ghost()
     editing.lua("vim.b.foretell = nil")
-    tell_status(editing, "loading", "ready")
+    send_status(editing, "loading", "ready")
     assert editing.ghost()
 
 
@@ -208,25 +204,23 @@ def test_leaving_insert_mode_hides_ghost(editing: Neovim, key: str) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     editing.type(key)
-    editing.wait("no grey text", lambda: not editing.ghost(), 5)
+    editing.wait("no ghost text", lambda: not editing.ghost(), 5)
 
 
 def test_ghost_returns_after_insert_command(editing: Neovim) -> None:
     editing.type("for i in range()<Left>")
     editing.wait_for_ghost()
     editing.type("<C-o>")
-    editing.wait("no grey text", lambda: not editing.ghost(), 5)
+    editing.wait("no ghost text", lambda: not editing.ghost(), 5)
     editing.type("zt")
     editing.wait_for_ghost()
 
 
-def test_tab_inserts_if_nothing_is_shown(
-    editing: Neovim, request: pytest.FixtureRequest
-) -> None:
+def test_tab_inserts_if_nothing_is_shown(editing: Neovim, request: pytest.FixtureRequest) -> None:
     request.addfinalizer(lambda: editing.lua("require('foretell').enable(true)"))
     editing.lua("require('foretell').enable(false)")
     editing.type("ret<Tab>")
-    editing.wait("the old Tab", lambda: editing.buffer()[-1].startswith("    ret  "))
+    editing.wait("the normal Tab", lambda: editing.buffer()[-1].startswith("    ret  "))
     assert editing.lua("return require('foretell').status().state") == "off"
 
 
@@ -259,14 +253,14 @@ def test_popup_menu_hides_ghost(editing: Neovim) -> None:
     editing.wait_for_ghost()
     editing.type("<C-x><C-n>")
     editing.wait("the menu", lambda: editing.lua("return vim.fn.pumvisible()") == 1)
-    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.wait("no ghost text", lambda: not editing.ghost())
     editing.type("<C-e>")
     editing.wait("the text again", editing.ghost)
 
 
 @pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
 def test_other_plugin_menu_hides_ghost(editing: Neovim, menu: str) -> None:
-    """A stand-in with the two functions that we call: the plugins can't be installed here."""
+    """Uses a fake with the two functions that we call instead of the plugins."""
     editing.lua(
         """
         local function is_open() return _G.menu_is_open end
@@ -278,7 +272,7 @@ def test_other_plugin_menu_hides_ghost(editing: Neovim, menu: str) -> None:
     editing.wait_for_ghost()
     toggle = "_G.menu_is_open = ...; require('foretell.ghost').refresh()"
     editing.lua(toggle, True)
-    editing.wait("no grey text", lambda: not editing.ghost())
+    editing.wait("no ghost text", lambda: not editing.ghost())
     editing.lua(toggle, False)
     editing.wait("the text again", editing.ghost)
     editing.lua("package.loaded[...] = nil", menu)
@@ -288,8 +282,8 @@ def test_killed_server_restarts(editing: Neovim) -> None:
     editing.type("return num")
     editing.wait_for_ghost()
     first = editing.lua("return vim.lsp.get_clients({ name = 'foretell' })[1].id")
-    # Neovim itself tells of a client that has died, in more words than the screen is wide.
-    editing.lua("vim.notify = function(message) _G.told = message end")
+    # Neovim reports the dead client in a message wider than the screen, which would block it.
+    editing.lua("vim.notify = function(message) _G.notified = message end")
     kill_children(editing.pid)
     last = "return (vim.lsp.get_clients({ name = 'foretell' })[1] or {}).id"
     editing.wait("a new server", lambda: editing.lua(last) not in (None, first))
@@ -326,9 +320,7 @@ def test_missing_server_is_reported(tmp_path: Path) -> None:
     vim.end()
 
 
-def test_restart_after_install_and_while_running(
-    server: Path, tmp_path: Path
-) -> None:
+def test_restart_after_install_and_while_running(server: Path, tmp_path: Path) -> None:
     program = tmp_path / "foretell"
     vim = start("0.11", tmp_path, program)
     path = tmp_path / "work" / "numbers.py"
@@ -350,9 +342,7 @@ def test_restart_after_install_and_while_running(
 
 
 @pytest.mark.parametrize("version", ["0.12"])
-def test_native_display_uses_same_keys(
-    version: str, server: Path, tmp_path: Path
-) -> None:
+def test_native_display_uses_same_keys(version: str, server: Path, tmp_path: Path) -> None:
     vim = start(version, tmp_path, server, native=True)
     open_python(vim, tmp_path / "work" / "numbers.py")
     vim.type("return num")
