@@ -176,7 +176,9 @@ def _check_texts(path: Path, manifest: Manifest) -> None:
 
 def _check_numbers(path: Path, manifest: Manifest) -> None:
     if type(manifest.packed_bytes) is not int or manifest.packed_bytes < 0:
-        raise BadBundle(f"{path}: packed_bytes is {manifest.packed_bytes!r}")
+        raise BadBundle(
+            f"{path}: packed_bytes is {manifest.packed_bytes!r}, not a non-negative integer"
+        )
     counts = {
         name: getattr(manifest, name)
         for name in (
@@ -190,9 +192,11 @@ def _check_numbers(path: Path, manifest: Manifest) -> None:
     }
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 24:
-            raise BadBundle(f"{path}: {name} is {value!r}")
+            raise BadBundle(
+                f"{path}: {name} is {value!r}, not an integer from 1 to {(1 << 24) - 1}"
+            )
     if manifest.kv_dtype not in ("float32", "float16"):
-        raise BadBundle(f"{path}: kv_dtype is {manifest.kv_dtype!r}")
+        raise BadBundle(f"{path}: kv_dtype is {manifest.kv_dtype!r}; known: float32, float16")
     ids = manifest.eos_ids if isinstance(manifest.eos_ids, list) else [None]
     for token in [*ids, *(manifest.fim.ids() if manifest.fim else [])]:
         if not isinstance(token, int) or not 0 <= token < manifest.vocab_size:
@@ -240,7 +244,7 @@ def check_references(folder: Path) -> None:
             except ValueError:
                 start, length = -1, -1
             if min(start, length) < 0 or start + length > sizes[location]:
-                raise BadBundle(f"{path}: tensor {tensor.name!r} lies outside {location}")
+                raise BadBundle(f"{path}: tensor {tensor.name!r} is outside {location}")
 
 
 def _tensors(graph: Any) -> Iterator[Any]:

@@ -119,7 +119,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copies a file to a temporary name beside `target`, flushes it and renames it."""
+    """Copies a file to a temporary name next to `target`, flushes it and renames it."""
     make_folder(target.parent)
     temporary = target.parent / f"{PARTIAL_PREFIX}{os.getpid()}-{target.name}"
     with space_errors(target):
@@ -231,9 +231,9 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     make_folder(path.parent)
-    held = FileLock(path)
+    file_lock = FileLock(path)
     try:
-        held.acquire(timeout=timeout)
+        file_lock.acquire(timeout=timeout)
     except Timeout:
         raise Busy(
             f"another run has locked {path} for {timeout:.0f} s: wait for it to end and run again"
@@ -241,7 +241,7 @@ def lock(path: Path, timeout: float = 600.0) -> Iterator[None]:
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 def join_verified(

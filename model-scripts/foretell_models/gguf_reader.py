@@ -106,7 +106,9 @@ class _Header:
         found = [self._tensor() for _ in range(count)]
         alignment = self._file.metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1 or alignment > 1 << 20:
-            raise BadSource(f"{self._file.path}: general.alignment is {alignment!r}")
+            raise BadSource(
+                f"{self._file.path}: general.alignment is {alignment!r}, not from 1 to {1 << 20}"
+            )
         start = -(-self._at // alignment) * alignment
         for name, kind, shape, offset in found:
             block, size = GGML_QUANT_SIZES[kind]
@@ -129,7 +131,10 @@ class _Header:
         name = self._text(_MAX_NAME)
         n_dimensions = self._number("<I")
         if not 1 <= n_dimensions <= _MAX_DIMENSIONS:
-            raise BadSource(f"{self._file.path}: tensor {name!r} has {n_dimensions} dimensions")
+            raise BadSource(
+                f"{self._file.path}: tensor {name!r} has {n_dimensions} dimensions, not from 1 to "
+                f"{_MAX_DIMENSIONS}"
+            )
         shape = tuple(reversed([self._number("<Q") for _ in range(n_dimensions)]))
         if 0 in shape or math.prod(shape) > 1 << 48:
             raise BadSource(f"{self._file.path}: tensor {name!r} has the impossible shape {shape}")
@@ -160,7 +165,10 @@ class _Header:
         length = self._number("<Q")
         self._need(length)
         if length > limit:
-            raise BadSource(f"{self._file.path}: a string of {length} bytes at byte {self._at}")
+            raise BadSource(
+                f"{self._file.path}: a string of {length} bytes at byte {self._at} exceeds the "
+                f"limit of {limit}"
+            )
         data = self._view[self._at : self._at + length]
         self._at += length
         # Token texts may have any bytes. Damaged keys and names fail later comparisons.
@@ -176,7 +184,10 @@ class _Header:
     def _array(self) -> list[Any]:
         kind, count = self._number("<I"), self._number("<Q")
         if count > _MAX_ITEMS:
-            raise BadSource(f"{self._file.path}: an array of {count} items at byte {self._at}")
+            raise BadSource(
+                f"{self._file.path}: an array of {count} items at byte {self._at} exceeds the "
+                f"limit of {_MAX_ITEMS}"
+            )
         if kind in _SCALARS:
             form = _SCALARS[kind]
             size = struct.calcsize(form)

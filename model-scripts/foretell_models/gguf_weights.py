@@ -85,7 +85,7 @@ class GgufWeights:
             raise BadSource(f"{self._file.path}: {tensor.name!r}: {error}") from None
 
     def grid(self, name: str, start: int, stop: int) -> Grid | None:
-        """The same rows as stored."""
+        """The same rows as the stored integers; None for the float types."""
         return blocks.to_grid(
             self._bytes(name, start, stop), self._file.tensors[gguf_name(name)].kind
         )
@@ -127,13 +127,15 @@ def _config(file: GgufFile) -> ModelConfig:
     def number(key: str, default: float | None = None) -> Any:
         value = meta.get(f"{architecture}.{key}", default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadSource(f"{file.path}: metadata {architecture}.{key} is {value!r}")
+            raise BadSource(
+                f"{file.path}: metadata {architecture}.{key} is {value!r}, not a number"
+            )
         return value
 
     heads = int(number("attention.head_count"))
     hidden = int(number("embedding_length"))
     if heads < 1:
-        raise BadSource(f"{file.path}: {heads} attention heads")
+        raise BadSource(f"{file.path}: {heads} attention heads, at least 1 is required")
     head_dim = int(number("attention.key_length", hidden // heads))
     for key in ("rope.dimension_count", "attention.value_length"):
         if int(number(key, head_dim)) != head_dim:

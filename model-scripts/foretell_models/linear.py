@@ -197,7 +197,7 @@ class LinearWriter:
     def _pieces(self, names: list[str]) -> Iterator[tuple[int, str, int, int]]:
         """Yields (row in the stack, tensor, first row, last row + 1), at most `_PIECE` values each.
 
-        A row that is larger than `_PIECE` is a piece of its own.
+        A row that is larger than `_PIECE` is one piece.
         """
         first = 0
         for name in names:

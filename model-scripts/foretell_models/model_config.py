@@ -97,11 +97,17 @@ class ModelConfig:
                 f"{self.head_dim} do not fit together"
             )
         if not (0 < self.norm_eps < 1 and 0 < self.rope_theta < 1e12):
-            raise BadSource(f"{where}: norm epsilon or rotary base out of range")
+            raise BadSource(
+                f"{where}: norm epsilon {self.norm_eps} or rotary base {self.rope_theta} is out of "
+                "range"
+            )
         if self.rope_divisors and len(self.rope_divisors) != self.head_dim // 2:
-            raise BadSource(f"{where}: {len(self.rope_divisors)} rotary divisors")
-        if not all(0 < divisor < math.inf for divisor in (*self.rope_divisors, self.rope_scale)):
-            raise BadSource(f"{where}: rope scaling by {(*self.rope_divisors, self.rope_scale)}")
+            raise BadSource(
+                f"{where}: {len(self.rope_divisors)} rotary divisors, expected {self.head_dim // 2}"
+            )
+        divisors = (*self.rope_divisors, self.rope_scale)
+        if not all(0 < divisor < math.inf for divisor in divisors):
+            raise BadSource(f"{where}: rope scaling by {divisors}, not by positive finite numbers")
 
     def rotary(self, length: int) -> tuple[Floats, Floats]:
         """Cosine and sine of every position and frequency, each float32 [length, head_dim / 2]."""

@@ -233,15 +233,15 @@ def _config(folder: Path, fields: dict[str, Any]) -> ModelConfig:
         value = fields.get(key)
         value = default if value is None else value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadSource(f"{where}: {key} is {value!r}")
+            raise BadSource(f"{where}: {key} is {value!r}, not a number")
         # An integer can be too large for a float.
         if not abs(value) <= sys.float_info.max:
-            raise BadSource(f"{where}: {key} is {value!r}")
+            raise BadSource(f"{where}: {key} is {value!r}, which is not finite or too large")
         return value
 
     heads, hidden = int(number("num_attention_heads")), int(number("hidden_size"))
     if heads < 1:
-        raise BadSource(f"{where}: {heads} attention heads")
+        raise BadSource(f"{where}: {heads} attention heads, at least 1 is required")
     head_dim = int(number("head_dim", hidden // heads))
     windowed = fields.get("use_sliding_window", architecture == "starcoder2")
     config = ModelConfig(

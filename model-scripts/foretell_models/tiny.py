@@ -73,7 +73,7 @@ class RandomWeights:
         return "F32"
 
     def vector(self, name: str) -> Floats:
-        """A whole vector."""
+        """A vector."""
         return self.tensors[name]
 
 

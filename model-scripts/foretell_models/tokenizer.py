@@ -65,13 +65,13 @@ def from_gguf(
     if model != "gpt2":
         raise BadSource(
             f"{where}: tokenizer model {model!r} is not supported; known: gpt2 (byte-level BPE). "
-            "Give the model's own tokenizer.json with --tokenizer"
+            "Pass the model's own tokenizer.json with --tokenizer"
         )
     split = metadata.get("tokenizer.ggml.pre", "default")
     if split not in _SPLITS:
         raise BadSource(
             f"{where}: pre-tokenizer {split!r} is not supported; known: {', '.join(_SPLITS)}. "
-            "Give the model's own tokenizer.json with --tokenizer"
+            "Pass the model's own tokenizer.json with --tokenizer"
         )
     types = metadata.get("tokenizer.ggml.token_type", [_NORMAL] * len(texts))
     if not isinstance(types, list) or len(types) != len(texts):

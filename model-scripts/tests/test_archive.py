@@ -22,14 +22,14 @@ def archive(tmp_path, member=NAME, content=CONTENT, kind=zipfile.ZIP_DEFLATED, a
     return path
 
 
-def lie(path, size):
+def forge_size(path, size):
     """Writes a wrong size into both headers."""
     data, true = path.read_bytes(), struct.pack("<I", SIZE)
     assert data.count(true) == 2
     path.write_bytes(data.replace(true, struct.pack("<I", size)))
 
 
-def refused(path, message, tmp_path, limit=SIZE):
+def assert_rejected(path, message, tmp_path, limit=SIZE):
     with pytest.raises(FetchFailed, match=message):
         extract(path, NAME, tmp_path / "out", limit)
     assert not (tmp_path / "out").is_symlink()
@@ -43,7 +43,7 @@ def test_member_is_extracted(tmp_path):
 
 def test_symlink_is_rejected(tmp_path):
     path = archive(tmp_path, content=b"/etc/passwd", attributes=stat.S_IFLNK | 0o777)
-    refused(path, "is not a regular file", tmp_path)
+    assert_rejected(path, "is not a regular file", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../out2", "/tmp/../out2", "a/../../out2"])
@@ -55,19 +55,19 @@ def test_member_name_cannot_escape(tmp_path, name):
 
 
 def test_oversized_member_is_rejected(tmp_path):
-    refused(archive(tmp_path), "is larger than 100 bytes", tmp_path, limit=100)
+    assert_rejected(archive(tmp_path), "is larger than 100 bytes", tmp_path, limit=100)
 
 
 @pytest.mark.parametrize("size", [10, 0, SIZE - 1, SIZE + 1])
 def test_wrong_declared_size_is_rejected(tmp_path, size):
     path = archive(tmp_path)
-    lie(path, size)
-    refused(path, "cannot extract|has .* bytes, not", tmp_path, limit=SIZE + 1)
+    forge_size(path, size)
+    assert_rejected(path, "cannot extract|has .* bytes, not", tmp_path, limit=SIZE + 1)
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_unbounded_compression_is_rejected(tmp_path, kind):
-    refused(archive(tmp_path, kind=kind), "is not a regular file", tmp_path)
+    assert_rejected(archive(tmp_path, kind=kind), "is not a regular file", tmp_path)
 
 
 def test_any_damaged_byte_is_detected(tmp_path):

@@ -196,7 +196,7 @@ def test_external_data_beyond_file_is_rejected(folder, key, value):
     tensor = next(t for t in model.graph.initializer if t.external_data)
     next(entry for entry in tensor.external_data if entry.key == key).value = value
     onnx.save(model, folder / "model.onnx")
-    with pytest.raises(BadBundle, match="lies outside"):
+    with pytest.raises(BadBundle, match="is outside"):
         verify.run(folder, bundle.read_manifest(folder))
 
 

@@ -140,8 +140,8 @@ def test_verify_list_path_and_remove(home, catalogue, capsys):
     run("add", "toy", "--catalogue", catalogue)
     capsys.readouterr()
     assert run("verify", "toy") == 0
-    said = capsys.readouterr().out
-    assert "toy: Toy, mixed, cpu\ncompletion: '" in said and "tokens/s" in said
+    output = capsys.readouterr().out
+    assert "toy: Toy, mixed, cpu\ncompletion: '" in output and "tokens/s" in output
     assert run("list") == 0
     assert capsys.readouterr().out.startswith("toy\tToy\tMIT\tmixed")
     assert run("path", "toy") == 0

@@ -127,7 +127,7 @@ def test_wrong_shape_is_named(tmp_path):
 def test_random_damage_raises_no_other_error(good, tmp_path):
     """With random bytes overwritten, reading either succeeds or raises `BadSource`."""
     random = np.random.default_rng(5)
-    refused = 0
+    n_rejected = 0
     header = good.index(b"blk.0.attn_k.bias") + 2000
     for _ in range(300):
         data = bytearray(good)
@@ -137,5 +137,5 @@ def test_random_damage_raises_no_other_error(good, tmp_path):
         try:
             read_all(write(tmp_path, bytes(data)))
         except BadSource:
-            refused += 1
-    assert refused > 30
+            n_rejected += 1
+    assert n_rejected > 30
