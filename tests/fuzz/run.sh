@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Lets libFuzzer work on the targets, one after the other, from the corpus and what it found before
-# in target/libfuzzer. Usage: run.sh SECONDS_EACH [TARGET...]
+# Runs libFuzzer on the targets in turn, starting from the corpus and earlier findings in
+# target/libfuzzer. Usage: run.sh SECONDS_EACH [TARGET...]
 #
-# The seconds are those that the process had the processor, so that other work on the machine, or a
-# stop in between, does not count. An input that waits for ever is given up after an hour.
+# The limit is CPU time, so a busy or suspended machine does not shorten a run. An input that hangs
+# is abandoned after an hour.
 #
-# Needs a C++ compiler and Linux. The coverage's flags are those of cargo-fuzz; without the address
-# sanitizer, which our code without `unsafe` does not need, they work with the stable compiler.
+# Requires a C++ compiler and Linux. The coverage flags are those of cargo-fuzz. Without the address
+# sanitizer, which code without `unsafe` does not need, they work with the stable compiler.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=$1
@@ -30,11 +30,11 @@ for target in "$@"; do
     fuzzer=$!
     trap 'kill $fuzzer 2>/dev/null' EXIT
     while used=$(ps -o cputimes= -p $fuzzer) && [ "$used" -lt "$seconds" ]; do sleep 1; done
-    # It ends by itself only when it has found something.
+    # libFuzzer exits on its own only after a finding.
     kill -USR1 $fuzzer 2>/dev/null || true
     wait $fuzzer || { tail -n 40 "$log"; exit 1; }
     trap - EXIT
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     slowest=$(sed -n 's/^slowest so far: //p' "$log" | tail -n 1)
-    echo "$target: $runs inputs in $used s of the processor, the slowest took ${slowest:-0 ms}"
+    echo "$target: $runs inputs in $used s of CPU time, slowest ${slowest:-0 ms}"
 done

@@ -324,7 +324,7 @@ impl Manifest {
         let Self { name, title, licence, architecture, target, quantization, .. } = self;
         let texts = [name, title, licence, architecture, target, quantization, &self.kv_dtype];
         if texts.iter().any(|text| text.contains(is_unprintable)) {
-            return Err("a name in it holds characters that steer a terminal".into());
+            return Err("a name in it contains control or invisible characters".into());
         }
         let in_range = |name, value: usize, most| {
             if (1..=most).contains(&value) {

@@ -132,7 +132,7 @@ fn listed_models(used: &str) -> anyhow::Result<Vec<ListedModel>> {
             title: entry.title,
             licence: entry.licence,
             is_here: false,
-            note: if entry.tried { "" } else { "not tried" }.to_owned(),
+            note: if entry.tried { "" } else { "untested" }.to_owned(),
         });
     }
     Ok(models)
