@@ -16,7 +16,7 @@ FORETELL := target/release/foretell
 # Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,11 @@ test: prerequisites ## Run all tests and lints; fetches the model and the tools 
 	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
+
+# Takes hours; run by hand.
+test-long: soak fuzz ## Run the long tests: soak, fuzzers, a million random sessions, the full evaluation
+	@PROPTEST_CASES=1000000 cargo test --release --locked -p foretell-session random_events
+	@$(MAKE) --no-print-directory eval EVAL_LIMIT=1000 OTHERS_LIMIT=1000
 
 # These two run in parallel: one is bound by the CPU, the other by the network. A failed download is
 # reported by the test that needs it.

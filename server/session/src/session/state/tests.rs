@@ -1,4 +1,5 @@
-//! Checks a session's invariants with random events. `PROPTEST_CASES` sets the number of cases.
+//! Checks a session's invariants with random events: 10,000 sequences, or more with
+//! `PROPTEST_CASES`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -418,7 +419,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 10_000, ..Cases::default() })]
+    #![proptest_config(Cases { cases: Cases::default().cases.max(10_000), ..Cases::default() })]
 
     #[test]
     fn random_events_keep_the_invariants(acts in proptest::collection::vec(act(), 1..60)) {
