@@ -300,9 +300,10 @@ fn unknown_setting_is_reported() {
     let (mut client, ..) = start(&on_request_config());
     let settings = json!({"suggest": {"dealy_ms": 1, "max_lines": 2}});
     initialize_with(&mut client, json!({"status": true, "settings": settings}));
-    let told = client.wait_for(|it| it["method"] == "window/showMessage").expect("a message");
+    let notification =
+        client.wait_for(|it| it["method"] == "window/showMessage").expect("a message");
     expect![[r#"foretell: initializationOptions.settings: "suggest.dealy_ms" is not a setting; did you mean "suggest.delay_ms"?"#]]
-        .assert_eq(told["params"]["message"].as_str().unwrap());
+        .assert_eq(notification["params"]["message"].as_str().unwrap());
 }
 
 #[test]

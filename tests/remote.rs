@@ -147,8 +147,11 @@ fn echoed_code_is_not_logged() {
     assert!(prompt.contains("my_secret"), "{prompt}");
     asked.respond("422 Unprocessable Entity", "application/json", &prompt);
     assert_eq!(typist.see(id), Seen::Nothing);
-    let told = wait_for_status(&mut typist.client, "failed");
-    assert!(told["message"].as_str().unwrap().contains("my_secret"), "the user sees it: {told}");
+    let status = wait_for_status(&mut typist.client, "failed");
+    assert!(
+        status["message"].as_str().unwrap().contains("my_secret"),
+        "the user sees it: {status}"
+    );
     typist.client.end();
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(log.contains("model_failed") && !log.contains("my_secret"), "{log}");
@@ -221,10 +224,10 @@ fn failure_is_reported_once_and_cleared() {
         asked.wait_for_close();
     };
     silent(&mut typist);
-    let told = wait_for_status(&mut typist.client, "failed");
-    let message = told["message"].as_str().unwrap();
+    let status = wait_for_status(&mut typist.client, "failed");
+    let message = status["message"].as_str().unwrap();
     assert!(message.ends_with("was silent for 1000 ms (engine.remote.timeout_ms)"), "{message}");
-    assert_eq!(told["remote"], format!("http://{}", server.address));
+    assert_eq!(status["remote"], format!("http://{}", server.address));
     silent(&mut typist);
     let id = typist.ask();
     let mut asked = server.next();
@@ -233,8 +236,8 @@ fn failure_is_reported_once_and_cleared() {
     asked.end_stream("stop");
     assert_eq!(typist.see(id), Seen::Grey("turn;".into()));
     let failed = |it: &Value| is_status(it, "failed") || is_status(it, "ready");
-    let told = typist.client.wait_for(failed).unwrap();
-    assert!(is_status(&told, "ready"), "reported again: {told}");
+    let status = typist.client.wait_for(failed).unwrap();
+    assert!(is_status(&status, "ready"), "reported again: {status}");
 }
 
 #[test]
@@ -267,8 +270,8 @@ fn invalid_answer_is_reported() {
         let id = typist.ask();
         answer(server.next());
         assert_eq!(typist.see(id), Seen::Nothing, "{expected}");
-        let told = wait_for_status(&mut typist.client, "failed");
-        let message = told["message"].as_str().unwrap();
+        let status = wait_for_status(&mut typist.client, "failed");
+        let message = status["message"].as_str().unwrap();
         assert!(message.contains(expected) && message.contains(&server.address), "{message}");
         typist.type_text("x");
     }
@@ -291,8 +294,8 @@ fn invalid_settings_are_reported_at_startup() {
             "processId": null, "rootUri": null, "capabilities": {},
             "initializationOptions": {"status": true},
         }));
-        let told = wait_for_status(&mut client, "failed");
-        assert!(told["message"].as_str().unwrap().contains(expected), "{told}");
+        let status = wait_for_status(&mut client, "failed");
+        assert!(status["message"].as_str().unwrap().contains(expected), "{status}");
     }
 }
 
@@ -324,8 +327,8 @@ fn workspace_cannot_set_the_engine() {
         [Kind::Local],
         "even a trusted workspace cannot set the engine"
     );
-    let told = client.wait_for(|it| it["method"] == "window/showMessage").unwrap();
-    let message = told["params"]["message"].as_str().unwrap();
+    let status = client.wait_for(|it| it["method"] == "window/showMessage").unwrap();
+    let message = status["params"]["message"].as_str().unwrap();
     assert!(message.contains("\"engine\" cannot be set by a workspace"), "{message}");
 }
 

@@ -361,9 +361,9 @@ mod tests {
             std::panic::set_hook(before);
             assert!(panicked.is_err());
         });
-        let told = std::fs::read_to_string(&path).unwrap();
-        assert!(told.contains("main.rs:"), "{told}");
-        assert!(told.contains("please report it: panicked at "), "{told}");
-        assert!(!told.contains("password"), "{told}");
+        let message = std::fs::read_to_string(&path).unwrap();
+        assert!(message.contains("main.rs:"), "{message}");
+        assert!(message.contains("please report it: panicked at "), "{message}");
+        assert!(!message.contains("password"), "{message}");
     }
 }

@@ -48,7 +48,7 @@ pub enum BundleError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The fault and its place.
         message: String,
     },
     /// A file does not match the manifest.
@@ -157,7 +157,7 @@ pub struct Manifest {
     pub eos_ids: Vec<u32>,
     /// The fill-in-the-middle form, if the model has one.
     pub fim: Option<Fim>,
-    /// How much of the end of the data file is packed weights.
+    /// The length of the packed weights, at the end of the data file, in bytes.
     #[serde(default)]
     pub packed_bytes: u64,
     /// Every other file of the bundle.
@@ -312,7 +312,7 @@ impl Manifest {
         self.eos_ids.iter().copied().chain(self.fim.iter().flat_map(Fim::ids))
     }
 
-    /// What is implausible in it, if anything.
+    /// The first implausible value, if any.
     fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!(

@@ -144,7 +144,7 @@ impl<M: Model> Work<'_, M> {
             run.figures.reused += n_held;
             return Ok(ControlFlow::Continue(0));
         }
-        // What follows a prompt is only known after evaluating its last token.
+        // The logits after a prompt require evaluating its last token.
         let n_reused = n_held.min(ids.len() - 1);
         cache.truncate(n_reused);
         run.figures.reused += n_reused;

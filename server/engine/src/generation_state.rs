@@ -1,4 +1,4 @@
-//! What a job has generated so far, and what of it its readers see.
+//! The text that a job has generated so far, and the part of it that readers see.
 
 use std::{ops::ControlFlow, time::Instant};
 
@@ -30,7 +30,7 @@ pub(super) struct Candidate {
     certainty: Certainty,
     policy: Policy,
     text: Text,
-    /// How much of the text the policy has let through, in bytes.
+    /// The length of the text that the policy has let through, in bytes.
     shown: usize,
     is_first: bool,
 }

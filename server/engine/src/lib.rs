@@ -109,7 +109,7 @@ trait Backend {
     /// Called after a panic: nothing that is kept between jobs may be relied on.
     fn forget(&mut self);
 
-    /// What it can do now.
+    /// The current state.
     fn state(&self) -> EngineState {
         EngineState::Ready
     }
@@ -125,7 +125,7 @@ pub struct Prompt {
     pub healed: Vec<u32>,
 }
 
-/// What to generate.
+/// A request to generate text.
 #[derive(Debug)]
 pub struct Request {
     /// The tokens to prefill, and the text that the generation must start with.
@@ -280,7 +280,7 @@ impl Generation {
     }
 }
 
-/// What the engine can do.
+/// The state of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineState {
     /// The model is loading.
@@ -294,7 +294,7 @@ pub enum EngineState {
 }
 
 /// Locked by the engine that loads its model. Settings change several times while they are typed,
-/// and nobody needs the models in between.
+/// and the models in between are not needed.
 static LOADING: Mutex<()> = Mutex::new(());
 
 /// A handle on the engine's thread, which ends when the last handle is dropped.
@@ -411,7 +411,7 @@ impl Engine {
         self.rate.tokens_per_s()
     }
 
-    /// What the engine can do now.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> EngineState {
         if self.state.has_changed().is_err() && *self.state.borrow() == EngineState::Loading {
@@ -428,7 +428,7 @@ impl Engine {
         loaded.unwrap_or_else(|_| self.state())
     }
 
-    /// What the engine can do, now and whenever that changes. It does not keep the engine alive.
+    /// A receiver of the states. It does not keep the engine alive.
     #[must_use]
     pub fn states(&self) -> watch::Receiver<EngineState> {
         self.state.clone()

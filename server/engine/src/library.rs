@@ -45,12 +45,12 @@ pub enum RuntimeError {
     Unusable {
         /// The library.
         path: PathBuf,
-        /// What the loader says.
+        /// The loader's message.
         message: String,
     },
 }
 
-/// What the CUDA library needs next to itself. `foretell setup` installs it last.
+/// A file that the CUDA library needs next to itself; `foretell setup` installs it last.
 const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
 
 /// Where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, next to the binary,

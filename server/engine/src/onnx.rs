@@ -45,12 +45,12 @@ fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
     if !is_silent() {
         return Err(RuntimeError::NotSilent);
     }
-    let unfit = |message| RuntimeError::Unusable { path: library.to_owned(), message };
+    let invalid = |message| RuntimeError::Unusable { path: library.to_owned(), message };
     let environment = ort::init_from(library)
-        .map_err(|error| unfit(error.to_string()))?
+        .map_err(|error| invalid(error.to_string()))?
         .with_telemetry(false)
         .build()
-        .map_err(|error| unfit(error.to_string()))?;
+        .map_err(|error| invalid(error.to_string()))?;
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 

@@ -29,7 +29,7 @@ impl Provider {
         }
     }
 
-    /// What to install for a library that contains it.
+    /// The package with a library that contains it.
     fn remedy(self) -> &'static str {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
@@ -43,10 +43,10 @@ impl Provider {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Setting {
-    /// The first that fits.
+    /// The first suitable provider.
     #[default]
     Auto,
-    /// This one, or an error.
+    /// This provider, or an error.
     Only(Provider),
 }
 

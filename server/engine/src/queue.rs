@@ -1,6 +1,6 @@
 //! The jobs that wait for the engine's thread, and the running one.
 //!
-//! A chunk of a prompt may take half a second, so a job that nobody wants any more is aborted in
+//! A chunk of a prompt may take half a second, so a job without a reader is aborted in
 //! the middle of one, but only if that helps: another job waits, and most of the chunk is not in
 //! its prompt. A user who types on needs the same tokens, and aborting each chunk for the next one
 //! would never finish any.
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Abort {
     }
 }
 
-/// What a job is for.
+/// The purpose of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A text that somebody waits for.
@@ -148,7 +148,7 @@ impl Queue {
         }
     }
 
-    /// Whether nobody can add jobs, or reads the waiting ones.
+    /// Whether all handles are dropped and no waiting job has a reader.
     pub(super) fn is_abandoned(&self) -> bool {
         let state = self.state();
         let mut jobs = state.waiting.iter().chain(&state.prefill);

@@ -53,7 +53,7 @@ pub enum RemoteError {
     Answer {
         /// Its address.
         at: String,
-        /// What it did, and what to do.
+        /// The failure, and what to do.
         what: String,
     },
     /// A failure on this machine.
@@ -181,8 +181,7 @@ impl Remote {
         run.end_candidate(finish)
     }
 
-    /// Waits for the server, but no longer than it may stay silent, and not for a text that nobody
-    /// reads any more.
+    /// Waits for the server until the timeout, or until the generation is dropped.
     async fn within<T>(
         &self,
         run: &GenerationState<'_>,
@@ -205,7 +204,7 @@ impl Backend for Remote {
         let Job { kind, request, progress, asked } = job;
         let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
         let finish = match kind {
-            // What the server caches of a prompt is its own affair.
+            // The server manages its own cache, so there is nothing to prefill.
             Kind::Prefill => FinishReason::PromptRead,
             Kind::Generate => run
                 .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
@@ -216,7 +215,7 @@ impl Backend for Remote {
     fn forget(&mut self) {}
 }
 
-/// How much of a chunk is accepted, and how many bytes may follow; `None` if it was too much. A
+/// The accepted part of a chunk, and the number of bytes that may follow; `None` if it was too much. A
 /// server may send megabytes in one chunk, and the rules scan everything.
 fn cut(piece: &str, n_bytes_left: usize) -> (&str, Option<usize>) {
     let taken = &piece[..piece.floor_char_boundary(n_bytes_left)];

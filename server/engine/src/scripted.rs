@@ -56,7 +56,7 @@ pub struct Read {
     pub n_tokens: usize,
 }
 
-/// What goes wrong in an evaluation.
+/// A failure in an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The runtime reports an error, and the buffer contains garbage.
@@ -76,7 +76,7 @@ struct Shared {
     is_held: bool,
     was_ended: bool,
     reads: Vec<Read>,
-    /// What goes wrong in the next evaluations, if anything.
+    /// The failure in coming evaluations, if any.
     faults: VecDeque<Option<Fault>>,
     /// The number of the last evaluation that was armed, and of the last one that was aborted.
     armed: usize,
@@ -292,7 +292,7 @@ impl Script {
         }
     }
 
-    /// What follows in the text after the longest suffix of `context` that occurs in it, at the
+    /// The continuation of the text after the longest suffix of `context` that occurs in it, at the
     /// first of several places. `None` if not even its last byte occurs.
     fn what_follows(&self, context: &[u8]) -> Option<&[u8]> {
         let common_end = |end: usize| {

@@ -44,10 +44,10 @@ impl Vocabulary {
     pub fn from_json(json: &str) -> Result<Self, VocabularyError> {
         // The library panics on some invalid files.
         let read = catch_unwind(|| json.parse::<Tokenizer>());
-        let unfit = |why: String| VocabularyError(format!("not a readable tokenizer: {why}"));
+        let invalid = |why: String| VocabularyError(format!("not a readable tokenizer: {why}"));
         let tokenizer = read
-            .map_err(|_| unfit("its decoder is of an unknown kind".into()))?
-            .map_err(|error| unfit(error.to_string()))?;
+            .map_err(|_| invalid("its decoder is of an unknown kind".into()))?
+            .map_err(|error| invalid(error.to_string()))?;
         Self::new(tokenizer)
     }
 

@@ -78,7 +78,7 @@ pub struct Family {
 pub struct Files {
     /// Written after the repository's name; `None` if the name is not written.
     pub repo_end: Option<String>,
-    /// What precedes a path.
+    /// The separator before a path.
     pub before_path: BeforePath,
     /// Written after another file's text unless that ends with a line break.
     pub after_text: String,
@@ -86,7 +86,7 @@ pub struct Files {
     pub path_in_prefix: bool,
 }
 
-/// What precedes a path.
+/// The separator before a path.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum BeforePath {

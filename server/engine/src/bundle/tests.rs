@@ -64,7 +64,11 @@ fn names_with_escapes_are_refused() {
     for pointer in ["/name", "/licence", "/quantization"] {
         let bundle = TestBundle::new();
         bundle.set(pointer, json!("\u{1b}]0;owned\u{7}"));
-        assert!(bundle.error().contains("control or invisible characters"), "{pointer}: {}", bundle.error());
+        assert!(
+            bundle.error().contains("control or invisible characters"),
+            "{pointer}: {}",
+            bundle.error()
+        );
     }
 }
 

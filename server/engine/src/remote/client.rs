@@ -47,14 +47,14 @@ pub(super) struct CompletionRequest<'a> {
 pub(super) struct Client {
     http: reqwest::Client,
     url: Url,
-    /// What messages say about it: scheme, host and port.
+    /// The address in messages: scheme, host and port.
     at: String,
     /// Whether an earlier answer may have left a connection open.
     may_be_open: Arc<AtomicBool>,
 }
 
-/// The answer to a request while it arrives. Dropping it early closes the connection, which tells
-/// the server that nobody reads any more.
+/// The answer to a request while it arrives. Dropping it early closes the connection, so that the
+/// server can stop.
 #[derive(Debug)]
 pub(super) struct Answer {
     response: Response,

@@ -86,7 +86,7 @@ pub struct PromptFormat {
     is_servers: bool,
 }
 
-/// A prompt as it is sent.
+/// The parts of a prompt in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WireParts {
     /// The prompt, markers included where the client writes them.

@@ -8,7 +8,7 @@ use super::excerpt::excerpt;
 /// The longest event, in bytes; the server is untrusted.
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// What an event adds.
+/// The content of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TextChunk {
     /// The text.
