@@ -117,7 +117,6 @@ fn edits_elsewhere_do_not_move_the_suggestion() {
         0,
         "dropped: TextChanged",
     );
-    check("‹›let xˇ", " = 1;", &[], 0, r#"shows " = 1;""#);
 }
 
 #[test]
