@@ -239,6 +239,7 @@ impl Session {
         let gathered = self.gather_workspace(snapshot);
         let _ = tokio::time::timeout(workspace_context::PATIENCE, gathered).await;
         self.driver.set_other_files(&completer, snapshot);
+        self.driver.queue_edits();
         let Some(mut first) = completer.prefill_narrow(snapshot, *cursor) else { return };
         while first.progress().finish.is_none() && first.changed().await {}
         let is_prefilled = first.progress().finish == Some(FinishReason::PromptRead);

@@ -64,9 +64,12 @@ struct Generations {
     cancelled: HashSet<GenerationId>,
 }
 
-/// What needs the completer.
+/// The most edits that wait for the next job.
+const MAX_PENDING_EDITS: usize = 100;
+
+/// A job for the completer.
 enum Job {
-    Edited(Arc<str>, Edit),
+    Edited(Vec<(Arc<str>, Edit)>),
     GatherContext(Snapshot),
     Generate(GenerationId, Snapshot, usize, GenerationOptions),
     Prefill(GenerationId, Snapshot, usize),
@@ -85,6 +88,9 @@ pub(super) struct Driver {
     timers: Mutex<HashMap<Timer, AbortHandle>>,
     generations: Mutex<Generations>,
     jobs: OnceLock<mpsc::UnboundedSender<Job>>,
+    /// Edits for the prompter. They are queued together with the next job, so that a keystroke that
+    /// needs no model does not wake the task.
+    pending_edits: Mutex<Vec<(Arc<str>, Edit)>>,
     pub(super) n_requests: AtomicU64,
     /// Cancelled when the client is gone.
     pub(super) ended: CancellationToken,
@@ -146,7 +152,13 @@ impl Driver {
                 drop(self.gather_workspace(&snapshot));
                 self.queue(Job::GatherContext(snapshot));
             }
-            Effect::Edited { uri, edit } => self.queue(Job::Edited(uri, edit)),
+            Effect::Edited { uri, edit } => {
+                let mut pending = self.pending_edits.lock();
+                pending.push((uri, edit));
+                if pending.len() >= MAX_PENDING_EDITS {
+                    self.send(Job::Edited(std::mem::take(&mut pending)));
+                }
+            }
             Effect::Generate { id, snapshot, cursor, options } => {
                 self.queue(Job::Generate(id, snapshot, cursor, options));
             }
@@ -181,7 +193,21 @@ impl Driver {
         }
     }
 
+    /// Queues the pending edits, then a job.
     fn queue(self: &Arc<Self>, job: Job) {
+        self.queue_edits();
+        self.send(job);
+    }
+
+    /// Queues the pending edits.
+    pub(super) fn queue_edits(self: &Arc<Self>) {
+        let edits = std::mem::take(&mut *self.pending_edits.lock());
+        if !edits.is_empty() {
+            self.send(Job::Edited(edits));
+        }
+    }
+
+    fn send(self: &Arc<Self>, job: Job) {
         let jobs = self.jobs.get_or_init(|| {
             let (jobs, queue) = mpsc::unbounded_channel();
             tokio::spawn(run_jobs(Arc::downgrade(self), queue));
@@ -193,7 +219,9 @@ impl Driver {
     fn run_job(self: &Arc<Self>, job: Job) {
         let completer = self.completer();
         match (job, completer) {
-            (Job::Edited(uri, edit), Some(completer)) => completer.edited(&uri, &edit),
+            (Job::Edited(edits), Some(completer)) => {
+                edits.iter().for_each(|(uri, edit)| completer.edited(uri, edit));
+            }
             (Job::Widen, Some(completer)) => completer.widen(),
             (Job::GatherContext(snapshot), Some(completer)) => {
                 self.set_other_files(&completer, &snapshot);

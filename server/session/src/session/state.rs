@@ -10,6 +10,7 @@ mod candidates;
 mod completion;
 mod menu_request;
 mod prefetch;
+mod refusal;
 mod streaming;
 mod throttle;
 
@@ -19,7 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_config::Trigger;
 use foretell_engine::{FinishReason, GenerationMetrics, Progress};
 
 use super::{
@@ -113,6 +113,8 @@ pub struct State {
     reports_acceptance: bool,
     counts: Counts,
     has_ended: bool,
+    /// The last checked document, and whether it is excluded.
+    last_excluded: Option<(Arc<str>, bool)>,
     effects: Vec<Effect>,
 }
 
@@ -123,6 +125,7 @@ impl State {
             Event::Open { uri, language, version, text, real_path } => {
                 self.documents.open(&uri, &language, version, &text);
                 self.documents.set_real_path(&uri, real_path);
+                self.last_excluded = None;
                 self.forget(&uri);
                 self.publish(&uri);
             }
@@ -147,6 +150,7 @@ impl State {
                 }
                 self.has_model |= has_other_model;
                 self.settings = settings;
+                self.last_excluded = None;
             }
             Event::Request(request) => self.begin(request, now),
             Event::Start { id, streams } => self.start(id, streams, now),
@@ -274,31 +278,6 @@ impl State {
         self.drop_suggestion();
         self.drop_prefetch();
         self.prefill = None;
-    }
-
-    /// Why nothing is to be shown, whatever the model would say.
-    #[must_use]
-    pub fn refusal(&self, request: &Request) -> Option<EmptyReason> {
-        let Request { snapshot, params, .. } = request;
-        let suggest = &self.settings.config.suggest;
-        let is_stale = params.version.is_some_and(|it| it != snapshot.version);
-        let real_path = self.documents.real_path(&snapshot.uri);
-        let exclusions = &self.settings.exclusions;
-        let is_excluded = exclusions.contain(&snapshot.uri)
-            || real_path.is_some_and(|path| exclusions.contain(&path));
-        if !suggest.enabled {
-            Some(EmptyReason::TurnedOff)
-        } else if suggest.trigger == Trigger::Manual && !params.invoked {
-            Some(EmptyReason::ManualOnly)
-        } else if !suggest.language_is_on(&snapshot.language) {
-            Some(EmptyReason::LanguageOff)
-        } else if is_excluded {
-            Some(EmptyReason::Excluded)
-        } else if is_stale {
-            Some(EmptyReason::StaleVersion)
-        } else {
-            None
-        }
     }
 
     fn start(&mut self, id: RequestId, streams: bool, now: Instant) {
