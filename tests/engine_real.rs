@@ -62,9 +62,11 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn finished(mut draft: Generation) -> Progress {
-    block_on(async { while draft.progress().finish.is_none() && draft.changed().await {} });
-    let done = draft.progress();
+fn finished(mut generation: Generation) -> Progress {
+    block_on(async {
+        while generation.progress().finish.is_none() && generation.changed().await {}
+    });
+    let done = generation.progress();
     assert!(!matches!(done.finish, Some(FinishReason::Failed(_))), "{done:?}");
     done
 }

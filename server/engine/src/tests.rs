@@ -28,9 +28,11 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn finished(mut draft: Generation) -> Progress {
-    block_on(async { while draft.progress().finish.is_none() && draft.changed().await {} });
-    draft.progress()
+fn finished(mut generation: Generation) -> Progress {
+    block_on(async {
+        while generation.progress().finish.is_none() && generation.changed().await {}
+    });
+    generation.progress()
 }
 
 /// A text of three prefill chunks that shares no token with the same text of another letter.
@@ -41,11 +43,11 @@ fn long(letter: char) -> String {
 #[test]
 fn partial_characters_are_not_shown() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
-    let draft = engine.generate(request("let naïve = \""));
+    let generation = engine.generate(request("let naïve = \""));
     let mut seen = Vec::new();
     for _ in 0..8 {
         controls.wait_until_held();
-        seen.push(draft.progress().text);
+        seen.push(generation.progress().text);
         controls.permit(1);
     }
     // 日 is three tokens, and is shown after the third.
@@ -250,10 +252,10 @@ fn models_load_one_at_a_time_and_only_if_needed() {
 fn thread_ends_with_the_last_handle() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
-    let draft = engine.generate(request("fn main"));
+    let generation = engine.generate(request("fn main"));
     drop(engine);
     // The pending request is still answered, and then the sender is gone.
-    assert_eq!(finished(draft.clone()).text, "() {");
-    let mut draft = draft;
-    while block_on(draft.changed()) {}
+    assert_eq!(finished(generation.clone()).text, "() {");
+    let mut generation = generation;
+    while block_on(generation.changed()) {}
 }

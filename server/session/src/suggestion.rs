@@ -105,7 +105,7 @@ impl AnchoredText {
 
     /// Compares the generation with the text between the suggestion's start and `cursor`.
     /// Auto-closed text may follow the cursor.
-    fn verdict(&self, cursor: usize, draft: &Progress) -> Verdict {
+    fn verdict(&self, cursor: usize, progress: &Progress) -> Verdict {
         let moved = Verdict::Dismissed(DismissReason::CursorMoved);
         let Some(n_chars) = cursor.checked_sub(self.start_char_idx) else {
             return moved;
@@ -118,7 +118,7 @@ impl AnchoredText {
         if !policy::only_closers(closed) {
             return moved;
         }
-        match (compare(&to_lf(typed), draft), closed.trim_start().chars().next()) {
+        match (compare(&to_lf(typed), progress), closed.trim_start().chars().next()) {
             (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
                 "" => Verdict::Dismissed(DismissReason::UsedUp),
                 rest => Verdict::Shows(rest.to_owned()),
@@ -129,7 +129,7 @@ impl AnchoredText {
 
     /// Whether the suggestion lives at some cursor. After an edit the cursor is not known yet: it
     /// is at the end of the typed text, or before auto-closed characters at that end.
-    fn may_live(&self, draft: &Progress) -> Result<(), DismissReason> {
+    fn may_live(&self, progress: &Progress) -> Result<(), DismissReason> {
         let n_chars = self.n_typed_chars;
         let at_end = self.typed.chars().rev().take(MAX_CLOSERS);
         let n_closers = at_end.take_while(|c| policy::is_closer(*c)).count();
@@ -137,7 +137,7 @@ impl AnchoredText {
         for cursor in
             (self.start_char_idx + n_chars - n_closers..=self.start_char_idx + n_chars).rev()
         {
-            match self.verdict(cursor, draft) {
+            match self.verdict(cursor, progress) {
                 Verdict::Dismissed(why) => gone = why,
                 _ => return Ok(()),
             }
@@ -147,12 +147,12 @@ impl AnchoredText {
     }
 }
 
-fn compare(typed: &str, draft: &Progress) -> Verdict {
-    let text = draft.text.as_str();
+fn compare(typed: &str, progress: &Progress) -> Verdict {
+    let text = progress.text.as_str();
     if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
         return Verdict::Shows(rest.to_owned());
     }
-    let Some(finish) = &draft.finish else {
+    let Some(finish) = &progress.finish else {
         let fits = typed.starts_with(text);
         return if fits {
             Verdict::NotYet

@@ -230,9 +230,9 @@ mod tests {
 
     #[tokio::test]
     async fn neither_the_file_nor_the_model_steers_the_terminal() {
-        let (mut out, draft) =
+        let (mut out, generation) =
             (Vec::new(), Generation::of_text("b\x1b]0;owned\x07\u{9b}2J".into()));
-        streamed(draft, "a\x1b[2J\u{202e}", GREY, &mut out).await.unwrap();
+        streamed(generation, "a\x1b[2J\u{202e}", GREY, &mut out).await.unwrap();
         let expected = "a\u{241b}[2J\u{fffd}\x1b[90mb\u{241b}]0;owned\u{2407}\u{fffd}2J\x1b[0m\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -23,9 +23,9 @@ fn script() -> Script {
 
 /// Runs a request to its end on this thread.
 fn run(decoder: &mut Decoder<Script>, request: Request) -> Progress {
-    let (progress, draft) = watch::channel(Progress::default());
+    let (progress, reader) = watch::channel(Progress::default());
     decoder.run(job(request, progress), &Queue::default());
-    draft.borrow().clone()
+    reader.borrow().clone()
 }
 
 fn job(request: Request, progress: watch::Sender<Progress>) -> Job {
@@ -227,7 +227,7 @@ fn cancel_at(
     request: Request,
     n_reads: usize,
 ) -> (Decoder<Script>, Option<FinishReason>) {
-    let (progress, draft) = watch::channel(Progress::default());
+    let (progress, reader) = watch::channel(Progress::default());
     controls.hold();
     controls.permit(n_reads);
     let mut decoder = decoder;
@@ -241,7 +241,7 @@ fn cancel_at(
         (decoder, progress.borrow().clone())
     });
     controls.wait_until_held();
-    drop(draft);
+    drop(reader);
     controls.release();
     let (decoder, last) = thread.join().unwrap();
     (decoder, last.finish)

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The progress of a generation; a `…` at the end means that it is still running.
-fn draft(says: &str) -> Progress {
+fn progress(says: &str) -> Progress {
     let finish = if says.ends_with('…') { None } else { Some(FinishReason::EndOfText) };
     Progress { text: says.trim_end_matches('…').to_owned(), finish, ..Progress::default() }
 }
@@ -16,7 +16,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
     let snapshot = Snapshot::of_text("a", "", &text);
     let line_char_idx = snapshot.rope.line_to_char(snapshot.rope.char_to_line(start));
     let mut anchored = AnchoredText::new(line_char_idx, start);
-    let draft = draft(says);
+    let progress = progress(says);
     let mut cursor = start;
     for (marked, inserted) in edits {
         let (head, rest) = marked.split_once('‹').unwrap();
@@ -27,13 +27,14 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
         let edit = Edit { removed: from..from + old.chars().count(), inserted: (*inserted).into() };
         cursor = from + inserted.chars().count();
         let fits = anchored.apply(&edit);
-        let lives = if fits { anchored.may_live(&draft) } else { Err(DismissReason::TextChanged) };
+        let lives =
+            if fits { anchored.may_live(&progress) } else { Err(DismissReason::TextChanged) };
         if let Err(gone) = lives {
             assert_eq!(format!("dropped: {gone:?}"), expected);
             return;
         }
     }
-    let verdict = match anchored.verdict(cursor - back, &draft) {
+    let verdict = match anchored.verdict(cursor - back, &progress) {
         Verdict::Shows(rest) => format!("shows {rest:?}"),
         other => format!("{other:?}"),
     };
@@ -104,7 +105,11 @@ fn typed_text_is_counted_in_characters() {
         assert!(anchored.apply(&Edit { removed, inserted: inserted.into() }));
     }
     assert_eq!((anchored.typed.as_str(), anchored.n_typed_chars), ("ä本語", 3));
-    assert_eq!(anchored.may_live(&draft("ä本語!")), Ok(()), "all edits of a message are applied");
+    assert_eq!(
+        anchored.may_live(&progress("ä本語!")),
+        Ok(()),
+        "all edits of a message are applied"
+    );
 }
 
 #[test]
