@@ -21,6 +21,7 @@ mod doctor_and_models;
 mod eval;
 mod faults;
 mod hostile_input;
+mod lenient_input;
 mod other_files;
 mod privacy;
 mod protocol;

@@ -6,22 +6,44 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::percent_decode_str;
 
 /// Files with secrets, and files that are not written by hand.
-pub const DEFAULT: [&str; 14] = [
+pub const DEFAULT: [&str; 26] = [
+    // Environments.
     "**/.env{,.*,-*,_*}",
     "**/*.env",
-    "**/.{envrc,netrc,npmrc,pypirc,pgpass,my.cnf,htpasswd,vault-token,git-credentials}",
-    "**/.{ssh,gnupg,aws,password-store}/**",
-    "**/{.docker/config.json,.kube/config*,.azure/*token*}",
-    "**/.config/{gh,gcloud}/**",
+    "**/env.{local,dev,development,prod,production,stage,staging,test,ci}",
+    "**/.{envrc,flaskenv,Renviron,dev.vars}{,.*,-*,_*}",
+    "**/{Renviron.site,{,*.}local.settings.json}",
+    // Tools that keep their credentials in a file of their own.
+    "**/{.,_}netrc",
+    "**/.{npmrc,pypirc,my.cnf,mylogin.cnf,htpasswd,git-credentials,dockercfg,dockerconfigjson}",
+    "**/.{s3cfg,boto,passwd-s3fs,databrickscfg,terraformrc,curlrc,fetchmailrc,msmtprc,vault-token}",
+    "**/{{.,}pgpass{,.conf},.pg_service.conf,rclone.conf,terraform.rc}",
+    "**/{kubeconfig{,.{yaml,yml,json,conf}},*.kubeconfig}",
+    "**/.{ssh,gnupg,aws,password-store,oci,aliyun}/**",
+    "**/{.docker/config.json,.kube/config*,.azure/*token*,.m2/settings*.xml}",
+    "**/{.gradle/gradle.properties,.bundle/config,{.,}composer/auth.json,.snowsql/config,.dbt/profiles.yml}",
+    "**/.config/{gh,glab,hub,gcloud,doctl,op,rclone}/**",
     "**/.cargo/credentials*",
-    "**/*.{pem,key,p8,p12,pfx,ppk,jks,keystore,kdbx,asc,gpg,age}",
-    "**/*.{tfvars,tfstate}{,.*}",
+    // Keys.
+    "**/*.{pem,key,p8,p12,pfx,ppk,jks,keystore,kdbx,asc,gpg,age,keytab,ovpn}",
     "**/{id,ssh_host}_{rsa,dsa,ecdsa,ed25519}*",
+    "**/{,*[-_.]}{service,Service}{-,_,}{account,Account}{,Key,-*,_*,.*}.json",
+    "**/{client_secret*,application_default_credentials}.json",
+    // Whatever is named after its secrets.
+    "**/*.{tfvars,tfstate}{,.*}",
     "**/{secrets,credentials}{,.*}",
     "**/{secret,*.secret,*.secrets}.{json,yaml,yml,toml,ini,txt,properties,xml,enc}",
+    "**/{{,*[-_.]}vault.{yml,yaml,json},{.,}vault{-,_}pass{,word}{,.*}}",
+    // What was typed elsewhere.
+    "**/{.*{_,-}history,.history,.histfile,.zhistory,.lesshst,.viminfo,fish_history,*_history.txt}",
     "**/node_modules/**",
     "**/.git/**",
 ];
+
+/// Languages of files with secrets, with the name of such a file: a buffer that has not been saved
+/// yet has no name.
+const SECRET_LANGUAGES: [(&str, &str); 3] =
+    [("dotenv", ".env"), ("env", ".env"), ("netrc", ".netrc")];
 
 /// The globs of `suggest.exclude`, compiled.
 #[derive(Debug, Clone)]
@@ -64,6 +86,14 @@ impl Exclusions {
                 (Self(None), invalid)
             }
         }
+    }
+
+    /// Whether an open document is excluded, by its URI or by the client's name for its language,
+    /// for instance `dotenv`.
+    #[must_use]
+    pub fn contain_document(&self, uri: &str, language: &str) -> bool {
+        let like = SECRET_LANGUAGES.iter().find(|(it, _)| it.eq_ignore_ascii_case(language));
+        self.contain(uri) || like.is_some_and(|(_, name)| self.contain_path(Path::new(name)))
     }
 
     /// Whether a document is excluded.
@@ -164,6 +194,52 @@ mod tests {
             "file:///home/me/infra/terraform.tfstate.backup",
             "file:///home/me/k8s/prod.secrets.yaml",
             "file:///home/me/k8s/secret.yaml",
+            "file:///home/me/.Renviron",
+            "file:///home/me/.Renviron.site",
+            "file:///home/me/app/.dev.vars",
+            "file:///home/me/app/.dev.vars.production",
+            "file:///home/me/app/.envrc.local",
+            "file:///home/me/app/.flaskenv",
+            "file:///home/me/app/.flaskenv.example",
+            "file:///home/me/app/env.local",
+            "file:///home/me/app/env.production",
+            "file:///home/me/app/local.settings.json",
+            "file:///home/me/.s3cfg",
+            "file:///home/me/.boto",
+            "file:///c%3A/Users/me/AppData/Roaming/postgresql/pgpass.conf",
+            "file:///home/me/.pgpass",
+            "file:///home/me/.pgpass.conf",
+            "file:///c%3A/Users/me/_netrc",
+            "file:///home/me/rclone.conf",
+            "file:///home/me/.config/rclone/rclone.conf",
+            "file:///home/me/.m2/settings.xml",
+            "file:///home/me/.m2/settings-security.xml",
+            "file:///home/me/app/service-account.json",
+            "file:///home/me/app/service_account.json",
+            "file:///home/me/app/serviceAccountKey.json",
+            "file:///home/me/app/prod-service-account.json",
+            "file:///home/me/app/service-account-prod.json",
+            "file:///home/me/app/serviceaccount.json",
+            "file:///home/me/app/client_secret_1234.json",
+            "file:///home/me/kubeconfig",
+            "file:///home/me/kubeconfig.yaml",
+            "file:///home/me/prod.kubeconfig",
+            "file:///home/me/group_vars/all/vault.yml",
+            "file:///home/me/group_vars/prod-vault.yaml",
+            "file:///home/me/.vault_pass",
+            "file:///home/me/vault-password.txt",
+            "file:///home/me/.bash_history",
+            "file:///home/me/.zsh_history",
+            "file:///home/me/.psql_history",
+            "file:///home/me/.python_history",
+            "file:///home/me/.node_repl_history",
+            "file:///home/me/.local/share/fish/fish_history",
+            "file:///home/me/PSReadLine/ConsoleHost_history.txt",
+            "file:///home/me/.viminfo",
+            "file:///home/me/.oci/config",
+            "file:///home/me/krb5.keytab",
+            "untitled:.env",
+            "untitled:/home/me/app/.env.local",
         ] {
             assert!(exclusions.contain(uri), "{uri}");
         }
@@ -178,9 +254,37 @@ mod tests {
             "file:///home/me/app.secrets.io/src/main.rs",
             "file:///home/me/.env-tools/src/a.py",
             "file:///home/me/.config/nvim/init.lua",
+            "file:///home/me/app/src/env.rs",
+            "file:///home/me/app/env.d.ts",
+            "file:///home/me/app/settings.json",
+            "file:///home/me/app/settings.xml",
+            "file:///home/me/app/.vscode/settings.json",
+            "file:///home/me/app/vault.py",
+            "file:///home/me/app/src/default.rs",
+            "file:///home/me/app/history.py",
+            "file:///home/me/app/git_history.go",
+            "file:///home/me/app/service-account.yaml",
+            "file:///home/me/app/service_account.go",
+            "file:///home/me/app/customer-service-accounts.json",
+            "file:///home/me/app/nginx.conf",
+            "file:///home/me/app/kubeconfig.go",
+            "file:///home/me/app/composer.json",
         ] {
             assert!(!exclusions.contain(uri), "{uri}");
         }
+    }
+
+    #[test]
+    fn unsaved_secrets_are_excluded_by_language() {
+        let (exclusions, _) = Exclusions::new(&DEFAULT.map(str::to_owned));
+        for language in ["dotenv", "Dotenv", "env"] {
+            assert!(exclusions.contain_document("untitled:Untitled-1", language), "{language}");
+        }
+        for language in ["", "python", "shellscript", "properties"] {
+            assert!(!exclusions.contain_document("untitled:Untitled-1", language), "{language}");
+        }
+        let (exclusions, _) = Exclusions::new(&["**/*.key".to_owned()]);
+        assert!(!exclusions.contain_document("untitled:Untitled-1", "dotenv"), "`.env` is allowed");
     }
 
     #[test]

@@ -189,6 +189,13 @@ fn schema_of(key: &str) -> Option<&'static Value> {
     names.try_fold(&*SCHEMA, |schema, name| schema["properties"].get(name))
 }
 
+/// Whether a key, nested or with dots, is one of the groups of settings or inside one.
+#[must_use]
+pub fn is_in_group(key: &str) -> bool {
+    let group = key.split('.').next().unwrap_or_default();
+    !group.is_empty() && schema_of(group).is_some()
+}
+
 /// The names of all settings, without groups.
 fn settings() -> Vec<String> {
     fn collect(schema: &Value, key: &str, into: &mut Vec<String>) {

@@ -13,17 +13,20 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use tower::Service;
-use tower_lsp::{
-    gen_lsp_types as lsp,
-    jsonrpc::{Request, Response},
-};
+use tower_lsp::jsonrpc::{Request, Response};
 
-use crate::from_proto;
+use crate::{
+    from_proto,
+    params::{
+        Change, ChangedDocument, Completion, DocumentItem, InlineCompletion, OfDocument, Open,
+        for_tower_lsp,
+    },
+};
 use foretell_policy::Indent;
 use foretell_session::{
-    document::{Change, PositionEncoding, Snapshot},
+    document::{PositionEncoding, Snapshot},
     session::{RequestParams, RequestSnapshot, Selected, Session},
 };
 
@@ -77,39 +80,46 @@ impl<S> DocumentSync<S> {
     fn sync_text(&self, request: &Request) {
         let Shared { session, .. } = &self.shared;
         match request.method() {
-            "textDocument/didOpen" => {
-                if let Some(lsp::DidOpenTextDocumentParams { text_document: it }) = params(request)
-                {
-                    let uri = it.uri.0.as_str();
-                    session.open(uri, &String::from(it.language_id), it.version, &it.text);
-                    if let Some(snapshot) = session.snapshot(uri, self.shared.encoding()) {
-                        drop(session.gather_workspace(&snapshot));
-                    }
-                }
-            }
-            "textDocument/didChange" => {
-                let Some(it) = change(request) else {
-                    // It missed a change: later ones would apply to a different text.
-                    let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
-                    if let Some(uri) = uri {
-                        session.close_document(uri);
-                    }
-                    return;
-                };
-                let uri = it.text_document.text_document_identifier.uri.0.as_str();
-                let version = it.text_document.version;
-                let changes: Vec<Change> =
-                    it.content_changes.into_iter().map(from_proto::change).collect();
-                session.change(uri, version, changes, self.shared.encoding());
-            }
+            "textDocument/didOpen" => match params(request) {
+                Some(Open { text_document }) => self.open(&text_document),
+                None => self.close_unreadable(request),
+            },
+            "textDocument/didChange" => match params(request) {
+                Some(it) => self.change(it),
+                // It missed a change: later ones would apply to a different text.
+                None => self.close_unreadable(request),
+            },
             // Some clients send it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
-                if let Some(it) = params::<lsp::DidCloseTextDocumentParams>(request) {
-                    session.close_document(it.text_document.uri.0.as_str());
+                if let Some(OfDocument { text_document }) = params(request) {
+                    session.close_document(&text_document.uri);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn open(&self, it: &DocumentItem) {
+        let Shared { session, .. } = &self.shared;
+        session.open(&it.uri, &it.language_id, it.version, &it.text);
+        if let Some(snapshot) = session.snapshot(&it.uri, self.shared.encoding()) {
+            drop(session.gather_workspace(&snapshot));
+        }
+    }
+
+    fn change(&self, Change { text_document, content_changes }: Change) {
+        let ChangedDocument { uri, version } = text_document;
+        let changes = content_changes.into_iter().map(from_proto::change).collect();
+        let encoding = self.shared.encoding();
+        self.shared.session.change(&uri, version.unwrap_or_default(), changes, encoding);
+    }
+
+    /// Closes the document of an unreadable message, if at least its URI can be read.
+    fn close_unreadable(&self, request: &Request) {
+        let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
+        if let Some(uri) = uri {
+            self.shared.session.close_document(uri);
         }
     }
 
@@ -118,17 +128,14 @@ impl<S> DocumentSync<S> {
         let session = &self.shared.session;
         match request.method() {
             "textDocument/inlineCompletion" => {
-                let it = params::<lsp::InlineCompletionParams>(request)?;
-                let at = &it.text_document_position_params;
-                let snapshot = self.snapshot(&at.text_document)?;
-                let beyond = request.params().and_then(|it| CopilotParams::deserialize(it).ok());
-                let CopilotParams { text_document, formatting_options } =
-                    beyond.unwrap_or_default();
+                let InlineCompletion { text_document, position, context, formatting_options } =
+                    params(request)?;
+                let snapshot = self.snapshot(&text_document.uri)?;
                 let ask = RequestParams {
                     lives_on: false,
-                    cursor: snapshot.char_idx(from_proto::position(at.position)),
-                    invoked: it.context.trigger_kind == lsp::InlineCompletionTriggerKind::Invoked,
-                    selected: it.context.selected_completion_info.map(|it| {
+                    cursor: snapshot.char_idx(from_proto::position(position)),
+                    invoked: context.is_invoked(),
+                    selected: context.selected_completion_info.map(|it| {
                         let idx = |it| snapshot.char_idx(from_proto::position(it));
                         let (start, end) = (idx(it.range.start), idx(it.range.end));
                         Selected { range: start.min(end)..start.max(end), text: it.text }
@@ -136,68 +143,36 @@ impl<S> DocumentSync<S> {
                     version: text_document.version,
                     indent: formatting_options.map(|it| Indent {
                         with_spaces: it.insert_spaces,
-                        tab_columns: it.tab_size.min(64) as usize,
+                        tab_columns: it.tab_size.clamp(0.0, 64.0) as usize,
                     }),
                 };
                 Some(session.begin(snapshot, ask))
             }
             "textDocument/completion" => {
-                let it = params::<lsp::CompletionParams>(request)?.text_document_position_params;
-                let snapshot = self.snapshot(&it.text_document)?;
-                let cursor = snapshot.char_idx(from_proto::position(it.position));
+                let Completion { text_document, position } = params(request)?;
+                let snapshot = self.snapshot(&text_document.uri)?;
+                let cursor = snapshot.char_idx(from_proto::position(position));
                 Some(session.begin(
                     snapshot,
                     RequestParams { cursor, lives_on: true, ..RequestParams::default() },
                 ))
             }
             DID_FOCUS => {
-                let it = params::<DidFocusParams>(request)?;
-                let snapshot = self.snapshot(&it.text_document)?;
+                let OfDocument { text_document } = params(request)?;
+                let snapshot = self.snapshot(&text_document.uri)?;
                 Some(session.focus_request(snapshot))
             }
             _ => None,
         }
     }
 
-    fn snapshot(&self, document: &lsp::TextDocumentIdentifier) -> Option<Snapshot> {
-        let Shared { session, .. } = &self.shared;
-        session.snapshot(document.uri.0.as_str(), self.shared.encoding())
+    fn snapshot(&self, uri: &str) -> Option<Snapshot> {
+        self.shared.session.snapshot(uri, self.shared.encoding())
     }
 }
 
 /// The user focused another document: a notification of Copilot's dialect.
 pub const DID_FOCUS: &str = "textDocument/didFocus";
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DidFocusParams {
-    text_document: lsp::TextDocumentIdentifier,
-}
-
-/// What Copilot's dialect adds to a request.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct CopilotParams {
-    text_document: Versioned,
-    formatting_options: Option<lsp::FormattingOptions>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Versioned {
-    version: Option<i32>,
-}
-
-/// The parameters of a change. LSP before 3.16 allowed a `null` version.
-fn change(request: &Request) -> Option<lsp::DidChangeTextDocumentParams> {
-    let version = &request.params()?["textDocument"]["version"];
-    if !version.is_null() {
-        return params(request);
-    }
-    let mut with_a_version = request.params()?.clone();
-    with_a_version.get_mut("textDocument")?.as_object_mut()?.insert("version".into(), 0.into());
-    serde_json::from_value(with_a_version).ok()
-}
 
 /// The parameters of a message; `None` if they are invalid, which the handler behind answers.
 fn params<P: DeserializeOwned>(request: &Request) -> Option<P> {
@@ -225,6 +200,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
+        let request = for_tower_lsp(request);
         self.sync_text(&request);
         let snapshot = self.snapshot_request(&request);
         let handler = self.inner.call(request);

@@ -4,6 +4,7 @@ pub mod document_sync;
 mod framing;
 mod from_proto;
 mod lsp_ext;
+mod params;
 mod settings;
 mod status;
 mod to_proto;
@@ -35,11 +36,11 @@ use foretell_session::{
     stats,
 };
 use lsp_ext::{
-    AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, Shown, StatusState,
-    UpdateParams,
+    AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, StatusState, UpdateParams,
 };
+use params::{announces, text_at};
 pub use settings::Startup;
-use settings::{Layers, folders};
+use settings::{Changed, Layers, folders};
 use status::{LastStatus, StatusReporter};
 use tokio::sync::mpsc::UnboundedReceiver;
 pub use transport::{Input, Output};
@@ -66,31 +67,32 @@ struct Foretell {
 }
 
 impl LanguageServer for Foretell {
+    /// The client's parameters are in `initialization_options`; see [`params::for_tower_lsp`].
     async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
-        let capabilities = &params.capabilities;
-        let kinds = capabilities.general.as_ref().and_then(|it| it.position_encodings.as_deref());
-        let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(kinds));
-        if let Some(client) = &params.client_info {
-            let version = client.version.as_deref().unwrap_or("of unknown version");
-            tracing::info!("client: {:?} {version:?}, positions in {encoding:?}", client.name);
+        let params = params.initialization_options.unwrap_or_default();
+        let kinds = params.pointer("/capabilities/general/positionEncodings");
+        let kinds: Vec<&str> = kinds
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(&kinds));
+        if let Some(name) = text_at(&params, "/clientInfo/name") {
+            let version = text_at(&params, "/clientInfo/version").unwrap_or("of unknown version");
+            tracing::info!("client: {name:?} {version:?}, positions in {encoding:?}");
         }
-        if let Some(process_id) = params.process_id {
+        let process_id = params["processId"].as_i64().and_then(|it| i32::try_from(it).ok());
+        if let Some(process_id) = process_id {
             transport::watch(process_id, self.gone.clone());
         }
-        let folders = folders(&serde_json::to_value(&params).unwrap_or_default());
-        let options = params.initialization_options.map(Options::deserialize);
-        let mut options = options.transpose().unwrap_or_else(|error| {
-            tracing::warn!("ignoring invalid initializationOptions: {error}");
-            None
-        });
-        let mut options = options.take().unwrap_or_default();
-        let window = capabilities.window.as_ref();
-        options.has_progress = window.and_then(|it| it.work_done_progress) == Some(true);
-        let workspace = capabilities.workspace.as_ref();
-        options.has_configuration = workspace.and_then(|it| it.configuration) == Some(true);
+        let folders = folders(&params);
+        let mut options =
+            Options::deserialize(&params["initializationOptions"]).unwrap_or_default();
+        options.has_progress = announces(&params, "window/workDoneProgress");
+        options.has_configuration = announces(&params, "workspace/configuration");
         let speaks_inline =
-            capabilities.text_document.as_ref().is_some_and(|it| it.inline_completion.is_some())
-                || options.streaming;
+            announces(&params, "textDocument/inlineCompletion") || options.streaming;
         self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
         self.shared.session.set_folders(folders);
         let options = self.options.get_or_init(|| options);
@@ -143,7 +145,7 @@ impl Foretell {
 
     async fn inline_completion(
         &self,
-        _: lsp::InlineCompletionParams,
+        _: params::InlineCompletion,
     ) -> Result<lsp::InlineCompletionList> {
         let items = match front::request_snapshot() {
             Some(snapshot) => {
@@ -166,7 +168,7 @@ impl Foretell {
     }
 
     /// The completion menu, for clients without inline completion.
-    async fn completion(&self, _: lsp::CompletionParams) -> Result<lsp::CompletionList> {
+    async fn completion(&self, _: params::Completion) -> Result<lsp::CompletionList> {
         let items = match front::request_snapshot() {
             Some(snapshot) => match self.answer(&snapshot, false).await? {
                 (Answer::Shows { text, .. }, _) => {
@@ -266,25 +268,25 @@ impl Foretell {
     }
 
     /// Ignored: the server knows what is shown.
-    async fn shown(&self, _: Shown) {}
+    async fn shown(&self, _: Value) {}
 
     async fn accepted_part(&self, it: AcceptedPart) {
         self.shared.session.accepted(Part::Some, it.accepted_length);
     }
 
-    async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Value> {
+    async fn execute_command(&self, params: params::ExecuteCommand) -> Result<Value> {
         let session = &self.shared.session;
         if params.command == STATS {
             let counts = session.counts();
             return Ok(json!({"page": stats::page(&counts), "counts": counts}));
         }
-        let n_chars = params.arguments.as_ref().and_then(|it| it.first()?.as_u64()).unwrap_or(0);
+        let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);
         session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));
         Ok(Value::Null)
     }
 
-    async fn change_configuration(&self, params: lsp::DidChangeConfigurationParams) {
-        let mut settings = params.settings;
+    async fn change_configuration(&self, params: params::ChangeConfiguration) {
+        let mut settings = Changed::Pushed(params.settings);
         if settings.is_null() && self.options.get().is_some_and(|it| it.has_configuration) {
             let item = lsp::ConfigurationItem { section: Some("foretell".into()), scope_uri: None };
             let asked =
@@ -298,7 +300,7 @@ impl Foretell {
                 tracing::warn!("the client did not send its settings; keeping the previous ones");
                 return;
             };
-            settings = answer.into_iter().next().unwrap_or_default();
+            settings = Changed::Requested(answer.into_iter().next().unwrap_or_default());
         }
         self.layers.changed(settings);
         let reloads_engine = self.configure();

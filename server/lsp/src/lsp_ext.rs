@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_lsp::gen_lsp_types as lsp;
 
+use crate::params::lenient;
+
 /// The command of every item: the client runs it when the user accepts the item.
 pub(crate) const ACCEPT: &str = "foretell.accept";
 /// The command that returns the session's statistics.
@@ -16,10 +18,13 @@ pub(crate) const COMMANDS: [&str; 2] = [ACCEPT, STATS];
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Options {
     /// Whether to send `foretell/status`.
+    #[serde(deserialize_with = "lenient")]
     pub(crate) status: bool,
     /// Whether to send `foretell/inlineCompletion/update`.
+    #[serde(deserialize_with = "lenient")]
     pub(crate) streaming: bool,
     /// Whether the user trusts the folders that are open, and so their `foretell.toml`.
+    #[serde(deserialize_with = "lenient")]
     pub(crate) workspace_trusted: bool,
     /// The client's settings.
     pub(crate) settings: Option<Value>,
@@ -30,10 +35,6 @@ pub(crate) struct Options {
     #[serde(skip)]
     pub(crate) has_configuration: bool,
 }
-
-/// `textDocument/didShowCompletion`, of Copilot's dialect.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Shown {}
 
 /// `textDocument/didPartiallyAcceptCompletion`, of Copilot's dialect.
 #[derive(Debug, Deserialize)]

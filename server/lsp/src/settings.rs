@@ -8,7 +8,7 @@ use serde_json::Value;
 use foretell_config::{
     Config,
     exclude::path_of,
-    layers::{FileError, Layer, merge},
+    layers::{FileError, Layer, is_in_group, merge},
 };
 
 /// The settings known before the client sends any.
@@ -21,6 +21,9 @@ pub struct Startup {
     /// What is wrong with them.
     pub invalid: Vec<String>,
 }
+
+/// The name under which clients nest our settings.
+const NAME: &str = "foretell";
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -68,8 +71,12 @@ impl Layers {
     }
 
     /// Replaces the client's settings.
-    pub(super) fn changed(&self, settings: Value) {
-        self.inner().changed = Some(Layer::new("settings", section(settings)));
+    pub(super) fn changed(&self, settings: Changed) {
+        let ours = match settings {
+            Changed::Pushed(settings) => own_section(settings),
+            Changed::Requested(settings) => section(settings),
+        };
+        self.inner().changed = Some(Layer::new("settings", ours));
     }
 
     pub(super) fn merge(&self) -> Config {
@@ -104,9 +111,44 @@ fn is_in_one(folder: &Path, others: &[PathBuf]) -> bool {
     folder.canonicalize().is_ok_and(|it| others.into_iter().any(|other| it.starts_with(other)))
 }
 
+/// Changed settings of a client.
+#[derive(Debug)]
+pub(super) enum Changed {
+    /// In a notification. Some clients send the settings of all servers.
+    Pushed(Value),
+    /// In answer to a request for ours.
+    Requested(Value),
+}
+
+impl Changed {
+    /// Whether there are none.
+    pub(super) fn is_null(&self) -> bool {
+        let (Self::Pushed(settings) | Self::Requested(settings)) = self;
+        settings.is_null()
+    }
+}
+
+/// Our settings in a client's notification: what is nested under our name, or the groups that are
+/// ours. Anything else belongs to another server.
+fn own_section(settings: Value) -> Value {
+    match settings {
+        Value::Object(all) if !all.contains_key(NAME) => {
+            let ours = all.into_iter().filter_map(|(key, value)| {
+                let key = match key.split_once('.') {
+                    Some((NAME, key)) => key.to_owned(),
+                    _ => key,
+                };
+                is_in_group(&key).then_some((key, value))
+            });
+            Value::Object(ours.collect())
+        }
+        settings => section(settings),
+    }
+}
+
 /// Our settings among everything a client sends: some clients nest them under our name.
 fn section(mut settings: Value) -> Value {
-    match settings.get_mut("foretell") {
+    match settings.get_mut(NAME) {
         Some(ours) => ours.take(),
         None => settings,
     }

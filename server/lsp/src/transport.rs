@@ -28,14 +28,20 @@ pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
 /// How often to check that the editor's process exists.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Cancels `gone` when a process has ended. On other platforms, the end of our input has to
-/// suffice.
+/// Cancels `gone` when a process has ended. On other platforms, and for a process that this one
+/// cannot see (the editor of a container's server), the end of our input has to suffice.
 pub(super) fn watch(process_id: i32, gone: CancellationToken) {
     #[cfg(unix)]
-    if let Some(process) = rustix::process::Pid::from_raw(process_id) {
+    if let Some(process) = rustix::process::Pid::from_raw(process_id.max(0)) {
+        // A process of another user exists too, but may not be signalled.
+        let exists =
+            move || rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH);
+        if !exists() {
+            tracing::info!("the editor's process {process_id} is not visible here");
+            return;
+        }
         tokio::spawn(async move {
-            // A process of another user exists too, but may not be signalled.
-            while rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH) {
+            while exists() {
                 tokio::time::sleep(WATCH_INTERVAL).await;
             }
             tracing::info!("the editor's process {process_id} is gone");

@@ -313,9 +313,9 @@ impl Driver {
         *self.workspace.lock() = WorkspaceContext::of_folders(folders);
     }
 
-    fn is_excluded(&self, settings: &Settings, uri: &str) -> bool {
+    fn is_excluded(&self, settings: &Settings, Snapshot { uri, language, .. }: &Snapshot) -> bool {
         let real_path = self.documents.get(uri).and_then(|it| it.real_path.clone());
-        settings.exclusions.contain(uri)
+        settings.exclusions.contain_document(uri, language)
             || real_path.is_some_and(|it| settings.exclusions.contain(&it))
     }
 
@@ -328,7 +328,7 @@ impl Driver {
             && suggest.enabled
             && suggest.language_is_on(&snapshot.language)
             && snapshot.uri.starts_with("file:")
-            && !self.is_excluded(&settings, &snapshot.uri);
+            && !self.is_excluded(&settings, snapshot);
         let workspace = self.workspace.lock().clone();
         let done = is_wanted.then(|| workspace.reading(snapshot, settings));
         async {
@@ -349,7 +349,7 @@ impl Driver {
             let open: Vec<PathBuf> = others.iter().map(|it| path_of(&it.uri)).collect();
             let files = workspace.files(&snapshot.uri).into_iter();
             others.extend(files.filter(|it| !open.iter().any(|open| **open == *path_of(&it.uri))));
-            others.retain(|it| !self.is_excluded(&settings, &it.uri));
+            others.retain(|it| !self.is_excluded(&settings, it));
             others
         });
     }

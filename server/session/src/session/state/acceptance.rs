@@ -21,7 +21,7 @@ impl State {
                 Part::Whole => it.accepted.whole += 1,
                 Part::Some => it.accepted.partly += 1,
             }
-            it.accepted.chars += n_chars as u64;
+            it.accepted.chars = it.accepted.chars.saturating_add(n_chars as u64);
         });
     }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use foretell_config::Trigger;
 
 use super::State;
-use crate::session::request::{EmptyReason, Request};
+use crate::{
+    document::Snapshot,
+    session::request::{EmptyReason, Request},
+};
 
 impl State {
     /// The reason to show nothing whatever the model would generate: the settings, or a stale
@@ -13,7 +16,7 @@ impl State {
     #[must_use]
     pub fn refusal(&mut self, request: &Request) -> Option<EmptyReason> {
         let Request { snapshot, params, .. } = request;
-        let is_excluded = self.is_excluded(&snapshot.uri);
+        let is_excluded = self.is_excluded(snapshot);
         let suggest = &self.settings.config.suggest;
         let is_stale = params.version.is_some_and(|it| it != snapshot.version);
         if !suggest.enabled {
@@ -33,14 +36,15 @@ impl State {
 
     /// Whether `suggest.exclude` matches a document. Matching the globs takes longer than the rest of
     /// a keystroke, so the last result is kept.
-    fn is_excluded(&mut self, uri: &Arc<str>) -> bool {
+    fn is_excluded(&mut self, snapshot: &Snapshot) -> bool {
+        let uri = &snapshot.uri;
         if let Some((last_uri, is_excluded)) = &self.last_excluded
             && last_uri == uri
         {
             return *is_excluded;
         }
         let exclusions = &self.settings.exclusions;
-        let is_excluded = exclusions.contain(uri)
+        let is_excluded = exclusions.contain_document(uri, &snapshot.language)
             || self.documents.real_path(uri).is_some_and(|path| exclusions.contain(&path));
         self.last_excluded = Some((Arc::clone(uri), is_excluded));
         is_excluded
@@ -55,7 +59,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        document::{PositionEncoding, Snapshot},
+        document::PositionEncoding,
         session::{
             event::{Event, Settings},
             request::{RequestId, RequestParams},

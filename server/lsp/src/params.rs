@@ -1,0 +1,247 @@
+//! The parameters of the client's messages, as far as the server uses them.
+//!
+//! Clients send more than the server reads, and not always in the form of the specification. So
+//! these types have only the fields that the server uses. A field that it can do without
+//! ([`lenient`]) counts as absent if it cannot be read.
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tower_lsp::{gen_lsp_types as lsp, jsonrpc::Request};
+
+/// A field's value, or the default if it is null or unreadable.
+pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(T::deserialize(Value::deserialize(from)?).unwrap_or_default())
+}
+
+/// A document that a message names.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Document {
+    pub(crate) uri: String,
+    /// The version that the client has, if it sends one.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) version: Option<i32>,
+}
+
+/// A message about a document: `textDocument/didClose`, `textDocument/didFocus`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OfDocument {
+    pub(crate) text_document: Document,
+}
+
+/// `textDocument/didOpen`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Open {
+    pub(crate) text_document: DocumentItem,
+}
+
+/// A document with its text.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DocumentItem {
+    pub(crate) uri: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) language_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) version: i32,
+    pub(crate) text: String,
+}
+
+/// `textDocument/didChange`. Nothing in it is lenient: a change that is not applied as the client
+/// means it leaves another text.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Change {
+    pub(crate) text_document: ChangedDocument,
+    pub(crate) content_changes: Vec<ContentChange>,
+}
+
+/// A changed document.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ChangedDocument {
+    pub(crate) uri: String,
+    /// LSP before 3.16 allowed `null`.
+    pub(crate) version: Option<i32>,
+}
+
+/// One change. Without a range, the text is the whole document; a range that cannot be read makes
+/// the message invalid.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ContentChange {
+    pub(crate) range: Option<lsp::Range>,
+    pub(crate) text: String,
+}
+
+/// `textDocument/completion`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Completion {
+    pub(crate) text_document: Document,
+    pub(crate) position: lsp::Position,
+}
+
+/// `textDocument/inlineCompletion`, with what Copilot's dialect adds.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineCompletion {
+    pub(crate) text_document: Document,
+    pub(crate) position: lsp::Position,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) context: InlineContext,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) formatting_options: Option<Formatting>,
+}
+
+/// Why an inline completion is requested.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineContext {
+    /// 1 if the user asked, 2 while typing.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) trigger_kind: u32,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) selected_completion_info: Option<SelectedItem>,
+}
+
+impl InlineContext {
+    /// Whether the user asked.
+    pub(crate) fn is_invoked(&self) -> bool {
+        self.trigger_kind == 1
+    }
+}
+
+/// The selected item of the completion menu.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SelectedItem {
+    pub(crate) range: lsp::Range,
+    pub(crate) text: String,
+}
+
+/// How the editor indents.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Formatting {
+    /// Some clients have only one type of number.
+    pub(crate) tab_size: f64,
+    pub(crate) insert_spaces: bool,
+}
+
+/// `workspace/executeCommand`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ExecuteCommand {
+    pub(crate) command: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) arguments: Vec<Value>,
+}
+
+/// `workspace/didChangeConfiguration`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ChangeConfiguration {
+    #[serde(default)]
+    pub(crate) settings: Value,
+}
+
+/// The message with parameters that tower-lsp accepts, for the methods whose parameters it reads
+/// itself.
+///
+/// The parameters of `initialize` travel as a whole in `initializationOptions`, which may be
+/// anything; tower-lsp would refuse them for any capability that it cannot read.
+pub(crate) fn for_tower_lsp(request: Request) -> Request {
+    let params = match request.method() {
+        "initialize" => {
+            let all = request.params().cloned().unwrap_or_default();
+            Some(json!({"processId": null, "rootUri": null, "capabilities": {},
+                "initializationOptions": all}))
+        }
+        "initialized" => Some(json!({})),
+        "shutdown" | "exit" => None,
+        _ => return request,
+    };
+    let (method, id, _) = request.into_parts();
+    let mut builder = Request::build(method);
+    if let Some(params) = params {
+        builder = builder.params(params);
+    }
+    if let Some(id) = id {
+        builder = builder.id(id);
+    }
+    builder.finish()
+}
+
+/// The client's string at a JSON pointer in the parameters of `initialize`.
+pub(crate) fn text_at<'a>(params: &'a Value, pointer: &str) -> Option<&'a str> {
+    params.pointer(pointer).and_then(Value::as_str)
+}
+
+/// Whether the client announces a capability, by its JSON pointer below `capabilities`: an object,
+/// or `true`.
+pub(crate) fn announces(params: &Value, capability: &str) -> bool {
+    let value = params.pointer(&format!("/capabilities/{capability}"));
+    value.is_some_and(|it| it.is_object() || *it == true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(range: &str) -> Option<Option<lsp::Range>> {
+        let text = format!(
+            r#"{{"textDocument": {{"uri": "a", "version": null}},
+                "contentChanges": [{{{range} "rangeLength": "x", "text": "zz"}}]}}"#
+        );
+        let mut it: Change = serde_json::from_str(&text).ok()?;
+        Some(it.content_changes.remove(0).range)
+    }
+
+    #[test]
+    fn change_without_a_range_is_the_whole_document() {
+        assert_eq!(change(""), Some(None));
+        assert_eq!(change(r#""range": null,"#), Some(None));
+        let range = r#""range": {"start": {"line": 0, "character": 1},
+            "end": {"line": 4294967295, "character": 0, "more": 1}},"#;
+        assert_eq!(change(range).flatten().map(|it| it.end.line), Some(u32::MAX));
+    }
+
+    #[test]
+    fn unreadable_range_makes_the_change_invalid() {
+        for bound in ["-1", "3.0", "\"0\"", "null", "[]", "9223372036854775807", "1e30"] {
+            for (start, end) in [(bound, "0"), ("0", bound)] {
+                let range = format!(
+                    r#""range": {{"start": {{"line": 0, "character": {start}}},
+                        "end": {{"line": {end}, "character": 0}}}},"#
+                );
+                assert_eq!(change(&range), None, "{range}");
+            }
+        }
+        for range in ["{}", "[]", "1", "\"\"", "true", r#"{"start": {"line": 0, "character": 0}}"#]
+        {
+            assert_eq!(change(&format!(r#""range": {range},"#)), None, "{range}");
+        }
+    }
+
+    #[test]
+    fn unused_fields_are_not_read() {
+        let at = json!({"line": 1, "character": 2});
+        let ask = |context: Value, options: Value| -> InlineCompletion {
+            serde_json::from_value(json!({
+                "textDocument": {"uri": "a", "version": "x"}, "position": at,
+                "context": context, "formattingOptions": options, "workDoneToken": {},
+            }))
+            .unwrap()
+        };
+        for nonsense in [json!(null), json!(7), json!([]), json!("x"), json!({"triggerKind": "x"})]
+        {
+            let it = ask(nonsense.clone(), nonsense);
+            assert!(!it.context.is_invoked() && it.formatting_options.is_none());
+        }
+        let it = ask(
+            json!({"triggerKind": 1, "selectedCompletionInfo": {"text": 1}}),
+            json!({"tabSize": 2.0, "insertSpaces": true, "trimFinalNewlines": {}}),
+        );
+        assert!(it.context.is_invoked() && it.context.selected_completion_info.is_none());
+        assert_eq!(it.formatting_options.map(|it| it.tab_size), Some(2.0));
+    }
+}
