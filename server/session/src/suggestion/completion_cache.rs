@@ -19,9 +19,14 @@ const BACKSPACE_CHARS: usize = 16;
 /// and a word.
 const TYPED_CHARS: usize = 64;
 
+/// How many lines around the cursor must agree, not counting blank ones, for a text of another
+/// document.
+const AGREEING_LINES: usize = 3;
+
 /// A cursor's surroundings, with `\n` for every line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surroundings {
+    uri: Arc<str>,
     language: Arc<str>,
     before: String,
     after: String,
@@ -32,6 +37,7 @@ impl Surroundings {
     #[must_use]
     pub fn new(snapshot: &Snapshot, cursor: usize) -> Self {
         Self {
+            uri: Arc::clone(&snapshot.uri),
             language: Arc::clone(&snapshot.language),
             before: to_lf(&snapshot.slice(cursor.saturating_sub(BEFORE_CHARS)..cursor)),
             after: to_lf(&snapshot.slice(cursor..cursor + AFTER_CHARS)),
@@ -47,7 +53,26 @@ impl Surroundings {
         let mut heads = ends.map(|end| &self.before[..end]);
         heads
             .position(|head| same_end(head, &earlier.before))
+            .filter(|_| self.uri == earlier.uri)
             .filter(|_| self.after == earlier.after && self.language == earlier.language)
+    }
+
+    /// Whether a text that was made at `earlier` may be shown here, as far as the document and the
+    /// text after the cursor are concerned.
+    fn admits(&self, earlier: &Self) -> bool {
+        self.after == earlier.after
+            && self.language == earlier.language
+            && (self.uri == earlier.uri || self.n_agreeing_lines(earlier) >= AGREEING_LINES)
+    }
+
+    /// How many lines above the cursor's line and below it are equal, not counting blank ones.
+    fn n_agreeing_lines(&self, other: &Self) -> usize {
+        fn above(it: &Surroundings) -> impl Iterator<Item = &str> {
+            it.before.rsplit('\n').skip(1)
+        }
+        let above = above(self).zip(above(other)).take_while(|(a, b)| a == b).map(|(line, _)| line);
+        let below = self.after.split('\n').skip(1);
+        above.chain(below).filter(|line| !line.trim().is_empty()).count()
     }
 
     /// How much of `most` was typed since `earlier`, in bytes, if this cursor is reached from there
@@ -104,9 +129,7 @@ impl CompletionCache {
             self.entries
                 .iter()
                 .enumerate()
-                .filter(|(_, Entry { at, .. })| {
-                    at.after == here.after && at.language == here.language
-                })
+                .filter(|(_, Entry { at, .. })| here.admits(at))
                 .find_map(|(i, entry)| Some((i, rest(entry, here)?)))
         };
         let (i, text) = find(Entry::further_in).or_else(|| find(Entry::before))?;
@@ -185,6 +208,36 @@ mod tests {
     #[test]
     fn text_after_the_cursor_must_match() {
         check(("let x = ˇ;\n", "f(1)"), "let x = ˇ + 1;\n", None);
+    }
+
+    /// Text of one document, offered in another.
+    #[track_caller]
+    fn is_found_elsewhere(given: &str, here: &str) -> bool {
+        let mut recent = CompletionCache::default();
+        recent.keep(at(given), "secret".to_owned(), 0);
+        let here = Surroundings { uri: "b".into(), ..at(here) };
+        recent.find(&here).is_some()
+    }
+
+    #[test]
+    fn another_document_must_agree_in_several_lines() {
+        assert!(!is_found_elsewhere("port = ˇ\n", "ˇ\n"));
+        assert!(!is_found_elsewhere("port = ˇ\n", "port = ˇ\n"));
+        assert!(!is_found_elsewhere("ˇ", "ˇ"));
+        assert!(!is_found_elsewhere("\n\n\n\nxˇ", "\n\n\n\nxˇ"));
+        let long = "a_long_line_that_is_longer_than_what_is_compared(".repeat(4);
+        assert!(!is_found_elsewhere(&format!("{long}ˇ"), &format!("{long}ˇ")));
+        let lines = "one\ntwo\n\nthree\n";
+        assert!(is_found_elsewhere(&format!("{lines}port = ˇ"), &format!("{lines}port ˇ")));
+        assert!(is_found_elsewhere("one\nx = ˇ\ntwo\nthree", "one\nx = ˇ\ntwo\nthree"));
+        assert!(!is_found_elsewhere("one\ntwo\nthree\nxˇ", "one\nTWO\nthree\nxˇ"));
+    }
+
+    #[test]
+    fn prefetch_is_for_its_document() {
+        let there = at("port = 1\nˇ");
+        assert_eq!(there.n_typed_since(&there), Some(0));
+        assert_eq!(Surroundings { uri: "b".into(), ..there.clone() }.n_typed_since(&there), None);
     }
 
     #[test]
