@@ -181,6 +181,8 @@ pub struct Suggestion {
     /// How much of the generated text the user has seen, in bytes: that much is shown again at
     /// once.
     n_shown_bytes: usize,
+    /// How much of it was typed, in bytes, when it was last shown.
+    shown_at: Option<usize>,
 }
 
 impl Suggestion {
@@ -196,6 +198,7 @@ impl Suggestion {
             at: Surroundings::new(snapshot, start_char_idx),
             generation,
             n_shown_bytes: 0,
+            shown_at: None,
         }
     }
 
@@ -251,7 +254,15 @@ impl Suggestion {
 
     /// Records that `n_bytes` of what the suggestion says at `cursor` were shown.
     pub fn shown(&mut self, cursor: usize, n_bytes: usize) {
-        self.n_shown_bytes = self.n_shown_bytes.max(self.n_typed_bytes(cursor) + n_bytes);
+        let n_typed_bytes = self.n_typed_bytes(cursor);
+        self.n_shown_bytes = self.n_shown_bytes.max(n_typed_bytes + n_bytes);
+        self.shown_at = Some(n_typed_bytes);
+    }
+
+    /// Whether it was last shown at this cursor: nothing was typed since.
+    #[must_use]
+    pub fn was_shown_at(&self, cursor: usize) -> bool {
+        self.shown_at == Some(self.n_typed_bytes(cursor))
     }
 
     /// How much of `rest`, which the suggestion says at `cursor`, was shown before, in bytes.

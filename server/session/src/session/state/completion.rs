@@ -38,14 +38,19 @@ pub(super) struct Wait {
     started: usize,
     granularity: Granularity,
     may_show: bool,
+    /// Whether what was shown before is not enough: the client asks again where nothing was typed.
+    wants_more: bool,
 }
 
 impl Wait {
     pub(super) fn elapsed(&mut self, timer: Timer) {
         match timer {
             Timer::Delay => self.may_show = true,
-            Timer::Deadline if self.granularity == Granularity::Whole => {
-                self.granularity = Granularity::Words;
+            Timer::Deadline => {
+                self.wants_more = false;
+                if self.granularity == Granularity::Whole {
+                    self.granularity = Granularity::Words;
+                }
             }
             _ => {}
         }
@@ -80,6 +85,9 @@ impl State {
             started: request.cursor,
             granularity: if streams { Granularity::Growing } else { Granularity::Whole },
             may_show: delay_ms == 0,
+            wants_more: !streams
+                && source == Some(Source::TypeThrough)
+                && self.suggestion.as_ref().is_some_and(|it| it.was_shown_at(request.cursor)),
         };
         if delay_ms > 0 {
             self.set_timer(Timer::Delay, Self::after(now, delay_ms));
@@ -165,9 +173,20 @@ impl State {
         let finish = progress.finish.clone();
         match self.verdict(&request) {
             Some(Verdict::Shows(rest)) if wait.may_show => {
-                let n_bytes = worth_showing(&rest, finish.is_some(), wait.granularity).len();
-                let n_bytes = self.remember_shown(request.cursor, &rest, n_bytes, now);
-                if n_bytes > 0 {
+                let is_complete = finish.is_some();
+                let n_before = self
+                    .suggestion
+                    .as_ref()
+                    .map_or(0, |it| it.n_shown_bytes_of(request.cursor, &rest));
+                // What was shown before is shown at once, with the words that have come since.
+                let granularity = match wait.granularity {
+                    Granularity::Whole if n_before > 0 => Granularity::Words,
+                    other => other,
+                };
+                let n_bytes = worth_showing(&rest, is_complete, granularity).len();
+                let is_enough = is_complete || n_bytes > n_before || !wait.wants_more;
+                if is_enough && n_bytes.max(n_before) > 0 {
+                    let n_bytes = self.remember_shown(request.cursor, &rest, n_bytes, now);
                     let text = format!("{typed}{}", &rest[..n_bytes]);
                     let source = wait.source;
                     let answer = Answer::Shows {
