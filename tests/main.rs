@@ -22,6 +22,7 @@ mod eval;
 mod faults;
 mod hostile_input;
 mod lenient_input;
+mod notebooks;
 mod other_files;
 mod privacy;
 mod protocol;

@@ -18,7 +18,7 @@ use tower::Service;
 use tower_lsp::jsonrpc::{Request, Response};
 
 use crate::{
-    from_proto,
+    from_proto, notebook_sync,
     params::{
         Change, ChangedDocument, Completion, DocumentItem, InlineCompletion, OfDocument, Open,
         for_tower_lsp,
@@ -58,7 +58,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn encoding(&self) -> PositionEncoding {
+    pub(crate) fn encoding(&self) -> PositionEncoding {
         self.encoding.get().copied().unwrap_or_default()
     }
 }
@@ -96,6 +96,19 @@ impl<S> DocumentSync<S> {
                     session.close_document(&text_document.uri);
                 }
             }
+            "notebookDocument/didOpen" => match params(request) {
+                Some(it) => notebook_sync::open(&self.shared, it),
+                None => self.close_unreadable(request),
+            },
+            "notebookDocument/didChange" => match params(request) {
+                Some(it) => notebook_sync::change(&self.shared, it),
+                None => self.close_unreadable(request),
+            },
+            "notebookDocument/didClose" => {
+                if let Some(it) = params(request) {
+                    notebook_sync::close(&self.shared, &it);
+                }
+            }
             _ => {}
         }
     }
@@ -115,11 +128,14 @@ impl<S> DocumentSync<S> {
         self.shared.session.change(&uri, version.unwrap_or_default(), changes, encoding);
     }
 
-    /// Closes the document of an unreadable message, if at least its URI can be read.
+    /// Closes the document or notebook of an unreadable message, if at least its URI can be read.
     fn close_unreadable(&self, request: &Request) {
-        let uri = request.params().and_then(|it| it["textDocument"]["uri"].as_str());
-        if let Some(uri) = uri {
+        let uri = |kind: &str| request.params().and_then(|it| it[kind]["uri"].as_str());
+        if let Some(uri) = uri("textDocument") {
             self.shared.session.close_document(uri);
+        }
+        if let Some(uri) = uri("notebookDocument") {
+            notebook_sync::close_all(&self.shared, uri);
         }
     }
 

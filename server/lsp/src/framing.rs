@@ -42,12 +42,12 @@ pub(super) async fn pass_on(
             continue;
         }
         tracing::warn!("ignored an invalid message of {n_bytes} bytes");
-        if let Some(uri) = changed_document(&body) {
+        if let Some((kind, uri)) = changed_document(&body) {
             tracing::warn!(
                 "it was a change, so its document counts as closed until it is opened again"
             );
-            let close = json!({"jsonrpc": "2.0", "method": "textDocument/didClose",
-                "params": {"textDocument": {"uri": uri}}});
+            let close = json!({"jsonrpc": "2.0", "method": format!("{kind}/didClose"),
+                "params": {kind: {"uri": uri}}});
             write_message(&mut server, &serde_json::to_vec(&close)?).await?;
         }
         let PartialMessage { id, method } = serde_json::from_slice(&body).unwrap_or_default();
@@ -67,16 +67,19 @@ struct PartialMessage {
     method: String,
 }
 
-/// The document that an invalid message changes; it may not be JSON at all.
-fn changed_document(body: &[u8]) -> Option<String> {
+/// The document that an invalid message changes, and whether it is a text or a notebook, for which
+/// one of its cells may stand; it may not be JSON at all.
+fn changed_document(body: &[u8]) -> Option<(&'static str, String)> {
     let find = |from: usize, what: &[u8]| {
         body[from..].windows(what.len()).position(|it| it == what).map(|n| from + n + what.len())
     };
-    find(0, b"\"textDocument/didChange\"")?;
+    let kind = ["textDocument", "notebookDocument"]
+        .into_iter()
+        .find(|kind| find(0, format!("\"{kind}/didChange\"").as_bytes()).is_some())?;
     let name_end = find(0, b"\"uri\"")?;
     let start = find(name_end, b"\"")? - 1;
     let end = find(start + 1, b"\"")?;
-    serde_json::from_slice(&body[start..end]).ok()
+    Some((kind, serde_json::from_slice(&body[start..end]).ok()?))
 }
 
 /// The message with U+FFFD for each lone surrogate. A client that counts in UTF-16 may cut a
@@ -229,6 +232,15 @@ mod tests {
             let server = String::from_utf8(server).unwrap();
             assert!(server.contains("didClose") && server.contains("file:///a.rs"), "{server}");
         }
+    }
+
+    #[test]
+    fn unreadable_change_closes_its_notebook() {
+        let change = br#"{"jsonrpc":"2.0","method":"notebookDocument/didChange","params":{
+            "notebookDocument":{"uri":"file:///a.ipynb"},"change":{"metadata":1e999}}}"#;
+        let server = String::from_utf8(pass(&framed(change)).0).unwrap();
+        assert!(server.contains("notebookDocument/didClose"), "{server}");
+        assert!(server.contains("file:///a.ipynb"), "{server}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod document_sync;
 mod framing;
 mod from_proto;
 mod lsp_ext;
+mod notebook_sync;
 mod params;
 mod settings;
 mod status;
@@ -113,6 +114,7 @@ impl LanguageServer for Foretell {
             capabilities: lsp::ServerCapabilities {
                 position_encoding: Some(to_proto::position_encoding(encoding)),
                 text_document_sync: Some(sync.into()),
+                notebook_document_sync: Some(notebook_sync::options().into()),
                 inline_completion_provider: Some(true.into()),
                 completion_provider: completes.then(to_proto::completion_options),
                 execute_command_provider: Some(lsp::ExecuteCommandOptions {
@@ -416,7 +418,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         .custom_method(front::DID_FOCUS, Foretell::focus)
         .custom_method("textDocument/didShowCompletion", Foretell::shown)
         .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
-    for method in front::TEXT_SYNC {
+    for method in front::TEXT_SYNC.into_iter().chain(notebook_sync::NOTEBOOK_SYNC) {
         service = service.custom_method(method, Foretell::applied);
     }
     let (service, socket) = service.finish();

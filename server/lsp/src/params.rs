@@ -75,6 +75,98 @@ pub(crate) struct ContentChange {
     pub(crate) text: String,
 }
 
+/// `notebookDocument/didOpen`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OpenNotebook {
+    pub(crate) notebook_document: Notebook,
+    #[serde(default)]
+    pub(crate) cell_text_documents: Vec<DocumentItem>,
+}
+
+/// A notebook with the order of its cells.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Notebook {
+    pub(crate) uri: String,
+    #[serde(default)]
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// A cell of a notebook.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cell {
+    /// 1 for prose, 2 for code.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) kind: u32,
+    /// The URI of its document.
+    pub(crate) document: String,
+}
+
+/// `notebookDocument/didChange`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangeNotebook {
+    pub(crate) notebook_document: NamedNotebook,
+    pub(crate) change: NotebookChange,
+}
+
+/// `notebookDocument/didClose`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CloseNotebook {
+    pub(crate) notebook_document: NamedNotebook,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) cell_text_documents: Vec<Document>,
+}
+
+/// A notebook that a message names.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamedNotebook {
+    pub(crate) uri: String,
+}
+
+/// What changed in a notebook; null or absent parts did not.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NotebookChange {
+    #[serde(default)]
+    pub(crate) cells: Option<CellsChange>,
+}
+
+/// What changed in the cells of a notebook.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CellsChange {
+    pub(crate) structure: Option<Structure>,
+    pub(crate) data: Option<Vec<Cell>>,
+    /// Changes of single cells, each a [`CellChange`].
+    pub(crate) text_content: Option<Vec<Value>>,
+}
+
+/// Cells that were inserted, removed or moved.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Structure {
+    pub(crate) array: CellArrayChange,
+    pub(crate) did_open: Option<Vec<DocumentItem>>,
+    pub(crate) did_close: Option<Vec<Document>>,
+}
+
+/// A change of the list of cells.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CellArrayChange {
+    pub(crate) start: usize,
+    pub(crate) delete_count: usize,
+    pub(crate) cells: Option<Vec<Cell>>,
+}
+
+/// A change of a cell's text.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CellChange {
+    pub(crate) document: ChangedDocument,
+    pub(crate) changes: Vec<ContentChange>,
+}
+
 /// `textDocument/completion`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

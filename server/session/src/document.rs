@@ -6,11 +6,15 @@
 //! Lines end at `\n`, `\r\n` and `\r`, as in LSP; the rope is built with the feature that splits at
 //! exactly those (`ropey`'s `cr_lines` without `unicode_lines`).
 
+pub mod notebook;
 pub mod workspace;
 
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use ropey::Rope;
+
+use crate::comments;
+use notebook::{Cell, MAX_CELLS, NotebookChange, Notebooks, OtherCells, SEPARATOR};
 
 /// The unit in which a client counts the columns of a line (LSP 3.18, `PositionEncodingKind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +76,8 @@ pub struct Snapshot {
     pub rope: Rope,
     /// The client's position encoding.
     pub encoding: PositionEncoding,
+    /// The other cells, if it is a cell of a notebook and the prompt may contain them.
+    pub cells: Option<Arc<OtherCells>>,
 }
 
 impl Snapshot {
@@ -84,7 +90,20 @@ impl Snapshot {
             language: language.into(),
             rope: Rope::from_str(text),
             encoding: PositionEncoding::Utf32,
+            cells: None,
         }
+    }
+
+    /// The whole notebook as one document, and a char_idx of the cell in it. `None` if it is not a
+    /// cell.
+    #[must_use]
+    pub fn in_notebook(&self, char_idx: usize) -> Option<(Self, usize)> {
+        let OtherCells { notebook, before, after, .. } = &**self.cells.as_ref()?;
+        let char_idx = before.len_chars() + char_idx.min(self.rope.len_chars());
+        let mut rope = before.clone();
+        rope.append(self.rope.clone());
+        rope.append(after.clone());
+        Some((Self { uri: Arc::clone(notebook), rope, cells: None, ..self.clone() }, char_idx))
     }
 
     /// The char_idx of a client's position; see [`char_idx`].
@@ -171,12 +190,16 @@ struct Document {
     /// Where the user was last, a char_idx of some version.
     cursor: usize,
     real_path: Option<Arc<str>>,
+    /// Counts up with each document that is opened.
+    opened: u64,
 }
 
 /// The open documents.
 #[derive(Debug, Default)]
 pub struct Documents {
     by_uri: HashMap<Arc<str>, Document>,
+    n_opened: u64,
+    notebooks: Notebooks,
 }
 
 impl Documents {
@@ -184,7 +207,9 @@ impl Documents {
     pub fn open(&mut self, uri: &str, language: &str, version: i32, text: &str) {
         let rope = Rope::from_str(text);
         let language = language.into();
-        let document = Document { version, language, rope, cursor: 0, real_path: None };
+        self.n_opened += 1;
+        let opened = self.by_uri.get(uri).map_or(self.n_opened, |it| it.opened);
+        let document = Document { version, language, rope, cursor: 0, real_path: None, opened };
         self.by_uri.insert(uri.into(), document);
     }
 
@@ -246,7 +271,64 @@ impl Documents {
             language: Arc::clone(&entry.language),
             rope: entry.rope.clone(),
             encoding,
+            cells: None,
         })
+    }
+
+    /// Applies a change of a notebook. Returns the cells that were closed with it.
+    pub fn change_notebook(&mut self, uri: &str, change: NotebookChange) -> Vec<Cell> {
+        self.notebooks.change(uri, change)
+    }
+
+    /// The cells of a cell's notebook in order, and the notebook's URI; `None` if the document is
+    /// not a cell.
+    fn cells(&self, uri: &str) -> Option<(Arc<str>, Vec<Cell>)> {
+        if let Some((notebook, cells)) = self.notebooks.of_cell(uri) {
+            return Some((Arc::clone(notebook), cells.to_vec()));
+        }
+        let notebook = notebook::notebook_of(uri)?;
+        let is_cell = |it: &str| notebook::notebook_of(it) == Some(notebook);
+        let mut found: Vec<_> = self.by_uri.iter().filter(|(uri, _)| is_cell(uri)).collect();
+        found.sort_by_key(|(_, it)| it.opened);
+        let cell = |(uri, it): (&Arc<str>, &Document)| Cell {
+            uri: Arc::clone(uri),
+            is_markup: &*it.language == "markdown",
+        };
+        let mut cells: Vec<Cell> = found.into_iter().map(cell).collect();
+        notebook::sort_by_handle(&mut cells);
+        Some((notebook.into(), cells))
+    }
+
+    /// The other cells of a cell's notebook. Prose and other languages are comments among code.
+    /// `may_quote` is asked for each cell by its URI.
+    #[must_use]
+    pub fn other_cells(&self, uri: &str, may_quote: impl Fn(&str) -> bool) -> Option<OtherCells> {
+        let (notebook, cells) = self.cells(uri)?;
+        let own = cells.iter().position(|it| *it.uri == *uri)?;
+        let own_language = &self.by_uri.get(uri)?.language;
+        let comments = comments::of_language(own_language).filter(|_| !cells[own].is_markup);
+        let text = |cell: &Cell| -> Option<Rope> {
+            let Document { rope, language, .. } = self.by_uri.get(&cell.uri)?;
+            if rope.len_chars() == 0 || !may_quote(&cell.uri) {
+                return None;
+            }
+            let is_other = cell.is_markup != cells[own].is_markup || language != own_language;
+            match comments.filter(|_| is_other) {
+                Some(comments) => Some(notebook::commented(rope, comments)),
+                None => Some(rope.clone()),
+            }
+        };
+        let (mut before, mut after) = (Rope::new(), Rope::new());
+        for rope in cells[own.saturating_sub(MAX_CELLS)..own].iter().filter_map(text) {
+            before.append(rope);
+            before.append(Rope::from_str(SEPARATOR));
+        }
+        for rope in cells[own + 1..].iter().take(MAX_CELLS).filter_map(text) {
+            after.append(Rope::from_str(SEPARATOR));
+            after.append(rope);
+        }
+        let uris = cells.into_iter().map(|it| it.uri).collect();
+        Some(OtherCells { notebook, before, after, uris })
     }
 }
 

@@ -20,6 +20,7 @@
 
 mod context;
 mod cursor_context;
+mod file_comment;
 pub mod formats;
 mod healing;
 mod window;
@@ -31,6 +32,7 @@ use ropey::RopeSlice;
 use crate::document::{Edit, Snapshot};
 use context::{Surroundings, short_path, visits::Visits};
 pub use cursor_context::{cursor_context, syntax};
+pub use file_comment::{file_comment, says_nothing};
 use foretell_config::prompt::{OtherFiles, Split, Window};
 use foretell_engine::{
     Prompt,
@@ -60,9 +62,18 @@ struct Layout {
     after: Part,
     /// The file's path and excerpts of other files, which precede the file's own text.
     preamble: Preamble,
+    /// Whether the preamble names the file.
+    names_file: bool,
     sizes: Sizes,
     /// Whether the whole window is larger and has yet to be prefilled.
     is_narrow: bool,
+}
+
+impl Layout {
+    /// Where the window starts in the document.
+    fn start_char_idx(&self) -> usize {
+        self.anchor_char_idx - self.before.text.chars().count().min(self.anchor_char_idx)
+    }
 }
 
 /// Builds prompts, and remembers the last layout.
@@ -79,6 +90,8 @@ pub struct Prompter {
     others: Vec<Snapshot>,
     visits: Visits,
     tokens_per_s: f64,
+    /// Whether a prompt goes to a server, which learns no names of files.
+    is_remote: bool,
 }
 
 impl Prompter {
@@ -96,6 +109,7 @@ impl Prompter {
             others: Vec::new(),
             visits: Visits::default(),
             tokens_per_s: window::ASSUMED_TOKENS_PER_S,
+            is_remote: false,
         }
     }
 
@@ -121,7 +135,11 @@ impl Prompter {
             other_files: OtherFiles::None,
             ..window
         };
-        Ok(Self { heals: false, ..Self::new(vocabulary, Some(format.fim()), window) })
+        Ok(Self {
+            heals: false,
+            is_remote: true,
+            ..Self::new(vocabulary, Some(format.fim()), window)
+        })
     }
 
     /// Sets the measured prefill speed, which limits the size of new layouts (`prompt.first_ms`,
@@ -146,7 +164,12 @@ impl Prompter {
     #[must_use]
     pub fn variant(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
         let window = Window { layout, other_files, ..self.window };
-        Self { heals, ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window) }
+        let is_remote = self.is_remote;
+        Self {
+            heals,
+            is_remote,
+            ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window)
+        }
     }
 
     /// Shifts the anchors after an edit, so that an edit above the window keeps the layout.
@@ -154,7 +177,7 @@ impl Prompter {
         self.visits.edited(uri, edit);
         for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
             let anchor = layout.anchor_char_idx;
-            let window_start = anchor - layout.before.text.chars().count().min(anchor);
+            let window_start = layout.start_char_idx();
             let is_above = edit.removed.end <= window_start && edit.removed.start < anchor;
             if *layout.uri == *uri && is_above {
                 layout.anchor_char_idx =
@@ -163,8 +186,12 @@ impl Prompter {
         }
     }
 
-    /// The prompt for a cursor (a char_idx, clamped to the end of the text). Updates the layout.
+    /// The prompt for a cursor (a char_idx, clamped to the end of the text). Updates the layout. For
+    /// a cell, the whole notebook is the text.
     pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
+            return self.prompt(&notebook, cursor);
+        }
         let cursor = cursor.min(snapshot.rope.len_chars());
         let layout = self.layout(snapshot, cursor);
         let prompt = self.assemble(&layout, snapshot, cursor);
@@ -176,6 +203,9 @@ impl Prompter {
     /// The prompt with the whole window, to prefill while the user pauses. `None` unless the current
     /// layout is narrow and fits the cursor. [`Prompter::widen`] switches to it.
     pub fn wider(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Prompt> {
+        if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
+            return self.wider(&notebook, cursor);
+        }
         let cursor = cursor.min(snapshot.rope.len_chars());
         self.layout.as_ref().filter(|it| it.is_narrow && self.fits(it, snapshot, cursor))?;
         let after_start = after_start(snapshot, cursor);
@@ -224,8 +254,8 @@ impl Prompter {
             };
             let whole = self.new_layout(self.whole(), snapshot, cursor, after_start);
             let narrow = self.new_layout(first, snapshot, cursor, after_start);
-            let n_tokens = |it: &Layout| it.before.ids.len() + it.after.ids.len();
-            let is_narrow = n_tokens(&narrow) < n_tokens(&whole);
+            let is_narrow = narrow.start_char_idx() > whole.start_char_idx()
+                || narrow.after.text.len() < whole.after.text.len();
             let has_excerpts = self.shows_others() && !self.others.is_empty();
             if is_narrow || has_excerpts { Layout { is_narrow: true, ..narrow } } else { whole }
         })
@@ -242,7 +272,7 @@ impl Prompter {
             return layout;
         }
         let rope = &snapshot.rope;
-        let start = layout.anchor_char_idx - layout.before.text.chars().count();
+        let start = layout.start_char_idx();
         let end = after_start + layout.after.text.chars().count();
         let window = rope.char_to_line(start)..rope.char_to_line(end) + 1;
         let surroundings = Surroundings { snapshot, cursor, window };
@@ -255,17 +285,23 @@ impl Prompter {
             let preamble = self.preamble(snapshot, &files);
             let n_tokens = preamble.head.len() + preamble.prefix.len();
             if excerpts.is_empty() || n_tokens <= self.window.other_tokens {
-                return Layout { preamble, ..layout };
+                return Layout { preamble, names_file: says_nothing(snapshot), ..layout };
             }
             excerpts.remove(0);
         }
     }
 
     fn preamble(&self, snapshot: &Snapshot, others: &[OtherFile<'_>]) -> Preamble {
-        let Some(fim) = &self.fim else { return Preamble::default() };
         let path = short_path(&snapshot.uri);
         let path = (self.window.path || !others.is_empty()).then_some(path.as_str());
-        formats::preamble(fim, PromptSources { repo: None, path, others }, |text| self.encode(text))
+        let sources = PromptSources { repo: None, path, others };
+        let preamble = |fim| formats::preamble(fim, sources, |text| self.encode(text));
+        let mut preamble = self.fim.as_ref().map(preamble).unwrap_or_default();
+        if says_nothing(snapshot) {
+            let comment = file_comment(snapshot, !self.is_remote);
+            preamble.prefix.extend(self.encode(&comment.unwrap_or_default()));
+        }
+        preamble
     }
 
     /// The layout with the current text after the cursor, if it fits the cursor.
@@ -299,6 +335,7 @@ impl Prompter {
         n_lines <= self.window.middle_lines
             && n_bytes <= 3 * self.window.middle_tokens
             && ends_with(&rope.slice(..anchor), &layout.before.text)
+            && (layout.names_file || !says_nothing(snapshot))
     }
 
     fn new_layout(
@@ -313,7 +350,14 @@ impl Prompter {
         let line = rope.char_to_line(cursor);
         let anchor_line = line.saturating_sub(sizes.anchor_lines);
         let reach = cursor.saturating_sub(3 * window.middle_tokens / 2);
-        let anchor = rope.line_to_char(anchor_line).max(reach);
+        let mut anchor = rope.line_to_char(anchor_line).max(reach);
+        let mut sizes = sizes;
+        if let Some(budget) = sizes.budget {
+            // The text nearest to the cursor comes first.
+            let middle = self.cut(snapshot.slice(anchor..cursor), budget.middle_tokens, End::Tail);
+            anchor = cursor - middle.text.chars().count();
+            sizes = sizes.beside(middle.ids.len());
+        }
         let first_line = line.saturating_sub(window.before_lines);
         let window_start = rope.line_to_char(first_line).min(anchor);
         let text = snapshot.slice(window_start..anchor);
@@ -323,6 +367,7 @@ impl Prompter {
             before: self.cut(text, sizes.before_tokens, End::Tail),
             after: self.after(sizes, snapshot, after_start),
             preamble: self.preamble(snapshot, &[]),
+            names_file: says_nothing(snapshot),
             sizes,
             is_narrow: false,
         }

@@ -17,7 +17,7 @@ use std::{
 
 use foretell_config::{
     Config,
-    exclude::{Exclusions, real_path},
+    exclude::{Exclusions, path_of, real_path},
     prompt::OtherFiles,
 };
 use foretell_engine::{EngineState, FinishReason};
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     completer::Completer,
-    document::{Change, PositionEncoding, Snapshot},
+    document::{Change, PositionEncoding, Snapshot, notebook::NotebookChange},
     stats::Counts,
 };
 use driver::{Delivery, Driver};
@@ -159,6 +159,19 @@ impl Session {
         self.driver.handle(Event::Change { uri: uri.to_owned(), version, changes, encoding });
     }
 
+    /// Opens a cell of a notebook. It is excluded if its notebook is.
+    pub fn open_cell(&self, notebook: &str, uri: &str, language: &str, version: i32, text: &str) {
+        let file = real_path(notebook).unwrap_or_else(|| path_of(notebook));
+        let real_path = Some(file.to_string_lossy().into());
+        let (uri, language, text) = (uri.to_owned(), language.to_owned(), text.to_owned());
+        self.driver.handle(Event::Open { uri, language, version, text, real_path });
+    }
+
+    /// Changes the structure of a notebook. To close it, a cell's URI may stand for its own.
+    pub fn change_notebook(&self, uri: &str, change: NotebookChange) {
+        self.driver.handle(Event::Notebook { uri: uri.to_owned(), change });
+    }
+
     /// Closes a document.
     pub fn close_document(&self, uri: &str) {
         self.driver.handle(Event::Close { uri: uri.to_owned() });
@@ -215,7 +228,8 @@ impl Session {
     pub fn focus_request(&self, snapshot: Snapshot) -> RequestSnapshot {
         let cursor = self.driver.last_cursor(&snapshot.uri);
         let params = RequestParams { cursor, invoked: true, ..RequestParams::default() };
-        let request = Request::new(RequestId(0), snapshot, params);
+        let mut request = Request::new(RequestId(0), snapshot, params);
+        request.snapshot.cells = self.driver.other_cells(&request.snapshot.uri);
         let superseded = self.driver.ended.child_token();
         std::mem::replace(&mut *self.focused.lock(), superseded.clone()).cancel();
         RequestSnapshot { request, superseded, deliveries: Arc::default() }

@@ -13,9 +13,12 @@ const N_LINES: usize = 60;
 const N_CHARS: usize = 8_000;
 
 /// The text around a cursor (a char_idx, clamped to the end of the text), with `\n` as its only line
-/// break.
+/// break. The cells of a notebook are one text.
 #[must_use]
 pub fn cursor_context(snapshot: &Snapshot, cursor: usize) -> CursorContext {
+    if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
+        return cursor_context(&notebook, cursor);
+    }
     let rope = &snapshot.rope;
     let cursor = cursor.min(rope.len_chars());
     let line = rope.char_to_line(cursor);
@@ -27,7 +30,7 @@ pub fn cursor_context(snapshot: &Snapshot, cursor: usize) -> CursorContext {
 }
 
 /// The editor's name for the language, or the file's extension.
-fn language(snapshot: &Snapshot) -> &str {
+pub(super) fn language(snapshot: &Snapshot) -> &str {
     let extension = || snapshot.uri.rsplit(['.', '/']).next().unwrap_or_default();
     if snapshot.language.is_empty() { extension() } else { &snapshot.language }
 }

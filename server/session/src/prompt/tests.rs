@@ -94,18 +94,18 @@ fn auto_closed_bracket_is_not_in_the_suffix() {
 fn window_widens_once_it_is_prefilled() {
     let window = Window { first_ms: Some(0), anchor_lines: 1, before_lines: 4, ..two_lines_up() };
     let mut prompter = prompter(window, PSM);
-    let [a, b, c] = ['a', 'b', 'c'].map(|line| line.to_string().repeat(30));
+    let [a, b, c] = ['a', 'b', 'c'].map(|line| line.to_string().repeat(20));
     let text = format!("{a}\n{b}\n1\n2 foˇ\n{c}\n");
     let narrow = format!("<P>{b}\n<S>\n<M>1\n2‹ fo›");
     assert_eq!(written(&mut prompter, &text), narrow);
 
     let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
-    let wider = prompter.wider(&snapshot, 68).expect("a wider window exists");
+    let wider = prompter.wider(&snapshot, 48).expect("a wider window exists");
     assert_eq!(written(&mut prompter, &text), narrow, "until the wider prompt is prefilled");
     prompter.widen();
     assert_eq!(written(&mut prompter, &text), format!("<P>{a}\n{b}\n<S>\n{c}<M>1\n2‹ fo›"));
-    assert_eq!(prompter.prompt(&snapshot, 68), wider, "the prefilled prompt is the next one");
-    assert_eq!(prompter.wider(&snapshot, 68), None, "the window is complete");
+    assert_eq!(prompter.prompt(&snapshot, 48), wider, "the prefilled prompt is the next one");
+    assert_eq!(prompter.wider(&snapshot, 48), None, "the window is complete");
 }
 
 #[test]
@@ -178,4 +178,122 @@ fn markers_in_user_text_stay_text() {
     let prompt = prompter.prompt(&snapshot, 9);
     let markers = prompt.ids.iter().filter(|id| **id >= 256).count();
     assert_eq!(markers, 3, "{prompt:?}");
+}
+
+#[test]
+fn file_is_named_while_its_text_says_nothing() {
+    let ask = |prompter: &mut Prompter, uri: &str, text: &str| {
+        let snapshot = Snapshot::of_text(uri, "python", text);
+        let prompt = prompter.prompt(&snapshot, text.chars().count());
+        let mark = |id: &u32| id.checked_sub(256).map(|it| FIM[it as usize].as_bytes().to_vec());
+        let ids = [prompt.ids, prompt.healed].concat();
+        let bytes = ids.iter().flat_map(|it| mark(it).unwrap_or_else(|| vec![*it as u8]));
+        String::from_utf8(bytes.collect()).unwrap()
+    };
+    let mut psm = prompter(two_lines_up(), PSM);
+    assert_eq!(ask(&mut psm, "file:///a/b.py", ""), "<P># b.py\n<S><M>");
+    assert_eq!(ask(&mut psm, "file:///a/b.py", "\n"), "<P># b.py\n<S><M>\n");
+    assert_eq!(ask(&mut psm, "file:///a/b.py", "# c\nx=\n"), "<P># b.py\n<S><M># c\nx=\n", "kept");
+    assert_eq!(ask(&mut psm, "file:///a/d.py", "x=\n"), "<P><S><M>x=\n");
+    assert_eq!(ask(&mut psm, "file:///a/d.py", "# c\n"), "<P># d.py\n<S><M># c\n", "added");
+    assert_eq!(ask(&mut psm, "untitled:Untitled-1", ""), "<P># python\n<S><M>");
+    let mut plain = prompter(two_lines_up(), None);
+    assert_eq!(ask(&mut plain, "file:///a/b.py", ""), "# b.py\n");
+}
+
+#[test]
+fn long_line_is_within_the_budget() {
+    let window = Window { first_ms: Some(750), ..Window::default() };
+    let n_tokens = |text: &str, cursor: usize| {
+        let snapshot = Snapshot::of_text("a.js", "javascript", text);
+        prompter(window, PSM).prompt(&snapshot, cursor).ids.len()
+    };
+    // 96 tokens at the assumed speed, and three markers.
+    let minified = "f(1,2);".repeat(100_000);
+    assert!(n_tokens(&minified, 350_000) <= 99);
+    let above = format!("{}\nf(\n", "x".repeat(60_000));
+    assert!(n_tokens(&above, 60_003) <= 99);
+    let lines = "let x = 1;\n".repeat(100);
+    assert!(n_tokens(&lines, 550) <= 99);
+}
+
+/// A notebook of cells, of which one has the cursor; the joined text, and the cell as the session
+/// has it.
+fn notebook(cells: &[String], own: usize) -> (String, Snapshot) {
+    let mut documents = crate::document::Documents::default();
+    for (n, cell) in cells.iter().enumerate() {
+        documents.open(&format!("nb.ipynb#{n}"), "python", 1, cell);
+    }
+    let uri = format!("nb.ipynb#{own}");
+    let mut snapshot = documents.snapshot(&uri, Default::default()).unwrap();
+    snapshot.cells = documents.other_cells(&uri, |_| true).map(Arc::new);
+    let joined: Vec<&str> = cells
+        .iter()
+        .enumerate()
+        .filter(|(n, it)| *n == own || !it.is_empty())
+        .map(|(_, it)| it.as_str())
+        .collect();
+    (joined.join("\n\n"), snapshot)
+}
+
+#[test]
+fn cell_sees_the_other_cells() {
+    let cells = ["import a".to_owned(), "x = a.".to_owned(), "y = x".to_owned()];
+    let (_, snapshot) = notebook(&cells, 1);
+    let mut prompter = prompter(Window { after_lines: 9, ..two_lines_up() }, PSM);
+    let prompt = prompter.prompt(&snapshot, 6);
+    let text = prompter.vocabulary.bytes_of(&[prompt.ids, prompt.healed].concat());
+    assert_eq!(String::from_utf8_lossy(&text), "\n\ny = ximport a\n\nx = a.");
+}
+
+proptest::proptest! {
+    /// The prompts of a cell are those of the joined text, also after edits of any cell.
+    #[test]
+    fn notebook_has_the_prompts_of_one_document(
+        cells in proptest::collection::vec("[ab\n]{0,8}", 1..5),
+        edits in proptest::collection::vec((0..5usize, 0..9usize, "[ab\n]{1,3}"), 0..12),
+    ) {
+        let mut cells = cells;
+        let (mut in_cells, mut in_one) =
+            (prompter(two_lines_up(), PSM), prompter(two_lines_up(), PSM));
+        for (cell, at, text) in edits {
+            let cell = cell % cells.len();
+            let at = at.min(cells[cell].len());
+            let was_empty = cells[cell].is_empty();
+            let (_, before) = notebook(&cells, cell);
+            let start = before.in_notebook(at).unwrap().1;
+            cells[cell].insert_str(at, &text);
+            let (joined, snapshot) = notebook(&cells, cell);
+            if !was_empty {
+                let edit = Edit { removed: start..start, inserted: text.clone() };
+                in_cells.edited("nb.ipynb", &edit);
+                in_one.edited("nb.ipynb", &edit);
+            }
+            let cursor = at + text.len();
+            let one = Snapshot::of_text("nb.ipynb", "python", &joined);
+            let (_, cursor_in_one) = snapshot.in_notebook(cursor).unwrap();
+            proptest::prop_assert_eq!(
+                in_cells.prompt(&snapshot, cursor),
+                in_one.prompt(&one, cursor_in_one)
+            );
+        }
+    }
+}
+
+#[test]
+fn typing_in_a_cell_only_extends_the_middle() {
+    let mut cells = vec!["import a\n".repeat(9), "x = ".to_owned(), "y\n".repeat(9)];
+    let mut prompter = prompter(two_lines_up(), PSM);
+    let mut ask = |cells: &[String]| {
+        let (_, snapshot) = notebook(cells, 1);
+        let prompt = prompter.prompt(&snapshot, cells[1].len());
+        [prompt.ids, prompt.healed].concat()
+    };
+    let mut before = ask(&cells);
+    for key in ["a", ".", "b", "\n", "c"] {
+        cells[1].push_str(key);
+        let after = ask(&cells);
+        assert!(after.starts_with(&before), "{key:?} keeps the prompt before it");
+        before = after;
+    }
 }

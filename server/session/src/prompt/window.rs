@@ -17,30 +17,48 @@ pub(super) struct Sizes {
     pub(super) anchor_lines: usize,
     pub(super) before_tokens: usize,
     pub(super) after_tokens: usize,
+    /// The limit of all parts together, if there is one.
+    pub(super) budget: Option<Budget>,
+}
+
+/// What may be prefilled before the first suggestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// The text from the anchor to the cursor, and before and after it.
+    n_tokens: usize,
+    /// The text from the anchor to the cursor.
+    pub(super) middle_tokens: usize,
 }
 
 impl Sizes {
     /// The whole window, for a model that prefills `tokens_per_s`.
     pub(super) fn whole(window: &Window, tokens_per_s: f64) -> Self {
         let Window { anchor_lines, before_tokens, after_tokens, .. } = *window;
-        let whole = Self { anchor_lines, before_tokens, after_tokens };
+        let whole = Self { anchor_lines, before_tokens, after_tokens, budget: None };
         let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| tokens_within(ms, tokens_per_s));
-        whole.within(n_tokens)
+        whole.within(n_tokens.max(MIN_TOKENS))
     }
 
     /// The narrow window that is prefilled first at a new place; `None` if the whole window is as
     /// fast.
     pub(super) fn first(window: &Window, tokens_per_s: f64) -> Option<Self> {
         let whole = Self::whole(window, tokens_per_s);
-        let first = whole.within(tokens_within(window.first_ms?, tokens_per_s));
-        let anchor_lines = first.anchor_lines.min(FIRST_ANCHOR_LINES);
-        (first != whole).then_some(Self { anchor_lines, ..first })
+        let n_tokens = tokens_within(window.first_ms?, tokens_per_s).max(MIN_TOKENS);
+        let middle_tokens = window.middle_tokens.min(n_tokens * 2 / 3);
+        let budget = Some(Budget { n_tokens, middle_tokens });
+        let anchor_lines = whole.anchor_lines.min(FIRST_ANCHOR_LINES);
+        let is_smaller = n_tokens < whole.before_tokens + whole.after_tokens + window.middle_tokens;
+        is_smaller.then_some(Self { anchor_lines, budget, ..whole })
+    }
+
+    /// The window around a text of `n_middle` tokens from the anchor to the cursor.
+    pub(super) fn beside(self, n_middle: usize) -> Self {
+        self.budget.map_or(self, |it| self.within(it.n_tokens.saturating_sub(n_middle)))
     }
 
     /// Limits the window to `n_tokens`, two thirds of them before the anchor if both parts are long
     /// enough.
     fn within(self, n_tokens: usize) -> Self {
-        let n_tokens = n_tokens.max(MIN_TOKENS);
         if self.before_tokens + self.after_tokens <= n_tokens {
             return self;
         }
@@ -63,12 +81,15 @@ mod tests {
     #[test]
     fn first_window_grows_with_the_prefill_rate() {
         let first = |tokens_per_s: f64| {
-            let it = Sizes::first(&Window::default(), tokens_per_s)?;
-            Some((it.anchor_lines, it.before_tokens, it.after_tokens))
+            let first = Sizes::first(&Window::default(), tokens_per_s)?;
+            let it = first.beside(20);
+            let middle_tokens = first.budget?.middle_tokens;
+            Some((it.anchor_lines, it.before_tokens, it.after_tokens, middle_tokens))
         };
-        assert_eq!(first(10.0), Some((5, 32, 16)));
-        assert_eq!(first(128.0), Some((5, 64, 32)));
-        assert_eq!(first(1_000.0), Some((5, 500, 250)));
+        assert_eq!(first(10.0), Some((5, 19, 9, 32)));
+        assert_eq!(first(128.0), Some((5, 51, 25, 64)));
+        assert_eq!(first(1_000.0), Some((5, 487, 243, 500)));
+        assert_eq!(first(2_000.0).map(|it| it.3), Some(512), "the middle counts");
         assert_eq!(first(10_000.0), None, "the whole window is the first one");
         let at_once = Window { first_ms: None, ..Window::default() };
         assert_eq!(Sizes::first(&at_once, 10.0), None);
@@ -89,9 +110,9 @@ mod tests {
 
     #[test]
     fn unused_budget_goes_to_the_other_part() {
-        let sizes = Sizes { anchor_lines: 1, before_tokens: 20, after_tokens: 900 };
+        let sizes = Sizes { anchor_lines: 1, before_tokens: 20, after_tokens: 900, budget: None };
         assert_eq!(sizes.within(120), Sizes { after_tokens: 100, ..sizes });
-        let sizes = Sizes { anchor_lines: 1, before_tokens: 900, after_tokens: 20 };
+        let sizes = Sizes { before_tokens: 900, after_tokens: 20, ..sizes };
         assert_eq!(sizes.within(120), Sizes { before_tokens: 100, ..sizes });
     }
 }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     completer::{Completer, GenerationOptions},
-    document::{Edit, Snapshot},
+    document::{Edit, Snapshot, notebook::OtherCells},
     stats::Counts,
     suggestion::GenerationId,
 };
@@ -297,6 +297,10 @@ impl Driver {
         self.state.lock().last_cursor(uri)
     }
 
+    pub(super) fn other_cells(&self, uri: &str) -> Option<Arc<OtherCells>> {
+        self.state.lock().other_cells(uri).map(Arc::new)
+    }
+
     pub(super) fn refusal(&self, request: &Request) -> Option<EmptyReason> {
         self.state.lock().refusal(request)
     }
@@ -344,7 +348,8 @@ impl Driver {
             let (settings, workspace) = (self.settings(), self.workspace.lock().clone());
             let mut others: Vec<Snapshot> =
                 self.documents.iter().map(|it| it.snapshot.clone()).collect();
-            others.retain(|it| it.uri != snapshot.uri);
+            let cells = snapshot.cells.as_ref().map_or(&[][..], |it| &it.uris);
+            others.retain(|it| it.uri != snapshot.uri && !cells.contains(&it.uri));
             others.sort_unstable_by(|a, b| a.uri.cmp(&b.uri));
             let open: Vec<PathBuf> = others.iter().map(|it| path_of(&it.uri)).collect();
             let files = workspace.files(&snapshot.uri).into_iter();

@@ -8,7 +8,7 @@ use foretell_engine::Progress;
 use super::request::{Answer, EmptyReason, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
-    document::{Change, Edit, PositionEncoding, Snapshot},
+    document::{Change, Edit, PositionEncoding, Snapshot, notebook::NotebookChange},
     suggestion::GenerationId,
 };
 
@@ -52,6 +52,13 @@ pub enum Event {
     Close {
         /// Its URI.
         uri: String,
+    },
+    /// The client changed a notebook's structure.
+    Notebook {
+        /// The notebook's URI, or to close it that of a cell.
+        uri: String,
+        /// The change.
+        change: NotebookChange,
     },
     /// The settings changed; `has_other_model` if the model is reloaded for them.
     Configured {

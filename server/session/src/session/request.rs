@@ -110,6 +110,8 @@ pub enum EmptyReason {
     Excluded,
     /// The request is for another version of the document.
     StaleVersion,
+    /// Neither the text nor a language that is known says what to suggest.
+    NoContext,
     /// The limit in `suggest.runs_per_minute` is reached.
     RateLimited,
     /// The model is loading.
@@ -131,6 +133,7 @@ impl EmptyReason {
             Self::LanguageOff => "language_off",
             Self::Excluded => "excluded",
             Self::StaleVersion => "stale_version",
+            Self::NoContext => "no_context",
             Self::RateLimited => "rate_limited",
             Self::ModelLoading => "model_loading",
             Self::ModelFailed(_) => "model_failed",

@@ -9,6 +9,7 @@ mod acceptance;
 mod candidates;
 mod completion;
 mod menu_request;
+mod notebooks;
 mod prefetch;
 mod refusal;
 mod streaming;
@@ -42,6 +43,11 @@ use menu_request::TypedOn;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};
 use throttle::Throttle;
+
+/// A rest of a line that nobody has written by hand, in characters. A text before it is shown only
+/// if it leads into it, and is not worth more tokens than these.
+const LONG_REST_CHARS: usize = 1_000;
+const LONG_REST_TOKENS: usize = 16;
 
 /// A generation that the state refers to.
 #[derive(Debug, Default)]
@@ -138,11 +144,8 @@ impl State {
                     None => tracing::warn!("ignored a change to a document that is not open"),
                 }
             }
-            Event::Close { uri } => {
-                self.documents.close(&uri);
-                self.forget(&uri);
-                self.effects.push(Effect::Unpublish { uri });
-            }
+            Event::Close { uri } => self.close(uri),
+            Event::Notebook { uri, change } => self.change_notebook(&uri, change),
             Event::Configured { settings, has_other_model } => {
                 if self.settings.config != settings.config || !self.has_model {
                     self.drop_all();
@@ -218,12 +221,13 @@ impl State {
         if !lives_on {
             self.supersede(Some(uri));
         }
-        let shared: Arc<str> = uri.into();
+        let cells = self.other_cells(uri);
         for edit in edits {
             self.infer_acceptance(uri, &edit);
             let gone = self.suggestion.as_mut().and_then(|it| it.apply(uri, &edit).err());
             self.dismiss(gone);
-            self.effects.push(Effect::Edited { uri: Arc::clone(&shared), edit });
+            let (uri, edit) = notebooks::in_notebook(uri, edit, cells.as_ref());
+            self.effects.push(Effect::Edited { uri, edit });
         }
         let gone = self.suggestion.as_ref().and_then(|it| {
             let progress = self.progress(it.generation());
@@ -251,7 +255,14 @@ impl State {
         }
     }
 
-    fn begin(&mut self, request: Request, now: Instant) {
+    fn close(&mut self, uri: String) {
+        self.documents.close(&uri);
+        self.forget(&uri);
+        self.effects.push(Effect::Unpublish { uri });
+    }
+
+    fn begin(&mut self, mut request: Request, now: Instant) {
+        request.snapshot.cells = self.other_cells(&request.snapshot.uri).map(Arc::new);
         self.supersede(None);
         self.throttle.request(now);
         self.counts.requests += 1;
@@ -362,6 +373,11 @@ impl State {
     fn options(&self, request: &Request) -> GenerationOptions {
         let mut options = GenerationOptions::one(&self.settings.config.suggest);
         options.style.indent = request.params.indent;
+        let Request { snapshot, cursor, .. } = request;
+        let line = snapshot.rope.char_to_line((*cursor).min(snapshot.rope.len_chars()));
+        if snapshot.line_range(line).end.saturating_sub(*cursor) > LONG_REST_CHARS {
+            options.max_tokens = options.max_tokens.min(LONG_REST_TOKENS);
+        }
         options
     }
 

@@ -7,6 +7,7 @@ use foretell_config::Trigger;
 use super::State;
 use crate::{
     document::Snapshot,
+    prompt::{file_comment, says_nothing},
     session::request::{EmptyReason, Request},
 };
 
@@ -29,6 +30,9 @@ impl State {
             Some(EmptyReason::Excluded)
         } else if is_stale {
             Some(EmptyReason::StaleVersion)
+        } else if says_nothing(snapshot) && file_comment(snapshot, false).is_none() {
+            // The model would guess a language.
+            Some(EmptyReason::NoContext)
         } else {
             None
         }
