@@ -58,7 +58,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn encoding(&self) -> PositionEncoding {
+    fn encoding(&self) -> PositionEncoding {
         self.encoding.get().copied().unwrap_or_default()
     }
 }
@@ -97,16 +97,16 @@ impl<S> DocumentSync<S> {
                 }
             }
             "notebookDocument/didOpen" => match params(request) {
-                Some(it) => notebook_sync::open(&self.shared, it),
+                Some(it) => notebook_sync::open(session, it),
                 None => self.close_unreadable(request),
             },
             "notebookDocument/didChange" => match params(request) {
-                Some(it) => notebook_sync::change(&self.shared, it),
+                Some(it) => notebook_sync::change(session, it, self.shared.encoding()),
                 None => self.close_unreadable(request),
             },
             "notebookDocument/didClose" => {
                 if let Some(it) = params(request) {
-                    notebook_sync::close(&self.shared, &it);
+                    notebook_sync::close(session, &it);
                 }
             }
             _ => {}
@@ -135,7 +135,7 @@ impl<S> DocumentSync<S> {
             self.shared.session.close_document(uri);
         }
         if let Some(uri) = uri("notebookDocument") {
-            notebook_sync::close_all(&self.shared, uri);
+            notebook_sync::close_all(&self.shared.session, uri);
         }
     }
 

@@ -4,14 +4,19 @@ use serde::Deserialize;
 use tower_lsp::gen_lsp_types as lsp;
 
 use crate::{
-    document_sync::Shared,
     from_proto,
     params::{
         Cell, CellChange, CellsChange, ChangeNotebook, CloseNotebook, DocumentItem, OpenNotebook,
         Structure,
     },
 };
-use foretell_session::document::notebook::{self, NotebookChange};
+use foretell_session::{
+    document::{
+        PositionEncoding,
+        notebook::{self, NotebookChange},
+    },
+    session::Session,
+};
 
 /// The notifications about notebooks.
 pub(crate) const NOTEBOOK_SYNC: [&str; 4] = [
@@ -31,61 +36,61 @@ pub(crate) fn options() -> lsp::NotebookDocumentSyncOptions {
 }
 
 /// Opens a notebook and its cells.
-pub(crate) fn open(shared: &Shared, it: OpenNotebook) {
+pub(crate) fn open(session: &Session, it: OpenNotebook) {
     let uri = &it.notebook_document.uri;
-    open_cells(shared, uri, &it.cell_text_documents);
+    open_cells(session, uri, &it.cell_text_documents);
     let cells = it.notebook_document.cells.into_iter().map(cell).collect();
-    shared.session.change_notebook(uri, NotebookChange::Open(cells));
+    session.change_notebook(uri, NotebookChange::Open(cells));
 }
 
 /// Changes a notebook: first its structure, then the text of its cells.
-pub(crate) fn change(shared: &Shared, it: ChangeNotebook) {
+pub(crate) fn change(session: &Session, it: ChangeNotebook, encoding: PositionEncoding) {
     let uri = &it.notebook_document.uri;
     let Some(CellsChange { structure, data, text_content }) = it.change.cells else { return };
     if let Some(Structure { array, did_open, did_close }) = structure {
         let inserted = array.cells.into_iter().flatten().map(cell).collect();
         let (start, n_removed) = (array.start, array.delete_count);
-        shared.session.change_notebook(uri, NotebookChange::Splice { start, n_removed, inserted });
+        session.change_notebook(uri, NotebookChange::Splice { start, n_removed, inserted });
         for closed in did_close.into_iter().flatten() {
-            shared.session.close_document(&closed.uri);
+            session.close_document(&closed.uri);
         }
-        open_cells(shared, uri, &did_open.unwrap_or_default());
+        open_cells(session, uri, &did_open.unwrap_or_default());
     }
     if let Some(cells) = data {
         let cells = cells.into_iter().map(cell).collect();
-        shared.session.change_notebook(uri, NotebookChange::Kinds(cells));
+        session.change_notebook(uri, NotebookChange::Kinds(cells));
     }
     for text in text_content.into_iter().flatten() {
         let Ok(CellChange { document, changes }) = CellChange::deserialize(&text) else {
             tracing::warn!("a cell counts as closed: it missed an invalid change");
             match text["document"]["uri"].as_str() {
-                Some(cell) => shared.session.close_document(cell),
-                None => close_all(shared, uri),
+                Some(cell) => session.close_document(cell),
+                None => close_all(session, uri),
             }
             continue;
         };
         let changes = changes.into_iter().map(from_proto::change).collect();
         let version = document.version.unwrap_or_default();
-        shared.session.change(&document.uri, version, changes, shared.encoding());
+        session.change(&document.uri, version, changes, encoding);
     }
 }
 
 /// Closes a notebook and its cells.
-pub(crate) fn close(shared: &Shared, it: &CloseNotebook) {
-    close_all(shared, &it.notebook_document.uri);
+pub(crate) fn close(session: &Session, it: &CloseNotebook) {
+    close_all(session, &it.notebook_document.uri);
     for cell in &it.cell_text_documents {
-        shared.session.close_document(&cell.uri);
+        session.close_document(&cell.uri);
     }
 }
 
 /// Closes a notebook, given by its URI or by that of a cell, and its cells.
-pub(crate) fn close_all(shared: &Shared, uri: &str) {
-    shared.session.change_notebook(uri, NotebookChange::Close);
+pub(crate) fn close_all(session: &Session, uri: &str) {
+    session.change_notebook(uri, NotebookChange::Close);
 }
 
-fn open_cells(shared: &Shared, notebook: &str, cells: &[DocumentItem]) {
+fn open_cells(session: &Session, notebook: &str, cells: &[DocumentItem]) {
     for DocumentItem { uri, language_id, version, text } in cells {
-        shared.session.open_cell(notebook, uri, language_id, *version, text);
+        session.open_cell(notebook, uri, language_id, *version, text);
     }
 }
 

@@ -280,6 +280,12 @@ impl Documents {
         self.notebooks.change(uri, change)
     }
 
+    /// Whether a document is a cell of a notebook whose structure the client sends.
+    #[must_use]
+    pub fn is_cell_of(&self, uri: &str, notebook: &str) -> bool {
+        self.notebooks.of_cell(uri).is_some_and(|(it, _)| **it == *notebook)
+    }
+
     /// The cells of a cell's notebook in order, and the notebook's URI; `None` if the document is
     /// not a cell.
     fn cells(&self, uri: &str) -> Option<(Arc<str>, Vec<Cell>)> {

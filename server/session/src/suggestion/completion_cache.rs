@@ -33,11 +33,15 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The surroundings of a cursor, a char_idx.
+    /// The surroundings of a cursor, a char_idx. Those of a cell include other cells.
     #[must_use]
     pub fn new(snapshot: &Snapshot, cursor: usize) -> Self {
+        let uri = Arc::clone(&snapshot.uri);
+        if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
+            return Self { uri, ..Self::new(&notebook, cursor) };
+        }
         Self {
-            uri: Arc::clone(&snapshot.uri),
+            uri,
             language: Arc::clone(&snapshot.language),
             before: to_lf(&snapshot.slice(cursor.saturating_sub(BEFORE_CHARS)..cursor)),
             after: to_lf(&snapshot.slice(cursor..cursor + AFTER_CHARS)),

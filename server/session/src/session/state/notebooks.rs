@@ -3,14 +3,22 @@
 use std::sync::Arc;
 
 use super::State;
-use crate::document::{
-    Edit,
-    notebook::{NotebookChange, OtherCells},
+use crate::{
+    document::{
+        Edit,
+        notebook::{NotebookChange, OtherCells},
+    },
+    suggestion::Suggestion,
 };
 
 impl State {
     /// Applies a change of a notebook. When it is closed, so are its cells.
     pub(super) fn change_notebook(&mut self, uri: &str, change: NotebookChange) {
+        // It was made for other cells above it.
+        let is_cell = |it: &Suggestion| self.documents.is_cell_of(it.uri(), uri);
+        if self.suggestion.as_ref().is_some_and(is_cell) {
+            self.drop_suggestion();
+        }
         for cell in self.documents.change_notebook(uri, change) {
             self.close(cell.uri.to_string());
         }
