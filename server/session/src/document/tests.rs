@@ -148,3 +148,36 @@ fn snapshot_is_immutable() {
     documents.open("file:///a", "rust", 2, "new");
     assert_eq!(snapshot.rope.to_string(), "old");
 }
+
+#[test]
+fn prose_and_other_languages_are_comments_among_code() {
+    use super::notebook::{Cell, NotebookChange};
+    let mut documents = Documents::default();
+    let mut cells = Vec::new();
+    for (uri, language, text) in [
+        ("a", "markdown", "# Sales\n\nBy year."),
+        ("b", "python", ""),
+        ("c", "python", "import a"),
+        ("d", "python", "x = "),
+        ("e", "sql", "SELECT 1"),
+        ("f", "python", "secret"),
+    ] {
+        documents.open(uri, language, 1, text);
+        cells.push(Cell { uri: uri.into(), is_markup: language == "markdown" });
+    }
+    documents.change_notebook("n", NotebookChange::Open(cells));
+    let joined = |uri: &str| {
+        let mut cell = documents.snapshot(uri, PositionEncoding::Utf8).unwrap();
+        cell.cells = documents.other_cells(uri, |it| it != "f").map(Arc::new);
+        let (notebook, start) = cell.in_notebook(0).unwrap();
+        (notebook.uri.to_string(), start, notebook.rope.to_string())
+    };
+    let text = "# # Sales\n# \n# By year.\n\nimport a\n\nx = \n\n# SELECT 1";
+    assert_eq!(joined("d"), ("n".to_owned(), 34, text.to_owned()));
+    let text = "# Sales\n\nBy year.\n\nimport a\n\nx = \n\nSELECT 1";
+    assert_eq!(joined("a"), ("n".to_owned(), 0, text.to_owned()));
+    let kinds = vec![Cell { uri: "a".into(), is_markup: false }];
+    assert!(documents.change_notebook("n", NotebookChange::Kinds(kinds)).is_empty());
+    assert_eq!(documents.change_notebook("d", NotebookChange::Close).len(), 6);
+    assert!(documents.other_cells("d", |_| true).is_none());
+}
