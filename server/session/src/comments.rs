@@ -24,7 +24,7 @@ const FORTRAN: Comments = Comments { line: Some("!"), block: None };
 const VIM: Comments = Comments { line: Some("\""), block: None };
 const BATCH: Comments = Comments { line: Some("REM"), block: None };
 
-/// The comments of a language; `None` if it has none, or is not known.
+/// The comments of a language; `None` if it has none of its own, as Markdown, or is not known.
 #[must_use]
 pub fn of_language(language: &str) -> Option<Comments> {
     Some(match language.to_ascii_lowercase().as_str() {
@@ -46,9 +46,8 @@ pub fn of_language(language: &str) -> Option<Comments> {
         | "tcl" | "awk" | "ignore" | "gitignore" | "just" | "snakemake" | "robotframework"
         | "meson" | "nginx" | "apacheconf" | "puppet" | "pp" | "nushell" | "nu" | "sage"
         | "conf" | "mojo" => HASH,
-        "html" | "htm" | "xhtml" | "xml" | "xsl" | "svg" | "markdown" | "md" | "vue" | "svelte"
-        | "astro" | "php" | "blade" | "razor" | "aspnetcorerazor" | "handlebars" | "hbs"
-        | "rmd" | "quarto" => XML,
+        "html" | "htm" | "xhtml" | "xml" | "xsl" | "svg" | "vue" | "svelte" | "astro" | "php"
+        | "blade" | "razor" | "aspnetcorerazor" | "handlebars" | "hbs" => XML,
         "sql" | "mysql" | "pgsql" | "plsql" | "sqlite" | "vhdl" | "vhd" | "ada" | "adb" | "ads" => {
             DASHES
         }

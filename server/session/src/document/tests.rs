@@ -173,7 +173,7 @@ fn prose_and_other_languages_are_comments_among_code() {
         (notebook.uri.to_string(), start, notebook.rope.to_string())
     };
     let text = "# # Sales\n# \n# By year.\n\nimport a\n\nx = \n\n# SELECT 1";
-    assert_eq!(joined("d"), ("n".to_owned(), 34, text.to_owned()));
+    assert_eq!(joined("d"), ("n".to_owned(), 35, text.to_owned()));
     let text = "# Sales\n\nBy year.\n\nimport a\n\nx = \n\nSELECT 1";
     assert_eq!(joined("a"), ("n".to_owned(), 0, text.to_owned()));
     let kinds = vec![Cell { uri: "a".into(), is_markup: false }];
