@@ -4,6 +4,7 @@
 mod answers;
 mod cases;
 mod measures;
+mod oracle;
 mod replay;
 mod report;
 
@@ -33,10 +34,21 @@ use report::Report;
 pub struct Arguments {
     /// Files of cases, one JSON object per line: `path`, `language`, `kind`, `prefix`, `suffix`,
     /// `expected`; or HumanEval's `prompt`, `suffix`, `canonical_solution`.
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required_unless_present = "oracle", num_args = 1.., value_name = "FILE")]
     cases: Vec<PathBuf>,
 
-    /// Use only the first N cases of each file.
+    /// Measure without a model how often the policy damages a correct text: cut places out of source
+    /// files (of a folder, all files in a known language) and use the files' own text as the
+    /// model's.
+    #[arg(long, conflicts_with = "cases", num_args = 1.., value_name = "FILE")]
+    oracle: Vec<PathBuf>,
+
+    /// With `--oracle`, print at most N failures of each language, kind of place and model output.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    failures: usize,
+
+    /// Use only the first N cases of each file; with `--oracle`, N places of each kind, spread over
+    /// the file.
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
 
@@ -124,8 +136,13 @@ impl Arguments {
 /// Runs all cases and replays, and prints the measures as tables or JSON.
 ///
 /// # Errors
-/// If a file of cases cannot be read, the model does not load, or a generation fails.
+/// If a file cannot be read, the model does not load, or a generation fails.
 pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if !arguments.oracle.is_empty() {
+        let &Arguments { limit, failures: max_failures, json, .. } = arguments;
+        oracle::run(&arguments.oracle, oracle::Options { limit, max_failures, json })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let start = Instant::now();
     let arguments = &arguments.resolve();
     let read = |path: &PathBuf| Set::read(path, arguments.limit);

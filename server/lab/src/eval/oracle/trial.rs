@@ -1,0 +1,227 @@
+//! Gives the policy the right text at a place, as the engine gives it a model's text.
+
+use std::sync::Arc;
+
+use foretell_policy::{Phase, Policy, StopRule, Style, Trees, n_replaced};
+use foretell_session::{document::Snapshot, prompt};
+use serde::Serialize;
+
+use super::places::{Kind, Place};
+
+/// How many characters a text continues after the expected one.
+const N_CONTINUED_CHARS: usize = 300;
+/// The longest piece of a text that is generated at once, in characters.
+const MAX_TOKEN_CHARS: usize = 8;
+
+/// What the oracle generates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Output {
+    /// The expected text.
+    Exact,
+    /// The expected text and the text that follows in the file.
+    Continued,
+    /// The expected text and text from another place in the file.
+    Unrelated,
+}
+
+impl Output {
+    pub(super) const ALL: [Self; 3] = [Self::Exact, Self::Continued, Self::Unrelated];
+
+    /// The name in tables and JSON.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Continued => "continued",
+            Self::Unrelated => "unrelated",
+        }
+    }
+}
+
+/// What the policy makes of the expected text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The document becomes what it was.
+    Intact,
+    /// Nothing is shown.
+    Nothing,
+    /// Only the beginning is shown.
+    Truncated,
+    /// All of it and more is shown.
+    Extended,
+    /// Something else is shown.
+    Altered,
+}
+
+impl Outcome {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Intact, Self::Nothing, Self::Truncated, Self::Extended, Self::Altered];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Intact => "intact",
+            Self::Nothing => "nothing",
+            Self::Truncated => "truncated",
+            Self::Extended => "extended",
+            Self::Altered => "altered",
+        }
+    }
+}
+
+/// A text at a place.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) output: Output,
+    pub(super) outcome: Outcome,
+    /// The text on screen.
+    pub(super) shown: String,
+    /// The rule that stopped the text.
+    pub(super) stop: Option<StopRule>,
+}
+
+/// A document with a place cut out of it.
+pub(super) struct Cut<'a> {
+    text: &'a str,
+    place: &'a Place,
+    policy: Policy,
+}
+
+impl<'a> Cut<'a> {
+    pub(super) fn new(
+        trees: &Arc<Trees>,
+        uri: &str,
+        language: &str,
+        text: &'a str,
+        place: &'a Place,
+    ) -> Self {
+        let (before, after) = (&text[..place.range.start], &text[place.range.end..]);
+        let document = [before, &place.closers, after].concat();
+        let snapshot = Snapshot::of_text(uri, language, &document);
+        let cursor = before.chars().count();
+        let policy = Policy::new(prompt::cursor_context(&snapshot, cursor))
+            .with_syntax(prompt::syntax(trees, &snapshot, cursor))
+            .with_style(Style::default());
+        Self { text, place, policy }
+    }
+
+    pub(super) fn run(&self, output: Output) -> Trial {
+        let (shown, stop) = show(&self.policy, &self.generated(output));
+        Trial { output, outcome: self.outcome(&shown), shown, stop }
+    }
+
+    /// The text that the oracle generates.
+    fn generated(&self, output: Output) -> String {
+        let (text, Place { kind, range, .. }) = (self.text, self.place);
+        let expected = self.place.expected(text);
+        match output {
+            Output::Exact => expected.to_owned(),
+            Output::Continued => format!("{expected}{}", head(&text[range.end..])),
+            Output::Unrelated => match kind {
+                Kind::Brackets => format!("{expected}{}", self.other_tail()),
+                Kind::Remainder | Kind::ClosedRemainder => {
+                    format!("{expected}\n{}", self.other_lines())
+                }
+                _ => format!("{}\n\n{}", expected.trim_end(), self.other_lines()),
+            },
+        }
+    }
+
+    /// Lines from the other half of the file.
+    fn other_lines(&self) -> &'a str {
+        let half = self.text.len() / 2;
+        let start = (self.place.range.end + half) % self.text.len().max(1);
+        let bytes = &self.text.as_bytes()[start..];
+        let start = bytes.iter().position(|it| *it == b'\n').map_or(0, |at| start + at + 1);
+        let rest = self.text[start..].trim_start_matches('\n');
+        head(if rest.is_empty() { self.text } else { rest })
+    }
+
+    /// The text from a bracket or quote in another line on, the same as the one after the cursor.
+    fn other_tail(&self) -> &'a str {
+        let end = self.place.range.end;
+        let close = self.text[end..].chars().next().unwrap_or_default();
+        let line_end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
+        let below = self.text[line_end..].find(close).map(|at| line_end + at);
+        let other = below.or_else(|| self.text[..end].find(close));
+        other.map_or("", |at| head(&self.text[at..]))
+    }
+
+    /// Compares the document after accepting the suggestion with the file, ignoring whitespace at
+    /// the ends of lines.
+    fn outcome(&self, shown: &str) -> Outcome {
+        let expected = self.place.expected(self.text);
+        let rest = self.text[self.place.range.end..].split('\n').next().unwrap_or_default();
+        let line_after = format!("{}{rest}", self.place.closers);
+        let n_replaced = n_replaced(shown, &line_after);
+        let left: String = line_after.chars().skip(n_replaced).collect();
+        if shown.trim().is_empty() {
+            Outcome::Nothing
+        } else if is_same(&format!("{shown}{left}"), &format!("{expected}{rest}")) {
+            Outcome::Intact
+        } else if trimmed(&format!("{expected}{rest}")).starts_with(&trimmed(shown)) {
+            Outcome::Truncated
+        } else if trimmed(shown).starts_with(&trimmed(expected)) {
+            Outcome::Extended
+        } else {
+            Outcome::Altered
+        }
+    }
+}
+
+/// Streams a text through the policy as `GenerationState` of the engine does. Returns what is shown
+/// at the end, and the rule that stopped the text.
+fn show(policy: &Policy, generated: &str) -> (String, Option<StopRule>) {
+    let (mut shown, mut end) = (0, 0);
+    while end < generated.len() {
+        end += token_len(&generated[end..]);
+        let cut = policy.cut(&generated[..end], Phase::Partial);
+        shown = shown.max(cut.keep_bytes);
+        if cut.stop.is_some() {
+            break;
+        }
+    }
+    let cut = policy.cut(&generated[..end], Phase::Final);
+    shown = shown.max(cut.keep_bytes);
+    (policy.written(&generated[..shown]).into_owned(), cut.stop)
+}
+
+/// Byte length of the next piece of a text: about what a token of a model is. Whitespace belongs to
+/// the word after it.
+fn token_len(text: &str) -> usize {
+    #[derive(PartialEq)]
+    enum Class {
+        Space,
+        Word,
+        Other,
+    }
+    let class = |c: char| match c {
+        _ if c.is_whitespace() => Class::Space,
+        _ if c.is_alphanumeric() || c == '_' => Class::Word,
+        _ => Class::Other,
+    };
+    let mut last = None;
+    for (n, (at, c)) in text.char_indices().enumerate() {
+        let is_start = c == '\n' || last.as_ref().is_some_and(|it| *it != class(c));
+        let is_after_space = last == Some(Class::Space) && c != '\n';
+        if n > 0 && ((is_start && !is_after_space) || n == MAX_TOKEN_CHARS) {
+            return at;
+        }
+        last = Some(class(c));
+    }
+    text.len()
+}
+
+/// The first characters of a text.
+fn head(text: &str) -> &str {
+    text.char_indices().nth(N_CONTINUED_CHARS).map_or(text, |(at, _)| &text[..at])
+}
+
+fn is_same(a: &str, b: &str) -> bool {
+    trimmed(a) == trimmed(b)
+}
+
+/// A text without whitespace at the ends of its lines.
+fn trimmed(text: &str) -> String {
+    let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+    lines.join("\n").trim_end().to_owned()
+}
