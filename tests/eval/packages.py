@@ -39,7 +39,9 @@ def members(package: Package, cache: Path, is_wanted: Callable[[str], bool]) -> 
     folder = cache / package.registry / f"{package.name.replace('/', '+')}-{package.version}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fetch = {"crates": _crate, "pypi": _wheel, "npm": _npm}[package.registry]
+        fetchers = {"crates": _crate, "pypi": _wheel, "npm": _npm}
+        fetchers |= {"debian": _debian, "debian-source": _debian_source}
+        fetch = fetchers[package.registry]
         with tempfile.TemporaryDirectory(dir=folder.parent) as part:
             fetch(package, Path(part))
             Path(part).rename(folder)
@@ -67,7 +69,9 @@ def licence_text(package: Package, cache: Path) -> str:
     """The licence text in the package, or an empty string."""
 
     def is_licence(path: str) -> bool:
-        return Path(path).name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+        names = ("LICENSE", "LICENCE", "COPYING")
+        is_debian = path == f"usr/share/doc/{package.name}/copyright"
+        return is_debian or Path(path).name.upper().startswith(names)
 
     found = members(package, cache, is_licence)
     nearest = min(found, key=lambda path: (path.count("/"), path), default="")
@@ -120,3 +124,32 @@ def _crate(package: Package, folder: Path) -> None:
     [source, *_] = home.glob(f"registry/src/*/{package.name}-{package.version}")
     with tarfile.open(folder / "crate.tar", "w") as archive:
         archive.add(source, arcname=f"{package.name}-{package.version}")
+
+
+def _debian(package: Package, folder: Path) -> None:
+    """Fetches a Debian package."""
+    _run("apt-get", "-q", "download", f"{package.name}={package.version}", cwd=folder)
+    [archive] = folder.glob("*.deb")
+    files = subprocess.run(
+        ["dpkg-deb", "--fsys-tarfile", archive.name], cwd=folder, check=True, capture_output=True
+    )
+    archive.unlink()
+    (folder / "files.tar").write_bytes(files.stdout)
+
+
+def _debian_source(package: Package, folder: Path) -> None:
+    """Fetches the upstream archive of a Debian source package."""
+    lists = folder.parent.resolve() / "lists"
+    sources = lists.with_name("sources.list")
+    apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={sources}"]
+    apt += ["-o", "Dir::Etc::sourceparts=/dev/null", "-o", f"Dir::State::lists={lists}"]
+    apt += ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="]
+    if not sources.exists():
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
+        sources.write_text("deb-src http://deb.debian.org/debian bookworm main\n")
+        _run(*apt, "update", cwd=folder)
+    wanted = f"{package.name}={package.version}"
+    _run(*apt, "source", "--download-only", wanted, cwd=folder)
+    for path in folder.iterdir():
+        if ".orig.tar." not in path.name or path.suffix == ".asc":
+            path.unlink()
