@@ -5,6 +5,8 @@ PREFIX ?= $(HOME)/.local
 # Number of cases that `make eval` runs per set, and per set with other open files.
 EVAL_LIMIT ?= 24
 OTHERS_LIMIT ?= 8
+# How many places of each kind `make oracle` cuts out of each file.
+ORACLE_LIMIT ?= 10
 MDBOOK := 0.5.4
 # Duration of each fuzz target in `make test`, and in `make fuzz`.
 FUZZ_SECONDS ?= 60
@@ -16,7 +18,7 @@ FORETELL := target/release/foretell
 # Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,8 +78,8 @@ lint-rust: prerequisites
 	@MAKEFLAGS= cargo clippy --release --locked --all-targets -- -D warnings
 
 lint-python: $(VENV)/dev-installed prerequisites
-	@$(BIN)/ruff check model-scripts tests/eval tests/docs
-	@$(BIN)/ruff format --check model-scripts tests/eval tests/docs
+	@$(BIN)/ruff check model-scripts tests/eval tests/oracle/*.py tests/docs
+	@$(BIN)/ruff format --check model-scripts tests/eval tests/oracle/*.py tests/docs
 	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging tests/remote
 	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging tests/remote
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
@@ -96,6 +98,10 @@ eval: model build ## Measure suggestion quality on cases and replays, compared w
 		--cases tests/eval/cases-*.jsonl tests/eval/negatives-*.jsonl tests/eval/replays.jsonl
 	@printf '\n== with and without snippets from other open files\n\n'
 	@$(FORETELL) eval --others --limit $(OTHERS_LIMIT) --cases tests/eval/others-*.jsonl
+
+oracle: build ## Measure how often the policy damages a correct text, on files from many packages
+	@python3 tests/oracle/make_set.py full target/oracle/files
+	@$(FORETELL) eval --oracle target/oracle/files --limit $(ORACLE_LIMIT)
 
 fuzz: prerequisites ## Fuzz for inputs that violate an invariant, half an hour per target
 	@tests/fuzz/run.sh $(FUZZ_LONG_SECONDS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "target" / "book"
-_NOT_OURS = {"target", "node_modules", ".venv", ".git", ".pytest_cache", "licences"}
+_NOT_OURS = {"target", "node_modules", ".venv", ".git", ".pytest_cache", "licences", "files"}
 _FENCE = re.compile(r"^(`{3,}|~{3,})(\S*)")
 _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+(?:\([^()]*\))?)\)")
 _INCLUDE = re.compile(r"\{\{#include ([^}]+)\}\}")

@@ -132,7 +132,9 @@ def write_sources(used: dict[str, list[Package]], cache: Path) -> None:
     lines.append("|---|---|---|---|---|")
     for language, packages in used.items():
         for it in packages:
-            lines.append(f"| {language} | {it.name} | {it.version} | {it.registry} | {it.licence} |")
+            lines.append(
+                f"| {language} | {it.name} | {it.version} | {it.registry} | {it.licence} |"
+            )
             text = licence_text(it, cache)
             if text:
                 (folder / f"{it.name.replace('/', '+')}.txt").write_text(text)

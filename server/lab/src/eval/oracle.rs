@@ -2,6 +2,8 @@
 //! place of a model's, to measure how often the policy damages a correct text.
 
 mod brackets;
+#[cfg(test)]
+mod floors;
 mod languages;
 mod lines;
 mod places;

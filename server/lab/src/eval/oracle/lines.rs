@@ -66,11 +66,10 @@ impl<'a> Lines<'a> {
     /// Whether a line closes a block, or closes one and opens the next.
     pub(super) fn is_closer(&self, line: usize) -> bool {
         let line = self.get(line).trim();
-        let word = first_word(line);
         line.starts_with([')', '}', ']'])
             || ["</", "/>", "-->", "*/", "#endif"].iter().any(|it| line.starts_with(it))
             || matches!(line, ">" | ";;")
-            || matches!(word, "end" | "fi" | "done" | "esac" | "until" | "endif" | "endforeach")
+            || is_closing_word(line)
     }
 
     /// Whether a line continues the block above at the same indentation.
@@ -82,6 +81,11 @@ impl<'a> Lines<'a> {
         let trimmed = self.get(line).trim();
         let is_word = WORDS[..9].contains(&first_word(trimmed)) || WORDS[9..].contains(&trimmed);
         is_word || trimmed.starts_with("{:else") || trimmed.starts_with("#el")
+    }
+
+    /// Whether the brace of a block may be on the line after `line`.
+    fn awaits_brace(&self, first: usize, line: usize) -> bool {
+        line == first || self.continues(line)
     }
 
     /// The block that starts at a line. `None` if nothing is indented below the line, or the block
@@ -96,7 +100,10 @@ impl<'a> Lines<'a> {
             let is_same = self.indent(next) == indent && is_adjacent;
             if is_deeper && !block.is_closed {
                 is_body = true;
-            } else if is_same && self.get(next).trim() == "{" && !is_body {
+            } else if is_same
+                && self.get(next).trim() == "{"
+                && self.awaits_brace(first, block.last)
+            {
                 // The brace that opens the body is on a line of its own.
             } else if is_same && (self.continues(next) || (is_body && self.is_closer(next))) {
                 block.has_parts |= block.is_closed || self.continues(next);
@@ -116,6 +123,16 @@ impl<'a> Lines<'a> {
         }
         (is_body && block.last > first).then_some(block)
     }
+}
+
+/// Whether a line starts with a word that closes a block, and not with a name such as `end(`.
+fn is_closing_word(line: &str) -> bool {
+    const WORDS: [&str; 7] = ["end", "fi", "done", "esac", "until", "endif", "endforeach"];
+    let word = first_word(line);
+    let rest = &line[word.len()..];
+    WORDS.contains(&word.to_ascii_lowercase().as_str())
+        && (rest.is_empty() || rest.starts_with([' ', ')', ']', '}', ',', ';', '.', '|']))
+        && !rest.trim_start().starts_with(['=', ':'])
 }
 
 fn first_word(line: &str) -> &str {
@@ -139,8 +156,10 @@ mod tests {
             ("if a {\n  b\n}\nc", "if a {\n  b\n}"),
             ("if a {\n  b\n} else {\n  c\n}\nd", "if a {\n  b\n} else {\n  c\n}"),
             ("if (a)\n{\n  b;\n}\nc", "if (a)\n{\n  b;\n}"),
+            ("if (a)\n{\n  b;\n}\nelse\n{\n  c;\n}\nd", "if (a)\n{\n  b;\n}\nelse\n{\n  c;\n}"),
             ("if a:\n  b\nelse:\n  c\nd", "if a:\n  b\nelse:\n  c"),
             ("f do\n  a\n\n  b\nend\n", "f do\n  a\n\n  b\nend"),
+            ("if a {\n  b\n}\ndone(c)", "if a {\n  b\n}"),
             ("a:\n  - b\nc: d", "a:\n  - b"),
             ("<p>\n  a\n</p>\n<p>", "<p>\n  a\n</p>"),
             ("<p\n  a=\"b\"\n>\n  c\n</p>\n", "<p\n  a=\"b\"\n>\n  c\n</p>"),

@@ -60,9 +60,19 @@ impl Kind {
         }
     }
 
-    /// Whether the text has more than one line.
-    pub(super) fn is_block(self) -> bool {
-        matches!(self, Self::Block | Self::SpacedBlock | Self::Body)
+    /// The name of the group of kinds that share a floor.
+    #[cfg(test)]
+    pub(super) fn group(self) -> &'static str {
+        match self {
+            Self::Block | Self::SpacedBlock => "blocks",
+            Self::Body => "bodies",
+            Self::BeforeLine => "lines_above",
+            Self::Line
+            | Self::LastLine
+            | Self::Remainder
+            | Self::ClosedRemainder
+            | Self::Brackets => "lines",
+        }
     }
 }
 
@@ -210,11 +220,14 @@ fn closed_remainder(
     let text = lines.get(line).trim_end();
     let is_within = |at: &usize| brackets.pairs.iter().any(|it| it.open < *at && *at < it.close);
     // Most suggestions are requested right after an opening bracket.
-    let starts: Vec<usize> = if rng.bool() {
-        brackets.pairs.iter().filter(|it| it.close > it.open + 1).map(|it| it.open + 1).collect()
+    let mut starts: Vec<usize> = if rng.bool() {
+        brackets.pairs.iter().map(|it| it.open + 1).collect()
     } else {
         token_starts(text).filter(is_within).collect()
     };
+    // The editor has typed the closers.
+    starts
+        .retain(|at| text[*at..].contains(|c: char| !c.is_whitespace() && !")]}\"',;".contains(c)));
     let at = *rng.choice(&starts)?;
     let start = lines.range(line).start;
     let place = Place::new(Kind::ClosedRemainder, line, start + at..start + text.len());
@@ -244,4 +257,170 @@ fn token_starts(line: &str) -> impl Iterator<Item = usize> {
         last = c;
         is_start.then_some(at)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// Prints the places of a kind with `«»` around the text that is cut out, and then what the
+    /// editor has inserted.
+    fn check(kind: Kind, language: &str, text: &str, expected: &Expect) {
+        let places = places(text, language, usize::MAX);
+        let print = |Place { range, closers, line, .. }: &Place| {
+            let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+            let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
+            let (before, after) = (&text[start..range.start], &text[range.end..end]);
+            format!("{line}: {before}«{}»{closers}{after}\n", &text[range.clone()])
+        };
+        let found: String = places.iter().filter(|it| it.kind == kind).map(print).collect();
+        expected.assert_eq(&found);
+    }
+
+    const RUST: &str = "\
+fn a() {}
+
+fn main() {
+    let x = f(1, [2, 3]);
+
+    if x {
+        println!(\"{x}\");
+    } else {
+        g();
+    }
+    done(x);
+}
+";
+
+    #[test]
+    fn blocks_are_cut() {
+        check(
+            Kind::Block,
+            "rust",
+            RUST,
+            &expect![[r#"
+            5:     «if x {
+                    println!("{x}");
+                } else {
+                    g();
+                }
+                done(x);»
+        "#]],
+        );
+        check(
+            Kind::SpacedBlock,
+            "rust",
+            RUST,
+            &expect![[r#"
+            2: «fn main() {
+                let x = f(1, [2, 3]);
+
+                if x {
+                    println!("{x}");
+                } else {
+                    g();
+                }
+                done(x);
+            }»
+        "#]],
+        );
+        check(
+            Kind::Body,
+            "rust",
+            "\nf(|| {\n    g();\n});\n",
+            &expect![[r#"
+            1: f(|| {«
+                g();
+            });»})
+        "#]],
+        );
+        check(
+            Kind::Body,
+            "python",
+            "\nif a:\n    b\nc\n",
+            &expect![[r#"
+            1: if a:«
+                b»
+        "#]],
+        );
+    }
+
+    #[test]
+    fn lines_are_cut() {
+        check(
+            Kind::Line,
+            "rust",
+            RUST,
+            &expect![[r#"
+            3:     «let x = f(1, [2, 3]);»
+        "#]],
+        );
+        check(
+            Kind::LastLine,
+            "rust",
+            RUST,
+            &expect![[r#"
+            6:         «println!("{x}");»
+            8:         «g();»
+        "#]],
+        );
+        check(
+            Kind::BeforeLine,
+            "python",
+            "\nif a:\n    b()\n    c()\n    d()\n",
+            &expect![[r#"
+            2: «    b()
+            »    c()
+            3:     «c()
+                »d()
+        "#]],
+        );
+    }
+
+    #[test]
+    fn parts_of_lines_are_cut() {
+        check(
+            Kind::Remainder,
+            "rust",
+            RUST,
+            &expect![[r#"
+            2: fn «main() {»
+            3:     let x = f(1, «[2, 3]);»
+            5:     if «x {»
+            6:         println!("{x«}");»
+            7:     } «else {»
+            8:         g«();»
+            10:     done(«x);»
+        "#]],
+        );
+        check(
+            Kind::ClosedRemainder,
+            "rust",
+            RUST,
+            &expect![[r#"
+            3:     let x = f(1, [«2, 3]);»])
+            6:         println!(«"{x}");»)
+            10:     done(«x);»)
+        "#]],
+        );
+        check(
+            Kind::Brackets,
+            "rust",
+            RUST,
+            &expect![[r#"
+            3:     let x = f(«1, [2, 3]»);
+            6:         println!(«"{x}"»);
+        "#]],
+        );
+    }
+
+    #[test]
+    fn limit_spreads_over_the_file() {
+        let text = "a = 1\n".repeat(101);
+        let found = places(&text, "", 4);
+        let lines = found.iter().filter(|it| it.kind == Kind::Line).map(|it| it.line);
+        assert_eq!(lines.collect::<Vec<_>>(), [1, 26, 51, 76]);
+    }
 }

@@ -6,7 +6,10 @@ use foretell_policy::{Phase, Policy, StopRule, Style, Trees, n_replaced};
 use foretell_session::{document::Snapshot, prompt};
 use serde::Serialize;
 
-use super::places::{Kind, Place};
+use super::{
+    lines::Lines,
+    places::{Kind, Place},
+};
 
 /// How many characters a text continues after the expected one.
 const N_CONTINUED_CHARS: usize = 300;
@@ -117,46 +120,48 @@ impl<'a> Cut<'a> {
             Output::Exact => expected.to_owned(),
             Output::Continued => format!("{expected}{}", head(&text[range.end..])),
             Output::Unrelated => match kind {
-                Kind::Brackets => format!("{expected}{}", self.other_tail()),
-                Kind::Remainder | Kind::ClosedRemainder => {
-                    format!("{expected}\n{}", self.other_lines())
+                Kind::Brackets | Kind::Remainder | Kind::ClosedRemainder => {
+                    format!("{expected}{}\n{}", self.rest(), self.other_lines())
                 }
+                Kind::BeforeLine => format!("{expected}{}", self.other_lines().trim_start()),
                 _ => format!("{}\n\n{}", expected.trim_end(), self.other_lines()),
             },
         }
     }
 
-    /// Lines from the other half of the file.
+    /// Lines from the other half of the file that are not deeper than the cursor's: deeper ones
+    /// could belong to the expected text.
     fn other_lines(&self) -> &'a str {
-        let half = self.text.len() / 2;
-        let start = (self.place.range.end + half) % self.text.len().max(1);
-        let bytes = &self.text.as_bytes()[start..];
-        let start = bytes.iter().position(|it| *it == b'\n').map_or(0, |at| start + at + 1);
-        let rest = self.text[start..].trim_start_matches('\n');
-        head(if rest.is_empty() { self.text } else { rest })
+        let lines = Lines::of(self.text);
+        let n = lines.len();
+        let indent = lines.indent(self.place.line);
+        let others = (1..n).map(|i| (self.place.line + n / 2 + i) % n);
+        let is_outside = |it: &usize| {
+            !self.place.range.contains(&lines.range(*it).start) && !lines.is_blank(*it)
+        };
+        let mut others = others.filter(is_outside);
+        let other = others.find(|it| lines.indent(*it) <= indent && !lines.is_closer(*it));
+        other.map_or("", |it| head(&self.text[lines.range(it).start..]))
     }
 
-    /// The text from a bracket or quote in another line on, the same as the one after the cursor.
-    fn other_tail(&self) -> &'a str {
-        let end = self.place.range.end;
-        let close = self.text[end..].chars().next().unwrap_or_default();
-        let line_end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
-        let below = self.text[line_end..].find(close).map(|at| line_end + at);
-        let other = below.or_else(|| self.text[..end].find(close));
-        other.map_or("", |at| head(&self.text[at..]))
+    /// The rest of the file's line after the expected text.
+    fn rest(&self) -> &'a str {
+        self.text[self.place.range.end..].split('\n').next().unwrap_or_default()
     }
 
     /// Compares the document after accepting the suggestion with the file, ignoring whitespace at
-    /// the ends of lines.
+    /// the ends of lines and before a closing bracket.
     fn outcome(&self, shown: &str) -> Outcome {
         let expected = self.place.expected(self.text);
-        let rest = self.text[self.place.range.end..].split('\n').next().unwrap_or_default();
+        let rest = self.rest();
         let line_after = format!("{}{rest}", self.place.closers);
         let n_replaced = n_replaced(shown, &line_after);
         let left: String = line_after.chars().skip(n_replaced).collect();
         if shown.trim().is_empty() {
             Outcome::Nothing
-        } else if is_same(&format!("{shown}{left}"), &format!("{expected}{rest}")) {
+        } else if is_same(&format!("{shown}{left}"), &format!("{expected}{rest}"))
+            || (self.place.kind == Kind::Brackets && shown == expected.trim_end())
+        {
             Outcome::Intact
         } else if trimmed(&format!("{expected}{rest}")).starts_with(&trimmed(shown)) {
             Outcome::Truncated
@@ -224,4 +229,72 @@ fn is_same(a: &str, b: &str) -> bool {
 fn trimmed(text: &str) -> String {
     let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document with a place cut out between `«` and `»`.
+    fn with_cut<T>(kind: Kind, marked: &str, closers: &str, f: impl FnOnce(&Cut) -> T) -> T {
+        let start = marked.find('«').unwrap();
+        let end = marked.find('»').unwrap() - '«'.len_utf8();
+        let text = marked.replace(['«', '»'], "");
+        let line = text[..start].matches('\n').count();
+        let place = Place { kind, line, range: start..end, closers: closers.to_owned() };
+        f(&Cut::new(&Arc::default(), "a.rs", "rust", &text, &place))
+    }
+
+    #[test]
+    fn outcome_compares_the_accepted_document() {
+        let marked = "fn f() {\n    a(«b, c»);\n}\n";
+        let outcome = |shown: &str| with_cut(Kind::Brackets, marked, "", |it| it.outcome(shown));
+        assert_eq!(outcome("b, c"), Outcome::Intact);
+        assert_eq!(outcome("b, c);"), Outcome::Intact, "it replaces what follows the cursor");
+        assert_eq!(outcome("b,"), Outcome::Truncated);
+        assert_eq!(outcome(" "), Outcome::Nothing);
+        assert_eq!(outcome("b, c, d"), Outcome::Extended);
+        assert_eq!(outcome("c"), Outcome::Altered);
+    }
+
+    #[test]
+    fn auto_closed_brackets_belong_to_the_document() {
+        let marked = "fn f() {\n    a(«b(c));»\n}\n";
+        let outcome =
+            |shown: &str| with_cut(Kind::ClosedRemainder, marked, ")", |it| it.outcome(shown));
+        assert_eq!(outcome("b(c));"), Outcome::Intact);
+        assert_eq!(outcome("b(c)"), Outcome::Truncated, "without the semicolon");
+    }
+
+    #[test]
+    fn outputs_continue_the_expected_text() {
+        let marked = "use a;\nuse b;\n\nfn f() {\n    «a();»\n    b();\n}\n";
+        let generated = |output| with_cut(Kind::Line, marked, "", |it| it.generated(output));
+        assert_eq!(generated(Output::Exact), "a();");
+        assert_eq!(generated(Output::Continued), "a();\n    b();\n}\n");
+        assert!(generated(Output::Unrelated).starts_with("a();\n\nuse b;\n"));
+    }
+
+    #[test]
+    fn policy_ends_all_outputs_alike() {
+        let marked = "use a;\nuse b;\n\nfn f() {\n    «a();»\n    b();\n}\n";
+        for output in Output::ALL {
+            let trial = with_cut(Kind::Line, marked, "", |it| it.run(output));
+            assert_eq!((trial.outcome, trial.shown.as_str()), (Outcome::Intact, "a();"));
+        }
+    }
+
+    #[test]
+    fn pieces_are_like_tokens() {
+        let mut rest = "let  x_1 = f(\"é\");\n\n    extraordinarily";
+        let mut pieces = vec![];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(token_len(rest));
+            pieces.push(piece);
+            rest = after;
+        }
+        let expected =
+            ["let", "  x_1", " =", " f", "(\"", "é", "\");", "\n", "\n    ext", "raordina", "rily"];
+        assert_eq!(pieces, expected);
+    }
 }
