@@ -253,7 +253,7 @@ fn token_starts(line: &str) -> impl Iterator<Item = usize> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut last = ' ';
     line.char_indices().filter_map(move |(at, c)| {
-        let is_start = !c.is_whitespace() && !(is_word(c) && is_word(last));
+        let is_start = !c.is_whitespace() && (!is_word(c) || !is_word(last));
         last = c;
         is_start.then_some(at)
     })
