@@ -19,12 +19,15 @@ from foretell_models.linear import LinearWriter
 from foretell_models.model_config import MAX_CONTEXT, ModelConfig, Weights
 from foretell_models.onnx_writer import CONTRIB, DataFile, GraphWriter
 from foretell_models.recipe import INT8, Recipe, Storage, wide_block
+from foretell_models.rotation import RotatedWeights
 
 
 def write_decoder(
     folder: Path, weights: Weights, recipe: Recipe, float_type: npt.DTypeLike = np.float32
 ) -> None:
     """Writes `model.onnx` and its data file into `folder`."""
+    if recipe.rotated and RotatedWeights.applies_to(weights.config):
+        weights = RotatedWeights(weights)
     data = DataFile(folder)
     try:
         graph = GraphWriter(data, float_type)
@@ -176,6 +179,19 @@ class _Decoder:
 
     def _feed_forward(self, index: int, x: str) -> str:
         graph, family = self.graph, self.config.family
+        names = [f"{index}.gate", f"{index}.up"]
+        down = f"{index}.down"
+        if family.gated and self.linear.storage(down).by_token:
+            unscaled = self.linear.multiply_unscaled(x, names, f"{index}.gate_up")
+            if unscaled:
+                both, scale = unscaled
+                gate, up = f"{index}.gate", f"{index}.up"
+                graph.node("Split", [both], [f"{gate}.unscaled", up], axis=-1, num_outputs=2)
+                graph.node("Mul", [f"{gate}.unscaled", scale], [gate])
+                # The scale of `up` is left out here: it cancels out in the rounded input of the
+                # next product, and is then a factor of its scale.
+                x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
+                return self.linear.multiply(x, [down], down, scale)
         if family.gated:
             both = self.linear.multiply(x, [f"{index}.gate", f"{index}.up"], f"{index}.gate_up")
             gate, up = f"{index}.gate", f"{index}.up"
@@ -203,12 +219,12 @@ class _Decoder:
         out = "logits.half" if half else "logits"
         tensor = "head" if self.weights.has("head") else "embed"
         storage = self.linear.storage(tensor, "head")
-        if self.recipe.candidates and storage.bits == 8:
+        if self.recipe.candidates and storage.bits == 8 and not storage.by_token:
             self._rescored(x, tensor, storage, out)
         elif tensor == "embed" and storage == self.linear.storage("embed") and storage.bits == 8:
             self.linear.apply(x, self._embed, out)
         else:
-            self.linear.apply(x, self.linear.store([tensor], storage), out)
+            self.linear.apply(x, self.linear.store([tensor], storage), out, rows="tail")
         if half:
             graph.node("Cast", [out], ["logits"], to=1)
 

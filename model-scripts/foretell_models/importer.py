@@ -52,6 +52,8 @@ def import_checkpoint(
         raise UsageError("name, title or licence contains control or invisible characters")
     if options.target not in TARGETS:
         raise UsageError(f"target {options.target!r} is not known; known: {', '.join(TARGETS)}")
+    if recipe.only_cpu and options.target == "cuda":
+        raise UsageError(f"quantization {recipe.name} is only for the target cpu")
     if not source.exists():
         raise UsageError(f"{source} does not exist")
     if source.is_dir():

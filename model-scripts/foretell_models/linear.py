@@ -14,6 +14,7 @@ from foretell_models.model_config import Floats, Weights, tensor_shapes
 from foretell_models.onnx_writer import CONTRIB, GraphWriter, Region
 from foretell_models.quantize import Packed
 from foretell_models.recipe import MatrixInfo, Recipe, Storage
+from foretell_models.row_scaled import RowQuantizer
 
 #: Values processed at a time: 2 MiB as float32, so that a piece stays in the cache.
 _PIECE = 1 << 19
@@ -41,6 +42,7 @@ class LinearWriter:
         self.graph, self.weights, self.recipe = graph, weights, recipe
         self._shapes = tensor_shapes(weights.config)
         self._block_sums: set[str] = set()
+        self._rows = RowQuantizer(graph)
 
     def storage(self, name: str, role: str | None = None) -> Storage:
         """The storage that the recipe selects for a tensor, optionally in another role."""
@@ -55,8 +57,14 @@ class LinearWriter:
             )
         )
 
-    def multiply(self, x: str, names: list[str], out: str) -> str:
-        """Adds the product of `x` and the matrices, concatenated on the last axis, plus biases."""
+    def multiply(self, x: str, names: list[str], out: str, factor: str | None = None) -> str:
+        """Adds the product of `x` and the matrices, concatenated on the last axis, plus biases.
+
+        `factor`, as in `apply`.
+        """
+        if factor:
+            matrix = self.store(names, self.storage(names[0]))
+            return self.apply(x, matrix, out, self.bias(names), factor=factor)
         groups = [(storage, list(group)) for storage, group in groupby(names, key=self.storage)]
         if len(groups) == 1:
             return self._product(x, groups[0][1], groups[0][0], out)
@@ -82,9 +90,51 @@ class LinearWriter:
             ]
         )
 
-    def apply(self, x: str, matrix: StoredMatrix, out: str, bias: Floats | None = None) -> str:
-        """Adds the nodes of a product with a stored matrix; returns its output."""
+    def multiply_unscaled(self, x: str, names: list[str], out: str) -> tuple[str, str] | None:
+        """Like `multiply`, but leaves out the scales of the tokens, which are returned, too.
+
+        None if the product has no such scales, or a bias.
+        """
+        storage = self.storage(names[0])
+        if not storage.by_token or any(self.storage(name) != storage for name in names):
+            return None
+        if self.bias(names) is not None:
+            return None
+        matrix = self.store(names, storage)
+        integers, scale = self._rows.quantize(x, matrix.n_columns, "tokens")
+        return self._integer_product(integers, matrix, out), scale
+
+    def _integer_product(self, integers: str, matrix: StoredMatrix, out: str) -> str:
         graph = self.graph
+        assert matrix.scale is not None
+        weights = graph.stored(f"{out}.w", matrix.data)
+        return self._rows.multiply(integers, weights, graph.stored(f"{out}.s", matrix.scale), out)
+
+    def apply(
+        self,
+        x: str,
+        matrix: StoredMatrix,
+        out: str,
+        bias: Floats | None = None,
+        rows: str = "tokens",
+        factor: str | None = None,
+    ) -> str:
+        """Adds the nodes of a product with a stored matrix; returns its output.
+
+        Inputs with the same `rows` have the same number of tokens. `factor` [1, n, 1] is an
+        additional factor of each token, for a storage by token.
+        """
+        graph = self.graph
+        if matrix.storage.by_token:
+            integers, scale = self._rows.quantize(x, matrix.n_columns, rows)
+            if factor:
+                scale = graph.node("Mul", [scale, factor], [f"{scale}.all"])
+            raw = self._integer_product(integers, matrix, f"{out}.integers")
+            product = out if bias is None else f"{out}.product"
+            graph.node("Mul", [raw, scale], [product])
+            if bias is None:
+                return out
+            return graph.node("Add", [product, graph.constant(f"{out}.b", bias)], [out])
         if matrix.storage.bits == 32:
             product = out if bias is None else f"{out}.product"
             graph.node("MatMul", [x, graph.stored(f"{out}.w", matrix.data)], [product])
@@ -141,6 +191,8 @@ class LinearWriter:
         """Writes matrices stacked by rows, all in the same storage."""
         n_rows = sum(self._shapes[name][0] for name in names)
         n_columns = self._shapes[names[0]][1]
+        if storage.by_token:
+            return self._store_by_output(names, storage, n_rows, n_columns)
         if storage.bits == 32:
             region = self.graph.data.reserve(self.graph.float_type, (n_columns, n_rows))
             for first, name, start, stop in self._pieces(names):
@@ -181,6 +233,17 @@ class LinearWriter:
             if stored.minimum is not None and packed.minimum is not None:
                 stored.minimum.write_columns(first, packed.minimum.T)
         return stored
+
+    def _store_by_output(
+        self, names: list[str], storage: Storage, n_rows: int, n_columns: int
+    ) -> StoredMatrix:
+        data = self.graph.data.reserve(np.int8, (n_columns, n_rows))
+        scales = self.graph.data.reserve(np.float32, (n_rows,))
+        for first, name, start, stop in self._pieces(names):
+            values, scale = quantize.int8_outputs(self.weights.rows(name, start, stop))
+            data.write_columns(first, values.T)
+            scales.write_rows(first, scale)
+        return StoredMatrix(storage, n_rows, n_columns, data, scales)
 
     def _pack(self, name: str, start: int, stop: int, storage: Storage) -> Packed:
         grid = self.weights.grid(name, start, stop)

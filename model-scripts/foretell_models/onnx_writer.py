@@ -69,8 +69,8 @@ class Region:
         """Writes columns of a matrix from column `first` on."""
         self._file._file.flush()
         view = np.memmap(self._file.path, self.dtype, "r+", self.start, self.shape)
+        # Not flushed: waiting for the disk after each piece would take most of an import.
         view[:, first : first + columns.shape[1]] = columns
-        view.flush()
 
 
 class GraphWriter:

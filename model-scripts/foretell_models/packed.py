@@ -21,7 +21,7 @@ from foretell_models.errors import BadBundle
 from foretell_models.onnx_writer import DATA_FILE
 from foretell_models.progress import warn
 
-_KIND = "MatMulNBits"
+_KINDS = ("MatMulNBits", "MatMulIntegerToFloat")
 # Only whole pages can be mapped.
 _ALIGNMENT = 4096
 
@@ -62,7 +62,7 @@ def _append(folder: Path, n_bytes: int) -> None:
     import onnx
 
     model = onnx.load(folder / "model.onnx", load_external_data=False)
-    if not any(node.op_type == _KIND for node in model.graph.node):
+    if not any(node.op_type in _KINDS for node in model.graph.node):
         return
     found = False
     own = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -75,8 +75,8 @@ def _append(folder: Path, n_bytes: int) -> None:
                 for entry in tensor.external_data:
                     kind, _, place = entry.value.partition("|")
                     parts = place.split(";")  # offset, length, checksum
-                    # MatMulNBits tensors have exactly one packed buffer.
-                    if not kind.startswith(_KIND) or len(parts) != 3 or tensor.name not in own:
+                    # Tensors of these operators have exactly one packed buffer.
+                    if not kind.startswith(_KINDS) or len(parts) != 3 or tensor.name not in own:
                         continue
                     data.write(bytes(-data.tell() % _ALIGNMENT))
                     place = f"{data.tell()};{parts[1]};{parts[2]}"

@@ -14,12 +14,15 @@ class Storage:
     """Storage of one matrix: `bits` per value, which is 4, 8, or 32 for the graph's float type.
 
     `exact` keeps the source's integers; with `minimum`, also the value that is added per block.
+    `by_token` stores one scale per output instead of per block, and rounds the input to 8 bits with
+    one scale per token.
     """
 
     bits: int
     block: int = 32
     exact: bool = False
     minimum: bool = False
+    by_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class MatrixInfo:
 FLOAT = Storage(32)
 INT8 = Storage(8)
 INT4 = Storage(4)
+W8A8 = Storage(8, by_token=True)
 
 _LOSSLESS = {
     "Q4_0": Storage(4, 32, exact=True),
@@ -78,6 +82,10 @@ def _mixed(matrix: MatrixInfo) -> Storage:
     return INT8 if matrix.role in ("embed", "head") else Storage(8, wide_block(matrix.columns))
 
 
+def _w8a8(matrix: MatrixInfo) -> Storage:
+    return INT8 if matrix.role == "embed" else W8A8
+
+
 def wide_block(columns: int) -> int:
     """The block size for 8 bits: 64 if it divides a row, so that no block is padded, else 32.
 
@@ -93,11 +101,14 @@ class Recipe:
     """A named recipe.
 
     If `candidates` > 0, a 4-bit head selects that many tokens and an 8-bit copy rescores them.
+    `rotated` spreads the residual stream's outliers over all channels first.
     """
 
     name: str
     storage: Callable[[MatrixInfo], Storage]
     candidates: int = 0
+    rotated: bool = False
+    only_cpu: bool = False
 
 
 RECIPES: dict[str, Recipe] = {
@@ -109,6 +120,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe("int8-rescored", _int8, candidates=64),
         Recipe("mixed", _mixed, candidates=64),
         Recipe("int4", _int4),
+        Recipe("w8a8", _w8a8, rotated=True, only_cpu=True),
     )
 }
 DEFAULT = "mixed"

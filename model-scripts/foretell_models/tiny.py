@@ -90,7 +90,7 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def make(folder: Path, seed: int = 0) -> Manifest:
+def make(folder: Path, seed: int = 0, quantization: str = "int8") -> Manifest:
     """Makes the tiny bundle in `folder`."""
     # Qwen2 has biases only on Q, K and V, and ties the head to the embedding.
     weights = RandomWeights(CONFIG, seed, ("head", "o_bias", "up_bias", "down_bias"))
@@ -99,7 +99,7 @@ def make(folder: Path, seed: int = 0) -> Manifest:
     fim = find_fim(ids)
     files.clean_up(folder)
     with files.new_folder(folder) as temporary:
-        graph.write_decoder(temporary, weights, RECIPES["int8"])
+        graph.write_decoder(temporary, weights, RECIPES[quantization])
         tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         manifest = Manifest(
             name="tiny",
@@ -108,7 +108,7 @@ def make(folder: Path, seed: int = 0) -> Manifest:
             source=Source("random", f"seed-{seed}", 0, "0" * 64),
             architecture=CONFIG.architecture,
             target="cpu",
-            quantization="int8",
+            quantization=quantization,
             n_layers=CONFIG.n_layers,
             n_heads=CONFIG.n_heads,
             n_kv_heads=CONFIG.n_kv_heads,
