@@ -156,7 +156,7 @@ def test_rows_are_independent(tiny_bundle):
 def test_shared_inputs_are_quantized_once(tiny_bundle):
     graph = onnx.load(tiny_bundle / "model.onnx", load_external_data=False).graph
     kinds = [node.op_type for node in graph.node]
-    # Per layer: the inputs of Q, K and V, of the output, of gate and up, and of down. Then the head.
+    # Per layer: the inputs of QKV, output, gate and up, and down. Then that of the head.
     assert kinds.count("QuantizeLinear") == kinds.count("MatMulIntegerToFloat") == 4 * 2 + 1
     assert "MatMulNBits" not in kinds
 
