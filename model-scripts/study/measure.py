@@ -4,14 +4,14 @@
     python study/measure.py greedy BUNDLE ...
     python study/measure.py fim RESULTS.json BUNDLE ...
     python study/measure.py pairs RESULTS.json REFERENCE_BUNDLE
-    python study/measure.py speed ROUNDS BUNDLE ...
+    python study/measure.py speed ROUNDS THREADS BUNDLE ...
 
 `kl` compares next-token distributions with those of a reference bundle (fp32), at 24 positions in
 every fourth prompt of the tests. `greedy` counts the prompts on which a bundle generates the same
 32 tokens as llama.cpp with F32 weights; `kl` does the same for its prompts. `fim` completes every
 case in `fim_cases.json` and records the correct lines; `pairs` compares the records with those of
-one bundle. `speed` interleaves the bundles in one process; on a shared machine, only the ratios are
-meaningful.
+one bundle. `speed` interleaves the bundles in one process and compares each with the first; on a
+shared machine, only the ratios are meaningful, and CPU time is steadier than wall time.
 """
 
 import json
@@ -133,41 +133,44 @@ def compare_pairs(results: Path, reference: str) -> None:
         )
 
 
-def measure_speed(rounds: int, bundles: list[str]) -> None:
-    sessions = {name: open_session(name, threads=2) for name in bundles}
+def measure_speed(rounds: int, threads: int, bundles: list[str]) -> None:
+    sessions = {name: open_session(name, threads=threads) for name in bundles}
     ids = [token for prompt in prompts() for token in prompt][:1200]
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
 
-    def note(name: str, what: str, value: float) -> None:
-        found.setdefault((name, what), []).append(value)
+    def note(name: str, what: str, length: int, rows: int, times: int) -> None:
+        """Median wall and CPU time in ms of evaluating `rows` tokens after `length`."""
+        session, taken = sessions[name], []
+        for _ in range(times):
+            session.length = length
+            start = time.perf_counter(), time.process_time()
+            session.step(ids[length : length + rows], rows if rows <= 16 else 1)
+            end = time.perf_counter(), time.process_time()
+            taken.append((1e3 * (end[0] - start[0]), 1e3 * (end[1] - start[1])))
+        wall, cpu = zip(*taken, strict=True)
+        found.setdefault((what, name), []).append((statistics.median(wall), statistics.median(cpu)))
 
     for _ in range(rounds):
-        for name, session in sessions.items():
-            session.rewind(0)
-            start = time.perf_counter()
-            session.step(ids[:512])
-            note(name, "prefill 512 tok/s", 512 / (time.perf_counter() - start))
-            for length in (512, 128):
-                session.rewind(length)
-                times = []
-                for token in ids[length : length + 16]:
-                    start = time.perf_counter()
-                    session.step([token])
-                    times.append(time.perf_counter() - start)
-                note(name, f"decode @{length} tok/s", 1 / statistics.median(times))
-            session.rewind(128)
-            times = []
+        for name in bundles:
+            for rows in (512, 1024):
+                note(name, f"prefill {rows}", 0, rows, 1)
+        for rows in (1, 5, 9):
             for _ in range(4):
-                session.rewind(128)
-                start = time.perf_counter()
-                session.step(ids[128:133], 5)
-                times.append(time.perf_counter() - start)
-            note(name, "verify 5 ms", 1e3 * statistics.median(times))
-    for (name, what), values in found.items():
-        print(
-            f"{name}: {what} median {statistics.median(values):.1f} best "
-            f"{(min if 'ms' in what else max)(values):.1f}"
-        )
+                for name in bundles:
+                    note(name, f"{rows} rows at 512", 512, rows, 4)
+    for (what, name), taken in found.items():
+        first = found[what, bundles[0]]
+        texts = []
+        for index, kind in enumerate(("wall", "cpu")):
+            ratio = statistics.median(
+                b[index] / a[index] for a, b in zip(first, taken, strict=True)
+            )
+            each = [values[index] for values in taken]
+            texts.append(
+                f"{kind} median {statistics.median(each):.1f} best {min(each):.1f} ms, "
+                f"{ratio:.2f} of the first"
+            )
+        print(f"{what}: {name}: {'; '.join(texts)}", flush=True)
 
 
 def main() -> None:
@@ -181,7 +184,7 @@ def main() -> None:
     elif what == "pairs":
         compare_pairs(Path(rest[0]), rest[1])
     else:
-        measure_speed(int(rest[0]), rest[1:])
+        measure_speed(int(rest[0]), int(rest[1]), rest[2:])
 
 
 if __name__ == "__main__":

@@ -35,18 +35,18 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
 
 
-def imported(tmp_path):
+def imported(tmp_path, quantization="int8"):
     """A bundle with int8 matrices."""
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     out = tmp_path / "out"
-    arguments = ["import", str(source), "--out", str(out), "--quantization", "int8"]
+    arguments = ["import", str(source), "--out", str(out), "--quantization", quantization]
     assert cli.main(arguments) == 0
     return out
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return imported(tmp_path)
+@pytest.fixture(params=["int8", "w8a8"])
+def folder(tmp_path, request):
+    return imported(tmp_path, request.param)
 
 
 def logits(folder):
