@@ -191,7 +191,7 @@ class _Decoder:
                 # The scale of `up` is left out here: it cancels out in the rounded input of the
                 # next product, and is then a factor of its scale.
                 x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
-                return self.linear.multiply(x, [down], down, scale)
+                return self.linear.multiply(self._rotated(x), [down], down, scale)
         if family.gated:
             both = self.linear.multiply(x, [f"{index}.gate", f"{index}.up"], f"{index}.gate_up")
             gate, up = f"{index}.gate", f"{index}.up"
@@ -199,7 +199,18 @@ class _Decoder:
             x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
         else:
             x = self._activation(self.linear.multiply(x, [f"{index}.up"], f"{index}.up"))
-        return self.linear.multiply(x, [f"{index}.down"], f"{index}.down")
+        return self.linear.multiply(self._rotated(x), [f"{index}.down"], f"{index}.down")
+
+    def _rotated(self, x: str) -> str:
+        """Multiplies each block of a down projection's input by the matrix of rotated weights."""
+        if not isinstance(self.weights, RotatedWeights):
+            return x
+        graph, block = self.graph, self.weights.block
+        blocks = graph.constant("rotation_blocks", [1, -1, len(block)], np.int64)
+        whole = graph.constant("rotation_whole", [1, -1, self.config.ffn], np.int64)
+        graph.node("Reshape", [x, blocks], [f"{x}.blocks"])
+        graph.node("MatMul", [f"{x}.blocks", graph.constant("rotation", block)], [f"{x}.mixed"])
+        return graph.node("Reshape", [f"{x}.mixed", whole], [f"{x}.rotated"])
 
     def _activation(self, x: str) -> str:
         out = f"{x}.active"

@@ -1,9 +1,14 @@
-"""Rotates a decoder's residual stream, so that no channel is much larger than the others.
+"""Rotates the inputs of a decoder's matrices, so that no channel is much larger than the others.
 
-An orthogonal change of basis commutes with RMS normalization once the norm's gains are part of the
-next matrices. So it can be folded into the weights, and the model computes the same function. In
-the new basis each channel is a mixture of many, which rounds to 8 bits with a smaller error: the
-scale of a token is no longer set by a few outlier channels (QuaRot, arXiv:2404.00456).
+The model computes the same function in another basis (QuaRot, arXiv:2404.00456). Each channel is
+then a mixture of many, which rounds to 8 bits with a smaller error: a token's scale is no longer
+set by a few outlier channels.
+
+- The residual stream: an orthogonal change of basis commutes with RMS normalization once the norm's
+  gains are part of the next matrices, so the weights absorb it.
+- The attention output: attention averages values, so the matrices before and after absorb it.
+- The input of the down projection follows a product of two activations, so the graph multiplies it
+  by a small Hadamard matrix, block by block.
 """
 
 import math
@@ -21,7 +26,18 @@ _INPUTS = {
     "up": "ffn_norm",
 }
 _OUTPUTS = ("o", "down")
+#: Largest size of the blocks that the graph rotates.
+_BLOCK = 64
 _SEED = 1
+
+
+def hadamard(size: int) -> Floats:
+    """The symmetric orthogonal matrix of ones and minus ones, for a power of two."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    scaled: Floats = (matrix / math.sqrt(size)).astype(np.float32)
+    return scaled
 
 
 class Rotation:
@@ -34,10 +50,7 @@ class Rotation:
         power = size & -size
         odd = size // power
         self._signs = np.random.default_rng(_SEED).choice([-1.0, 1.0], size).astype(np.float32)
-        hadamard = np.ones((1, 1))
-        while len(hadamard) < power:
-            hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
-        self._hadamard = (hadamard / math.sqrt(power)).astype(np.float32)
+        self._hadamard = hadamard(power)
         row, column = np.mgrid[:odd, :odd]
         cosine = np.cos(np.pi * (2 * row + 1) * column / (2 * odd)) * math.sqrt(2 / odd)
         cosine[:, 0] = 1 / math.sqrt(odd)
@@ -61,6 +74,10 @@ class RotatedWeights:
         self.config: ModelConfig = weights.config
         self._weights = weights
         self._rotation = Rotation(self.config.hidden)
+        self._head = Rotation(self.config.head_dim)
+        width = self.config.ffn
+        #: The matrix that the graph multiplies each block of the down projection's input by.
+        self.block: Floats = hadamard(min(_BLOCK, width & -width))
         self._shapes = tensor_shapes(self.config)
         self._whole: tuple[str, Floats] | None = None
 
@@ -87,25 +104,39 @@ class RotatedWeights:
         if name.endswith("norm"):
             return np.ones_like(values)
         part = name.removesuffix("_bias").rpartition(".")[2]
+        if part == "v":
+            return self._head.apply(values.reshape(-1, self.config.head_dim)).reshape(-1)
         return self._rotation.apply(values[None])[0] if part in _OUTPUTS else values
 
     def rows(self, name: str, start: int, stop: int) -> Floats:
         """Rows of a matrix."""
+        if name.rpartition(".")[2] in (*_OUTPUTS, "v"):
+            return self._whole_matrix(name)[start:stop]
+        return self._inputs_rotated(name, self._weights.rows(self._source(name), start, stop))
+
+    def _inputs_rotated(self, name: str, rows: Floats) -> Floats:
         layer, _, part = name.rpartition(".")
-        if part in _OUTPUTS:
-            return self._rotated_outputs(name)[start:stop]
-        rows = self._weights.rows(self._source(name), start, stop)
-        norm = "final_norm" if part == "head" else f"{layer}.{_INPUTS.get(part, '')}"
+        if part == "o":
+            return self._head.apply(rows.reshape(-1, self.config.head_dim)).reshape(rows.shape)
+        if part == "down":
+            return (rows.reshape(len(rows), -1, len(self.block)) @ self.block).reshape(rows.shape)
         if part != "embed":
+            norm = "final_norm" if part == "head" else f"{layer}.{_INPUTS[part]}"
             rows = rows * self._weights.vector(norm)
         return self._rotation.apply(rows)
 
+    def _whole_matrix(self, name: str) -> Floats:
+        """A matrix whose outputs are rotated, too; the last one is kept for its other rows."""
+        if self._whole is None or self._whole[0] != name:
+            rows = self._inputs_rotated(name, self._weights.rows(name, 0, self._shapes[name][0]))
+            if name.endswith(".v"):
+                blocks = rows.reshape(-1, self.config.head_dim, rows.shape[1])
+                rotated = [self._head.apply(block.T).T for block in blocks]
+                rows = np.concatenate(rotated)
+            else:
+                rows = self._rotation.apply(rows.T).T
+            self._whole = (name, np.ascontiguousarray(rows))
+        return self._whole[1]
+
     def _source(self, name: str) -> str:
         return "embed" if name == "head" and not self._weights.has("head") else name
-
-    def _rotated_outputs(self, name: str) -> Floats:
-        """The whole matrix, rotated along its outputs; the last one is kept for its other rows."""
-        if self._whole is None or self._whole[0] != name:
-            rows = self._weights.rows(name, 0, self._shapes[name][0])
-            self._whole = (name, np.ascontiguousarray(self._rotation.apply(rows.T).T))
-        return self._whole[1]

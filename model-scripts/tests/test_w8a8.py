@@ -1,5 +1,7 @@
 """The recipe `w8a8`: exact integer products, rows independent of each other, rotated weights."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -13,7 +15,7 @@ from foretell_models.linear import LinearWriter
 from foretell_models.model_config import FAMILIES
 from foretell_models.onnx_writer import DataFile, GraphWriter
 from foretell_models.recipe import RECIPES, W8A8
-from foretell_models.rotation import RotatedWeights, Rotation
+from foretell_models.rotation import Rotation
 from foretell_models.session import Session
 
 RANDOM = np.random.default_rng(5)
@@ -109,26 +111,24 @@ def test_rotation_spreads_outliers():
 
 
 @pytest.mark.parametrize("architecture", [n for n, it in FAMILIES.items() if it.norm == "rms"])
-def test_rotated_weights_compute_same_logits(architecture):
+def test_rotated_weights_compute_same_logits(architecture, tmp_path, monkeypatch):
+    rotated = dataclasses.replace(RECIPES["fp32"], name="rotated", rotated=True)
+    monkeypatch.setitem(RECIPES, "rotated", rotated)
     w = toy.weights(toy.config(architecture))
-    rotated = RotatedWeights(w)
-    names = [*w.tensors, "head"]
-    w_rotated = toy.weights(w.config)
-    w_rotated.tensors = {
-        name: rotated.vector(name)
-        if w.tensors.get(name, w.tensors["embed"]).ndim == 1
-        else rotated.rows(name, 0, len(w.tensors.get(name, w.tensors["embed"])))
-        for name in names
-    }
-    np.testing.assert_allclose(toy.logits(w_rotated, IDS), toy.logits(w, IDS), atol=2e-4)
+    session = imported(w, tmp_path, "rotated")
+    np.testing.assert_allclose(session.step(IDS, len(IDS)), toy.logits(w, IDS), atol=2e-4)
+
+
+def imported(w, folder, quantization):
+    source = toy.write_gguf(folder / "toy.gguf", w)
+    import_checkpoint(source, folder / "out", ImportOptions("toy", "Toy", "MIT", quantization))
+    return Session(folder / "out", read_manifest(folder / "out"), threads=1)
 
 
 @pytest.mark.parametrize("architecture", sorted(FAMILIES))
 def test_logits_approximate_formulas(architecture, tmp_path):
     w = toy.weights(toy.config(architecture))
-    source = toy.write_gguf(tmp_path / "toy.gguf", w)
-    import_checkpoint(source, tmp_path / "out", ImportOptions("toy", "Toy", "MIT", "w8a8"))
-    session = Session(tmp_path / "out", read_manifest(tmp_path / "out"), threads=1)
+    session = imported(w, tmp_path, "w8a8")
     found, expected = session.step(IDS, len(IDS)), toy.logits(w, IDS)
     assert np.abs(found - expected).std() < 0.04 * expected.std()
 
