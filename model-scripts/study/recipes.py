@@ -1,4 +1,4 @@
-"""Experimental recipes that mix 8 and 4 bits by layer.
+"""Experimental recipes: mixes of 8 and 4 bits by layer, and variants of `w8a8`.
 
     python study/recipes.py MODEL.gguf FOLDER RECIPE ...
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foretell_models import recipe
 from foretell_models.importer import ImportOptions, import_checkpoint
-from foretell_models.recipe import INT4, INT8, MatrixInfo, Recipe, Storage, wide_block
+from foretell_models.recipe import INT4, INT8, W8A8, MatrixInfo, Recipe, Storage, wide_block
 
 
 def eight(matrix: MatrixInfo) -> Storage:
@@ -41,7 +41,22 @@ def roles(name: str, *four: str, kept: int = 0) -> Recipe:
     return Recipe(name, storage, candidates=64)
 
 
+def token_scales(name: str, *kept: str, rotated: bool = True, candidates: int = 0) -> Recipe:
+    """Like `w8a8`, except roles that keep 8 bits in blocks and rescale their input in blocks."""
+
+    def storage(matrix: MatrixInfo) -> Storage:
+        if matrix.role == "embed" or (matrix.role == "head" and candidates):
+            return INT8
+        return eight(matrix) if matrix.role in kept else W8A8
+
+    return Recipe(name, storage, candidates=candidates, rotated=rotated, only_cpu=True)
+
+
 TRIED = (
+    token_scales("w8a8-plain", rotated=False),
+    token_scales("w8a8-down", "down"),
+    token_scales("w8a8-head", "head"),
+    token_scales("w8a8-rescored", candidates=64),
     edges(2),
     edges(6),
     roles("down4", "down"),
