@@ -158,7 +158,14 @@ impl Syntax {
     }
 
     fn parse_base(&self) -> Option<Base> {
-        let parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
+        let mut parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
+        if parsed.errors.n() > 0
+            && let Some(other) = self.grammar.alternative()
+            && let Some(other) = self.trees.parsed(&self.uri, other, &self.text)
+            && other.errors.n() < parsed.errors.n()
+        {
+            parsed = other;
+        }
         let mut n_wrong = parsed.errors.n_wrong;
         if n_wrong > 0 {
             let cursor = self.cursor_byte_idx;
