@@ -44,7 +44,8 @@ impl Indent {
             }
             previous = n;
         }
-        let occur = (1..=MAX_STEP).filter(|it| steps[*it] > 0).fold(0, |bits, it| bits | 1 << it);
+        let mut occur =
+            (1..=MAX_STEP).filter(|it| steps[*it] > 0).fold(0, |bits, it| bits | 1 << it);
         if n_tabs > MIXED * n_spaces {
             return (Some(Self { with_spaces: false, tab_columns: 4 }), occur);
         }
@@ -52,6 +53,10 @@ impl Indent {
         // frequent, the shorter one is no alignment.
         let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step]).unwrap_or_default();
         let step = (n_tabs == 0 && step > 0 && steps[step] > 0).then_some(step);
+        if step.is_some_and(|it| steps[it] < 2) && cursor.is_none_or(str::is_empty) {
+            // One line is no evidence that a text must be indented like it.
+            occur = u16::MAX;
+        }
         (step.map(|tab_columns| Self { with_spaces: true, tab_columns }), occur)
     }
 
@@ -93,6 +98,12 @@ impl Indent {
                 continue;
             }
             let code = line.trim_start_matches([' ', '\t']);
+            // Tabs before spaces align something with tabs of another width.
+            let after_tabs = line.trim_start_matches('\t');
+            if self.with_spaces && after_tabs.len() < line.len() && after_tabs.starts_with(' ') {
+                written.push_str(line);
+                continue;
+            }
             let n_columns = self.columns(line);
             if block_step.is_none() && opens && n_columns > above {
                 block_step = self.block_step(place, above, n_columns);

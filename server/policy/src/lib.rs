@@ -16,6 +16,7 @@ mod invisible_chars;
 mod place;
 mod repetition;
 mod scanner;
+mod settle;
 mod shape;
 mod special_tokens;
 mod structure;
@@ -29,6 +30,7 @@ use std::{
 };
 
 use scanner::Language;
+use settle::Judge;
 use shape::Shape;
 use structure::Structure;
 
@@ -36,6 +38,7 @@ pub use brackets::{is_closer, only_closers};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
+pub use settle::Settled;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The default of [`Style::max_lines`].
@@ -327,6 +330,21 @@ impl Policy {
             None => cut,
         };
         self.cut_if_too_little(text, cut, phase)
+    }
+
+    /// How a complete text is shown if nothing of it was shown before, where `cut` is its result of
+    /// [`Policy::cut`]: without a first line that is known to be wrong, and with everything closed
+    /// that it opens.
+    #[must_use]
+    pub fn settle(&self, text: &str, cut: Cut) -> Settled {
+        if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {
+            return Settled { cut, closing: String::new() };
+        }
+        let Self { context, .. } = self;
+        let judge = Judge { context, structure: self.structure(), syntax: self.syntax.as_deref() };
+        let mut settled = judge.settle(text, cut);
+        settled.cut = self.cut_if_too_little(text, settled.cut, Phase::Final);
+        settled
     }
 
     /// Whether nothing may be shown before the text is complete, because only then its certainty is

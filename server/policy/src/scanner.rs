@@ -134,6 +134,8 @@ pub(crate) struct Scanner {
     previous: char,
     /// Whether an operand is expected after the last word.
     after_operator_word: bool,
+    /// Whether the last word is one that a modifier may follow.
+    after_jump: bool,
     is_statement_start: bool,
     /// Whether the next `do` belongs to a loop of the same line.
     is_loop: bool,
@@ -156,6 +158,7 @@ impl Scanner {
             token: 0,
             previous: '\n',
             after_operator_word: false,
+            after_jump: false,
             is_statement_start: true,
             is_loop: false,
             indent: 0,
@@ -171,6 +174,15 @@ impl Scanner {
             self.closed.clear();
             self.unmatched.clear();
         }
+    }
+
+    /// The heredocs that begin on the next line, as frames.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Frame> {
+        let frame = |(kind, start): &(Kind, usize)| {
+            let (kind, start) = (kind.clone(), *start);
+            Frame { kind, indent: self.indent, start, end: start }
+        };
+        self.pending.iter().map(frame)
     }
 
     /// Whether the next character belongs to a string or comment.
@@ -236,6 +248,10 @@ impl Scanner {
                 self.pop(at + after_indent);
                 return if is_php { end } else { line.len() };
             }
+            if line.contains("<<") && line.ends_with(word.as_str()) {
+                let kind = self.frames[self.frames.len() - 1].kind.clone();
+                self.unmatched.push((kind, at));
+            }
             return line.len();
         }
         if self.is_in_text() {
@@ -296,6 +312,13 @@ impl Scanner {
             Kind::Comment(open, close) => {
                 let (open, close) = (*open, *close);
                 let end = rest.find(close);
+                if !self.language.comments_nest
+                    && let Some(inner) =
+                        rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
+                {
+                    // The comment may have ended before.
+                    self.unmatched.push((Kind::Comment(open, close), at + i + inner));
+                }
                 if self.language.comments_nest
                     && let Some(inner) =
                         rest.find(open).filter(|it| end.is_none_or(|end| *it < end))

@@ -14,7 +14,24 @@ pub(super) struct Shape<'a> {
 }
 
 impl Shape<'_> {
+    /// The line or block at the cursor, up to a string or comment that is not closed yet.
     pub(super) fn cut(&self, text: &str, phase: Phase) -> Cut {
+        let cut = self.cut_to_lines(text, phase);
+        let kept = &text[..cut.keep_bytes];
+        let may_grow = !phase.is_final() && cut.stop.is_none();
+        let lines = self.structure.lines(kept, if may_grow { phase } else { Phase::Final });
+        let Some(line) = lines.last() else { return cut };
+        match line.text_start() {
+            Some(start) if may_grow || !self.structure.is_closed_below(kept) => {
+                Cut { keep_bytes: start.min(cut.keep_bytes), ..cut }
+            }
+            // The last word and punctuation may become another token.
+            _ if may_grow => Cut { keep_bytes: line.decided_end, ..cut },
+            _ => cut,
+        }
+    }
+
+    fn cut_to_lines(&self, text: &str, phase: Phase) -> Cut {
         let context = self.context;
         let is_last = context.line_after.trim().is_empty();
         if context.line_before.trim().is_empty() {

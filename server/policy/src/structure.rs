@@ -21,6 +21,9 @@ pub(crate) struct Structure {
     /// Closers after the cursor that close nothing, the nearest first: they belong to what a text
     /// opens. With the indentation of their lines.
     surplus: Vec<(Kind, usize)>,
+    /// The text after the cursor, and what does not fit in the document without a text.
+    after: String,
+    n_problems: usize,
 }
 
 /// What one line of a text does.
@@ -75,10 +78,34 @@ impl Structure {
         }
         let mut at_cursor = line_start.clone();
         at_cursor.line(line_before, 0, false);
-        let open = at_cursor.frames;
-        let (is_closed, surplus) =
+        let open = at_cursor.frames.clone();
+        let (mut is_closed, surplus) =
             closed_after(line_start.clone(), line_before, &open, after, is_whole);
-        Self { line_start, line_before: line_before.to_owned(), open, is_closed, surplus }
+        let mut n_problems = problems_after(&line_start, line_before, after);
+        // A delimiter below may be the opener of another string.
+        if let Some(Frame { kind, .. }) = open.last().filter(|it| it.kind.is_text())
+            && kind.spans_lines()
+            && is_closed.last() == Some(&true)
+        {
+            at_cursor.frames.pop();
+            let (rest, below) = after.split_once('\n').unwrap_or((after, ""));
+            at_cursor.line(rest, 0, true);
+            let n_without = problems(at_cursor, below);
+            if n_without < n_problems {
+                n_problems = n_without;
+                is_closed.pop();
+                is_closed.push(false);
+            }
+        }
+        Self {
+            line_start,
+            line_before: line_before.to_owned(),
+            open,
+            is_closed,
+            surplus,
+            after: after.to_owned(),
+            n_problems,
+        }
     }
 
     /// The structure at a cursor of which only the surroundings are known.
@@ -104,6 +131,10 @@ impl Structure {
     pub(crate) fn opens_in_line(&self) -> bool {
         let before = self.line_start.frames.len();
         self.open.len() > before && self.open.last().is_some_and(|it| !it.kind.is_text())
+    }
+
+    pub(crate) fn language(&self) -> &'static Language {
+        self.line_start.language
     }
 
     /// What a text's lines do, the cursor's line first.
@@ -144,10 +175,10 @@ impl Structure {
                 }
             }
             let n = n_base.min(scanner.frames.len());
-            let frame = |it: &Frame| Frame {
+            let frame = |it: Frame| Frame {
                 start: it.start.saturating_sub(cursor),
                 end: it.end.saturating_sub(cursor),
-                ..it.clone()
+                ..it
             };
             lines.push(TextLine {
                 start,
@@ -156,12 +187,29 @@ impl Structure {
                 decided_end: start + decided.len(),
                 starts_in_text,
                 n_open_before,
-                open: scanner.frames[n..].iter().map(frame).collect(),
+                open: scanner.frames[n..]
+                    .iter()
+                    .cloned()
+                    .chain(scanner.pending())
+                    .map(frame)
+                    .collect(),
                 closes_at,
                 closes_unclosed,
             });
         }
         lines
+    }
+
+    /// Whether the document after the cursor closes what the text leaves open: nothing is left over
+    /// with the text that is not without it.
+    pub(crate) fn is_closed_below(&self, text: &str) -> bool {
+        let line = format!("{}{text}", self.line_before);
+        let n_problems = problems_after(&self.line_start, &line, &self.after);
+        // The line that ends a heredoc is no problem without its beginning.
+        let lines = self.lines(text, Phase::Final);
+        let is_heredoc = lines.last().and_then(|it| it.open.last());
+        let is_heredoc = is_heredoc.is_some_and(|it| matches!(it.kind, Kind::Heredoc { .. }));
+        n_problems < self.n_problems || is_heredoc && n_problems == self.n_problems
     }
 
     /// How many of these frames neither the text nor the document closes.
@@ -187,7 +235,6 @@ struct Closer {
     kind: Kind,
     /// The indentation of its line if it is the first on it.
     indent: Option<usize>,
-    line: usize,
 }
 
 /// Whether `after` closes each of the frames, and its closers without an opener, with the
@@ -209,9 +256,6 @@ fn closed_after(
     let mut n_base = open.len();
     let mut is_closed = vec![!is_whole; open.len()];
     for (i, (start, line)) in crate::lines(after).enumerate() {
-        if n_base == 0 && i > MAX_LINES_BELOW {
-            break;
-        }
         (scanner.closed.clear(), scanner.unmatched.clear());
         let width = crate::indent_width(line);
         let first_at = start + cursor + (line.len() - line.trim_start().len());
@@ -225,7 +269,6 @@ fn closed_after(
         let line_closer = |kind: &Kind, at: usize| Closer {
             kind: kind.clone(),
             indent: (i > 0 && at == first_at).then_some(width),
-            line: i,
         };
         for it in closed {
             n_base = n_base.min(it.depth);
@@ -246,24 +289,30 @@ fn closed_after(
         let aligned = closer.indent.and_then(|indent| {
             left.iter().rposition(|it| is_kind(it) && open[*it].indent == indent)
         });
+        // More closers than openers: those that fit no opener belong to what the text opens.
+        let n_left = n_closers - n;
+        let is_deeper = closer
+            .indent
+            .is_some_and(|indent| left.last().is_none_or(|it| open[*it].indent < indent));
+        let is_extra = if is_whole { n_left > left.len() } else { is_deeper };
         let counted = || {
-            let nth = n_closers - n - 1;
-            left.get(nth)
-                .filter(|it| closer.indent.is_none() && is_whole && is_kind(it))
-                .map(|_| nth)
+            let nth = n_left - 1;
+            let fits = left.get(nth).is_some_and(is_kind);
+            (fits && closer.indent.is_none() && is_whole).then_some(nth)
         };
-        match aligned.or_else(counted).or_else(|| left.iter().rposition(is_kind)) {
+        let fallback = || counted().or_else(|| left.iter().rposition(is_kind));
+        let found = aligned.or_else(|| if is_extra { None } else { fallback() });
+        match found {
             Some(at) => {
                 is_closed[left[at]] = true;
                 for skipped in left.drain(at..).skip(1) {
                     is_closed[skipped] = false;
                 }
             }
-            None if closer.line <= MAX_LINES_BELOW => {
+            None => {
                 let indent = closer.indent.unwrap_or_else(|| crate::indent_width(line_before));
                 surplus.push((closer.kind, indent));
             }
-            None => {}
         }
     }
     if is_whole {
@@ -273,9 +322,28 @@ fn closed_after(
     (is_closed, surplus)
 }
 
-/// A line without its last word and punctuation, which may become another token.
+/// What does not fit after a text that starts in a state: closers without an opener, and openers
+/// without a closer.
+fn problems_after(start: &Scanner, text: &str, after: &str) -> usize {
+    problems(start.clone(), &format!("{text}{after}"))
+}
+
+fn problems(mut scanner: Scanner, text: &str) -> usize {
+    scanner.unmatched.clear();
+    for (start, line) in crate::lines(text) {
+        scanner.line(line, start, true);
+    }
+    let n_open = scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count();
+    let n_skipped = scanner.closed.iter().filter(|it| !it.is_matched).count();
+    scanner.unmatched.len() + n_open + n_skipped
+}
+
+/// A line without its last word and punctuation, which may become another token, and without what
+/// may be the beginning of a string's delimiter before that word.
 fn without_last_token(line: &str) -> &str {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
     let without_marks = line.trim_end_matches(|c: char| !is_word(c) && !c.is_whitespace());
-    without_marks.trim_end_matches(is_word)
+    let without_word = without_marks.trim_end_matches(is_word);
+    let opener = without_word.trim_end_matches(|c: char| "<~%$#\"'`/@-=*[".contains(c));
+    if opener.len() < without_word.len() { opener.trim_end_matches(is_word) } else { without_word }
 }

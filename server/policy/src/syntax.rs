@@ -126,9 +126,13 @@ impl Syntax {
         Cut { keep_bytes: first.unwrap_or(0), stop }
     }
 
-    /// Whether a text leaves a block, a bracket or a string open.
-    pub(super) fn is_open(&self, text: &str) -> bool {
-        self.analysis(text).is_open
+    /// Whether a text adds errors to the document, even if everything it opened is closed. In a
+    /// document that the grammar does not understand because of its macros, no text does.
+    pub(super) fn is_worse(&self, text: &str) -> bool {
+        let is_worse = self.analysis(text).is_worse;
+        let base = self.base.get().and_then(Option::as_ref);
+        let is_understood = !self.grammar.has_macros() || base.is_some_and(|it| it.n_wrong == 0);
+        is_worse && is_understood
     }
 
     fn analysis(&self, text: &str) -> Analysis {

@@ -207,14 +207,13 @@ fn closing_an_own_block_does_not_end_it() {
         "fn f() {\n    ˇ\n    }\n}",
         "if x {\n        y();\n    }\n    }\n",
         &expect![[r#"
-        fn f() {
-            «if x {
-                y();
-            }»
+            fn f() {
+                «if x {
+                    y();»
+                }
             }
-        }
-        Some(SuffixMet)
-    "#]],
+            Some(SuffixMet)
+        "#]],
     );
 }
 

@@ -35,6 +35,10 @@ impl Scanner {
                 self.push(Kind::Comment(open, close), at + i + open.len());
                 return i + open.len();
             }
+            if rest.starts_with(close) && !close.contains(self.previous) {
+                self.unmatched.push((Kind::Comment(open, close), at + i));
+                return i + close.len();
+            }
         }
         if c == '<'
             && let Some(end) = self.angle(line, i, at)
@@ -57,7 +61,7 @@ impl Scanner {
         self.bracket(line, i, at, c);
         self.is_first = false;
         self.previous = c;
-        self.after_operator_word = false;
+        (self.after_operator_word, self.after_jump) = (false, false);
         self.is_statement_start = matches!(c, ';' | '&' | '|' | '(' | '{' | '!' | '`' | ')');
         i + c.len_utf8()
     }
@@ -201,7 +205,7 @@ impl Scanner {
         let open = rest[start..].find('(').filter(|n| *n <= 18)?;
         let delimiter = &rest[start + 2..start + open];
         let close = StringKind::raw(format!("){delimiter}\""));
-        (!delimiter.contains(['"', ' ', '\\', ')'])).then(|| (Some(close), start + open + 1))
+        delimiter.chars().all(is_word_char).then(|| (Some(close), start + open + 1))
     }
 
     /// `<<EOF` and `<<<EOT`: the string begins on the next line.

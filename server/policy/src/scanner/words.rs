@@ -46,6 +46,7 @@ impl Scanner {
         }
         (self.previous, self.is_first) = ('a', false);
         self.after_operator_word = OPERATORS.contains(&word);
+        self.after_jump = matches!(word, "return" | "yield" | "break" | "next");
         self.is_statement_start = BEFORE_STATEMENTS.contains(&word);
     }
 
@@ -57,7 +58,9 @@ impl Scanner {
         let is_assigned = after.trim_start().starts_with('=')
             && !after.trim_start().starts_with("==")
             && !self.language.has(Feature::BackslashQuotes);
-        !(is_member || is_key || is_assigned || after.starts_with(['-', '/', '.']))
+        let is_file =
+            after.starts_with(['-', '/', '.']) && self.language.has(Feature::BackslashQuotes);
+        !(is_member || is_key || is_assigned || is_file)
     }
 
     fn keyword(&mut self, line: &str, word: &str, end: usize, at: usize) {
@@ -87,7 +90,7 @@ impl Scanner {
         let Some((_, closer, position)) = language.pairs.iter().find(|it| it.0 == word) else {
             return;
         };
-        let is_operand = at_statement || self.expects_operand();
+        let is_operand = at_statement || self.expects_operand() && !self.after_jump;
         let is_loop = matches!(word, "while" | "until" | "for") && language.names[0] == "ruby";
         let counts = match position {
             Position::Any => true,

@@ -56,6 +56,11 @@ impl Grammar {
         (self == Self::C).then_some(Self::Cpp)
     }
 
+    /// Whether code may look like anything, because of a preprocessor.
+    pub(super) fn has_macros(self) -> bool {
+        matches!(self, Self::C | Self::Cpp)
+    }
+
     /// The token that closes what a token opens.
     pub(super) fn closer(self, opener: &str) -> Option<&'static str> {
         Some(match (self, opener) {
