@@ -281,7 +281,15 @@ impl Policy {
         if !self.has_rules {
             return Cow::Borrowed(text);
         }
-        let trimmed = if self.context.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
+        // The indentation of the existing line follows lines inserted above it.
+        let is_whole = insert_above::is_whole(&self.context, text);
+        let n_kept = if is_whole { self.context.line_before.len() } else { 0 };
+        let (lines, indent_after) = text.split_at(text.len() - n_kept);
+        let trimmed = match self.context.is_prose() {
+            true => Cow::Borrowed(text),
+            false if indent_after.is_empty() => trim_lines(text),
+            false => Cow::Owned(format!("{}{indent_after}", trim_lines(lines))),
+        };
         let (editor, document) = (self.style.indent, self.context.indent);
         // If both use spaces, the document's step overrides the editor's settings.
         let indent = match (editor, document) {
@@ -413,10 +421,11 @@ fn trim_lines(text: &str) -> Cow<'_, str> {
 /// text closes itself before it continues.
 #[must_use]
 pub fn n_replaced(text: &str, line_after: &str) -> usize {
-    if text.contains('\n') || !only_closers(line_after) {
+    let Some(closers) = brackets::leading_closers(line_after) else { return 0 };
+    if text.contains('\n') && !text.starts_with('\n') {
         return 0;
     }
-    brackets::retyped(text, line_after).n_rest_chars
+    brackets::retyped(text, closers).n_rest_chars
 }
 
 /// Cuts a suggestion before a `closer` that it would repeat, because the editor has inserted one.

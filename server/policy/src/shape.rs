@@ -23,10 +23,17 @@ impl Shape<'_> {
         let Some(line) = lines.last() else { return cut };
         match line.text_start() {
             Some(start) if may_grow || !self.structure.is_closed_below(kept) => {
-                Cut { keep_bytes: start.min(cut.keep_bytes), ..cut }
+                let is_whole = insert_above::is_whole(self.context, kept);
+                let keep_bytes = match is_whole {
+                    true => insert_above::whole_lines(self.context, text, start),
+                    false => start.min(cut.keep_bytes),
+                };
+                Cut { keep_bytes, ..cut }
             }
             // The last word and punctuation may become another token.
-            _ if may_grow => Cut { keep_bytes: line.decided_end, ..cut },
+            _ if may_grow && !insert_above::is_whole(self.context, kept) => {
+                Cut { keep_bytes: line.decided_end, ..cut }
+            }
             _ => cut,
         }
     }
@@ -49,6 +56,7 @@ impl Shape<'_> {
             Some(_) if is_last && self.opens_a_block() || self.is_in_lines() => {
                 self.block(text, 1, phase)
             }
+            Some(_) if self.opens_a_block() => self.body(text, phase),
             Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
             None => self.line(text, phase),
         }
@@ -66,6 +74,28 @@ impl Shape<'_> {
             rest.is_empty() || rest == "*/" || rest == "-->" || brackets::only_closers(rest);
         let kind = self.structure.text_at_cursor();
         is_at_end && kind.is_some_and(|it| it.spans_lines() && it.closer_len() > 1)
+    }
+
+    /// Lines between a bracket and the one that an editor closed it with: the text repeats that on a
+    /// line of its own, in its place (`n_replaced`).
+    fn body(&self, text: &str, phase: Phase) -> Cut {
+        let rest = self.context.line_after.trim();
+        let closers = brackets::leading_closers(rest).unwrap_or_default().trim();
+        if closers.is_empty() {
+            return Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) };
+        }
+        let cut = self.block(text, 1, phase);
+        if cut.stop != Some(StopRule::BlockEnd) || cut.keep_bytes == 0 {
+            return cut;
+        }
+        let after = &text[cut.keep_bytes..];
+        let line = after.trim_start();
+        let start = text.len() - line.len();
+        let n_closers = line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count();
+        match n_closers {
+            0 => cut,
+            n => Cut { keep_bytes: start + n, ..cut },
+        }
     }
 
     fn leaves_out(&self, rule: StopRule) -> bool {

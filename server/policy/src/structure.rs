@@ -51,7 +51,7 @@ pub(crate) struct TextLine {
 impl TextLine {
     /// Where the string or comment that is open at the end of the line starts.
     pub(crate) fn text_start(&self) -> Option<usize> {
-        self.open.iter().find(|it| it.kind.is_text()).map(|it| it.start)
+        self.open.iter().filter(|it| it.kind.is_text()).map(|it| it.start).min()
     }
 }
 
@@ -338,12 +338,13 @@ fn problems(mut scanner: Scanner, text: &str) -> usize {
     scanner.unmatched.len() + n_open + n_skipped
 }
 
-/// A line without its last word and punctuation, which may become another token, and without what
-/// may be the beginning of a string's delimiter before that word.
+/// A line without what may become another token: its last word and the punctuation after it. After
+/// its last space there may be a delimiter, and all from there on is left out.
 fn without_last_token(line: &str) -> &str {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
-    let without_marks = line.trim_end_matches(|c: char| !is_word(c) && !c.is_whitespace());
-    let without_word = without_marks.trim_end_matches(is_word);
-    let opener = without_word.trim_end_matches(|c: char| "<~%$#\"'`/@-=*[".contains(c));
-    if opener.len() < without_word.len() { opener.trim_end_matches(is_word) } else { without_word }
+    let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();
+    let is_plain = |c: char| is_word(c) || matches!(c, '.' | ',' | ':' | ';' | ')' | ']' | '(');
+    let end = line[start..].find(|c| !is_plain(c)).map_or(line.len(), |n| start + n);
+    let plain = &line[..end];
+    plain.trim_end_matches(|c: char| !is_word(c) && !c.is_whitespace()).trim_end_matches(is_word)
 }

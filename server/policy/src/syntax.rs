@@ -89,8 +89,7 @@ impl Syntax {
             let end = start + line.trim_end().len();
             let is_whole = i + 1 < n_lines || is_cut || !may_grow;
             let is_first = kept[..start].trim().is_empty();
-            let is_good =
-                is_whole && !line.trim().is_empty() && !self.analysis(&kept[..end]).is_worse;
+            let is_good = is_whole && !line.trim().is_empty() && !self.is_worse(&kept[..end]);
             if is_good || (is_first && !holds_lines) {
                 good = end;
             }
@@ -115,7 +114,7 @@ impl Syntax {
         if text[..cut.keep_bytes].trim().is_empty() {
             return Cut { keep_bytes: 0, ..cut };
         }
-        let is_good = |n_bytes: &usize| !self.analysis(&text[..*n_bytes]).is_worse;
+        let is_good = |n_bytes: &usize| !self.is_worse(&text[..*n_bytes]);
         if is_good(&cut.keep_bytes) {
             return cut;
         }

@@ -490,6 +490,44 @@ fn leading_blank_line_does_not_end_the_text() {
     assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
 }
 
+/// The beginnings of a text as shown, one for each length of the text.
+fn growth(language: &str, fixture: &str, says: &str) -> Vec<String> {
+    let (before, after) = fixture.split_once('ˇ').expect("a cursor");
+    let policy = Policy::new(CursorContext::new(before, after).in_language(language));
+    let ends = says.char_indices().map(|(i, c)| i + c.len_utf8());
+    let shown = |end| says[..policy.cut(&says[..end], Phase::Partial).keep_bytes].to_owned();
+    let mut shown: Vec<String> = ends.map(shown).collect();
+    shown.dedup();
+    shown
+}
+
+#[test]
+fn partial_text_ends_at_a_word() {
+    expect![[r#"
+        [
+            "",
+            "np.array([1,",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("python", "ˇ", "np.array([1, 2"));
+    expect![[r#"
+        [
+            "",
+            "print(",
+            "print(\"Hello, you\")",
+            "print(\"Hello, you\") or",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("python", "ˇ", "print(\"Hello, you\") or x"));
+    expect![[r#"
+        [
+            "",
+            "expect(",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("ruby", "ˇ", "expect(<<~RUBY, 'a')\n  b\nRUBY\n"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
