@@ -28,17 +28,16 @@ pub(super) struct Block<'a> {
 /// None of this applies while something is open that the text itself opened. A block of more than
 /// `max_lines` lines may be twice as long if it closes everything then.
 pub(super) fn cut(block: &Block<'_>) -> Cut {
-    let Block { context, structure, text, phase, .. } = *block;
-    let lines = structure.lines(text, phase);
+    let lines = block.structure.lines(block.text, block.phase);
+    let below = block.context.lines_below();
     let mut state = Progress { head: None, is_deeper: false, n_shown: 0, n_blank: 0, end: 0 };
     for (i, line) in lines.iter().enumerate().skip(block.first) {
         let before = i.checked_sub(1).map(|it| &lines[it]);
-        if let Some(cut) = state.line(block, &lines, i, before, line) {
+        if let Some(cut) = state.line(block, &below, &lines, i, before) {
             return cut;
         }
         state.end = line.decided_end;
     }
-    let _ = context;
     Cut { keep_bytes: state.end, stop: None }
 }
 
@@ -59,18 +58,19 @@ impl Progress {
     fn line(
         &mut self,
         block: &Block<'_>,
+        below: &[&str],
         lines: &[TextLine],
         i: usize,
         before: Option<&TextLine>,
-        line: &TextLine,
     ) -> Option<Cut> {
+        let line = &lines[i];
         let content = &block.text[line.start..line.end];
         let ends_before = |stop| Some(Cut { keep_bytes: self.end, stop });
         let is_over = line.is_complete.then_some(StopRule::BlockEnd);
         let limit = |n_shown| n_shown >= block.max_lines;
         let is_in_own_text =
-            line.starts_with_text() && before.is_some_and(|it| it.text_start().is_some());
-        let must_close_text = line.starts_with_text() && !block.structure.closes_text();
+            line.starts_in_text && before.is_some_and(|it| it.text_start().is_some());
+        let must_close_text = line.starts_in_text && !block.structure.closes_text();
         if is_in_own_text || must_close_text && i > 0 {
             self.n_shown += usize::from(!content.trim().is_empty());
             self.n_blank = 0;
@@ -120,8 +120,7 @@ impl Progress {
             }
         }
         if block.meets_suffix && !is_open {
-            let file = block.context.lines_below();
-            match suffix::repeats(&block.context.line_before, block.text, lines, i, &file) {
+            match suffix::repeats(&block.context.line_before, block.text, lines, i, below) {
                 Repeats::Yes => return ends_before(Some(StopRule::SuffixMet)),
                 Repeats::Maybe => return ends_before(None),
                 Repeats::No => {}
@@ -153,12 +152,6 @@ impl Progress {
     /// Whether the text's first line, which continues the cursor's line, opened something.
     fn opened_in_line(&self, lines: &[TextLine]) -> bool {
         !lines[0].open.is_empty()
-    }
-}
-
-impl TextLine {
-    fn starts_with_text(&self) -> bool {
-        self.starts_in_text
     }
 }
 

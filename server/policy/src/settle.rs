@@ -37,7 +37,13 @@ impl Judge<'_> {
             return whole;
         }
         let lines = self.structure.lines(kept, Phase::Final);
-        let good = (0..lines.len()).rev().find(|i| self.is_well_formed(kept, &lines, *i));
+        // A string that is never closed takes the line that opens it with it.
+        let line_end = text[kept.len()..].find('\n').map_or(text.len(), |n| kept.len() + n);
+        let line = self.structure.lines(&text[..line_end], Phase::Final).pop();
+        let is_cut_short = line.and_then(|it| it.text_start()).is_some_and(|it| it >= kept.len())
+            && !self.structure.is_closed_below(&text[..line_end]);
+        let n_lines = lines.len() - usize::from(is_cut_short);
+        let good = (0..n_lines).rev().find(|i| self.is_well_formed(kept, &lines, *i));
         if good.is_some_and(|it| kept[lines[it].end..].trim().is_empty()) {
             return whole;
         }

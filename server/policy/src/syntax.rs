@@ -147,7 +147,11 @@ impl Syntax {
     /// `None` if parsing takes too long.
     fn analyze(&self, text: &str) -> Option<Analysis> {
         let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
-        let at = self.cursor_byte_idx..self.cursor_byte_idx;
+        // Auto-closed text that the text repeats is replaced.
+        let rest = self.text[self.cursor_byte_idx..].split('\n').next().unwrap_or_default();
+        let replaced = rest.char_indices().nth(crate::n_replaced(text, rest));
+        let end = self.cursor_byte_idx + replaced.map_or(rest.len(), |it| it.0);
+        let at = self.cursor_byte_idx..end;
         let tree = parsed.with(at.clone(), text)?;
         let with = errors(&tree);
         let is_worse = with.n() > parsed.errors.n();

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod well_formed;
+
 /// Feeds `says` to the policy one character at a time, at the cursor `ˇ` of `fixture`, and compares
 /// the document with the kept text between `«»`, and the stop rule.
 #[track_caller]
