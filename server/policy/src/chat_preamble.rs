@@ -68,7 +68,7 @@ fn aside(context: &CursorContext, line: &str, is_whole: bool) -> Option<(usize, 
         }
         let words = rest[leader.len()..].trim_start().to_lowercase();
         let foreign = |it: &&str| !context.above.to_lowercase().contains(*it);
-        if ASIDES.iter().filter(|it| words.starts_with(**it)).any(|it| foreign(&it)) {
+        if ASIDES.iter().filter(|it| words.starts_with(**it)).any(foreign) {
             return Some((before.trim_end().len(), true));
         }
         let may_be = !is_whole && ASIDES.iter().any(|it| it.starts_with(&words));

@@ -91,6 +91,10 @@ impl Shape<'_> {
         let after = &text[cut.keep_bytes..];
         let line = after.trim_start();
         let start = text.len() - line.len();
+        let lines = self.structure.lines(text, phase);
+        if !lines.iter().any(|it| it.closes_at == Some(start)) {
+            return cut;
+        }
         let n_closers = line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count();
         match n_closers {
             0 => cut,

@@ -155,7 +155,8 @@ impl Structure {
                 0 => 0,
                 _ => self.n_unclosed(&scanner.frames[n_base.min(scanner.frames.len())..]),
             };
-            (scanner.closed.clear(), scanner.unmatched.clear());
+            scanner.closed.clear();
+            scanner.unmatched.clear();
             if i == 0 {
                 let line = format!("{}{decided}", self.line_before);
                 scanner.line(&line, 0, is_complete);
@@ -224,7 +225,8 @@ impl Structure {
             if surplus.as_slice().first().filter(closes).is_none() {
                 break;
             }
-            (surplus.next(), frames.next());
+            surplus.next();
+            frames.next();
         }
         frames.filter(|it| must_close(std::slice::from_ref(*it))).count()
     }
@@ -256,7 +258,8 @@ fn closed_after(
     let mut n_base = open.len();
     let mut is_closed = vec![!is_whole; open.len()];
     for (i, (start, line)) in crate::lines(after).enumerate() {
-        (scanner.closed.clear(), scanner.unmatched.clear());
+        scanner.closed.clear();
+        scanner.unmatched.clear();
         let width = crate::indent_width(line);
         let first_at = start + cursor + (line.len() - line.trim_start().len());
         if i == 0 {

@@ -314,9 +314,9 @@ impl Scanner {
         // The name is no element of HTML, so that the element stays open.
         let kind = Kind::Word(environment(name));
         if is_begin {
-            self.push(kind, at + end)
+            self.push(kind, at + end);
         } else {
-            self.close(&kind, at + i)
+            self.close(&kind, at + i);
         }
         self.is_first = false;
         Some(end)
