@@ -18,7 +18,7 @@ pub struct CursorContext {
     /// The document's indentation, if its lines show one.
     pub indent: Option<Indent>,
     /// The indentation steps that occur in the document, as bits.
-    pub(crate) steps: u16,
+    pub steps: u16,
     /// The editor's name for the document's language, or the file's extension.
     pub language: String,
 }
