@@ -179,19 +179,15 @@ class _Decoder:
 
     def _feed_forward(self, index: int, x: str) -> str:
         graph, family = self.graph, self.config.family
-        names = [f"{index}.gate", f"{index}.up"]
-        down = f"{index}.down"
-        if family.gated and self.linear.storage(down).by_token:
-            unscaled = self.linear.multiply_unscaled(x, names, f"{index}.gate_up")
-            if unscaled:
-                both, scale = unscaled
-                gate, up = f"{index}.gate", f"{index}.up"
-                graph.node("Split", [both], [f"{gate}.unscaled", up], axis=-1, num_outputs=2)
-                graph.node("Mul", [f"{gate}.unscaled", scale], [gate])
-                # The scale of `up` is left out here: it cancels out in the rounded input of the
-                # next product, and is then a factor of its scale.
-                x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
-                return self.linear.multiply(self._rotated(x), [down], down, scale)
+        names = [f"{index}.{part}" for part in ("gate", "up", "down")]
+        if family.gated and self.linear.by_token(names):
+            # Separate products, because splitting a common one would copy it.
+            (gate, scale), (up, _) = (self.linear.multiply_unscaled(x, it) for it in names[:2])
+            gate = graph.node("Mul", [gate, scale], [f"{index}.gate.scaled"])
+            # The scale of `up` is left out here: it cancels out in the rounded input of the next
+            # product, and is then a factor of its scale.
+            x = graph.node("Mul", [self._activation(gate), up], [f"{index}.hidden"])
+            return self.linear.multiply(self._rotated(x), names[2:], names[2], scale)
         if family.gated:
             both = self.linear.multiply(x, [f"{index}.gate", f"{index}.up"], f"{index}.gate_up")
             gate, up = f"{index}.gate", f"{index}.up"

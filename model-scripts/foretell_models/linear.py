@@ -90,19 +90,18 @@ class LinearWriter:
             ]
         )
 
-    def multiply_unscaled(self, x: str, names: list[str], out: str) -> tuple[str, str] | None:
-        """Like `multiply`, but leaves out the scales of the tokens, which are returned, too.
+    def by_token(self, names: list[str]) -> bool:
+        """Whether the inputs of all these matrices have scales by token, and none has a bias."""
+        return self.bias(names) is None and all(self.storage(name).by_token for name in names)
 
-        None if the product has no such scales, or a bias.
+    def multiply_unscaled(self, x: str, name: str) -> tuple[str, str]:
+        """Adds the product of `x` and a matrix, both by token, without the scales of the tokens.
+
+        Returns the product and the scales [1, n, 1].
         """
-        storage = self.storage(names[0])
-        if not storage.by_token or any(self.storage(name) != storage for name in names):
-            return None
-        if self.bias(names) is not None:
-            return None
-        matrix = self.store(names, storage)
+        matrix = self.store([name], self.storage(name))
         integers, scale = self._rows.quantize(x, matrix.n_columns, "tokens")
-        return self._integer_product(integers, matrix, out), scale
+        return self._integer_product(integers, matrix, name), scale
 
     def _integer_product(self, integers: str, matrix: StoredMatrix, out: str) -> str:
         graph = self.graph
