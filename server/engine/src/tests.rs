@@ -6,7 +6,7 @@ use super::{
 };
 use foretell_policy::CursorContext;
 
-const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n";
+const TEXT: &str = "fn main() =\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n";
 
 fn start(script: Script) -> (Engine, Controls) {
     let controls = script.controls();
@@ -43,7 +43,8 @@ fn long(letter: char) -> String {
 #[test]
 fn partial_characters_are_not_shown() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
-    let generation = engine.generate(request("let naïve = \""));
+    let request = Request::new(prompt("let naïve = \""), Policy::none(), 64);
+    let generation = engine.generate(request);
     let mut seen = Vec::new();
     for _ in 0..8 {
         controls.wait_until_held();
@@ -62,7 +63,7 @@ fn panic_fails_one_run_only() {
     let failed = finished(engine.generate(request("fn main")));
     assert_eq!(failed.finish.unwrap().name(), "failed");
     let again = finished(engine.generate(request("fn main")));
-    assert_eq!((again.text.as_str(), again.figures.reused), ("() {", 0));
+    assert_eq!((again.text.as_str(), again.figures.reused), ("() =", 0));
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn fallback_is_reported_once_and_clears_caches() {
 fn broken_model_fails_every_request() {
     let (engine, controls) = start(Script::new(TEXT).unwrap());
     controls.release();
-    assert_eq!(finished(engine.generate(request("fn main"))).text, "() {");
+    assert_eq!(finished(engine.generate(request("fn main"))).text, "() =");
     controls.fail_after(0, Fault::Breaks);
     for _ in 0..2 {
         let failed = finished(engine.generate(request("let naïve")));
@@ -127,7 +128,7 @@ fn abandoned_request_is_skipped() {
     drop(engine.generate(request("let n")));
     let last = engine.generate(request("return"));
     controls.release();
-    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(first).text, "() =");
     assert_eq!(finished(last).text, " naïve.len();");
     let n_tokens = |n| controls.reads().iter().any(|read| read.n_past == 0 && read.n_tokens == n);
     assert!(n_tokens("return".len()) && !n_tokens("let n".len()));
@@ -175,7 +176,7 @@ fn awaited_request_is_not_aborted() {
     controls.wait_until_held();
     let next = engine.generate(request("return"));
     controls.release();
-    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(first).text, "() =");
     assert_eq!(finished(next).text, " naïve.len();");
 }
 
@@ -214,7 +215,7 @@ fn queue_order_is_requests_then_newest_prewarm() {
     let newer = engine.prefill(prompt("bbbbb"));
     let second = engine.generate(request("return"));
     controls.release();
-    assert_eq!(finished(first).text, "() {");
+    assert_eq!(finished(first).text, "() =");
     assert_eq!(finished(second).text, " naïve.len();");
     assert_eq!(finished(newer).finish, Some(FinishReason::PromptRead));
     assert_eq!(finished(older).finish, None, "the job was dropped");
@@ -255,7 +256,7 @@ fn thread_ends_with_the_last_handle() {
     let generation = engine.generate(request("fn main"));
     drop(engine);
     // The pending request is still answered, and then the sender is gone.
-    assert_eq!(finished(generation.clone()).text, "() {");
+    assert_eq!(finished(generation.clone()).text, "() =");
     let mut generation = generation;
     while block_on(generation.changed()) {}
 }
