@@ -301,13 +301,12 @@ fn main() {
             "rust",
             RUST,
             &expect![[r#"
-            5:     «if x {
-                    println!("{x}");
-                } else {
-                    g();
-                }
-                done(x);»
-        "#]],
+                5:     «if x {
+                        println!("{x}");
+                    } else {
+                        g();
+                    }»
+            "#]],
         );
         check(
             Kind::SpacedBlock,
@@ -362,9 +361,10 @@ fn main() {
             "rust",
             RUST,
             &expect![[r#"
-            6:         «println!("{x}");»
-            8:         «g();»
-        "#]],
+                6:         «println!("{x}");»
+                8:         «g();»
+                10:     «done(x);»
+            "#]],
         );
         check(
             Kind::BeforeLine,
