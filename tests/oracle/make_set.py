@@ -26,7 +26,7 @@ COMMITTED_BYTES = range(900, 14_000)
 # Files per language in the full set, and bytes per language in the committed one.
 FULL_FILES = 40
 COMMITTED_TOTAL = 30_000
-# Names of people and of registries are nothing to hand on more often than their licence asks for.
+# Files with mail addresses or registry hosts are left out of the committed set.
 PRIVATE = r"[\w.]@\w+\.\w|registry\.|crates\.io|pypi\.org|npmjs"
 # The extension of files without one, by language; `Cargo.toml.orig` has its own.
 EXTENSIONS = {"shellscript": ".sh"}
