@@ -29,13 +29,15 @@ impl Indent {
     ) -> (Option<Self>, u16) {
         let (mut n_tabs, mut n_spaces) = (0, 0);
         let mut steps = [0; MAX_STEP + 1];
-        let mut previous = 0;
+        let (mut previous, mut is_below) = (0, false);
         let cursor = Some(line_before).filter(|it| it.trim().is_empty() && !it.is_empty());
         let lines = above.map(|it| (it, false)).chain(cursor.map(|it| (it, true)));
         for (line, is_cursor) in lines.chain(below.map(|it| (it, false))) {
-            if line.trim().is_empty() && !is_cursor {
+            // The cursor's line is evidence only below another line.
+            if line.trim().is_empty() && !(is_cursor && is_below) {
                 continue;
             }
+            is_below = true;
             n_tabs += usize::from(line.starts_with('\t'));
             n_spaces += usize::from(line.starts_with("  "));
             let n = line.len() - line.trim_start_matches(' ').len();
