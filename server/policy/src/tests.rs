@@ -533,7 +533,8 @@ fn partial_text_ends_at_a_word() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// The shown text only grows, and the stream ends with the same text as a single cut.
+    /// The shown text only grows, and is a prefix of what a single cut shows. A stream may end earlier:
+    /// an incomplete line may close something that the document leaves open.
     #[test]
     fn shown_text_never_shrinks(
         before in says(),
@@ -549,7 +550,7 @@ proptest! {
         let policy = Policy::new(context).with_style(style).with_syntax(syntax);
         let (kept, stop) = streamed(&policy, &said);
         let at_once = policy.cut(&said, Phase::Final);
-        prop_assert_eq!(kept.as_str(), &said[..at_once.keep_bytes]);
+        prop_assert!(said[..at_once.keep_bytes].starts_with(&kept), "{kept:?} {at_once:?}");
         // Several rules may cut at the same place, and a stream may meet another one first.
         prop_assert!(stop.is_none() || at_once.stop.is_some());
     }

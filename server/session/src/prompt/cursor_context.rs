@@ -62,8 +62,6 @@ pub fn document(snapshot: &Snapshot, cursor: usize) -> Option<(String, String)> 
 
 #[cfg(test)]
 mod tests {
-    use foretell_policy::Indent;
-
     use super::*;
 
     fn at(text: &str, cursor: usize) -> CursorContext {
@@ -85,8 +83,7 @@ mod tests {
     fn whitespace_text_is_an_empty_line() {
         let place = at("  \n\t\n    \n\n  ", 7);
         assert_eq!((place.line_before.as_str(), place.line_after.as_str()), ("  ", "  "));
-        let two_spaces = Indent { with_spaces: true, tab_columns: 2 };
-        assert_eq!((place.next_line.as_str(), place.indent), ("", Some(two_spaces)));
+        assert_eq!((place.next_line.as_str(), place.indent), ("", None));
     }
 
     #[test]
