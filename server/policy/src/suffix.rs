@@ -126,6 +126,11 @@ pub(super) fn repeats(
             };
         };
         let is_same = width(k, content) == indent_width(next);
+        let is_last = k + 1 == lines.len();
+        if is_last && n > 0 && is_same && next.trim().starts_with(content.trim()) {
+            // The text may be over in the middle of a line.
+            return if line.is_complete { Repeats::Yes } else { Repeats::Maybe };
+        }
         if !line.is_complete && is_same && next.trim().starts_with(content.trim()) {
             return Repeats::Maybe;
         }

@@ -424,3 +424,24 @@ fn long_block_is_closed() {
     "#]],
     );
 }
+
+#[test]
+fn repetition_that_the_text_does_not_complete_is_one() {
+    check(
+        "java",
+        "ˇ\npublic class A {\n\n  private String x;\n\n  public A(String x) {\n    this.x = x;\n  }\n}\n",
+        "/** A. */\npublic class A {\n\n  private String x;\n\n  public A(Str",
+        &expect![[r#"
+            «/** A. */»
+            public class A {
+
+              private String x;
+
+              public A(String x) {
+                this.x = x;
+              }
+            }
+
+        "#]],
+    );
+}
