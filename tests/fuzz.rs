@@ -205,8 +205,3 @@ fn tokenizer() {
 fn policy() {
     fuzz("policy");
 }
-
-#[test]
-fn scanner() {
-    fuzz("scanner");
-}

@@ -8,7 +8,7 @@ use super::{
     FinishReason, GenerationMetrics, Progress, Request, logprobs::Certainty, queue::Queue,
     sampler::Healing, vocabulary::Vocabulary,
 };
-use foretell_policy::{Cut, Phase, Policy, Settled, StopRule};
+use foretell_policy::{Phase, Policy, StopRule};
 
 /// The part of a job that changes with every token.
 pub(super) struct GenerationState<'a> {
@@ -196,21 +196,16 @@ impl<'a> GenerationState<'a> {
         if is_complete && it.healing.is_done() {
             self.show(cut.keep_bytes);
         }
-        let settled = is_complete.then(|| self.settled(cut));
         let it = &self.candidate;
-        if let Some(text) = settled.as_ref().filter(|_| !it.is_first) {
+        if is_complete && !it.is_first {
+            let text = it.policy.written(&it.text.as_str()[..it.shown]);
             self.progress.send_if_modified(|now| {
-                let is_new = !text.is_empty() && now.text != *text;
-                let is_new = is_new && !now.alternatives.iter().any(|other| other == text);
+                let is_new = !text.is_empty() && now.text != text;
+                let is_new = is_new && !now.alternatives.iter().any(|other| *other == text);
                 if is_new {
-                    now.alternatives.push(text.clone());
+                    now.alternatives.push(text.into_owned());
                 }
                 is_new
-            });
-        } else if let Some(text) = settled {
-            self.progress.send_if_modified(|now| {
-                now.settled = (now.text != text).then_some(text);
-                false
             });
         }
         // Some rules recognise only at the very end that they stopped the text.
@@ -224,15 +219,6 @@ impl<'a> GenerationState<'a> {
             }
             (finish, _) => finish,
         }
-    }
-
-    /// What is shown of the candidate's complete text if nothing of it was shown before.
-    fn settled(&self, cut: Cut) -> String {
-        let it = &self.candidate;
-        let text = it.text.as_str();
-        let shown = Cut { keep_bytes: it.shown, ..cut };
-        let Settled { cut, closing } = it.policy.settle(text, shown);
-        it.policy.written(&format!("{}{closing}", &text[..cut.keep_bytes])).into_owned()
     }
 
     /// Ends the job.

@@ -228,9 +228,6 @@ pub struct GenerationMetrics {
 pub struct Progress {
     /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
-    /// The complete text for a reader that has shown nothing of `text`, if it differs: without a
-    /// line that turned out to be wrong, and with everything closed that it opens.
-    pub settled: Option<String>,
     /// The further candidates, each complete and different; they follow one by one after `text` is
     /// complete.
     pub alternatives: Vec<String>,
@@ -241,22 +238,6 @@ pub struct Progress {
     pub finish: Option<FinishReason>,
     /// Complete once `finish` is set.
     pub figures: GenerationMetrics,
-}
-
-impl Progress {
-    /// The text for a reader that has shown its first `n_shown_bytes`.
-    #[must_use]
-    pub fn text_after(&self, n_shown_bytes: usize) -> &str {
-        match &self.settled {
-            Some(settled)
-                if n_shown_bytes <= settled.len()
-                    && self.text.get(..n_shown_bytes) == settled.get(..n_shown_bytes) =>
-            {
-                settled
-            }
-            _ => &self.text,
-        }
-    }
 }
 
 /// The reading end of a text that is being generated. Dropping it and its clones is the cancel.

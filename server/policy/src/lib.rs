@@ -15,30 +15,16 @@ mod insert_above;
 mod invisible_chars;
 mod place;
 mod repetition;
-mod scanner;
-mod settle;
-mod shape;
 mod special_tokens;
-mod structure;
 mod suffix;
 mod syntax;
 
-use std::{
-    borrow::Cow,
-    cmp::Ordering,
-    sync::{Arc, OnceLock},
-};
-
-use scanner::Language;
-use settle::Judge;
-use shape::Shape;
-use structure::Structure;
+use std::{borrow::Cow, cmp::Ordering, sync::Arc};
 
 pub use brackets::{is_closer, only_closers};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
-pub use settle::Settled;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The default of [`Style::max_lines`].
@@ -184,17 +170,6 @@ pub struct Policy {
     syntax: Option<Arc<Syntax>>,
     left_out: Vec<StopRule>,
     has_rules: bool,
-    document: Option<Arc<Document>>,
-    /// Computed when first needed.
-    structure: Arc<OnceLock<Structure>>,
-}
-
-/// The document around the cursor, with `\n` as its only line break.
-#[derive(Debug)]
-struct Document {
-    uri: String,
-    before: String,
-    after: String,
 }
 
 impl Default for Policy {
@@ -218,15 +193,7 @@ impl Policy {
     /// The rules at a cursor.
     #[must_use]
     pub fn new(context: CursorContext) -> Self {
-        Self {
-            context,
-            style: Style::default(),
-            syntax: None,
-            left_out: vec![],
-            has_rules: true,
-            document: None,
-            structure: Arc::default(),
-        }
+        Self { context, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
     }
 
     /// The rules that [`Policy::without`] can leave out.
@@ -260,14 +227,6 @@ impl Policy {
         Self { syntax: syntax.map(Arc::new), ..self }
     }
 
-    /// The same rules with the whole document: what it has open at the cursor is not always visible
-    /// in the lines around it. `before` and `after` the cursor have `\n` as their only line break.
-    #[must_use]
-    pub fn with_document(self, uri: &str, before: String, after: String) -> Self {
-        let document = Document { uri: uri.to_owned(), before, after };
-        Self { document: Some(Arc::new(document)), structure: Arc::default(), ..self }
-    }
-
     /// The same policy without some rules, to measure the effect of each.
     #[must_use]
     pub fn without(self, left_out: Vec<StopRule>) -> Self {
@@ -281,15 +240,7 @@ impl Policy {
         if !self.has_rules {
             return Cow::Borrowed(text);
         }
-        // The indentation of the existing line follows lines inserted above it.
-        let is_whole = insert_above::is_whole(&self.context, text);
-        let n_kept = if is_whole { self.context.line_before.len() } else { 0 };
-        let (lines, indent_after) = text.split_at(text.len() - n_kept);
-        let trimmed = match self.context.is_prose() {
-            true => Cow::Borrowed(text),
-            false if indent_after.is_empty() => trim_lines(text),
-            false => Cow::Owned(format!("{}{indent_after}", trim_lines(lines))),
-        };
+        let trimmed = if self.context.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
         let (editor, document) = (self.style.indent, self.context.indent);
         // If both use spaces, the document's step overrides the editor's settings.
         let indent = match (editor, document) {
@@ -299,18 +250,8 @@ impl Policy {
             _ => editor.or(document),
         };
         match indent {
-            Some(indent) if !trimmed.is_empty() => {
-                let lines = self.structure().lines(&trimmed, Phase::Final);
-                let above = self.context.above.split('\n').rev();
-                let place = indent::Place {
-                    line_above: { above }.find(|it| !it.trim().is_empty()).unwrap_or_default(),
-                    line_before: &self.context.line_before,
-                    steps: self.context.steps,
-                };
-                let is_verbatim = |i: usize| lines.get(i).is_none_or(|it| it.starts_in_text);
-                indent.apply(&place, trimmed, is_verbatim)
-            }
-            _ => trimmed,
+            Some(indent) => indent.apply(&self.context.line_before, trimmed),
+            None => trimmed,
         }
     }
 
@@ -320,7 +261,7 @@ impl Policy {
         if !self.has_rules {
             return Cut::all(text);
         }
-        let shape = self.shape().cut(text, phase);
+        let shape = self.cut_to_shape(text, phase);
         let mut cut = RULES
             .iter()
             .filter(|(stop, _)| !self.left_out.contains(stop))
@@ -340,21 +281,6 @@ impl Policy {
         self.cut_if_too_little(text, cut, phase)
     }
 
-    /// How a complete text is shown if nothing of it was shown before, where `cut` is its result of
-    /// [`Policy::cut`]: without a first line that is known to be wrong, and with everything closed
-    /// that it opens.
-    #[must_use]
-    pub fn settle(&self, text: &str, cut: Cut) -> Settled {
-        if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {
-            return Settled { cut, closing: String::new() };
-        }
-        let Self { context, .. } = self;
-        let judge = Judge { context, structure: self.structure(), syntax: self.syntax.as_deref() };
-        let mut settled = judge.settle(text, cut);
-        settled.cut = self.cut_if_too_little(text, settled.cut, Phase::Final);
-        settled
-    }
-
     /// Whether nothing may be shown before the text is complete, because only then its certainty is
     /// known.
     #[must_use]
@@ -372,19 +298,99 @@ impl Policy {
         if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
     }
 
-    fn shape(&self) -> Shape<'_> {
-        let Self { context, style, left_out, .. } = self;
-        Shape { context, structure: self.structure(), style: *style, left_out }
+    /// Cuts at the end of the line or block at the cursor.
+    fn cut_to_shape(&self, text: &str, phase: Phase) -> Cut {
+        let context = &self.context;
+        let is_last = context.line_after.trim().is_empty();
+        if context.line_before.trim().is_empty() {
+            return if is_last {
+                self.cut_to_block(&context.line_before, text, 0, phase)
+            } else if context.is_before_a_line() {
+                self.cut_before_line(text, phase)
+            } else {
+                self.cut_to_line(text, phase)
+            };
+        }
+        match text.strip_prefix('\n') {
+            // A whole new line after text makes sense where a block opens, and nowhere else.
+            Some(_) if is_last && brackets::opens_a_block(&context.line_before) => {
+                self.cut_to_block("", text, 1, phase)
+            }
+            Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
+            None => self.cut_to_line(text, phase),
+        }
     }
 
-    fn structure(&self) -> &Structure {
-        self.structure.get_or_init(|| match &self.document {
-            Some(it) => {
-                let language = Language::of(&self.context.language, &it.uri);
-                Structure::new(language, &it.before, &it.after, true)
+    /// Keeps either the beginning of the existing line, or lines to insert above it.
+    fn cut_before_line(&self, text: &str, phase: Phase) -> Cut {
+        let CursorContext { line_before, line_after, .. } = &self.context;
+        let line = text.split('\n').next().unwrap_or_default();
+        let is_complete = phase.is_final() || line.len() < text.len();
+        let meets = match suffix::must_follow(line_after) {
+            true => suffix::in_line(line, line_after, is_complete),
+            false => suffix::Meets::Not,
+        };
+        match meets {
+            suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
+            _ => self.cut_to_line(text, phase),
+        }
+    }
+
+    fn cut_to_line(&self, text: &str, phase: Phase) -> Cut {
+        let (line, complete) = match text.find('\n') {
+            Some(line_end) => (&text[..line_end], true),
+            None => (text, false),
+        };
+        let rest_must_follow = suffix::must_follow(&self.context.line_after);
+        let meets = if self.left_out.contains(&StopRule::SuffixMet) {
+            suffix::Meets::Not
+        } else {
+            suffix::in_line(line, &self.context.line_after, phase.is_final() || complete)
+        };
+        match meets {
+            suffix::Meets::At(byte_idx) if only_closers(&self.context.line_after) => {
+                // What follows auto-closed text replaces it (`n_replaced`).
+                if brackets::retyped(line, &self.context.line_after).continues {
+                    Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
+                } else {
+                    let is_whole = phase.is_final() || complete;
+                    Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }
+                }
             }
-            None => Structure::of(&self.context),
-        })
+            suffix::Meets::At(byte_idx) => {
+                Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) }
+            }
+            // The rest of the cursor's line would be appended to a line that is complete without
+            // it.
+            suffix::Meets::Not if rest_must_follow && complete => {
+                Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
+            }
+            suffix::Meets::Not | suffix::Meets::MaybeAt(_)
+                if rest_must_follow && !phase.is_final() =>
+            {
+                Cut { keep_bytes: 0, stop: None }
+            }
+            suffix::Meets::MaybeAt(byte_idx) => Cut { keep_bytes: byte_idx, stop: None },
+            suffix::Meets::Not => {
+                Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
+            }
+        }
+    }
+
+    /// Cuts at the end of the block that starts at `start`, a byte_idx. `indent` precedes it on its
+    /// first line.
+    fn cut_to_block(&self, indent: &str, text: &str, start: usize, phase: Phase) -> Cut {
+        let block = &text[start..];
+        let is_open = |byte_idx: usize| match &self.syntax {
+            Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
+            None => brackets::depth(&block[..byte_idx]) > 0,
+        };
+        let unless = |stop, cut| if self.left_out.contains(&stop) { Cut::all(block) } else { cut };
+        let suffix = suffix::in_block(indent, block, &self.context.next_line, phase);
+        let end = block_end::block_end(indent, block, self.style.max_lines, phase, is_open);
+        let Cut { keep_bytes, stop } =
+            unless(StopRule::SuffixMet, suffix).and(unless(StopRule::BlockEnd, end));
+        Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
     }
 
     /// Removes trailing whitespace, because a rule may still cut there, and rejects texts that are
@@ -421,11 +427,10 @@ fn trim_lines(text: &str) -> Cow<'_, str> {
 /// text closes itself before it continues.
 #[must_use]
 pub fn n_replaced(text: &str, line_after: &str) -> usize {
-    let Some(closers) = brackets::leading_closers(line_after) else { return 0 };
-    if text.contains('\n') && !text.starts_with('\n') {
+    if text.contains('\n') || !only_closers(line_after) {
         return 0;
     }
-    brackets::retyped(text, closers).n_rest_chars
+    brackets::retyped(text, line_after).n_rest_chars
 }
 
 /// Cuts a suggestion before a `closer` that it would repeat, because the editor has inserted one.

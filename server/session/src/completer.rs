@@ -184,12 +184,9 @@ impl Completer {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        let policy = Policy::new(prompt::cursor_context(snapshot, cursor));
-        let policy = match prompt::document(snapshot, cursor) {
-            Some((before, after)) => policy.with_document(&snapshot.uri, before, after),
-            None => policy,
-        };
-        policy.with_syntax(syntax).with_style(options.style)
+        Policy::new(prompt::cursor_context(snapshot, cursor))
+            .with_syntax(syntax)
+            .with_style(options.style)
     }
 
     /// Starts a generation at a cursor (a char_idx). `None` until the model is loaded.

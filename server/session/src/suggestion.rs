@@ -6,7 +6,7 @@
 
 pub mod completion_cache;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     document::{Edit, Snapshot},
@@ -240,17 +240,7 @@ impl Suggestion {
     /// # Errors
     /// Why it is dismissed.
     pub fn may_live(&self, uri: &str, progress: &Progress) -> Result<(), DismissReason> {
-        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.draft(progress)) }
-    }
-
-    /// The generation as far as it is shown: a complete text of which nothing was shown is shown as
-    /// [`Progress::settled`].
-    fn draft<'a>(&self, progress: &'a Progress) -> Cow<'a, Progress> {
-        let text = progress.text_after(self.n_shown_bytes);
-        if text == progress.text {
-            return Cow::Borrowed(progress);
-        }
-        Cow::Owned(Progress { text: text.to_owned(), ..progress.clone() })
+        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(progress) }
     }
 
     /// What the suggestion says at a cursor of a document.
@@ -259,7 +249,7 @@ impl Suggestion {
         if *self.uri != *uri {
             return Verdict::Dismissed(DismissReason::CursorMoved);
         }
-        self.anchored.verdict(cursor, &self.draft(progress))
+        self.anchored.verdict(cursor, progress)
     }
 
     /// Records that `n_bytes` of what the suggestion says at `cursor` were shown.

@@ -145,7 +145,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     if arguments.json {
         let figures = progress.figures;
         let json = serde_json::json!({
-            "text": progress.text_after(0),
+            "text": progress.text,
             "reused": figures.reused,
             "read": figures.read,
             "generated": figures.generated,

@@ -433,7 +433,7 @@ impl State {
             running.is_seen |= it.is_seen();
         }
         if let Some(at) = it.complete(&progress) {
-            self.cache.keep(at, progress.text_after(0).to_owned(), 0);
+            self.cache.keep(at, progress.text, 0);
         }
     }
 
@@ -442,8 +442,7 @@ impl State {
         let Some((at, id)) = self.prefetch.take() else { return };
         let progress = self.progress(id);
         if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
-            let text = progress.text_after(0).to_owned();
-            self.cache.keep(at, text, progress.figures.generated);
+            self.cache.keep(at, progress.text, progress.figures.generated);
         }
     }
 

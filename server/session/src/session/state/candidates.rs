@@ -152,8 +152,8 @@ impl State {
         let progress = self.progress(generation);
         let answer = match &progress.finish {
             None => return,
-            Some(_) if !progress.text_after(0).is_empty() => {
-                let text = progress.text_after(0).to_owned();
+            Some(_) if !progress.text.is_empty() => {
+                let text = progress.text.clone();
                 Answer::Shows { text, others: vec![], source, progress: Box::new(progress) }
             }
             Some(finish) => Answer::Empty(EmptyReason::from(finish.clone())),
