@@ -32,7 +32,7 @@ use crate::{
     stats::Counts,
     suggestion::{
         DismissReason, GenerationId, Suggestion,
-        completion_cache::{CompletionCache, Surroundings},
+        completion_cache::{CachedText, CompletionCache, Surroundings},
     },
 };
 
@@ -383,7 +383,7 @@ impl State {
     fn options(&self, request: &Request) -> GenerationOptions {
         let mut options = GenerationOptions::one(&self.settings.config.suggest);
         options.style.indent = request.params.indent;
-        options
+        if request.params.invoked { options.showing_everything() } else { options }
     }
 
     /// Starts a generation.
@@ -399,9 +399,8 @@ impl State {
     }
 
     /// A generation that is complete already, with a text from the cache.
-    fn recalled(&mut self, text: String) -> GenerationId {
-        let finish = Some(FinishReason::Recalled);
-        self.new_generation(Progress { text, finish, ..Progress::default() }, false)
+    fn recalled(&mut self, cached: CachedText) -> GenerationId {
+        self.new_generation(cached.into_progress(), false)
     }
 
     fn new_generation(&mut self, progress: Progress, is_counted: bool) -> GenerationId {
@@ -437,8 +436,11 @@ impl State {
         if let Some(running) = self.generations.get_mut(&it.generation()) {
             running.is_seen |= it.is_seen();
         }
+        if let Some((probability, is_accepted)) = it.outcome(&progress) {
+            self.counts.probability.add(probability, is_accepted);
+        }
         if let Some(at) = it.complete(&progress) {
-            self.cache.keep(at, progress.text, 0);
+            self.cache.keep(at, CachedText::of(progress), 0);
         }
     }
 
@@ -447,7 +449,8 @@ impl State {
         let Some((at, id)) = self.prefetch.take() else { return };
         let progress = self.progress(id);
         if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
-            self.cache.keep(at, progress.text, progress.figures.generated);
+            let n_tokens = progress.figures.generated;
+            self.cache.keep(at, CachedText::of(progress), n_tokens);
         }
     }
 
