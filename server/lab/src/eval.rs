@@ -8,6 +8,7 @@ mod measures;
 mod page;
 mod replay;
 mod report;
+mod rows;
 mod shown;
 
 use std::{
@@ -217,7 +218,7 @@ async fn run_cases(
             print_progress(&format!("case {} of {n_cases}", outcomes.len() + 1));
             let outcome = variants.ask(case, &set.name).await?;
             if let Some(texts) = &mut texts {
-                writeln!(texts, "{}", outcome.row())?;
+                writeln!(texts, "{}", rows::row(&outcome))?;
             }
             outcomes.push(outcome);
         }

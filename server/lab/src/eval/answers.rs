@@ -6,15 +6,14 @@ use foretell_engine::{Confidence, FinishReason, Generation, GenerationMetrics, P
 use foretell_policy::{Phase, Policy, StopRule};
 use foretell_session::{
     completer::{Ablation, Completer, GenerationOptions},
-    document::{Documents, PositionEncoding, Snapshot},
+    document::Snapshot,
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    cases::Case,
+    cases::{Case, open_case, truth},
     measures::Verdict,
-    shown::{THRESHOLDS, shown_at, truth},
 };
 
 /// A generated text, why it ended, and what it cost.
@@ -62,7 +61,7 @@ pub(super) struct Outcome {
     pub(super) set: String,
     pub(super) answer: Answer,
     /// The texts of the other variants, by name.
-    other_texts: Map<String, Value>,
+    pub(super) other_texts: Map<String, Value>,
     pub(super) processed: Verdict,
     pub(super) raw: Option<Verdict>,
     pub(super) plain: Option<Verdict>,
@@ -75,46 +74,9 @@ pub(super) struct Outcome {
 pub(super) struct Ablated {
     pub(super) without: Vec<(StopRule, Verdict)>,
     /// The texts, by the name of the rule left out.
-    texts: Map<String, Value>,
+    pub(super) texts: Map<String, Value>,
     /// Whether all rules together cut the recorded text to what the server produced.
     pub(super) is_as_served: bool,
-}
-
-impl Outcome {
-    /// The probability along the text: where each part ends, and its log-probability.
-    fn pieces(&self) -> Value {
-        let pieces = self.answer.confidence.iter().flat_map(|it| it.pieces());
-        pieces.map(|it| json!([it.end, it.log_probability])).collect()
-    }
-
-    /// What is shown at each threshold.
-    fn shown(&self) -> Value {
-        let at = |it: f32| (format!("{it}"), json!(shown_at(&self.case, &self.answer, it)));
-        Value::Object(THRESHOLDS.map(at).into_iter().collect())
-    }
-
-    /// The case with its texts as a row of the `--texts` file.
-    pub(super) fn row(&self) -> Value {
-        json!({
-            "path": self.case.path,
-            "kind": self.case.kind,
-            "language": self.case.language,
-            "line_before": self.case.prefix.rsplit('\n').next(),
-            "line_after": self.case.suffix.split('\n').next(),
-            "expected": self.case.expected,
-            "processed": self.answer.text,
-            "beside": self.other_texts,
-            "set": self.set,
-            "pieces": self.pieces(),
-            "shown": self.shown(),
-            "finish": self.answer.finish.as_ref().map(FinishReason::name),
-            "read": self.answer.figures.read,
-            "total_ms": self.answer.figures.total_ms,
-            "generated": self.answer.figures.generated,
-            "as_served": self.ablated.as_ref().map(|it| it.is_as_served),
-            "without": self.ablated.as_ref().map(|it| &it.texts),
-        })
-    }
 }
 
 impl Variants {
@@ -272,16 +234,6 @@ impl Variants {
 /// Judges a text. Text that it replaces after the cursor counts as part of the expected text.
 fn verdict_of(text: &str, case: &Case) -> Verdict {
     Verdict::of(text, &truth(case, text))
-}
-
-/// Opens the case's text as a document. Returns its snapshot and the cursor, a char_idx.
-pub(super) fn open_case(case: &Case) -> (Snapshot, usize) {
-    let mut documents = Documents::default();
-    let text = format!("{}{}", case.prefix, case.suffix);
-    documents.open(&case.path, &case.language, 1, &text);
-    let snapshot = documents.snapshot(&case.path, PositionEncoding::Utf8);
-    let snapshot = snapshot.unwrap_or_else(|| Snapshot::of_text(&case.path, "", &text));
-    (snapshot, case.prefix.chars().count())
 }
 
 /// Waits for a generation's end, or cancels it as soon as its text satisfies `is_enough`.

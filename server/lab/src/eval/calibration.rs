@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{answers::Outcome, shown::truth};
+use super::{answers::Outcome, cases::truth};
 
 /// The number of bins of a reliability table.
 const N_BINS: usize = 10;

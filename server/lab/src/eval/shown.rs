@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use foretell_engine::Progress;
-use foretell_policy::n_replaced;
 use foretell_session::suggestion::{GenerationId, Suggestion, Verdict as Says};
 use serde::Serialize;
 
 use super::{
-    answers::{Answer, Outcome, open_case},
-    cases::Case,
+    answers::{Answer, Outcome},
+    cases::{Case, open_case, truth},
 };
 
 /// The thresholds of the curve; at 0, everything is shown.
@@ -32,13 +31,6 @@ pub(super) fn shown_at(case: &Case, answer: &Answer, threshold: f32) -> String {
         Says::Shows(text) => text,
         _ => String::new(),
     }
-}
-
-/// The text that belongs at the cursor, with what a suggestion replaces after it.
-pub(super) fn truth(case: &Case, text: &str) -> String {
-    let rest = case.suffix.split('\n').next().unwrap_or_default();
-    let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();
-    format!("{}{replaced}", case.expected)
 }
 
 /// What users see, over some cases.
