@@ -8,6 +8,7 @@
 
 mod block_end;
 mod brackets;
+mod certainty;
 mod chat_preamble;
 mod duplicate_lines;
 mod indent;
@@ -35,6 +36,7 @@ use shape::Shape;
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
+pub use certainty::certain_bytes;
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
@@ -74,8 +76,8 @@ pub enum StopRule {
     SyntaxErrors,
     /// It is too short.
     TooLittle,
-    /// The model was less certain than the settings require.
-    Uncertain,
+    /// The model is not sure enough how the text goes on.
+    Unsure,
 }
 
 impl StopRule {
@@ -95,7 +97,7 @@ impl StopRule {
             Self::Hidden => "hidden",
             Self::SyntaxErrors => "syntax_errors",
             Self::TooLittle => "too_little",
-            Self::Uncertain => "uncertain",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -160,19 +162,11 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// The required certainty in percent: the geometric mean of the text's token probabilities.
-    pub min_certainty: Option<u8>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self {
-            max_lines: MAX_LINES,
-            min_chars: MIN_CHARS,
-            indent: None,
-            whole_lines: false,
-            min_certainty: None,
-        }
+        Self { max_lines: MAX_LINES, min_chars: MIN_CHARS, indent: None, whole_lines: false }
     }
 }
 
@@ -353,23 +347,6 @@ impl Policy {
         let mut settled = judge.settle(text, cut);
         settled.cut = self.cut_if_too_little(text, settled.cut, Phase::Final);
         settled
-    }
-
-    /// Whether nothing may be shown before the text is complete, because only then its certainty is
-    /// known.
-    #[must_use]
-    pub fn waits_for_the_end(&self) -> bool {
-        self.style.min_certainty.is_some()
-    }
-
-    /// Rejects a text that the model was not certain enough of, by its mean log-probability.
-    #[must_use]
-    pub fn cut_if_uncertain(&self, cut: Cut, mean_log_probability: Option<f32>) -> Cut {
-        let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
-            return cut;
-        };
-        let is_uncertain = cut.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
-        if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
     }
 
     fn shape(&self) -> Shape<'_> {

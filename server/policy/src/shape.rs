@@ -21,6 +21,7 @@ impl Shape<'_> {
         let may_grow = !phase.is_final() && cut.stop.is_none();
         let lines = self.structure.lines(kept, if may_grow { phase } else { Phase::Final });
         let Some(line) = lines.last() else { return cut };
+        let ends_line = text[kept.len()..].trim_start_matches([' ', '\t', '\r']).starts_with('\n');
         match line.text_start() {
             Some(start) if may_grow || !self.structure.is_closed_below(kept) => {
                 let is_whole = insert_above::is_whole(self.context, kept);
@@ -30,8 +31,8 @@ impl Shape<'_> {
                 };
                 Cut { keep_bytes, ..cut }
             }
-            // The last word and punctuation may become another token.
-            _ if may_grow && !insert_above::is_whole(self.context, kept) => {
+            // The last word and punctuation of an incomplete line may become another token.
+            _ if may_grow && !ends_line && !insert_above::is_whole(self.context, kept) => {
                 Cut { keep_bytes: line.decided_end, ..cut }
             }
             _ => cut,
