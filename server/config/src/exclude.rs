@@ -96,6 +96,12 @@ impl Exclusions {
         self.contain(uri) || like.is_some_and(|(_, name)| self.contain_path(Path::new(name)))
     }
 
+    /// Like [`Exclusions::contain_document`], also by the real path of the document's file, if known.
+    #[must_use]
+    pub fn contain_open(&self, uri: &str, language: &str, real_path: Option<&str>) -> bool {
+        self.contain_document(uri, language) || real_path.is_some_and(|it| self.contain(it))
+    }
+
     /// Whether a document is excluded.
     #[must_use]
     pub fn contain(&self, uri: &str) -> bool {

@@ -319,8 +319,7 @@ impl Driver {
 
     fn is_excluded(&self, settings: &Settings, Snapshot { uri, language, .. }: &Snapshot) -> bool {
         let real_path = self.documents.get(uri).and_then(|it| it.real_path.clone());
-        settings.exclusions.contain_document(uri, language)
-            || real_path.is_some_and(|it| settings.exclusions.contain(&it))
+        settings.exclusions.contain_open(uri, language, real_path.as_deref())
     }
 
     /// See [`super::Session::gather_workspace`].

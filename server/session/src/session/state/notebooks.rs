@@ -31,7 +31,7 @@ impl State {
         let exclusions = &self.settings.exclusions;
         self.documents.other_cells(uri, |it| {
             let real_path = self.documents.real_path(it);
-            !exclusions.contain(it) && !real_path.is_some_and(|path| exclusions.contain(&path))
+            !exclusions.contain_open(it, "", real_path.as_deref())
         })
     }
 }

@@ -48,8 +48,8 @@ impl State {
             return *is_excluded;
         }
         let exclusions = &self.settings.exclusions;
-        let is_excluded = exclusions.contain_document(uri, &snapshot.language)
-            || self.documents.real_path(uri).is_some_and(|path| exclusions.contain(&path));
+        let real_path = self.documents.real_path(uri);
+        let is_excluded = exclusions.contain_open(uri, &snapshot.language, real_path.as_deref());
         self.last_excluded = Some((Arc::clone(uri), is_excluded));
         is_excluded
     }
