@@ -9,6 +9,9 @@ pub struct Comments {
     block: Option<(&'static str, &'static str)>,
 }
 
+/// The length of the longest marker that starts a comment.
+pub const MAX_MARKER_CHARS: usize = 4;
+
 const C: Comments = Comments { line: Some("//"), block: Some(("/*", "*/")) };
 const HASH: Comments = Comments { line: Some("#"), block: None };
 const XML: Comments = Comments { line: None, block: Some(("<!--", "-->")) };
@@ -79,6 +82,13 @@ impl Comments {
         }
     }
 
+    /// Whether a text starts with a comment; [`MAX_MARKER_CHARS`] of it are enough.
+    #[must_use]
+    pub fn starts(&self, text: &str) -> bool {
+        let starts = |marker: &str| text.starts_with(marker);
+        self.line.is_some_and(starts) || self.block.is_some_and(|(start, _)| starts(start))
+    }
+
     /// Whether a text has nothing but white space and comments. One that is not closed counts.
     #[must_use]
     pub fn are_all_of(&self, text: &str) -> bool {
@@ -105,6 +115,18 @@ impl Comments {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn first_characters_show_a_comment() {
+        for language in ["rust", "python", "html", "sql", "lua", "css", "ocaml", "bat", "haskell"] {
+            let comments = of_language(language).unwrap();
+            let head: String = comments.comment("x").chars().take(MAX_MARKER_CHARS).collect();
+            assert!(comments.starts(&head) && !comments.starts("x = "), "{language}: {head}");
+            if let Some((start, _)) = comments.block {
+                assert!(start.len() <= MAX_MARKER_CHARS && comments.starts(start), "{language}");
+            }
+        }
+    }
 
     #[test]
     fn comments_are_told_from_code() {

@@ -7,7 +7,10 @@
 use foretell_config::exclude::path_of;
 
 use super::cursor_context::language;
-use crate::{comments, document::Snapshot};
+use crate::{
+    comments::{self, MAX_MARKER_CHARS},
+    document::Snapshot,
+};
 
 /// A longer beginning without code is not looked at: so much prose says what it is.
 const MAX_BYTES: usize = 1 << 14;
@@ -25,8 +28,11 @@ pub fn says_nothing(snapshot: &Snapshot) -> bool {
     if rope.len_bytes() > MAX_BYTES {
         return false;
     }
-    comments::of_language(language(snapshot))
-        .is_some_and(|it| it.are_all_of(&rope.slice(start..).to_string()))
+    let Some(comments) = comments::of_language(language(snapshot)) else { return false };
+    // A document that starts with code is not copied at every keystroke.
+    let end = (start + MAX_MARKER_CHARS).min(rope.len_chars());
+    comments.starts(&rope.slice(start..end).to_string())
+        && comments.are_all_of(&rope.slice(start..).to_string())
 }
 
 /// A comment line with the file's name, or its language; `None` if the language is not known.
