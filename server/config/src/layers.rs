@@ -69,7 +69,7 @@ pub enum FileError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong, without quoting the file: it may contain anything.
+        /// The parser's message, without a quote from the file, which may contain anything.
         message: String,
     },
 }

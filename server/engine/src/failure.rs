@@ -1,4 +1,4 @@
-//! An error that everyone who waits for an engine receives.
+//! The error that all waiting readers of an engine receive.
 
 use std::{fmt, sync::Arc};
 

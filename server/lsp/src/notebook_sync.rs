@@ -26,7 +26,7 @@ pub(crate) const NOTEBOOK_SYNC: [&str; 4] = [
     "notebookDocument/didClose",
 ];
 
-/// What the server wants to know of notebooks: all cells of all of them.
+/// The registered capability: all cells of all notebooks.
 pub(crate) fn options() -> lsp::NotebookDocumentSyncOptions {
     let all = lsp::NotebookDocumentFilterWithNotebook {
         notebook: lsp::Notebook::String("*".to_owned()),

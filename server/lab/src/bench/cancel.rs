@@ -8,7 +8,7 @@ use foretell_policy::{CursorContext, Policy};
 
 use super::{decode::wait, machine, median, report::Report};
 
-/// What a cancel interrupts, and the request that follows.
+/// The interrupted work and the request after it.
 #[derive(Clone, Copy)]
 enum Case {
     /// A decode is interrupted.

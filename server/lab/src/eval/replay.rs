@@ -47,7 +47,7 @@ impl Count {
     }
 }
 
-/// A user who types, and the suggestion on screen.
+/// A simulated user and the suggestion on screen.
 struct Typing<'a> {
     completer: &'a Completer,
     options: GenerationOptions,

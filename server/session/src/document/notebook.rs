@@ -45,11 +45,11 @@ pub enum NotebookChange {
     Open(Vec<Cell>),
     /// Cells were removed and inserted.
     Splice {
-        /// Where, as an index of the cells.
+        /// The index of the first affected cell.
         start: usize,
-        /// How many were removed.
+        /// The number of removed cells.
         n_removed: usize,
-        /// What was inserted there.
+        /// The cells inserted at `start`.
         inserted: Vec<Cell>,
     },
     /// Cells became prose or code.

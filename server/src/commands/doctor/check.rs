@@ -23,10 +23,10 @@ pub(super) enum Mark {
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// What was checked, in one word.
+    /// The subject of the check, in one word.
     pub(super) name: &'static str,
     pub(super) mark: Mark,
-    /// What was found. An error message also says what to do.
+    /// The finding. An error message also says what to do.
     pub(super) text: String,
     /// Further lines.
     pub(super) details: Vec<String>,

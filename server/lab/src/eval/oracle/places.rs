@@ -9,7 +9,7 @@ use super::{
     lines::Lines,
 };
 
-/// What is cut out.
+/// The kind of text to cut out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A line, what is indented below it, and its closer.
@@ -84,7 +84,7 @@ pub(super) struct Place {
     pub(super) line: usize,
     /// The bytes that are cut out.
     pub(super) range: Range<usize>,
-    /// What the editor has inserted after the cursor.
+    /// The closers that the editor inserted after the cursor.
     pub(super) closers: String,
 }
 

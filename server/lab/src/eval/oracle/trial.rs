@@ -16,7 +16,7 @@ const N_CONTINUED_CHARS: usize = 300;
 /// The longest piece of a text that is generated at once, in characters.
 const MAX_TOKEN_CHARS: usize = 8;
 
-/// What the oracle generates.
+/// The text that the oracle generates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Output {
     /// The expected text.
@@ -40,7 +40,7 @@ impl Output {
     }
 }
 
-/// What the policy makes of the expected text.
+/// The effect of the policy on the expected text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
