@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
-use foretell_config::{Config, Suggest, prompt::Window};
+use foretell_config::{Config, Eagerness, Suggest, prompt::Window};
 use foretell_engine::scripted::{Controls, Script};
 use foretell_session::{completer::Completer, prompt::Prompter, session::Session};
 use foretell_test_support::editor_sim::{Seen, Typist};
@@ -18,7 +18,21 @@ const SAYS: &str = "fn main() {\n    println!(\"hello\");\n    exit();\n}\n";
 const URI: &str = "file:///a.rs";
 
 fn start(config: &Config) -> (Client, Controls, Arc<Session>) {
-    let script = Script::new(SAYS).unwrap();
+    start_with(config, Script::new(SAYS).unwrap())
+}
+
+/// A server with a model that is unsure enough to write several candidates, of which it shows all.
+fn open_doubtful(n_candidates: usize, marked: &str) -> (Typist, Controls, Arc<Session>) {
+    let eagerness = Eagerness::Threshold(0.0);
+    let mut config = on_request_config();
+    config.suggest = Suggest { candidates: n_candidates, eagerness, ..config.suggest };
+    let script = Script::new(SAYS).unwrap().with_certainty(1.0);
+    let (mut client, controls, session) = start_with(&config, script);
+    initialize(&mut client);
+    (Typist::open(client, URI, marked), controls, session)
+}
+
+fn start_with(config: &Config, script: Script) -> (Client, Controls, Arc<Session>) {
     let controls = script.controls();
     let (client, session) = serve(script, config);
     (client, controls, session)
@@ -183,9 +197,8 @@ fn menu_label_has_one_line() {
 
 #[test]
 fn invoked_request_returns_candidates() {
-    let (mut typist, ..) = open("fn main() {\n    priˇ\n}\n");
-    let invoked = json!({"context": {"triggerKind": 1}});
-    let choice = items(&mut typist, invoked);
+    let (mut typist, ..) = open_doubtful(3, "fn main() {\n    priˇ\n}\n");
+    let choice = items(&mut typist, json!({"context": {"triggerKind": 1}}));
     let texts: Vec<_> = choice.iter().map(|it| it["insertText"].as_str().unwrap()).collect();
     assert_eq!(texts[0], "ntln!(\"hello\");");
     assert!(texts.len() > 1 && texts.len() <= 3, "{texts:?}");
@@ -197,9 +210,7 @@ fn invoked_request_returns_candidates() {
 
 #[test]
 fn first_candidate_is_the_shown_suggestion() {
-    let suggest = Suggest { candidates: 8, ..on_request_config().suggest };
-    let (mut typist, ..) =
-        open_with(&Config { suggest, ..on_request_config() }, "fn main() {\n    priˇ\n}\n");
+    let (mut typist, ..) = open_doubtful(8, "fn main() {\n    priˇ\n}\n");
     typist.ask_and_see();
     typist.type_text("n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("tln!(\"hello\");".into()));
@@ -210,9 +221,7 @@ fn first_candidate_is_the_shown_suggestion() {
 
 #[test]
 fn other_candidates_can_be_typed() {
-    let suggest = Suggest { candidates: 8, ..on_request_config().suggest };
-    let config = Config { suggest, ..on_request_config() };
-    let (mut typist, controls, _) = open_with(&config, "fn main() {\n    priˇ\n}\n");
+    let (mut typist, controls, _) = open_doubtful(8, "fn main() {\n    priˇ\n}\n");
     let choice = items(&mut typist, json!({"context": {"triggerKind": 1}}));
     let texts = choice.iter().map(|it| it["insertText"].as_str().unwrap());
     let other = texts.skip(1).find(|it| it.chars().count() > 1).unwrap().to_owned();

@@ -205,3 +205,8 @@ fn tokenizer() {
 fn policy() {
     fuzz("policy");
 }
+
+#[test]
+fn scanner() {
+    fuzz("scanner");
+}

@@ -23,13 +23,14 @@ use foretell_test_support::{lsp_client::Client, scripted_server};
 pub type Target = fn(&[u8]);
 
 /// All targets and their names, which are also their folders in `corpus`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("wire", wire),
     ("messages", messages),
     ("edits", edits),
     ("manifest", manifest),
     ("tokenizer", tokenizer),
     ("policy", policy),
+    ("scanner", scanner),
 ];
 
 /// Makes choices from bytes; after the last byte every choice is the first option.
@@ -336,4 +337,59 @@ pub fn policy(bytes: &[u8]) {
             break;
         }
     }
+}
+
+/// The policy without a grammar, in any language of the scanner: shown text never shrinks, and a
+/// settled text is a beginning of it. The first byte chooses the language; the others are the
+/// model's text and the text before and after the cursor, separated by NUL.
+pub fn scanner(bytes: &[u8]) {
+    const LANGUAGES: [&str; 24] = [
+        "ruby",
+        "elixir",
+        "lua",
+        "html",
+        "vue",
+        "xml",
+        "yaml",
+        "toml",
+        "sql",
+        "csharp",
+        "php",
+        "kotlin",
+        "swift",
+        "dart",
+        "perl",
+        "julia",
+        "haskell",
+        "ocaml",
+        "vim",
+        "fish",
+        "powershell",
+        "markdown",
+        "latex",
+        "javascriptreact",
+    ];
+    let Some((language, bytes)) = bytes.split_first() else { return };
+    let language = LANGUAGES[usize::from(*language) % LANGUAGES.len()];
+    let text = String::from_utf8_lossy(bytes);
+    let mut parts = text.splitn(3, '\0');
+    let mut part = || parts.next().unwrap_or_default();
+    let (says, before, after) = (part(), part(), part());
+    let says = &says[..says.floor_char_boundary(400)];
+    let policy = Policy::new(CursorContext::new(before, after).in_language(language));
+    let mut kept = 0;
+    for (end, _) in says.char_indices() {
+        let cut = policy.cut(&says[..end], Phase::Partial);
+        assert!(says.is_char_boundary(cut.keep_bytes) && cut.keep_bytes <= end);
+        assert!(cut.keep_bytes >= kept, "took back part of {:?}", &says[..kept]);
+        kept = cut.keep_bytes;
+        if cut.stop.is_some() {
+            return;
+        }
+    }
+    let cut = policy.cut(says, Phase::Final);
+    assert!(cut.keep_bytes >= kept, "took back part of {:?} at the end", &says[..kept]);
+    let settled = policy.settle(says, cut);
+    assert!(says.is_char_boundary(settled.cut.keep_bytes));
+    assert!(settled.cut.keep_bytes <= cut.keep_bytes);
 }

@@ -25,11 +25,22 @@ function settings(group, prefix) {
   });
 }
 
+/** One of several kinds of values. */
+function alternative(given) {
+  const { type, enum: values, minimum, maximum } = resolve(given);
+  return {
+    type,
+    ...(values && { enum: values }),
+    ...(minimum !== undefined && { minimum }),
+    ...(maximum !== undefined && { maximum }),
+  };
+}
+
 function contribution(name, it) {
   const { description, type, items, additionalProperties, minimum, maximum } = it;
   const values = it.enum ?? it.oneOf?.map((variant) => variant.const);
   return {
-    type: values ? 'string' : type,
+    ...(it.anyOf ? { anyOf: it.anyOf.map(alternative) } : { type: values ? 'string' : type }),
     ...(values && { enum: values }),
     ...(it.oneOf && { markdownEnumDescriptions: it.oneOf.map((variant) => variant.description) }),
     ...(items && { items: { type: resolve(items).type } }),
@@ -37,6 +48,7 @@ function contribution(name, it) {
     ...(minimum !== undefined && { minimum }),
     ...(maximum !== undefined && { maximum }),
     ...(it.default !== undefined && { default: it.default }),
+    ...(it.deprecated && { markdownDeprecationMessage: description.replace(/\s+/g, ' ') }),
     ...(MACHINE_SCOPE.some((prefix) => name.startsWith(prefix)) && { scope: 'machine' }),
     markdownDescription: description.replace(/\s+/g, ' '),
   };

@@ -4,6 +4,7 @@
 //! the client's settings and the command line, in this order; [`exclude`] matches documents without
 //! suggestions.
 
+pub mod eagerness;
 pub mod edit;
 pub mod engine;
 pub mod exclude;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 
+pub use crate::eagerness::Eagerness;
 use crate::prompt::Window;
 use foretell_engine::{
     bundle, default_n_threads,
@@ -148,9 +150,15 @@ pub struct Suggest {
     /// editors insert themselves, is too short unless this is 0.
     #[schemars(range(max = 100))]
     pub min_chars: usize,
-    /// The certainty a suggestion needs, in percent: the geometric mean of its token probabilities.
-    /// If set, nothing appears before the suggestion is complete; null means no limit.
-    #[schemars(range(min = 1, max = 100))]
+    /// How unsure the model may be of what it suggests. A suggestion ends where the probability of
+    /// its text, given what is typed, falls below a threshold: 0.7 if `calm`, 0.5 if `balanced`, 0.3
+    /// if `eager`, or any number from 0, which shows everything, to 1. Suggestions requested
+    /// explicitly show everything.
+    #[schemars(with = "eagerness::Values")]
+    pub eagerness: Eagerness,
+    /// Deprecated: the threshold of `eagerness` in percent, for settings from before there was
+    /// `eagerness`. Ignored unless that has its default.
+    #[schemars(range(min = 1, max = 100), extend("deprecated" = true))]
     pub min_certainty: Option<u8>,
     /// The longest suggestion, in tokens.
     #[schemars(range(min = 1, max = 1_024))]
@@ -179,6 +187,7 @@ impl Default for Suggest {
             deadline_ms: 300,
             max_lines: policy::MAX_LINES,
             min_chars: policy::MIN_CHARS,
+            eagerness: Eagerness::default(),
             min_certainty: None,
             max_tokens: 128,
             candidates: 3,
@@ -193,11 +202,17 @@ impl Suggest {
     /// The settings that shape a suggestion.
     #[must_use]
     pub fn style(&self) -> Style {
-        Style {
-            max_lines: self.max_lines,
-            min_chars: self.min_chars,
-            min_certainty: self.min_certainty,
-            ..Style::default()
+        Style { max_lines: self.max_lines, min_chars: self.min_chars, ..Style::default() }
+    }
+
+    /// How probable a text must be to be shown; `None` shows everything.
+    #[must_use]
+    pub fn min_probability(&self) -> Option<f32> {
+        match self.min_certainty {
+            Some(percent) if self.eagerness == Eagerness::default() => {
+                Some(f32::from(percent) / 100.0)
+            }
+            _ => self.eagerness.min_probability(),
         }
     }
 

@@ -76,12 +76,17 @@ fn values(setting: &Value) -> String {
     if let Some(constants) = constants {
         return constants.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
     }
+    if let Some(either) = setting["anyOf"].as_array() {
+        return either.iter().map(values).collect::<Vec<_>>().join(", ");
+    }
     let kind = match &setting["type"] {
         Value::Array(either) => either[0].as_str(),
         it => it.as_str(),
     };
     match (kind.unwrap_or_default(), &setting["minimum"], &setting["maximum"]) {
-        ("integer", Value::Number(least), Value::Number(most)) => format!("{least} to {most}"),
+        ("integer" | "number", Value::Number(least), Value::Number(most)) => {
+            format!("{least} to {most}")
+        }
         ("boolean", ..) => "`true`, `false`".to_owned(),
         ("string", ..) => "text".to_owned(),
         ("array", ..) => "a list".to_owned(),

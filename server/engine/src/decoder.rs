@@ -5,7 +5,6 @@ use std::{ops::ControlFlow, sync::Arc, time::Instant};
 use super::{
     Backend, EngineState, Failure, FinishReason, Model, ModelError, Request,
     generation_state::{GenerationState, ms_since},
-    logprobs::log_probability,
     lookup::{Lookup, Mode},
     queue::{Job, Kind, Queue},
     sampler::Sampler,
@@ -202,7 +201,8 @@ impl<M: Model> Work<'_, M> {
             let Some(token) = run.candidate.healing.pick(sampler, logits, vocabulary) else {
                 return Ok(FinishReason::NotText);
             };
-            run.candidate.log_probability = log_probability(logits, token);
+            let healing = &run.candidate.healing;
+            run.candidate.log_probability = healing.log_probability(token, logits, vocabulary);
             lookup.observe(token);
             let is_end = eos_ids.contains(&token);
             if let ControlFlow::Break(finish) = run.take(token, is_end, vocabulary, request) {

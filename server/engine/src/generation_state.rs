@@ -5,10 +5,10 @@ use std::{ops::ControlFlow, time::Instant};
 use tokio::sync::watch;
 
 use super::{
-    FinishReason, GenerationMetrics, Progress, Request, logprobs::Certainty, queue::Queue,
-    sampler::Healing, vocabulary::Vocabulary,
+    Confidence, FinishReason, GenerationMetrics, Progress, Request, queue::Queue, sampler::Healing,
+    vocabulary::Vocabulary,
 };
-use foretell_policy::{Phase, Policy, StopRule};
+use foretell_policy::{Cut, Phase, Policy, Settled, StopRule};
 
 /// The part of a job that changes with every token.
 pub(super) struct GenerationState<'a> {
@@ -27,7 +27,8 @@ pub(super) struct Candidate {
     pub(super) n_generated: usize,
     /// The log-probability of the next token.
     pub(super) log_probability: Option<f32>,
-    certainty: Certainty,
+    /// Along the text as written. `None` once a part has no probability.
+    confidence: Option<Confidence>,
     policy: Policy,
     text: Text,
     /// The length of the text that the policy has let through, in bytes.
@@ -42,7 +43,7 @@ impl Candidate {
             healing,
             n_generated: 0,
             log_probability: None,
-            certainty: Certainty::default(),
+            confidence: Some(Confidence::default()),
             policy,
             text: Text::default(),
             shown: 0,
@@ -115,8 +116,8 @@ impl<'a> GenerationState<'a> {
         request: &Request,
     ) -> ControlFlow<FinishReason> {
         let it = &mut self.candidate;
-        // A repeated word says nothing about certainty.
-        let log_probability = it.log_probability.take().filter(|_| it.healing.is_done());
+        // The model cannot say how likely a token without a number is.
+        let log_probability = it.log_probability.take().unwrap_or(f32::NEG_INFINITY);
         if it.n_generated == request.max_tokens {
             return ControlFlow::Break(FinishReason::MaxTokens);
         }
@@ -133,7 +134,7 @@ impl<'a> GenerationState<'a> {
             return ControlFlow::Break(FinishReason::EndOfText);
         }
         let is_last = it.n_generated == request.max_tokens;
-        self.write(new, log_probability)?;
+        self.write(new, Some(log_probability), request.min_probability)?;
         if is_last {
             ControlFlow::Break(FinishReason::MaxTokens)
         } else {
@@ -141,11 +142,13 @@ impl<'a> GenerationState<'a> {
         }
     }
 
-    /// Appends to the text and shows it.
+    /// Appends to the text and shows it. Stops once the text is less likely than `min_probability`:
+    /// it only gets less likely.
     pub(super) fn write(
         &mut self,
         bytes: &[u8],
         log_probability: Option<f32>,
+        min_probability: Option<f32>,
     ) -> ControlFlow<FinishReason> {
         if self.is_cancelled() {
             return ControlFlow::Break(FinishReason::Cancelled);
@@ -155,20 +158,31 @@ impl<'a> GenerationState<'a> {
         if !it.text.push(bytes) {
             return ControlFlow::Break(FinishReason::NotText);
         }
-        if let Some(log_probability) = log_probability {
-            it.certainty.push(it.text.as_str().len(), log_probability);
+        match (&mut it.confidence, log_probability) {
+            (Some(confidence), Some(log_probability)) => {
+                let n_bytes = it.policy.written(it.text.as_str()).len();
+                confidence.push(n_bytes, log_probability);
+            }
+            // A server may end its stream with an empty chunk.
+            (_, None) if bytes.is_empty() => {}
+            (confidence, _) => *confidence = None,
         }
         if !it.text.as_str().is_empty() && self.figures.first_token_ms.is_none() {
             self.figures.first_token_ms = Some(ms_since(self.asked));
         }
         let cut = it.policy.cut(it.text.as_str(), Phase::Partial);
-        if !it.policy.waits_for_the_end() {
-            self.show(cut.keep_bytes);
+        self.show(cut.keep_bytes);
+        if let Some(stop) = cut.stop {
+            return ControlFlow::Break(FinishReason::Stopped(stop));
         }
-        match cut.stop {
-            Some(stop) => ControlFlow::Break(FinishReason::Stopped(stop)),
-            None => ControlFlow::Continue(()),
+        let is_unsure = match (&self.candidate.confidence, min_probability) {
+            (Some(confidence), Some(min_probability)) => confidence.is_below(min_probability),
+            _ => false,
+        };
+        if is_unsure {
+            return ControlFlow::Break(FinishReason::Stopped(StopRule::Unsure));
         }
+        ControlFlow::Continue(())
     }
 
     fn show(&mut self, keep_bytes: usize) {
@@ -177,10 +191,10 @@ impl<'a> GenerationState<'a> {
             it.shown = keep_bytes;
             if it.is_first {
                 let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
-                let mean = it.certainty.mean(keep_bytes);
+                let confidence = it.confidence.clone();
                 self.progress.send_modify(|now| {
                     now.text = text.into_owned();
-                    now.mean_log_probability = mean;
+                    now.confidence = confidence;
                 });
             }
         }
@@ -189,23 +203,31 @@ impl<'a> GenerationState<'a> {
     /// Ends the candidate: shows what is only known to be valid at its end, and returns the reason
     /// as the policy sees it.
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
+        if finish == FinishReason::Stopped(StopRule::Unsure) {
+            // The text would go on: what the rules held back may be wrong.
+            return finish;
+        }
         let it = &self.candidate;
         let cut = it.policy.cut(it.text.as_str(), Phase::Final);
-        let cut = it.policy.cut_if_uncertain(cut, it.certainty.mean(cut.keep_bytes));
         let is_complete = !matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_));
         if is_complete && it.healing.is_done() {
             self.show(cut.keep_bytes);
         }
+        let settled = is_complete.then(|| self.settled(cut));
         let it = &self.candidate;
-        if is_complete && !it.is_first {
-            let text = it.policy.written(&it.text.as_str()[..it.shown]);
+        if let Some(text) = settled.as_ref().filter(|_| !it.is_first) {
             self.progress.send_if_modified(|now| {
-                let is_new = !text.is_empty() && now.text != text;
-                let is_new = is_new && !now.alternatives.iter().any(|other| *other == text);
+                let is_new = !text.is_empty() && now.text != *text;
+                let is_new = is_new && !now.alternatives.iter().any(|other| other == text);
                 if is_new {
-                    now.alternatives.push(text.into_owned());
+                    now.alternatives.push(text.clone());
                 }
                 is_new
+            });
+        } else if let Some(text) = settled {
+            self.progress.send_if_modified(|now| {
+                now.settled = (now.text != text).then_some(text);
+                false
             });
         }
         // Some rules recognise only at the very end that they stopped the text.
@@ -213,12 +235,17 @@ impl<'a> GenerationState<'a> {
             (FinishReason::EndOfText | FinishReason::MaxTokens, Some(stop)) => {
                 FinishReason::Stopped(stop)
             }
-            // The certainty is only known for the whole text.
-            (FinishReason::Stopped(_), Some(stop @ StopRule::Uncertain)) => {
-                FinishReason::Stopped(stop)
-            }
             (finish, _) => finish,
         }
+    }
+
+    /// What is shown of the candidate's complete text if nothing of it was shown before.
+    fn settled(&self, cut: Cut) -> String {
+        let it = &self.candidate;
+        let text = it.text.as_str();
+        let shown = Cut { keep_bytes: it.shown, ..cut };
+        let Settled { cut, closing } = it.policy.settle(text, shown);
+        it.policy.written(&format!("{}{closing}", &text[..cut.keep_bytes])).into_owned()
     }
 
     /// Ends the job.

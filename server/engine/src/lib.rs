@@ -10,6 +10,7 @@
 //! aborted if another request waits that has no use for it.
 
 pub mod bundle;
+mod confidence;
 pub mod decoder;
 mod failure;
 mod generation_state;
@@ -41,6 +42,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::watch;
 
+pub use confidence::{Confidence, Piece};
 use decoder::Decoder;
 pub use failure::Failure;
 use foretell_policy::{Policy, StopRule};
@@ -139,19 +141,34 @@ pub struct Request {
     /// The number of candidates. If it is more than one, the first is the most likely text and the
     /// others are sampled, each with its own seed.
     pub n_candidates: usize,
+    /// Ends the generation once the probability of its text is below this.
+    pub min_probability: Option<f32>,
 }
 
 impl Request {
     /// A request for the most likely text.
     #[must_use]
     pub fn new(prompt: Prompt, policy: Policy, max_tokens: usize) -> Self {
-        Self { prompt, policy, max_tokens, sampling: Sampling::Greedy, n_candidates: 1 }
+        Self {
+            prompt,
+            policy,
+            max_tokens,
+            sampling: Sampling::Greedy,
+            n_candidates: 1,
+            min_probability: None,
+        }
     }
 
     /// The same request for several candidates, the further ones sampled.
     #[must_use]
     pub fn with_candidates(self, n_candidates: usize, sampling: Sampling) -> Self {
         Self { n_candidates, sampling, ..self }
+    }
+
+    /// The same request, which ends once the probability of the text is below `min_probability`.
+    #[must_use]
+    pub fn with_min_probability(self, min_probability: Option<f32>) -> Self {
+        Self { min_probability, ..self }
     }
 }
 
@@ -228,16 +245,35 @@ pub struct GenerationMetrics {
 pub struct Progress {
     /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
+    /// The complete text for a reader that has shown nothing of `text`, if it differs: without a
+    /// line that turned out to be wrong, and with everything closed that it opens.
+    pub settled: Option<String>,
     /// The further candidates, each complete and different; they follow one by one after `text` is
     /// complete.
     pub alternatives: Vec<String>,
-    /// The model's certainty of `text`: the mean log-probability of its tokens. `None` while there
-    /// is no text of its own.
-    pub mean_log_probability: Option<f32>,
+    /// The probability along `text`, and a little beyond it if the policy holds text back. `None`
+    /// if it is not known: from a server that sends no log-probabilities, or without a text.
+    pub confidence: Option<Confidence>,
     /// Set once, with the last text.
     pub finish: Option<FinishReason>,
     /// Complete once `finish` is set.
     pub figures: GenerationMetrics,
+}
+
+impl Progress {
+    /// The text for a reader that has shown its first `n_shown_bytes`.
+    #[must_use]
+    pub fn text_after(&self, n_shown_bytes: usize) -> &str {
+        match &self.settled {
+            Some(settled)
+                if n_shown_bytes <= settled.len()
+                    && self.text.get(..n_shown_bytes) == settled.get(..n_shown_bytes) =>
+            {
+                settled
+            }
+            _ => &self.text,
+        }
+    }
 }
 
 /// The reading end of a text that is being generated. Dropping it and its clones is the cancel.

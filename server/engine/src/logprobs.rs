@@ -1,4 +1,4 @@
-//! How certain the model was of its text: the mean log-probability of its tokens.
+//! The log-probability of a token, from the logits.
 
 /// Logits this far below the highest one add less than a hundredth to the sum, all 150,000
 /// together.
@@ -29,23 +29,17 @@ pub(super) fn log_probability(logits: &[f32], id: u32) -> Option<f32> {
     Some(chosen - highest - sum.ln()).filter(|it| it.is_finite())
 }
 
-/// The tokens of a text, each with the end of the text after it and its log-probability.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Certainty(Vec<(usize, f32)>);
-
-impl Certainty {
-    /// Adds a token after which the text has `n_bytes`.
-    pub(super) fn push(&mut self, n_bytes: usize, log_probability: f32) {
-        self.0.push((n_bytes, log_probability));
-    }
-
-    /// The mean over the tokens of the first `n_bytes` of the text.
-    pub(super) fn mean(&self, n_bytes: usize) -> Option<f32> {
-        let starts = [0].into_iter().chain(self.0.iter().map(|(end, _)| *end));
-        let of_text = self.0.iter().zip(starts).filter(|((_, _), start)| *start < n_bytes);
-        let (n, sum) = of_text.fold((0.0, 0.0), |(n, sum), ((_, it), _)| (n + 1.0, sum + it));
-        (n > 0.0).then(|| sum / n)
-    }
+/// The log-probability of `id` among `ids`: renormalized over them. `None` if it is not a number.
+pub(super) fn log_probability_among(
+    logits: &[f32],
+    id: u32,
+    ids: impl Iterator<Item = u32>,
+) -> Option<f32> {
+    let among = ids.filter_map(|id| logits.get(id as usize)).filter(|it| !it.is_nan());
+    let among: Vec<f32> = among.copied().collect();
+    let highest = among.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = among.iter().map(|logit| (logit - highest).exp()).sum();
+    Some(logits.get(id as usize)? - highest - sum.ln()).filter(|it| it.is_finite())
 }
 
 #[cfg(test)]
@@ -73,15 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn mean_covers_the_shown_tokens() {
-        let mut certainty = Certainty::default();
-        for (n_bytes, log_probability) in [(3, -1.0), (5, -2.0), (9, -6.0)] {
-            certainty.push(n_bytes, log_probability);
-        }
-        assert_eq!(certainty.mean(9), Some(-3.0));
-        assert_eq!(certainty.mean(5), Some(-1.5));
-        assert_eq!(certainty.mean(4), Some(-1.5));
-        assert_eq!(certainty.mean(3), Some(-1.0));
-        assert_eq!(certainty.mean(0), None);
+    fn log_probability_is_renormalized() {
+        let logits = [0.5f32, 0.3, 0.1, 0.1].map(f32::ln);
+        let among = |id, ids: &[u32]| log_probability_among(&logits, id, ids.iter().copied());
+        assert!((among(1, &[1, 2]).unwrap().exp() - 0.75).abs() < 1e-6);
+        assert!((among(1, &[0, 1, 2, 3]).unwrap().exp() - 0.3).abs() < 1e-6);
+        assert_eq!(among(2, &[2]), Some(0.0));
+        assert_eq!(among(9, &[2]), None);
+        assert_eq!(log_probability_among(&[1.0, f32::NAN], 0, 0..2), Some(0.0));
     }
 }

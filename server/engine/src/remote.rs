@@ -140,6 +140,7 @@ impl Remote {
             suffix: written.suffix.as_deref(),
             max_tokens: request.max_tokens,
             stream: true,
+            logprobs: request.min_probability.map(|_| 1),
             temperature: match sampling {
                 Sampling::Greedy => 0.0,
                 Sampling::Random { temperature, .. } => temperature,
@@ -166,7 +167,9 @@ impl Remote {
                     finish = FinishReason::MaxTokens;
                 }
                 let (text, left) = cut(&piece.text, n_bytes_left);
-                if let std::ops::ControlFlow::Break(stopped) = run.write(text.as_bytes(), None) {
+                if let std::ops::ControlFlow::Break(stopped) =
+                    run.write(text.as_bytes(), piece.log_probability, request.min_probability)
+                {
                     return Err(stopped);
                 }
                 let Some(left) = left else { return Ok(FinishReason::MaxTokens) };

@@ -3,7 +3,10 @@
 
 use fastrand::Rng;
 
-use super::vocabulary::Vocabulary;
+use super::{
+    logprobs::{log_probability, log_probability_among},
+    vocabulary::Vocabulary,
+};
 
 /// How a token is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -149,6 +152,21 @@ impl Healing {
             sampler.pick(logits, 0..u32::try_from(logits.len()).unwrap_or(u32::MAX))
         } else {
             sampler.pick(logits, vocabulary.beginning(&self.owed))
+        }
+    }
+
+    /// The log-probability of a token that satisfies the constraint, among all that do: the model's
+    /// own distribution at temperature 1, whatever the sampler does. `None` if it is not a number.
+    pub(super) fn log_probability(
+        &self,
+        token: u32,
+        logits: &[f32],
+        vocabulary: &Vocabulary,
+    ) -> Option<f32> {
+        if self.is_done() {
+            log_probability(logits, token)
+        } else {
+            log_probability_among(logits, token, vocabulary.beginning(&self.owed))
         }
     }
 

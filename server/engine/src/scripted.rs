@@ -200,7 +200,13 @@ pub struct Script {
     controls: Controls,
     armed: Option<usize>,
     logits: Vec<f32>,
+    certainty: f32,
+    doubts: Vec<(usize, f32)>,
 }
+
+/// How much a token's logit exceeds the noise, per byte: enough for a text of any length to be all
+/// but certain.
+const CERTAINTY: f32 = 16.0;
 
 impl Script {
     /// A script whose tokens are single bytes.
@@ -236,8 +242,23 @@ impl Script {
             controls: Controls::default(),
             armed: None,
             logits: Vec::new(),
+            certainty: CERTAINTY,
+            doubts: Vec::new(),
             state: EngineState::Ready,
         })
+    }
+
+    /// The same script, less certain of its text: at 1, a token of one byte is about as likely as
+    /// all others together.
+    #[must_use]
+    pub fn with_certainty(self, certainty: f32) -> Self {
+        Self { certainty, ..self }
+    }
+
+    /// The same script, whose token at each of some byte_idx of its text has the given probability.
+    #[must_use]
+    pub fn with_doubts(self, doubts: &[(usize, f32)]) -> Self {
+        Self { doubts: doubts.to_vec(), ..self }
     }
 
     /// The same script with buffers for `capacity` tokens.
@@ -319,11 +340,27 @@ impl Script {
                     _ => id == self.end,
                 };
                 let noise = (mix(seed ^ u64::from(id)) >> 48) as f32 / 65536.0;
-                if said { 1.0 + bytes.len() as f32 } else { noise }
+                if said { 1.0 + self.certainty * bytes.len() as f32 } else { noise }
             })
             .collect();
+        let at = follows.map(|it| self.text.len() - it.len());
+        let doubt = self.doubts.iter().find(|(byte_idx, _)| Some(*byte_idx) == at);
+        let logits = match doubt {
+            Some((_, probability)) => doubtful(logits, *probability),
+            None => logits,
+        };
         self.logits.extend(logits);
     }
+}
+
+/// Lowers the most likely token to a probability; the rest is noise.
+fn doubtful(mut logits: Vec<f32>, probability: f32) -> Vec<f32> {
+    let Some(best) = super::sampler::argmax(&logits) else { return logits };
+    logits.iter_mut().for_each(|it| *it = it.min(1.0));
+    let others = (0u32..).zip(&logits).filter(|(id, _)| *id != best);
+    let sum: f32 = others.map(|(_, logit)| logit.exp()).sum();
+    logits[best as usize] = (sum * probability / (1.0 - probability)).ln();
+    logits
 }
 
 /// The finalizer of splitmix64.

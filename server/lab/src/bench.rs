@@ -6,9 +6,9 @@ mod decode;
 mod engine;
 mod equivalence;
 mod fixtures;
-mod html;
+pub(crate) mod html;
 mod machine;
-mod report;
+pub(crate) mod report;
 mod server;
 mod table;
 
@@ -148,7 +148,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     if let Some((path, mut file)) = file {
         let printed = String::from_utf8_lossy(&report.printed);
-        let page = html::page(&facts(config), &report.charts, &printed)?;
+        let page = html::page("foretell bench", &facts(config), &report.charts, &printed)?;
         file.write_all(page.as_bytes()).with_context(|| format!("{}", path.display()))?;
         eprintln!("wrote {}", path.display());
     }
@@ -156,7 +156,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The configuration that the figures were measured with.
-fn facts(config: &Config) -> [(&'static str, String); 4] {
+pub(crate) fn facts(config: &Config) -> [(&'static str, String); 4] {
     [
         ("foretell", env!("CARGO_PKG_VERSION").to_owned()),
         ("model", config.model.name.clone()),

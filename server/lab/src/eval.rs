@@ -2,11 +2,15 @@
 //! describes the cases, the measures and the results.
 
 mod answers;
+mod calibration;
 mod cases;
 mod measures;
 mod oracle;
+mod page;
 mod replay;
 mod report;
+mod rows;
+mod shown;
 
 use std::{
     fs::File,
@@ -24,6 +28,7 @@ use foretell_config::{
 use foretell_engine::EngineState;
 use foretell_session::completer::{Ablation, Completer, GenerationOptions};
 
+use crate::bench::{facts, html::page as page_of};
 use answers::{AnswerOptions, Outcome, Variants};
 use cases::Set;
 use replay::Count;
@@ -63,6 +68,10 @@ pub struct Arguments {
     /// Also run the variants `plain` (plain layout) and `unhealed` (no token healing).
     #[arg(long)]
     compare: bool,
+
+    /// Run only the variant `processed`, without raw model output.
+    #[arg(long, conflicts_with = "compare")]
+    alone: bool,
 
     /// Also apply the policy without each of its rules in turn.
     #[arg(long)]
@@ -104,6 +113,10 @@ pub struct Arguments {
     /// Print one JSON object instead of tables.
     #[arg(long)]
     json: bool,
+
+    /// Also write an HTML page with charts to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 
     /// Write each case with its texts to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
@@ -163,11 +176,15 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..config.prompt
     };
     let config = Config { prompt: window, ..config.clone() };
+    // An unwritable path is reported now rather than after minutes of measuring.
+    let html = arguments.html.as_ref().map(create).transpose()?;
     let options = GenerationOptions::one(&config.suggest);
+    // Recorded once without a threshold; every threshold is applied to the recording.
+    let recorded = options.showing_everything();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (outcomes, replays) = runtime.block_on(async {
         let outcomes =
-            run_cases(&load_completer(&config).await?, &sets, arguments, options).await?;
+            run_cases(&load_completer(&config).await?, &sets, arguments, recorded).await?;
         let replays = run_replays(&config, &sets, arguments, options).await?;
         anyhow::Ok((outcomes, replays))
     })?;
@@ -176,9 +193,20 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         writeln!(io::stdout().lock(), "{}", serde_json::to_string(&report)?)?;
     } else {
-        report.print()?;
+        report.print(io::stdout().lock())?;
+    }
+    if let Some(mut html) = html {
+        let mut printed = Vec::new();
+        report.print(&mut printed)?;
+        let printed = String::from_utf8_lossy(&printed);
+        let page = page_of("foretell eval", &facts(&config), &report.charts(), &printed)?;
+        html.write_all(page.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn create(path: &PathBuf) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("{}", path.display()))
 }
 
 /// Loads the model, with an empty KV cache.
@@ -196,19 +224,18 @@ async fn run_cases(
     arguments: &Arguments,
     options: GenerationOptions,
 ) -> anyhow::Result<Vec<Outcome>> {
-    let Arguments { layout, compare, ablate, others, .. } = *arguments;
-    let answer_options = AnswerOptions { layout, compare, ablate, others };
+    let Arguments { layout, compare, ablate, others, alone: is_alone, .. } = *arguments;
+    let answer_options = AnswerOptions { layout, compare, ablate, others, is_alone };
     let variants = Variants::new(completer, answer_options, options)?;
     let n_cases: usize = sets.iter().map(|set| set.cases.len()).sum();
     let mut outcomes = Vec::with_capacity(n_cases);
-    let create = |path: &PathBuf| File::create(path).with_context(|| format!("{}", path.display()));
     let mut texts = arguments.texts.as_ref().map(create).transpose()?;
     for set in sets {
         for case in &set.cases {
             print_progress(&format!("case {} of {n_cases}", outcomes.len() + 1));
             let outcome = variants.ask(case, &set.name).await?;
             if let Some(texts) = &mut texts {
-                writeln!(texts, "{}", outcome.row())?;
+                writeln!(texts, "{}", rows::row(&outcome))?;
             }
             outcomes.push(outcome);
         }

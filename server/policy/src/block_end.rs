@@ -1,77 +1,164 @@
 //! Stops at the end of the block that the text started.
 
-use super::{Cut, Phase, StopRule, indent_width, lines};
+use super::{Cut, Phase, StopRule, indent_width};
+use crate::{
+    CursorContext,
+    structure::{Structure, TextLine},
+    suffix::{self, Repeats},
+};
 
-/// Cuts at the end of the block: before a line that is indented less than its first one, before a
-/// blank line, after a line at the margin that closes what the text opened, or after `max_lines`
-/// lines.
-///
-/// A blank line inside something that the text itself opened is part of the block: `is_open`
-/// decides this for brackets in the text up to a byte_idx, and the next line after a first line
-/// with a colon.
-pub(super) fn block_end(
-    indent: &str,
-    text: &str,
-    max_lines: usize,
-    phase: Phase,
-    is_open: impl Fn(usize) -> bool,
-) -> Cut {
-    let n_lines = lines(text).count();
-    let mut head: Option<Head> = None;
-    let mut n_shown = 0;
-    // The start of blank lines; the next line decides whether they belong to the block.
-    let mut blank: Option<usize> = None;
-    for (i, (start, line)) in lines(text).enumerate() {
-        let complete = phase.is_final() || i + 1 < n_lines;
-        let end_before = |start: usize| Cut {
-            keep_bytes: start.saturating_sub(1),
-            stop: Some(StopRule::BlockEnd),
-        };
-        if line.trim().is_empty() {
-            let from = blank.unwrap_or(start);
-            if !complete {
-                return Cut { stop: None, ..end_before(from) };
-            }
-            let may_continue = match &head {
-                // One blank line may start a paragraph; more mean that the model has lost track.
-                None => i <= 1,
-                Some(head) => blank.is_none() && (head.has_colon || is_open(start)),
-            };
-            if !may_continue {
-                return end_before(from);
-            }
-            blank = head.is_some().then_some(start);
-            continue;
-        }
-        let width =
-            if i == 0 { indent_width(&format!("{indent}{line}")) } else { indent_width(line) };
-        match &head {
-            None => head = Some(Head { width, has_colon: line.trim_end().ends_with(':') }),
-            Some(head) if width < head.width => return end_before(blank.unwrap_or(start)),
-            Some(head) => {
-                if let Some(from) = blank.filter(|from| width == head.width && !is_open(*from)) {
-                    return end_before(from);
-                }
-            }
-        }
-        blank = None;
-        n_shown += 1;
-        let end = start + line.len();
-        let closes = width == 0 && n_shown > 1 && line.starts_with(['}', ')', ']']);
-        if complete && closes {
-            return Cut { keep_bytes: end, stop: Some(StopRule::BlockEnd) };
-        }
-        if complete && n_shown >= max_lines {
-            return Cut { keep_bytes: end, stop: Some(StopRule::MaxLines) };
-        }
-    }
-    Cut { keep_bytes: text.len(), stop: None }
+/// A text as a block of lines.
+pub(super) struct Block<'a> {
+    pub(super) context: &'a CursorContext,
+    pub(super) structure: &'a Structure,
+    pub(super) max_lines: usize,
+    /// The block's first line in the text: 1 if the text continues the cursor's line.
+    pub(super) first: usize,
+    /// Whether the end of the block counts, and a repetition of the text after the cursor.
+    pub(super) ends: bool,
+    pub(super) meets_suffix: bool,
+    pub(super) text: &'a str,
+    pub(super) phase: Phase,
 }
 
-/// The first line of the block.
-struct Head {
-    width: usize,
-    has_colon: bool,
+/// Cuts at the end of the block: before a line that is indented less than its first one, before a
+/// blank line, before the document's next line, where the text closes what the document closes, or
+/// after `max_lines` lines.
+///
+/// None of this applies while something is open that the text itself opened. A block of more than
+/// `max_lines` lines may be twice as long if it closes everything then.
+pub(super) fn cut(block: &Block<'_>) -> Cut {
+    let lines = block.structure.lines(block.text, block.phase);
+    let below = block.context.lines_below();
+    let mut state = Progress { head: None, is_deeper: false, n_shown: 0, n_blank: 0, end: 0 };
+    for (i, line) in lines.iter().enumerate().skip(block.first) {
+        let before = i.checked_sub(1).map(|it| &lines[it]);
+        if let Some(cut) = state.line(block, &below, &lines, i, before) {
+            return cut;
+        }
+        state.end = line.decided_end;
+    }
+    Cut { keep_bytes: state.end, stop: None }
+}
+
+struct Progress {
+    /// The width of the first line's indentation.
+    head: Option<usize>,
+    /// Whether a line was indented more than the first one.
+    is_deeper: bool,
+    n_shown: usize,
+    /// Blank lines before the current one; the next line decides whether they belong to the block.
+    n_blank: usize,
+    /// The end of the last line that is no blank one.
+    end: usize,
+}
+
+impl Progress {
+    /// `None` if the line belongs to the block.
+    fn line(
+        &mut self,
+        block: &Block<'_>,
+        below: &[&str],
+        lines: &[TextLine],
+        i: usize,
+        before: Option<&TextLine>,
+    ) -> Option<Cut> {
+        let line = &lines[i];
+        let content = &block.text[line.start..line.end];
+        let ends_before = |stop| Some(Cut { keep_bytes: self.end, stop });
+        let is_over = line.is_complete.then_some(StopRule::BlockEnd);
+        let limit = |n_shown| n_shown >= block.max_lines;
+        let is_in_own_text =
+            line.starts_in_text && before.is_some_and(|it| it.text_start().is_some());
+        let must_close_text = line.starts_in_text && !block.structure.closes_text();
+        if is_in_own_text || must_close_text && i > 0 {
+            self.n_shown += usize::from(!content.trim().is_empty());
+            self.n_blank = 0;
+            if let Some(at) = line.closes_at {
+                return Some(Cut { keep_bytes: at, stop: is_over });
+            }
+            if line.closes_unclosed {
+                let stop = line.is_complete.then_some(StopRule::BlockEnd);
+                return Some(Cut { keep_bytes: line.decided_end, stop });
+            }
+            let stop = Some(StopRule::MaxLines);
+            let is_long = line.is_complete && self.n_shown >= 4 * block.max_lines;
+            return is_long.then_some(Cut { keep_bytes: line.end, stop });
+        }
+        let is_open = line.n_open_before > 0;
+        if content.trim().is_empty() {
+            if !line.is_complete {
+                return ends_before(None);
+            }
+            // One blank line may start a paragraph; more mean that the model has lost track.
+            let may_continue = match self.head {
+                None => i <= 1,
+                Some(_) => self.n_blank == 0 || is_open && self.n_blank < 2,
+            };
+            if !may_continue && block.ends {
+                return ends_before(is_over);
+            }
+            self.n_blank += usize::from(self.head.is_some());
+            // The end stays that of the line before.
+            return None;
+        }
+        let width = match i {
+            0 => indent_width(&format!("{}{content}", block.context.line_before)),
+            _ => indent_width(content),
+        };
+        let closes_unclosed = line.closes_unclosed && before.is_some();
+        if let Some(head) = self.head
+            && block.ends
+            && !is_open
+        {
+            let leaves = width < head && !closes_unclosed;
+            // After a blank line only the body of the first line continues.
+            let body_starts = before_blank(lines, i, block.text).ends_with(':');
+            let continues = width > head && (self.is_deeper || body_starts);
+            if leaves || self.n_blank > 0 && !continues {
+                return ends_before(is_over.or(Some(StopRule::BlockEnd)));
+            }
+        }
+        if block.meets_suffix && !is_open {
+            match suffix::repeats(&block.context.line_before, block.text, lines, i, below) {
+                Repeats::Yes => return ends_before(Some(StopRule::SuffixMet)),
+                Repeats::Maybe => return ends_before(None),
+                Repeats::No => {}
+            }
+        }
+        if let Some(at) = line.closes_at.filter(|_| block.ends) {
+            let is_first = block.text[line.start..at].trim().is_empty();
+            let stop = line.is_complete.then_some(StopRule::BlockEnd);
+            return Some(Cut { keep_bytes: if is_first { self.end } else { at }, stop });
+        }
+        let head = *self.head.get_or_insert(width);
+        self.is_deeper |= width > head;
+        (self.n_blank, self.n_shown) = (0, self.n_shown + 1);
+        let is_balanced = block.structure.n_unclosed(&line.open) == 0;
+        let closes = is_open && is_balanced && width == 0 && self.n_shown > 1;
+        // A line that continues the cursor's line ends with what it opened.
+        let completes_line =
+            block.first == 1 && is_balanced && is_open && self.opened_in_line(lines);
+        if line.is_complete && block.ends && (closes || closes_unclosed || completes_line) {
+            return Some(Cut { keep_bytes: line.end, stop: Some(StopRule::BlockEnd) });
+        }
+        let is_long = limit(self.n_shown) && (is_balanced || self.n_shown >= 2 * block.max_lines);
+        if line.is_complete && block.ends && is_long {
+            return Some(Cut { keep_bytes: line.end, stop: Some(StopRule::MaxLines) });
+        }
+        None
+    }
+
+    /// Whether the text's first line, which continues the cursor's line, opened something.
+    fn opened_in_line(&self, lines: &[TextLine]) -> bool {
+        !lines[0].open.is_empty()
+    }
+}
+
+/// The last line before line `i` that is no blank one.
+fn before_blank<'a>(lines: &[TextLine], i: usize, text: &'a str) -> &'a str {
+    let before = lines[..i].iter().rev().map(|it| text[it.start..it.end].trim_end());
+    before.into_iter().find(|it| !it.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,6 +13,23 @@ pub fn only_closers(rest: &str) -> bool {
     rest.chars().all(|c| is_closer(c) || c.is_whitespace())
 }
 
+/// The auto-closed text at the start of a rest of a line, if nothing but a comment follows it.
+pub(crate) fn leading_closers(rest: &str) -> Option<&str> {
+    let is_part = |c: char| is_closer(c) || c.is_whitespace();
+    let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+    let (closers, after) = rest.split_at(end);
+    // An operator such as `>>` or a tag's end is no auto-closed text before a comment.
+    let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| after.starts_with(it));
+    let has_gap = closers.ends_with(char::is_whitespace) || after.is_empty();
+    (after.is_empty() || is_comment && has_gap && !closers.trim().is_empty()).then_some(closers)
+}
+
+/// The closer at the start of a rest of a line that goes on after it.
+pub(crate) fn closes_first(rest: &str) -> Option<char> {
+    let first = rest.trim_start().chars().next()?;
+    (is_closer(first) && leading_closers(rest).is_none()).then_some(first)
+}
+
 /// Whether a block follows the end of this line.
 pub(crate) fn opens_a_block(line: &str) -> bool {
     line.trim_end().ends_with(['{', '(', '[', ':']) || line.trim_end().ends_with("=>")

@@ -27,6 +27,56 @@ const PHRASES: [&str; 10] = [
 ];
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
+/// The starts of comments at the end of a line that address the reader.
+const ASIDES: [&str; 12] = [
+    "output:",
+    "outputs:",
+    "prints ",
+    "print ",
+    "replace ",
+    "add your ",
+    "your code",
+    "maximum number of ",
+    "change this ",
+    "this will ",
+    "expected output",
+    "should print",
+];
+
+/// Where a comment that addresses the reader starts at the end of a line of code. Whitespace before
+/// it belongs to it. `None` also if the document already contains such a comment.
+fn aside(context: &CursorContext, line: &str, is_whole: bool) -> Option<(usize, bool)> {
+    let mut quote = None;
+    for (byte_idx, c) in line.char_indices() {
+        match (quote, c) {
+            (Some(q), _) if q == c => quote = None,
+            (Some(_), _) => continue,
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, _) => {}
+        }
+        let rest = &line[byte_idx..];
+        let before = &line[..byte_idx];
+        let Some(leader) = ["//", "# ", "-- "].into_iter().find(|it| rest.starts_with(it)) else {
+            // A partial line may end in the middle of the leader.
+            if !is_whole && ["//", "# ", "-- "].iter().any(|it| it.starts_with(rest)) {
+                return Some((before.trim_end().len(), false));
+            }
+            continue;
+        };
+        if quote.is_some() || !before.ends_with(char::is_whitespace) || before.trim().is_empty() {
+            continue;
+        }
+        let words = rest[leader.len()..].trim_start().to_lowercase();
+        let foreign = |it: &&str| !context.above.to_lowercase().contains(*it);
+        if ASIDES.iter().filter(|it| words.starts_with(**it)).any(foreign) {
+            return Some((before.trim_end().len(), true));
+        }
+        let may_be = !is_whole && ASIDES.iter().any(|it| it.starts_with(&words));
+        return may_be.then_some((before.trim_end().len(), false));
+    }
+    None
+}
+
 /// Searches for the first such line that starts in the text, not before the cursor. In prose, such
 /// lines are ordinary text.
 pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
@@ -35,8 +85,20 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     }
     let n_lines = lines(text).count();
     let skipped = usize::from(!context.line_before.trim().is_empty());
-    for (i, (start, line)) in lines(text).enumerate().skip(skipped) {
+    for (i, (start, line)) in lines(text).enumerate() {
         let is_whole = phase.is_final() || i + 1 < n_lines;
+        let first = format!("{}{line}", context.line_before);
+        let n_before = if i == 0 { context.line_before.len() } else { 0 };
+        let whole = if i == 0 { first.as_str() } else { line };
+        if let Some((at, is_aside)) = aside(context, whole, is_whole)
+            && let Some(at) = at.checked_sub(n_before)
+        {
+            let stop = is_aside.then_some(StopRule::Chat);
+            return Cut { keep_bytes: start + at, stop };
+        }
+        if i < skipped {
+            continue;
+        }
         let content = line.trim_start();
         let (words, begins): (_, &[&str]) = match comment_content(content) {
             Some(words) => (words, &HEADINGS),

@@ -14,14 +14,30 @@ pub struct Indent {
 /// The widest indentation step, in columns.
 const MAX_STEP: usize = 8;
 
+/// Lines with tabs for each line with spaces in a document that is indented with tabs.
+const MIXED: usize = 8;
+
 impl Indent {
-    /// The indentation of these lines: tabs or spaces, whichever more lines start with, and the
-    /// step that is most frequent between a line and a deeper next one. `None` if it is unclear.
-    pub(super) fn of_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Self> {
+    /// The indentation of the lines above and below the cursor's, and of that line if it is blank
+    /// before the cursor: tabs or spaces, if nearly all lines use the same, and the step that is most
+    /// frequent between a line and a deeper next one. `None` if it is unclear. Also the steps that
+    /// occur, as bits.
+    pub(super) fn of_lines<'a>(
+        above: impl Iterator<Item = &'a str>,
+        line_before: &'a str,
+        below: impl Iterator<Item = &'a str>,
+    ) -> (Option<Self>, u16) {
         let (mut n_tabs, mut n_spaces) = (0, 0);
         let mut steps = [0; MAX_STEP + 1];
-        let mut previous = 0;
-        for line in lines.filter(|line| !line.trim().is_empty()) {
+        let (mut previous, mut is_below) = (0, false);
+        let cursor = Some(line_before).filter(|it| it.trim().is_empty() && !it.is_empty());
+        let lines = above.map(|it| (it, false)).chain(cursor.map(|it| (it, true)));
+        for (line, is_cursor) in lines.chain(below.map(|it| (it, false))) {
+            // The cursor's line is evidence only below another line.
+            if line.trim().is_empty() && !(is_cursor && is_below) {
+                continue;
+            }
+            is_below = true;
             n_tabs += usize::from(line.starts_with('\t'));
             n_spaces += usize::from(line.starts_with("  "));
             let n = line.len() - line.trim_start_matches(' ').len();
@@ -30,35 +46,70 @@ impl Indent {
             }
             previous = n;
         }
-        if n_tabs > n_spaces {
-            return Some(Self { with_spaces: false, tab_columns: 4 });
+        let mut occur =
+            (1..=MAX_STEP).filter(|it| steps[*it] > 0).fold(0, |bits, it| bits | 1 << it);
+        if n_tabs > MIXED * n_spaces {
+            return (Some(Self { with_spaces: false, tab_columns: 4 }), occur);
         }
-        // A single space belongs to a comment or aligns something.
-        let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step])?;
-        (n_tabs == 0 && steps[step] > 0).then_some(Self { with_spaces: true, tab_columns: step })
+        // A single space belongs to a comment or aligns something. Of two steps that are as
+        // frequent, the shorter one is no alignment.
+        let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step]).unwrap_or_default();
+        let step = (n_tabs == 0 && step > 0 && steps[step] > 0).then_some(step);
+        if step.is_some_and(|it| steps[it] < 2) && cursor.is_none_or(str::is_empty) {
+            // One line is no evidence that a text must be indented like it.
+            occur = u16::MAX;
+        }
+        (step.map(|tab_columns| Self { with_spaces: true, tab_columns }), occur)
     }
 
-    /// Rewrites the indentation of each line except the first. Lines of a block with another step
-    /// than the document's get the document's.
-    pub(super) fn apply<'a>(self, line_before: &str, text: Cow<'a, str>) -> Cow<'a, str> {
-        if !text.contains('\n') {
+    /// Rewrites the indentation of each line that is not part of a string. Lines of a block with a
+    /// step that the document does not use get the document's; so does the first line if the line
+    /// above opens its block.
+    pub(super) fn apply<'a>(
+        self,
+        place: &Place<'_>,
+        text: Cow<'a, str>,
+        is_verbatim: impl Fn(usize) -> bool,
+    ) -> Cow<'a, str> {
+        let first_is_deeper = place.line_before.trim().is_empty() && text.starts_with([' ', '\t']);
+        if !text.contains('\n') && !first_is_deeper {
             return text;
         }
         let mut lines = text.split('\n');
         let first = lines.next().unwrap_or_default();
+        let first_line = format!("{}{first}", place.line_before);
         let mut written = first.to_owned();
-        let first_line = format!("{line_before}{first}");
         let mut above = self.columns(&first_line);
-        let mut opens = opens_an_indented_block(&first_line);
         let mut block_step: Option<BlockStep> = None;
-        for line in lines {
+        if first_is_deeper && !first.trim().is_empty() && opens_an_indented_block(place.line_above)
+        {
+            block_step = self.block_step(place, self.columns(place.line_above), above);
+            let n_columns = block_step.map_or(above, |it| it.into(above, self));
+            if let Some(more) = n_columns.checked_sub(self.columns(place.line_before)) {
+                let code = first.trim_start_matches([' ', '\t']);
+                if block_step.is_some() && self.with_spaces {
+                    written = format!("{:more$}{code}", "");
+                }
+            }
+        }
+        let mut opens = opens_an_indented_block(&first_line);
+        for (i, line) in lines.enumerate() {
+            written.push('\n');
+            if is_verbatim(i + 1) {
+                written.push_str(line);
+                continue;
+            }
             let code = line.trim_start_matches([' ', '\t']);
+            // Tabs before spaces align something with tabs of another width.
+            let after_tabs = line.trim_start_matches('\t');
+            if self.with_spaces && after_tabs.len() < line.len() && after_tabs.starts_with(' ') {
+                written.push_str(line);
+                continue;
+            }
             let n_columns = self.columns(line);
             if block_step.is_none() && opens && n_columns > above {
-                let step = n_columns - above;
-                block_step = (step <= MAX_STEP).then_some(BlockStep { from: above, step });
+                block_step = self.block_step(place, above, n_columns);
             }
-            written.push('\n');
             self.indent(&mut written, block_step.map_or(n_columns, |it| it.into(n_columns, self)));
             written.push_str(code);
             if !code.is_empty() {
@@ -66,6 +117,13 @@ impl Indent {
             }
         }
         Cow::Owned(written)
+    }
+
+    /// The step of a block whose lines are indented to `n_columns` below a line at `from`, unless
+    /// the document has such blocks.
+    fn block_step(self, place: &Place<'_>, from: usize, n_columns: usize) -> Option<BlockStep> {
+        let step = n_columns.checked_sub(from).filter(|it| (1..=MAX_STEP).contains(it))?;
+        (place.steps & 1 << step == 0).then_some(BlockStep { from, step })
     }
 
     /// The width of a line's indentation.
@@ -89,6 +147,16 @@ impl Indent {
     }
 }
 
+/// What the indentation of a text depends on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place<'a> {
+    /// The nearest line above the cursor's that is not blank.
+    pub(super) line_above: &'a str,
+    pub(super) line_before: &'a str,
+    /// The steps that occur in the document, as bits.
+    pub(super) steps: u16,
+}
+
 /// The step that a generated block uses, from the width `from` on.
 #[derive(Clone, Copy)]
 struct BlockStep {
@@ -107,7 +175,9 @@ impl BlockStep {
 
 /// Whether the next line is one step deeper; after `(` it may be aligned with something.
 fn opens_an_indented_block(line: &str) -> bool {
-    line.trim_end().ends_with(['{', ':'])
+    let line = line.trim_end();
+    line.ends_with(['{', ':'])
+        || [" do", " then", "\telse", " else"].iter().any(|it| line.ends_with(it))
 }
 
 #[cfg(test)]
@@ -117,7 +187,8 @@ mod tests {
     #[track_caller]
     fn check(with_spaces: bool, tab_columns: usize, text: &str, written: &str) {
         let indent = Indent { with_spaces, tab_columns };
-        assert_eq!(indent.apply("", Cow::Borrowed(text)), written);
+        let place = Place::default();
+        assert_eq!(indent.apply(&place, Cow::Borrowed(text), |_| false), written);
     }
 
     #[test]
@@ -155,8 +226,10 @@ mod tests {
 
     #[test]
     fn indent_is_detected_from_lines() {
-        let of =
-            |text: &str| Indent::of_lines(text.lines()).map(|it| (it.with_spaces, it.tab_columns));
+        let of = |text: &str| {
+            let (indent, _) = Indent::of_lines(text.lines(), "x", [].into_iter());
+            indent.map(|it| (it.with_spaces, it.tab_columns))
+        };
         assert_eq!(of("a {\n\tb\n}"), Some((false, 4)));
         assert_eq!(of("a {\n  b {\n    c\n  }\n}"), Some((true, 2)));
         assert_eq!(of("a:\n    b(c,\n      d)\n    if e:\n        f"), Some((true, 4)));

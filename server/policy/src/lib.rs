@@ -8,6 +8,7 @@
 
 mod block_end;
 mod brackets;
+mod certainty;
 mod chat_preamble;
 mod duplicate_lines;
 mod indent;
@@ -15,16 +16,31 @@ mod insert_above;
 mod invisible_chars;
 mod place;
 mod repetition;
+mod scanner;
+mod settle;
+mod shape;
 mod special_tokens;
+mod structure;
 mod suffix;
 mod syntax;
 
-use std::{borrow::Cow, cmp::Ordering, sync::Arc};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    sync::{Arc, OnceLock},
+};
+
+use scanner::Language;
+use settle::Judge;
+use shape::Shape;
+use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
+pub use certainty::certain_bytes;
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
+pub use settle::Settled;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The default of [`Style::max_lines`].
@@ -60,8 +76,8 @@ pub enum StopRule {
     SyntaxErrors,
     /// It is too short.
     TooLittle,
-    /// The model was less certain than the settings require.
-    Uncertain,
+    /// The model is not sure enough how the text goes on.
+    Unsure,
 }
 
 impl StopRule {
@@ -81,7 +97,7 @@ impl StopRule {
             Self::Hidden => "hidden",
             Self::SyntaxErrors => "syntax_errors",
             Self::TooLittle => "too_little",
-            Self::Uncertain => "uncertain",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -146,19 +162,11 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// The required certainty in percent: the geometric mean of the text's token probabilities.
-    pub min_certainty: Option<u8>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self {
-            max_lines: MAX_LINES,
-            min_chars: MIN_CHARS,
-            indent: None,
-            whole_lines: false,
-            min_certainty: None,
-        }
+        Self { max_lines: MAX_LINES, min_chars: MIN_CHARS, indent: None, whole_lines: false }
     }
 }
 
@@ -170,6 +178,17 @@ pub struct Policy {
     syntax: Option<Arc<Syntax>>,
     left_out: Vec<StopRule>,
     has_rules: bool,
+    document: Option<Arc<Document>>,
+    /// Computed when first needed.
+    structure: Arc<OnceLock<Structure>>,
+}
+
+/// The document around the cursor, with `\n` as its only line break.
+#[derive(Debug)]
+struct Document {
+    uri: String,
+    before: String,
+    after: String,
 }
 
 impl Default for Policy {
@@ -193,7 +212,15 @@ impl Policy {
     /// The rules at a cursor.
     #[must_use]
     pub fn new(context: CursorContext) -> Self {
-        Self { context, style: Style::default(), syntax: None, left_out: vec![], has_rules: true }
+        Self {
+            context,
+            style: Style::default(),
+            syntax: None,
+            left_out: vec![],
+            has_rules: true,
+            document: None,
+            structure: Arc::default(),
+        }
     }
 
     /// The rules that [`Policy::without`] can leave out.
@@ -227,6 +254,14 @@ impl Policy {
         Self { syntax: syntax.map(Arc::new), ..self }
     }
 
+    /// The same rules with the whole document: what it has open at the cursor is not always visible
+    /// in the lines around it. `before` and `after` the cursor have `\n` as their only line break.
+    #[must_use]
+    pub fn with_document(self, uri: &str, before: String, after: String) -> Self {
+        let document = Document { uri: uri.to_owned(), before, after };
+        Self { document: Some(Arc::new(document)), structure: Arc::default(), ..self }
+    }
+
     /// The same policy without some rules, to measure the effect of each.
     #[must_use]
     pub fn without(self, left_out: Vec<StopRule>) -> Self {
@@ -240,7 +275,15 @@ impl Policy {
         if !self.has_rules {
             return Cow::Borrowed(text);
         }
-        let trimmed = if self.context.is_prose() { Cow::Borrowed(text) } else { trim_lines(text) };
+        // The indentation of the existing line follows lines inserted above it.
+        let is_whole = insert_above::is_whole(&self.context, text);
+        let n_kept = if is_whole { self.context.line_before.len() } else { 0 };
+        let (lines, indent_after) = text.split_at(text.len() - n_kept);
+        let trimmed = match self.context.is_prose() {
+            true => Cow::Borrowed(text),
+            false if indent_after.is_empty() => trim_lines(text),
+            false => Cow::Owned(format!("{}{indent_after}", trim_lines(lines))),
+        };
         let (editor, document) = (self.style.indent, self.context.indent);
         // If both use spaces, the document's step overrides the editor's settings.
         let indent = match (editor, document) {
@@ -250,8 +293,18 @@ impl Policy {
             _ => editor.or(document),
         };
         match indent {
-            Some(indent) => indent.apply(&self.context.line_before, trimmed),
-            None => trimmed,
+            Some(indent) if !trimmed.is_empty() => {
+                let lines = self.structure().lines(&trimmed, Phase::Final);
+                let above = self.context.above.split('\n').rev();
+                let place = indent::Place {
+                    line_above: { above }.find(|it| !it.trim().is_empty()).unwrap_or_default(),
+                    line_before: &self.context.line_before,
+                    steps: self.context.steps,
+                };
+                let is_verbatim = |i: usize| lines.get(i).is_none_or(|it| it.starts_in_text);
+                indent.apply(&place, trimmed, is_verbatim)
+            }
+            _ => trimmed,
         }
     }
 
@@ -261,7 +314,7 @@ impl Policy {
         if !self.has_rules {
             return Cut::all(text);
         }
-        let shape = self.cut_to_shape(text, phase);
+        let shape = self.shape().cut(text, phase);
         let mut cut = RULES
             .iter()
             .filter(|(stop, _)| !self.left_out.contains(stop))
@@ -281,116 +334,34 @@ impl Policy {
         self.cut_if_too_little(text, cut, phase)
     }
 
-    /// Whether nothing may be shown before the text is complete, because only then its certainty is
-    /// known.
+    /// How a complete text is shown if nothing of it was shown before, where `cut` is its result of
+    /// [`Policy::cut`]: without a first line that is known to be wrong, and with everything closed
+    /// that it opens.
     #[must_use]
-    pub fn waits_for_the_end(&self) -> bool {
-        self.style.min_certainty.is_some()
-    }
-
-    /// Rejects a text that the model was not certain enough of, by its mean log-probability.
-    #[must_use]
-    pub fn cut_if_uncertain(&self, cut: Cut, mean_log_probability: Option<f32>) -> Cut {
-        let (Some(percent), Some(mean)) = (self.style.min_certainty, mean_log_probability) else {
-            return cut;
-        };
-        let is_uncertain = cut.keep_bytes > 0 && mean.exp() * 100.0 < f32::from(percent);
-        if is_uncertain { Cut { keep_bytes: 0, stop: Some(StopRule::Uncertain) } } else { cut }
-    }
-
-    /// Cuts at the end of the line or block at the cursor.
-    fn cut_to_shape(&self, text: &str, phase: Phase) -> Cut {
-        let context = &self.context;
-        let is_last = context.line_after.trim().is_empty();
-        if context.line_before.trim().is_empty() {
-            return if is_last {
-                self.cut_to_block(&context.line_before, text, 0, phase)
-            } else if context.is_before_a_line() {
-                self.cut_before_line(text, phase)
-            } else {
-                self.cut_to_line(text, phase)
-            };
+    pub fn settle(&self, text: &str, cut: Cut) -> Settled {
+        if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {
+            return Settled { cut, closing: String::new() };
         }
-        match text.strip_prefix('\n') {
-            // A whole new line after text makes sense where a block opens, and nowhere else.
-            Some(_) if is_last && brackets::opens_a_block(&context.line_before) => {
-                self.cut_to_block("", text, 1, phase)
-            }
-            Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
-            None => self.cut_to_line(text, phase),
-        }
+        let Self { context, .. } = self;
+        let judge = Judge { context, structure: self.structure(), syntax: self.syntax.as_deref() };
+        let mut settled = judge.settle(text, cut);
+        settled.cut = self.cut_if_too_little(text, settled.cut, Phase::Final);
+        settled
     }
 
-    /// Keeps either the beginning of the existing line, or lines to insert above it.
-    fn cut_before_line(&self, text: &str, phase: Phase) -> Cut {
-        let CursorContext { line_before, line_after, .. } = &self.context;
-        let line = text.split('\n').next().unwrap_or_default();
-        let is_complete = phase.is_final() || line.len() < text.len();
-        let meets = match suffix::must_follow(line_after) {
-            true => suffix::in_line(line, line_after, is_complete),
-            false => suffix::Meets::Not,
-        };
-        match meets {
-            suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
-            _ => self.cut_to_line(text, phase),
-        }
+    fn shape(&self) -> Shape<'_> {
+        let Self { context, style, left_out, .. } = self;
+        Shape { context, structure: self.structure(), style: *style, left_out }
     }
 
-    fn cut_to_line(&self, text: &str, phase: Phase) -> Cut {
-        let (line, complete) = match text.find('\n') {
-            Some(line_end) => (&text[..line_end], true),
-            None => (text, false),
-        };
-        let rest_must_follow = suffix::must_follow(&self.context.line_after);
-        let meets = if self.left_out.contains(&StopRule::SuffixMet) {
-            suffix::Meets::Not
-        } else {
-            suffix::in_line(line, &self.context.line_after, phase.is_final() || complete)
-        };
-        match meets {
-            suffix::Meets::At(byte_idx) if only_closers(&self.context.line_after) => {
-                // What follows auto-closed text replaces it (`n_replaced`).
-                if brackets::retyped(line, &self.context.line_after).continues {
-                    Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
-                } else {
-                    let is_whole = phase.is_final() || complete;
-                    Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }
-                }
+    fn structure(&self) -> &Structure {
+        self.structure.get_or_init(|| match &self.document {
+            Some(it) => {
+                let language = Language::of(&self.context.language, &it.uri);
+                Structure::new(language, &it.before, &it.after, true)
             }
-            suffix::Meets::At(byte_idx) => {
-                Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) }
-            }
-            // The rest of the cursor's line would be appended to a line that is complete without
-            // it.
-            suffix::Meets::Not if rest_must_follow && complete => {
-                Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
-            }
-            suffix::Meets::Not | suffix::Meets::MaybeAt(_)
-                if rest_must_follow && !phase.is_final() =>
-            {
-                Cut { keep_bytes: 0, stop: None }
-            }
-            suffix::Meets::MaybeAt(byte_idx) => Cut { keep_bytes: byte_idx, stop: None },
-            suffix::Meets::Not => {
-                Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
-            }
-        }
-    }
-
-    /// Cuts at the end of the block that starts at `start`, a byte_idx. `indent` precedes it on its
-    /// first line.
-    fn cut_to_block(&self, indent: &str, text: &str, start: usize, phase: Phase) -> Cut {
-        let block = &text[start..];
-        let is_open = |byte_idx: usize| match &self.syntax {
-            Some(syntax) => syntax.is_open(text[..start + byte_idx].trim_end()),
-            None => brackets::depth(&block[..byte_idx]) > 0,
-        };
-        let unless = |stop, cut| if self.left_out.contains(&stop) { Cut::all(block) } else { cut };
-        let suffix = suffix::in_block(indent, block, &self.context.next_line, phase);
-        let end = block_end::block_end(indent, block, self.style.max_lines, phase, is_open);
-        let Cut { keep_bytes, stop } =
-            unless(StopRule::SuffixMet, suffix).and(unless(StopRule::BlockEnd, end));
-        Cut { keep_bytes: if keep_bytes == 0 { 0 } else { start + keep_bytes }, stop }
+            None => Structure::of(&self.context),
+        })
     }
 
     /// Removes trailing whitespace, because a rule may still cut there, and rejects texts that are
@@ -427,10 +398,11 @@ fn trim_lines(text: &str) -> Cow<'_, str> {
 /// text closes itself before it continues.
 #[must_use]
 pub fn n_replaced(text: &str, line_after: &str) -> usize {
-    if text.contains('\n') || !only_closers(line_after) {
+    let Some(closers) = brackets::leading_closers(line_after) else { return 0 };
+    if text.contains('\n') && !text.starts_with('\n') {
         return 0;
     }
-    brackets::retyped(text, line_after).n_rest_chars
+    brackets::retyped(text, closers).n_rest_chars
 }
 
 /// Cuts a suggestion before a `closer` that it would repeat, because the editor has inserted one.

@@ -11,33 +11,41 @@ pub struct CursorContext {
     pub line_after: String,
     /// The first non-blank line after the cursor's.
     pub next_line: String,
+    /// The nearest lines below the cursor's, including blank ones; at most 60.
+    pub below: String,
     /// The nearest lines above the cursor's, including blank ones; at most 60.
     pub above: String,
     /// The document's indentation, if its lines show one.
     pub indent: Option<Indent>,
+    /// The indentation steps that occur in the document, as bits.
+    pub steps: u16,
     /// The editor's name for the document's language, or the file's extension.
     pub language: String,
 }
 
-/// The maximum number of lines in [`CursorContext::above`].
-const MAX_LINES_ABOVE: usize = 60;
+/// The maximum number of lines in [`CursorContext::above`] and [`CursorContext::below`].
+const MAX_LINES: usize = 60;
 
 impl CursorContext {
     /// The context of a cursor between `before` and `after`.
     #[must_use]
     pub fn new(before: &str, after: &str) -> Self {
         let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
-        let nearest = above.rmatch_indices('\n').nth(MAX_LINES_ABOVE - 1).map_or(0, |(i, _)| i + 1);
+        let nearest = above.rmatch_indices('\n').nth(MAX_LINES - 1).map_or(0, |(i, _)| i + 1);
         let above = &above[nearest..];
-        let mut lines = after.split('\n');
-        let line_after = lines.next().unwrap_or_default();
-        let next_line = lines.find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let (line_after, below) = after.split_once('\n').unwrap_or((after, ""));
+        let end = below.match_indices('\n').nth(MAX_LINES - 1).map_or(below.len(), |(i, _)| i);
+        let below = &below[..end];
+        let next_line = below.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let (indent, steps) = Indent::of_lines(above.lines(), line_before, below.lines());
         Self {
             line_before: line_before.to_owned(),
             line_after: line_after.to_owned(),
             next_line: next_line.to_owned(),
+            below: below.to_owned(),
             above: above.to_owned(),
-            indent: Indent::of_lines(above.lines().chain(after.lines().skip(1))),
+            indent,
+            steps,
             language: String::new(),
         }
     }
@@ -46,6 +54,11 @@ impl CursorContext {
     #[must_use]
     pub fn in_language(self, language: &str) -> Self {
         Self { language: language.to_owned(), ..self }
+    }
+
+    /// The lines below the cursor's that are not blank.
+    pub(crate) fn lines_below(&self) -> Vec<&str> {
+        self.below.split('\n').filter(|line| !line.trim().is_empty()).collect()
     }
 
     /// Whether the cursor is at the start of an existing line, so that lines are inserted above it.

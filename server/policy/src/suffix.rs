@@ -1,6 +1,7 @@
 //! Cuts where the text after the cursor is repeated.
 
-use super::{Cut, Phase, StopRule, brackets, indent_width, lines};
+use super::{brackets, indent_width};
+use crate::structure::TextLine;
 
 /// Where a line starts to repeat the text after the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,9 @@ pub(super) fn must_follow(line_after: &str) -> bool {
     rest.chars().count() >= MIN_REST_CHARS && !brackets::only_closers(rest) && !is_comment
 }
 
-/// Searches for the rest of the cursor's line in a generated line.
-pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
+/// Searches for the rest of the cursor's line in a generated line. A match inside a word is none,
+/// unless the cursor is inside one.
+pub(super) fn in_line(line: &str, line_before: &str, line_after: &str, complete: bool) -> Meets {
     let rest = line_after.trim();
     let Some(first) = rest.chars().next() else {
         return Meets::Not;
@@ -34,83 +36,111 @@ pub(super) fn in_line(line: &str, line_after: &str, complete: bool) -> Meets {
     if brackets::only_closers(rest) {
         return brackets::first_unmatched(line, first).map_or(Meets::Not, Meets::At);
     }
+    let is_in_word = line_before.ends_with(is_word) && line_after.starts_with(is_word);
+    let search = Search { line, rest, is_in_word };
     if rest.chars().count() < MIN_REST_CHARS {
         let at = line.len().saturating_sub(rest.len());
         return match line.get(at..) {
-            Some(end) if complete && end == rest => Meets::At(at),
+            Some(end) if complete && end == rest && search.is_boundary(at) => Meets::At(at),
             _ if complete => Meets::Not,
             // The tail may be the rest, which is decided when the line is complete.
-            _ => MaybeTail { line, rest }.find(),
+            _ => search.tail(),
         };
     }
-    match line.find(rest) {
+    let mut found = line.match_indices(rest).map(|it| it.0);
+    match found.find(|at| search.is_boundary(*at) && search.ends_word(*at + rest.len(), complete)) {
         Some(at) => Meets::At(at),
         None if complete => Meets::Not,
-        None => MaybeTail { line, rest }.find(),
+        None => search.tail(),
     }
 }
 
-struct MaybeTail<'a> {
-    line: &'a str,
-    rest: &'a str,
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_alphanumeric()
 }
 
-impl MaybeTail<'_> {
+struct Search<'a> {
+    line: &'a str,
+    rest: &'a str,
+    /// Whether the cursor is inside a word.
+    is_in_word: bool,
+}
+
+impl Search<'_> {
+    /// Whether no word continues across a byte_idx where the rest may start.
+    fn is_boundary(&self, at: usize) -> bool {
+        self.is_in_word || !self.rest.starts_with(is_word) || !self.line[..at].ends_with(is_word)
+    }
+
+    /// Whether the last word of the rest ends at a byte_idx; an incomplete line may continue it.
+    fn ends_word(&self, end: usize, complete: bool) -> bool {
+        let next = &self.line[end..];
+        !self.rest.ends_with(is_word)
+            || !next.starts_with(is_word) && (complete || !next.is_empty())
+    }
+
     /// The longest tail of the line that is a prefix of the rest.
-    fn find(&self) -> Meets {
+    fn tail(&self) -> Meets {
         let from = self.line.len().saturating_sub(self.rest.len());
         (from..self.line.len())
-            .filter(|at| self.line.is_char_boundary(*at))
+            .filter(|at| self.line.is_char_boundary(*at) && self.is_boundary(*at))
             .find(|at| self.rest.starts_with(&self.line[*at..]))
             .map_or(Meets::Not, Meets::MaybeAt)
     }
 }
 
-/// Searches for the file's next line among the generated ones.
-pub(super) fn in_block(indent: &str, text: &str, next_line: &str, phase: Phase) -> Cut {
-    let all = Cut::all(text);
-    let next = next_line.trim();
-    if next.is_empty() {
-        return all;
-    }
-    let n_lines = lines(text).count();
-    let next_closes = brackets::only_closers(next);
-    let (mut depth, mut n_counted_bytes) = (0, 0);
-    for (i, (start, line)) in lines(text).enumerate() {
-        depth += brackets::depth(&text[n_counted_bytes..start]);
-        n_counted_bytes = start;
-        let written = if i == 0 { format!("{indent}{line}") } else { line.to_owned() };
-        let complete = phase.is_final() || i + 1 < n_lines;
-        // A closing bracket of the text's own block is no repetition of the next line.
-        let own = next_closes && (depth > 0 || indent_width(&written) != indent_width(next_line));
-        if own {
-            continue;
-        }
-        if complete && line.trim() == next {
-            return Cut { keep_bytes: start, stop: Some(StopRule::SuffixMet) };
-        }
-        if !complete && next.starts_with(line.trim()) {
-            return Cut { keep_bytes: start, stop: None };
-        }
-    }
-    all
+/// Whether a text repeats the document's next lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    Yes,
+    /// If the text continues like the document.
+    Maybe,
+    No,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Counting all brackets above again for each line would take a minute.
-    #[test]
-    fn long_text_is_scanned_once() {
-        let text = "a\n".repeat(200_000);
-        assert_eq!(in_block("", &text, "}", Phase::Partial), Cut::all(&text));
-        let closed = format!("{text}if x {{\n}}\n}}\n");
-        let met = Cut { keep_bytes: closed.len() - 2, stop: Some(StopRule::SuffixMet) };
-        assert_eq!(
-            in_block("", &closed, "}", Phase::Partial),
-            met,
-            "the bracket of a block opened in the text does not end it"
-        );
+/// Compares the text's lines from line `i` on with the document's next lines, `below`, which are
+/// not blank. A line is compared with its indentation. A line that opens something is a repetition
+/// only if what follows is the same, up to the line that closes it: two calls with the same first
+/// line are two calls.
+pub(super) fn repeats(
+    line_before: &str,
+    text: &str,
+    lines: &[TextLine],
+    i: usize,
+    below: &[&str],
+) -> Repeats {
+    let width = |k: usize, line: &str| match k {
+        0 => indent_width(&format!("{line_before}{line}")),
+        _ => indent_width(line),
+    };
+    let Some(next_width) = below.first().map(|it| indent_width(it)) else { return Repeats::No };
+    let mut said = (i..lines.len())
+        .map(|k| (k, &lines[k], &text[lines[k].start..lines[k].end]))
+        .filter(|(k, _, content)| *k == i || !content.trim().is_empty());
+    for (n, next) in below.iter().enumerate() {
+        let Some((k, line, content)) = said.next() else {
+            return match lines.last() {
+                // The text is over.
+                Some(it) if it.is_complete => Repeats::Yes,
+                _ => Repeats::Maybe,
+            };
+        };
+        let is_same = width(k, content) == indent_width(next);
+        let is_last = k + 1 == lines.len();
+        if is_last && n > 0 && is_same && next.trim().starts_with(content.trim()) {
+            // The text may be over in the middle of a line.
+            return if line.is_complete { Repeats::Yes } else { Repeats::Maybe };
+        }
+        if !line.is_complete && is_same && next.trim().starts_with(content.trim()) {
+            return Repeats::Maybe;
+        }
+        if !line.is_complete || !is_same || content.trim() != next.trim() {
+            return Repeats::No;
+        }
+        let has_body = below.get(n + 1).is_some_and(|it| indent_width(it) > next_width);
+        if line.open.is_empty() && !has_body {
+            return Repeats::Yes;
+        }
     }
+    Repeats::Yes
 }

@@ -89,8 +89,7 @@ impl Syntax {
             let end = start + line.trim_end().len();
             let is_whole = i + 1 < n_lines || is_cut || !may_grow;
             let is_first = kept[..start].trim().is_empty();
-            let is_good =
-                is_whole && !line.trim().is_empty() && !self.analysis(&kept[..end]).is_worse;
+            let is_good = is_whole && !line.trim().is_empty() && !self.is_worse(&kept[..end]);
             if is_good || (is_first && !holds_lines) {
                 good = end;
             }
@@ -115,7 +114,7 @@ impl Syntax {
         if text[..cut.keep_bytes].trim().is_empty() {
             return Cut { keep_bytes: 0, ..cut };
         }
-        let is_good = |n_bytes: &usize| !self.analysis(&text[..*n_bytes]).is_worse;
+        let is_good = |n_bytes: &usize| !self.is_worse(&text[..*n_bytes]);
         if is_good(&cut.keep_bytes) {
             return cut;
         }
@@ -126,9 +125,13 @@ impl Syntax {
         Cut { keep_bytes: first.unwrap_or(0), stop }
     }
 
-    /// Whether a text leaves a block, a bracket or a string open.
-    pub(super) fn is_open(&self, text: &str) -> bool {
-        self.analysis(text).is_open
+    /// Whether a text adds errors to the document, even if everything it opened is closed. In a
+    /// document that the grammar does not understand because of its macros, no text does.
+    pub(super) fn is_worse(&self, text: &str) -> bool {
+        let is_worse = self.analysis(text).is_worse;
+        let base = self.base.get().and_then(Option::as_ref);
+        let is_understood = !self.grammar.has_macros() || base.is_some_and(|it| it.n_wrong == 0);
+        is_worse && is_understood
     }
 
     fn analysis(&self, text: &str) -> Analysis {
@@ -144,7 +147,11 @@ impl Syntax {
     /// `None` if parsing takes too long.
     fn analyze(&self, text: &str) -> Option<Analysis> {
         let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
-        let at = self.cursor_byte_idx..self.cursor_byte_idx;
+        // Auto-closed text that the text repeats is replaced.
+        let rest = self.text[self.cursor_byte_idx..].split('\n').next().unwrap_or_default();
+        let replaced = rest.char_indices().nth(crate::n_replaced(text, rest));
+        let end = self.cursor_byte_idx + replaced.map_or(rest.len(), |it| it.0);
+        let at = self.cursor_byte_idx..end;
         let tree = parsed.with(at.clone(), text)?;
         let with = errors(&tree);
         let is_worse = with.n() > parsed.errors.n();
@@ -158,7 +165,14 @@ impl Syntax {
     }
 
     fn parse_base(&self) -> Option<Base> {
-        let parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
+        let mut parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
+        if parsed.errors.n() > 0
+            && let Some(other) = self.grammar.alternative()
+            && let Some(other) = self.trees.parsed(&self.uri, other, &self.text)
+            && other.errors.n() < parsed.errors.n()
+        {
+            parsed = other;
+        }
         let mut n_wrong = parsed.errors.n_wrong;
         if n_wrong > 0 {
             let cursor = self.cursor_byte_idx;

@@ -1,7 +1,10 @@
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 
 use super::*;
+
+mod around_the_cursor;
+mod properties;
+mod well_formed;
 
 /// Feeds `says` to the policy one character at a time, at the cursor `ˇ` of `fixture`, and compares
 /// the document with the kept text between `«»`, and the stop rule.
@@ -207,14 +210,13 @@ fn closing_an_own_block_does_not_end_it() {
         "fn f() {\n    ˇ\n    }\n}",
         "if x {\n        y();\n    }\n    }\n",
         &expect![[r#"
-        fn f() {
-            «if x {
-                y();
-            }»
+            fn f() {
+                «if x {
+                    y();»
+                }
             }
-        }
-        Some(SuffixMet)
-    "#]],
+            Some(SuffixMet)
+        "#]],
     );
 }
 
@@ -329,51 +331,6 @@ fn text_adopts_the_documents_style() {
     assert_eq!(written("", "", "markdown", "one  \ntwo"), "one  \ntwo");
 }
 
-/// Text made of pieces that the rules look for, whole and in parts.
-fn says() -> impl Strategy<Value = String> {
-    let pieces = prop::sample::select(vec![
-        "\n",
-        "\n",
-        "\n    ",
-        "\n\t",
-        "    ",
-        " ",
-        "{",
-        "}",
-        "(",
-        ")",
-        ");",
-        ":",
-        "\"",
-        "é",
-        "<",
-        "let x = 1;",
-        "run(all_of_it);",
-        "run(all_of_it);",
-        "ab",
-        "0, ",
-        "0, 0, 0, 0, 0, 0, ",
-        "---",
-        "```",
-        "`",
-        "# ",
-        "// ",
-        "Example usage",
-        "Example",
-        "Here is the ",
-        "Here",
-        "Sure, ",
-        "<|im_end|>",
-        "<|im",
-        "<fim_middle>",
-        "\u{202e}",
-        "\u{200d}",
-        "return total",
-        "\n\n",
-    ]);
-    prop::collection::vec(pieces, 0..14).prop_map(|pieces| pieces.concat())
-}
-
 #[test]
 fn every_script_is_kept() {
     check(
@@ -411,37 +368,40 @@ fn leading_blank_line_does_not_end_the_text() {
     assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+/// The beginnings of a text as shown, one for each length of the text.
+fn growth(language: &str, fixture: &str, says: &str) -> Vec<String> {
+    let (before, after) = fixture.split_once('ˇ').expect("a cursor");
+    let policy = Policy::new(CursorContext::new(before, after).in_language(language));
+    let ends = says.char_indices().map(|(i, c)| i + c.len_utf8());
+    let shown = |end| says[..policy.cut(&says[..end], Phase::Partial).keep_bytes].to_owned();
+    let mut shown: Vec<String> = ends.map(shown).collect();
+    shown.dedup();
+    shown
+}
 
-    /// The shown text only grows, and the stream ends with the same text as a single cut.
-    #[test]
-    fn shown_text_never_shrinks(
-        before in says(),
-        after in prop_oneof!["[ a)};\n\"]{0,8}", says()],
-        said in prop_oneof!["[ ab{}();\n\"éx]{0,40}", says()],
-        language in prop::sample::select(vec!["", "rust", "python", "markdown"]),
-        whole_lines in any::<bool>(),
-    ) {
-        let text = format!("{before}{after}");
-        let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
-        let context = CursorContext::new(&before, &after).in_language(language);
-        let style = Style { whole_lines, ..Style::default() };
-        let policy = Policy::new(context).with_style(style).with_syntax(syntax);
-        let (kept, stop) = streamed(&policy, &said);
-        let at_once = policy.cut(&said, Phase::Final);
-        prop_assert_eq!(kept.as_str(), &said[..at_once.keep_bytes]);
-        // Several rules may cut at the same place, and a stream may meet another one first.
-        prop_assert!(stop.is_none() || at_once.stop.is_some());
-    }
-
-    /// Restyling a prefix gives a prefix of the restyled text.
-    #[test]
-    fn restyled_text_never_shrinks(before in says(), said in says(), cut in 0..99usize) {
-        let policy = Policy::new(CursorContext::new(&before, ""));
-        let kept = said.trim_end();
-        let cut = kept.floor_char_boundary(cut.min(kept.len()));
-        let (whole, partial) = (policy.written(kept), policy.written(kept[..cut].trim_end()));
-        prop_assert!(whole.starts_with(&*partial), "{partial:?} is no prefix of {whole:?}");
-    }
+#[test]
+fn partial_text_ends_at_a_word() {
+    expect![[r#"
+        [
+            "",
+            "np.array([1,",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("python", "ˇ", "np.array([1, 2"));
+    expect![[r#"
+        [
+            "",
+            "print(",
+            "print(\"Hello, you\")",
+            "print(\"Hello, you\") or",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("python", "ˇ", "print(\"Hello, you\") or x"));
+    expect![[r#"
+        [
+            "",
+            "expect(",
+        ]
+    "#]]
+    .assert_debug_eq(&growth("ruby", "ˇ", "expect(<<~RUBY, 'a')\n  b\nRUBY\n"));
 }

@@ -44,7 +44,7 @@ pub struct Ablation {
 }
 
 /// The limits of a generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GenerationOptions {
     /// The shape of a suggestion.
     pub style: Style,
@@ -52,13 +52,27 @@ pub struct GenerationOptions {
     pub max_tokens: usize,
     /// The number of candidates: the most likely text, then random samples.
     pub n_candidates: usize,
+    /// How probable a text must be to be shown; the generation ends once it is less. `None` shows
+    /// everything.
+    pub min_probability: Option<f32>,
 }
 
 impl GenerationOptions {
     /// One candidate within the limits of the settings.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
-        Self { style: suggest.style(), max_tokens: suggest.max_tokens, n_candidates: 1 }
+        Self {
+            style: suggest.style(),
+            max_tokens: suggest.max_tokens,
+            n_candidates: 1,
+            min_probability: suggest.min_probability(),
+        }
+    }
+
+    /// The same limits for a text that is shown however unlikely it is.
+    #[must_use]
+    pub fn showing_everything(self) -> Self {
+        Self { min_probability: None, ..self }
     }
 }
 
@@ -184,9 +198,12 @@ impl Completer {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
-        Policy::new(prompt::cursor_context(snapshot, cursor))
-            .with_syntax(syntax)
-            .with_style(options.style)
+        let policy = Policy::new(prompt::cursor_context(snapshot, cursor));
+        let policy = match prompt::document(snapshot, cursor) {
+            Some((before, after)) => policy.with_document(&snapshot.uri, before, after),
+            None => policy,
+        };
+        policy.with_syntax(syntax).with_style(options.style)
     }
 
     /// Starts a generation at a cursor (a char_idx). `None` until the model is loaded.
@@ -199,7 +216,8 @@ impl Completer {
     ) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
         let policy = self.policy(snapshot, cursor, options);
-        let request = Request::new(prompt, policy, options.max_tokens);
+        let request = Request::new(prompt, policy, options.max_tokens)
+            .with_min_probability(options.min_probability);
         Some(self.engine.generate(match options.n_candidates {
             0 | 1 => request,
             n => request.with_candidates(n, CANDIDATE_SAMPLING),

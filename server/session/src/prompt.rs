@@ -31,7 +31,7 @@ use ropey::RopeSlice;
 
 use crate::document::{Edit, Snapshot};
 use context::{Surroundings, short_path, visits::Visits};
-pub use cursor_context::{cursor_context, syntax};
+pub use cursor_context::{cursor_context, document, syntax};
 pub use file_comment::{file_comment, says_nothing};
 use foretell_config::prompt::{OtherFiles, Split, Window};
 use foretell_engine::{

@@ -29,6 +29,8 @@ pub struct Counts {
     pub offers: u64,
     /// What the user accepted.
     pub accepted: Accepted,
+    /// How probable accepted and dismissed suggestions were.
+    pub probability: ByProbability,
     /// What the model did.
     pub model: Work,
     /// From a request to its first text if the model was needed.
@@ -49,6 +51,44 @@ pub struct Accepted {
     pub partly: u64,
     /// Accepted characters.
     pub chars: u64,
+}
+
+/// Suggestions by the probability of the text that was shown first, in tenths: 9 counts those from
+/// 0.9 to 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ByProbability {
+    /// Suggestions of which the user accepted some, or typed all that was shown.
+    pub accepted: BTreeMap<u8, u64>,
+    /// The others that were shown.
+    pub dismissed: BTreeMap<u8, u64>,
+}
+
+impl ByProbability {
+    /// Adds a suggestion.
+    pub fn add(&mut self, probability: f64, is_accepted: bool) {
+        let tenth = (probability * 10.0).clamp(0.0, 9.0) as u8;
+        let counts = if is_accepted { &mut self.accepted } else { &mut self.dismissed };
+        *counts.entry(tenth).or_default() += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in
+            [(&mut self.accepted, &other.accepted), (&mut self.dismissed, &other.dismissed)]
+        {
+            for (tenth, n) in theirs {
+                *mine.entry(*tenth).or_default() += n;
+            }
+        }
+    }
+
+    /// Each tenth that has suggestions, the most probable first: accepted and dismissed ones.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u8, u64, u64)> {
+        let of = |counts: &BTreeMap<u8, u64>, tenth| counts.get(&tenth).copied().unwrap_or(0);
+        let rows =
+            (0..=9).rev().map(move |it| (it, of(&self.accepted, it), of(&self.dismissed, it)));
+        rows.filter(|(_, accepted, dismissed)| accepted + dismissed > 0)
+    }
 }
 
 /// What the model did.
@@ -175,6 +215,7 @@ impl Counts {
         mine.whole += theirs.whole;
         mine.partly += theirs.partly;
         mine.chars += theirs.chars;
+        self.probability.merge(&other.probability);
         let (mine, theirs) = (&mut self.model, &other.model);
         mine.runs += theirs.runs;
         mine.reused += theirs.reused;
@@ -245,10 +286,12 @@ mod tests {
         let mut one = Counts { requests: 2, offers: 1, ..Counts::default() };
         tally(&mut one.shown, "model");
         one.first_text_ms.add(100.0);
+        one.probability.add(0.95, true);
         one.model.add(&GenerationMetrics { generated: 5, ..GenerationMetrics::default() }, false);
         let mut both = one.clone();
         both.merge(&one);
         assert_eq!((both.requests, both.offers, both.n_shown()), (4, 2, 2));
+        assert_eq!(both.probability.accepted, BTreeMap::from([(9, 2)]));
         assert_eq!((both.model.wasted, both.model.runs, both.first_text_ms.count()), (10, 2, 2));
         let there_and_back: Counts =
             serde_json::from_str(&serde_json::to_string(&both).unwrap()).unwrap();

@@ -6,15 +6,15 @@
 
 pub mod completion_cache;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     document::{Edit, Snapshot},
-    prompt::to_lf,
+    prompt::{cursor_context, to_lf},
 };
 use completion_cache::Surroundings;
 use foretell_engine::{FinishReason, Progress};
-use foretell_policy as policy;
+use foretell_policy::{self as policy, CursorContext, StopRule};
 
 /// Why a suggestion is dismissed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,12 @@ pub enum Verdict {
     NotYet,
     /// The model predicts that nothing follows the cursor.
     Empty(FinishReason),
+    /// The model is not sure enough how the text goes on.
+    Unsure {
+        /// Whether a new generation would say the same. It may be surer inside a word, or beyond
+        /// the end of this generation.
+        is_exact: bool,
+    },
     /// Dismiss it.
     Dismissed(DismissReason),
 }
@@ -64,11 +70,25 @@ struct AnchoredText {
     /// The document's text from there to the end of the user's edits.
     typed: String,
     n_typed_chars: usize,
+    context: CursorContext,
+    /// How probable shown text must be; `None` shows everything.
+    min_probability: Option<f32>,
+    /// How much of the generated text the user has seen, in bytes: that much is shown again at
+    /// once.
+    n_shown_bytes: usize,
 }
 
 impl AnchoredText {
-    fn new(line_char_idx: usize, start_char_idx: usize) -> Self {
-        Self { line_char_idx, start_char_idx, typed: String::new(), n_typed_chars: 0 }
+    fn new(line_char_idx: usize, start_char_idx: usize, context: CursorContext) -> Self {
+        Self {
+            line_char_idx,
+            start_char_idx,
+            typed: String::new(),
+            n_typed_chars: 0,
+            context,
+            min_probability: None,
+            n_shown_bytes: 0,
+        }
     }
 
     /// Follows an edit; `false` if the suggestion is dismissed whatever its generation says.
@@ -118,7 +138,7 @@ impl AnchoredText {
         if !policy::only_closers(closed) {
             return moved;
         }
-        match (compare(&to_lf(typed), progress), closed.trim_start().chars().next()) {
+        match (self.compare(&to_lf(typed), progress), closed.trim_start().chars().next()) {
             (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
                 "" => Verdict::Dismissed(DismissReason::UsedUp),
                 rest => Verdict::Shows(rest.to_owned()),
@@ -145,29 +165,59 @@ impl AnchoredText {
         // All of it was typed: the next request decides what comes next.
         if gone == DismissReason::UsedUp { Ok(()) } else { Err(gone) }
     }
+
+    fn compare(&self, typed: &str, progress: &Progress) -> Verdict {
+        let text = progress.text.as_str();
+        if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
+            return self.cut_to_certain(typed, rest, progress);
+        }
+        let Some(finish) = &progress.finish else {
+            let fits = typed.starts_with(text);
+            return if fits {
+                Verdict::NotYet
+            } else {
+                Verdict::Dismissed(DismissReason::Contradicted)
+            };
+        };
+        match finish {
+            FinishReason::Cancelled | FinishReason::Failed(_) => {
+                Verdict::Dismissed(DismissReason::Failed)
+            }
+            FinishReason::Stopped(StopRule::Unsure) if typed.is_empty() => {
+                Verdict::Unsure { is_exact: true }
+            }
+            _ if typed.is_empty() => Verdict::Empty(finish.clone()),
+            _ if typed.starts_with(text) => Verdict::Dismissed(DismissReason::UsedUp),
+            _ => Verdict::Dismissed(DismissReason::Contradicted),
+        }
+    }
+
+    /// Cuts the text after what was typed where the model is not sure any more, given that the
+    /// typed text is right. What was shown stays.
+    fn cut_to_certain(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
+        let (Some(min), Some(confidence)) = (self.min_probability, &progress.confidence) else {
+            return Verdict::Shows(rest.to_owned());
+        };
+        let n_certain = confidence.certain_end(typed.len(), min) - typed.len();
+        let is_certain = n_certain >= rest.len();
+        let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
+        let n_certain = n_certain.min(rest.len());
+        let n_bytes = policy::certain_bytes(&self.context, typed, rest, n_certain, is_whole);
+        let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
+        match n_bytes.max(rest.floor_char_boundary(n_seen)) {
+            0 if is_certain && progress.finish.is_none() => Verdict::NotYet,
+            0 => {
+                let is_exact = !is_certain && confidence.is_boundary(typed.len());
+                Verdict::Unsure { is_exact: typed.is_empty() || is_exact }
+            }
+            n_bytes => Verdict::Shows(rest[..n_bytes].to_owned()),
+        }
+    }
 }
 
-fn compare(typed: &str, progress: &Progress) -> Verdict {
-    let text = progress.text.as_str();
-    if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
-        return Verdict::Shows(rest.to_owned());
-    }
-    let Some(finish) = &progress.finish else {
-        let fits = typed.starts_with(text);
-        return if fits {
-            Verdict::NotYet
-        } else {
-            Verdict::Dismissed(DismissReason::Contradicted)
-        };
-    };
-    match finish {
-        FinishReason::Cancelled | FinishReason::Failed(_) => {
-            Verdict::Dismissed(DismissReason::Failed)
-        }
-        _ if typed.is_empty() => Verdict::Empty(finish.clone()),
-        _ if typed.starts_with(text) => Verdict::Dismissed(DismissReason::UsedUp),
-        _ => Verdict::Dismissed(DismissReason::Contradicted),
-    }
+/// Whether a text would go on if the model were surer.
+fn goes_on(finish: &FinishReason) -> bool {
+    *finish == FinishReason::Stopped(StopRule::Unsure)
 }
 
 /// A suggestion, and the generation that it shows.
@@ -178,11 +228,11 @@ pub struct Suggestion {
     /// Where it was made, for the completion cache.
     at: Surroundings,
     generation: GenerationId,
-    /// How much of the generated text the user has seen, in bytes: that much is shown again at
-    /// once.
-    n_shown_bytes: usize,
     /// How much of it was typed, in bytes, when it was last shown.
     shown_at: Option<usize>,
+    /// How probable the text was that was shown first, if that is known.
+    probability: Option<f64>,
+    is_accepted: bool,
 }
 
 impl Suggestion {
@@ -194,12 +244,48 @@ impl Suggestion {
         let line_char_idx = snapshot.rope.line_to_char(line);
         Self {
             uri: Arc::clone(&snapshot.uri),
-            anchored: AnchoredText::new(line_char_idx, start_char_idx),
+            anchored: AnchoredText::new(
+                line_char_idx,
+                start_char_idx,
+                cursor_context(snapshot, start_char_idx),
+            ),
             at: Surroundings::new(snapshot, start_char_idx),
             generation,
-            n_shown_bytes: 0,
             shown_at: None,
+            probability: None,
+            is_accepted: false,
         }
+    }
+
+    /// The same suggestion, which shows only what is at least this probable.
+    #[must_use]
+    pub fn with_min_probability(mut self, min_probability: Option<f32>) -> Self {
+        self.anchored.min_probability = min_probability;
+        self
+    }
+
+    /// From now on, the suggestion shows everything: the user asked for it.
+    pub fn show_everything(&mut self) {
+        self.anchored.min_probability = None;
+    }
+
+    /// Whether the generated text goes on in the line after `rest`, which the suggestion says at a
+    /// cursor.
+    #[must_use]
+    pub fn is_cut_in_line(&self, cursor: usize, rest: &str, progress: &Progress) -> bool {
+        let n_bytes = self.n_typed_bytes(cursor) + rest.len();
+        match progress.text.get(n_bytes..) {
+            Some("") | None => progress.finish.as_ref().is_some_and(goes_on),
+            Some(after) => !after.starts_with('\n'),
+        }
+    }
+
+    /// Whether the user has seen all that the suggestion can say: its generation ended because the
+    /// text became too unlikely.
+    #[must_use]
+    pub fn is_exhausted(&self, cursor: usize, progress: &Progress) -> bool {
+        let has_more = self.anchored.n_shown_bytes > self.n_typed_bytes(cursor);
+        progress.finish.as_ref().is_some_and(goes_on) && !has_more
     }
 
     /// A suggestion whose generation was started `n_typed` characters before the cursor, which have
@@ -240,7 +326,17 @@ impl Suggestion {
     /// # Errors
     /// Why it is dismissed.
     pub fn may_live(&self, uri: &str, progress: &Progress) -> Result<(), DismissReason> {
-        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(progress) }
+        if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.settled(progress)) }
+    }
+
+    /// The generation as far as it is shown: a complete text of which nothing was shown is shown as
+    /// [`Progress::settled`].
+    fn settled<'a>(&self, progress: &'a Progress) -> Cow<'a, Progress> {
+        let text = progress.text_after(self.anchored.n_shown_bytes);
+        if text == progress.text {
+            return Cow::Borrowed(progress);
+        }
+        Cow::Owned(Progress { text: text.to_owned(), ..progress.clone() })
     }
 
     /// What the suggestion says at a cursor of a document.
@@ -249,13 +345,13 @@ impl Suggestion {
         if *self.uri != *uri {
             return Verdict::Dismissed(DismissReason::CursorMoved);
         }
-        self.anchored.verdict(cursor, progress)
+        self.anchored.verdict(cursor, &self.settled(progress))
     }
 
     /// Records that `n_bytes` of what the suggestion says at `cursor` were shown.
     pub fn shown(&mut self, cursor: usize, n_bytes: usize) {
         let n_typed_bytes = self.n_typed_bytes(cursor);
-        self.n_shown_bytes = self.n_shown_bytes.max(n_typed_bytes + n_bytes);
+        self.anchored.n_shown_bytes = self.anchored.n_shown_bytes.max(n_typed_bytes + n_bytes);
         self.shown_at = Some(n_typed_bytes);
     }
 
@@ -265,10 +361,35 @@ impl Suggestion {
         self.shown_at == Some(self.n_typed_bytes(cursor))
     }
 
+    /// Records how probable the first `n_bytes` of what the suggestion says at `cursor` are, the
+    /// first time.
+    pub fn rate(&mut self, cursor: usize, n_bytes: usize, progress: &Progress) {
+        let start = self.n_typed_bytes(cursor);
+        let confidence = progress.confidence.as_ref();
+        let probability = confidence.map(|it| it.log_probability(start, start + n_bytes).exp());
+        self.probability = self.probability.or(probability);
+    }
+
+    /// Records that the user accepted some of it.
+    pub fn accepted(&mut self) {
+        self.is_accepted = true;
+    }
+
+    /// How probable the shown text was, and whether the user accepted it or typed all of it. `None`
+    /// if nothing was shown, or its probability is not known.
+    #[must_use]
+    pub fn outcome(&self, progress: &Progress) -> Option<(f64, bool)> {
+        let typed = to_lf(&self.anchored.typed);
+        let is_typed =
+            typed.len() >= self.anchored.n_shown_bytes && progress.text.starts_with(&typed);
+        let probability = self.probability.filter(|_| self.is_seen())?;
+        Some((probability, self.is_accepted || is_typed))
+    }
+
     /// How much of `rest`, which the suggestion says at `cursor`, was shown before, in bytes.
     #[must_use]
     pub fn n_shown_bytes_of(&self, cursor: usize, rest: &str) -> usize {
-        let n_bytes = self.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor));
+        let n_bytes = self.anchored.n_shown_bytes.saturating_sub(self.n_typed_bytes(cursor));
         rest.floor_char_boundary(n_bytes)
     }
 
@@ -295,7 +416,7 @@ impl Suggestion {
     /// Whether any of it was shown.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        self.n_shown_bytes > 0
+        self.anchored.n_shown_bytes > 0
     }
 
     /// The document that it is for.

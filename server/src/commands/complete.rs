@@ -121,7 +121,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let completer = Completer::start(&Config { prompt: window, ..config.clone() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     // JSON is printed at the end, so a line can be held back until its syntax is known.
-    let mut options = GenerationOptions::one(&config.suggest);
+    let mut options = GenerationOptions::one(&config.suggest).showing_everything();
     options.style.whole_lines = arguments.json;
     let progress = runtime.block_on(async {
         if let EngineState::Failed(message) = completer.loaded().await {
@@ -144,8 +144,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let mut out = io::stdout().lock();
     if arguments.json {
         let figures = progress.figures;
+        let confidence = progress.confidence.as_ref();
+        let n_bytes = progress.text.len();
         let json = serde_json::json!({
-            "text": progress.text,
+            "text": progress.text_after(0),
             "reused": figures.reused,
             "read": figures.read,
             "generated": figures.generated,
@@ -155,7 +157,8 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
             "decode_ms": figures.decode_ms,
             "first_token_ms": figures.first_token_ms,
             "total_ms": figures.total_ms,
-            "mean_log_probability": progress.mean_log_probability,
+            "mean_log_probability": confidence.and_then(|it| it.mean(n_bytes)),
+            "probability": confidence.map(|it| it.log_probability(0, n_bytes).exp()),
             "finish": progress.finish.as_ref().map(FinishReason::name),
         });
         writeln!(out, "{json}")?;

@@ -1,5 +1,7 @@
 //! The decoder's invariants, tested with a scripted model.
 
+mod probability;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -12,13 +14,14 @@ use crate::{
     sampler::Sampling,
     scripted::{Controls, Fault, Script},
 };
-use foretell_policy::{CursorContext, Policy, StopRule, Style};
+use foretell_policy::{CursorContext, Policy, StopRule};
 
 const TEXT: &str = "fn main() {\n    let naïve = \"日本語 🦀\";\n    return naïve.len();\n}\n\
     fn twice(x: u32) -> u32 {\n    return x + x;\n}\n";
 
 fn script() -> Script {
-    Script::with_words(TEXT, &["fn ", "    ", "return", " return", "let ", "u32", "len"]).unwrap()
+    let words = ["fn ", "    ", "return", " return", "let ", "u32", "len"];
+    Script::with_words(TEXT, &words).unwrap().with_certainty(1.0)
 }
 
 /// Runs a request to its end on this thread.
@@ -323,6 +326,7 @@ proptest! {
             let cached = complete(&mut warm, &context, n_healed);
             let cold = complete(&mut script().into_decoder(), &context, n_healed);
             prop_assert_eq!(&cached.text, &cold.text);
+            prop_assert_eq!(&cached.confidence, &cold.confidence);
             prop_assert_eq!(&cached.finish, &cold.finish);
             prop_assert_eq!(cached.figures.generated, cold.figures.generated);
             prop_assert_eq!(cached.figures.healed, cold.figures.healed);
@@ -348,6 +352,7 @@ proptest! {
                 run(decoder, request)
             });
             prop_assert_eq!(&with.text, &without.text);
+            prop_assert_eq!(&with.confidence, &without.confidence);
             prop_assert_eq!(&with.finish, &without.finish);
             prop_assert_eq!(with.figures.generated, without.figures.generated);
         }
@@ -362,6 +367,7 @@ proptest! {
             let cached = complete(&mut several, &context, 3);
             let cold = complete(&mut script().into_decoder(), &context, 3);
             prop_assert_eq!(&cached.text, &cold.text);
+            prop_assert_eq!(&cached.confidence, &cold.confidence);
             prop_assert_eq!(&cached.finish, &cold.finish);
         }
     }
@@ -427,23 +433,4 @@ proptest! {
         }
         prop_assert_eq!(out.as_str(), text.as_str());
     }
-}
-
-#[test]
-fn uncertain_text_is_not_shown() {
-    let certain = |min_certainty| {
-        let mut decoder = script().into_decoder();
-        let mut request = request(&decoder, "fn twice(", 0);
-        let style = Style { min_certainty, ..Style::default() };
-        request.policy = request.policy.with_style(style);
-        run(&mut decoder, request)
-    };
-    let free = certain(None);
-    let mean = free.mean_log_probability.expect("the text has tokens");
-    assert!(mean < 0.0, "{mean}");
-    let percent = (mean.exp() * 100.0) as u8;
-    assert_eq!(certain(Some(percent)).text, free.text);
-    let unsure = certain(Some(percent + 1));
-    assert_eq!(unsure.text, "");
-    assert_eq!(unsure.finish, Some(FinishReason::Stopped(StopRule::Uncertain)));
 }

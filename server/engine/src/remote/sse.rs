@@ -9,12 +9,14 @@ use super::excerpt::excerpt;
 const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// The content of an event.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct TextChunk {
     /// The text.
     pub(super) text: String,
     /// Whether the text ends because it reached the requested length.
     pub(super) is_cut_short: bool,
+    /// The log-probability of the text, if the server sends that of each token.
+    pub(super) log_probability: Option<f32>,
 }
 
 /// Decodes bytes into chunks as soon as their lines are complete.
@@ -38,6 +40,34 @@ struct Choice {
     #[serde(default)]
     text: Option<String>,
     finish_reason: Option<String>,
+    #[serde(default)]
+    logprobs: Option<LogProbs>,
+}
+
+/// llama.cpp's server sends the log-probabilities of chat completions in text completions, too.
+#[derive(Deserialize)]
+struct LogProbs {
+    #[serde(default)]
+    token_logprobs: Option<Vec<Option<f32>>>,
+    #[serde(default)]
+    content: Option<Vec<TokenLogProb>>,
+}
+
+#[derive(Deserialize)]
+struct TokenLogProb {
+    logprob: f32,
+}
+
+impl LogProbs {
+    /// The sum; `None` if the server left one out.
+    fn sum(self) -> Option<f32> {
+        let all: Vec<Option<f32>> = match (self.token_logprobs, self.content) {
+            (Some(all), _) => all,
+            (None, Some(all)) => all.into_iter().map(|it| Some(it.logprob)).collect(),
+            (None, None) => return None,
+        };
+        all.into_iter().sum::<Option<f32>>().filter(|it| !it.is_nan())
+    }
 }
 
 impl SseDecoder {
@@ -78,6 +108,7 @@ impl SseDecoder {
             return Ok(Some(TextChunk {
                 text: choice.text.unwrap_or_default(),
                 is_cut_short: choice.finish_reason.as_deref() == Some("length"),
+                log_probability: choice.logprobs.and_then(LogProbs::sum),
             }));
         }
         if self.bytes.len() - self.n_read > MAX_EVENT_BYTES {
@@ -119,6 +150,22 @@ mod tests {
             let (head, tail) = STREAM.as_bytes().split_at(cut);
             prop_assert_eq!(pieces(&[head, tail]), Ok(("äb".into(), true, true)));
         }
+    }
+
+    #[test]
+    fn log_probabilities_are_summed() {
+        let of = |logprobs: &str| {
+            let mut events = SseDecoder::default();
+            let event =
+                format!("data: {{\"choices\":[{{\"text\":\"ab\",\"logprobs\":{logprobs}}}]}}\n");
+            events.push(event.as_bytes());
+            events.next().unwrap().unwrap().log_probability
+        };
+        assert_eq!(of("{\"tokens\":[\"a\",\"b\"],\"token_logprobs\":[-0.5,-1.0]}"), Some(-1.5));
+        assert_eq!(of("{\"content\":[{\"token\":\"ab\",\"logprob\":-0.25}]}"), Some(-0.25));
+        assert_eq!(of("{\"token_logprobs\":[null]}"), None);
+        assert_eq!(of("null"), None);
+        assert_eq!(of("{}"), None);
     }
 
     #[test]

@@ -13,11 +13,12 @@ const NAME_WIDTH: f64 = 210.0;
 const VALUE_WIDTH: f64 = 90.0;
 const BAR_HEIGHT: f64 = 16.0;
 
-/// Renders the page from facts about the machine, the charts, and the printed output.
+/// Renders the page of a command from facts about the machine, the charts, and the printed output.
 ///
 /// # Errors
 /// Never: writing to a string does not fail.
-pub(super) fn page(
+pub(crate) fn page(
+    command: &str,
     facts: &[(&str, String)],
     charts: &[Chart],
     printed: &str,
@@ -25,8 +26,8 @@ pub(super) fn page(
     let mut out = String::new();
     writeln!(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">")?;
     writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
-    writeln!(out, "<title>foretell bench</title>\n<style>\n{STYLE}</style>")?;
-    writeln!(out, "<main>\n<h1>foretell bench</h1>\n<dl>")?;
+    writeln!(out, "<title>{command}</title>\n<style>\n{STYLE}</style>")?;
+    writeln!(out, "<main>\n<h1>{command}</h1>\n<dl>")?;
     for (name, value) in facts {
         writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", Text(name), Text(value))?;
     }
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn bars_are_to_scale_and_text_is_escaped() {
-        let page = page(&[], &charts()[..1], "a < b & c").unwrap();
+        let page = page("foretell bench", &[], &charts()[..1], "a < b & c").unwrap();
         let figure = page.split_once("<figure>").unwrap().1;
         expect![[r#"
 
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn times_are_placed_on_the_scale() {
-        let page = page(&[("model", "a\"b".into())], &charts()[1..], "").unwrap();
+        let page = page("foretell bench", &[("model", "a\"b".into())], &charts()[1..], "").unwrap();
         assert!(page.contains("<dt>model</dt><dd>a&quot;b</dd>"), "{page}");
         let drawn: Vec<&str> = page.lines().filter(|it| it.contains("class=\"s0\"")).collect();
         expect![[r#"
@@ -215,7 +216,7 @@ mod tests {
 
     #[test]
     fn page_loads_no_resources() {
-        let page = page(&[], &charts(), "").unwrap();
+        let page = page("foretell bench", &[], &charts(), "").unwrap();
         for foreign in ["http", "src=", "<script", "<link", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");
         }

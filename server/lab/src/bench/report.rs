@@ -18,7 +18,7 @@ const NAME_CHARS: usize = 30;
 
 /// A chart of measurements.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Chart {
+pub(crate) enum Chart {
     /// One bar for each row and series.
     Bars(Bars),
     /// Distributions of times.
@@ -31,14 +31,14 @@ pub(super) enum Chart {
 
 /// A bar chart with one bar for each row and series.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bars {
-    pub(super) title: &'static str,
-    pub(super) unit: &'static str,
-    pub(super) is_more_better: bool,
+pub(crate) struct Bars {
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) is_more_better: bool,
     /// The names of what is compared.
-    pub(super) series: Vec<&'static str>,
+    pub(crate) series: Vec<&'static str>,
     /// Each row's name, and its value in each series.
-    pub(super) rows: Vec<(String, Vec<f64>)>,
+    pub(crate) rows: Vec<(String, Vec<f64>)>,
 }
 
 impl Bars {

@@ -2,16 +2,19 @@
 
 use anyhow::{Context, bail};
 use foretell_config::prompt::{OtherFiles, Split};
-use foretell_engine::{FinishReason, Generation, GenerationMetrics};
-use foretell_policy::{Phase, Policy, StopRule, n_replaced};
+use foretell_engine::{Confidence, FinishReason, Generation, GenerationMetrics, Progress};
+use foretell_policy::{Phase, Policy, StopRule};
 use foretell_session::{
     completer::{Ablation, Completer, GenerationOptions},
-    document::{Documents, PositionEncoding, Snapshot},
+    document::Snapshot,
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{cases::Case, measures::Verdict};
+use super::{
+    cases::{Case, open_case, truth},
+    measures::Verdict,
+};
 
 /// A generated text, why it ended, and what it cost.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(super) struct Answer {
     /// `None` if the generation was cancelled.
     pub(super) finish: Option<FinishReason>,
     pub(super) figures: GenerationMetrics,
+    /// The probability along the text.
+    pub(super) confidence: Option<Confidence>,
 }
 
 /// Selects the variants to run.
@@ -29,6 +34,8 @@ pub(super) struct AnswerOptions {
     pub(super) compare: bool,
     pub(super) ablate: bool,
     pub(super) others: bool,
+    /// Whether only the variant `processed` runs.
+    pub(super) is_alone: bool,
 }
 
 /// The completers to compare; they share one loaded model.
@@ -36,7 +43,7 @@ pub(super) struct Variants {
     /// As the server does it.
     pub(super) processed: Completer,
     /// The model alone: plain layout, no token healing, no policy, no other files.
-    raw: Completer,
+    raw: Option<Completer>,
     /// `processed` in the plain layout.
     plain: Option<Completer>,
     /// `processed` without token healing.
@@ -54,9 +61,9 @@ pub(super) struct Outcome {
     pub(super) set: String,
     pub(super) answer: Answer,
     /// The texts of the other variants, by name.
-    other_texts: Map<String, Value>,
+    pub(super) other_texts: Map<String, Value>,
     pub(super) processed: Verdict,
-    pub(super) raw: Verdict,
+    pub(super) raw: Option<Verdict>,
     pub(super) plain: Option<Verdict>,
     pub(super) unhealed: Option<Verdict>,
     pub(super) alone: Option<Verdict>,
@@ -67,32 +74,9 @@ pub(super) struct Outcome {
 pub(super) struct Ablated {
     pub(super) without: Vec<(StopRule, Verdict)>,
     /// The texts, by the name of the rule left out.
-    texts: Map<String, Value>,
+    pub(super) texts: Map<String, Value>,
     /// Whether all rules together cut the recorded text to what the server produced.
     pub(super) is_as_served: bool,
-}
-
-impl Outcome {
-    /// The case with its texts as a row of the `--texts` file.
-    pub(super) fn row(&self) -> Value {
-        json!({
-            "path": self.case.path,
-            "kind": self.case.kind,
-            "language": self.case.language,
-            "line_before": self.case.prefix.rsplit('\n').next(),
-            "line_after": self.case.suffix.split('\n').next(),
-            "expected": self.case.expected,
-            "processed": self.answer.text,
-            "beside": self.other_texts,
-            "set": self.set,
-            "finish": self.answer.finish.as_ref().map(FinishReason::name),
-            "read": self.answer.figures.read,
-            "total_ms": self.answer.figures.total_ms,
-            "generated": self.answer.figures.generated,
-            "as_served": self.ablated.as_ref().map(|it| it.is_as_served),
-            "without": self.ablated.as_ref().map(|it| &it.texts),
-        })
-    }
 }
 
 impl Variants {
@@ -115,12 +99,15 @@ impl Variants {
         };
         Ok(Self {
             processed: with(whole)?,
-            raw: with(Ablation {
-                healing: false,
-                policy: false,
-                other_files: OtherFiles::None,
-                ..plain
-            })?,
+            raw: only_if(
+                !selection.is_alone,
+                with(Ablation {
+                    healing: false,
+                    policy: false,
+                    other_files: OtherFiles::None,
+                    ..plain
+                }),
+            )?,
             plain: only_if(selection.compare, with(plain))?,
             unhealed: only_if(selection.compare, with(Ablation { healing: false, ..whole }))?,
             alone: only_if(
@@ -157,14 +144,18 @@ impl Variants {
                 other_texts.insert(name.into(), answer.text.into());
             }
         }
-        let raw = self.raw(&snapshot, cursor, &case.expected).await?;
-        other_texts.insert("raw".into(), raw.text.clone().into());
+        let mut raw = None;
+        if let Some(variant) = &self.raw {
+            let answer = self.raw(variant, &snapshot, cursor, &case.expected).await?;
+            raw = Some(verdict(&answer));
+            other_texts.insert("raw".into(), answer.text.into());
+        }
         let [unhealed, plain, alone] = verdicts;
         Ok(Outcome {
             case: case.clone(),
             set: set.to_owned(),
             processed: verdict(&answer),
-            raw: verdict(&raw),
+            raw,
             other_texts,
             answer,
             plain,
@@ -190,13 +181,14 @@ impl Variants {
     /// length: more text could only make it less similar.
     async fn raw(
         &self,
+        variant: &Completer,
         snapshot: &Snapshot,
         cursor: usize,
         expected: &str,
     ) -> anyhow::Result<Answer> {
         let max_chars = 2 * expected.chars().count() + 40;
         let generation =
-            self.raw.generate(snapshot, cursor, &self.options).context("no model is loaded")?;
+            variant.generate(snapshot, cursor, &self.options).context("no model is loaded")?;
         let mut answer = collect(generation, |text| text.chars().count() > max_chars).await?;
         if let Some((byte_idx, _)) = answer.text.char_indices().nth(max_chars) {
             answer.text.truncate(byte_idx);
@@ -241,19 +233,7 @@ impl Variants {
 
 /// Judges a text. Text that it replaces after the cursor counts as part of the expected text.
 fn verdict_of(text: &str, case: &Case) -> Verdict {
-    let rest = case.suffix.split('\n').next().unwrap_or_default();
-    let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();
-    Verdict::of(text, &format!("{}{replaced}", case.expected))
-}
-
-/// Opens the case's text as a document. Returns its snapshot and the cursor, a char_idx.
-fn open_case(case: &Case) -> (Snapshot, usize) {
-    let mut documents = Documents::default();
-    let text = format!("{}{}", case.prefix, case.suffix);
-    documents.open(&case.path, &case.language, 1, &text);
-    let snapshot = documents.snapshot(&case.path, PositionEncoding::Utf8);
-    let snapshot = snapshot.unwrap_or_else(|| Snapshot::of_text(&case.path, "", &text));
-    (snapshot, case.prefix.chars().count())
+    Verdict::of(text, &truth(case, text))
 }
 
 /// Waits for a generation's end, or cancels it as soon as its text satisfies `is_enough`.
@@ -271,7 +251,8 @@ pub(super) async fn collect(
         }
         if now.finish.is_some() || is_enough(&now.text) || !generation.changed().await {
             let now = generation.progress();
-            return Ok(Answer { text: now.text, finish: now.finish, figures: now.figures });
+            let Progress { text, confidence, finish, figures, .. } = now;
+            return Ok(Answer { text, finish, figures, confidence });
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail, ensure};
-use foretell_session::document::Snapshot;
+use foretell_policy::n_replaced;
+use foretell_session::document::{Documents, PositionEncoding, Snapshot};
 use serde::Deserialize;
 
 /// A cursor between two texts, and the text that belongs there.
@@ -56,6 +57,23 @@ pub(super) struct Edit {
     pub(super) delete: usize,
     /// The text typed there, one keystroke at a time.
     pub(super) insert: String,
+}
+
+/// The text that belongs at the cursor, with what a suggestion replaces after it.
+pub(super) fn truth(case: &Case, text: &str) -> String {
+    let rest = case.suffix.split('\n').next().unwrap_or_default();
+    let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();
+    format!("{}{replaced}", case.expected)
+}
+
+/// Opens the case's text as a document. Returns its snapshot and the cursor, a char_idx.
+pub(super) fn open_case(case: &Case) -> (Snapshot, usize) {
+    let mut documents = Documents::default();
+    let text = format!("{}{}", case.prefix, case.suffix);
+    documents.open(&case.path, &case.language, 1, &text);
+    let snapshot = documents.snapshot(&case.path, PositionEncoding::Utf8);
+    let snapshot = snapshot.unwrap_or_else(|| Snapshot::of_text(&case.path, "", &text));
+    (snapshot, case.prefix.chars().count())
 }
 
 /// The cases and replays of one file.

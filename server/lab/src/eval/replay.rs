@@ -5,13 +5,18 @@
 //! for, so the counts do not depend on the machine's speed.
 
 use anyhow::Context;
+use foretell_engine::Progress;
 use foretell_session::{
     completer::{Completer, GenerationOptions},
     document::{Edit, Snapshot},
+    suggestion::{GenerationId, Suggestion, Verdict},
 };
 use serde::Serialize;
 
-use super::{answers::collect, cases::Replay};
+use super::{
+    answers::{Answer, collect},
+    cases::Replay,
+};
 
 /// The counts of one or more replays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +37,8 @@ pub(super) struct Count {
     /// Characters of suggestions that were right when they arrived, completely or in their first
     /// line, minus one keystroke for each acceptance.
     pub(super) chars_saved: usize,
+    /// Characters that appeared on screen and were not what was typed then.
+    pub(super) chars_wrong: usize,
 }
 
 impl Count {
@@ -44,6 +51,7 @@ impl Count {
         self.tokens_generated += other.tokens_generated;
         self.chars += other.chars;
         self.chars_saved += other.chars_saved;
+        self.chars_wrong += other.chars_wrong;
     }
 }
 
@@ -53,6 +61,9 @@ struct Typing<'a> {
     options: GenerationOptions,
     snapshot: Snapshot,
     cursor: usize,
+    /// The latest generation, and the suggestion that shows it.
+    progress: Progress,
+    suggestion: Option<Suggestion>,
     shown: String,
     count: Count,
     /// How many of the next characters an acceptance has already been counted for.
@@ -75,6 +86,8 @@ pub(super) async fn replay(
         options,
         snapshot,
         cursor: 0,
+        progress: Progress::default(),
+        suggestion: None,
         shown: String::new(),
         count: Count::default(),
         n_accepted: 0,
@@ -85,6 +98,7 @@ pub(super) async fn replay(
         }
         typing.cursor = edit.at;
         typing.n_accepted = 0;
+        typing.suggestion = None;
         typing.replace(edit.delete, "");
         typing.request(&edit.insert, true).await?;
         let mut rest = edit.insert.as_str();
@@ -120,6 +134,8 @@ impl Typing<'_> {
         self.cursor += text.chars().count();
         let edit = Edit { removed, inserted: text.to_owned() };
         self.completer.edited(&self.snapshot.uri, &edit);
+        let uri = &self.snapshot.uri;
+        self.suggestion.take_if(|it| it.apply(uri, &edit).is_err());
     }
 
     async fn type_key(&mut self, key: &str, rest: &str) -> anyhow::Result<()> {
@@ -128,17 +144,32 @@ impl Typing<'_> {
         self.count.chars += n_chars;
         self.n_accepted = self.n_accepted.saturating_sub(n_chars);
         self.replace(0, key);
-        match self.shown.strip_prefix(key) {
-            Some(after) => {
-                self.count.foretold += 1;
-                self.shown = after.to_owned();
-            }
-            None => self.shown.clear(),
-        }
+        self.count.foretold += usize::from(self.shown.starts_with(key));
+        self.update(rest);
         if self.shown.is_empty() && !rest.is_empty() {
             self.request(rest, false).await?;
         }
         Ok(())
+    }
+
+    /// Shows what the suggestion says at the cursor, if it was not dismissed.
+    fn update(&mut self, to_come: &str) {
+        let Self { suggestion, snapshot, cursor, progress, .. } = self;
+        let verdict = suggestion.as_ref().map(|it| it.verdict(&snapshot.uri, *cursor, progress));
+        let Some(Verdict::Shows(text)) = verdict else { return self.shown.clear() };
+        if let Some(it) = suggestion {
+            let n_seen = it.n_shown_bytes_of(*cursor, &text);
+            let n_right: usize = text
+                .chars()
+                .zip(to_come.chars())
+                .take_while(|(shown, typed)| shown == typed)
+                .map(|(c, _)| c.len_utf8())
+                .sum();
+            let new = &text[text.floor_char_boundary(n_seen.max(n_right))..];
+            self.count.chars_wrong += new.trim().chars().count();
+            it.shown(*cursor, text.len());
+        }
+        self.shown = text;
     }
 
     async fn request(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
@@ -148,11 +179,15 @@ impl Typing<'_> {
         self.count.tokens_read += answer.figures.read;
         self.count.tokens_read_first += if is_first { answer.figures.read } else { 0 };
         self.count.tokens_generated += answer.figures.generated;
+        let Answer { text, finish, confidence, .. } = answer;
+        self.progress = Progress { text, finish, confidence, ..Progress::default() };
+        let suggestion = Suggestion::new(&self.snapshot, self.cursor, GenerationId(0));
+        self.suggestion = Some(suggestion.with_min_probability(self.options.min_probability));
+        self.update(to_come);
         if self.n_accepted == 0 {
-            self.n_accepted = accepted(&answer.text, to_come);
+            self.n_accepted = accepted(&self.shown, to_come);
             self.count.chars_saved += self.n_accepted.saturating_sub(1);
         }
-        self.shown = answer.text;
         Ok(())
     }
 }
@@ -210,6 +245,7 @@ mod tests {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let y");
         assert_eq!((count.keys, count.foretold, count.chars_saved), (5, 4, 0));
         assert!(count.runs >= 1 && count.tokens_read >= count.tokens_read_first, "{count:?}");
+        assert_eq!(count.chars_wrong, "x = 1;".len());
     }
 
     #[test]

@@ -12,16 +12,20 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::Outcome,
+    calibration::{Bin, Reliability, by, samples},
     measures::{Difference, Measures, Verdict},
+    page::charts,
     replay::Count,
+    shown::{Curve, curve, curves},
 };
+use crate::bench::report::Chart;
 use foretell_session::stats::quantile;
 
 /// A variant's name, and how to get its verdict on a case, if the variant was run.
 type Variant = (&'static str, fn(&Outcome) -> Option<Verdict>);
 
 const VARIANTS: [Variant; 5] = [
-    ("raw", |it| Some(it.raw)),
+    ("raw", |it| it.raw),
     ("processed", |it| Some(it.processed)),
     ("plain", |it| it.plain),
     ("unhealed", |it| it.unhealed),
@@ -56,6 +60,10 @@ pub(super) struct Report {
     nothing: BTreeMap<&'static str, usize>,
     ms: Value,
     tokens: Value,
+    /// What users see at each threshold.
+    thresholds: BTreeMap<String, Curve>,
+    /// How often texts are right for their probability: over all cases, and by kind and language.
+    reliability: BTreeMap<String, Reliability>,
     ablation: Vec<Rule>,
     /// Cases where the rules cut the recorded text differently than the server did. A correct
     /// ablation has none.
@@ -82,6 +90,22 @@ impl Report {
             nothing: nothing(outcomes),
             ms: times(outcomes),
             tokens: tokens(outcomes),
+            thresholds: with_all(
+                curve(outcomes.iter()),
+                [
+                    curves(outcomes, |it| &it.set),
+                    curves(outcomes, |it| &it.case.kind),
+                    curves(outcomes, |it| &it.case.language),
+                ],
+            ),
+            reliability: with_all(
+                Reliability::of(&outcomes.iter().flat_map(samples).collect::<Vec<_>>()),
+                [
+                    by(outcomes, |it| &it.set),
+                    by(outcomes, |it| &it.case.kind),
+                    by(outcomes, |it| &it.case.language),
+                ],
+            ),
             ablation: ablation(outcomes),
             ablation_differs: outcomes
                 .iter()
@@ -92,9 +116,8 @@ impl Report {
         }
     }
 
-    /// Prints the tables to standard output.
-    pub(super) fn print(&self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+    /// Prints the tables.
+    pub(super) fn print(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(out, "{}, {:.0} s\n", self.model, self.seconds)?;
         if !self.variants.is_empty() {
             writeln!(out, "{HEAD}")?;
@@ -106,7 +129,9 @@ impl Report {
             writeln!(out, "\nprocessed, by {name}\n{HEAD}")?;
             for (group, variants) in groups {
                 row(&mut out, group, &variants["processed"])?;
-                row(&mut out, "  raw", &variants["raw"])?;
+                if let Some(raw) = variants.get("raw") {
+                    row(&mut out, "  raw", raw)?;
+                }
             }
         }
         for (name, it) in &self.better_than {
@@ -121,6 +146,7 @@ impl Report {
                 it.worse
             )?;
         }
+        self.print_confidence(&mut out)?;
         writeln!(out, "\nnothing shown, by reason: {:?}", self.nothing)?;
         writeln!(out, "time per case, ms: {}", self.ms)?;
         writeln!(out, "tokens per case: {}", self.tokens)?;
@@ -133,6 +159,62 @@ impl Report {
         }
         for (layout, it) in &self.replays {
             writeln!(out, "\nreplays, {layout}: {it}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The groups, and everything under the name `all`.
+fn with_all<T, const N: usize>(all: T, groups: [BTreeMap<String, T>; N]) -> BTreeMap<String, T> {
+    let mut named: BTreeMap<String, T> = groups.into_iter().flatten().collect();
+    named.insert(ALL.to_owned(), all);
+    named
+}
+
+/// The name of all cases together.
+const ALL: &str = "all";
+
+impl Report {
+    /// The charts of the HTML report.
+    pub(super) fn charts(&self) -> Vec<Chart> {
+        charts(ALL, &self.thresholds, &self.reliability)
+    }
+
+    /// Prints what is shown at each threshold, and how reliable probabilities are.
+    fn print_confidence(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(all) = self.thresholds.get(ALL).filter(|it| it.iter().any(|(_, n)| n.cases > 0))
+        else {
+            return Ok(());
+        };
+        writeln!(out, "\nthreshold      shown    right   right chars   wrong chars   per case")?;
+        for (threshold, it) in all {
+            let [shown, right, right_chars, wrong_chars] = it.figures();
+            writeln!(
+                out,
+                "{threshold:>9} {:>9.1}% {:>7.1}% {right_chars:>13.2} {wrong_chars:>13.2}",
+                100.0 * shown,
+                100.0 * right,
+            )?;
+        }
+        let served = [0.0, 0.3, 0.5, 0.7];
+        writeln!(out, "\nright / wrong characters per case at {served:?}, and reliability")?;
+        for (name, curve) in &self.thresholds {
+            write!(out, "{name:<18}")?;
+            for (_, it) in curve.iter().filter(|(threshold, _)| served.contains(threshold)) {
+                let [_, _, right, wrong] = it.figures();
+                write!(out, " {right:>6.2} /{wrong:>6.2}")?;
+            }
+            if let Some(it) = self.reliability.get(name) {
+                let auc = it.auc.map_or("-".to_owned(), |auc| format!("{auc:.2}"));
+                write!(out, "  error {:.2}, AUC {auc}, n {}", it.calibration_error, it.samples)?;
+            }
+            writeln!(out)?;
+        }
+        let Some(it) = self.reliability.get(ALL) else { return Ok(()) };
+        writeln!(out, "\nprobability    right   samples")?;
+        for bin in it.bins.iter().filter(|it| it.samples > 0) {
+            let Bin { samples, probability, right } = bin;
+            writeln!(out, "{probability:>11.2} {right:>8.2} {samples:>9}")?;
         }
         Ok(())
     }

@@ -50,6 +50,17 @@ impl Grammar {
         .into()
     }
 
+    /// The grammar of another language that files of this one may be written in: `.h` files are C
+    /// or C++.
+    pub(super) fn alternative(self) -> Option<Self> {
+        (self == Self::C).then_some(Self::Cpp)
+    }
+
+    /// Whether code may look like anything, because of a preprocessor.
+    pub(super) fn has_macros(self) -> bool {
+        matches!(self, Self::C | Self::Cpp)
+    }
+
     /// The token that closes what a token opens.
     pub(super) fn closer(self, opener: &str) -> Option<&'static str> {
         Some(match (self, opener) {

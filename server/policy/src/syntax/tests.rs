@@ -161,11 +161,11 @@ fn existing_errors_are_ignored() {
         "这 is ) no code\nˇ\n",
         "at all ]\n",
         &expect![[r#"
-        这 is ) no code
-        «at all ]»
+            这 is ) no code
+            «at all ]»
 
-        Some(BlockEnd)
-    "#]],
+            None
+        "#]],
     );
 }
 

@@ -47,6 +47,19 @@ pub fn syntax(trees: &Arc<Trees>, snapshot: &Snapshot, cursor: usize) -> Option<
     Syntax::new(trees, uri, language(snapshot), &rope.to_string(), cursor)
 }
 
+/// The document before and after the cursor (a char_idx, clamped to the end of the text), with `\n`
+/// as its only line break. `None` if it is longer than [`MAX_SYNTAX_BYTES`].
+#[must_use]
+pub fn document(snapshot: &Snapshot, cursor: usize) -> Option<(String, String)> {
+    let rope = &snapshot.rope;
+    if rope.len_bytes() > MAX_SYNTAX_BYTES {
+        return None;
+    }
+    let cursor = cursor.min(rope.len_chars());
+    let part = |range| to_lf(&snapshot.slice(range));
+    Some((part(0..cursor), part(cursor..rope.len_chars())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

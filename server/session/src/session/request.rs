@@ -1,7 +1,7 @@
 //! A request, and what it is answered with.
 
 use foretell_engine::{Failure, FinishReason, Progress};
-use foretell_policy::Indent;
+use foretell_policy::{Indent, StopRule};
 
 use crate::document::Snapshot;
 
@@ -123,6 +123,12 @@ pub enum EmptyReason {
 }
 
 impl EmptyReason {
+    /// The model is not sure enough of any text.
+    #[must_use]
+    pub fn unsure() -> Self {
+        Self::NothingToSay(FinishReason::Stopped(StopRule::Unsure))
+    }
+
     /// Its name in logs and statistics.
     #[must_use]
     pub fn name(&self) -> &'static str {

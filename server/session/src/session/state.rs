@@ -33,7 +33,7 @@ use crate::{
     stats::Counts,
     suggestion::{
         DismissReason, GenerationId, Suggestion,
-        completion_cache::{CompletionCache, Surroundings},
+        completion_cache::{CachedText, CompletionCache, Surroundings},
     },
 };
 
@@ -378,7 +378,7 @@ impl State {
         if snapshot.line_range(line).end.saturating_sub(*cursor) > LONG_REST_CHARS {
             options.max_tokens = options.max_tokens.min(LONG_REST_TOKENS);
         }
-        options
+        if request.params.invoked { options.showing_everything() } else { options }
     }
 
     /// Starts a generation.
@@ -394,9 +394,8 @@ impl State {
     }
 
     /// A generation that is complete already, with a text from the cache.
-    fn recalled(&mut self, text: String) -> GenerationId {
-        let finish = Some(FinishReason::Recalled);
-        self.new_generation(Progress { text, finish, ..Progress::default() }, false)
+    fn recalled(&mut self, cached: CachedText) -> GenerationId {
+        self.new_generation(cached.into_progress(), false)
     }
 
     fn new_generation(&mut self, progress: Progress, is_counted: bool) -> GenerationId {
@@ -432,8 +431,11 @@ impl State {
         if let Some(running) = self.generations.get_mut(&it.generation()) {
             running.is_seen |= it.is_seen();
         }
+        if let Some((probability, is_accepted)) = it.outcome(&progress) {
+            self.counts.probability.add(probability, is_accepted);
+        }
         if let Some(at) = it.complete(&progress) {
-            self.cache.keep(at, progress.text, 0);
+            self.cache.keep(at, CachedText::of(progress), 0);
         }
     }
 
@@ -442,7 +444,8 @@ impl State {
         let Some((at, id)) = self.prefetch.take() else { return };
         let progress = self.progress(id);
         if matches!(progress.finish, Some(FinishReason::Stopped(_) | FinishReason::EndOfText)) {
-            self.cache.keep(at, progress.text, progress.figures.generated);
+            let n_tokens = progress.figures.generated;
+            self.cache.keep(at, CachedText::of(progress), n_tokens);
         }
     }
 

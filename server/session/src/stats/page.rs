@@ -40,6 +40,15 @@ fn write(out: &mut String, it: &Counts) -> std::fmt::Result {
         accepted.partly,
         accepted.chars
     )?;
+    if it.probability.rows().next().is_some() {
+        writeln!(out, "sure        accepted of all shown, by probability")?;
+    }
+    for (tenth, accepted, dismissed) in it.probability.rows() {
+        let (low, all) = (f64::from(tenth) / 10.0, accepted + dismissed);
+        let name = format!("{low:.1} to {:.1}", low + 0.1);
+        let share = bar(accepted as f64, all as f64, BAR_CHARS);
+        writeln!(out, "  {name:<18} {:>6} {share}", percent(accepted, all))?;
+    }
     let model = &it.model;
     writeln!(
         out,
@@ -108,6 +117,9 @@ mod tests {
             generated: 8,
             ..GenerationMetrics::default()
         };
+        counts.probability.add(0.93, true);
+        counts.probability.add(0.55, true);
+        counts.probability.add(0.56, false);
         counts.model.add(&figures, true);
         counts.first_text_ms.add(100.0);
         expect![[r#"
@@ -118,6 +130,9 @@ mod tests {
             nothing     1
               model�loading           1 ██████████████████████████████
             accepted    1 whole (50 % of 2 texts), 0 in part, 24 characters not typed
+            sure        accepted of all shown, by probability
+              0.9 to 1.0          100 % ██████████████████████████████
+              0.5 to 0.6           50 % ███████████████
             model       1 runs; prompt tokens: 90 reused, 10 read; generated: 8, 0 % never seen
             drafts      0 tokens, - accepted
 

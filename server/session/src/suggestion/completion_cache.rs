@@ -6,6 +6,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{document::Snapshot, prompt::to_lf};
+use foretell_engine::{Confidence, FinishReason, Progress};
+use foretell_policy::StopRule;
 
 /// How many texts are kept.
 const CAPACITY: usize = 64;
@@ -99,10 +101,71 @@ fn same_end(a: &str, b: &str) -> bool {
     a == b || (a.len().min(b.len()) >= MIN_COMMON_BYTES && (a.ends_with(b) || b.ends_with(a)))
 }
 
+/// A generated text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CachedText {
+    /// The text.
+    pub text: String,
+    /// How probable it is, if that is known.
+    pub confidence: Option<Confidence>,
+    /// Whether the generation ended because it became too unlikely: the text would go on.
+    pub goes_on: bool,
+    /// Whether the text starts where a token does, so that its confidence is exact.
+    pub is_exact: bool,
+}
+
+impl CachedText {
+    /// The text of a generation that has ended.
+    #[must_use]
+    pub fn of(progress: Progress) -> Self {
+        let goes_on = progress.finish == Some(FinishReason::Stopped(StopRule::Unsure));
+        let text = progress.text_after(0).to_owned();
+        Self { text, confidence: progress.confidence, goes_on, is_exact: true }
+    }
+
+    /// A text of which nothing else is known.
+    #[must_use]
+    pub fn plain(text: String) -> Self {
+        Self { text, is_exact: true, ..Self::default() }
+    }
+
+    /// The generation as if it had ended just now.
+    #[must_use]
+    pub fn into_progress(self) -> Progress {
+        let finish = match self.goes_on {
+            true => FinishReason::Stopped(StopRule::Unsure),
+            false => FinishReason::Recalled,
+        };
+        let Self { text, confidence, .. } = self;
+        Progress { text, confidence, finish: Some(finish), ..Progress::default() }
+    }
+
+    /// The text after its first `n_bytes`, which the user has typed.
+    fn after(&self, n_bytes: usize) -> Self {
+        let confidence = self.confidence.as_ref();
+        Self {
+            text: self.text[n_bytes..].to_owned(),
+            confidence: confidence.map(|it| it.after(n_bytes)),
+            goes_on: self.goes_on,
+            is_exact: confidence.is_none_or(|it| it.is_boundary(n_bytes)),
+        }
+    }
+
+    /// The text with `deleted` before it, which the user had typed.
+    fn behind(&self, deleted: &str) -> Self {
+        Self {
+            text: format!("{deleted}{}", self.text),
+            confidence: self.confidence.as_ref().map(|it| it.behind(deleted.len())),
+            goes_on: self.goes_on,
+            is_exact: self.is_exact,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
     at: Surroundings,
-    text: String,
+    cached: CachedText,
     n_unseen_tokens: usize,
 }
 
@@ -115,49 +178,49 @@ pub struct CompletionCache {
 impl CompletionCache {
     /// Caches a text for its place; the same text for the same place once. `n_unseen_tokens` is its
     /// cost, if nobody has seen it.
-    pub fn keep(&mut self, at: Surroundings, text: String, n_unseen_tokens: usize) {
-        if text.is_empty() {
+    pub fn keep(&mut self, at: Surroundings, cached: CachedText, n_unseen_tokens: usize) {
+        if cached.text.is_empty() {
             return;
         }
-        self.entries.retain(|entry| entry.at != at || entry.text != text);
+        self.entries.retain(|entry| entry.at != at || entry.cached.text != cached.text);
         self.entries.truncate(CAPACITY - 1);
-        self.entries.push_front(Entry { at, text, n_unseen_tokens });
+        self.entries.push_front(Entry { at, cached, n_unseen_tokens });
     }
 
     /// The text that follows a cursor with these surroundings, from the latest entry that fits, and
     /// its cost if nobody has seen it before. An entry at the cursor or before it comes first:
     /// deleted text is not suggested again.
     #[must_use]
-    pub fn find(&mut self, here: &Surroundings) -> Option<(String, usize)> {
-        let find = |rest: fn(&Entry, &Surroundings) -> Option<String>| {
+    pub fn find(&mut self, here: &Surroundings) -> Option<(CachedText, usize)> {
+        let find = |rest: fn(&Entry, &Surroundings) -> Option<CachedText>| {
             self.entries
                 .iter()
                 .enumerate()
                 .filter(|(_, Entry { at, .. })| here.admits(at))
                 .find_map(|(i, entry)| Some((i, rest(entry, here)?)))
         };
-        let (i, text) = find(Entry::further_in).or_else(|| find(Entry::before))?;
+        let (i, cached) = find(Entry::further_in).or_else(|| find(Entry::before))?;
         let n_unseen_tokens = std::mem::take(&mut self.entries.get_mut(i)?.n_unseen_tokens);
-        Some((text, n_unseen_tokens))
+        Some((cached, n_unseen_tokens))
     }
 }
 
 impl Entry {
     /// The rest of the text for a cursor inside it.
-    fn further_in(&self, here: &Surroundings) -> Option<String> {
-        let n_typed_bytes = here.typed_since(&self.at, &self.text)?;
-        Some(self.text[n_typed_bytes..].to_owned()).filter(|rest| !rest.is_empty())
+    fn further_in(&self, here: &Surroundings) -> Option<CachedText> {
+        let n_typed_bytes = here.typed_since(&self.at, &self.cached.text)?;
+        Some(self.cached.after(n_typed_bytes)).filter(|rest| !rest.text.is_empty())
     }
 
     /// The text with what was deleted before it, for a cursor a little before it.
-    fn before(&self, here: &Surroundings) -> Option<String> {
-        let Self { at, text, .. } = self;
+    fn before(&self, here: &Surroundings) -> Option<CachedText> {
+        let Self { at, cached, .. } = self;
         let line = &at.before[at.before.rfind('\n').map_or(0, |i| i + 1)..];
         let mut taken_back =
             line.char_indices().rev().take(BACKSPACE_CHARS).map(|(i, _)| &line[i..]);
         taken_back.find_map(|taken_back| {
             let head = at.before.strip_suffix(taken_back)?;
-            same_end(&here.before, head).then(|| format!("{taken_back}{text}"))
+            same_end(&here.before, head).then(|| cached.behind(taken_back))
         })
     }
 }
@@ -174,13 +237,11 @@ mod tests {
     #[track_caller]
     fn check(given: (&str, &str), here: &str, found: Option<&str>) {
         let mut recent = CompletionCache::default();
-        recent.keep(at(given.0), given.1.to_owned(), 3);
-        assert_eq!(recent.find(&at(here)), found.map(|it| (it.to_owned(), 3)));
-        assert_eq!(
-            recent.find(&at(here)),
-            found.map(|it| (it.to_owned(), 0)),
-            "the second find reports no unseen tokens"
-        );
+        recent.keep(at(given.0), CachedText::plain(given.1.to_owned()), 3);
+        let mut find = || recent.find(&at(here)).map(|(cached, n)| (cached.text, n));
+        assert_eq!(find(), found.map(|it| (it.to_owned(), 3)));
+        let again = found.map(|it| (it.to_owned(), 0));
+        assert_eq!(find(), again, "the second find reports no unseen tokens");
     }
 
     #[test]
@@ -218,7 +279,7 @@ mod tests {
     #[track_caller]
     fn is_found_elsewhere(given: &str, here: &str) -> bool {
         let mut recent = CompletionCache::default();
-        recent.keep(at(given), "secret".to_owned(), 0);
+        recent.keep(at(given), CachedText::plain("secret".to_owned()), 0);
         let here = Surroundings { uri: "b".into(), ..at(here) };
         recent.find(&here).is_some()
     }
@@ -248,7 +309,7 @@ mod tests {
     fn language_must_match() {
         let mut recent = CompletionCache::default();
         let at = |language| Surroundings::new(&Snapshot::of_text("a", language, "# x\n"), 4);
-        recent.keep(at("python"), "import os".into(), 0);
+        recent.keep(at("python"), CachedText::plain("import os".into()), 0);
         assert_eq!(recent.find(&at("shellscript")), None);
         assert!(recent.find(&at("python")).is_some());
     }
@@ -257,11 +318,36 @@ mod tests {
     fn latest_text_wins_and_oldest_is_evicted() {
         let mut recent = CompletionCache::default();
         for i in 0..=CAPACITY {
-            recent.keep(at(&format!("line {i} ˇ\n")), format!("text {i}"), 0);
+            let text = CachedText::plain(format!("text {i}"));
+            recent.keep(at(&format!("line {i} ˇ\n")), text, 0);
         }
-        recent.keep(at("line 7 ˇ\n"), "newer".into(), 0);
-        assert_eq!(recent.find(&at("line 7 ˇ\n")), Some(("newer".into(), 0)));
+        let newer = CachedText::plain("newer".into());
+        recent.keep(at("line 7 ˇ\n"), newer.clone(), 0);
+        assert_eq!(recent.find(&at("line 7 ˇ\n")), Some((newer, 0)));
         assert_eq!(recent.find(&at("line 0 ˇ\n")), None);
         assert_eq!(recent.entries.len(), CAPACITY);
+    }
+
+    #[test]
+    fn rest_of_a_text_keeps_its_confidence() {
+        let mut confidence = Confidence::default();
+        [(1, 0.9f32), (4, 0.5)].iter().for_each(|(end, p)| confidence.push(*end, p.ln()));
+        let cached = CachedText {
+            text: "f(1)".into(),
+            confidence: Some(confidence.clone()),
+            goes_on: true,
+            is_exact: true,
+        };
+        let mut recent = CompletionCache::default();
+        recent.keep(at("let x = ˇ;\n"), cached, 0);
+        let mut find = |here| recent.find(&at(here)).unwrap().0;
+        let rest = find("let x = fˇ;\n");
+        assert_eq!((rest.confidence, rest.goes_on), (Some(confidence.after(1)), true));
+        assert!(rest.is_exact && !find("let x = f(ˇ;\n").is_exact);
+        let deleted = find("let x ˇ;\n");
+        assert_eq!(
+            (deleted.text.as_str(), deleted.confidence),
+            ("= f(1)", Some(confidence.behind(2)))
+        );
     }
 }

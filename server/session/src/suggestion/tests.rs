@@ -15,7 +15,7 @@ fn check(document: &str, says: &str, edits: &[(&str, &str)], back: usize, expect
     let mut text = document.replace('ˇ', "");
     let snapshot = Snapshot::of_text("a", "", &text);
     let line_char_idx = snapshot.rope.line_to_char(snapshot.rope.char_to_line(start));
-    let mut anchored = AnchoredText::new(line_char_idx, start);
+    let mut anchored = AnchoredText::new(line_char_idx, start, cursor_context(&snapshot, start));
     let progress = progress(says);
     let mut cursor = start;
     for (marked, inserted) in edits {
@@ -88,7 +88,7 @@ fn long_row_is_not_taken_for_auto_closing() {
 /// Without any generated text, everything typed may be the beginning of it.
 #[test]
 fn typed_text_before_the_first_token_is_limited() {
-    let mut anchored = AnchoredText::new(0, 0);
+    let mut anchored = AnchoredText::new(0, 0, CursorContext::default());
     let n_typed = (0..2 * MAX_TYPED_BYTES).find(|at| {
         let key = Edit { removed: *at..*at, inserted: "x".into() };
         !anchored.apply(&key)
@@ -100,7 +100,7 @@ fn typed_text_before_the_first_token_is_limited() {
 fn typed_text_is_counted_in_characters() {
     let edits = [("x‹›", "日本x"), ("x日本‹x›", ""), ("x‹日›本", "ä"), ("xä本‹›", "語")];
     check("xˇ", "ä本語!", &edits, 0, "dropped: Contradicted");
-    let mut anchored = AnchoredText::new(0, 1);
+    let mut anchored = AnchoredText::new(0, 1, CursorContext::default());
     for (removed, inserted) in [(1..1, "日本x"), (3..4, ""), (1..2, "ä"), (3..3, "語")] {
         assert!(anchored.apply(&Edit { removed, inserted: inserted.into() }));
     }
@@ -134,4 +134,72 @@ fn lines_above_move_the_suggestion() {
 #[test]
 fn line_break_style_does_not_matter() {
     check("{ˇ", "\n    x", &[("{‹›", "\r\n")], 0, r#"shows "    x""#);
+}
+
+/// What a suggestion says at the `ˇ` of a Python document once `typed` was typed into it, with a
+/// threshold of one half. The generation consists of tokens with their probabilities.
+#[track_caller]
+fn check_sure(
+    tokens: &[(&str, f32)],
+    typed: &str,
+    finish: Option<FinishReason>,
+    n_shown_bytes: usize,
+    expected: &str,
+) {
+    let snapshot = Snapshot::of_text("a", "python", "x = \n");
+    let mut anchored = AnchoredText::new(0, 4, cursor_context(&snapshot, 4));
+    anchored.min_probability = Some(0.5);
+    anchored.n_shown_bytes = n_shown_bytes;
+    let (mut text, mut confidence) = (String::new(), foretell_engine::Confidence::default());
+    for (token, probability) in tokens {
+        text.push_str(token);
+        confidence.push(text.len(), probability.ln());
+    }
+    let progress = Progress { text, confidence: Some(confidence), finish, ..Progress::default() };
+    assert!(anchored.apply(&Edit { removed: 4..4, inserted: typed.into() }));
+    let verdict = match anchored.verdict(4 + typed.chars().count(), &progress) {
+        Verdict::Shows(rest) => format!("shows {rest:?}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(verdict, expected);
+}
+
+const CALL: [(&str, f32); 5] =
+    [("load", 0.9), ("(", 0.9), ("path", 0.5), (", mode", 0.9), (")", 0.9)];
+const LINE_END: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::LineEnd));
+const UNSURE: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::Unsure));
+
+#[test]
+fn suggestion_ends_where_the_model_is_unsure() {
+    check_sure(&CALL, "", LINE_END, 0, r#"shows "load(""#);
+    check_sure(&CALL[..4], "", UNSURE, 0, r#"shows "load(""#);
+    check_sure(&[("load", 0.9), ("()", 0.9)], "", LINE_END, 0, r#"shows "load()""#);
+}
+
+#[test]
+fn typed_text_is_certain() {
+    check_sure(&CALL, "load(", LINE_END, 0, r#"shows "path""#);
+    check_sure(&CALL, "load(path", LINE_END, 0, r#"shows ", mode)""#);
+    check_sure(&[("a", 0.6), (" == ", 0.6), ("bc", 0.6)], "a", LINE_END, 0, r#"shows " ==""#);
+}
+
+#[test]
+fn unlikely_text_is_not_shown() {
+    let tokens = [("load", 0.3), ("()", 0.9)];
+    check_sure(&tokens, "", LINE_END, 0, "Unsure { is_exact: true }");
+    check_sure(&tokens[..1], "", UNSURE, 0, "Unsure { is_exact: true }");
+    // The model has not said how likely `ad` is after `lo`.
+    check_sure(&tokens, "lo", LINE_END, 0, "Unsure { is_exact: false }");
+    check_sure(&tokens, "load", LINE_END, 0, r#"shows "()""#);
+    // It is sure of `load`, but has not said whether that is the whole word.
+    check_sure(&[("x.", 0.6), ("load", 0.8)], "x.", UNSURE, 0, "Unsure { is_exact: false }");
+    check_sure(&[("load", 0.9)], "", None, 0, "NotYet");
+    check_sure(&tokens, "", None, 0, "Unsure { is_exact: true }");
+}
+
+#[test]
+fn shown_text_stays() {
+    check_sure(&CALL, "", LINE_END, 9, r#"shows "load(path""#);
+    check_sure(&CALL, "load(p", LINE_END, 9, r#"shows "ath""#);
+    check_sure(&CALL, "load(path", LINE_END, 9, r#"shows ", mode)""#);
 }

@@ -7,7 +7,10 @@ use foretell_session::{
     document::Snapshot,
 };
 
-use super::{check::Check, rates::seconds};
+use super::{
+    check::{Check, Mark},
+    rates::seconds,
+};
 
 /// The document to complete: a fixed text, so that none of the user's code is sent.
 const TEXT: &str = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n";
@@ -39,7 +42,7 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
     });
     Ok(match progress {
         Err(failure) => vec![Check::bad("remote", failure.to_string())],
-        Ok(Progress { text, figures, .. }) => {
+        Ok(Progress { text, figures, confidence, .. }) => {
             let summary = format!("{url}: the text around the cursor is sent to it");
             let remote = Check::good("remote", summary)
                 .with_details(vec![format!("after `return ` in a function add(a, b): {text:?}")]);
@@ -48,7 +51,20 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
                 "{first} to the first text, {} until the suggestion is complete",
                 seconds(figures.total_ms)
             );
-            vec![remote, Check::good("latency", latency)]
+            let latency = Check::good("latency", latency);
+            let is_sure = match config.suggest.min_probability() {
+                None => Check::good("eagerness", "everything is shown"),
+                Some(_) if confidence.is_some() => {
+                    Check::good("eagerness", "the server sends log-probabilities")
+                }
+                Some(_) if text.is_empty() => return Ok(vec![remote, latency]),
+                Some(_) => Check::new(
+                    "eagerness",
+                    Mark::Attention,
+                    "the server sends no log-probabilities: suggest.eagerness has no effect, and suggestions are shown however unlikely they are",
+                ),
+            };
+            vec![remote, latency, is_sure]
         }
     })
 }

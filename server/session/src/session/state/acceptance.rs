@@ -16,6 +16,7 @@ impl State {
 
     fn count_accepted(&mut self, part: Part, n_chars: usize) {
         tracing::info!("accepted: {part:?}, {n_chars} chars");
+        self.suggestion.iter_mut().for_each(crate::suggestion::Suggestion::accepted);
         self.count(|it| {
             match part {
                 Part::Whole => it.accepted.whole += 1,

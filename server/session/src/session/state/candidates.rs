@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use foretell_config::Suggest;
 use foretell_engine::FinishReason;
+use foretell_policy::StopRule;
 
 use super::{Stage, State};
 use crate::session::event::Timer;
 use crate::session::request::{Answer, EmptyReason, Request, Source};
-use crate::suggestion::{GenerationId, Verdict, completion_cache::Surroundings};
+use crate::suggestion::{
+    GenerationId, Suggestion, Verdict,
+    completion_cache::{CachedText, Surroundings},
+};
 
 /// How long a user who asked waits for candidates, unless `suggest.deadline_ms` is longer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -55,8 +59,9 @@ impl State {
         let Suggest { candidates: n_candidates, deadline_ms, .. } = self.settings.config.suggest;
         let mut options = self.options(request);
         options.n_candidates = n_candidates;
-        let is_there = matches!(self.verdict(request), Some(Verdict::Shows(_)))
-            || self.recall(request).is_some();
+        let is_there = self.shows_everything(request)
+            || (self.recall(request, options.min_probability).is_some()
+                && self.shows_everything(request));
         let first = self.suggestion.as_ref().map(crate::suggestion::Suggestion::generation);
         let (first, others, source) = match first.filter(|_| is_there) {
             Some(first) => {
@@ -77,6 +82,17 @@ impl State {
         self.set_stage(Stage::Candidates(Candidates { asked: now, source, first, others }));
         self.set_timer(Timer::Patience, now + PATIENCE.max(Duration::from_millis(deadline_ms)));
         self.advance_candidates(false, now);
+    }
+
+    /// Makes the suggestion show everything. Returns whether it shows a text, and that text does not
+    /// end because the model was unsure.
+    fn shows_everything(&mut self, request: &Request) -> bool {
+        let Some(it) = &mut self.suggestion else { return false };
+        it.show_everything();
+        let generation = it.generation();
+        let progress = self.progress(generation);
+        let is_whole = progress.finish != Some(FinishReason::Stopped(StopRule::Unsure));
+        is_whole && matches!(self.verdict(request), Some(Verdict::Shows(_)))
     }
 
     /// Answers when all candidates are complete, or the user has waited long enough.
@@ -111,7 +127,7 @@ impl State {
         // The one that the user takes is known when they type into it.
         let here = Surroundings::new(&request.snapshot, request.cursor);
         for other in &choice {
-            self.cache.keep(here.clone(), other.clone(), 0);
+            self.cache.keep(here.clone(), CachedText::plain(other.clone()), 0);
         }
         self.respond(
             Answer::Shows { text, others: choice, source, progress: Box::new(progress) },
@@ -131,8 +147,8 @@ impl State {
         let (generation, source) = match prefetch {
             Some(id) => (id, Source::Ahead),
             None => match self.find_cached(&here) {
-                Some(text) => (self.recalled(text), Source::Recent),
-                None => {
+                Some(cached) if cached.is_exact => (self.recalled(cached), Source::Recent),
+                _ => {
                     let options = self.options(request);
                     (self.generate(snapshot.clone(), *cursor, options), Source::Model)
                 }
@@ -150,13 +166,17 @@ impl State {
             return;
         };
         let progress = self.progress(generation);
-        let answer = match &progress.finish {
-            None => return,
-            Some(_) if !progress.text.is_empty() => {
-                let text = progress.text.clone();
+        let Some(finish) = progress.finish.clone() else { return };
+        let request = active.request.clone();
+        let min_probability = self.options(&request).min_probability;
+        let there = Suggestion::new(&request.snapshot, request.cursor, generation)
+            .with_min_probability(min_probability);
+        let answer = match there.verdict(&request.snapshot.uri, request.cursor, &progress) {
+            Verdict::Shows(text) => {
                 Answer::Shows { text, others: vec![], source, progress: Box::new(progress) }
             }
-            Some(finish) => Answer::Empty(EmptyReason::from(finish.clone())),
+            Verdict::Unsure { .. } => Answer::Empty(EmptyReason::unsure()),
+            _ => Answer::Empty(EmptyReason::from(finish)),
         };
         self.respond(answer, asked, now);
     }

@@ -10,7 +10,7 @@ use crate::session::event::{Effect, Timer};
 use crate::session::request::{Answer, EmptyReason, Request, Source};
 use crate::{
     stats,
-    suggestion::{Suggestion, Verdict},
+    suggestion::{Suggestion, Verdict, completion_cache::Surroundings},
 };
 
 /// The shortest part of a line that is shown before the line is complete, in characters. A client
@@ -69,14 +69,23 @@ impl State {
         let (streams, (request, _)) = (active.streams, (active.moved().0, request));
         let suggest = &self.settings.config.suggest;
         let (delay_ms, deadline_ms) = (suggest.delay_ms, suggest.deadline_ms);
-        let verdict = self.verdict(&request);
-        let source = match verdict {
+        let min_probability = self.options(&request).min_probability;
+        let source = match self.verdict(&request) {
+            // What was prefetched goes on where this suggestion ends.
+            Some(Verdict::Shows(_)) if self.continues_with_prefetch(&request) => {
+                Some(Source::Ahead)
+            }
             Some(Verdict::Shows(_)) => Some(Source::TypeThrough),
             Some(Verdict::NotYet) => Some(Source::RunningDraft),
             Some(Verdict::Empty(finish)) => {
                 return self.respond(Answer::Empty(finish.into()), now, now);
             }
-            Some(Verdict::Dismissed(_)) | None => self.recall(&request),
+            Some(Verdict::Unsure { is_exact: true }) => {
+                return self.respond(Answer::Empty(EmptyReason::unsure()), now, now);
+            }
+            Some(Verdict::Dismissed(_) | Verdict::Unsure { .. }) | None => {
+                self.recall(&request, min_probability)
+            }
         };
         let delay_ms = if source == Some(Source::TypeThrough) { 0 } else { delay_ms };
         let wait = Wait {
@@ -106,6 +115,24 @@ impl State {
         if !streams && waits {
             self.set_timer(Timer::Deadline, Self::after(now, deadline_ms));
         }
+    }
+
+    /// Replaces a suggestion of which the user has seen everything by the prefetch, if that shows a
+    /// text.
+    fn continues_with_prefetch(&mut self, request: &Request) -> bool {
+        let Some(it) = &self.suggestion else { return false };
+        let progress = self.progress(it.generation());
+        if !it.is_exhausted(request.cursor, &progress) {
+            return false;
+        }
+        let here = Surroundings::new(&request.snapshot, request.cursor);
+        let min_probability = self.options(request).min_probability;
+        let Some(ahead) = self.recall_prefetch(request, &here, min_probability) else {
+            return false;
+        };
+        self.drop_suggestion();
+        self.suggestion = Some(ahead);
+        true
     }
 
     pub(super) fn set_stage(&mut self, stage: Stage) {
@@ -160,7 +187,8 @@ impl State {
         self.drop_prefetch();
         let Request { snapshot, cursor, .. } = request;
         let id = self.generate(snapshot.clone(), *cursor, options);
-        self.suggestion = Some(Suggestion::new(snapshot, *cursor, id));
+        let suggestion = Suggestion::new(snapshot, *cursor, id);
+        self.suggestion = Some(suggestion.with_min_probability(options.min_probability));
     }
 
     /// Answers as soon as something is worth showing.
@@ -202,12 +230,18 @@ impl State {
             Some(Verdict::Empty(finish)) => {
                 return self.respond(Answer::Empty(finish.into()), wait.asked, now);
             }
-            // What was waited for turned out to say something else.
-            Some(Verdict::Dismissed(_)) | None
+            Some(Verdict::Unsure { is_exact: true }) => {
+                return self.respond(Answer::Empty(EmptyReason::unsure()), wait.asked, now);
+            }
+            // What was waited for turned out to say something else, or not enough.
+            Some(Verdict::Dismissed(_) | Verdict::Unsure { .. }) | None
                 if wait.source != Source::Model || wait.started != request.cursor =>
             {
                 (wait.source, wait.started) = (Source::Model, request.cursor);
                 return self.throttle_generation(wait, now);
+            }
+            Some(Verdict::Unsure { .. }) => {
+                return self.respond(Answer::Empty(EmptyReason::unsure()), wait.asked, now);
             }
             Some(Verdict::Dismissed(_)) | None => {
                 let finish = finish.unwrap_or(FinishReason::Cancelled);
@@ -230,10 +264,13 @@ impl State {
         n_bytes: usize,
         now: Instant,
     ) -> usize {
+        let generation = self.suggestion.as_ref().map(Suggestion::generation);
+        let progress = generation.map(|it| self.progress(it)).unwrap_or_default();
         let Some(it) = &mut self.suggestion else { return n_bytes };
         let n_bytes = n_bytes.max(it.n_shown_bytes_of(cursor, rest));
         if n_bytes > 0 {
             let is_first = !it.is_seen();
+            it.rate(cursor, n_bytes, &progress);
             it.shown(cursor, n_bytes);
             self.count(|it| it.offers += u64::from(is_first));
             self.throttle.shown(now);

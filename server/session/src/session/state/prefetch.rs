@@ -6,57 +6,84 @@ use super::State;
 use crate::session::request::{Request, Source};
 use crate::{
     prompt::cursor_context,
-    suggestion::{Suggestion, Verdict, completion_cache::Surroundings},
+    suggestion::{
+        Suggestion, Verdict,
+        completion_cache::{CachedText, Surroundings},
+    },
 };
 
 impl State {
-    /// Makes a suggestion of a prefetch or of a cached text.
-    pub(super) fn recall(&mut self, request: &Request) -> Option<Source> {
+    /// Makes a suggestion of a prefetch or of a cached text, which shows what is at least this
+    /// probable.
+    pub(super) fn recall(
+        &mut self,
+        request: &Request,
+        min_probability: Option<f32>,
+    ) -> Option<Source> {
         let Request { snapshot, cursor, .. } = request;
         let here = Surroundings::new(snapshot, *cursor);
-        if let Some(suggestion) = self.recall_prefetch(request, &here) {
+        if let Some(suggestion) = self.recall_prefetch(request, &here, min_probability) {
             self.drop_suggestion();
             self.suggestion = Some(suggestion);
             return Some(Source::Ahead);
         }
-        let text = self.find_cached(&here)?;
-        let id = self.recalled(text);
+        let cached = self.find_cached(&here)?;
+        let is_exact = cached.is_exact;
+        let id = self.recalled(cached);
+        let suggestion =
+            Suggestion::new(snapshot, *cursor, id).with_min_probability(min_probability);
+        let verdict = suggestion.verdict(&snapshot.uri, *cursor, &self.progress(id));
+        if !is_exact && matches!(verdict, Verdict::Unsure { .. }) {
+            // Inside a word, the model may be surer than it was before it.
+            return None;
+        }
         self.drop_suggestion();
-        self.suggestion = Some(Suggestion::new(snapshot, *cursor, id));
+        self.suggestion = Some(suggestion);
         Some(Source::Recent)
     }
 
     /// The prefetch, if what was typed since does not contradict it.
-    fn recall_prefetch(&mut self, request: &Request, here: &Surroundings) -> Option<Suggestion> {
+    pub(super) fn recall_prefetch(
+        &mut self,
+        request: &Request,
+        here: &Surroundings,
+        min_probability: Option<f32>,
+    ) -> Option<Suggestion> {
         let Request { snapshot, cursor, .. } = request;
         let (at, id) = self.prefetch.as_ref()?;
         let n_typed = here.n_typed_since(at)?;
-        let suggestion = Suggestion::typed_into(snapshot, *cursor, n_typed, *id);
+        let suggestion = Suggestion::typed_into(snapshot, *cursor, n_typed, *id)
+            .with_min_probability(min_probability);
         match suggestion.verdict(&snapshot.uri, *cursor, &self.progress(*id)) {
-            Verdict::Shows(_) | Verdict::NotYet => {
+            Verdict::Shows(_) | Verdict::NotYet | Verdict::Unsure { is_exact: true } => {
                 self.prefetch = None;
                 Some(suggestion)
             }
-            Verdict::Empty(_) | Verdict::Dismissed(_) => None,
+            Verdict::Empty(_) | Verdict::Dismissed(_) | Verdict::Unsure { .. } => None,
         }
     }
 
     /// A cached text. If nobody has seen it before, its tokens are not wasted after all.
-    pub(super) fn find_cached(&mut self, here: &Surroundings) -> Option<String> {
-        let (text, n_unseen_tokens) = self.cache.find(here)?;
+    pub(super) fn find_cached(&mut self, here: &Surroundings) -> Option<CachedText> {
+        let (cached, n_unseen_tokens) = self.cache.find(here)?;
         self.count(|it| {
             it.model.wasted = it.model.wasted.saturating_sub(n_unseen_tokens as u64);
         });
-        Some(text)
+        Some(cached)
     }
 
     /// Starts to generate what would follow if `rest` were accepted. After the end of a line, that
-    /// is the next line: nothing is suggested after a complete one.
+    /// is the next line: nothing is suggested after a complete one. Where the model was not sure how
+    /// the line goes on, that is the rest of the line.
     pub(super) fn start_prefetch(&mut self, request: &Request, rest: &str) {
         let Request { snapshot, cursor, .. } = request;
         let CursorContext { line_after, .. } = cursor_context(snapshot, *cursor);
+        let is_cut = self.suggestion.as_ref().is_some_and(|it| {
+            let progress = self.progress(it.generation());
+            !rest.is_empty() && it.is_cut_in_line(*cursor, rest, &progress)
+        });
         // The model writes the indentation: an editor's own need not be that of the line before.
-        let line_break = if line_after.trim().is_empty() { "\n" } else { "" };
+        let line_break = if line_after.trim().is_empty() && !is_cut { "\n" } else { "" };
         let mut accepted = snapshot.clone();
         accepted.rope.insert(*cursor, &format!("{rest}{line_break}"));
         let cursor = cursor + rest.chars().count() + line_break.len();

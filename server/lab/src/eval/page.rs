@@ -1,0 +1,73 @@
+//! The charts of the HTML report.
+
+use std::collections::BTreeMap;
+
+use super::{
+    calibration::Reliability,
+    shown::{Curve, Shown},
+};
+use crate::bench::report::{Bars, Chart};
+
+/// The thresholds that the settings name, and showing everything.
+const NAMED: [f32; 4] = [0.0, 0.3, 0.5, 0.7];
+
+/// What is shown at each threshold, for all cases and by group, and how reliable probabilities are.
+pub(super) fn charts(
+    all: &str,
+    thresholds: &BTreeMap<String, Curve>,
+    reliability: &BTreeMap<String, Reliability>,
+) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    if let Some(curve) = thresholds.get(all) {
+        let row = |figures: fn([f64; 4]) -> Vec<f64>| {
+            let of =
+                |(threshold, it): &(f32, Shown)| (threshold.to_string(), figures(it.figures()));
+            curve.iter().map(of).collect()
+        };
+        charts.push(Chart::Bars(Bars {
+            title: "Characters shown, by threshold",
+            unit: "right and wrong characters per case",
+            is_more_better: true,
+            series: vec!["right", "wrong"],
+            rows: row(|[_, _, right, wrong]| vec![right, wrong]),
+        }));
+        charts.push(Chart::Bars(Bars {
+            title: "Suggestions shown, by threshold",
+            unit: "percent of the cases, and of those the right ones",
+            is_more_better: true,
+            series: vec!["shown", "right when shown"],
+            rows: row(|[shown, right, ..]| vec![100.0 * shown, 100.0 * right]),
+        }));
+    }
+    for (title, is_wrong) in
+        [("Right characters, by group", false), ("Wrong characters, by group", true)]
+    {
+        let rows = thresholds.iter().map(|(name, curve)| {
+            let named = curve.iter().filter(|(threshold, _)| NAMED.contains(threshold));
+            (name.clone(), named.map(|(_, it)| it.figures()[2 + usize::from(is_wrong)]).collect())
+        });
+        charts.push(Chart::Bars(Bars {
+            title,
+            unit: "characters per case",
+            is_more_better: !is_wrong,
+            series: vec!["everything", "eager", "balanced", "calm"],
+            rows: rows.collect(),
+        }));
+    }
+    if let Some(it) = reliability.get(all) {
+        let bins = it.bins.iter().filter(|it| it.samples > 0);
+        charts.push(Chart::Bars(Bars {
+            title: "Reliability",
+            unit: "percent of the places that are right, by their mean probability in percent",
+            is_more_better: true,
+            series: vec!["right", "probability"],
+            rows: bins
+                .map(|it| {
+                    let percent = [it.right, it.probability].map(|it| 100.0 * it);
+                    (format!("{:.0} % ({} places)", percent[1], it.samples), percent.to_vec())
+                })
+                .collect(),
+        }));
+    }
+    charts
+}

@@ -1,0 +1,167 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Cuts the text between `«»` of a document, of which the part before `|` is certain.
+#[track_caller]
+fn check_in(language: &str, fixture: &str, expected: &str) {
+    let (before, text) = fixture.split_once('«').expect("«");
+    let (text, after) = text.split_once('»').expect("»");
+    let n_certain = text.find('|').unwrap_or(text.len());
+    let text = text.replace('|', "");
+    let context = CursorContext::new(before, after).in_language(language);
+    let n_bytes = certain_bytes(&context, "", &text, n_certain, true);
+    assert_eq!(&text[..n_bytes], expected);
+}
+
+#[track_caller]
+fn check(fixture: &str, expected: &str) {
+    check_in("python", fixture, expected);
+}
+
+#[test]
+fn certain_text_is_kept_whole() {
+    check("x = «f(a, 'b')»\n", "f(a, 'b')");
+    check("x = «a»\n", "a");
+}
+
+#[test]
+fn cut_is_at_a_word_boundary() {
+    check("x = «compute_all(items)|»\n", "compute_all(items)");
+    check("x = «compute|_all(items)»\n", "");
+    check("x = «compute_all(it|ems)»\n", "compute_all(");
+    check("x = «compute_all|(items)»\n", "compute_all");
+    check("x = «a + b| + c»\n", "a + b");
+    check("x = «a + |b»\n", "a +");
+    check_in("rust", "let x = «größe| + 1»;\n", "größe");
+    check_in("rust", "let x = «grö|ße + 1»;\n", "");
+}
+
+#[test]
+fn cut_is_never_inside_a_character() {
+    check_in("rust", "a(«b, 日|本);»\n", "b,");
+    for (n_certain, kept) in [(3, "ab"), (4, "ab"), (5, "ab"), (6, "ab")] {
+        let context = CursorContext::new("", "");
+        assert_eq!(&"ab 🦀 c"[..certain_bytes(&context, "", "ab 🦀 c", n_certain, true)], kept);
+    }
+    // A letter with a combining accent, and a family of several emoji.
+    check_in("markdown", "«ab e|\u{301}t cd»", "ab");
+    check_in("markdown", "«ab 👩|\u{200d}👩 cd»", "ab");
+    check_in("markdown", "«ab 👩\u{200d}|👩 cd»", "ab");
+    check_in("markdown", "«ab 👍|🏽 cd»", "ab");
+}
+
+#[test]
+fn string_is_whole_or_left_out() {
+    check("x = «say(\"hello |world\", 1)»\n", "say(");
+    check("x = «say(\"hello world\"|, 1)»\n", "say(\"hello world\"");
+    check("x = «say(\"a \\\" b| c\")»\n", "say(");
+    check("x = «say(f\"hello |world\", 1)»\n", "say(");
+    check("x = «'''one |two'''»\n", "");
+    check_in("rust", "let x = «a.f(r#\"hello |world\"#)»;\n", "a.f(");
+    check_in("javascript", "x = «go(`a ${b} |c`)»;\n", "go(");
+}
+
+#[test]
+fn string_that_the_user_began_may_be_cut() {
+    check("say(\"«hello |world\", 1)»\n", "hello");
+    check("say(\"«hello world\", name='a| b')»\n", "hello world\", name=");
+    let context = CursorContext::new("x = ", "").in_language("python");
+    let n_bytes = certain_bytes(&context, "say(\"hel", "lo big world\")", 6, true);
+    assert_eq!(n_bytes, "lo big".len(), "typed text is the user's");
+}
+
+#[test]
+fn comment_is_whole_or_left_out() {
+    check("«x = 1  # the first| one»\n", "x = 1");
+    check("# «the first| one»\n", "the first");
+    check_in("rust", "let x = «f(1); // the first| one»\n", "f(1);");
+    check_in("rust", "let x = «f(/|/ the first one»\n", "f(");
+    check_in("rust", "let x = «f(/* the |first */ 1);»\n", "f(");
+    check_in("rust", "    «// one\n    // two\n    /|/ three»\n", "// one\n    // two");
+}
+
+#[test]
+fn apostrophe_may_begin_a_lifetime() {
+    check_in("rust", "fn f«<'a>(x: &'a str| , y: u8)»\n", "<'a>(x: &'a str");
+    check_in("rust", "let x = «f('\\'', 'b|')»;\n", "f('\\'',");
+}
+
+#[test]
+fn prose_has_no_strings() {
+    check_in("markdown", "It «isn't the \"first one| that\" we saw»\n", "isn't the \"first one");
+}
+
+#[test]
+fn further_lines_are_whole_or_left_out() {
+    let block = "if a:\n    «x = f(1)\n    y = g(2)\n    z = h(3)»\n";
+    let cut = |certain: &str| block.replace(certain, &format!("{certain}|"));
+    check(&cut("z = h("), "x = f(1)\n    y = g(2)");
+    check(&cut("y = g(2)"), "x = f(1)\n    y = g(2)");
+    check(&cut("y = g("), "x = f(1)");
+    check(&cut("x = f("), "x = f(");
+    check("if a:«\n    x = f(|1)»\n", "");
+    check("if a:«\n    x = f(1)\n    y| = 2»\n", "\n    x = f(1)");
+    check("«x = \"\"\"one\n    two\n    thr|ee\"\"\"\n»\n", "x =");
+}
+
+#[test]
+fn rest_of_the_line_is_met_or_nothing_is_shown() {
+    check("f(«a.b()|.c()», other)\n", "");
+    check("f(«a.b()|.c()»)\n", "a.b()");
+    check("«first()\nsecond|()\n»third()\n", "first()\n");
+    check("    «first()\n    sec|ond()\n    »third()\n", "first()\n    ");
+    check("    «fir|st()\n    »third()\n", "");
+}
+
+#[test]
+fn single_character_is_too_little() {
+    check("x = «(a| + b)»\n", "(a");
+    check("x = «(|a + b)»\n", "");
+    check("x = «a| + b»\n", "");
+}
+
+#[test]
+fn last_word_is_held_back_until_it_ends() {
+    let context = CursorContext::new("x = ", "").in_language("python");
+    let shown =
+        |rest: &str| rest[..certain_bytes(&context, "", rest, rest.len(), false)].to_owned();
+    let found = ["comp", "compute", "compute(", "compute(\"a", "compute(\"a\"", "compute(\"a\")"];
+    let expected = ["", "", "compute(", "compute(", "compute(", "compute(\"a\""];
+    assert_eq!(found.map(shown), expected);
+}
+
+const LANGUAGES: [&str; 6] = ["python", "rust", "javascript", "lua", "markdown", ""];
+
+proptest! {
+    /// Everything that may be certain, at any moment of a stream, for any typed part of it.
+    #[test]
+    fn shown_text_never_shrinks(
+        text in "[ab_1 (){}\"'`#/*\\\\\n.=-é日🦀\u{301}\u{200d}]{0,24}",
+        before in "[a \"'#/(]{0,4}",
+        after in prop_oneof![Just(""), Just(")"), Just("other(1)"), Just("\nnext")],
+        language in proptest::sample::select(LANGUAGES.to_vec()),
+        n_certain in 0..40usize,
+        more in 0..40usize,
+    ) {
+        let context = CursorContext::new(&before, after).in_language(language);
+        let n_certain = text.floor_char_boundary(n_certain);
+        let mut shown = 0;
+        for end in (0..=text.len()).filter(|it| text.is_char_boundary(*it)) {
+            let part = &text[..end];
+            let n_bytes = certain_bytes(&context, "", part, n_certain.min(end), false);
+            prop_assert!(n_bytes >= shown, "{:?} after {:?}", &part[..n_bytes], &text[..shown]);
+            prop_assert!(n_bytes <= n_certain);
+            shown = n_bytes;
+        }
+        let last = certain_bytes(&context, "", &text, n_certain, true);
+        prop_assert!(last >= shown, "{:?} at the end after {:?}", &text[..last], &text[..shown]);
+        let surer = certain_bytes(&context, "", &text, n_certain + more, true);
+        prop_assert!(surer >= last, "{:?} if surer than {:?}", &text[..surer], &text[..last]);
+        // What the user has typed of it is certain, and not a string of the model's any more.
+        let typed = text.floor_char_boundary(last / 2);
+        let rest = certain_bytes(&context, &text[..typed], &text[typed..], n_certain - typed.min(n_certain), true);
+        let n_left = text[typed..last.max(typed)].chars().filter(|c| !c.is_whitespace()).count();
+        prop_assert!(typed + rest >= last || n_left < 2, "{:?} {:?}", &text[typed..typed + rest], &text[..last]);
+    }
+}

@@ -1,0 +1,404 @@
+//! What a text opens and closes, in any language of the table in `languages`: brackets, keyword
+//! pairs, elements, strings, comments. One pass, line by line, with a state that can be resumed at
+//! the start of every line.
+//!
+//! Unlike a parser it needs no complete document. Where a document has errors, a closer at the
+//! start of a line belongs to the opener with the same indentation.
+
+mod code;
+mod languages;
+mod markup;
+mod words;
+
+use std::borrow::Cow;
+
+use crate::{indent_width, lines};
+use languages::{Escape, Quote};
+pub(crate) use languages::{Feature, Language};
+
+/// What is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A bracket, by its closer.
+    Bracket(char),
+    /// A keyword, by its closer.
+    Word(&'static str),
+    /// A string.
+    String(StringKind),
+    /// A block comment, by its delimiters.
+    Comment(&'static str, &'static str),
+    /// Whole lines up to one that is this word: a heredoc, a fenced block, documentation.
+    Heredoc { word: String, is_indented: bool },
+    /// A tag up to its `>`.
+    Tag(String),
+    /// An element up to its closing tag.
+    Element(String),
+    /// The text outside of `<?php … ?>`.
+    Outside,
+}
+
+/// The rest of a string's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StringKind {
+    pub(crate) close: Cow<'static, str>,
+    escape: Escape,
+    spans_lines: bool,
+    hole: Option<(&'static str, char)>,
+}
+
+impl StringKind {
+    fn raw(close: impl Into<Cow<'static, str>>) -> Kind {
+        let close = close.into();
+        Kind::String(Self { close, escape: Escape::No, spans_lines: true, hole: None })
+    }
+}
+
+impl From<&'static Quote> for Kind {
+    fn from(quote: &'static Quote) -> Self {
+        let Quote { close, escape, spans_lines, hole, .. } = *quote;
+        Self::String(StringKind { close: Cow::Borrowed(close), escape, spans_lines, hole })
+    }
+}
+
+/// Elements that HTML closes where they must end.
+const OPTIONAL: [&str; 10] =
+    ["p", "dt", "dd", "option", "html", "body", "head", "tbody", "thead", "colgroup"];
+
+impl Kind {
+    /// Whether the text in it is no code: brackets and keywords have no meaning.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Self::String(_) | Self::Comment(..) | Self::Heredoc { .. })
+    }
+
+    /// Whether it may continue on the next line.
+    pub(crate) fn spans_lines(&self) -> bool {
+        !matches!(self, Self::String(it) if !it.spans_lines)
+    }
+
+    /// The length of its closer, in bytes.
+    pub(crate) fn closer_len(&self) -> usize {
+        match self {
+            Self::String(it) => it.close.len(),
+            Self::Comment(_, close) => close.len(),
+            Self::Heredoc { word, .. } => word.len(),
+            _ => 1,
+        }
+    }
+
+    /// Whether it has to be closed.
+    fn must_close(&self) -> bool {
+        match self {
+            Self::Outside => false,
+            Self::Element(name) => !OPTIONAL.contains(&name.as_str()),
+            _ => true,
+        }
+    }
+}
+
+/// Something open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    /// The indentation of its line.
+    pub(crate) indent: usize,
+    /// The byte_idx of the opener, and that after it.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// A frame that was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closed {
+    /// Its place in the stack.
+    pub(crate) depth: usize,
+    /// The byte_idx of the closer.
+    pub(crate) at: usize,
+    /// Whether its own closer was found, not that of something outside of it.
+    pub(crate) is_matched: bool,
+}
+
+/// The state between two lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanner {
+    pub(crate) language: &'static Language,
+    pub(crate) frames: Vec<Frame>,
+    /// What was closed, and closers without an opener with their byte_idx, since they were last
+    /// cleared.
+    pub(crate) closed: Vec<Closed>,
+    pub(crate) unmatched: Vec<(Kind, usize)>,
+    /// Heredocs that begin on the next line.
+    pending: Vec<(Kind, usize)>,
+    /// The byte_idx of the current token.
+    token: usize,
+    /// The last character that is no whitespace.
+    previous: char,
+    /// Whether an operand is expected after the last word.
+    after_operator_word: bool,
+    /// Whether the last word is one that a modifier may follow.
+    after_jump: bool,
+    is_statement_start: bool,
+    /// Whether the next `do` belongs to a loop of the same line.
+    is_loop: bool,
+    /// The indentation of the current line, and of the key of the block scalar it belongs to.
+    indent: usize,
+    scalar: Option<usize>,
+    /// Whether the current line has had no token yet.
+    is_first: bool,
+}
+
+impl Scanner {
+    /// At the start of a document.
+    pub(crate) fn new(language: &'static Language) -> Self {
+        Self {
+            language,
+            frames: vec![],
+            closed: vec![],
+            unmatched: vec![],
+            pending: vec![],
+            token: 0,
+            previous: '\n',
+            after_operator_word: false,
+            after_jump: false,
+            is_statement_start: true,
+            is_loop: false,
+            indent: 0,
+            scalar: None,
+            is_first: true,
+        }
+    }
+
+    /// Scans complete lines.
+    pub(crate) fn document(&mut self, text: &str) {
+        for (start, line) in lines(text) {
+            self.line(line, start, true);
+            self.closed.clear();
+            self.unmatched.clear();
+        }
+    }
+
+    /// The heredocs that begin on the next line, as frames.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Frame> {
+        let frame = |(kind, start): &(Kind, usize)| {
+            let (kind, start) = (kind.clone(), *start);
+            Frame { kind, indent: self.indent, start, end: start }
+        };
+        self.pending.iter().map(frame)
+    }
+
+    /// Whether the next character belongs to a string or comment.
+    pub(crate) fn is_in_text(&self) -> bool {
+        self.scalar.is_some() || self.frames.last().is_some_and(|it| it.kind.is_text())
+    }
+
+    /// Scans one line, whose first byte has the byte_idx `at`.
+    pub(crate) fn line(&mut self, line: &str, at: usize, is_complete: bool) {
+        let mut i = self.start_line(line, at, is_complete);
+        while i < line.len() {
+            self.token = at + i;
+            let next = match self.frames.last().map(|it| &it.kind) {
+                Some(Kind::String(_) | Kind::Comment(..)) => self.text(line, i, at),
+                Some(Kind::Heredoc { .. }) => line.len(),
+                Some(Kind::Outside) => self.outside(line, i, at),
+                Some(Kind::Tag(_)) => self.tag(line, i, at),
+                Some(Kind::Element(name)) if !markup::is_raw(name) => self.markup(line, i, at),
+                None if self.language.has(Feature::Markup) => self.markup(line, i, at),
+                _ => self.code(line, i, at),
+            };
+            debug_assert!(next > i, "no progress in {line:?}");
+            i = next.max(i + 1);
+        }
+        if is_complete {
+            self.end_line(line, at + line.len());
+        }
+    }
+
+    /// Returns where the scan of the line starts.
+    fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
+        let content = line.trim();
+        if content.is_empty() {
+            return line.len();
+        }
+        self.indent = indent_width(line);
+        (self.is_first, self.is_statement_start, self.is_loop) = (true, true, false);
+        if let Some(indent) = self.scalar {
+            if self.indent > indent {
+                return line.len();
+            }
+            self.scalar = None;
+        }
+        let after_indent = line.len() - line.trim_start().len();
+        if let Some(Frame { kind: Kind::Heredoc { word, is_indented }, .. }) = self.frames.last() {
+            let is_php = self.language.has(Feature::PhpHeredoc);
+            let rest = if *is_indented || is_php { line.trim() } else { line.trim_end() };
+            let end = after_indent + word.len();
+            let is_closer = match rest.strip_prefix(word.as_str()) {
+                Some("") => true,
+                Some(more) if is_php => {
+                    !more.starts_with(|c: char| c == '_' || c.is_alphanumeric())
+                }
+                Some(more) if word.starts_with("=") => more.starts_with(' '),
+                // A longer fence closes too.
+                Some(more) => {
+                    word.starts_with(['`', '~']) && more.chars().all(|c| word.contains(c))
+                }
+                None => false,
+            };
+            // The word may go on.
+            if is_closer && (is_complete || end < line.len()) {
+                self.pop(at + after_indent);
+                return if is_php { end } else { line.len() };
+            }
+            if line.contains("<<") && line.ends_with(word.as_str()) {
+                let kind = self.frames[self.frames.len() - 1].kind.clone();
+                self.unmatched.push((kind, at));
+            }
+            return line.len();
+        }
+        if self.is_in_text() {
+            return 0;
+        }
+        let heredoc = |word: &str| Kind::Heredoc { word: word.to_owned(), is_indented: false };
+        let opened = if self.language.has(Feature::Markdown) {
+            let fence = content.trim_start_matches(['`', '~']).len();
+            let fence = &content[..content.len() - fence];
+            let is_indented = true;
+            (fence.len() >= 3).then(|| Kind::Heredoc { word: fence.to_owned(), is_indented })
+        } else if self.language.has(Feature::Pod) && line.starts_with('=') {
+            let is_name = line[1..].starts_with(|c: char| c.is_ascii_alphabetic());
+            let is_ruby = self.language.names.contains(&"ruby");
+            match is_ruby {
+                true => line.starts_with("=begin").then(|| heredoc("=end")),
+                false => (is_name && !line.starts_with("=cut")).then(|| heredoc("=cut")),
+            }
+        } else {
+            let is_comment = self.language.has(Feature::QuoteComments) && content.starts_with('"');
+            return if is_comment { line.len() } else { 0 };
+        };
+        if let Some(kind) = opened {
+            self.token = at;
+            self.push(kind, at + line.len());
+            return line.len();
+        }
+        0
+    }
+
+    fn end_line(&mut self, line: &str, end: usize) {
+        let content = line.trim_end();
+        let continues = content.ends_with('\\') && !content.ends_with("\\\\");
+        while let Some(Frame { kind: Kind::String(it), .. }) = self.frames.last()
+            && !it.spans_lines
+            && !(continues && it.escape == Escape::Backslash)
+        {
+            self.frames.pop();
+            self.previous = '"';
+        }
+        while let Some((kind, start)) = self.pending.pop() {
+            self.token = start;
+            self.push(kind, end);
+        }
+        if self.language.has(Feature::Yaml) && self.scalar.is_none() && !content.is_empty() {
+            let value = content.rsplit([' ', '\t']).next().unwrap_or_default();
+            let is_scalar = value.starts_with(['|', '>'])
+                && value[1..].chars().all(|c| matches!(c, '-' | '+') || c.is_ascii_digit());
+            self.scalar = (is_scalar && self.frames.is_empty()).then_some(self.indent);
+        }
+    }
+
+    /// The text of a string or comment from `i` on.
+    fn text(&mut self, line: &str, i: usize, at: usize) -> usize {
+        let Some(frame) = self.frames.last() else { return line.len() };
+        let rest = &line[i..];
+        match &frame.kind {
+            Kind::Comment(open, close) => {
+                let (open, close) = (*open, *close);
+                let end = rest.find(close);
+                if !self.language.comments_nest
+                    && let Some(inner) =
+                        rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
+                {
+                    // The comment may have ended before.
+                    self.unmatched.push((Kind::Comment(open, close), at + i + inner));
+                }
+                if self.language.comments_nest
+                    && let Some(inner) =
+                        rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
+                {
+                    self.token = at + i + inner;
+                    self.push(Kind::Comment(open, close), at + i + inner + open.len());
+                    return i + inner + open.len();
+                }
+                let Some(end) = end else { return line.len() };
+                self.pop(at + i + end);
+                i + end + close.len()
+            }
+            Kind::String(it) => {
+                let StringKind { close, escape, hole, .. } = it.clone();
+                let close = match close.strip_prefix('\n') {
+                    Some(own_line) if i == 0 && rest.starts_with(own_line) => own_line.to_owned(),
+                    Some(_) => return line.len(),
+                    None => close.into_owned(),
+                };
+                let mut chars = rest.char_indices();
+                while let Some((k, c)) = chars.next() {
+                    let here = &rest[k..];
+                    if let Some((open, closer)) = hole.filter(|it| here.starts_with(it.0)) {
+                        let end = i + k + open.len();
+                        self.token = at + i + k;
+                        self.push(Kind::Bracket(closer), at + end);
+                        self.previous = '{';
+                        return end;
+                    }
+                    if c == '\\' && escape == Escape::Backslash {
+                        chars.next();
+                    } else if here.starts_with(close.as_str()) {
+                        let end = i + k + close.len();
+                        if escape == Escape::Doubled && line[end..].starts_with(close.as_str()) {
+                            chars.next();
+                            continue;
+                        }
+                        self.pop(at + i + k);
+                        (self.previous, self.is_first) = ('"', false);
+                        return end;
+                    }
+                }
+                line.len()
+            }
+            _ => line.len(),
+        }
+    }
+
+    fn push(&mut self, kind: Kind, end: usize) {
+        self.frames.push(Frame { kind, indent: self.indent, start: self.token, end });
+    }
+
+    /// Closes the innermost frame.
+    fn pop(&mut self, at: usize) {
+        if self.frames.pop().is_some() {
+            self.closed.push(Closed { depth: self.frames.len(), at, is_matched: true });
+        }
+    }
+
+    /// Closes the nearest frame of a kind, and what is open inside of it.
+    fn close(&mut self, kind: &Kind, at: usize) {
+        let floor = self.frames.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
+        let frames = &self.frames[floor..];
+        let Some(mut n) = frames.iter().rposition(|it| it.kind == *kind) else {
+            self.unmatched.push((kind.clone(), at));
+            return;
+        };
+        if self.is_first && frames[n].indent > self.indent {
+            let same = |it: &Frame| it.kind == *kind && it.indent == self.indent;
+            n = frames[..n].iter().rposition(same).unwrap_or(n);
+        }
+        let n = floor + n;
+        for depth in (n..self.frames.len()).rev() {
+            self.closed.push(Closed { depth, at, is_matched: depth == n });
+        }
+        self.frames.truncate(n);
+    }
+}
+
+/// Whether something must still be closed.
+pub(crate) fn must_close(frames: &[Frame]) -> bool {
+    frames.iter().any(|it| it.kind.must_close())
+}

@@ -1,0 +1,157 @@
+//! The languages that the scanner knows, as data.
+
+mod table;
+
+use table::{LANGUAGES, UNKNOWN};
+
+/// How the closing delimiter of a string can occur inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Escape {
+    /// After a backslash.
+    Backslash,
+    /// Written twice.
+    Doubled,
+    /// It cannot.
+    No,
+}
+
+/// A form of string.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Quote {
+    pub(crate) open: &'static str,
+    pub(crate) close: &'static str,
+    pub(crate) escape: Escape,
+    pub(crate) spans_lines: bool,
+    /// The delimiters of code inside the string.
+    pub(crate) hole: Option<(&'static str, char)>,
+}
+
+/// Forms that are not described by a pair of delimiters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// `'a'` is a character; any other `'` is a lifetime, a label or a prime.
+    Characters,
+    /// `?a` is a character.
+    QuestionCharacters,
+    /// `r#"…"#`.
+    HashRaw,
+    /// `R"x(…)x"`.
+    CppRaw,
+    /// `[==[…]==]`, also after `--` as a comment.
+    LongBrackets,
+    /// `<<EOF`, `<<-EOF`, `<<~EOF`.
+    Heredoc,
+    /// `<<<EOT`.
+    PhpHeredoc,
+    /// `/…/` where an operand is expected.
+    Regex,
+    /// `%w[…]`, `%q(…)`, `%(…)`.
+    Percent,
+    /// `q{…}`, `qw(…)`, `m{…}`.
+    PerlQuotes,
+    /// `~r/…/`, `~s(…)`, `~S"""…"""`.
+    Sigils,
+    /// JSX elements where an operand is expected.
+    Jsx,
+    /// The document is markup: elements, and text between them.
+    Markup,
+    /// Elements need not be closed in HTML: void and optional ones.
+    Html,
+    /// Text outside of `<?php … ?>`.
+    PhpTags,
+    /// A backslash outside of strings quotes the next character.
+    BackslashQuotes,
+    /// A quote or bracket counts only where a value starts.
+    Yaml,
+    /// Only fenced code blocks count.
+    Markdown,
+    /// Indentation delimits blocks; a header line ends with a colon.
+    Colon,
+    /// `$$…$$` and `$tag$…$tag$`.
+    DollarQuotes,
+    /// `#` starts a comment only at the start of a word.
+    HashAfterSpace,
+    /// Lines `=begin` to `=end`, or `=pod` to `=cut`.
+    Pod,
+    /// `"` starts a comment at the start of a line.
+    QuoteComments,
+    /// `\begin{…}` and `\end{…}`.
+    Latex,
+    /// Keywords in any case.
+    IgnoreCase,
+}
+
+/// Where an opening keyword counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// Anywhere.
+    Any,
+    /// At the start of a statement or command.
+    Statement,
+    /// At the start of a line.
+    Line,
+    /// Where Ruby expects an operand; after one it is a modifier.
+    Operand,
+    /// Outside of parentheses and square brackets, where it belongs to a comprehension.
+    Unbracketed,
+}
+
+/// An opening keyword, its closer, and where the opener counts.
+pub(crate) type Pair = (&'static str, &'static str, Position);
+
+/// What the scanner knows of a language.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Language {
+    /// The editors' names for it, and its files' extensions.
+    pub(crate) names: &'static [&'static str],
+    pub(crate) line_comments: &'static [&'static str],
+    pub(crate) block_comments: &'static [(&'static str, &'static str)],
+    pub(crate) comments_nest: bool,
+    /// Longer delimiters first.
+    pub(crate) quotes: &'static [Quote],
+    pub(crate) brackets: &'static str,
+    pub(crate) pairs: &'static [Pair],
+    pub(crate) features: &'static [Feature],
+}
+
+impl Language {
+    /// The language with an editor's name or a file's extension; one with brackets and double
+    /// quotes alone if it is unknown.
+    pub(crate) fn of(name: &str, uri: &str) -> &'static Self {
+        let known = |name: &str| LANGUAGES.iter().find(|it| it.names.contains(&name));
+        let by_file = || {
+            let file = uri.rsplit('/').next().unwrap_or_default();
+            known(file.rsplit_once('.').map_or(file, |it| it.1))
+        };
+        known(name).or_else(by_file).unwrap_or(&UNKNOWN)
+    }
+
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        table::{JULIA, RUBY},
+        *,
+    };
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = LANGUAGES.iter().flat_map(|it| it.names).collect();
+        let n_names = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), n_names);
+    }
+
+    #[test]
+    fn languages_are_found_by_name_or_file() {
+        assert!(Language::of("ruby", "a").pairs == RUBY);
+        assert!(Language::of("", "file:///a/Gemfile").pairs == RUBY);
+        assert!(Language::of("no such language", "file:///a.jl").pairs == JULIA);
+        assert!(Language::of("", "a.b") == &UNKNOWN);
+    }
+}

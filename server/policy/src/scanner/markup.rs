@@ -1,0 +1,140 @@
+//! Elements, in HTML, XML and JSX.
+
+use super::{Escape, Feature, Kind, Scanner, StringKind};
+
+/// Elements without content.
+const VOID: [&str; 13] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
+    "wbr",
+];
+/// Elements that end where the next one of the same name starts.
+const REPEATED: [&str; 8] = ["p", "li", "dt", "dd", "tr", "td", "th", "option"];
+
+/// Whether an element contains code instead of text.
+pub(super) fn is_raw(name: &str) -> bool {
+    matches!(name, "script" | "style")
+}
+
+impl Scanner {
+    /// The text of an element from `i` on.
+    pub(super) fn markup(&mut self, line: &str, i: usize, at: usize) -> usize {
+        let rest = &line[i..];
+        let is_jsx = self.language.has(Feature::Jsx);
+        let stop = |c: char| c == '<' || is_jsx && c == '{';
+        let Some(start) = rest.find(stop) else {
+            self.is_first &= rest.trim().is_empty();
+            return line.len();
+        };
+        self.is_first &= rest[..start].trim().is_empty();
+        let (i, rest) = (i + start, &rest[start..]);
+        self.token = at + i;
+        if rest.starts_with('{') {
+            self.push(Kind::Bracket('}'), at + i + 1);
+            (self.previous, self.is_first) = ('{', false);
+            return i + 1;
+        }
+        for (open, close) in self.language.block_comments {
+            if !is_jsx && rest.starts_with(open) {
+                self.push(Kind::Comment(open, close), at + i + open.len());
+                return i + open.len();
+            }
+        }
+        if let Some(closing) = rest.strip_prefix("</") {
+            let name = self.element_name(closing);
+            let Some(end) = closing.find('>') else { return line.len() };
+            self.close(&Kind::Element(name), at + i);
+            (self.previous, self.is_first) = (')', false);
+            return i + 2 + end + 1;
+        }
+        let name = self.element_name(&rest[1..]);
+        if name.is_empty() && !(is_jsx && rest.starts_with("<>")) {
+            return i + 1;
+        }
+        self.open_tag(name, i, at)
+    }
+
+    /// Opens a tag whose `<` is at `i`.
+    pub(super) fn open_tag(&mut self, name: String, i: usize, at: usize) -> usize {
+        if self.language.has(Feature::Html)
+            && REPEATED.contains(&name.as_str())
+            && self.frames.last().is_some_and(|it| it.kind == Kind::Element(name.clone()))
+        {
+            self.pop(at + i);
+        }
+        let end = i + 1 + name.len();
+        self.push(Kind::Tag(name), at + end);
+        self.is_first = false;
+        end
+    }
+
+    /// The name at the start of a tag.
+    pub(super) fn element_name(&self, text: &str) -> String {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | ':' | '.');
+        let end = text.find(|c: char| !is_part(c)).unwrap_or(text.len());
+        let name = &text[..end];
+        match name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            true if self.language.has(Feature::Html) => name.to_ascii_lowercase(),
+            true => name.to_owned(),
+            false => String::new(),
+        }
+    }
+
+    /// The attributes of a tag from `i` on.
+    pub(super) fn tag(&mut self, line: &str, i: usize, at: usize) -> usize {
+        let rest = &line[i..];
+        let is_jsx = self.language.has(Feature::Jsx);
+        let stop = |c: char| matches!(c, '"' | '\'' | '>' | '/') || is_jsx && "{,(;".contains(c);
+        let Some(start) = rest.find(stop) else { return line.len() };
+        let (i, rest) = (i + start, &rest[start..]);
+        self.token = at + i;
+        self.is_first = false;
+        match rest.chars().next() {
+            Some(c @ ('"' | '\'')) => {
+                let close = if c == '"' { "\"" } else { "'" };
+                self.push(
+                    Kind::String(StringKind {
+                        close: close.into(),
+                        escape: Escape::No,
+                        spans_lines: true,
+                        hole: None,
+                    }),
+                    at + i + 1,
+                );
+            }
+            Some('{') => {
+                self.push(Kind::Bracket('}'), at + i + 1);
+                self.previous = '{';
+            }
+            // A type parameter is no element.
+            Some(',' | '(' | ';') => drop(self.frames.pop()),
+            Some('/') if rest.starts_with("/>") => {
+                self.pop(at + i);
+                self.previous = ')';
+                return i + 2;
+            }
+            Some('>') => {
+                let Some(frame) = self.frames.pop() else { return i + 1 };
+                let Kind::Tag(name) = frame.kind else { return i + 1 };
+                if self.language.has(Feature::Html) && VOID.contains(&name.as_str()) {
+                    let depth = self.frames.len();
+                    self.closed.push(super::Closed { depth, at: at + i, is_matched: true });
+                } else {
+                    // The element began where its tag did.
+                    let kind = Kind::Element(name);
+                    self.frames.push(super::Frame { kind, ..frame });
+                }
+            }
+            _ => {}
+        }
+        i + 1
+    }
+
+    /// The text outside of `<?php … ?>` from `i` on.
+    pub(super) fn outside(&mut self, line: &str, i: usize, at: usize) -> usize {
+        let Some(start) = line[i..].find("<?") else { return line.len() };
+        self.pop(at + i + start);
+        let name = line[i + start + 2..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        (self.previous, self.is_statement_start) = (';', true);
+        i + start + 2 + name
+    }
+}

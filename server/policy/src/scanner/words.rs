@@ -1,0 +1,133 @@
+//! Keyword pairs.
+
+use super::{
+    Feature, Kind, Scanner,
+    languages::{Language, Position},
+};
+
+/// Words before an operand, in any language.
+const OPERATORS: [&str; 22] = [
+    "return", "case", "typeof", "in", "of", "and", "or", "not", "if", "unless", "while", "until",
+    "when", "then", "elsif", "elif", "yield", "await", "default", "else", "do", "delete",
+];
+/// Words before a statement.
+const BEFORE_STATEMENTS: [&str; 14] = [
+    "then",
+    "do",
+    "else",
+    "elif",
+    "if",
+    "while",
+    "until",
+    "time",
+    "begin",
+    "ensure",
+    "private",
+    "public",
+    "protected",
+    "not",
+];
+
+impl Scanner {
+    /// Handles the word at `i..end` of a line.
+    pub(super) fn word(&mut self, line: &str, i: usize, end: usize, at: usize) {
+        let word = &line[i..end];
+        if !self.language.pairs.is_empty() {
+            let lower;
+            let keyword = if self.language.has(Feature::IgnoreCase) {
+                lower = word.to_ascii_lowercase();
+                lower.as_str()
+            } else {
+                word
+            };
+            if self.is_keyword(line, i, end) {
+                self.keyword(line, keyword, end, at + i);
+            }
+        }
+        (self.previous, self.is_first) = ('a', false);
+        self.after_operator_word = OPERATORS.contains(&word);
+        self.after_jump = matches!(word, "return" | "yield" | "break" | "next");
+        self.is_statement_start = BEFORE_STATEMENTS.contains(&word);
+    }
+
+    /// Whether a word is no member, symbol, key or part of a longer name.
+    fn is_keyword(&self, line: &str, i: usize, end: usize) -> bool {
+        let (before, after) = (&line[..i], &line[end..]);
+        let is_member = before.ends_with(['.', ':', '@', '$', '-', '&']) && !before.ends_with("..");
+        let is_key = after.starts_with(':') && !after.starts_with("::");
+        let is_assigned = after.trim_start().starts_with('=')
+            && !after.trim_start().starts_with("==")
+            && !self.language.has(Feature::BackslashQuotes);
+        let is_file =
+            after.starts_with(['-', '/', '.']) && self.language.has(Feature::BackslashQuotes);
+        !(is_member || is_key || is_assigned || is_file)
+    }
+
+    fn keyword(&mut self, line: &str, word: &str, end: usize, at: usize) {
+        let top = self.frames.last().map(|it| &it.kind);
+        let is_bracketed = matches!(top, Some(Kind::Bracket(')' | ']')));
+        let language: &'static Language = self.language;
+        let is_vim_end = word.len() >= 4 && "endfunction".starts_with(word);
+        let word = if is_vim_end && language.names[0] == "vim" { "endfunction" } else { word };
+        let after = line[end..].trim_start();
+        let at_statement = self.is_statement_start || self.is_first;
+        if let Some((_, closer, position)) = language.pairs.iter().find(|it| it.1 == word) {
+            let next = after.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            let is_other = language.has(Feature::IgnoreCase)
+                && ["if", "loop", "while", "for", "repeat"]
+                    .contains(&next.to_ascii_lowercase().as_str());
+            let counts = match position {
+                Position::Statement => at_statement,
+                Position::Unbracketed => !is_bracketed,
+                Position::Line => self.is_first,
+                _ => !is_other,
+            };
+            if counts {
+                self.close(&Kind::Word(closer), at);
+            }
+            return;
+        }
+        let Some((_, closer, position)) = language.pairs.iter().find(|it| it.0 == word) else {
+            return;
+        };
+        let is_operand = at_statement || self.expects_operand() && !self.after_jump;
+        let is_loop = matches!(word, "while" | "until" | "for") && language.names[0] == "ruby";
+        let counts = match position {
+            Position::Any => true,
+            Position::Statement => at_statement || word == "class" && self.previous == '=',
+            Position::Line => self.is_first,
+            Position::Operand => is_operand,
+            Position::Unbracketed => !is_bracketed,
+        };
+        let is_exception = match word {
+            "def" => is_endless(after),
+            "do" => std::mem::take(&mut self.is_loop),
+            // A transaction has no end.
+            "begin" if language.has(Feature::IgnoreCase) => {
+                let next = after.to_ascii_lowercase();
+                next.starts_with(';') || next.starts_with("tran") || next.starts_with("work")
+            }
+            _ => false,
+        };
+        if counts && !is_exception {
+            self.is_loop |= is_loop;
+            self.push(Kind::Word(closer), at + word.len());
+        }
+    }
+}
+
+/// Whether the rest of Ruby's `def` is a method without an `end`: `def name(…) = value`.
+fn is_endless(rest: &str) -> bool {
+    let name = rest.find(|c: char| c.is_whitespace() || c == '(').unwrap_or(rest.len());
+    let mut depth = 0;
+    let after = &rest[name..];
+    let end = after.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    let after = match after.starts_with('(') {
+        true => end.map_or("", |it| &after[it + 1..]),
+        false => after,
+    };
+    after.starts_with(" = ")
+}

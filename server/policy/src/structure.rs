@@ -1,0 +1,353 @@
+//! What the document has open at the cursor, what it closes after the cursor, and what each line of
+//! a text does to that.
+
+use crate::{
+    CursorContext, Phase,
+    scanner::{Feature, Frame, Kind, Language, Scanner, must_close},
+};
+
+/// Lines after the cursor in which a closer may belong to what a text opens.
+const MAX_LINES_BELOW: usize = 60;
+
+/// The structure at one cursor.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    /// The state at the start of the cursor's line, and that line up to the cursor.
+    line_start: Scanner,
+    line_before: String,
+    /// What is open at the cursor, and whether the document closes it.
+    open: Vec<Frame>,
+    is_closed: Vec<bool>,
+    /// Closers after the cursor that close nothing, the nearest first: they belong to what a text
+    /// opens. With the indentation of their lines.
+    surplus: Vec<(Kind, usize)>,
+    /// The text after the cursor, and what does not fit in the document without a text.
+    after: String,
+    n_problems: usize,
+}
+
+/// What one line of a text does.
+#[derive(Debug)]
+pub(crate) struct TextLine {
+    /// The byte range in the text, without the line break.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Whether nothing can be appended to it.
+    pub(crate) is_complete: bool,
+    /// The end of what cannot change its meaning if the line continues.
+    pub(crate) decided_end: usize,
+    /// Whether it starts in a string or comment.
+    pub(crate) starts_in_text: bool,
+    /// How much that the text opened is open at its start.
+    pub(crate) n_open_before: usize,
+    /// What the text opened, and has not closed at the end of the line.
+    pub(crate) open: Vec<Frame>,
+    /// Where it closes something that the document closes after the cursor.
+    pub(crate) closes_at: Option<usize>,
+    /// Whether it closes something that the document leaves open.
+    pub(crate) closes_unclosed: bool,
+}
+
+impl TextLine {
+    /// Where the string or comment that is open at the end of the line starts.
+    pub(crate) fn text_start(&self) -> Option<usize> {
+        self.open.iter().filter(|it| it.kind.is_text()).map(|it| it.start).min()
+    }
+}
+
+impl Structure {
+    /// The structure at a cursor between `before` and `after`; `is_whole` if the document ends with
+    /// `after`.
+    pub(crate) fn new(
+        language: &'static Language,
+        before: &str,
+        after: &str,
+        is_whole: bool,
+    ) -> Self {
+        let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
+        let mut line_start = Scanner::new(language);
+        if before.contains('\n') {
+            if language.has(Feature::PhpTags)
+                && !above.trim_start().starts_with("<?")
+                && above.contains("<?")
+            {
+                let frame = Frame { kind: Kind::Outside, indent: 0, start: 0, end: 0 };
+                line_start.frames.push(frame);
+            }
+            line_start.document(above);
+        }
+        let mut at_cursor = line_start.clone();
+        at_cursor.line(line_before, 0, false);
+        let open = at_cursor.frames.clone();
+        let (mut is_closed, surplus) =
+            closed_after(line_start.clone(), line_before, &open, after, is_whole);
+        let mut n_problems = problems_after(&line_start, line_before, after);
+        // A delimiter below may be the opener of another string.
+        if let Some(Frame { kind, .. }) = open.last().filter(|it| it.kind.is_text())
+            && kind.spans_lines()
+            && is_closed.last() == Some(&true)
+        {
+            at_cursor.frames.pop();
+            let (rest, below) = after.split_once('\n').unwrap_or((after, ""));
+            at_cursor.line(rest, 0, true);
+            let n_without = problems(at_cursor, below);
+            if n_without < n_problems {
+                n_problems = n_without;
+                is_closed.pop();
+                is_closed.push(false);
+            }
+        }
+        Self {
+            line_start,
+            line_before: line_before.to_owned(),
+            open,
+            is_closed,
+            surplus,
+            after: after.to_owned(),
+            n_problems,
+        }
+    }
+
+    /// The structure at a cursor of which only the surroundings are known.
+    pub(crate) fn of(context: &CursorContext) -> Self {
+        let CursorContext { above, line_before, line_after, below, language, .. } = context;
+        let before = format!("{above}\n{line_before}");
+        let is_whole = below.lines().count() < MAX_LINES_BELOW;
+        let after = format!("{line_after}\n{below}");
+        Self::new(Language::of(language, ""), &before, &after, is_whole)
+    }
+
+    /// The string or comment that the cursor is in.
+    pub(crate) fn text_at_cursor(&self) -> Option<&Kind> {
+        self.open.last().map(|it| &it.kind).filter(|it| it.is_text())
+    }
+
+    /// Whether the document closes the string or comment that the cursor is in.
+    pub(crate) fn closes_text(&self) -> bool {
+        self.is_closed.last().copied().unwrap_or_default()
+    }
+
+    /// Whether something that must be closed was opened in the cursor's line.
+    pub(crate) fn opens_in_line(&self) -> bool {
+        let before = self.line_start.frames.len();
+        self.open.len() > before && self.open.last().is_some_and(|it| !it.kind.is_text())
+    }
+
+    pub(crate) fn language(&self) -> &'static Language {
+        self.line_start.language
+    }
+
+    /// What a text's lines do, the cursor's line first.
+    pub(crate) fn lines(&self, text: &str, phase: Phase) -> Vec<TextLine> {
+        let cursor = self.line_before.len();
+        let mut scanner = self.line_start.clone();
+        let mut n_base = self.open.len();
+        let n_lines = text.split('\n').count();
+        let mut lines = Vec::with_capacity(n_lines);
+        for (i, (start, line)) in crate::lines(text).enumerate() {
+            let is_complete = phase.is_final() || i + 1 < n_lines;
+            let decided = if is_complete { line } else { without_last_token(line) };
+            let starts_in_text = match i {
+                0 => self.text_at_cursor().is_some(),
+                _ => scanner.is_in_text(),
+            };
+            let n_open_before = match i {
+                0 => 0,
+                _ => self.n_unclosed(&scanner.frames[n_base.min(scanner.frames.len())..]),
+            };
+            scanner.closed.clear();
+            scanner.unmatched.clear();
+            if i == 0 {
+                let line = format!("{}{decided}", self.line_before);
+                scanner.line(&line, 0, is_complete);
+            } else {
+                scanner.line(decided, cursor + start, is_complete);
+            }
+            let (mut closes_at, mut closes_unclosed) = (None, false);
+            for closed in scanner.closed.iter().filter(|it| it.at >= cursor) {
+                if closed.depth >= n_base || closes_at.is_some() {
+                    continue;
+                }
+                if self.is_closed[closed.depth] {
+                    closes_at = Some(closed.at - cursor);
+                } else {
+                    closes_unclosed = true;
+                    n_base = closed.depth;
+                }
+            }
+            let n = n_base.min(scanner.frames.len());
+            let frame = |it: Frame| Frame {
+                start: it.start.saturating_sub(cursor),
+                end: it.end.saturating_sub(cursor),
+                ..it
+            };
+            lines.push(TextLine {
+                start,
+                end: start + line.len(),
+                is_complete,
+                decided_end: start + decided.len(),
+                starts_in_text,
+                n_open_before,
+                open: scanner.frames[n..]
+                    .iter()
+                    .cloned()
+                    .chain(scanner.pending())
+                    .map(frame)
+                    .collect(),
+                closes_at,
+                closes_unclosed,
+            });
+        }
+        lines
+    }
+
+    /// Whether the document after the cursor closes what the text leaves open: nothing is left over
+    /// with the text that is not without it.
+    pub(crate) fn is_closed_below(&self, text: &str) -> bool {
+        let line = format!("{}{text}", self.line_before);
+        let n_problems = problems_after(&self.line_start, &line, &self.after);
+        // The line that ends a heredoc is no problem without its beginning.
+        let lines = self.lines(text, Phase::Final);
+        let is_heredoc = lines.last().and_then(|it| it.open.last());
+        let is_heredoc = is_heredoc.is_some_and(|it| matches!(it.kind, Kind::Heredoc { .. }));
+        n_problems < self.n_problems || is_heredoc && n_problems == self.n_problems
+    }
+
+    /// How many of these frames neither the text nor the document closes.
+    pub(crate) fn n_unclosed(&self, frames: &[Frame]) -> usize {
+        if !must_close(frames) {
+            return 0;
+        }
+        let mut surplus = self.surplus.iter();
+        let mut frames = frames.iter().rev().peekable();
+        while let Some(frame) = frames.peek() {
+            let closes = |it: &&(Kind, usize)| it.0 == frame.kind && it.1 == frame.indent;
+            if surplus.as_slice().first().filter(closes).is_none() {
+                break;
+            }
+            surplus.next();
+            frames.next();
+        }
+        frames.filter(|it| must_close(std::slice::from_ref(*it))).count()
+    }
+}
+
+/// A closer after the cursor whose opener is before it.
+struct Closer {
+    kind: Kind,
+    /// The indentation of its line if it is the first on it.
+    indent: Option<usize>,
+}
+
+/// Whether `after` closes each of the frames, and its closers without an opener, with the
+/// indentation of their lines.
+///
+/// A closer at the start of a line belongs to the opener with the same indentation. Of other closers
+/// the last belongs to the outermost opener, so that the innermost are those that a text may close.
+fn closed_after(
+    mut scanner: Scanner,
+    line_before: &str,
+    open: &[Frame],
+    after: &str,
+    is_whole: bool,
+) -> (Vec<bool>, Vec<(Kind, usize)>) {
+    let cursor = line_before.len();
+    let mut closers: Vec<Closer> = vec![];
+    // Strings are closed by the scanner itself, so that what follows is code again.
+    let n_text = open.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
+    let mut n_base = open.len();
+    let mut is_closed = vec![!is_whole; open.len()];
+    for (i, (start, line)) in crate::lines(after).enumerate() {
+        scanner.closed.clear();
+        scanner.unmatched.clear();
+        let width = crate::indent_width(line);
+        let first_at = start + cursor + (line.len() - line.trim_start().len());
+        if i == 0 {
+            scanner.line(&format!("{line_before}{line}"), 0, true);
+        } else {
+            scanner.line(line, cursor + start, true);
+        }
+        let closed = scanner.closed.iter().filter(|it| it.at >= cursor && it.depth < n_base);
+        let closed: Vec<_> = closed.copied().collect();
+        let line_closer = |kind: &Kind, at: usize| Closer {
+            kind: kind.clone(),
+            indent: (i > 0 && at == first_at).then_some(width),
+        };
+        for it in closed {
+            n_base = n_base.min(it.depth);
+            if it.depth < n_text {
+                is_closed[it.depth] = it.is_matched;
+            } else if it.is_matched {
+                closers.push(line_closer(&open[it.depth].kind, it.at));
+            }
+        }
+        let unmatched = scanner.unmatched.iter().filter(|it| it.1 >= cursor);
+        closers.extend(unmatched.map(|(kind, at)| line_closer(kind, *at)));
+    }
+    let mut surplus = vec![];
+    let mut left: Vec<usize> = (n_text..open.len()).collect();
+    let n_closers = closers.len();
+    for (n, closer) in closers.into_iter().enumerate() {
+        let is_kind = |depth: &usize| open[*depth].kind == closer.kind;
+        let aligned = closer.indent.and_then(|indent| {
+            left.iter().rposition(|it| is_kind(it) && open[*it].indent == indent)
+        });
+        // More closers than openers: those that fit no opener belong to what the text opens.
+        let n_left = n_closers - n;
+        let is_deeper = closer
+            .indent
+            .is_some_and(|indent| left.last().is_none_or(|it| open[*it].indent < indent));
+        let is_extra = if is_whole { n_left > left.len() } else { is_deeper };
+        let counted = || {
+            let nth = n_left - 1;
+            let fits = left.get(nth).is_some_and(is_kind);
+            (fits && closer.indent.is_none() && is_whole).then_some(nth)
+        };
+        let fallback = || counted().or_else(|| left.iter().rposition(is_kind));
+        let found = aligned.or_else(|| if is_extra { None } else { fallback() });
+        match found {
+            Some(at) => {
+                is_closed[left[at]] = true;
+                for skipped in left.drain(at..).skip(1) {
+                    is_closed[skipped] = false;
+                }
+            }
+            None => {
+                let indent = closer.indent.unwrap_or_else(|| crate::indent_width(line_before));
+                surplus.push((closer.kind, indent));
+            }
+        }
+    }
+    if is_whole {
+        // What is left at the end of the document is not closed.
+        left.iter().for_each(|it| is_closed[*it] = false);
+    }
+    (is_closed, surplus)
+}
+
+/// What does not fit after a text that starts in a state: closers without an opener, and openers
+/// without a closer.
+fn problems_after(start: &Scanner, text: &str, after: &str) -> usize {
+    problems(start.clone(), &format!("{text}{after}"))
+}
+
+fn problems(mut scanner: Scanner, text: &str) -> usize {
+    scanner.unmatched.clear();
+    for (start, line) in crate::lines(text) {
+        scanner.line(line, start, true);
+    }
+    let n_open = scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count();
+    let n_skipped = scanner.closed.iter().filter(|it| !it.is_matched).count();
+    scanner.unmatched.len() + n_open + n_skipped
+}
+
+/// A line without what may become another token: its last word and the punctuation after it. After
+/// its last space there may be a delimiter, and all from there on is left out.
+fn without_last_token(line: &str) -> &str {
+    let is_word = |c: char| c == '_' || c.is_alphanumeric();
+    let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();
+    let is_plain = |c: char| is_word(c) || matches!(c, '.' | ',' | ':' | ';' | ')' | ']' | '(');
+    let end = line[start..].find(|c| !is_plain(c)).map_or(line.len(), |n| start + n);
+    let plain = &line[..end];
+    plain.trim_end_matches(|c: char| !is_word(c) && !c.is_whitespace()).trim_end_matches(is_word)
+}

@@ -1,0 +1,168 @@
+//! Invariants for random texts in many languages.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The languages of the property tests: those with a grammar, and one for each feature of the
+/// scanner.
+const LANGUAGES: [&str; 33] = [
+    "",
+    "rust",
+    "python",
+    "markdown",
+    "javascriptreact",
+    "go",
+    "java",
+    "c",
+    "cpp",
+    "shellscript",
+    "json",
+    "ruby",
+    "lua",
+    "elixir",
+    "html",
+    "vue",
+    "xml",
+    "yaml",
+    "toml",
+    "sql",
+    "csharp",
+    "php",
+    "kotlin",
+    "swift",
+    "dart",
+    "perl",
+    "julia",
+    "haskell",
+    "vim",
+    "fish",
+    "powershell",
+    "css",
+    "latex",
+];
+
+/// Text made of pieces that the rules look for, whole and in parts.
+fn says() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "\n",
+        "\n",
+        "\n    ",
+        "\n\t",
+        "    ",
+        " ",
+        "{",
+        "}",
+        "(",
+        ")",
+        ");",
+        ":",
+        "\"",
+        "é",
+        "<",
+        "let x = 1;",
+        "run(all_of_it);",
+        "run(all_of_it);",
+        "ab",
+        "0, ",
+        "0, 0, 0, 0, 0, 0, ",
+        "---",
+        "```",
+        "`",
+        "# ",
+        "// ",
+        "Example usage",
+        "Example",
+        "Here is the ",
+        "Here",
+        "Sure, ",
+        "<|im_end|>",
+        "<|im",
+        "<fim_middle>",
+        "\u{202e}",
+        "\u{200d}",
+        "return total",
+        "\n\n",
+        "\"\"\"",
+        "'",
+        "'''",
+        "#{",
+        "${",
+        "/*",
+        "*/",
+        "--[[",
+        "]]",
+        "<<EOF",
+        "EOF",
+        "r#\"",
+        "\"#",
+        "R\"x(",
+        ")x\"",
+        "%w[",
+        "~s(",
+        "\\",
+        "<div>",
+        "</div>",
+        "<p class=\"",
+        "<!--",
+        "-->",
+        " do\n",
+        "def f",
+        "end",
+        "if x",
+        " then",
+        "else",
+        "fi",
+        "done",
+        "case x in",
+        "esac",
+        "function f()",
+        "|\n",
+        "- a:",
+        "$$",
+        "begin",
+        "<?php",
+        "?>",
+        "=begin",
+        "=end",
+    ]);
+    prop::collection::vec(pieces, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// The shown text only grows, and is a prefix of what a single cut shows. A stream may end earlier:
+    /// an incomplete line may close something that the document leaves open.
+    #[test]
+    fn shown_text_never_shrinks(
+        before in says(),
+        after in prop_oneof!["[ a)};\n\"]{0,8}", says()],
+        said in prop_oneof!["[ ab{}();\n\"éx]{0,40}", says()],
+        language in prop::sample::select(LANGUAGES.to_vec()),
+        whole_lines in any::<bool>(),
+    ) {
+        let text = format!("{before}{after}");
+        let syntax = Syntax::new(&Arc::default(), &"a".into(), language, &text, before.len());
+        let context = CursorContext::new(&before, &after).in_language(language);
+        let style = Style { whole_lines, ..Style::default() };
+        let policy = Policy::new(context).with_style(style).with_syntax(syntax);
+        let (kept, stop) = streamed(&policy, &said);
+        let at_once = policy.cut(&said, Phase::Final);
+        prop_assert!(said[..at_once.keep_bytes].starts_with(&kept), "{kept:?} {at_once:?}");
+        // Several rules may cut at the same place, and a stream may meet another one first.
+        prop_assert!(stop.is_none() || at_once.stop.is_some());
+    }
+
+    /// Restyling a prefix gives a prefix of the restyled text.
+    #[test]
+    fn restyled_text_never_shrinks(before in says(), said in says(), cut in 0..99usize) {
+        let policy = Policy::new(CursorContext::new(&before, ""));
+        let kept = said.trim_end();
+        let cut = kept.floor_char_boundary(cut.min(kept.len()));
+        let (whole, partial) = (policy.written(kept), policy.written(kept[..cut].trim_end()));
+        prop_assert!(whole.starts_with(&*partial), "{partial:?} is no prefix of {whole:?}");
+    }
+}
