@@ -390,6 +390,6 @@ pub fn scanner(bytes: &[u8]) {
     let cut = policy.cut(says, Phase::Final);
     assert!(cut.keep_bytes >= kept, "took back part of {:?} at the end", &says[..kept]);
     let settled = policy.settle(says, cut);
-    assert!(says.is_char_boundary(settled.cut.keep_bytes));
-    assert!(settled.cut.keep_bytes <= cut.keep_bytes);
+    assert!(says.is_char_boundary(settled.keep_bytes));
+    assert!(settled.keep_bytes <= cut.keep_bytes);
 }

@@ -8,7 +8,7 @@ use super::{
     Confidence, FinishReason, GenerationMetrics, Progress, Request, queue::Queue, sampler::Healing,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{Cut, Phase, Policy, Settled, StopRule};
+use foretell_policy::{Cut, Phase, Policy, StopRule};
 
 /// The part of a job that changes with every token.
 pub(super) struct GenerationState<'a> {
@@ -244,8 +244,8 @@ impl<'a> GenerationState<'a> {
         let it = &self.candidate;
         let text = it.text.as_str();
         let shown = Cut { keep_bytes: it.shown, ..cut };
-        let Settled { cut, closing } = it.policy.settle(text, shown);
-        it.policy.written(&format!("{}{closing}", &text[..cut.keep_bytes])).into_owned()
+        let cut = it.policy.settle(text, shown);
+        it.policy.written(&text[..cut.keep_bytes]).into_owned()
     }
 
     /// Ends the job.

@@ -246,7 +246,7 @@ pub struct Progress {
     /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
     /// The complete text for a reader that has shown nothing of `text`, if it differs: without a
-    /// line that turned out to be wrong, and with everything closed that it opens.
+    /// line that turned out to be wrong, and without what is opened and not closed.
     pub settled: Option<String>,
     /// The further candidates, each complete and different; they follow one by one after `text` is
     /// complete.

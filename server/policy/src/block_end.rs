@@ -1,5 +1,7 @@
 //! Stops at the end of the block that the text started.
 
+use std::sync::Arc;
+
 use super::{Cut, Phase, StopRule, indent_width};
 use crate::{
     CursorContext,
@@ -59,9 +61,9 @@ impl Progress {
         &mut self,
         block: &Block<'_>,
         below: &[&str],
-        lines: &[TextLine],
+        lines: &[Arc<TextLine>],
         i: usize,
-        before: Option<&TextLine>,
+        before: Option<&Arc<TextLine>>,
     ) -> Option<Cut> {
         let line = &lines[i];
         let content = &block.text[line.start..line.end];
@@ -150,13 +152,13 @@ impl Progress {
     }
 
     /// Whether the text's first line, which continues the cursor's line, opened something.
-    fn opened_in_line(&self, lines: &[TextLine]) -> bool {
+    fn opened_in_line(&self, lines: &[Arc<TextLine>]) -> bool {
         !lines[0].open.is_empty()
     }
 }
 
 /// The last line before line `i` that is no blank one.
-fn before_blank<'a>(lines: &[TextLine], i: usize, text: &'a str) -> &'a str {
+fn before_blank<'a>(lines: &[Arc<TextLine>], i: usize, text: &'a str) -> &'a str {
     let before = lines[..i].iter().rev().map(|it| text[it.start..it.end].trim_end());
     before.into_iter().find(|it| !it.is_empty()).unwrap_or_default()
 }

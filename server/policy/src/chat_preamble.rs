@@ -87,6 +87,11 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     let skipped = usize::from(!context.line_before.trim().is_empty());
     for (i, (start, line)) in lines(text).enumerate() {
         let is_whole = phase.is_final() || i + 1 < n_lines;
+        if i >= skipped
+            && let Some(stop) = phrase(context, line, is_whole)
+        {
+            return Cut { keep_bytes: start, stop };
+        }
         let first = format!("{}{line}", context.line_before);
         let n_before = if i == 0 { context.line_before.len() } else { 0 };
         let whole = if i == 0 { first.as_str() } else { line };
@@ -96,30 +101,29 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
             let stop = is_aside.then_some(StopRule::Chat);
             return Cut { keep_bytes: start + at, stop };
         }
-        if i < skipped {
-            continue;
-        }
-        let content = line.trim_start();
-        let (words, begins): (_, &[&str]) = match comment_content(content) {
-            Some(words) => (words, &HEADINGS),
-            None => (content, &PHRASES),
-        };
-        let words = words.to_lowercase();
-        // Documents that already contain such a phrase may get more of them.
-        let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
-        if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
-            return Cut { keep_bytes: start, stop: Some(StopRule::Chat) };
-        }
-        let may_be = !is_whole
-            && !content.is_empty()
-            && begins.iter().filter(|it| it.starts_with(&words)).any(foreign);
-        if may_be
-            || (!is_whole && COMMENTS.iter().any(|it| *it != content && it.starts_with(content)))
-        {
-            return Cut { keep_bytes: start, stop: None };
-        }
     }
     Cut::all(text)
+}
+
+/// Why a line is not shown: it starts with a phrase, or may become one, which is no reason to stop.
+fn phrase(context: &CursorContext, line: &str, is_whole: bool) -> Option<Option<StopRule>> {
+    let content = line.trim_start();
+    let (words, begins): (_, &[&str]) = match comment_content(content) {
+        Some(words) => (words, &HEADINGS),
+        None => (content, &PHRASES),
+    };
+    let words = words.to_lowercase();
+    // Documents that already contain such a phrase may get more of them.
+    let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
+    if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
+        return Some(Some(StopRule::Chat));
+    }
+    let may_be = !is_whole
+        && !content.is_empty()
+        && begins.iter().filter(|it| it.starts_with(&words)).any(foreign);
+    let may_be_comment =
+        !is_whole && COMMENTS.iter().any(|it| *it != content && it.starts_with(content));
+    (may_be || may_be_comment).then_some(None)
 }
 
 /// The content of a comment; `None` for code.

@@ -30,9 +30,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use parking_lot::Mutex;
 use scanner::Language;
 use settle::Judge;
-use shape::Shape;
+use shape::{Judged, Shape};
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
@@ -40,7 +41,6 @@ pub use certainty::certain_bytes;
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
-pub use settle::Settled;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The default of [`Style::max_lines`].
@@ -126,7 +126,7 @@ impl Phase {
 }
 
 /// The result of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cut {
     /// Byte length of the prefix that may be shown.
     pub keep_bytes: usize,
@@ -181,6 +181,7 @@ pub struct Policy {
     document: Option<Arc<Document>>,
     /// Computed when first needed.
     structure: Arc<OnceLock<Structure>>,
+    judged: Arc<Mutex<Judged>>,
 }
 
 /// The document around the cursor, with `\n` as its only line break.
@@ -220,6 +221,7 @@ impl Policy {
             has_rules: true,
             document: None,
             structure: Arc::default(),
+            judged: Arc::default(),
         }
     }
 
@@ -245,7 +247,7 @@ impl Policy {
     /// The same rules with another style.
     #[must_use]
     pub fn with_style(self, style: Style) -> Self {
-        Self { style, ..self }
+        Self { style, judged: Arc::default(), ..self }
     }
 
     /// The same rules with the document's syntax.
@@ -259,13 +261,18 @@ impl Policy {
     #[must_use]
     pub fn with_document(self, uri: &str, before: String, after: String) -> Self {
         let document = Document { uri: uri.to_owned(), before, after };
-        Self { document: Some(Arc::new(document)), structure: Arc::default(), ..self }
+        Self {
+            document: Some(Arc::new(document)),
+            structure: Arc::default(),
+            judged: Arc::default(),
+            ..self
+        }
     }
 
     /// The same policy without some rules, to measure the effect of each.
     #[must_use]
     pub fn without(self, left_out: Vec<StopRule>) -> Self {
-        Self { left_out, ..self }
+        Self { left_out, judged: Arc::default(), ..self }
     }
 
     /// The text as shown: with the document's indentation, and without trailing whitespace. The
@@ -334,24 +341,22 @@ impl Policy {
         self.cut_if_too_little(text, cut, phase)
     }
 
-    /// How a complete text is shown if nothing of it was shown before, where `cut` is its result of
-    /// [`Policy::cut`]: without a first line that is known to be wrong, and with everything closed
-    /// that it opens.
+    /// How much of a complete text is shown if nothing of it was shown before, where `cut` is its
+    /// result of [`Policy::cut`]: without lines that are known to be wrong, and without what it opens
+    /// and does not close.
     #[must_use]
-    pub fn settle(&self, text: &str, cut: Cut) -> Settled {
+    pub fn settle(&self, text: &str, cut: Cut) -> Cut {
         if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {
-            return Settled { cut, closing: String::new() };
+            return cut;
         }
         let Self { context, .. } = self;
         let judge = Judge { context, structure: self.structure(), syntax: self.syntax.as_deref() };
-        let mut settled = judge.settle(text, cut);
-        settled.cut = self.cut_if_too_little(text, settled.cut, Phase::Final);
-        settled
+        self.cut_if_too_little(text, judge.settle(text, cut), Phase::Final)
     }
 
     fn shape(&self) -> Shape<'_> {
-        let Self { context, style, left_out, .. } = self;
-        Shape { context, structure: self.structure(), style: *style, left_out }
+        let Self { context, style, left_out, judged, .. } = self;
+        Shape { context, structure: self.structure(), style: *style, left_out, judged }
     }
 
     fn structure(&self) -> &Structure {

@@ -3,21 +3,14 @@
 //! Text on screen cannot be taken back, so a text that grows may show a line that turns out to be
 //! wrong, or open something that is never closed. If nothing was shown yet, neither happens.
 
+use std::sync::Arc;
+
 use crate::{
     CursorContext, Cut, Phase, StopRule,
-    scanner::{Feature, Frame, Kind},
+    scanner::Feature,
     structure::{Structure, TextLine},
     syntax::Syntax,
 };
-
-/// A complete text, and how it is shown if nothing of it was shown before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// How much of the text is shown.
-    pub cut: Cut,
-    /// What closes the blocks that the text has not closed, because it was too long.
-    pub closing: String,
-}
 
 /// What a text is judged by.
 pub(super) struct Judge<'a> {
@@ -29,12 +22,11 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     /// Shortens `cut`, the result for the complete text, to lines after which the document is well
-    /// formed, or closes what a long block leaves open.
-    pub(super) fn settle(&self, text: &str, cut: Cut) -> Settled {
+    /// formed. Nothing is added: a block that is too long is cut before it, or not shown.
+    pub(super) fn settle(&self, text: &str, cut: Cut) -> Cut {
         let kept = &text[..cut.keep_bytes];
-        let whole = Settled { cut, closing: String::new() };
         if kept.trim().is_empty() {
-            return whole;
+            return cut;
         }
         let lines = self.structure.lines(kept, Phase::Final);
         // A string that is never closed takes the line that opens it with it.
@@ -45,18 +37,14 @@ impl Judge<'_> {
         let n_lines = lines.len() - usize::from(is_cut_short);
         let good = (0..n_lines).rev().find(|i| self.is_well_formed(kept, &lines, *i));
         if good.is_some_and(|it| kept[lines[it].end..].trim().is_empty()) {
-            return whole;
-        }
-        let refused = Some(StopRule::SyntaxErrors);
-        if let Some((keep_bytes, closing)) = self.closed(kept, cut, &lines) {
-            return Settled { cut: Cut { keep_bytes, stop: cut.stop.or(refused) }, closing };
+            return cut;
         }
         let keep_bytes = good.map_or(0, |it| kept[..lines[it].end].trim_end().len());
-        Settled { cut: Cut { keep_bytes, stop: refused }, closing: String::new() }
+        Cut { keep_bytes, stop: Some(StopRule::SyntaxErrors) }
     }
 
     /// Whether the document is well formed with the lines up to line `i`.
-    fn is_well_formed(&self, text: &str, lines: &[TextLine], i: usize) -> bool {
+    fn is_well_formed(&self, text: &str, lines: &[Arc<TextLine>], i: usize) -> bool {
         let line = &lines[i];
         let content = text[line.start..line.end].trim();
         if content.is_empty() {
@@ -94,68 +82,5 @@ impl Judge<'_> {
             && !line.closes_unclosed
             && !line.starts_in_text
             && crate::indent_width(&self.context.next_line) <= width
-    }
-
-    /// The beginning of a block that is too long, and what closes it.
-    fn closed(&self, text: &str, cut: Cut, lines: &[TextLine]) -> Option<(usize, String)> {
-        // A text without a reason to stop may end in the middle of a line.
-        let n_dropped = usize::from(cut.stop != Some(StopRule::MaxLines));
-        let last = lines.len().checked_sub(1 + n_dropped)?;
-        let last =
-            (0..=last).rev().find(|i| !text[lines[*i].start..lines[*i].end].trim().is_empty())?;
-        let line = &lines[last];
-        let n_unclosed = self.structure.n_unclosed(&line.open);
-        let (_, unclosed) = line.open.split_at(line.open.len().checked_sub(n_unclosed)?);
-        let (outermost, innermost) = (unclosed.first()?, unclosed.last()?);
-        let has_body = innermost.start < line.start;
-        let ends_statement = !matches!(outermost.kind, Kind::Bracket(')' | ']'));
-        if !has_body || !ends_statement || !unclosed.iter().all(|it| closer(&it.kind).is_some()) {
-            return None;
-        }
-        let mut closing = String::new();
-        let mut above: Option<usize> = None;
-        for frame in unclosed.iter().rev() {
-            let start = line_of(text, frame);
-            if above != Some(start) {
-                closing.push('\n');
-                closing.push_str(self.indent(text, start));
-                above = Some(start);
-            } else if matches!(frame.kind, Kind::Word(_)) {
-                closing.push(' ');
-            }
-            closing.push_str(&closer(&frame.kind)?);
-        }
-        let keep_bytes = text[..line.end].trim_end().len();
-        let closed = format!("{}{closing}", &text[..keep_bytes]);
-        let is_worse = self.syntax.is_some_and(|it| it.is_worse(&closed));
-        (!is_worse).then_some((keep_bytes, closing))
-    }
-
-    /// The indentation of the line that starts at a byte_idx.
-    fn indent<'a>(&'a self, text: &'a str, start: usize) -> &'a str {
-        let of = |line: &'a str| &line[..line.len() - line.trim_start().len()];
-        let first = text[start..].split('\n').next().unwrap_or_default();
-        match start {
-            0 if self.context.line_before.trim().is_empty() && of(first).is_empty() => {
-                &self.context.line_before
-            }
-            0 => of(&self.context.line_before),
-            _ => of(first),
-        }
-    }
-}
-
-fn line_of(text: &str, frame: &Frame) -> usize {
-    text[..frame.start.min(text.len())].rfind('\n').map_or(0, |it| it + 1)
-}
-
-/// What closes a frame on a line of its own; `None` if it cannot be closed there.
-fn closer(kind: &Kind) -> Option<String> {
-    match kind {
-        Kind::Bracket(closer) => Some(closer.to_string()),
-        Kind::Word("until") | Kind::String(_) | Kind::Comment(..) => None,
-        Kind::Word(closer) => Some((*closer).to_owned()),
-        Kind::Element(name) => Some(format!("</{name}>")),
-        Kind::Heredoc { .. } | Kind::Tag(_) | Kind::Outside => None,
     }
 }

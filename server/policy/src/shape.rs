@@ -1,5 +1,7 @@
 //! Cuts at the end of the line or block at the cursor.
 
+use parking_lot::Mutex;
+
 use crate::{
     CursorContext, Cut, Phase, StopRule, Style, block_end, brackets, insert_above,
     structure::Structure, suffix,
@@ -11,11 +13,44 @@ pub(super) struct Shape<'a> {
     pub(super) structure: &'a Structure,
     pub(super) style: Style,
     pub(super) left_out: &'a [StopRule],
+    pub(super) judged: &'a Mutex<Judged>,
 }
 
 impl Shape<'_> {
-    /// The line or block at the cursor, up to a string or comment that is not closed yet.
+    /// The line or block at the cursor.
+    ///
+    /// A fold over the text's beginnings, so that what one of them keeps is kept from then on, and
+    /// the rule that stops the first one stops the text, whatever follows. The characters of its
+    /// first line are judged one by one, further lines only when they are complete.
     pub(super) fn cut(&self, text: &str, phase: Phase) -> Cut {
+        let mut judged = self.judged.lock();
+        if !text.starts_with(&judged.text) {
+            *judged = Judged::default();
+        }
+        let start = judged.text.len();
+        for end in ends(text).skip_while(|end| *end <= start) {
+            if judged.cut.stop.is_some() {
+                break;
+            }
+            let Cut { keep_bytes, stop } = self.at_once(&text[..end], Phase::Partial);
+            judged.cut = Cut { keep_bytes: keep_bytes.max(judged.cut.keep_bytes), stop };
+            let n_known = judged.text.len();
+            judged.text.push_str(&text[n_known..end]);
+        }
+        let Judged { cut: Cut { keep_bytes, stop }, .. } = *judged;
+        drop(judged);
+        if stop.is_some() {
+            return Cut { keep_bytes, stop };
+        }
+        if !phase.is_final() {
+            return Cut { keep_bytes, stop: None };
+        }
+        let cut = self.at_once(text, phase);
+        Cut { keep_bytes: keep_bytes.max(cut.keep_bytes), ..cut }
+    }
+
+    /// The line or block at the cursor, up to a string or comment that is not closed yet.
+    fn at_once(&self, text: &str, phase: Phase) -> Cut {
         let cut = self.cut_to_lines(text, phase);
         let kept = &text[..cut.keep_bytes];
         let may_grow = !phase.is_final() && cut.stop.is_none();
@@ -219,4 +254,28 @@ impl Shape<'_> {
             (false, _) => Cut { keep_bytes: 0, stop: None },
         }
     }
+}
+
+/// The longest beginning of a text that was judged at one cursor, so that a token that is appended
+/// costs only its own evaluation.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    text: String,
+    cut: Cut,
+}
+
+/// Up to here, each character of a text's first line is judged; beyond, one in [`STEP_BYTES`].
+const DENSE_BYTES: usize = 160;
+const STEP_BYTES: usize = 16;
+
+/// The ends of the beginnings of a text by which it is cut: they do not depend on what follows.
+fn ends(text: &str) -> impl Iterator<Item = usize> {
+    let start = text.len() - text.trim_start_matches(char::is_whitespace).len();
+    let first_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
+    let in_first = move |end: &usize| {
+        text.is_char_boundary(*end)
+            && (*end < start + DENSE_BYTES || (*end - start).is_multiple_of(STEP_BYTES))
+    };
+    let line_ends = text[first_end..].match_indices('\n').map(move |(i, _)| first_end + i + 1);
+    (start + 1..=first_end).filter(in_first).chain(line_ends)
 }

@@ -1,6 +1,10 @@
 //! What the document has open at the cursor, what it closes after the cursor, and what each line of
 //! a text does to that.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
 use crate::{
     CursorContext, Phase,
     scanner::{Feature, Frame, Kind, Language, Scanner, must_close},
@@ -24,6 +28,52 @@ pub(crate) struct Structure {
     /// The text after the cursor, and what does not fit in the document without a text.
     after: String,
     n_problems: usize,
+    known: Mutex<KnownLines>,
+}
+
+/// The scan of a text between two lines.
+#[derive(Debug, Clone)]
+struct LineState {
+    scanner: Scanner,
+    /// How many frames of the document the text has not closed.
+    n_base: usize,
+}
+
+/// The complete lines of the last text, with the state after each: a text is scanned again and again
+/// while it grows.
+#[derive(Debug, Default)]
+struct KnownLines {
+    text: String,
+    lines: Vec<Arc<TextLine>>,
+    states: Vec<LineState>,
+}
+
+impl KnownLines {
+    /// How many of the lines another text starts with.
+    fn n_same(&self, text: &str) -> usize {
+        if text.starts_with(&self.text) {
+            return self.lines.len();
+        }
+        let n_bytes = self.text.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+        self.lines.partition_point(|it| it.end < n_bytes)
+    }
+
+    fn truncate(&mut self, n_lines: usize) {
+        self.lines.truncate(n_lines);
+        self.states.truncate(n_lines);
+        self.text.truncate(self.lines.last().map_or(0, |it| it.end + 1));
+    }
+
+    fn state(&self) -> Option<LineState> {
+        self.states.last().cloned()
+    }
+
+    /// Appends a line with its line break.
+    fn push(&mut self, text: &str, line: Arc<TextLine>, state: LineState) {
+        self.text.push_str(text);
+        self.lines.push(line);
+        self.states.push(state);
+    }
 }
 
 /// What one line of a text does.
@@ -105,6 +155,7 @@ impl Structure {
             surplus,
             after: after.to_owned(),
             n_problems,
+            known: Mutex::default(),
         }
     }
 
@@ -138,67 +189,93 @@ impl Structure {
     }
 
     /// What a text's lines do, the cursor's line first.
-    pub(crate) fn lines(&self, text: &str, phase: Phase) -> Vec<TextLine> {
-        let cursor = self.line_before.len();
-        let mut scanner = self.line_start.clone();
-        let mut n_base = self.open.len();
-        let n_lines = text.split('\n').count();
-        let mut lines = Vec::with_capacity(n_lines);
-        for (i, (start, line)) in crate::lines(text).enumerate() {
-            let is_complete = phase.is_final() || i + 1 < n_lines;
-            let decided = if is_complete { line } else { without_last_token(line) };
-            let starts_in_text = match i {
-                0 => self.text_at_cursor().is_some(),
-                _ => scanner.is_in_text(),
-            };
-            let n_open_before = match i {
-                0 => 0,
-                _ => self.n_unclosed(&scanner.frames[n_base.min(scanner.frames.len())..]),
-            };
-            scanner.closed.clear();
-            scanner.unmatched.clear();
-            if i == 0 {
-                let line = format!("{}{decided}", self.line_before);
-                scanner.line(&line, 0, is_complete);
-            } else {
-                scanner.line(decided, cursor + start, is_complete);
-            }
-            let (mut closes_at, mut closes_unclosed) = (None, false);
-            for closed in scanner.closed.iter().filter(|it| it.at >= cursor) {
-                if closed.depth >= n_base || closes_at.is_some() {
-                    continue;
-                }
-                if self.is_closed[closed.depth] {
-                    closes_at = Some(closed.at - cursor);
-                } else {
-                    closes_unclosed = true;
-                    n_base = closed.depth;
+    pub(crate) fn lines(&self, text: &str, phase: Phase) -> Vec<Arc<TextLine>> {
+        let (above, last) = text.rsplit_once('\n').map_or((None, text), |it| (Some(it.0), it.1));
+        let mut known = self.known.lock();
+        let (mut lines, mut state) = (vec![], None);
+        if let Some(above) = above {
+            let n_lines = above.bytes().filter(|it| *it == b'\n').count() + 1;
+            let n_same = known.n_same(text).min(n_lines);
+            if n_same < n_lines {
+                known.truncate(n_same);
+                for (i, (start, line)) in crate::lines(above).enumerate().skip(n_same) {
+                    let mut state = known.state().unwrap_or_else(|| self.at_cursor());
+                    let line = self.line(&mut state, i, start, line, true);
+                    known.push(&text[start..=line.end], Arc::new(line), state);
                 }
             }
-            let n = n_base.min(scanner.frames.len());
-            let frame = |it: Frame| Frame {
-                start: it.start.saturating_sub(cursor),
-                end: it.end.saturating_sub(cursor),
-                ..it
-            };
-            lines.push(TextLine {
-                start,
-                end: start + line.len(),
-                is_complete,
-                decided_end: start + decided.len(),
-                starts_in_text,
-                n_open_before,
-                open: scanner.frames[n..]
-                    .iter()
-                    .cloned()
-                    .chain(scanner.pending())
-                    .map(frame)
-                    .collect(),
-                closes_at,
-                closes_unclosed,
-            });
+            lines.extend_from_slice(&known.lines[..n_lines]);
+            state = Some(known.states[n_lines - 1].clone());
         }
+        drop(known);
+        let mut state = state.unwrap_or_else(|| self.at_cursor());
+        let start = text.len() - last.len();
+        let i = lines.len();
+        lines.push(Arc::new(self.line(&mut state, i, start, last, phase.is_final())));
         lines
+    }
+
+    fn at_cursor(&self) -> LineState {
+        LineState { scanner: self.line_start.clone(), n_base: self.open.len() }
+    }
+
+    /// What line `i` of a text does to a state.
+    fn line(
+        &self,
+        state: &mut LineState,
+        i: usize,
+        start: usize,
+        line: &str,
+        is_complete: bool,
+    ) -> TextLine {
+        let LineState { scanner, n_base } = state;
+        let cursor = self.line_before.len();
+        let decided = if is_complete { line } else { without_last_token(line) };
+        let starts_in_text = match i {
+            0 => self.text_at_cursor().is_some(),
+            _ => scanner.is_in_text(),
+        };
+        let n_open_before = match i {
+            0 => 0,
+            _ => self.n_unclosed(&scanner.frames[(*n_base).min(scanner.frames.len())..]),
+        };
+        scanner.closed.clear();
+        scanner.unmatched.clear();
+        if i == 0 {
+            let line = format!("{}{decided}", self.line_before);
+            scanner.line(&line, 0, is_complete);
+        } else {
+            scanner.line(decided, cursor + start, is_complete);
+        }
+        let (mut closes_at, mut closes_unclosed) = (None, false);
+        for closed in scanner.closed.iter().filter(|it| it.at >= cursor) {
+            if closed.depth >= *n_base || closes_at.is_some() {
+                continue;
+            }
+            if self.is_closed[closed.depth] {
+                closes_at = Some(closed.at - cursor);
+            } else {
+                closes_unclosed = true;
+                *n_base = closed.depth;
+            }
+        }
+        let n = (*n_base).min(scanner.frames.len());
+        let frame = |it: Frame| Frame {
+            start: it.start.saturating_sub(cursor),
+            end: it.end.saturating_sub(cursor),
+            ..it
+        };
+        TextLine {
+            start,
+            end: start + line.len(),
+            is_complete,
+            decided_end: start + decided.len(),
+            starts_in_text,
+            n_open_before,
+            open: scanner.frames[n..].iter().cloned().chain(scanner.pending()).map(frame).collect(),
+            closes_at,
+            closes_unclosed,
+        }
     }
 
     /// Whether the document after the cursor closes what the text leaves open: nothing is left over

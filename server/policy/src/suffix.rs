@@ -1,5 +1,7 @@
 //! Cuts where the text after the cursor is repeated.
 
+use std::sync::Arc;
+
 use super::{brackets, indent_width};
 use crate::structure::TextLine;
 
@@ -105,7 +107,7 @@ pub(super) enum Repeats {
 pub(super) fn repeats(
     line_before: &str,
     text: &str,
-    lines: &[TextLine],
+    lines: &[Arc<TextLine>],
     i: usize,
     below: &[&str],
 ) -> Repeats {

@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 mod around_the_cursor;
-mod properties;
+pub(crate) mod properties;
 mod well_formed;
 
 /// Feeds `says` to the policy one character at a time, at the cursor `ˇ` of `fixture`, and compares

@@ -159,7 +159,8 @@ impl Scanner {
         if !self.lexis.quotes.contains(&c) {
             return c.len_utf8();
         }
-        if c == '\'' && self.lexis.has_lifetimes {
+        // An escape makes it a character, whose end may not be there yet.
+        if c == '\'' && self.lexis.has_lifetimes && !text.starts_with("'\\") {
             return quoted_char(text).unwrap_or(1);
         }
         let is_triple = c != '`' && text.starts_with(&c.to_string().repeat(3));
@@ -172,9 +173,6 @@ impl Scanner {
 fn quoted_char(text: &str) -> Option<usize> {
     let mut chars = text.char_indices().skip(1);
     let (_, first) = chars.next()?;
-    let end = match first {
-        '\\' => chars.skip(1).find(|(_, c)| *c == '\'')?.0,
-        _ => chars.next().filter(|(_, c)| *c == '\'')?.0,
-    };
+    let (end, _) = chars.next().filter(|(_, c)| first != '\\' && *c == '\'')?;
     Some(end + 1)
 }

@@ -90,7 +90,7 @@ fn closer_after_the_cursor_ends_the_text() {
         &expect![[r#"
         it('a', () => {«
           g();
-        }»);
+        });»
 
     "#]],
     );

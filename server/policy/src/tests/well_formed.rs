@@ -29,8 +29,7 @@ pub(super) fn check_with(
         ends.into_iter().find(|end| policy.cut(&says[..*end], Phase::Partial).stop.is_some());
     let said = &says[..stopped.unwrap_or(says.len())];
     let settled = policy.settle(said, policy.cut(said, Phase::Final));
-    let text = format!("{}{}", &said[..settled.cut.keep_bytes], settled.closing);
-    let text = policy.written(&text);
+    let text = policy.written(&said[..settled.keep_bytes]);
     let n_chars = n_replaced(&text, after.split('\n').next().unwrap_or_default());
     let rest: String = after.chars().skip(n_chars).collect();
     expected.assert_eq(&format!("{before}«{text}»{rest}\n"));
@@ -393,35 +392,32 @@ fn wrong_first_line_is_not_shown() {
 }
 
 #[test]
-fn long_block_is_closed() {
-    let body = "        x += 1\n".repeat(40);
-    check(
-        "ruby",
-        "class A\n    ˇ\nend\n",
-        &format!("def f\n{body}"),
-        &expect![[r#"
-        class A
-            «def f
-                x += 1
-                x += 1
-                x += 1
-            end»
-        end
+fn long_block_is_shown_whole_or_not_at_all() {
+    let body = |n: usize| (0..n).map(|it| format!("    x{it} = g(y{it})\n")).collect::<String>();
+    let shown = |says: &str| {
+        let policy = Policy::new(CursorContext::new("", "").in_language("ruby"));
+        let cut = policy.settle(says, policy.cut(says, Phase::Final));
+        says[..cut.keep_bytes].lines().count()
+    };
+    // It closes soon after the limit of 16 lines.
+    assert_eq!(shown(&format!("def f\n{}end\n", body(25))), 27);
+    assert_eq!(shown(&format!("def f\n{}end\n", body(40))), 0);
+    // The document is well formed without the block.
+    assert_eq!(shown(&format!("a = 1\nb = 2\ndef f\n{}end\n", body(40))), 2);
+}
 
-    "#]],
-    );
+#[test]
+fn unclosed_block_is_not_shown() {
     check(
         "rust",
         "fn f() {\n    ˇ\n}\n",
         "if a {\n        b();\n        c",
         &expect![[r#"
-        fn f() {
-            «if a {
-                b();
-            }»
-        }
+            fn f() {
+                «»
+            }
 
-    "#]],
+        "#]],
     );
 }
 
