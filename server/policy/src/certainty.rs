@@ -39,13 +39,11 @@ pub fn certain_bytes(
         // A part of the text does not lead into the rest of the line.
         return 0;
     }
-    let line_before = match typed.rsplit_once('\n') {
-        Some((_, line)) => line.to_owned(),
-        None => format!("{}{typed}", context.line_before),
-    };
+    // A string that the typed part begins may have several lines.
+    let typed = format!("{}{typed}", context.line_before);
     let first_end = rest.find('\n').unwrap_or(rest.len());
     let language = if context.is_prose() { None } else { Some(context.language.as_str()) };
-    let places = language.map(|it| Scanner::after(it, &line_before).places(rest));
+    let places = language.map(|it| Scanner::places(it, &typed, rest));
     let may_end = |byte_idx: usize| {
         let is_outside = places.as_ref().is_none_or(|it| it.is_outside[byte_idx]);
         let is_line_end = rest[byte_idx..].starts_with('\n');
@@ -74,7 +72,10 @@ fn is_word_boundary(text: &str, byte_idx: usize) -> bool {
         is_joiner || CodePointSetData::new::<GraphemeExtend>().contains(c)
     };
     let is_quote = matches!(after, '"' | '\'' | '`');
+    let is_operator = |c: char| "!=<>+-*/&|%^~?:.".contains(c);
     let joins = match after {
+        // `!` is half of `!=`.
+        _ if is_operator(before) && is_operator(after) => true,
         // A raw string's prefix, or a colour.
         '#' => is_word(before),
         _ if is_quote => is_word(before) || before == '#',

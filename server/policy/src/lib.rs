@@ -17,6 +17,7 @@ mod invisible_chars;
 mod place;
 mod repetition;
 mod scanner;
+mod scans;
 mod settle;
 mod shape;
 mod special_tokens;
@@ -41,6 +42,7 @@ pub use certainty::certain_bytes;
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
+pub use scans::Scans;
 pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
 
 /// The default of [`Style::max_lines`].
@@ -187,6 +189,7 @@ pub struct Policy {
 /// The document around the cursor, with `\n` as its only line break.
 #[derive(Debug)]
 struct Document {
+    scans: Arc<Scans>,
     uri: String,
     before: String,
     after: String,
@@ -259,8 +262,15 @@ impl Policy {
     /// The same rules with the whole document: what it has open at the cursor is not always visible
     /// in the lines around it. `before` and `after` the cursor have `\n` as their only line break.
     #[must_use]
-    pub fn with_document(self, uri: &str, before: String, after: String) -> Self {
-        let document = Document { uri: uri.to_owned(), before, after };
+    pub fn with_document(
+        self,
+        scans: &Arc<Scans>,
+        uri: &str,
+        before: String,
+        after: String,
+    ) -> Self {
+        let (scans, uri) = (Arc::clone(scans), uri.to_owned());
+        let document = Document { scans, uri, before, after };
         Self {
             document: Some(Arc::new(document)),
             structure: Arc::default(),
@@ -363,7 +373,7 @@ impl Policy {
         self.structure.get_or_init(|| match &self.document {
             Some(it) => {
                 let language = Language::of(&self.context.language, &it.uri);
-                Structure::new(language, &it.before, &it.after, true)
+                Structure::new(&it.scans, &it.uri, language, &it.before, &it.after, true)
             }
             None => Structure::of(&self.context),
         })

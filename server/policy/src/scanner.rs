@@ -12,7 +12,7 @@ mod words;
 
 use std::borrow::Cow;
 
-use crate::{indent_width, lines};
+use crate::indent_width;
 use languages::{Escape, Quote};
 pub(crate) use languages::{Feature, Language};
 
@@ -164,15 +164,6 @@ impl Scanner {
             indent: 0,
             scalar: None,
             is_first: true,
-        }
-    }
-
-    /// Scans complete lines.
-    pub(crate) fn document(&mut self, text: &str) {
-        for (start, line) in lines(text) {
-            self.line(line, start, true);
-            self.closed.clear();
-            self.unmatched.clear();
         }
     }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    CursorContext, Phase,
-    scanner::{Feature, Frame, Kind, Language, Scanner, must_close},
+    CursorContext, Phase, Scans,
+    scanner::{Frame, Kind, Language, Scanner, must_close},
 };
 
 /// Lines after the cursor in which a closer may belong to what a text opens.
 const MAX_LINES_BELOW: usize = 60;
+
+/// The lines after the cursor that are scanned.
+const MAX_LINES_AFTER: usize = 600;
 
 /// The structure at one cursor.
 #[derive(Debug)]
@@ -109,29 +112,23 @@ impl Structure {
     /// The structure at a cursor between `before` and `after`; `is_whole` if the document ends with
     /// `after`.
     pub(crate) fn new(
+        scans: &Scans,
+        uri: &str,
         language: &'static Language,
         before: &str,
         after: &str,
         is_whole: bool,
     ) -> Self {
-        let (above, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
-        let mut line_start = Scanner::new(language);
-        if before.contains('\n') {
-            if language.has(Feature::PhpTags)
-                && !above.trim_start().starts_with("<?")
-                && above.contains("<?")
-            {
-                let frame = Frame { kind: Kind::Outside, indent: 0, start: 0, end: 0 };
-                line_start.frames.push(frame);
-            }
-            line_start.document(above);
-        }
+        let (_, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
+        let line_start = scans.after(uri, language, &before[..before.len() - line_before.len()]);
+        let end = after.match_indices('\n').nth(MAX_LINES_AFTER).map(|it| it.0);
+        let is_whole = is_whole && end.is_none();
+        let after = &after[..end.unwrap_or(after.len())];
         let mut at_cursor = line_start.clone();
         at_cursor.line(line_before, 0, false);
         let open = at_cursor.frames.clone();
-        let (mut is_closed, surplus) =
+        let Below { mut is_closed, surplus, mut n_problems } =
             closed_after(line_start.clone(), line_before, &open, after, is_whole);
-        let mut n_problems = problems_after(&line_start, line_before, after);
         // A delimiter below may be the opener of another string.
         if let Some(Frame { kind, .. }) = open.last().filter(|it| it.kind.is_text())
             && kind.spans_lines()
@@ -165,7 +162,8 @@ impl Structure {
         let before = format!("{above}\n{line_before}");
         let is_whole = below.lines().count() < MAX_LINES_BELOW;
         let after = format!("{line_after}\n{below}");
-        Self::new(Language::of(language, ""), &before, &after, is_whole)
+        let language = Language::of(language, "");
+        Self::new(&Scans::default(), "", language, &before, &after, is_whole)
     }
 
     /// The string or comment that the cursor is in.
@@ -316,8 +314,17 @@ struct Closer {
     indent: Option<usize>,
 }
 
-/// Whether `after` closes each of the frames, and its closers without an opener, with the
-/// indentation of their lines.
+/// What the text after the cursor does.
+struct Below {
+    /// Whether it closes each of the frames that are open at the cursor.
+    is_closed: Vec<bool>,
+    /// Its closers without an opener, with the indentation of their lines.
+    surplus: Vec<(Kind, usize)>,
+    /// As [`problems`] counts them.
+    n_problems: usize,
+}
+
+/// What `after` closes.
 ///
 /// A closer at the start of a line belongs to the opener with the same indentation. Of other closers
 /// the last belongs to the outermost opener, so that the innermost are those that a text may close.
@@ -327,13 +334,14 @@ fn closed_after(
     open: &[Frame],
     after: &str,
     is_whole: bool,
-) -> (Vec<bool>, Vec<(Kind, usize)>) {
+) -> Below {
     let cursor = line_before.len();
     let mut closers: Vec<Closer> = vec![];
     // Strings are closed by the scanner itself, so that what follows is code again.
     let n_text = open.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
     let mut n_base = open.len();
     let mut is_closed = vec![!is_whole; open.len()];
+    let mut n_problems = 0;
     for (i, (start, line)) in crate::lines(after).enumerate() {
         scanner.closed.clear();
         scanner.unmatched.clear();
@@ -344,6 +352,7 @@ fn closed_after(
         } else {
             scanner.line(line, cursor + start, true);
         }
+        n_problems += n_misfits(&scanner);
         let closed = scanner.closed.iter().filter(|it| it.at >= cursor && it.depth < n_base);
         let closed: Vec<_> = closed.copied().collect();
         let line_closer = |kind: &Kind, at: usize| Closer {
@@ -361,6 +370,7 @@ fn closed_after(
         let unmatched = scanner.unmatched.iter().filter(|it| it.1 >= cursor);
         closers.extend(unmatched.map(|(kind, at)| line_closer(kind, *at)));
     }
+    n_problems += n_must_close(&scanner);
     let mut surplus = vec![];
     let mut left: Vec<usize> = (n_text..open.len()).collect();
     let n_closers = closers.len();
@@ -399,7 +409,7 @@ fn closed_after(
         // What is left at the end of the document is not closed.
         left.iter().for_each(|it| is_closed[*it] = false);
     }
-    (is_closed, surplus)
+    Below { is_closed, surplus, n_problems }
 }
 
 /// What does not fit after a text that starts in a state: closers without an opener, and openers
@@ -413,9 +423,16 @@ fn problems(mut scanner: Scanner, text: &str) -> usize {
     for (start, line) in crate::lines(text) {
         scanner.line(line, start, true);
     }
-    let n_open = scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count();
-    let n_skipped = scanner.closed.iter().filter(|it| !it.is_matched).count();
-    scanner.unmatched.len() + n_open + n_skipped
+    n_misfits(&scanner) + n_must_close(&scanner)
+}
+
+/// How many closers had no opener, and how many openers no closer of their own.
+fn n_misfits(scanner: &Scanner) -> usize {
+    scanner.unmatched.len() + scanner.closed.iter().filter(|it| !it.is_matched).count()
+}
+
+fn n_must_close(scanner: &Scanner) -> usize {
+    scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count()
 }
 
 /// A line without what may become another token: its last word and the punctuation after it. After

@@ -83,17 +83,17 @@ impl Syntax {
         let kept = text[..cut.keep_bytes].trim_end();
         let may_grow = !phase.is_final() && cut.stop.is_none();
         let is_cut = text[kept.len()..].trim_start_matches([' ', '\t']).starts_with('\n');
-        let n_lines = lines(kept).count();
-        let mut good = 0;
-        for (i, (start, line)) in lines(kept).enumerate() {
-            let end = start + line.trim_end().len();
-            let is_whole = i + 1 < n_lines || is_cut || !may_grow;
-            let is_first = kept[..start].trim().is_empty();
-            let is_good = is_whole && !line.trim().is_empty() && !self.is_worse(&kept[..end]);
-            if is_good || (is_first && !holds_lines) {
-                good = end;
-            }
-        }
+        // The last good line decides, so the lines before it need not be parsed.
+        let all: Vec<_> = lines(kept).collect();
+        let is_good = |(i, (start, line)): &(usize, &(usize, &str))| {
+            let end = *start + line.trim_end().len();
+            let is_whole = *i + 1 < all.len() || is_cut || !may_grow;
+            let is_first = kept[..*start].trim().is_empty();
+            is_first && !holds_lines
+                || is_whole && !line.trim().is_empty() && !self.is_worse(&kept[..end])
+        };
+        let last = all.iter().enumerate().rev().find(is_good);
+        let good = last.map_or(0, |(_, (start, line))| start + line.trim_end().len());
         match (good < kept.len(), may_grow) {
             (true, false) => Cut { keep_bytes: good, stop: Some(StopRule::SyntaxErrors) },
             (true, true) => Cut { keep_bytes: good, stop: None },

@@ -18,7 +18,7 @@ use foretell_engine::{
     lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling,
     vocabulary::Vocabulary,
 };
-use foretell_policy::{Policy, Style, Trees};
+use foretell_policy::{Policy, Scans, Style, Trees};
 
 /// Starts generations at cursors.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub struct Completer {
     /// Set by the engine's thread before it reports the state `Ready`.
     prompter: Arc<OnceLock<Mutex<Prompter>>>,
     trees: Arc<Trees>,
+    scans: Arc<Scans>,
     has_policy: bool,
 }
 
@@ -119,7 +120,7 @@ impl Completer {
         let engine = start(Box::new(move |prompter| {
             slot.get_or_init(|| Mutex::new(prompter));
         }));
-        Self { engine, prompter, trees: Arc::default(), has_policy: true }
+        Self { engine, prompter, trees: Arc::default(), scans: Arc::default(), has_policy: true }
     }
 
     /// A completer for the same model with other active parts and without a layout. `None` until the
@@ -129,8 +130,8 @@ impl Completer {
         let prompter = self.prompter.get()?.lock();
         let prompter = prompter.variant(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
-        let trees = Arc::clone(&self.trees);
-        Some(Self { engine: self.engine.clone(), prompter, trees, has_policy: parts.policy })
+        let (trees, scans) = (Arc::clone(&self.trees), Arc::clone(&self.scans));
+        Some(Self { engine: self.engine.clone(), prompter, trees, scans, has_policy: parts.policy })
     }
 
     /// The engine's current state.
@@ -200,7 +201,9 @@ impl Completer {
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);
         let policy = Policy::new(prompt::cursor_context(snapshot, cursor));
         let policy = match prompt::document(snapshot, cursor) {
-            Some((before, after)) => policy.with_document(&snapshot.uri, before, after),
+            Some((before, after)) => {
+                policy.with_document(&self.scans, &snapshot.uri, before, after)
+            }
             None => policy,
         };
         policy.with_syntax(syntax).with_style(options.style)

@@ -84,21 +84,18 @@ pub(super) struct Places {
 }
 
 impl Scanner {
-    /// A scanner after a line's beginning. Strings and comments that start there are the user's.
-    pub(super) fn after(language: &str, line_before: &str) -> Self {
+    /// Scans a text that follows `before`. Strings and comments that start there are the user's, to
+    /// cut where they like until they end.
+    pub(super) fn places(language: &str, before: &str, text: &str) -> Places {
         let mut scanner = Self { lexis: lexis(language), inside: Inside::Code };
-        scanner.scan(line_before, |_, _| {});
-        scanner
-    }
-
-    /// Scans the text that follows.
-    pub(super) fn places(mut self, text: &str) -> Places {
         let mut is_outside = vec![false; text.len() + 1];
-        // What the user began is theirs to cut until it ends.
-        let mut is_users = self.inside != Inside::Code;
         is_outside[0] = true;
-        self.scan(text, |end, inside| {
-            is_users &= inside != Inside::Code;
+        let (mut is_users, mut start) = (false, 0);
+        scanner.scan(&format!("{before}{text}"), |end, inside| {
+            // A marker may begin before the text and end in it.
+            is_users = (is_users || start < before.len()) && inside != Inside::Code;
+            start = end;
+            let Some(end) = end.checked_sub(before.len()).filter(|it| *it > 0) else { return };
             // A whole line may be a comment.
             let is_line_end = inside == Inside::LineComment && text[end..].starts_with('\n');
             is_outside[end] = is_users || inside == Inside::Code || is_line_end;
@@ -161,6 +158,11 @@ impl Scanner {
         }
         // An escape makes it a character, whose end may not be there yet.
         if c == '\'' && self.lexis.has_lifetimes && !text.starts_with("'\\") {
+            if text.chars().nth(2).is_none() {
+                // A lifetime or a character: the next apostrophe decides.
+                self.inside = Inside::String { quote: c, is_triple: false };
+                return text.len();
+            }
             return quoted_char(text).unwrap_or(1);
         }
         let is_triple = c != '`' && text.starts_with(&c.to_string().repeat(3));

@@ -17,8 +17,8 @@ const MAX_TREES: usize = 4;
 /// callback, about 25 µs each: about 100 ms. A clock would make the result depend on the machine's
 /// load.
 const MAX_FIRST_STEPS: usize = 4_000;
-/// The limit for parsing a document again, for example with a text inserted: about 20 ms.
-const MAX_STEPS: usize = 800;
+/// The limit for parsing a document again, for example with a text inserted: about 5 ms.
+const MAX_STEPS: usize = 200;
 
 /// The trees of recently completed documents.
 #[derive(Debug, Default)]

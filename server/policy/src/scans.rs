@@ -1,0 +1,137 @@
+//! The scanner's states in recently completed documents. Only what changed above the cursor is
+//! scanned again.
+
+use parking_lot::Mutex;
+
+use crate::scanner::{Feature, Frame, Kind, Language, Scanner};
+
+/// The maximum number of documents whose states are kept.
+const MAX_DOCUMENTS: usize = 4;
+/// A state is kept after this many lines.
+const LINES_PER_STATE: usize = 32;
+
+/// The states of recently completed documents.
+#[derive(Debug, Default)]
+pub struct Scans(Mutex<Vec<Scan>>);
+
+#[derive(Debug)]
+struct Scan {
+    uri: String,
+    start: Start,
+    /// What was scanned: complete lines.
+    text: String,
+    /// States by byte_idx, in ascending order.
+    states: Vec<(usize, Scanner)>,
+}
+
+/// What the scan of a document starts with.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    language: &'static Language,
+    /// Whether it starts outside of `<?php … ?>`.
+    is_outside: bool,
+}
+
+impl Start {
+    fn scanner(self) -> Scanner {
+        let mut scanner = Scanner::new(self.language);
+        if self.is_outside {
+            scanner.frames.push(Frame { kind: Kind::Outside, indent: 0, start: 0, end: 0 });
+        }
+        scanner
+    }
+
+    fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.language, other.language) && self.is_outside == other.is_outside
+    }
+}
+
+impl Scans {
+    /// The state after the complete lines of a document above the cursor.
+    pub(crate) fn after(&self, uri: &str, language: &'static Language, above: &str) -> Scanner {
+        let is_outside = language.has(Feature::PhpTags)
+            && !above.trim_start().starts_with("<?")
+            && above.contains("<?");
+        let start = Start { language, is_outside };
+        let mut scans = self.0.lock();
+        let known = scans.iter().position(|it| it.uri == uri).map(|at| scans.remove(at));
+        let known = known.filter(|it| it.start.is_same(start));
+        let mut scan = known.unwrap_or_else(|| Scan {
+            uri: uri.to_owned(),
+            start,
+            text: String::new(),
+            states: vec![],
+        });
+        let scanner = scan.after(above);
+        if scans.len() == MAX_DOCUMENTS {
+            scans.remove(0);
+        }
+        scans.push(scan);
+        scanner
+    }
+}
+
+impl Scan {
+    fn after(&mut self, above: &str) -> Scanner {
+        let n_same = n_same(&self.text, above);
+        let n_states = self.states.partition_point(|it| it.0 <= n_same);
+        let (mut at, mut scanner) = match n_states.checked_sub(1) {
+            Some(last) => self.states[last].clone(),
+            None => (0, self.start.scanner()),
+        };
+        // The lines below the cursor may be needed again.
+        let is_new = n_same < above.len();
+        if is_new {
+            self.states.truncate(n_states);
+        }
+        for (i, line) in above[at..].split_inclusive('\n').enumerate() {
+            if is_new && i > 0 && i.is_multiple_of(LINES_PER_STATE) {
+                self.states.push((at, scanner.clone()));
+            }
+            scanner.line(line.strip_suffix('\n').unwrap_or(line), at, true);
+            scanner.closed.clear();
+            scanner.unmatched.clear();
+            at += line.len();
+        }
+        if is_new {
+            above.clone_into(&mut self.text);
+        }
+        scanner
+    }
+}
+
+/// How many bytes two texts start with are the same.
+fn n_same(a: &str, b: &str) -> usize {
+    const CHUNK: usize = 1024;
+    let chunks = a.as_bytes().chunks(CHUNK).zip(b.as_bytes().chunks(CHUNK));
+    let start = CHUNK * chunks.take_while(|(a, b)| a == b && a.len() == CHUNK).count();
+    let rest = a.as_bytes()[start..].iter().zip(&b.as_bytes()[start..]);
+    start + rest.take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Above a cursor that moves, in a text that changes.
+    #[test]
+    fn incremental_scan_matches_a_full_scan() {
+        let language = Language::of("javascript", "");
+        let body: String = (0..200).map(|i| format!("a({i}, {{ b: `${{c`\n/* d */\n")).collect();
+        let changed = body.replacen("a(60", "`a(60", 1);
+        let scans = Scans::default();
+        for (text, n_bytes) in [
+            (&body, 3000),
+            (&body, 900),
+            (&body, 5000),
+            (&changed, 4000),
+            (&body, 0),
+            (&body, 4000),
+        ] {
+            let above = text[..n_bytes].rsplit_once('\n').map_or(0, |it| it.0.len() + 1);
+            let above = &text[..above];
+            let anew = Scans::default().after("a", language, above);
+            assert_eq!(scans.after("a", language, above).frames, anew.frames);
+        }
+    }
+}
