@@ -144,6 +144,8 @@ pub(crate) struct Scanner {
     scalar: Option<usize>,
     /// Whether the current line has had no token yet.
     is_first: bool,
+    /// Where a comment starts that goes to the end of the current line, after code.
+    pub(crate) comment_at: Option<usize>,
 }
 
 impl Scanner {
@@ -164,6 +166,7 @@ impl Scanner {
             indent: 0,
             scalar: None,
             is_first: true,
+            comment_at: None,
         }
     }
 
@@ -206,6 +209,7 @@ impl Scanner {
     /// Returns where the scan of the line starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
         let content = line.trim();
+        self.comment_at = None;
         if content.is_empty() {
             return line.len();
         }

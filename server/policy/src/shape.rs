@@ -194,6 +194,10 @@ impl Shape<'_> {
             Some(line_end) => (&text[..line_end], true),
             None => (text, false),
         };
+        let (line, complete) = match self.trailing_comment(text, phase) {
+            Some(at) => (line[..at].trim_end(), true),
+            None => (line, complete),
+        };
         let is_whole = phase.is_final() || complete;
         let rest_must_follow = suffix::must_follow(line_after);
         let closers = brackets::leading_closers(line_after);
@@ -235,6 +239,29 @@ impl Shape<'_> {
                 Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
             }
         }
+    }
+
+    /// Where the text starts a comment after the complete code of the cursor's line, if the line has
+    /// one already, or no line near the cursor has: then it more likely addresses the reader.
+    fn trailing_comment(&self, text: &str, phase: Phase) -> Option<usize> {
+        let CursorContext { line_before, line_after, .. } = self.context;
+        let has_comment = brackets::leading_closers(line_after)
+            .is_some_and(|it| !line_after[it.len()..].trim().is_empty());
+        if self.leaves_out(StopRule::Chat)
+            || self.context.is_prose()
+            || line_before.trim().is_empty()
+            || !has_comment && self.structure.has_trailing_comments
+        {
+            return None;
+        }
+        let lines = self.structure.lines(text, phase);
+        let line = lines.first()?;
+        // An open bracket goes on after the comment.
+        line.comment_at.filter(|at| {
+            let code = format!("{line_before}{}", &text[..*at]);
+            let is_in_bracket = brackets::depth(&code) > 0 && !has_comment;
+            !is_in_bracket && self.structure.n_unclosed(&line.open) == 0
+        })
     }
 
     /// Where the rest of the line starts with a closer, the text ends where it closes what was open

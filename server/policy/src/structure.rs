@@ -31,6 +31,8 @@ pub(crate) struct Structure {
     /// The text after the cursor, and what does not fit in the document without a text.
     after: String,
     n_problems: usize,
+    /// Whether lines near the cursor end with a comment after code.
+    pub(crate) has_trailing_comments: bool,
     known: Mutex<KnownLines>,
 }
 
@@ -99,6 +101,8 @@ pub(crate) struct TextLine {
     pub(crate) closes_at: Option<usize>,
     /// Whether it closes something that the document leaves open.
     pub(crate) closes_unclosed: bool,
+    /// Where a comment starts that goes to the end of the line, after code.
+    pub(crate) comment_at: Option<usize>,
 }
 
 impl TextLine {
@@ -152,6 +156,7 @@ impl Structure {
             surplus,
             after: after.to_owned(),
             n_problems,
+            has_trailing_comments: has_trailing_comments(language, before, after),
             known: Mutex::default(),
         }
     }
@@ -273,6 +278,7 @@ impl Structure {
             open: scanner.frames[n..].iter().cloned().chain(scanner.pending()).map(frame).collect(),
             closes_at,
             closes_unclosed,
+            comment_at: scanner.comment_at.and_then(|it| it.checked_sub(cursor)),
         }
     }
 
@@ -410,6 +416,20 @@ fn closed_after(
         left.iter().for_each(|it| is_closed[*it] = false);
     }
     Below { is_closed, surplus, n_problems }
+}
+
+/// Whether one of the nearest lines ends with a comment after code.
+fn has_trailing_comments(language: &'static Language, before: &str, after: &str) -> bool {
+    let has_comment = |lines: Vec<&str>| {
+        let mut scanner = Scanner::new(language);
+        lines.into_iter().any(|line| {
+            scanner.line(line, 0, true);
+            scanner.comment_at.is_some()
+        })
+    };
+    let mut above: Vec<_> = before.rsplit('\n').skip(1).take(MAX_LINES_BELOW).collect();
+    above.reverse();
+    has_comment(above) || has_comment(after.split('\n').skip(1).take(MAX_LINES_BELOW).collect())
 }
 
 /// What does not fit after a text that starts in a state: closers without an opener, and openers

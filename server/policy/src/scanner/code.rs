@@ -28,6 +28,7 @@ impl Scanner {
             return end;
         }
         if self.is_comment(line, i) {
+            self.comment_at = (!line[..i].trim().is_empty()).then_some(at + i);
             return line.len();
         }
         for (open, close) in self.language.block_comments {

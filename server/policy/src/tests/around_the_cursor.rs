@@ -246,7 +246,120 @@ fn aside_to_the_reader_is_cut() {
         "url = ˇ\n",
         "\"https://a.b\"  # the address\n",
         &expect![[r#"
+        url = «"https://a.b"»
+
+    "#]],
+    );
+    check(
+        "python",
+        "a = 1  # one\nurl = ˇ\n",
+        "\"https://a.b\"  # the address\n",
+        &expect![[r#"
+        a = 1  # one
         url = «"https://a.b"  # the address»
+
+    "#]],
+    );
+    check(
+        "go",
+        "func f() {\n\tx := ˇ\n}\n",
+        "compute(1) // Sums it up for you\n",
+        &expect![[r#"
+            func f() {
+            	x := «compute(1)»
+            }
+
+        "#]],
+    );
+    check("lua", "local f = g(ˇ\n", "a, -- first\n  b)\n", &expect![[r#"
+        local f = g(«a, -- first»
+
+    "#]]);
+}
+
+#[test]
+fn closer_ends_the_text_in_other_languages() {
+    check(
+        "rust",
+        "let v = vec![ˇ]; // ids\n",
+        "1, 2, 3]; // ids\n",
+        &expect![[r#"
+            let v = vec![«1, 2, 3];» // ids
+
+        "#]],
+    );
+    check(
+        "go",
+        "fmt.Println(ˇ) // log\n",
+        "\"a\", b)\n",
+        &expect![[r#"
+        fmt.Println(«"a", b») // log
+
+    "#]],
+    );
+    check(
+        "c",
+        "printf(\"ˇ\"); /* x */\n",
+        "hello\\n\");\n",
+        &expect![[r#"
+        printf("«hello\n»"); /* x */
+
+    "#]],
+    );
+    check(
+        "ruby",
+        "puts [ˇ].map { |x| x }\n",
+        "1, 2].each { |y| y }\n",
+        &expect![[r#"
+        puts [«1, 2»].map { |x| x }
+
+    "#]],
+    );
+    check(
+        "html",
+        "<a href=\"ˇ\">x</a>\n",
+        "/home\">Home</a>\n",
+        &expect![[r#"
+        <a href="«/home»">x</a>
+
+    "#]],
+    );
+    check(
+        "lua",
+        "f(ˇ) -- call\n",
+        "a, b)\n",
+        &expect![[r#"
+        f(«a, b») -- call
+
+    "#]],
+    );
+    check(
+        "sql",
+        "insert into t values (ˇ); -- row\n",
+        "1, 2);\n",
+        &expect![[r#"
+        insert into t values («1, 2»); -- row
+
+    "#]],
+    );
+    check(
+        "typescript",
+        "const a: Map<ˇ> = new Map();\n",
+        "string, number> = new Map<string, number>();\n",
+        &expect![[r#"
+        const a: Map<«string, number»> = new Map();
+
+    "#]],
+    );
+    check(
+        "json",
+        "{\n  \"a\": [ˇ],\n  \"b\": 1\n}\n",
+        "1, 2],\n  \"c\": 2\n",
+        &expect![[r#"
+        {
+          "a": [«1, 2»],
+          "b": 1
+        }
 
     "#]],
     );
