@@ -169,7 +169,11 @@ impl Scanner {
                 let n = 1 + first.len_utf8() + if first == '\\' { quoted.len_utf8() } else { 0 };
                 (!rest[n..].starts_with(is_word_char)).then_some(n)
             }
-            '/' if self.language.has(F::Regex) && self.expects_operand() => {
+            // `{/if}` is no regular expression.
+            '/' if self.language.has(F::Regex)
+                && self.expects_operand()
+                && !(self.document.has(F::Braces) && line[..i].ends_with('{')) =>
+            {
                 let (mut in_class, mut is_quoted) = (false, false);
                 for (n, c) in rest.char_indices().skip(1) {
                     match c {
@@ -234,7 +238,7 @@ impl Scanner {
             return None;
         }
         let word = name[..n_name].to_owned();
-        self.pending.insert(0, (Kind::Heredoc { word, is_indented }, self.token));
+        self.pending.insert(0, (Kind::Heredoc { word, is_indented, code: None }, self.token));
         let closing = quote.filter(|c| *c != '\\' && rest[end..].starts_with(*c));
         Some((None, end + closing.map_or(0, char::len_utf8)))
     }
@@ -284,9 +288,9 @@ impl Scanner {
         let rest = &line[i..];
         if let Some(closing) = rest.strip_prefix("</") {
             let name = self.element_name(closing);
+            let is_script = super::markup::code_in(&name).is_some();
             let kind = Kind::Element(name);
-            let is_script = self.frames.iter().any(|it| it.kind == kind);
-            if self.language.has(F::Markup) && is_script {
+            if is_script && self.frames.iter().any(|it| it.kind == kind) {
                 self.close(&kind, at + i);
                 let end = closing.find('>').map_or(line.len(), |n| i + 2 + n + 1);
                 return Some(end);

@@ -398,8 +398,6 @@ pub(super) static LANGUAGES: &[Language] = &[
             "htm",
             "xhtml",
             "vue",
-            "svelte",
-            "astro",
             "handlebars",
             "hbs",
             "erb",
@@ -411,6 +409,12 @@ pub(super) static LANGUAGES: &[Language] = &[
         ],
         block_comments: &[("<!--", "-->")],
         features: &[F::Markup, F::Html],
+        ..PROSE
+    },
+    Language {
+        names: &["svelte", "astro"],
+        block_comments: &[("<!--", "-->")],
+        features: &[F::Markup, F::Html, F::Braces],
         ..PROSE
     },
     Language {
