@@ -88,11 +88,11 @@ fn closer_after_the_cursor_ends_the_text() {
         "it('a', () => {ˇ});\n",
         "\n  g();\n});\n",
         &expect![[r#"
-        it('a', () => {«
-          g();
-        }»);
+            it('a', () => {«
+              g();
+            });»
 
-    "#]],
+        "#]],
     );
 }
 
