@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     /// Whole lines up to one that is this word: a heredoc, a fenced block, documentation. `code` is
     /// the language of a fenced block.
     Heredoc { word: String, is_indented: bool, code: Option<&'static Language> },
+    /// Code between two tags such as `$$`.
+    Dollar(String),
     /// A tag up to its `>`.
     Tag(String),
     /// An element up to its closing tag.
@@ -437,6 +439,10 @@ impl Scanner {
         if self.is_first && frames[n].indent > self.indent {
             let same = |it: &Frame| it.kind == *kind && it.indent == self.indent;
             n = frames[..n].iter().rposition(same).unwrap_or(n);
+        }
+        if self.is_first {
+            // What follows on the line belongs to the statement that started with the opener.
+            self.indent = self.frames[floor + n].indent;
         }
         self.pop_to(floor + n, at);
     }

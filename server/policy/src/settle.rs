@@ -164,6 +164,6 @@ fn closer(kind: &Kind) -> Option<String> {
         Kind::Word("until") | Kind::String(_) | Kind::Comment(..) => None,
         Kind::Word(closer) => Some((*closer).to_owned()),
         Kind::Element(name) => Some(format!("</{name}>")),
-        Kind::Heredoc { .. } | Kind::Tag(_) | Kind::Outside => None,
+        Kind::Heredoc { .. } | Kind::Dollar(_) | Kind::Tag(_) | Kind::Outside => None,
     }
 }

@@ -55,10 +55,10 @@ impl Shape<'_> {
         match text.strip_prefix('\n') {
             // A whole new line after text makes sense where a block opens or in a string or
             // comment, and nowhere else.
-            Some(_) if is_last && self.opens_a_block() || self.is_in_lines() => {
+            Some(_) if is_last && self.opens_a_block() && !self.is_in_text() => {
                 self.block(text, 1, phase)
             }
-            Some(_) if self.opens_a_block() => self.body(text, phase),
+            Some(_) if self.is_in_lines() || self.opens_a_block() => self.body(text, phase),
             Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
             None => self.line(text, phase),
         }
@@ -83,7 +83,7 @@ impl Shape<'_> {
     fn body(&self, text: &str, phase: Phase) -> Cut {
         let rest = self.context.line_after.trim();
         let closers = brackets::leading_closers(rest).unwrap_or_default().trim();
-        if closers.is_empty() {
+        if closers.is_empty() && !self.is_in_text() {
             return Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) };
         }
         let cut = self.block(text, 1, phase);
@@ -94,10 +94,14 @@ impl Shape<'_> {
         let line = after.trim_start();
         let start = text.len() - line.len();
         let lines = self.structure.lines(text, Phase::Final);
-        if !lines.iter().any(|it| it.closes_at == Some(start)) {
+        if !lines.iter().any(|it| it.closes_at == Some(start)) && !self.is_closer_in_text(after) {
             return cut;
         }
-        let n_closers = line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count();
+        let n_closers = match closers {
+            // An example in a comment or string.
+            "" if line.lines().next().is_some_and(|it| it.trim_end() == "end") => "end".len(),
+            _ => line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count(),
+        };
         if n_closers == 0 {
             return cut;
         }
@@ -111,6 +115,18 @@ impl Shape<'_> {
             true => Cut { keep_bytes: start + n_closers, ..cut },
             false => Cut { keep_bytes: start + n_closers, stop: None },
         }
+    }
+
+    fn is_in_text(&self) -> bool {
+        self.structure.text_at_cursor().is_some()
+    }
+
+    /// Whether the next line of a string or comment is as deep as the cursor's: an example closes
+    /// what it opened there.
+    fn is_closer_in_text(&self, after: &str) -> bool {
+        let line = after.trim_start_matches('\n').split('\n').next().unwrap_or_default();
+        self.is_in_text()
+            && crate::indent_width(line) == crate::indent_width(&self.context.line_before)
     }
 
     fn leaves_out(&self, rule: StopRule) -> bool {

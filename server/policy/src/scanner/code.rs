@@ -113,7 +113,19 @@ impl Scanner {
                 self.perl_quote(line, i)
             }
             '~' if self.language.has(F::Sigils) => sigil(rest),
-            '$' if self.language.has(F::DollarQuotes) => dollar_quote(rest),
+            '$' if self.language.has(F::DollarQuotes) => {
+                let tag = dollar_tag(rest)?;
+                let (kind, end) = (Kind::Dollar(tag.to_owned()), i + tag.len());
+                if self.frames.iter().any(|it| it.kind == kind) {
+                    self.close(&kind, at + i);
+                } else if let Some(n) = line[end..].find(tag) {
+                    return Some(end + n + tag.len());
+                } else {
+                    self.push(kind, at + end);
+                }
+                (self.previous, self.is_first, self.is_statement_start) = (';', false, true);
+                return Some(end);
+            }
             _ => None,
         };
         if let Some((kind, n_bytes)) = opened {
@@ -400,10 +412,8 @@ fn sigil(rest: &str) -> Option<(Option<Kind>, usize)> {
     })
 }
 
-/// `$$…$$` and `$tag$…$tag$`.
-fn dollar_quote(rest: &str) -> Option<(Option<Kind>, usize)> {
-    let end = rest[1..].find('$')? + 2;
-    let tag = &rest[..end];
-    let is_tag = tag[1..end - 1].chars().all(is_word_char);
-    is_tag.then(|| (Some(StringKind::raw(tag.to_owned())), end))
+/// `$$` or `$tag$`.
+fn dollar_tag(rest: &str) -> Option<&str> {
+    let tag = &rest[..rest[1..].find('$')? + 2];
+    tag[1..tag.len() - 1].chars().all(is_word_char).then_some(tag)
 }

@@ -149,7 +149,15 @@ impl Language {
     /// Whether a statement that closes its brackets is over at the end of a line.
     pub(crate) fn ends_statement(&self, line: &str) -> bool {
         let line = line.trim_end();
-        if self.has(Feature::DollarQuotes) { line.ends_with(';') } else { !line.ends_with(')') }
+        match self.has(Feature::DollarQuotes) {
+            true => line.ends_with(';'),
+            false => !line.ends_with([')', ':', '=', ',']),
+        }
+    }
+
+    /// Whether lines are aligned with a marker above them, such as that of a list.
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.has(Feature::Yaml) || self.has(Feature::Markdown)
     }
 
     /// Whether a document contains code of other languages.

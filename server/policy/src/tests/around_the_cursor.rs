@@ -105,7 +105,8 @@ fn docstring_gets_its_text() {
         &expect![[r#"
             def slugify(title):
                 """«
-                Make a slug.»"""
+                Make a slug.
+                """»
                 return title
 
         "#]],

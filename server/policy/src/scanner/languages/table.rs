@@ -352,7 +352,12 @@ pub(super) static LANGUAGES: &[Language] = &[
             quote("\"", "\"", Doubled, false, None),
             quote("`", "`", Doubled, false, None),
         ],
-        pairs: &[("case", "end", Any), ("begin", "end", Any)],
+        pairs: &[
+            ("case", "end", Any),
+            ("begin", "end", Any),
+            ("if", "end if", Line),
+            ("loop", "end loop", Any),
+        ],
         features: &[F::DollarQuotes, F::IgnoreCase],
         ..BASE
     },
