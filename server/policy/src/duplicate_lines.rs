@@ -41,7 +41,10 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
                 let chars = lines.iter().flat_map(|(_, line, _)| line.chars());
                 chars.filter(|c| c.is_alphanumeric()).count()
             };
-            if !same || n_letters(&all[at - n..at]) < MIN_LETTERS {
+            // Two elements of a list may be the same.
+            let of = all[at - 1].1;
+            let is_element = n == 1 && of.ends_with(',') && (at < 2 || all[at - 2].1 != of);
+            if !same || is_element || n_letters(&all[at - n..at]) < MIN_LETTERS {
                 continue;
             }
             let is_whole = piece.len() == n && piece.iter().all(|(_, _, is_whole)| *is_whole);

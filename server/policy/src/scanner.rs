@@ -145,8 +145,10 @@ pub(crate) struct Scanner {
     is_statement_start: bool,
     /// Whether the next `do` belongs to a loop of the same line.
     is_loop: bool,
-    /// The indentation of the current line, and of the key of the block scalar it belongs to.
+    /// The indentation of the current line, of the one above, and of the key of the block scalar
+    /// it belongs to.
     indent: usize,
+    previous_indent: usize,
     scalar: Option<usize>,
     /// Whether the current line has had no token yet.
     is_first: bool,
@@ -169,6 +171,7 @@ impl Scanner {
             is_statement_start: true,
             is_loop: false,
             indent: 0,
+            previous_indent: 0,
             scalar: None,
             is_first: true,
         }
@@ -252,7 +255,7 @@ impl Scanner {
         if content.is_empty() {
             return line.len();
         }
-        self.indent = indent_width(line);
+        self.previous_indent = std::mem::replace(&mut self.indent, indent_width(line));
         (self.is_first, self.is_statement_start, self.is_loop) = (true, true, false);
         if let Some(indent) = self.scalar {
             if self.indent > indent {
@@ -440,10 +443,9 @@ impl Scanner {
             let same = |it: &Frame| it.kind == *kind && it.indent == self.indent;
             n = frames[..n].iter().rposition(same).unwrap_or(n);
         }
-        if self.is_first {
-            // What follows on the line belongs to the statement that started with the opener.
-            self.indent = self.frames[floor + n].indent;
-        }
+        // What follows on the line belongs to the statement that started with the opener.
+        let indent = self.frames[floor + n].indent;
+        self.indent = if self.is_first { indent } else { self.indent.min(indent) };
         self.pop_to(floor + n, at);
     }
 

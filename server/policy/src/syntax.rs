@@ -167,10 +167,11 @@ impl Syntax {
 
     fn parse_base(&self) -> Option<Base> {
         let mut parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
-        if parsed.errors.n() > 0
-            && let Some(other) = self.grammar.alternative()
+        if let Some(other) = self.grammar.alternative()
+            && (parsed.errors.n() > 0 || has_classes(&self.text))
             && let Some(other) = self.trees.parsed(&self.uri, other, &self.text)
-            && other.errors.n() < parsed.errors.n()
+            && (other.errors.n() < parsed.errors.n()
+                || other.errors == parsed.errors && has_classes(&self.text))
         {
             parsed = other;
         }
@@ -223,6 +224,13 @@ impl Syntax {
         }
         Some(closed)
     }
+}
+
+/// Whether a C file is one of C++: C has no error in `namespace a { class B; }`.
+fn has_classes(text: &str) -> bool {
+    let starts =
+        |line: &str| ["namespace ", "class ", "template"].iter().any(|it| line.starts_with(it));
+    text.lines().any(starts)
 }
 
 /// Whether a macro such as `API` stands beside a name or after `)`, where C has no word.

@@ -17,6 +17,10 @@ impl Scanner {
         if let Some(end) = self.string(line, i, at, c) {
             return end;
         }
+        if self.is_first && c == ':' && self.language.has(F::CppRaw) && !rest.starts_with("::") {
+            // The initializers of a constructor on the line above.
+            self.indent = self.previous_indent;
+        }
         if is_word_char(c) {
             let mut end = rest.find(|c: char| !is_word_char(c)).map_or(line.len(), |n| i + n);
             let is_predicate = self.language.has(F::QuestionCharacters);
@@ -62,7 +66,8 @@ impl Scanner {
         self.is_first = false;
         self.previous = c;
         (self.after_operator_word, self.after_jump) = (false, false);
-        self.is_statement_start = matches!(c, ';' | '&' | '|' | '(' | '{' | '!' | '`' | ')');
+        self.is_statement_start = matches!(c, ';' | '&' | '|' | '(' | '{' | '!' | '`')
+            || c == ')' && self.language.has(F::BackslashQuotes);
         i + c.len_utf8()
     }
 

@@ -32,6 +32,10 @@ impl Scanner {
     /// Handles the word at `i..end` of a line.
     pub(super) fn word(&mut self, line: &str, i: usize, end: usize, at: usize) {
         let word = &line[i..end];
+        if self.is_first && word == "when" && self.language.has(Feature::Sigils) {
+            // The guard of a function on the line above.
+            self.indent = self.previous_indent;
+        }
         if !self.language.pairs.is_empty() {
             let lower;
             let keyword = if self.language.has(Feature::IgnoreCase) {
