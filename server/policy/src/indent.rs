@@ -174,9 +174,9 @@ impl BlockStep {
 }
 
 /// Whether the next line is one step deeper; after `(` it may be aligned with something, and so may
-/// a line below `? {`.
+/// a line below `? {` or `{ if a; then`.
 fn opens_an_indented_block(line: &str) -> bool {
-    const MARKERS: [&str; 6] = ["? ", ": ", "- ", "* ", "&& ", "|| "];
+    const MARKERS: [&str; 7] = ["? ", ": ", "- ", "* ", "&& ", "|| ", "{ "];
     let line = line.trim_end();
     if MARKERS.iter().any(|it| line.trim_start().starts_with(it)) {
         return false;

@@ -222,7 +222,12 @@ impl Shape<'_> {
                 // `{ a }` keeps its last space.
                 let has_gap = line[..byte_idx].ends_with(char::is_whitespace)
                     && !line[..byte_idx].trim().is_empty();
-                if has_gap || brackets::retyped(line, closers.unwrap_or_default()).continues {
+                // So does `{ "a" }` behind the quote.
+                let differs = !rest.starts_with(line[byte_idx..].trim_end());
+                if has_gap
+                    || differs
+                    || brackets::retyped(line, closers.unwrap_or_default()).continues
+                {
                     Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
                     Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }

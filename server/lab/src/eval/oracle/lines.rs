@@ -72,7 +72,7 @@ impl<'a> Lines<'a> {
     pub(super) fn is_closer(&self, line: usize) -> bool {
         let line = self.get(line).trim();
         line.starts_with([')', '}', ']'])
-            || ["</", "/>", "-->", "*/", "#endif"].iter().any(|it| line.starts_with(it))
+            || ["</", "/>", "></", "-->", "*/", "#endif"].iter().any(|it| line.starts_with(it))
             || matches!(line, ">" | ";;")
             || is_closing_word(line)
     }

@@ -195,7 +195,12 @@ fn closes_delimiters(text: &str, language: &str) -> bool {
             n > 0 && !word[n..].contains(&word[..n])
         })
     });
-    !has_heredoc && pairs.all(|it| n(it).is_multiple_of(2)) && n("/*") == n("*/")
+    let is_shell = language == "shellscript";
+    let n_quotes = n("\"") - n("\\\"");
+    !has_heredoc
+        && !(is_shell && n_quotes % 2 == 1)
+        && pairs.all(|it| n(it).is_multiple_of(2))
+        && n("/*") == n("*/")
 }
 
 fn cut_whole_line(lines: &Lines, line: usize, found: &mut Vec<Place>) {
