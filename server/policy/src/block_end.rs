@@ -32,7 +32,7 @@ pub(super) struct Block<'a> {
 pub(super) fn cut(block: &Block<'_>) -> Cut {
     let lines = block.structure.lines(block.text, block.phase);
     let below = block.context.lines_below();
-    let mut state = Progress { head: None, is_deeper: false, n_shown: 0, n_blank: 0, end: 0 };
+    let mut state = Progress { head: None, may_be_over: false, n_shown: 0, n_blank: 0, end: 0 };
     for (i, line) in lines.iter().enumerate().skip(block.first) {
         let before = i.checked_sub(1).map(|it| &lines[it]);
         if let Some(cut) = state.line(block, &below, &lines, i, before) {
@@ -46,8 +46,8 @@ pub(super) fn cut(block: &Block<'_>) -> Cut {
 struct Progress {
     /// The width of the first line's indentation.
     head: Option<usize>,
-    /// Whether a line was indented more than the first one.
-    is_deeper: bool,
+    /// Whether the block is over unless the next line is indented more than the first one.
+    may_be_over: bool,
     n_shown: usize,
     /// Blank lines before the current one; the next line decides whether they belong to the block.
     n_blank: usize,
@@ -114,11 +114,16 @@ impl Progress {
             && !is_open
         {
             let leaves = width < head && !closes_unclosed;
-            // After a blank line only the body of the first line continues.
-            let body_starts = before_blank(lines, i, block.text).ends_with(':');
-            let continues = width > head && (self.is_deeper || body_starts);
-            if leaves || self.n_blank > 0 && !continues {
-                return ends_before(is_over.or(Some(StopRule::BlockEnd)));
+            // An element that need not be closed.
+            let n_open = before.map_or(0, |it| it.open.len());
+            let closes_own = line.open.len() < n_open;
+            let is_over_before = (self.n_blank > 0 || self.may_be_over) && width <= head;
+            if leaves || is_over_before && !closes_own {
+                // Its first word may close something that the document leaves open.
+                let is_undecided = block.text[line.start..line.decided_end].trim().is_empty();
+                let is_undecided = (leaves || n_open > 0) && is_undecided && !line.is_complete;
+                let stop = (!is_undecided).then_some(StopRule::BlockEnd);
+                return ends_before(is_over.or(stop));
             }
         }
         if block.meets_suffix && !is_open {
@@ -133,11 +138,13 @@ impl Progress {
             let stop = line.is_complete.then_some(StopRule::BlockEnd);
             return Some(Cut { keep_bytes: if is_first { self.end } else { at }, stop });
         }
-        let head = *self.head.get_or_insert(width);
-        self.is_deeper |= width > head;
+        self.head.get_or_insert(width);
         (self.n_blank, self.n_shown) = (0, self.n_shown + 1);
         let is_balanced = block.structure.n_unclosed(&line.open) == 0;
         let closes = is_open && is_balanced && width == 0 && self.n_shown > 1;
+        // The head of a function may go on below its parameters.
+        self.may_be_over = closes && !block.structure.language().ends_statement(content);
+        let closes = closes && !self.may_be_over;
         // A line that continues the cursor's line ends with what it opened.
         let completes_line =
             block.first == 1 && is_balanced && is_open && self.opened_in_line(lines);
@@ -155,12 +162,6 @@ impl Progress {
     fn opened_in_line(&self, lines: &[Arc<TextLine>]) -> bool {
         !lines[0].open.is_empty()
     }
-}
-
-/// The last line before line `i` that is no blank one.
-fn before_blank<'a>(lines: &[Arc<TextLine>], i: usize, text: &'a str) -> &'a str {
-    let before = lines[..i].iter().rev().map(|it| text[it.start..it.end].trim_end());
-    before.into_iter().find(|it| !it.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -49,14 +49,24 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
             continue;
         }
         if matches!(closer, '"' | '\'' | '`') {
-            if c == closer {
-                return Some(byte_idx);
+            // Code in a string: `$(…)`, `${…}`, `#{…}`.
+            let before = &text[..byte_idx];
+            let opens_hole =
+                c == '{' && before.ends_with(['$', '#']) || c == '(' && before.ends_with('$');
+            match c {
+                '(' if opens_hole || open.last() == Some(&')') => open.push(')'),
+                '{' if opens_hole || open.last() == Some(&'}') => open.push('}'),
+                _ if open.last() == Some(&c) => drop(open.pop()),
+                _ if c == closer && open.is_empty() => return Some(byte_idx),
+                _ => {}
             }
             continue;
         }
         match (quote, c) {
             (Some(q), _) if c == q => quote = None,
             (Some(_), _) => {}
+            // A backquote that closes one before the text.
+            (None, '`') if !text[byte_idx + 1..].contains('`') => {}
             (None, '"' | '`') => quote = Some(c),
             (None, '(') => open.push(')'),
             (None, '[') => open.push(']'),
@@ -114,6 +124,7 @@ mod tests {
         assert_eq!(first_unmatched("\")\", y)", ')'), Some(6));
         assert_eq!(first_unmatched("f(a; b); c", ';'), Some(7));
         assert_eq!(first_unmatched("say \\\"hi\\\"\"", '"'), Some(10));
+        assert_eq!(first_unmatched("$(f \"$0\") (\"", '"'), Some(11));
         assert_eq!(first_unmatched("Fn(u8) -> Vec<u8>>", '>'), Some(17));
     }
 }

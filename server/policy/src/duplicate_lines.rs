@@ -9,6 +9,8 @@ use super::{CursorContext, Cut, Phase, StopRule, lines};
 const MAX_LINES: usize = 4;
 /// A copy has at least this many letters and digits: brackets and short words recur in any text.
 const MIN_LETTERS: usize = 8;
+/// The elements of a list that may be the same.
+const MAX_ELEMENTS: usize = 6;
 
 /// Searches for the first piece of up to [`MAX_LINES`] lines that equals the piece before it. A
 /// possible copy is held back from its first line on. Blank lines are ignored.
@@ -41,7 +43,11 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
                 let chars = lines.iter().flat_map(|(_, line, _)| line.chars());
                 chars.filter(|c| c.is_alphanumeric()).count()
             };
-            if !same || n_letters(&all[at - n..at]) < MIN_LETTERS {
+            let of = all[at - 1].1;
+            let is_repeated =
+                at >= MAX_ELEMENTS && all[at - MAX_ELEMENTS..at].iter().all(|it| it.1 == of);
+            let is_element = n == 1 && of.ends_with(',') && !is_repeated;
+            if !same || is_element || n_letters(&all[at - n..at]) < MIN_LETTERS {
                 continue;
             }
             let is_whole = piece.len() == n && piece.iter().all(|(_, _, is_whole)| *is_whole);

@@ -102,7 +102,7 @@ impl Indent {
             let code = line.trim_start_matches([' ', '\t']);
             // Tabs before spaces align something with tabs of another width.
             let after_tabs = line.trim_start_matches('\t');
-            if self.with_spaces && after_tabs.len() < line.len() && after_tabs.starts_with(' ') {
+            if after_tabs.len() < line.len() && after_tabs.starts_with(' ') {
                 written.push_str(line);
                 continue;
             }
@@ -173,9 +173,14 @@ impl BlockStep {
     }
 }
 
-/// Whether the next line is one step deeper; after `(` it may be aligned with something.
+/// Whether the next line is one step deeper; after `(` it may be aligned with something, and so may
+/// a line below `? {` or `{ if a; then`.
 fn opens_an_indented_block(line: &str) -> bool {
+    const MARKERS: [&str; 7] = ["? ", ": ", "- ", "* ", "&& ", "|| ", "{ "];
     let line = line.trim_end();
+    if MARKERS.iter().any(|it| line.trim_start().starts_with(it)) {
+        return false;
+    }
     line.ends_with(['{', ':'])
         || [" do", " then", "\telse", " else"].iter().any(|it| line.ends_with(it))
 }

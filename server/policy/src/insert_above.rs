@@ -5,6 +5,8 @@ use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
 
 /// The existing line must be repeated within this many lines.
 const MAX_LINES: usize = 8;
+/// A first line of at least this length is not repeated before the existing line.
+const MIN_REPEATED_BYTES: usize = 12;
 
 /// Keeps the first line, and the lines after it if the existing line follows them. `indent`
 /// precedes the cursor on the existing line, `rest` follows it.
@@ -36,7 +38,10 @@ pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
         if is_there && line.starts_with(indent) {
             return Cut { keep_bytes: start + indent.len(), stop: Some(StopRule::SuffixMet) };
         }
-        let leaves = line.trim().is_empty() || indent_width(line) < min_width(indent, text, rest);
+        let first_line = text.trim_start().split('\n').next().unwrap_or_default().trim_end();
+        let leaves = line.trim().is_empty()
+            || line.trim() == first_line && first_line.len() >= MIN_REPEATED_BYTES
+            || indent_width(line) < min_width(indent, text, rest);
         if is_complete && (leaves || i >= MAX_LINES) {
             return cut;
         }

@@ -316,7 +316,11 @@ impl Policy {
                 let place = indent::Place {
                     line_above: { above }.find(|it| !it.trim().is_empty()).unwrap_or_default(),
                     line_before: &self.context.line_before,
-                    steps: self.context.steps,
+                    steps: if self.structure().language().is_aligned() {
+                        u16::MAX
+                    } else {
+                        self.context.steps
+                    },
                 };
                 let is_verbatim = |i: usize| lines.get(i).is_none_or(|it| it.starts_in_text);
                 indent.apply(&place, trimmed, is_verbatim)

@@ -1,6 +1,6 @@
 //! The text around the cursor that the rules can use.
 
-use crate::{Indent, suffix};
+use crate::{Indent, brackets};
 
 /// The surroundings of the cursor. Line breaks are `\n` throughout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,8 +64,14 @@ impl CursorContext {
     /// Whether the cursor is at the start of an existing line, so that lines are inserted above it.
     pub(crate) fn is_before_a_line(&self) -> bool {
         self.line_before.trim().is_empty()
-            && (self.line_before.is_empty() || suffix::must_follow(&self.line_after))
             && !self.line_after.trim().is_empty()
+            && (self.line_before.is_empty() || !self.closes_after())
+    }
+
+    /// Whether brackets follow the cursor that an editor may have closed. Three quotes are none.
+    fn closes_after(&self) -> bool {
+        let rest = self.line_after.trim();
+        brackets::only_closers(rest) && !["\"\"\"", "'''", "```"].contains(&rest)
     }
 
     /// Whether the document is prose.

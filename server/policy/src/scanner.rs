@@ -27,8 +27,11 @@ pub(crate) enum Kind {
     String(StringKind),
     /// A block comment, by its delimiters.
     Comment(&'static str, &'static str),
-    /// Whole lines up to one that is this word: a heredoc, a fenced block, documentation.
-    Heredoc { word: String, is_indented: bool },
+    /// Whole lines up to one that is this word: a heredoc, a fenced block, documentation. `code` is
+    /// the language of a fenced block.
+    Heredoc { word: String, is_indented: bool, code: Option<&'static Language> },
+    /// Code between two tags such as `$$`.
+    Dollar(String),
     /// A tag up to its `>`.
     Tag(String),
     /// An element up to its closing tag.
@@ -120,6 +123,9 @@ pub(crate) struct Closed {
 /// The state between two lines.
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
+    /// The language of the document, and that of the current place: a script in a page, a fenced
+    /// block of a Markdown document.
+    document: &'static Language,
     pub(crate) language: &'static Language,
     pub(crate) frames: Vec<Frame>,
     /// What was closed, and closers without an opener with their byte_idx, since they were last
@@ -139,8 +145,10 @@ pub(crate) struct Scanner {
     is_statement_start: bool,
     /// Whether the next `do` belongs to a loop of the same line.
     is_loop: bool,
-    /// The indentation of the current line, and of the key of the block scalar it belongs to.
+    /// The indentation of the current line, of the one above, and of the key of the block scalar
+    /// it belongs to.
     indent: usize,
+    previous_indent: usize,
     scalar: Option<usize>,
     /// Whether the current line has had no token yet.
     is_first: bool,
@@ -152,6 +160,7 @@ impl Scanner {
     /// At the start of a document.
     pub(crate) fn new(language: &'static Language) -> Self {
         Self {
+            document: language,
             language,
             frames: vec![],
             closed: vec![],
@@ -164,6 +173,7 @@ impl Scanner {
             is_statement_start: true,
             is_loop: false,
             indent: 0,
+            previous_indent: 0,
             scalar: None,
             is_first: true,
             comment_at: None,
@@ -189,13 +199,20 @@ impl Scanner {
         let mut i = self.start_line(line, at, is_complete);
         while i < line.len() {
             self.token = at + i;
+            self.language = self.language_here();
             let next = match self.frames.last().map(|it| &it.kind) {
                 Some(Kind::String(_) | Kind::Comment(..)) => self.text(line, i, at),
-                Some(Kind::Heredoc { .. }) => line.len(),
+                Some(Kind::Heredoc { code: None, .. }) => line.len(),
                 Some(Kind::Outside) => self.outside(line, i, at),
                 Some(Kind::Tag(_)) => self.tag(line, i, at),
-                Some(Kind::Element(name)) if !markup::is_raw(name) => self.markup(line, i, at),
-                None if self.language.has(Feature::Markup) => self.markup(line, i, at),
+                Some(Kind::Element(name)) if markup::code_in(name).is_none() => {
+                    self.markup(line, i, at)
+                }
+                Some(Kind::Word(_) | Kind::Heredoc { .. }) | None
+                    if self.language.has(Feature::Markup) =>
+                {
+                    self.markup(line, i, at)
+                }
                 _ => self.code(line, i, at),
             };
             debug_assert!(next > i, "no progress in {line:?}");
@@ -204,6 +221,26 @@ impl Scanner {
         if is_complete {
             self.end_line(line, at + line.len());
         }
+        self.language = self.language_here();
+    }
+
+    /// The language of the innermost code: a document may embed others.
+    fn language_here(&self) -> &'static Language {
+        if !self.document.embeds() {
+            return self.document;
+        }
+        let is_markup = self.document.has(Feature::Markup);
+        let has_braces = self.document.has(Feature::Braces);
+        let code = |it: &Frame| match &it.kind {
+            Kind::Heredoc { code, .. } => Some(code.unwrap_or(self.document)),
+            Kind::Bracket(_) if has_braces => Some(Language::script()),
+            Kind::Element(name) => {
+                markup::code_in(name).or_else(|| is_markup.then_some(self.document))
+            }
+            Kind::Tag(_) if is_markup => Some(self.document),
+            _ => None,
+        };
+        self.frames.iter().rev().find_map(code).unwrap_or(self.document)
     }
 
     /// Returns where the scan of the line starts.
@@ -213,7 +250,7 @@ impl Scanner {
         if content.is_empty() {
             return line.len();
         }
-        self.indent = indent_width(line);
+        self.previous_indent = std::mem::replace(&mut self.indent, indent_width(line));
         (self.is_first, self.is_statement_start, self.is_loop) = (true, true, false);
         if let Some(indent) = self.scalar {
             if self.indent > indent {
@@ -222,9 +259,17 @@ impl Scanner {
             self.scalar = None;
         }
         let after_indent = line.len() - line.trim_start().len();
-        if let Some(Frame { kind: Kind::Heredoc { word, is_indented }, .. }) = self.frames.last() {
-            let is_php = self.language.has(Feature::PhpHeredoc);
-            let rest = if *is_indented || is_php { line.trim() } else { line.trim_end() };
+        // A fence ends what is open in its code, too.
+        let n_last = self.frames.len().saturating_sub(1);
+        let block = self.frames.iter().enumerate().rev().find_map(|(n, it)| match &it.kind {
+            Kind::Heredoc { word, is_indented, code } if n == n_last || code.is_some() => {
+                Some((n, word, *is_indented, code.is_some()))
+            }
+            _ => None,
+        });
+        if let Some((n, word, is_indented, is_code)) = block {
+            let is_php = self.language.has(Feature::PhpHeredoc) && !is_code;
+            let rest = if is_indented || is_php { line.trim() } else { line.trim_end() };
             let end = after_indent + word.len();
             let is_closer = match rest.strip_prefix(word.as_str()) {
                 Some("") => true,
@@ -240,30 +285,38 @@ impl Scanner {
             };
             // The word may go on.
             if is_closer && (is_complete || end < line.len()) {
-                self.pop(at + after_indent);
+                self.pop_to(n, at + after_indent);
                 return if is_php { end } else { line.len() };
             }
-            if line.contains("<<") && line.ends_with(word.as_str()) {
-                let kind = self.frames[self.frames.len() - 1].kind.clone();
-                self.unmatched.push((kind, at));
+            if !is_code {
+                if line.contains("<<") && line.ends_with(word.as_str()) {
+                    let kind = self.frames[n].kind.clone();
+                    self.unmatched.push((kind, at));
+                }
+                return line.len();
             }
-            return line.len();
+            return 0;
         }
         if self.is_in_text() {
             return 0;
         }
-        let heredoc = |word: &str| Kind::Heredoc { word: word.to_owned(), is_indented: false };
+        let heredoc = |word: &str, is_indented, code| {
+            let word = word.to_owned();
+            Kind::Heredoc { word, is_indented, code }
+        };
         let opened = if self.language.has(Feature::Markdown) {
-            let fence = content.trim_start_matches(['`', '~']).len();
-            let fence = &content[..content.len() - fence];
-            let is_indented = true;
-            (fence.len() >= 3).then(|| Kind::Heredoc { word: fence.to_owned(), is_indented })
+            let info = content.trim_start_matches(['`', '~']);
+            let fence = &content[..content.len() - info.len()];
+            let code = Language::known(info.split(|c: char| !c.is_alphanumeric()).next());
+            (fence.len() >= 3).then(|| heredoc(fence, true, code))
         } else if self.language.has(Feature::Pod) && line.starts_with('=') {
             let is_name = line[1..].starts_with(|c: char| c.is_ascii_alphabetic());
             let is_ruby = self.language.names.contains(&"ruby");
             match is_ruby {
-                true => line.starts_with("=begin").then(|| heredoc("=end")),
-                false => (is_name && !line.starts_with("=cut")).then(|| heredoc("=cut")),
+                true => line.starts_with("=begin").then(|| heredoc("=end", false, None)),
+                false => {
+                    (is_name && !line.starts_with("=cut")).then(|| heredoc("=cut", false, None))
+                }
             }
         } else {
             let is_comment = self.language.has(Feature::QuoteComments) && content.starts_with('"');
@@ -385,7 +438,14 @@ impl Scanner {
             let same = |it: &Frame| it.kind == *kind && it.indent == self.indent;
             n = frames[..n].iter().rposition(same).unwrap_or(n);
         }
-        let n = floor + n;
+        // What follows on the line belongs to the statement that started with the opener.
+        let indent = self.frames[floor + n].indent;
+        self.indent = if self.is_first { indent } else { self.indent.min(indent) };
+        self.pop_to(floor + n, at);
+    }
+
+    /// Closes the frame at a depth, and what is open inside of it.
+    fn pop_to(&mut self, n: usize, at: usize) {
         for depth in (n..self.frames.len()).rev() {
             self.closed.push(Closed { depth, at, is_matched: depth == n });
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    CursorContext, Cut, Phase, StopRule,
+    CursorContext, Cut, Phase, StopRule, insert_above,
     scanner::Feature,
     structure::{Structure, TextLine},
     syntax::Syntax,
@@ -39,7 +39,14 @@ impl Judge<'_> {
         if good.is_some_and(|it| kept[lines[it].end..].trim().is_empty()) {
             return cut;
         }
-        let keep_bytes = good.map_or(0, |it| kept[..lines[it].end].trim_end().len());
+        let keep_bytes = good.map_or(0, |it| match insert_above::is_whole(self.context, kept) {
+            true => insert_above::whole_lines(
+                self.context,
+                kept,
+                (lines[it].end + 1 + self.context.line_before.len()).min(kept.len()),
+            ),
+            false => kept[..lines[it].end].trim_end().len(),
+        });
         Cut { keep_bytes, stop: Some(StopRule::SyntaxErrors) }
     }
 
@@ -62,9 +69,10 @@ impl Judge<'_> {
         if !is_cursor_line && self.is_lone_header(text, line) {
             return false;
         }
-        // The lines after the first were judged one by one.
+        // The lines after the first were judged one by one, those above an existing line together.
         let is_first = text[..line.start].trim().is_empty();
-        !is_first || !self.syntax.is_some_and(|it| it.is_worse(&text[..line.end]))
+        let is_judged = !is_first || insert_above::is_whole(self.context, text);
+        is_judged || !self.syntax.is_some_and(|it| it.is_worse(&text[..line.end]))
     }
 
     /// Whether a line announces an indented block that neither the text nor the document has.

@@ -54,9 +54,10 @@ impl Shape<'_> {
         let cut = self.cut_to_lines(text, phase);
         let kept = &text[..cut.keep_bytes];
         let may_grow = !phase.is_final() && cut.stop.is_none();
-        let lines = self.structure.lines(kept, if may_grow { phase } else { Phase::Final });
-        let Some(line) = lines.last() else { return cut };
         let ends_line = text[kept.len()..].trim_start_matches([' ', '\t', '\r']).starts_with('\n');
+        let phase_of_last = if may_grow && !ends_line { phase } else { Phase::Final };
+        let lines = self.structure.lines(kept, phase_of_last);
+        let Some(line) = lines.last() else { return cut };
         match line.text_start() {
             Some(start) if may_grow || !self.structure.is_closed_below(kept) => {
                 let is_whole = insert_above::is_whole(self.context, kept);
@@ -89,10 +90,10 @@ impl Shape<'_> {
         match text.strip_prefix('\n') {
             // A whole new line after text makes sense where a block opens or in a string or
             // comment, and nowhere else.
-            Some(_) if is_last && self.opens_a_block() || self.is_in_lines() => {
+            Some(_) if is_last && self.opens_a_block() && !self.is_in_text() => {
                 self.block(text, 1, phase)
             }
-            Some(_) if self.opens_a_block() => self.body(text, phase),
+            Some(_) if self.is_in_lines() || self.opens_a_block() => self.body(text, phase),
             Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
             None => self.line(text, phase),
         }
@@ -117,7 +118,7 @@ impl Shape<'_> {
     fn body(&self, text: &str, phase: Phase) -> Cut {
         let rest = self.context.line_after.trim();
         let closers = brackets::leading_closers(rest).unwrap_or_default().trim();
-        if closers.is_empty() {
+        if closers.is_empty() && !self.is_in_text() {
             return Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) };
         }
         let cut = self.block(text, 1, phase);
@@ -127,15 +128,40 @@ impl Shape<'_> {
         let after = &text[cut.keep_bytes..];
         let line = after.trim_start();
         let start = text.len() - line.len();
-        let lines = self.structure.lines(text, phase);
-        if !lines.iter().any(|it| it.closes_at == Some(start)) {
+        let lines = self.structure.lines(text, Phase::Final);
+        if !lines.iter().any(|it| it.closes_at == Some(start)) && !self.is_closer_in_text(after) {
             return cut;
         }
-        let n_closers = line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count();
-        match n_closers {
-            0 => cut,
-            n => Cut { keep_bytes: start + n, ..cut },
+        let n_closers = match closers {
+            // An example in a comment or string.
+            "" if line.lines().next().is_some_and(|it| it.trim_end() == "end") => "end".len(),
+            _ => line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count(),
+        };
+        if n_closers == 0 {
+            return cut;
         }
+        let end = line.find('\n').map_or(text.len(), |n| start + n);
+        let is_complete = end < text.len() || phase.is_final();
+        let lines = self.structure.lines(&text[..end], Phase::Final);
+        // What follows on the closing line belongs to the statement, unless it opens a block.
+        let is_whole = lines.last().is_some_and(|it| self.structure.n_unclosed(&it.open) == 0);
+        match is_complete {
+            true if is_whole => Cut { keep_bytes: end, ..cut },
+            true => Cut { keep_bytes: start + n_closers, ..cut },
+            false => Cut { keep_bytes: start + n_closers, stop: None },
+        }
+    }
+
+    fn is_in_text(&self) -> bool {
+        self.structure.text_at_cursor().is_some()
+    }
+
+    /// Whether the next line of a string or comment is as deep as the cursor's: an example closes
+    /// what it opened there.
+    fn is_closer_in_text(&self, after: &str) -> bool {
+        let line = after.trim_start_matches('\n').split('\n').next().unwrap_or_default();
+        self.is_in_text()
+            && crate::indent_width(line) == crate::indent_width(&self.context.line_before)
     }
 
     fn leaves_out(&self, rule: StopRule) -> bool {
@@ -167,6 +193,11 @@ impl Shape<'_> {
         };
         match meets {
             suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
+            // The existing line is only part of the first line, or so it seems so far.
+            suffix::Meets::At(at) if line[at..].trim() != line_after.trim() => match is_complete {
+                true => insert_above::cut(line_before, text, line_after, phase),
+                false => Cut { keep_bytes: 0, stop: None },
+            },
             _ => self.line(text, phase),
         }
     }
@@ -180,9 +211,19 @@ impl Shape<'_> {
         }
         // What the line opens, the next lines close.
         let lines = self.structure.lines(text, phase);
-        let is_open = self.structure.n_unclosed(&lines[0].open) > 0;
+        let is_open = self.structure.n_unclosed(&lines[0].open) > 0
+            && !self.structure.is_closed_below(&text[..lines[0].end]);
         if !is_open || lines.len() < 2 {
             return cut;
+        }
+        // The document may have those lines already.
+        if !self.leaves_out(StopRule::SuffixMet) {
+            let (line_before, below) = (&self.context.line_before, self.context.lines_below());
+            match suffix::repeats(line_before, text, &lines, 1, &below) {
+                suffix::Repeats::Yes => return Cut { stop: Some(StopRule::SuffixMet), ..cut },
+                suffix::Repeats::Maybe => return Cut { stop: None, ..cut },
+                suffix::Repeats::No => {}
+            }
         }
         let block = self.block(text, 1, phase);
         if block.keep_bytes > cut.keep_bytes { block } else { Cut { stop: block.stop, ..cut } }
@@ -209,7 +250,23 @@ impl Shape<'_> {
         match meets {
             suffix::Meets::At(byte_idx) if closers.is_some() => {
                 // What follows auto-closed text replaces it (`n_replaced`).
-                if brackets::retyped(line, closers.unwrap_or_default()).continues {
+                let rest = line_after.trim();
+                let is_rest = is_whole && line[byte_idx..].trim_end() == rest;
+                if is_rest && !brackets::only_closers(rest) {
+                    return Cut { keep_bytes: byte_idx, stop: Some(StopRule::SuffixMet) };
+                }
+                if !is_whole && rest.starts_with(line[byte_idx..].trim_end()) {
+                    return Cut { keep_bytes: byte_idx, stop: None };
+                }
+                // `{ a }` keeps its last space.
+                let has_gap = line[..byte_idx].ends_with(char::is_whitespace)
+                    && !line[..byte_idx].trim().is_empty();
+                // So does `{ "a" }` behind the quote.
+                let differs = !rest.starts_with(line[byte_idx..].trim_end());
+                if has_gap
+                    || differs
+                    || brackets::retyped(line, closers.unwrap_or_default()).continues
+                {
                     Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
                 } else {
                     Cut { keep_bytes: byte_idx, stop: is_whole.then_some(StopRule::SuffixMet) }

@@ -318,6 +318,8 @@ struct Closer {
     kind: Kind,
     /// The indentation of its line if it is the first on it.
     indent: Option<usize>,
+    /// Whether it is on the cursor's line, where an editor may have inserted it.
+    is_beside_cursor: bool,
 }
 
 /// What the text after the cursor does.
@@ -364,6 +366,7 @@ fn closed_after(
         let line_closer = |kind: &Kind, at: usize| Closer {
             kind: kind.clone(),
             indent: (i > 0 && at == first_at).then_some(width),
+            is_beside_cursor: i == 0,
         };
         for it in closed {
             n_base = n_base.min(it.depth);
@@ -380,11 +383,21 @@ fn closed_after(
     let mut surplus = vec![];
     let mut left: Vec<usize> = (n_text..open.len()).collect();
     let n_closers = closers.len();
-    for (n, closer) in closers.into_iter().enumerate() {
+    for (n, closer) in closers.iter().enumerate() {
         let is_kind = |depth: &usize| open[*depth].kind == closer.kind;
-        let aligned = closer.indent.and_then(|indent| {
-            left.iter().rposition(|it| is_kind(it) && open[*it].indent == indent)
-        });
+        let aligned = match closer.indent {
+            Some(indent) => left.iter().rposition(|it| is_kind(it) && open[*it].indent == indent),
+            None => left
+                .len()
+                .checked_sub(1)
+                .filter(|last| closer.is_beside_cursor && is_kind(&left[*last])),
+        };
+        // A later closer fits the opener better.
+        let is_awaited = |at: &usize| {
+            let indent = open[left[*at]].indent;
+            let is_better = |it: &Closer| it.kind == closer.kind && it.indent == Some(indent);
+            closer.indent.is_some_and(|it| it > indent) && closers[n + 1..].iter().any(is_better)
+        };
         // More closers than openers: those that fit no opener belong to what the text opens.
         let n_left = n_closers - n;
         let is_deeper = closer
@@ -396,7 +409,8 @@ fn closed_after(
             let fits = left.get(nth).is_some_and(is_kind);
             (fits && closer.indent.is_none() && is_whole).then_some(nth)
         };
-        let fallback = || counted().or_else(|| left.iter().rposition(is_kind));
+        let fallback =
+            || counted().or_else(|| left.iter().rposition(is_kind)).filter(|it| !is_awaited(it));
         let found = aligned.or_else(|| if is_extra { None } else { fallback() });
         match found {
             Some(at) => {
@@ -407,7 +421,7 @@ fn closed_after(
             }
             None => {
                 let indent = closer.indent.unwrap_or_else(|| crate::indent_width(line_before));
-                surplus.push((closer.kind, indent));
+                surplus.push((closer.kind.clone(), indent));
             }
         }
     }

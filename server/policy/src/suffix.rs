@@ -140,7 +140,8 @@ pub(super) fn repeats(
             return Repeats::No;
         }
         let has_body = below.get(n + 1).is_some_and(|it| indent_width(it) > next_width);
-        if line.open.is_empty() && !has_body {
+        let n_open = k.checked_sub(1).map_or(0, |above| lines[above].open.len());
+        if line.open.len() <= n_open && !has_body {
             return Repeats::Yes;
         }
     }

@@ -130,7 +130,8 @@ impl Syntax {
     pub(super) fn is_worse(&self, text: &str) -> bool {
         let is_worse = self.analysis(text).is_worse;
         let base = self.base.get().and_then(Option::as_ref);
-        let is_understood = !self.grammar.has_macros() || base.is_some_and(|it| it.n_wrong == 0);
+        let is_understood = !self.grammar.has_macros()
+            || base.is_some_and(|it| it.n_wrong == 0) && !has_attribute_macro(text);
         is_worse && is_understood
     }
 
@@ -166,10 +167,11 @@ impl Syntax {
 
     fn parse_base(&self) -> Option<Base> {
         let mut parsed = self.trees.parsed(&self.uri, self.grammar, &self.text)?;
-        if parsed.errors.n() > 0
-            && let Some(other) = self.grammar.alternative()
+        if let Some(other) = self.grammar.alternative()
+            && (parsed.errors.n() > 0 || has_classes(&self.text))
             && let Some(other) = self.trees.parsed(&self.uri, other, &self.text)
-            && other.errors.n() < parsed.errors.n()
+            && (other.errors.n() < parsed.errors.n()
+                || other.errors == parsed.errors && has_classes(&self.text))
         {
             parsed = other;
         }
@@ -222,6 +224,37 @@ impl Syntax {
         }
         Some(closed)
     }
+}
+
+/// Whether a C file is one of C++: C has no error in `namespace a { class B; }`.
+fn has_classes(text: &str) -> bool {
+    let starts =
+        |line: &str| ["namespace ", "class ", "template"].iter().any(|it| line.starts_with(it));
+    text.lines().any(starts)
+}
+
+/// Whether a macro such as `API` stands beside a name or after `)`, where C has no word.
+fn has_attribute_macro(text: &str) -> bool {
+    const BEFORE_VALUES: [&str; 4] = ["return", "case", "goto", "else"];
+    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    let is_macro = |it: &str| {
+        it.len() > 2
+            && it.starts_with(|c: char| c.is_ascii_uppercase())
+            && it.chars().all(|c| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    let name = |it: &str| it.split(|c| !is_word(c)).next().unwrap_or_default().len();
+    text.split('\n').any(|line| {
+        let starts =
+            line.char_indices().filter(|(at, c)| is_word(*c) && !line[..*at].ends_with(is_word));
+        starts.map(|(at, _)| (at, at + name(&line[at..]))).any(|(start, end)| {
+            let (before, after) = (line[..start].trim_end(), &line[end..]);
+            let word_before = before.rsplit(|c| !is_word(c)).next().unwrap_or_default();
+            let is_beside_name = before.ends_with(')')
+                || !word_before.is_empty() && !BEFORE_VALUES.contains(&word_before)
+                || after.starts_with(' ') && after.trim_start().starts_with(is_word);
+            is_macro(&line[start..end]) && is_beside_name
+        })
+    })
 }
 
 /// Whether a statement may continue on the next line, judging by its last character.

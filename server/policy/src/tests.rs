@@ -401,6 +401,7 @@ fn partial_text_ends_at_a_word() {
         [
             "",
             "expect(",
+            "expect(<<~RUBY, 'a')\n  b\nRUBY",
         ]
     "#]]
     .assert_debug_eq(&growth("ruby", "ˇ", "expect(<<~RUBY, 'a')\n  b\nRUBY\n"));

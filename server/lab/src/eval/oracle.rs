@@ -13,8 +13,13 @@ mod trial;
 use std::{
     fs,
     io::{self, Write},
+    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::Instant,
 };
 
@@ -56,23 +61,43 @@ fn measure(paths: &[PathBuf], limit: usize) -> anyhow::Result<Report> {
     for path in paths {
         find(path, &mut files).with_context(|| path.display().to_string())?;
     }
+    // Each thread takes the next file, so that long ones do not delay the others.
+    let (next, n_threads) = (AtomicUsize::new(0), thread::available_parallelism()?.get());
+    let measure_next = || {
+        let mut reports = vec![];
+        let trees = Arc::new(Trees::default());
+        while let i = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(path) = files.get(i)
+        {
+            super::print_progress(&format!("file {} of {}", i + 1, files.len()));
+            let text = fs::read(path).with_context(|| path.display().to_string())?;
+            let text = String::from_utf8_lossy(&text).replace("\r\n", "\n");
+            reports.push((i, measure_file(path, &text, limit, &trees)));
+        }
+        anyhow::Ok(reports)
+    };
+    let mut reports = thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(measure_next)).collect();
+        let reports =
+            threads.into_iter().map(|it| it.join().unwrap_or_else(|it| resume_unwind(it)));
+        reports.collect::<anyhow::Result<Vec<_>>>()
+    })?
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    reports.sort_by_key(|(i, _)| *i);
     let mut report = Report::default();
-    let trees = Arc::new(Trees::default());
-    for (i, path) in files.iter().enumerate() {
-        super::print_progress(&format!("file {} of {}", i + 1, files.len()));
-        let text = fs::read(path).with_context(|| path.display().to_string())?;
-        let text = String::from_utf8_lossy(&text).replace("\r\n", "\n");
-        measure_file(path, &text, limit, &trees, &mut report);
-    }
+    reports.into_iter().for_each(|(_, it)| report.add(it));
     ensure!(report.n_places > 0, "no places in {} files", files.len());
     report.seconds = start.elapsed().as_secs_f64();
     Ok(report)
 }
 
-fn measure_file(path: &Path, text: &str, limit: usize, trees: &Arc<Trees>, report: &mut Report) {
+fn measure_file(path: &Path, text: &str, limit: usize, trees: &Arc<Trees>) -> Report {
     let language = languages::of(path);
     let uri = path.display().to_string();
-    report.n_files += 1;
+    let mut report = Report::default();
+    report.n_files = 1;
     for place in places::places(text, language, limit) {
         report.n_places += 1;
         let cut = Cut::new(trees, &uri, language, text, &place);
@@ -90,6 +115,7 @@ fn measure_file(path: &Path, text: &str, limit: usize, trees: &Arc<Trees>, repor
             }
         }
     }
+    report
 }
 
 /// Appends a file, or the files below a folder whose language is known, in the order of their

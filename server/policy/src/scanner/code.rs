@@ -17,6 +17,10 @@ impl Scanner {
         if let Some(end) = self.string(line, i, at, c) {
             return end;
         }
+        if self.is_first && c == ':' && self.language.has(F::CppRaw) && !rest.starts_with("::") {
+            // The initializers of a constructor on the line above.
+            self.indent = self.previous_indent;
+        }
         if is_word_char(c) {
             let mut end = rest.find(|c: char| !is_word_char(c)).map_or(line.len(), |n| i + n);
             let is_predicate = self.language.has(F::QuestionCharacters);
@@ -63,7 +67,8 @@ impl Scanner {
         self.is_first = false;
         self.previous = c;
         (self.after_operator_word, self.after_jump) = (false, false);
-        self.is_statement_start = matches!(c, ';' | '&' | '|' | '(' | '{' | '!' | '`' | ')');
+        self.is_statement_start = matches!(c, ';' | '&' | '|' | '(' | '{' | '!' | '`')
+            || c == ')' && self.language.has(F::BackslashQuotes);
         i + c.len_utf8()
     }
 
@@ -114,7 +119,19 @@ impl Scanner {
                 self.perl_quote(line, i)
             }
             '~' if self.language.has(F::Sigils) => sigil(rest),
-            '$' if self.language.has(F::DollarQuotes) => dollar_quote(rest),
+            '$' if self.language.has(F::DollarQuotes) => {
+                let tag = dollar_tag(rest)?;
+                let (kind, end) = (Kind::Dollar(tag.to_owned()), i + tag.len());
+                if self.frames.iter().any(|it| it.kind == kind) {
+                    self.close(&kind, at + i);
+                } else if let Some(n) = line[end..].find(tag) {
+                    return Some(end + n + tag.len());
+                } else {
+                    self.push(kind, at + end);
+                }
+                (self.previous, self.is_first, self.is_statement_start) = (';', false, true);
+                return Some(end);
+            }
             _ => None,
         };
         if let Some((kind, n_bytes)) = opened {
@@ -170,7 +187,11 @@ impl Scanner {
                 let n = 1 + first.len_utf8() + if first == '\\' { quoted.len_utf8() } else { 0 };
                 (!rest[n..].starts_with(is_word_char)).then_some(n)
             }
-            '/' if self.language.has(F::Regex) && self.expects_operand() => {
+            // `{/if}` is no regular expression.
+            '/' if self.language.has(F::Regex)
+                && self.expects_operand()
+                && !(self.document.has(F::Braces) && line[..i].ends_with('{')) =>
+            {
                 let (mut in_class, mut is_quoted) = (false, false);
                 for (n, c) in rest.char_indices().skip(1) {
                     match c {
@@ -235,7 +256,7 @@ impl Scanner {
             return None;
         }
         let word = name[..n_name].to_owned();
-        self.pending.insert(0, (Kind::Heredoc { word, is_indented }, self.token));
+        self.pending.insert(0, (Kind::Heredoc { word, is_indented, code: None }, self.token));
         let closing = quote.filter(|c| *c != '\\' && rest[end..].starts_with(*c));
         Some((None, end + closing.map_or(0, char::len_utf8)))
     }
@@ -285,9 +306,9 @@ impl Scanner {
         let rest = &line[i..];
         if let Some(closing) = rest.strip_prefix("</") {
             let name = self.element_name(closing);
+            let is_script = super::markup::code_in(&name).is_some();
             let kind = Kind::Element(name);
-            let is_script = self.frames.iter().any(|it| it.kind == kind);
-            if self.language.has(F::Markup) && is_script {
+            if is_script && self.frames.iter().any(|it| it.kind == kind) {
                 self.close(&kind, at + i);
                 let end = closing.find('>').map_or(line.len(), |n| i + 2 + n + 1);
                 return Some(end);
@@ -397,10 +418,8 @@ fn sigil(rest: &str) -> Option<(Option<Kind>, usize)> {
     })
 }
 
-/// `$$…$$` and `$tag$…$tag$`.
-fn dollar_quote(rest: &str) -> Option<(Option<Kind>, usize)> {
-    let end = rest[1..].find('$')? + 2;
-    let tag = &rest[..end];
-    let is_tag = tag[1..end - 1].chars().all(is_word_char);
-    is_tag.then(|| (Some(StringKind::raw(tag.to_owned())), end))
+/// `$$` or `$tag$`.
+fn dollar_tag(rest: &str) -> Option<&str> {
+    let tag = &rest[..rest[1..].find('$')? + 2];
+    tag[1..tag.len() - 1].chars().all(is_word_char).then_some(tag)
 }

@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::sync::LazyLock;
+
 use table::{LANGUAGES, UNKNOWN};
 
 /// How the closing delimiter of a string can occur inside it.
@@ -57,6 +59,8 @@ pub(crate) enum Feature {
     Markup,
     /// Elements need not be closed in HTML: void and optional ones.
     Html,
+    /// Code in braces between elements and in tags, and Svelte's blocks.
+    Braces,
     /// Text outside of `<?php … ?>`.
     PhpTags,
     /// A backslash outside of strings quotes the next character.
@@ -118,12 +122,47 @@ impl Language {
     /// The language with an editor's name or a file's extension; one with brackets and double
     /// quotes alone if it is unknown.
     pub(crate) fn of(name: &str, uri: &str) -> &'static Self {
-        let known = |name: &str| LANGUAGES.iter().find(|it| it.names.contains(&name));
         let by_file = || {
             let file = uri.rsplit('/').next().unwrap_or_default();
-            known(file.rsplit_once('.').map_or(file, |it| it.1))
+            Self::known(Some(file.rsplit_once('.').map_or(file, |it| it.1)))
         };
-        known(name).or_else(by_file).unwrap_or(&UNKNOWN)
+        Self::known(Some(name)).or_else(by_file).unwrap_or(&UNKNOWN)
+    }
+
+    /// The language with a name, if it is known.
+    pub(crate) fn known(name: Option<&str>) -> Option<&'static Self> {
+        name.and_then(|name| LANGUAGES.iter().find(|it| it.names.contains(&name)))
+    }
+
+    /// The language of scripts in pages.
+    pub(crate) fn script() -> &'static Self {
+        static SCRIPT: LazyLock<&Language> = LazyLock::new(|| Language::of("typescript", ""));
+        &SCRIPT
+    }
+
+    /// The language of style sheets in pages.
+    pub(crate) fn style() -> &'static Self {
+        static STYLE: LazyLock<&Language> = LazyLock::new(|| Language::of("css", ""));
+        &STYLE
+    }
+
+    /// Whether a statement that closes its brackets is over at the end of a line.
+    pub(crate) fn ends_statement(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        match self.has(Feature::DollarQuotes) {
+            true => line.ends_with(';'),
+            false => !line.ends_with([')', ':', '=', ',']),
+        }
+    }
+
+    /// Whether lines are aligned with a marker above them, such as that of a list.
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.has(Feature::Yaml) || self.has(Feature::Markdown)
+    }
+
+    /// Whether a document contains code of other languages.
+    pub(crate) fn embeds(&self) -> bool {
+        self.has(Feature::Markup) || self.has(Feature::Markdown)
     }
 
     pub(crate) fn has(&self, feature: Feature) -> bool {

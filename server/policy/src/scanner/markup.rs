@@ -1,6 +1,6 @@
 //! Elements, in HTML, XML and JSX.
 
-use super::{Escape, Feature, Kind, Scanner, StringKind};
+use super::{Escape, Feature, Kind, Language, Scanner, StringKind};
 
 /// Elements without content.
 const VOID: [&str; 13] = [
@@ -10,9 +10,20 @@ const VOID: [&str; 13] = [
 /// Elements that end where the next one of the same name starts.
 const REPEATED: [&str; 8] = ["p", "li", "dt", "dd", "tr", "td", "th", "option"];
 
-/// Whether an element contains code instead of text.
-pub(super) fn is_raw(name: &str) -> bool {
-    matches!(name, "script" | "style")
+/// The language of an element that contains code instead of text.
+pub(super) fn code_in(name: &str) -> Option<&'static Language> {
+    match name {
+        "script" => Some(Language::script()),
+        "style" => Some(Language::style()),
+        _ => None,
+    }
+}
+
+/// What closes Svelte's `{#name …}`.
+fn block_closer(name: &str) -> Option<&'static str> {
+    ["{/if}", "{/each}", "{/await}", "{/key}", "{/snippet}"]
+        .into_iter()
+        .find(|it| &it[2..it.len() - 1] == name)
 }
 
 impl Scanner {
@@ -20,7 +31,8 @@ impl Scanner {
     pub(super) fn markup(&mut self, line: &str, i: usize, at: usize) -> usize {
         let rest = &line[i..];
         let is_jsx = self.language.has(Feature::Jsx);
-        let stop = |c: char| c == '<' || is_jsx && c == '{';
+        let has_braces = is_jsx || self.language.has(Feature::Braces);
+        let stop = |c: char| c == '<' || has_braces && c == '{';
         let Some(start) = rest.find(stop) else {
             self.is_first &= rest.trim().is_empty();
             return line.len();
@@ -29,9 +41,7 @@ impl Scanner {
         let (i, rest) = (i + start, &rest[start..]);
         self.token = at + i;
         if rest.starts_with('{') {
-            self.push(Kind::Bracket('}'), at + i + 1);
-            (self.previous, self.is_first) = ('{', false);
-            return i + 1;
+            return self.brace(rest, i, at);
         }
         for (open, close) in self.language.block_comments {
             if !is_jsx && rest.starts_with(open) {
@@ -51,6 +61,26 @@ impl Scanner {
             return i + 1;
         }
         self.open_tag(name, i, at)
+    }
+
+    /// Code in braces, or the start or end of a block of Svelte.
+    fn brace(&mut self, rest: &str, i: usize, at: usize) -> usize {
+        let name = rest[1..].trim_start_matches(['#', '/']);
+        let name = &name[..name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len())];
+        if let Some(closer) = block_closer(name) {
+            if rest.starts_with("{#") {
+                self.push(Kind::Word(closer), at + i + 1);
+            } else if rest.starts_with("{/")
+                && let Some(end) = rest.find('}')
+            {
+                self.close(&Kind::Word(closer), at + i);
+                (self.previous, self.is_first) = (')', false);
+                return i + end + 1;
+            }
+        }
+        self.push(Kind::Bracket('}'), at + i + 1);
+        (self.previous, self.is_first) = ('{', false);
+        i + 1
     }
 
     /// Opens a tag whose `<` is at `i`.
@@ -73,7 +103,7 @@ impl Scanner {
         let end = text.find(|c: char| !is_part(c)).unwrap_or(text.len());
         let name = &text[..end];
         match name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-            true if self.language.has(Feature::Html) => name.to_ascii_lowercase(),
+            true if self.document.has(Feature::Html) => name.to_ascii_lowercase(),
             true => name.to_owned(),
             false => String::new(),
         }
@@ -83,7 +113,12 @@ impl Scanner {
     pub(super) fn tag(&mut self, line: &str, i: usize, at: usize) -> usize {
         let rest = &line[i..];
         let is_jsx = self.language.has(Feature::Jsx);
-        let stop = |c: char| matches!(c, '"' | '\'' | '>' | '/') || is_jsx && "{,(;".contains(c);
+        let has_braces = self.language.has(Feature::Braces);
+        let stop = |c: char| {
+            matches!(c, '"' | '\'' | '>' | '/' | '<')
+                || is_jsx && "{,(;".contains(c)
+                || has_braces && c == '{'
+        };
         let Some(start) = rest.find(stop) else { return line.len() };
         let (i, rest) = (i + start, &rest[start..]);
         self.token = at + i;
@@ -107,6 +142,14 @@ impl Scanner {
             }
             // A type parameter is no element.
             Some(',' | '(' | ';') => drop(self.frames.pop()),
+            // The tag before it has no end.
+            Some('<') => {
+                if self.frames.pop().is_some() {
+                    let depth = self.frames.len();
+                    self.closed.push(super::Closed { depth, at: at + i, is_matched: false });
+                }
+                return if is_jsx { i + 1 } else { self.markup(line, i, at) };
+            }
             Some('/') if rest.starts_with("/>") => {
                 self.pop(at + i);
                 self.previous = ')';

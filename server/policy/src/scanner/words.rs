@@ -32,6 +32,10 @@ impl Scanner {
     /// Handles the word at `i..end` of a line.
     pub(super) fn word(&mut self, line: &str, i: usize, end: usize, at: usize) {
         let word = &line[i..end];
+        if self.is_first && word == "when" && self.language.has(Feature::Sigils) {
+            // The guard of a function on the line above.
+            self.indent = self.previous_indent;
+        }
         if !self.language.pairs.is_empty() {
             let lower;
             let keyword = if self.language.has(Feature::IgnoreCase) {
@@ -71,16 +75,25 @@ impl Scanner {
         let word = if is_vim_end && language.names[0] == "vim" { "endfunction" } else { word };
         let after = line[end..].trim_start();
         let at_statement = self.is_statement_start || self.is_first;
-        if let Some((_, closer, position)) = language.pairs.iter().find(|it| it.1 == word) {
+        let two_words;
+        let is_sql_end = language.has(Feature::IgnoreCase) && word == "end";
+        let closer = if is_sql_end {
             let next = after.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-            let is_other = language.has(Feature::IgnoreCase)
-                && ["if", "loop", "while", "for", "repeat"]
-                    .contains(&next.to_ascii_lowercase().as_str());
+            two_words = format!("end {}", next.to_ascii_lowercase());
+            match two_words.as_str() {
+                "end if" | "end loop" => two_words.as_str(),
+                "end while" | "end for" | "end repeat" => return,
+                _ => word,
+            }
+        } else {
+            word
+        };
+        if let Some((_, closer, position)) = language.pairs.iter().find(|it| it.1 == closer) {
             let counts = match position {
                 Position::Statement => at_statement,
                 Position::Unbracketed => !is_bracketed,
                 Position::Line => self.is_first,
-                _ => !is_other,
+                _ => true,
             };
             if counts {
                 self.close(&Kind::Word(closer), at);
@@ -102,6 +115,13 @@ impl Scanner {
         let is_exception = match word {
             "def" => is_endless(after),
             "do" => std::mem::take(&mut self.is_loop),
+            // `drop table if exists`, `end loop`.
+            "if" if language.has(Feature::IgnoreCase) => {
+                !line.trim_end().to_ascii_lowercase().ends_with("then")
+            }
+            "loop" if language.has(Feature::IgnoreCase) => {
+                line[..end].trim_end().to_ascii_lowercase().ends_with("end loop")
+            }
             // A transaction has no end.
             "begin" if language.has(Feature::IgnoreCase) => {
                 let next = after.to_ascii_lowercase();

@@ -88,11 +88,11 @@ fn closer_after_the_cursor_ends_the_text() {
         "it('a', () => {ˇ});\n",
         "\n  g();\n});\n",
         &expect![[r#"
-        it('a', () => {«
-          g();
-        });»
+            it('a', () => {«
+              g();
+            });»
 
-    "#]],
+        "#]],
     );
 }
 
@@ -105,7 +105,8 @@ fn docstring_gets_its_text() {
         &expect![[r#"
             def slugify(title):
                 """«
-                Make a slug.»"""
+                Make a slug.
+                """»
                 return title
 
         "#]],

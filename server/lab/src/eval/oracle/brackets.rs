@@ -30,7 +30,7 @@ impl Brackets {
         while let Some((at, c)) = chars.next() {
             match c {
                 '"' | '\'' if c == '"' || languages::has_single_quotes(language) => {
-                    if let Some(close) = string_end(line, at, c) {
+                    if let Some(close) = string_end(line, at, c, language) {
                         brackets.pairs.push(Pair { open: at, close });
                         chars = line.char_indices();
                         let _ = chars.by_ref().find(|(i, _)| *i == close);
@@ -70,17 +70,22 @@ fn closer(opener: char) -> char {
 }
 
 /// The byte_idx of the quote that closes the one at `start`.
-fn string_end(line: &str, start: usize, quote: char) -> Option<usize> {
+fn string_end(line: &str, start: usize, quote: char, language: &str) -> Option<usize> {
     let before = line[..start].chars().next_back();
     if quote == '\'' && before.is_some_and(char::is_alphanumeric) {
         return None;
     }
     let mut is_escaped = false;
+    // A shell's `"$(dirname "$0")"` is one string.
+    let mut n_commands = 0;
+    let has_commands = language == "shellscript" && quote == '"';
     for (i, c) in line[start + 1..].char_indices() {
         match c {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
-            c if c == quote => return Some(start + 1 + i),
+            '(' if has_commands && line[..start + 1 + i].ends_with('$') => n_commands += 1,
+            ')' if n_commands > 0 => n_commands -= 1,
+            c if c == quote && n_commands == 0 => return Some(start + 1 + i),
             _ => {}
         }
     }
@@ -112,9 +117,12 @@ mod tests {
 
     #[test]
     fn apostrophe_is_no_quote() {
-        for (line, language, n) in
-            [("don't (say 'x')", "python", 2), ("fn f<'a>(x: &'a str)", "rust", 1), ("\"(", "c", 0)]
-        {
+        for (line, language, n) in [
+            ("don't (say 'x')", "python", 2),
+            ("fn f<'a>(x: &'a str)", "rust", 1),
+            ("\"(", "c", 0),
+            ("\"$(a \"$b\")\"", "shellscript", 1),
+        ] {
             assert_eq!(Brackets::of(line, language).pairs.len(), n, "{line}");
         }
     }

@@ -48,6 +48,11 @@ impl<'a> Lines<'a> {
         &self.text[self.range(line)]
     }
 
+    /// The text of some lines.
+    pub(super) fn text(&self, lines: Range<usize>) -> &'a str {
+        &self.text[self.ranges[lines.start].start..self.ranges[lines.end - 1].end]
+    }
+
     pub(super) fn is_blank(&self, line: usize) -> bool {
         self.get(line).trim().is_empty()
     }
@@ -67,7 +72,7 @@ impl<'a> Lines<'a> {
     pub(super) fn is_closer(&self, line: usize) -> bool {
         let line = self.get(line).trim();
         line.starts_with([')', '}', ']'])
-            || ["</", "/>", "-->", "*/", "#endif"].iter().any(|it| line.starts_with(it))
+            || ["</", "/>", "></", "-->", "*/", "#endif"].iter().any(|it| line.starts_with(it))
             || matches!(line, ">" | ";;")
             || is_closing_word(line)
     }
@@ -97,7 +102,8 @@ impl<'a> Lines<'a> {
         while let Some(next) = self.next_text(block.last + 1) {
             let is_adjacent = next == block.last + 1;
             let is_deeper = self.indent(next) > indent;
-            let is_same = self.indent(next) == indent && is_adjacent;
+            let is_awaited = is_body && !block.is_closed && self.is_closer(next);
+            let is_same = self.indent(next) == indent && (is_adjacent || is_awaited);
             if is_deeper && !block.is_closed {
                 is_body = true;
             } else if is_same
@@ -160,6 +166,7 @@ mod tests {
             ("if a:\n  b\nelse:\n  c\nd", "if a:\n  b\nelse:\n  c"),
             ("f do\n  a\n\n  b\nend\n", "f do\n  a\n\n  b\nend"),
             ("if a {\n  b\n}\ndone(c)", "if a {\n  b\n}"),
+            ("<p>\n\n  a\n\n</p>\n<p>", "<p>\n\n  a\n\n</p>"),
             ("a:\n  - b\nc: d", "a:\n  - b"),
             ("<p>\n  a\n</p>\n<p>", "<p>\n  a\n</p>"),
             ("<p\n  a=\"b\"\n>\n  c\n</p>\n", "<p\n  a=\"b\"\n>\n  c\n</p>"),

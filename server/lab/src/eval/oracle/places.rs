@@ -130,7 +130,7 @@ fn cut_line(lines: &Lines, language: &str, line: usize, found: &mut Vec<Place>) 
     let brackets = Brackets::of(text, language);
     if !lines.is_closer(line) && !lines.continues(line) {
         cut_block(lines, language, line, &brackets, found);
-        if has_whole_statement(text, &brackets) {
+        if has_whole_statement(text, language, &brackets) {
             cut_whole_line(lines, line, found);
         }
     }
@@ -156,7 +156,8 @@ fn cut_block(
         })
     };
     let (n_open, n_unopened) = balance(line..block.last + 1);
-    if n_open != n_unopened {
+    let text = lines.text(line..block.last + 1);
+    if n_open != n_unopened || !closes_delimiters(text, language) {
         return;
     }
     let kind = if block.has_blank { Kind::SpacedBlock } else { Kind::Block };
@@ -176,10 +177,30 @@ fn cut_block(
 }
 
 /// Whether a line can be a statement of its own: it closes its brackets and multi-line strings.
-fn has_whole_statement(line: &str, brackets: &Brackets) -> bool {
-    let has_open_string =
-        ["\"\"\"", "'''", "```"].iter().any(|it| line.matches(it).count() % 2 == 1);
-    brackets.is_balanced() && !has_open_string && line.trim().len() > 2
+fn has_whole_statement(line: &str, language: &str, brackets: &Brackets) -> bool {
+    brackets.is_balanced() && closes_delimiters(line, language) && line.trim().len() > 2
+}
+
+/// Whether a text closes the multi-line strings and comments that it opens.
+fn closes_delimiters(text: &str, language: &str) -> bool {
+    let n = |it: &str| text.matches(it).count();
+    let has_templates = language.starts_with("javascript") || language.starts_with("typescript");
+    let pairs = ["\"\"\"", "'''", "```"].into_iter();
+    let mut pairs =
+        pairs.chain(has_templates.then_some("`")).chain((language == "sql").then_some("$$"));
+    let has_heredoc = ["<<-", "<<~", "<<'", "<<\"", "<<<"].iter().any(|it| {
+        text.split_once(it).is_some_and(|(_, after)| {
+            let word = after.trim_start_matches(['\'', '"']);
+            let n = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
+            n > 0 && !word[n..].contains(&word[..n])
+        })
+    });
+    let is_shell = language == "shellscript";
+    let n_quotes = n("\"") - n("\\\"");
+    !has_heredoc
+        && !(is_shell && n_quotes % 2 == 1)
+        && pairs.all(|it| n(it).is_multiple_of(2))
+        && n("/*") == n("*/")
 }
 
 fn cut_whole_line(lines: &Lines, line: usize, found: &mut Vec<Place>) {

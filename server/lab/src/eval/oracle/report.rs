@@ -71,6 +71,17 @@ impl Report {
         self.counts.entry((language, kind, trial.output)).or_default().add(trial.outcome, 1);
     }
 
+    /// Adds the report of other files.
+    pub(super) fn add(&mut self, other: Self) {
+        self.n_files += other.n_files;
+        self.n_places += other.n_places;
+        self.failures.extend(other.failures);
+        for (key, counts) in other.counts {
+            let sum = self.counts.entry(key).or_default();
+            Outcome::ALL.into_iter().for_each(|it| sum.add(it, counts.get(it)));
+        }
+    }
+
     /// The counts of an output over all languages and kinds that `is_wanted` selects.
     pub(super) fn sum(
         &self,

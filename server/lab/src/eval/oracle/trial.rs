@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foretell_policy::{Phase, Policy, StopRule, Style, Trees, n_replaced};
+use foretell_policy::{Cut as PolicyCut, Phase, Policy, StopRule, Style, Trees, n_replaced};
 use foretell_session::{document::Snapshot, prompt};
 use serde::Serialize;
 
@@ -101,7 +101,12 @@ impl<'a> Cut<'a> {
         let document = [before, &place.closers, after].concat();
         let snapshot = Snapshot::of_text(uri, language, &document);
         let cursor = before.chars().count();
-        let policy = Policy::new(prompt::cursor_context(&snapshot, cursor))
+        let policy = Policy::new(prompt::cursor_context(&snapshot, cursor));
+        let policy = match prompt::document(&snapshot, cursor) {
+            Some((before, after)) => policy.with_document(&snapshot.uri, before, after),
+            None => policy,
+        };
+        let policy = policy
             .with_syntax(prompt::syntax(trees, &snapshot, cursor))
             .with_style(Style::default());
         Self { text, place, policy }
@@ -186,8 +191,10 @@ fn show(policy: &Policy, generated: &str) -> (String, Option<StopRule>) {
         }
     }
     let cut = policy.cut(&generated[..end], Phase::Final);
-    shown = shown.max(cut.keep_bytes);
-    (policy.written(&generated[..shown]).into_owned(), cut.stop)
+    let cut = PolicyCut { keep_bytes: shown.max(cut.keep_bytes), ..cut };
+    let settled = policy.settle(&generated[..end], cut);
+    let text = format!("{}{}", &generated[..settled.cut.keep_bytes], settled.closing);
+    (policy.written(&text).into_owned(), settled.cut.stop)
 }
 
 /// Byte length of the next piece of a text: about what a token of a model is. Whitespace belongs to

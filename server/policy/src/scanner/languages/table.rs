@@ -352,7 +352,12 @@ pub(super) static LANGUAGES: &[Language] = &[
             quote("\"", "\"", Doubled, false, None),
             quote("`", "`", Doubled, false, None),
         ],
-        pairs: &[("case", "end", Any), ("begin", "end", Any)],
+        pairs: &[
+            ("case", "end", Any),
+            ("begin", "end", Any),
+            ("if", "end if", Line),
+            ("loop", "end loop", Any),
+        ],
         features: &[F::DollarQuotes, F::IgnoreCase],
         ..BASE
     },
@@ -398,8 +403,6 @@ pub(super) static LANGUAGES: &[Language] = &[
             "htm",
             "xhtml",
             "vue",
-            "svelte",
-            "astro",
             "handlebars",
             "hbs",
             "erb",
@@ -411,6 +414,12 @@ pub(super) static LANGUAGES: &[Language] = &[
         ],
         block_comments: &[("<!--", "-->")],
         features: &[F::Markup, F::Html],
+        ..PROSE
+    },
+    Language {
+        names: &["svelte", "astro"],
+        block_comments: &[("<!--", "-->")],
+        features: &[F::Markup, F::Html, F::Braces],
         ..PROSE
     },
     Language {
