@@ -5,7 +5,7 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc, time::Instant};
 
-use foretell_policy::{CursorContext, Phase, Policy, Scans, StopRule, Syntax, Trees};
+use foretell_policy::{CursorContext, Cut, Phase, Policy, Scans, StopRule, Syntax, Trees};
 use foretell_session::stats::quantile;
 
 const N_PLACES: usize = 40;
@@ -74,24 +74,24 @@ impl Times {
                 .with_document(scans, path, before.to_owned(), after.to_owned())
                 .with_syntax(syntax)
         };
-        let timed = |times: &mut Vec<f64>, run: &dyn Fn()| {
+        let timed = |times: &mut Vec<f64>, run: &dyn Fn() -> Cut| {
             let start = Instant::now();
-            run();
+            let _ = run();
             times.push(start.elapsed().as_secs_f64() * 1e3);
         };
         let policy = new();
-        timed(&mut self.structure, &|| drop(policy.cut("x", Phase::Partial)));
+        timed(&mut self.structure, &|| policy.cut("x", Phase::Partial));
         let word = policy.cut("x", Phase::Final);
-        timed(&mut self.tree, &|| drop(policy.settle("x", word)));
-        timed(&mut self.text, &|| drop(policy.settle(says, policy.cut(says, Phase::Final))));
+        timed(&mut self.tree, &|| policy.settle("x", word));
+        timed(&mut self.text, &|| policy.settle(says, policy.cut(says, Phase::Final)));
         self.n_wrong +=
             usize::from(policy.cut(says, Phase::Final).stop == Some(StopRule::SyntaxErrors));
         let streamed = new();
-        drop(streamed.settle("x", streamed.cut("x", Phase::Final)));
+        let _ = streamed.settle("x", streamed.cut("x", Phase::Final));
         let mut end = 0;
         while end < says.len() {
             end = says.ceil_char_boundary((end + N_TOKEN_BYTES).min(says.len()));
-            timed(&mut self.token, &|| drop(streamed.cut(&says[..end], Phase::Partial)));
+            timed(&mut self.token, &|| streamed.cut(&says[..end], Phase::Partial));
             if streamed.cut(&says[..end], Phase::Partial).stop.is_some() {
                 break;
             }
