@@ -311,7 +311,7 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-/// The policy on a growing text: shown text never shrinks. The bytes are the model's text, the text
+/// The policy on a growing text: shown text never shrinks, and ends like that of a single cut. The bytes are the model's text, the text
 /// before and after the cursor, and the language, separated by NUL.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -325,6 +325,9 @@ pub fn policy(bytes: &[u8]) {
     let n_bytes = if syntax.is_some() { 400 } else { 1000 };
     let says = &says[..says.floor_char_boundary(n_bytes)];
     let place = CursorContext::new(before, after).in_language(language);
+    let at_once = Policy::new(place.clone())
+        .with_syntax(Syntax::new(&Arc::default(), &"a".into(), language, &document, before.len()))
+        .cut(says, Phase::Final);
     let policy = Policy::new(place).with_syntax(syntax);
     let mut kept = String::new();
     let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);
@@ -337,6 +340,7 @@ pub fn policy(bytes: &[u8]) {
             break;
         }
     }
+    assert_eq!(kept, says[..at_once.keep_bytes], "a single cut keeps something else");
 }
 
 /// The policy without a grammar, in any language of the scanner: shown text never shrinks, and a
@@ -376,7 +380,8 @@ pub fn scanner(bytes: &[u8]) {
     let mut part = || parts.next().unwrap_or_default();
     let (says, before, after) = (part(), part(), part());
     let says = &says[..says.floor_char_boundary(400)];
-    let policy = Policy::new(CursorContext::new(before, after).in_language(language));
+    let new = || Policy::new(CursorContext::new(before, after).in_language(language));
+    let (policy, at_once) = (new(), new().cut(says, Phase::Final));
     let mut kept = 0;
     for (end, _) in says.char_indices() {
         let cut = policy.cut(&says[..end], Phase::Partial);
@@ -384,10 +389,12 @@ pub fn scanner(bytes: &[u8]) {
         assert!(cut.keep_bytes >= kept, "took back part of {:?}", &says[..kept]);
         kept = cut.keep_bytes;
         if cut.stop.is_some() {
+            assert_eq!(kept, at_once.keep_bytes, "a single cut keeps something else");
             return;
         }
     }
     let cut = policy.cut(says, Phase::Final);
+    assert_eq!(cut, at_once, "a single cut keeps something else");
     assert!(cut.keep_bytes >= kept, "took back part of {:?} at the end", &says[..kept]);
     let settled = policy.settle(says, cut);
     assert!(says.is_char_boundary(settled.keep_bytes));

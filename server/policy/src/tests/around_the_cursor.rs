@@ -272,10 +272,15 @@ fn aside_to_the_reader_is_cut() {
 
         "#]],
     );
-    check("lua", "local f = g(ˇ\n", "a, -- first\n  b)\n", &expect![[r#"
+    check(
+        "lua",
+        "local f = g(ˇ\n",
+        "a, -- first\n  b)\n",
+        &expect![[r#"
         local f = g(«a, -- first»
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
