@@ -145,6 +145,25 @@ fn example_in_text_is_closed() {
 fn blocks_of_sql_are_closed() {
     check(
         "sql",
+        "CREATE FUNCTION f() AS $$\nBEGIN\n  if a < 1 thenˇ\n\n  b;\nEND;\n$$ LANGUAGE plpgsql;\n",
+        "\n    c(\n      d\n    );\n  end if;\n\n  b;\n",
+        &expect![[r#"
+            CREATE FUNCTION f() AS $$
+            BEGIN
+              if a < 1 then«
+                c(
+                  d
+                );
+              end if;»
+
+              b;
+            END;
+            $$ LANGUAGE plpgsql;
+
+        "#]],
+    );
+    check(
+        "sql",
         "CREATE FUNCTION f() AS $$\nBEGIN\n  ˇ\nEND;\n$$ LANGUAGE plpgsql;\n",
         "IF a IS NULL THEN\n    raise exception 'it''s';\n\n    b;\n  END IF;\nEND;\n$$",
         &expect![[r#"
@@ -265,14 +284,16 @@ fn deeper_lines_belong_to_the_line_above() {
     );
     check(
         "elixir",
-        "  @moduledoc \"\"\"\n  ˇ\n  \"\"\"\n",
+        "defmodule A do\n  @moduledoc \"\"\"\n  ˇ\n  \"\"\"\nend\n",
         "## Examples\n\n      a(1)\n  \"\"\"\n",
         &expect![[r#"
+            defmodule A do
               @moduledoc """
               «## Examples
 
                   a(1)»
               """
+            end
 
         "#]],
     );
