@@ -4,6 +4,8 @@ use super::*;
 
 mod around_the_cursor;
 pub(crate) mod properties;
+mod real_code;
+mod real_structure;
 mod well_formed;
 
 /// Feeds `says` to the policy one character at a time, at the cursor `ˇ` of `fixture`, and compares

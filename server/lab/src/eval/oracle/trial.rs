@@ -103,7 +103,9 @@ impl<'a> Cut<'a> {
         let cursor = before.chars().count();
         let policy = Policy::new(prompt::cursor_context(&snapshot, cursor));
         let policy = match prompt::document(&snapshot, cursor) {
-            Some((before, after)) => policy.with_document(&snapshot.uri, before, after),
+            Some((before, after)) => {
+                policy.with_document(&Arc::default(), &snapshot.uri, before, after)
+            }
             None => policy,
         };
         let policy = policy
@@ -193,8 +195,7 @@ fn show(policy: &Policy, generated: &str) -> (String, Option<StopRule>) {
     let cut = policy.cut(&generated[..end], Phase::Final);
     let cut = PolicyCut { keep_bytes: shown.max(cut.keep_bytes), ..cut };
     let settled = policy.settle(&generated[..end], cut);
-    let text = format!("{}{}", &generated[..settled.cut.keep_bytes], settled.closing);
-    (policy.written(&text).into_owned(), settled.cut.stop)
+    (policy.written(&generated[..settled.keep_bytes]).into_owned(), settled.stop)
 }
 
 /// Byte length of the next piece of a text: about what a token of a model is. Whitespace belongs to
