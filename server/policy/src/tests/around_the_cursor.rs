@@ -290,7 +290,7 @@ fn closer_ends_the_text_in_other_languages() {
         "let v = vec![ˇ]; // ids\n",
         "1, 2, 3]; // ids\n",
         &expect![[r#"
-            let v = vec![«1, 2, 3];» // ids
+            let v = vec![«1, 2, 3»]; // ids
 
         "#]],
     );
