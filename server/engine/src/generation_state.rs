@@ -31,6 +31,8 @@ pub(super) struct Candidate {
     confidence: Option<Confidence>,
     policy: Policy,
     text: Text,
+    /// The text as shown if all of it were shown.
+    written: String,
     /// The length of the text that the policy has let through, in bytes.
     shown: usize,
     is_first: bool,
@@ -46,9 +48,15 @@ impl Candidate {
             confidence: Some(Confidence::default()),
             policy,
             text: Text::default(),
+            written: String::new(),
             shown: 0,
             is_first,
         }
+    }
+
+    /// What was generated after `text`, which is shown.
+    fn held_back(&self, text: &str) -> String {
+        self.written.strip_prefix(text).unwrap_or_default().to_owned()
     }
 }
 
@@ -158,10 +166,10 @@ impl<'a> GenerationState<'a> {
         if !it.text.push(bytes) {
             return ControlFlow::Break(FinishReason::NotText);
         }
+        it.written = it.policy.written(it.text.as_str()).into_owned();
         match (&mut it.confidence, log_probability) {
             (Some(confidence), Some(log_probability)) => {
-                let n_bytes = it.policy.written(it.text.as_str()).len();
-                confidence.push(n_bytes, log_probability);
+                confidence.push(it.written.len(), log_probability);
             }
             // A server may end its stream with an empty chunk.
             (_, None) if bytes.is_empty() => {}
@@ -190,13 +198,27 @@ impl<'a> GenerationState<'a> {
         if keep_bytes > it.shown {
             it.shown = keep_bytes;
             if it.is_first {
-                let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
+                let text = it.policy.written(&it.text.as_str()[..keep_bytes]).into_owned();
+                let held_back = it.held_back(&text);
                 let confidence = it.confidence.clone();
                 self.progress.send_modify(|now| {
-                    now.text = text.into_owned();
+                    now.text = text;
+                    now.held_back = held_back;
                     now.confidence = confidence;
                 });
             }
+        }
+    }
+
+    /// Publishes the end of an unfinished text without waking readers.
+    fn publish_held_back(&self) {
+        let it = &self.candidate;
+        if it.is_first {
+            self.progress.send_if_modified(|now| {
+                now.held_back = it.held_back(&now.text);
+                now.confidence.clone_from(&it.confidence);
+                false
+            });
         }
     }
 
@@ -205,6 +227,7 @@ impl<'a> GenerationState<'a> {
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         if finish == FinishReason::Stopped(StopRule::Unsure) {
             // The text would go on: what the rules held back may be wrong.
+            self.publish_held_back();
             return finish;
         }
         let it = &self.candidate;

@@ -36,7 +36,7 @@ use shape::Shape;
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
-pub use certainty::certain_bytes;
+pub use certainty::{Rest, certain_bytes};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;

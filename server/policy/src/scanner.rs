@@ -10,7 +10,7 @@ mod languages;
 mod markup;
 mod words;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use crate::{indent_width, lines};
 use languages::{Escape, Quote};
@@ -126,6 +126,10 @@ pub(crate) struct Scanner {
     /// cleared.
     pub(crate) closed: Vec<Closed>,
     pub(crate) unmatched: Vec<(Kind, usize)>,
+    /// The strings, characters and comments that ended, as byte ranges, and where the comment starts
+    /// that ends with the current line.
+    pub(crate) texts: Vec<Range<usize>>,
+    pub(crate) line_comment: Option<usize>,
     /// Heredocs that begin on the next line.
     pending: Vec<(Kind, usize)>,
     /// The byte_idx of the current token.
@@ -154,6 +158,8 @@ impl Scanner {
             frames: vec![],
             closed: vec![],
             unmatched: vec![],
+            texts: vec![],
+            line_comment: None,
             pending: vec![],
             token: 0,
             previous: '\n',
@@ -173,6 +179,7 @@ impl Scanner {
             self.line(line, start, true);
             self.closed.clear();
             self.unmatched.clear();
+            self.texts.clear();
         }
     }
 
@@ -214,6 +221,7 @@ impl Scanner {
 
     /// Returns where the scan of the line starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
+        self.line_comment = None;
         let content = line.trim();
         if content.is_empty() {
             return line.len();
@@ -272,6 +280,7 @@ impl Scanner {
             }
         } else {
             let is_comment = self.language.has(Feature::QuoteComments) && content.starts_with('"');
+            self.line_comment = is_comment.then_some(at);
             return if is_comment { line.len() } else { 0 };
         };
         if let Some(kind) = opened {
@@ -289,9 +298,11 @@ impl Scanner {
             && !it.spans_lines
             && !(continues && it.escape == Escape::Backslash)
         {
-            self.frames.pop();
+            let unclosed = self.frames.pop();
+            self.texts.extend(unclosed.map(|it| it.start..end + 1));
             self.previous = '"';
         }
+        self.texts.extend(self.line_comment.map(|start| start..end));
         while let Some((kind, start)) = self.pending.pop() {
             self.token = start;
             self.push(kind, end);
@@ -373,7 +384,10 @@ impl Scanner {
 
     /// Closes the innermost frame.
     fn pop(&mut self, at: usize) {
-        if self.frames.pop().is_some() {
+        if let Some(Frame { kind, start, .. }) = self.frames.pop() {
+            if kind.is_text() {
+                self.texts.push(start..at + kind.closer_len());
+            }
             self.closed.push(Closed { depth: self.frames.len(), at, is_matched: true });
         }
     }

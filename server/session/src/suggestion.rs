@@ -201,8 +201,9 @@ impl AnchoredText {
         let n_certain = confidence.certain_end(typed.len(), min) - typed.len();
         let is_certain = n_certain >= rest.len();
         let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
-        let n_certain = n_certain.min(rest.len());
-        let n_bytes = policy::certain_bytes(&self.context, typed, rest, n_certain, is_whole);
+        let held_back = if is_whole { "" } else { progress.held_back.as_str() };
+        let text = policy::Rest { typed, text: rest, held_back, is_whole };
+        let n_bytes = policy::certain_bytes(&self.context, text, n_certain.min(rest.len()));
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
         match n_bytes.max(rest.floor_char_boundary(n_seen)) {
             0 if is_certain && progress.finish.is_none() => Verdict::NotYet,

@@ -28,6 +28,7 @@ impl Scanner {
             return end;
         }
         if self.is_comment(line, i) {
+            self.line_comment = Some(at + i);
             return line.len();
         }
         for (open, close) in self.language.block_comments {
@@ -124,6 +125,9 @@ impl Scanner {
             return Some(i + n_bytes);
         }
         if let Some(n_bytes) = self.skipped(line, i, c) {
+            if c == '\'' {
+                self.texts.push(at + i..at + i + n_bytes);
+            }
             (self.previous, self.is_first) = ('"', false);
             return Some(i + n_bytes);
         }
