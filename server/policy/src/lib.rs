@@ -162,11 +162,20 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
+    /// Whether a text may start a new line after one that is complete. Most such texts are wrong,
+    /// so this is for readers that show only what is certain.
+    pub next_line: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { max_lines: MAX_LINES, min_chars: MIN_CHARS, indent: None, whole_lines: false }
+        Self {
+            max_lines: MAX_LINES,
+            min_chars: MIN_CHARS,
+            indent: None,
+            whole_lines: false,
+            next_line: false,
+        }
     }
 }
 
