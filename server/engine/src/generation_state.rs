@@ -53,11 +53,6 @@ impl Candidate {
             is_first,
         }
     }
-
-    /// What was generated after `text`, which is shown.
-    fn held_back(&self, text: &str) -> String {
-        self.written.strip_prefix(text).unwrap_or_default().to_owned()
-    }
 }
 
 impl<'a> GenerationState<'a> {
@@ -193,33 +188,27 @@ impl<'a> GenerationState<'a> {
         ControlFlow::Continue(())
     }
 
+    /// Publishes the part of the text that may be shown, and what is held back.
     fn show(&mut self, keep_bytes: usize) {
         let it = &mut self.candidate;
-        if keep_bytes > it.shown {
-            it.shown = keep_bytes;
-            if it.is_first {
-                let text = it.policy.written(&it.text.as_str()[..keep_bytes]).into_owned();
-                let held_back = it.held_back(&text);
-                let confidence = it.confidence.clone();
-                self.progress.send_modify(|now| {
-                    now.text = text;
-                    now.held_back = held_back;
-                    now.confidence = confidence;
-                });
+        let grows = keep_bytes > it.shown;
+        it.shown = it.shown.max(keep_bytes);
+        if !it.is_first {
+            return;
+        }
+        let text = it.policy.written(&it.text.as_str()[..it.shown]);
+        self.progress.send_if_modified(|now| {
+            if grows {
+                now.text = text.into_owned();
             }
-        }
-    }
-
-    /// Publishes the end of an unfinished text without waking readers.
-    fn publish_held_back(&self) {
-        let it = &self.candidate;
-        if it.is_first {
-            self.progress.send_if_modified(|now| {
-                now.held_back = it.held_back(&now.text);
+            let held_back = it.written.strip_prefix(now.text.as_str()).unwrap_or_default();
+            let is_new = grows || now.held_back != held_back;
+            if is_new {
+                now.held_back = held_back.to_owned();
                 now.confidence.clone_from(&it.confidence);
-                false
-            });
-        }
+            }
+            is_new
+        });
     }
 
     /// Ends the candidate: shows what is only known to be valid at its end, and returns the reason
@@ -227,7 +216,6 @@ impl<'a> GenerationState<'a> {
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         if finish == FinishReason::Stopped(StopRule::Unsure) {
             // The text would go on: what the rules held back may be wrong.
-            self.publish_held_back();
             return finish;
         }
         let it = &self.candidate;

@@ -234,7 +234,7 @@ impl Shape<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{CursorContext, Phase, Policy, StopRule, Style, certainty::Rest, certain_bytes};
+    use crate::{CursorContext, Phase, Policy, StopRule, Style, certain_bytes, certainty::Rest};
 
     /// What is kept of a text at the end of a complete line, and how much of that is shown if it is
     /// certain up to `|`.

@@ -172,7 +172,8 @@ impl AnchoredText {
             return self.cut_to_certain(typed, rest, progress);
         }
         let Some(finish) = &progress.finish else {
-            let fits = typed.starts_with(text);
+            let all = format!("{text}{}", progress.held_back);
+            let fits = typed.starts_with(&all) || all.starts_with(typed);
             return if fits {
                 Verdict::NotYet
             } else {

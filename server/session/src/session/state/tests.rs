@@ -2,6 +2,7 @@
 //! `PROPTEST_CASES`.
 
 mod asked_again;
+mod continuation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use crate::{
         request::{RequestParams, Selected},
     },
 };
-use foretell_config::Config;
+use foretell_config::{Config, eagerness::Eagerness};
 use foretell_engine::Confidence;
 
 const URIS: [&str; 2] = ["file:///a.rs", "file:///b.rs"];
@@ -136,12 +137,18 @@ struct World {
     ended: BTreeSet<GenerationId>,
     /// The rest of the suggestion that the user has just typed into.
     left: String,
+    /// `suggest.eagerness` as a number.
+    threshold: f64,
     /// The running timers, including those of superseded requests, which may elapse too late.
     timers: Vec<(Timer, RequestId, Instant)>,
 }
 
 impl World {
     fn new() -> Self {
+        Self::with_threshold(0.5)
+    }
+
+    fn with_threshold(threshold: f64) -> Self {
         let mut world = Self {
             state: State::default(),
             now: Instant::now(),
@@ -155,6 +162,7 @@ impl World {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             left: String::new(),
+            threshold,
             timers: Vec::new(),
         };
         world.configure(true, true);
@@ -168,6 +176,7 @@ impl World {
     fn configure(&mut self, computes_ahead: bool, has_other_model: bool) {
         let mut config = Config::default();
         config.suggest.compute_ahead = computes_ahead;
+        config.suggest.eagerness = Eagerness::Threshold(self.threshold);
         let settings = Arc::new(Settings { config, ..Settings::default() });
         self.handle(Event::Configured { settings, has_other_model });
     }
@@ -264,8 +273,10 @@ impl World {
         if *writes {
             let says = SAYS[usize::try_from(id.0).unwrap() % SAYS.len()];
             let n_bytes = says.len().min(progress.text.len() + n_chars);
+            let n_ahead = says.len().min(n_bytes + usize::from(id.0.is_multiple_of(2)) * 2);
             says[..n_bytes].clone_into(&mut progress.text);
-            progress.confidence = confidence(id, n_bytes);
+            says[n_bytes..n_ahead].clone_into(&mut progress.held_back);
+            progress.confidence = confidence(id, n_ahead);
         }
         let progress = progress.clone();
         self.handle(Event::Progress { id, progress });
@@ -465,8 +476,11 @@ proptest! {
     #![proptest_config(Cases { cases: Cases::default().cases.max(10_000), ..Cases::default() })]
 
     #[test]
-    fn random_events_keep_the_invariants(acts in proptest::collection::vec(act(), 1..60)) {
-        let mut world = World::new();
+    fn random_events_keep_the_invariants(
+        acts in proptest::collection::vec(act(), 1..60),
+        threshold in prop_oneof![Just(0.0), Just(0.5), 0.05..0.99],
+    ) {
+        let mut world = World::with_threshold(threshold);
         for act in acts {
             world.play(act);
         }
