@@ -112,7 +112,10 @@ fn is_word_boundary(text: &str, byte_idx: usize) -> bool {
         is_joiner || CodePointSetData::new::<GraphemeExtend>().contains(c)
     };
     let is_quote = matches!(after, '"' | '\'' | '`');
+    let is_operator = |c: char| "!=<>+-*/&|%^~?:.".contains(c);
     let joins = match after {
+        // `!` is half of `!=`.
+        _ if is_operator(before) && is_operator(after) => true,
         // A raw string's prefix, or a colour.
         '#' => is_word(before),
         _ if is_quote => is_word(before) || before == '#',

@@ -38,6 +38,8 @@ fn cut_is_at_a_word_boundary() {
     check("x = «compute_all|(items)»\n", "compute_all");
     check("x = «a + b| + c»\n", "a + b");
     check("x = «a + |b»\n", "a +");
+    check("x = «a !|= b»\n", "");
+    check("x = «a != |b»\n", "a !=");
     check_in("rust", "let x = «größe| + 1»;\n", "größe");
     check_in("rust", "let x = «grö|ße + 1»;\n", "");
 }
