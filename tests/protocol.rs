@@ -2,10 +2,10 @@
 
 use expect_test::{Expect, expect};
 use foretell_config::{Config, Suggest};
-use foretell_engine::scripted::{Controls, Fault};
+use foretell_engine::scripted::{Controls, Fault, Script};
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::scripted_server::{
-    connect, connect_with, initialize, initialize_with, on_request_config,
+    connect, connect_with, initialize, initialize_with, on_request_config, serve,
 };
 use serde_json::{Value, json};
 
@@ -126,7 +126,11 @@ fn text_after_an_accept_is_computed_ahead() {
 #[test]
 fn next_line_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
-    let (mut client, controls) = connect_with(says, &compute_ahead_config());
+    // The model is not sure that the line ends.
+    let line_end = says.find("\n    second").unwrap();
+    let script = Script::new(says).unwrap().with_doubts(&[(line_end, 0.4)]);
+    let controls = script.controls();
+    let (mut client, _) = serve(script, &compute_ahead_config());
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    first()ˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey(";".into()));
@@ -143,6 +147,21 @@ fn next_line_is_computed_ahead() {
     let id = typist.client.request("workspace/executeCommand", command);
     let counts = typist.client.answer(id)["result"]["counts"].clone();
     assert_eq!(counts["shown"], json!({"model": 1, "ahead": 1}), "{counts}");
+}
+
+#[test]
+fn sure_next_line_is_shown_at_the_end_of_a_line() {
+    check(
+        "fn f() {\n    first();ˇ\n}\n",
+        "\n s",
+        "fn f() {\n    first();\n    second();\n    third();\n}\n",
+        &expect![[r#"
+        (open) model "\n    second();\n    third();"
+        '\n'   -     "    second();\n    third();"
+        ' '    -     "   second();\n    third();"
+        's'    model "econd();"
+    "#]],
+    );
 }
 
 #[test]

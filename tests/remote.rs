@@ -61,6 +61,7 @@ fn remote_text_is_shown() {
         asked.body,
         json!({
             "model": "coder", "stream": true, "max_tokens": 128, "temperature": 0.0,
+            "logprobs": 1,
             "prompt": "<|fim_prefix|>fn main() {\n    println!(\"ä\");\n    re<|fim_suffix|>\n}\n\
                        <|fim_middle|>",
         })

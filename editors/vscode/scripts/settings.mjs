@@ -9,6 +9,9 @@ const MACHINE_SCOPE = ['engine.', 'model.library', 'workspace.trusted'];
 /** Settings that an untrusted workspace may change. */
 const HARMLESS = ['foretell.streaming'];
 
+/** What the settings editor lists first. */
+const FIRST = ['suggest.eagerness', 'suggest.enabled', 'suggest.languages', 'suggest.trigger'];
+
 const schema = JSON.parse(readFileSync(0, 'utf8'));
 
 /** Replaces a `$ref` by its definition. */
@@ -38,6 +41,7 @@ function alternative(given) {
 
 function contribution(name, it) {
   const { description, type, items, additionalProperties, minimum, maximum } = it;
+  const order = FIRST.indexOf(name) + 1;
   const values = it.enum ?? it.oneOf?.map((variant) => variant.const);
   return {
     ...(it.anyOf ? { anyOf: it.anyOf.map(alternative) } : { type: values ? 'string' : type }),
@@ -50,6 +54,7 @@ function contribution(name, it) {
     ...(it.default !== undefined && { default: it.default }),
     ...(it.deprecated && { markdownDeprecationMessage: description.replace(/\s+/g, ' ') }),
     ...(MACHINE_SCOPE.some((prefix) => name.startsWith(prefix)) && { scope: 'machine' }),
+    ...(order > 0 && { order }),
     markdownDescription: description.replace(/\s+/g, ' '),
   };
 }

@@ -31,6 +31,8 @@ pub(super) struct Candidate {
     confidence: Option<Confidence>,
     policy: Policy,
     text: Text,
+    /// The text as shown if all of it were shown.
+    written: String,
     /// The length of the text that the policy has let through, in bytes.
     shown: usize,
     is_first: bool,
@@ -46,6 +48,7 @@ impl Candidate {
             confidence: Some(Confidence::default()),
             policy,
             text: Text::default(),
+            written: String::new(),
             shown: 0,
             is_first,
         }
@@ -158,10 +161,10 @@ impl<'a> GenerationState<'a> {
         if !it.text.push(bytes) {
             return ControlFlow::Break(FinishReason::NotText);
         }
+        it.written = it.policy.written(it.text.as_str()).into_owned();
         match (&mut it.confidence, log_probability) {
             (Some(confidence), Some(log_probability)) => {
-                let n_bytes = it.policy.written(it.text.as_str()).len();
-                confidence.push(n_bytes, log_probability);
+                confidence.push(it.written.len(), log_probability);
             }
             // A server may end its stream with an empty chunk.
             (_, None) if bytes.is_empty() => {}
@@ -185,19 +188,27 @@ impl<'a> GenerationState<'a> {
         ControlFlow::Continue(())
     }
 
+    /// Publishes the part of the text that may be shown, and what is held back.
     fn show(&mut self, keep_bytes: usize) {
         let it = &mut self.candidate;
-        if keep_bytes > it.shown {
-            it.shown = keep_bytes;
-            if it.is_first {
-                let text = it.policy.written(&it.text.as_str()[..keep_bytes]);
-                let confidence = it.confidence.clone();
-                self.progress.send_modify(|now| {
-                    now.text = text.into_owned();
-                    now.confidence = confidence;
-                });
-            }
+        let grows = keep_bytes > it.shown;
+        it.shown = it.shown.max(keep_bytes);
+        if !it.is_first {
+            return;
         }
+        let text = it.policy.written(&it.text.as_str()[..it.shown]);
+        self.progress.send_if_modified(|now| {
+            if grows {
+                now.text = text.into_owned();
+            }
+            let held_back = it.written.strip_prefix(now.text.as_str()).unwrap_or_default();
+            let is_new = grows || now.held_back != held_back;
+            if is_new {
+                now.held_back = held_back.to_owned();
+                now.confidence.clone_from(&it.confidence);
+            }
+            is_new
+        });
     }
 
     /// Ends the candidate: shows what is only known to be valid at its end, and returns the reason

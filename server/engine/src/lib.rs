@@ -245,6 +245,9 @@ pub struct GenerationMetrics {
 pub struct Progress {
     /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
+    /// What follows `text` in an unfinished generation and may not be shown yet. It says whether
+    /// `text` ends with a word.
+    pub held_back: String,
     /// The complete text for a reader that has shown nothing of `text`, if it differs: without a
     /// line that turned out to be wrong, and without what is opened and not closed.
     pub settled: Option<String>,

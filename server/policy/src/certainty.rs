@@ -5,47 +5,60 @@
 //! A text grows while it is generated, and is cut again each time. A place where it may be cut stays
 //! one, and a place whose next character is not known yet is none, so shown text only grows.
 
-mod scan;
+use std::ops::Range;
 
 use icu_properties::{CodePointSetData, props::GraphemeExtend};
 
-use super::{CursorContext, insert_above, suffix};
-use scan::Scanner;
+use super::{
+    CursorContext, insert_above, lines,
+    scanner::{Language, Scanner},
+    structure::without_last_token,
+    suffix,
+};
 
 /// The shortest part of a text that is worth showing, in characters without whitespace.
 const MIN_CHARS: usize = 2;
 
-/// How much of `rest` may be shown, in bytes, if its first `n_certain` bytes are certain.
-///
-/// `rest` follows `typed`, what the user typed since the cursor was at `context`. `is_whole` says
-/// that nothing follows `rest`, which is then kept as it is if all of it is certain. O(n).
+/// A text, after what the user typed of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest<'a> {
+    /// What the user typed since the cursor was at the context.
+    pub typed: &'a str,
+    /// The text that may be shown.
+    pub text: &'a str,
+    /// What follows it and may not be shown yet. It says whether `text` ends with a word.
+    pub held_back: &'a str,
+    /// Whether nothing will follow, so that `text` is kept as it is if all of it is certain.
+    pub is_whole: bool,
+}
+
+/// How much of a text may be shown, in bytes, if its first `n_certain` bytes are certain. O(n).
 #[must_use]
-pub fn certain_bytes(
-    context: &CursorContext,
-    typed: &str,
-    rest: &str,
-    n_certain: usize,
-    is_whole: bool,
-) -> usize {
-    let n_certain = rest.floor_char_boundary(n_certain);
-    if is_whole && n_certain == rest.len() {
-        return rest.len();
+pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) -> usize {
+    let Rest { typed, text, held_back, is_whole } = rest;
+    let n_certain = text.floor_char_boundary(n_certain);
+    if is_whole && n_certain == text.len() {
+        return text.len();
     }
+    let all = format!("{text}{held_back}");
+    let rest = all.as_str();
     if context.is_before_a_line() {
         // Nothing may be joined to the existing line.
-        return insert_above::whole_lines(context, rest, n_certain);
+        return insert_above::whole_lines(context, text, n_certain);
     }
     if suffix::must_follow(&context.line_after) {
         // A part of the text does not lead into the rest of the line.
         return 0;
     }
-    // A string that the typed part begins may have several lines.
-    let typed = format!("{}{typed}", context.line_before);
+    // The lines above are left out: the first that is known may start within a string.
+    let before = format!("{}{typed}", context.line_before);
     let first_end = rest.find('\n').unwrap_or(rest.len());
-    let language = if context.is_prose() { None } else { Some(context.language.as_str()) };
-    let places = language.map(|it| Scanner::places(it, &typed, rest));
+    let texts = match context.is_prose() {
+        true => vec![],
+        false => own_texts(&context.language, &before, rest, is_whole),
+    };
     let may_end = |byte_idx: usize| {
-        let is_outside = places.as_ref().is_none_or(|it| it.is_outside[byte_idx]);
+        let is_outside = !texts.iter().any(|it| it.start < byte_idx && byte_idx < it.end);
         let is_line_end = rest[byte_idx..].starts_with('\n');
         let is_on_first_line = byte_idx <= first_end;
         is_outside && (is_line_end || (is_on_first_line && is_word_boundary(rest, byte_idx)))
@@ -55,6 +68,33 @@ pub fn certain_bytes(
     let kept = rest[..end].trim_end();
     let n_chars = kept.chars().filter(|c| !c.is_whitespace()).count();
     if n_chars < MIN_CHARS { 0 } else { kept.len() }
+}
+
+/// The strings, characters and comments that `text` begins after `before`, as byte ranges; that of
+/// one which is not closed has no end, and neither has the last token of an incomplete line. What
+/// the user began is theirs to cut.
+fn own_texts(language: &str, before: &str, text: &str, is_whole: bool) -> Vec<Range<usize>> {
+    let cursor = before.len();
+    let all = format!("{before}{text}");
+    let mut scanner = Scanner::new(Language::of(language, ""));
+    let mut open = vec![];
+    for (start, line) in lines(&all) {
+        let is_complete = is_whole || start + line.len() < all.len();
+        if is_complete {
+            scanner.line(line, start, true);
+            continue;
+        }
+        let own = start.max(cursor);
+        let decided_end = own + without_last_token(&all[own..]).len();
+        scanner.line(&all[start..decided_end], start, false);
+        open.push(decided_end);
+        open.extend(scanner.line_comment);
+    }
+    open.extend(scanner.frames.iter().filter(|it| it.kind.is_text()).map(|it| it.start));
+    open.extend(scanner.pending().map(|it| it.start));
+    let texts = scanner.texts.into_iter().chain(open.into_iter().map(|start| start..usize::MAX));
+    let own = texts.filter(|it| it.start >= cursor);
+    own.map(|it| it.start - cursor..it.end.saturating_sub(cursor)).collect()
 }
 
 /// Whether a text may end at a byte_idx without breaking a word, a character with its marks, or a

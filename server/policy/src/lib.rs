@@ -38,7 +38,7 @@ use shape::{Judged, Shape};
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
-pub use certainty::certain_bytes;
+pub use certainty::{Rest, certain_bytes};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
@@ -164,11 +164,20 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
+    /// Whether a text may start a new line after one that is complete. Most such texts are wrong,
+    /// so this is for readers that show only what is certain.
+    pub next_line: bool,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { max_lines: MAX_LINES, min_chars: MIN_CHARS, indent: None, whole_lines: false }
+        Self {
+            max_lines: MAX_LINES,
+            min_chars: MIN_CHARS,
+            indent: None,
+            whole_lines: false,
+            next_line: false,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod languages;
 mod markup;
 mod words;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use crate::indent_width;
 use languages::{Escape, Quote};
@@ -132,6 +132,10 @@ pub(crate) struct Scanner {
     /// cleared.
     pub(crate) closed: Vec<Closed>,
     pub(crate) unmatched: Vec<(Kind, usize)>,
+    /// The strings, characters and comments that ended, as byte ranges, and where the comment starts
+    /// that ends with the current line.
+    pub(crate) texts: Vec<Range<usize>>,
+    pub(crate) line_comment: Option<usize>,
     /// Heredocs that begin on the next line.
     pending: Vec<(Kind, usize)>,
     /// The byte_idx of the current token.
@@ -165,6 +169,8 @@ impl Scanner {
             frames: vec![],
             closed: vec![],
             unmatched: vec![],
+            texts: vec![],
+            line_comment: None,
             pending: vec![],
             token: 0,
             previous: '\n',
@@ -245,6 +251,7 @@ impl Scanner {
 
     /// Returns where the scan of the line starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
+        self.line_comment = None;
         let content = line.trim();
         self.comment_at = None;
         if content.is_empty() {
@@ -320,6 +327,7 @@ impl Scanner {
             }
         } else {
             let is_comment = self.language.has(Feature::QuoteComments) && content.starts_with('"');
+            self.line_comment = is_comment.then_some(at);
             return if is_comment { line.len() } else { 0 };
         };
         if let Some(kind) = opened {
@@ -337,9 +345,11 @@ impl Scanner {
             && !it.spans_lines
             && !(continues && it.escape == Escape::Backslash)
         {
-            self.frames.pop();
+            let unclosed = self.frames.pop();
+            self.texts.extend(unclosed.map(|it| it.start..end + 1));
             self.previous = '"';
         }
+        self.texts.extend(self.line_comment.map(|start| start..end));
         while let Some((kind, start)) = self.pending.pop() {
             self.token = start;
             self.push(kind, end);
@@ -421,7 +431,10 @@ impl Scanner {
 
     /// Closes the innermost frame.
     fn pop(&mut self, at: usize) {
-        if self.frames.pop().is_some() {
+        if let Some(Frame { kind, start, .. }) = self.frames.pop() {
+            if kind.is_text() {
+                self.texts.push(start..at + kind.closer_len());
+            }
             self.closed.push(Closed { depth: self.frames.len(), at, is_matched: true });
         }
     }

@@ -94,6 +94,7 @@ impl Shape<'_> {
                 self.block(text, 1, phase)
             }
             Some(_) if self.is_in_lines() || self.opens_a_block() => self.body(text, phase),
+            Some(_) if is_last && self.style.next_line => self.next_line(text, phase),
             Some(_) => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
             None => self.line(text, phase),
         }
@@ -111,6 +112,16 @@ impl Shape<'_> {
             rest.is_empty() || rest == "*/" || rest == "-->" || brackets::only_closers(rest);
         let kind = self.structure.text_at_cursor();
         is_at_end && kind.is_some_and(|it| it.spans_lines() && it.closer_len() > 1)
+    }
+
+    /// Lines after one that is complete.
+    fn next_line(&self, text: &str, phase: Phase) -> Cut {
+        let cut = self.block(text, 1, phase);
+        let is_over = phase.is_final() || cut.stop.is_some();
+        match text[..cut.keep_bytes].trim().is_empty() && is_over {
+            true => Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) },
+            false => cut,
+        }
     }
 
     /// Lines between a bracket and the one that an editor closed it with: the text repeats that on a
@@ -362,4 +373,47 @@ fn ends(text: &str) -> impl Iterator<Item = usize> {
     };
     let line_ends = text[first_end..].match_indices('\n').map(move |(i, _)| first_end + i + 1);
     (start + 1..=first_end).filter(in_first).chain(line_ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{CursorContext, Phase, Policy, StopRule, Style, certain_bytes, certainty::Rest};
+
+    /// What is kept of a text at the end of a complete line, and how much of that is shown if it is
+    /// certain up to `|`.
+    #[track_caller]
+    fn check(before: &str, text: &str, stop: Option<StopRule>, kept: &str, shown: &str) {
+        let n_certain = text.find('|').unwrap_or(text.len());
+        let text = text.replace('|', "");
+        let context = CursorContext::new(before, "\n").in_language("python");
+        let style = Style { next_line: true, ..Style::default() };
+        let policy = Policy::new(context.clone()).with_style(style);
+        let cut = policy.cut(&text, Phase::Final);
+        assert_eq!((&text[..cut.keep_bytes], cut.stop), (kept, stop));
+        let rest = Rest { typed: "", text: kept, held_back: "", is_whole: true };
+        let n_bytes = certain_bytes(&context, rest, n_certain.min(kept.len()));
+        assert_eq!(&kept[..n_bytes], shown);
+        let without = Policy::new(context).cut(&text, Phase::Final);
+        assert_eq!((without.keep_bytes, without.stop), (0, Some(StopRule::LineEnd)));
+    }
+
+    #[test]
+    fn certain_next_line_follows_a_complete_one() {
+        let next = "\n    b = g(a)";
+        check("    a = f()", next, None, next, next);
+        check("    a = f()", "\n    b = g(|a)", None, next, "");
+    }
+
+    #[test]
+    fn each_further_line_must_be_certain() {
+        let (one, two) = ("\n    b = g(a)", "\n    b = g(a)\n    c = h(b)");
+        let text = "\n    b = g(a)\n    c| = h(b)\n\ndef f():\n";
+        check("    a = f()", text, Some(StopRule::BlockEnd), two, one);
+    }
+
+    #[test]
+    fn line_without_a_next_one_is_the_end() {
+        check("    a = f()", "\n", Some(StopRule::LineEnd), "", "");
+        check("    a = f()", "\n\n\n", Some(StopRule::LineEnd), "", "");
+    }
 }

@@ -471,7 +471,7 @@ fn n_must_close(scanner: &Scanner) -> usize {
 
 /// A line without what may become another token: its last word and the punctuation after it. After
 /// its last space there may be a delimiter, and all from there on is left out.
-fn without_last_token(line: &str) -> &str {
+pub(crate) fn without_last_token(line: &str) -> &str {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
     let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();
     let is_plain = |c: char| is_word(c) || matches!(c, '.' | ',' | ':' | ';' | ')' | ']' | '(');

@@ -62,11 +62,12 @@ impl GenerationOptions {
     /// One candidate within the limits of the settings.
     #[must_use]
     pub fn one(suggest: &Suggest) -> Self {
+        let min_probability = suggest.min_probability();
         Self {
-            style: suggest.style(),
+            style: Style { next_line: min_probability.is_some(), ..suggest.style() },
             max_tokens: suggest.max_tokens,
             n_candidates: 1,
-            min_probability: suggest.min_probability(),
+            min_probability,
         }
     }
 

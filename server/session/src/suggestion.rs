@@ -172,7 +172,8 @@ impl AnchoredText {
             return self.cut_to_certain(typed, rest, progress);
         }
         let Some(finish) = &progress.finish else {
-            let fits = typed.starts_with(text);
+            let all = format!("{text}{}", progress.held_back);
+            let fits = typed.starts_with(&all) || all.starts_with(typed);
             return if fits {
                 Verdict::NotYet
             } else {
@@ -184,7 +185,7 @@ impl AnchoredText {
                 Verdict::Dismissed(DismissReason::Failed)
             }
             FinishReason::Stopped(StopRule::Unsure) if typed.is_empty() => {
-                Verdict::Unsure { is_exact: true }
+                unsure(true, &progress.held_back)
             }
             _ if typed.is_empty() => Verdict::Empty(finish.clone()),
             _ if typed.starts_with(text) => Verdict::Dismissed(DismissReason::UsedUp),
@@ -201,18 +202,34 @@ impl AnchoredText {
         let n_certain = confidence.certain_end(typed.len(), min) - typed.len();
         let is_certain = n_certain >= rest.len();
         let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
-        let n_certain = n_certain.min(rest.len());
-        let n_bytes = policy::certain_bytes(&self.context, typed, rest, n_certain, is_whole);
+        let held_back = if is_whole { "" } else { progress.held_back.as_str() };
+        let text = policy::Rest { typed, text: rest, held_back, is_whole };
+        let n_bytes = policy::certain_bytes(&self.context, text, n_certain.min(rest.len()));
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
         match n_bytes.max(rest.floor_char_boundary(n_seen)) {
             0 if is_certain && progress.finish.is_none() => Verdict::NotYet,
+            // Only once it has ended: a prefetch of the next line follows.
+            0 if starts_line(rest) && progress.finish.is_none() => Verdict::NotYet,
             0 => {
                 let is_exact = !is_certain && confidence.is_boundary(typed.len());
-                Verdict::Unsure { is_exact: typed.is_empty() || is_exact }
+                unsure(typed.is_empty() || is_exact, rest)
             }
             n_bytes => Verdict::Shows(rest[..n_bytes].to_owned()),
         }
     }
+}
+
+/// The verdict on a text of which too little is certain. If a line break comes first, the line is
+/// complete, and what comes next is for the next line to say.
+fn unsure(is_exact: bool, text: &str) -> Verdict {
+    if is_exact && starts_line(text) {
+        return Verdict::Empty(FinishReason::Stopped(StopRule::LineEnd));
+    }
+    Verdict::Unsure { is_exact }
+}
+
+fn starts_line(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t']).starts_with('\n')
 }
 
 /// Whether a text would go on if the model were surer.

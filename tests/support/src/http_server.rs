@@ -158,7 +158,7 @@ impl PendingRequest {
     /// Sends text until the client closes the connection; panics if it never does.
     pub fn send_endless_text(mut self) {
         for n in 0..100_000 {
-            let chunk = json!({"choices": [{"index": 0, "text": format!("{n:08} ")}]});
+            let chunk = json!({"choices": [{"index": 0, "text": format!("+{n:06} ")}]});
             let part = format!("data: {chunk}\n\n");
             if self.try_send(&format!("{:x}\r\n{part}\r\n", part.len())).is_err() {
                 return;

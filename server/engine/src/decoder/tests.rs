@@ -340,6 +340,7 @@ proptest! {
         n_healed in 0..9usize,
         n_drafted in 1..16usize,
         seed in proptest::option::of(any::<u64>()),
+        min_probability in proptest::option::of(0.01f32..1.0),
     ) {
         let sampling = seed.map_or(Sampling::Greedy, |seed| Sampling::Random {
             temperature: 1.0, top_k: 8, top_p: 0.95, seed,
@@ -348,8 +349,8 @@ proptest! {
         let mut without = script().into_decoder();
         for context in contexts(&edits) {
             let [with, without] = [&mut with, &mut without].map(|decoder| {
-                let request = Request { sampling, ..request(decoder, &context, n_healed) };
-                run(decoder, request)
+                let request = request(decoder, &context, n_healed);
+                run(decoder, Request { sampling, min_probability, ..request })
             });
             prop_assert_eq!(&with.text, &without.text);
             prop_assert_eq!(&with.confidence, &without.confidence);

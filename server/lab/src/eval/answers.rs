@@ -241,18 +241,28 @@ fn verdict_of(text: &str, case: &Case) -> Verdict {
 /// # Errors
 /// If the generation fails.
 pub(super) async fn collect(
-    mut generation: Generation,
+    generation: Generation,
     is_enough: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Answer> {
+    let Progress { text, confidence, finish, figures, .. } = ended(generation, is_enough).await?;
+    Ok(Answer { text, finish, figures, confidence })
+}
+
+/// The state of a generation at its end, or as soon as its text satisfies `is_enough`.
+///
+/// # Errors
+/// If the generation fails.
+pub(super) async fn ended(
+    mut generation: Generation,
+    is_enough: impl Fn(&str) -> bool,
+) -> anyhow::Result<Progress> {
     loop {
         let now = generation.progress();
         if let Some(FinishReason::Failed(message)) = now.finish {
             bail!("{message}");
         }
         if now.finish.is_some() || is_enough(&now.text) || !generation.changed().await {
-            let now = generation.progress();
-            let Progress { text, confidence, finish, figures, .. } = now;
-            return Ok(Answer { text, finish, figures, confidence });
+            return Ok(generation.progress());
         }
     }
 }

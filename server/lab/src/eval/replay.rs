@@ -13,10 +13,7 @@ use foretell_session::{
 };
 use serde::Serialize;
 
-use super::{
-    answers::{Answer, collect},
-    cases::Replay,
-};
+use super::{answers::ended, cases::Replay};
 
 /// The counts of one or more replays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -174,13 +171,12 @@ impl Typing<'_> {
 
     async fn request(&mut self, to_come: &str, is_first: bool) -> anyhow::Result<()> {
         let generation = self.completer.generate(&self.snapshot, self.cursor, &self.options);
-        let answer = collect(generation.context("no model is loaded")?, |_| false).await?;
+        let ended = ended(generation.context("no model is loaded")?, |_| false).await?;
         self.count.runs += 1;
-        self.count.tokens_read += answer.figures.read;
-        self.count.tokens_read_first += if is_first { answer.figures.read } else { 0 };
-        self.count.tokens_generated += answer.figures.generated;
-        let Answer { text, finish, confidence, .. } = answer;
-        self.progress = Progress { text, finish, confidence, ..Progress::default() };
+        self.count.tokens_read += ended.figures.read;
+        self.count.tokens_read_first += if is_first { ended.figures.read } else { 0 };
+        self.count.tokens_generated += ended.figures.generated;
+        self.progress = Progress { settled: None, ..ended };
         let suggestion = Suggestion::new(&self.snapshot, self.cursor, GenerationId(0));
         self.suggestion = Some(suggestion.with_min_probability(self.options.min_probability));
         self.update(to_come);

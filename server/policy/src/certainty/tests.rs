@@ -2,6 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// How much of a complete text is shown.
+fn whole(context: &CursorContext, typed: &str, text: &str, n_certain: usize) -> usize {
+    certain_bytes(context, Rest { typed, text, held_back: "", is_whole: true }, n_certain)
+}
+
 /// Cuts the text between `«»` of a document, of which the part before `|` is certain.
 #[track_caller]
 fn check_in(language: &str, fixture: &str, expected: &str) {
@@ -10,7 +15,7 @@ fn check_in(language: &str, fixture: &str, expected: &str) {
     let n_certain = text.find('|').unwrap_or(text.len());
     let text = text.replace('|', "");
     let context = CursorContext::new(before, after).in_language(language);
-    let n_bytes = certain_bytes(&context, "", &text, n_certain, true);
+    let n_bytes = whole(&context, "", &text, n_certain);
     assert_eq!(&text[..n_bytes], expected);
 }
 
@@ -33,6 +38,8 @@ fn cut_is_at_a_word_boundary() {
     check("x = «compute_all|(items)»\n", "compute_all");
     check("x = «a + b| + c»\n", "a + b");
     check("x = «a + |b»\n", "a +");
+    check("x = «a !|= b»\n", "");
+    check("x = «a != |b»\n", "a !=");
     check_in("rust", "let x = «größe| + 1»;\n", "größe");
     check_in("rust", "let x = «grö|ße + 1»;\n", "");
 }
@@ -42,7 +49,7 @@ fn cut_is_never_inside_a_character() {
     check_in("rust", "a(«b, 日|本);»\n", "b,");
     for (n_certain, kept) in [(3, "ab"), (4, "ab"), (5, "ab"), (6, "ab")] {
         let context = CursorContext::new("", "");
-        assert_eq!(&"ab 🦀 c"[..certain_bytes(&context, "", "ab 🦀 c", n_certain, true)], kept);
+        assert_eq!(&"ab 🦀 c"[..whole(&context, "", "ab 🦀 c", n_certain)], kept);
     }
     // A letter with a combining accent, and a family of several emoji.
     check_in("markdown", "«ab e|\u{301}t cd»", "ab");
@@ -67,7 +74,7 @@ fn string_that_the_user_began_may_be_cut() {
     check("say(\"«hello |world\", 1)»\n", "hello");
     check("say(\"«hello world\", name='a| b')»\n", "hello world\", name=");
     let context = CursorContext::new("x = ", "").in_language("python");
-    let n_bytes = certain_bytes(&context, "say(\"hel", "lo big world\")", 6, true);
+    let n_bytes = whole(&context, "say(\"hel", "lo big world\")", 6);
     assert_eq!(n_bytes, "lo big".len(), "typed text is the user's");
 }
 
@@ -122,25 +129,30 @@ fn single_character_is_too_little() {
 }
 
 #[test]
-fn last_word_is_held_back_until_it_ends() {
+fn last_word_is_shown_once_it_ends() {
     let context = CursorContext::new("x = ", "").in_language("python");
-    let shown =
-        |rest: &str| rest[..certain_bytes(&context, "", rest, rest.len(), false)].to_owned();
-    let found = ["comp", "compute", "compute(", "compute(\"a", "compute(\"a\"", "compute(\"a\")"];
-    let expected = ["", "", "compute(", "compute(", "compute(", "compute(\"a\""];
-    assert_eq!(found.map(shown), expected);
+    let shown = |(text, held_back): &(&'static str, &str)| {
+        let rest = Rest { typed: "", text, held_back, is_whole: false };
+        &text[..certain_bytes(&context, rest, text.len())]
+    };
+    let found = [("comp", ""), ("load", " "), ("load", "_all("), ("f(a, ", "\"b"), ("f(a, ", "b)")];
+    assert_eq!(found.map(|it| shown(&it)), ["", "load", "", "f(a,", "f(a,"]);
+    // What follows may belong to what is shown.
+    let found = [("f(\"a\"", ""), ("f(\"a\"", ", b "), ("f(e", "\u{301}) "), ("f(1)", " # no")];
+    assert_eq!(found.map(|it| shown(&it)), ["", "f(\"a\"", "f(", "f(1)"]);
 }
 
-const LANGUAGES: [&str; 6] = ["python", "rust", "javascript", "lua", "markdown", ""];
+const LANGUAGES: [&str; 8] = ["python", "rust", "javascript", "lua", "markdown", "sh", "html", ""];
 
 proptest! {
     /// Everything that may be certain, at any moment of a stream, for any typed part of it.
     #[test]
     fn shown_text_never_shrinks(
-        text in "[ab_1 (){}\"'`#/*\\\\\n.=-é日🦀\u{301}\u{200d}]{0,24}",
+        text in "[ab_1 (){}\"'`#/*\\\\\n.=<$-é日🦀\u{301}\u{200d}]{0,24}",
         before in "[a \"'#/(]{0,4}",
         after in prop_oneof![Just(""), Just(")"), Just("other(1)"), Just("\nnext")],
         language in proptest::sample::select(LANGUAGES.to_vec()),
+        n_held_back in 0..8usize,
         n_certain in 0..40usize,
         more in 0..40usize,
     ) {
@@ -149,19 +161,23 @@ proptest! {
         let mut shown = 0;
         for end in (0..=text.len()).filter(|it| text.is_char_boundary(*it)) {
             let part = &text[..end];
-            let n_bytes = certain_bytes(&context, "", part, n_certain.min(end), false);
+            let n_let_through = part.floor_char_boundary(end.saturating_sub(n_held_back));
+            let (let_through, held_back) = part.split_at(n_let_through);
+            let rest = Rest { typed: "", text: let_through, held_back, is_whole: false };
+            let n_bytes = certain_bytes(&context, rest, n_certain);
             prop_assert!(n_bytes >= shown, "{:?} after {:?}", &part[..n_bytes], &text[..shown]);
-            // The indentation of an existing line belongs to the lines above it.
-            prop_assert!(n_bytes <= n_certain + before.len());
+            // The indentation before an existing line belongs to the line above it.
+            let n_indent = if context.is_before_a_line() { before.len() } else { 0 };
+            prop_assert!(n_bytes <= n_let_through && n_bytes <= n_certain + n_indent);
             shown = n_bytes;
         }
-        let last = certain_bytes(&context, "", &text, n_certain, true);
+        let last = whole(&context, "", &text, n_certain);
         prop_assert!(last >= shown, "{:?} at the end after {:?}", &text[..last], &text[..shown]);
-        let surer = certain_bytes(&context, "", &text, n_certain + more, true);
+        let surer = whole(&context, "", &text, n_certain + more);
         prop_assert!(surer >= last, "{:?} if surer than {:?}", &text[..surer], &text[..last]);
         // What the user has typed of it is certain, and not a string of the model's any more.
         let typed = text.floor_char_boundary(last / 2);
-        let rest = certain_bytes(&context, &text[..typed], &text[typed..], n_certain - typed.min(n_certain), true);
+        let rest = whole(&context, &text[..typed], &text[typed..], n_certain - typed.min(n_certain));
         let n_left = text[typed..last.max(typed)].chars().filter(|c| !c.is_whitespace()).count();
         prop_assert!(typed + rest >= last || n_left < 2, "{:?} {:?}", &text[typed..typed + rest], &text[..last]);
     }

@@ -32,6 +32,7 @@ impl Scanner {
             return end;
         }
         if self.is_comment(line, i) {
+            self.line_comment = Some(at + i);
             self.comment_at = (!line[..i].trim().is_empty()).then_some(at + i);
             return line.len();
         }
@@ -142,6 +143,9 @@ impl Scanner {
             return Some(i + n_bytes);
         }
         if let Some(n_bytes) = self.skipped(line, i, c) {
+            if c == '\'' {
+                self.texts.push(at + i..at + i + n_bytes);
+            }
             (self.previous, self.is_first) = ('"', false);
             return Some(i + n_bytes);
         }

@@ -106,7 +106,9 @@ fn same_end(a: &str, b: &str) -> bool {
 pub struct CachedText {
     /// The text.
     pub text: String,
-    /// How probable it is, if that is known.
+    /// What follows it and may not be shown.
+    pub held_back: String,
+    /// How probable both are, if that is known.
     pub confidence: Option<Confidence>,
     /// Whether the generation ended because it became too unlikely: the text would go on.
     pub goes_on: bool,
@@ -120,7 +122,8 @@ impl CachedText {
     pub fn of(progress: Progress) -> Self {
         let goes_on = progress.finish == Some(FinishReason::Stopped(StopRule::Unsure));
         let text = progress.text_after(0).to_owned();
-        Self { text, confidence: progress.confidence, goes_on, is_exact: true }
+        let Progress { held_back, confidence, .. } = progress;
+        Self { text, held_back, confidence, goes_on, is_exact: true }
     }
 
     /// A text of which nothing else is known.
@@ -136,8 +139,8 @@ impl CachedText {
             true => FinishReason::Stopped(StopRule::Unsure),
             false => FinishReason::Recalled,
         };
-        let Self { text, confidence, .. } = self;
-        Progress { text, confidence, finish: Some(finish), ..Progress::default() }
+        let Self { text, held_back, confidence, .. } = self;
+        Progress { text, held_back, confidence, finish: Some(finish), ..Progress::default() }
     }
 
     /// The text after its first `n_bytes`, which the user has typed.
@@ -146,6 +149,7 @@ impl CachedText {
         Self {
             text: self.text[n_bytes..].to_owned(),
             confidence: confidence.map(|it| it.after(n_bytes)),
+            held_back: self.held_back.clone(),
             goes_on: self.goes_on,
             is_exact: confidence.is_none_or(|it| it.is_boundary(n_bytes)),
         }
@@ -156,6 +160,7 @@ impl CachedText {
         Self {
             text: format!("{deleted}{}", self.text),
             confidence: self.confidence.as_ref().map(|it| it.behind(deleted.len())),
+            held_back: self.held_back.clone(),
             goes_on: self.goes_on,
             is_exact: self.is_exact,
         }
@@ -335,6 +340,7 @@ mod tests {
         let cached = CachedText {
             text: "f(1)".into(),
             confidence: Some(confidence.clone()),
+            held_back: String::new(),
             goes_on: true,
             is_exact: true,
         };

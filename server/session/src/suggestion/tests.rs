@@ -1,9 +1,15 @@
+use proptest::prelude::*;
+
 use super::*;
 
-/// The progress of a generation; a `…` at the end means that it is still running.
+/// The progress of a generation; a `…` at the end means that it is still running. The part after
+/// `|` is held back.
 fn progress(says: &str) -> Progress {
     let finish = if says.ends_with('…') { None } else { Some(FinishReason::EndOfText) };
-    Progress { text: says.trim_end_matches('…').to_owned(), finish, ..Progress::default() }
+    let says = says.trim_end_matches('…');
+    let (text, held_back) = says.split_once('|').unwrap_or((says, ""));
+    let (text, held_back) = (text.to_owned(), held_back.to_owned());
+    Progress { text, held_back, finish, ..Progress::default() }
 }
 
 /// Checks a suggestion `says` at the `ˇ` of `document` after `edits`, each a text with the removed
@@ -52,6 +58,13 @@ fn typing_through_keeps_the_suggestion() {
 fn contradicting_key_dismisses_the_suggestion() {
     check("let xˇ", " = 1;", &[("let x‹›", "y")], 0, "dropped: Contradicted");
     check("let xˇ", " = …", &[("let x‹›", "y")], 0, "dropped: Contradicted");
+}
+
+#[test]
+fn key_may_contradict_what_is_held_back() {
+    check("let xˇ", " =|on…", &[("let x‹›", " =o")], 0, "NotYet");
+    check("let xˇ", " =|on…", &[("let x‹›", " =one")], 0, "NotYet");
+    check("let xˇ", " =|on…", &[("let x‹›", " =t")], 0, "dropped: Contradicted");
 }
 
 #[test]
@@ -202,4 +215,73 @@ fn shown_text_stays() {
     check_sure(&CALL, "", LINE_END, 9, r#"shows "load(path""#);
     check_sure(&CALL, "load(p", LINE_END, 9, r#"shows "ath""#);
     check_sure(&CALL, "load(path", LINE_END, 9, r#"shows ", mode)""#);
+}
+
+const TOKENS: [&str; 20] = [
+    "foo", "_bar", "(", ")", " + ", "\"", "a b", "\n    ", "\n", "x", ".", ", ", "//", " # ", "é",
+    "{", "}", ";", "'", " ",
+];
+
+proptest! {
+    /// A generation that streams through the policy, at any threshold, and is typed into.
+    #[test]
+    fn shown_text_never_shrinks(
+        tokens in proptest::collection::vec((0..TOKENS.len(), 0.3f32..=1.0), 1..16),
+        min_probability in prop_oneof![Just(None), (0.05f32..1.0).prop_map(Some)],
+        language in prop_oneof![Just("python"), Just("rust"), Just("markdown")],
+        document in prop_oneof![Just("x = ˇ\n"), Just("    ˇ\n"), Just("f(ˇ)\n"), Just("f()ˇ\n\ng()\n")],
+        n_typed in 0..20usize,
+    ) {
+        let cursor = document.chars().position(|c| c == 'ˇ').unwrap();
+        let snapshot = Snapshot::of_text("a", language, &document.replace('ˇ', ""));
+        let context = cursor_context(&snapshot, cursor);
+        let style = policy::Style { next_line: true, ..policy::Style::default() };
+        let policy = policy::Policy::new(context.clone()).with_style(style);
+        let mut anchored = AnchoredText::new(0, cursor, context);
+        anchored.min_probability = min_probability;
+        let mut confidence = foretell_engine::Confidence::default();
+        let (mut text, mut n_kept, mut shown) = (String::new(), 0, String::new());
+        let mut progress = Progress::default();
+        let says = |verdict: Verdict| match verdict {
+            Verdict::Shows(rest) => rest,
+            _ => String::new(),
+        };
+        let mut advance = |text: &str, phase, finish, confidence: &foretell_engine::Confidence| {
+            let cut = policy.cut(text, phase);
+            n_kept = cut.keep_bytes.max(n_kept);
+            let kept = policy.written(&text[..n_kept]).into_owned();
+            let all = policy.written(text).into_owned();
+            let held_back = all.strip_prefix(&kept).unwrap_or_default().to_owned();
+            let is_over = finish || cut.stop.is_some();
+            let finish = is_over.then_some(FinishReason::Stopped(StopRule::LineEnd));
+            Progress { text: kept, held_back, confidence: Some(confidence.clone()), finish, ..Progress::default() }
+        };
+        for (i, probability) in tokens {
+            text.push_str(TOKENS[i]);
+            confidence.push(policy.written(&text).len(), probability.ln());
+            progress = advance(&text, policy::Phase::Partial, false, &confidence);
+            let now = says(anchored.verdict(cursor, &progress));
+            prop_assert!(now.starts_with(&shown), "{now:?} after {shown:?}");
+            shown = now;
+            if progress.finish.is_some() {
+                break;
+            }
+            if min_probability.is_some_and(|it| confidence.is_below(it)) {
+                progress.finish = UNSURE;
+                break;
+            }
+        }
+        if progress.finish != UNSURE {
+            progress = advance(&text, policy::Phase::Final, true, &confidence);
+        }
+        let last = says(anchored.verdict(cursor, &progress));
+        prop_assert!(last.starts_with(&shown), "{last:?} at the end after {shown:?}");
+        // Typing through it shows at least the rest.
+        anchored.n_shown_bytes = last.len();
+        let typed: String = last.chars().take(n_typed).collect();
+        let edit = Edit { removed: cursor..cursor, inserted: typed.clone() };
+        prop_assert!(anchored.apply(&edit));
+        let rest = says(anchored.verdict(cursor + typed.chars().count(), &progress));
+        prop_assert!(rest.starts_with(&last[typed.len()..]), "{rest:?} of {last:?}");
+    }
 }

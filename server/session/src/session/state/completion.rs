@@ -80,6 +80,9 @@ impl State {
             Some(Verdict::Empty(finish)) => {
                 return self.respond(Answer::Empty(finish.into()), now, now);
             }
+            Some(Verdict::Unsure { is_exact: true }) if self.takes_prefetch(&request) => {
+                Some(Source::Ahead)
+            }
             Some(Verdict::Unsure { is_exact: true }) => {
                 return self.respond(Answer::Empty(EmptyReason::unsure()), now, now);
             }
@@ -117,14 +120,16 @@ impl State {
         }
     }
 
-    /// Replaces a suggestion of which the user has seen everything by the prefetch, if that shows a
-    /// text.
+    /// Replaces a suggestion of which the user has seen everything by the prefetch.
     fn continues_with_prefetch(&mut self, request: &Request) -> bool {
         let Some(it) = &self.suggestion else { return false };
         let progress = self.progress(it.generation());
-        if !it.is_exhausted(request.cursor, &progress) {
-            return false;
-        }
+        it.is_exhausted(request.cursor, &progress) && self.takes_prefetch(request)
+    }
+
+    /// Replaces the suggestion by the prefetch, unless that contradicts what was typed or says
+    /// nothing.
+    fn takes_prefetch(&mut self, request: &Request) -> bool {
         let here = Surroundings::new(&request.snapshot, request.cursor);
         let min_probability = self.options(request).min_probability;
         let Some(ahead) = self.recall_prefetch(request, &here, min_probability) else {

@@ -2,6 +2,8 @@
 //! `PROPTEST_CASES`.
 
 mod asked_again;
+mod continuation;
+mod short_sequences;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +18,7 @@ use crate::{
         request::{RequestParams, Selected},
     },
 };
-use foretell_config::Config;
+use foretell_config::{Config, eagerness::Eagerness};
 use foretell_engine::Confidence;
 
 const URIS: [&str; 2] = ["file:///a.rs", "file:///b.rs"];
@@ -136,12 +138,18 @@ struct World {
     ended: BTreeSet<GenerationId>,
     /// The rest of the suggestion that the user has just typed into.
     left: String,
+    /// `suggest.eagerness` as a number.
+    threshold: f64,
     /// The running timers, including those of superseded requests, which may elapse too late.
     timers: Vec<(Timer, RequestId, Instant)>,
 }
 
 impl World {
     fn new() -> Self {
+        Self::with_threshold(0.5)
+    }
+
+    fn with_threshold(threshold: f64) -> Self {
         let mut world = Self {
             state: State::default(),
             now: Instant::now(),
@@ -155,6 +163,7 @@ impl World {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             left: String::new(),
+            threshold,
             timers: Vec::new(),
         };
         world.configure(true, true);
@@ -168,6 +177,7 @@ impl World {
     fn configure(&mut self, computes_ahead: bool, has_other_model: bool) {
         let mut config = Config::default();
         config.suggest.compute_ahead = computes_ahead;
+        config.suggest.eagerness = Eagerness::Threshold(self.threshold);
         let settings = Arc::new(Settings { config, ..Settings::default() });
         self.handle(Event::Configured { settings, has_other_model });
     }
@@ -264,8 +274,10 @@ impl World {
         if *writes {
             let says = SAYS[usize::try_from(id.0).unwrap() % SAYS.len()];
             let n_bytes = says.len().min(progress.text.len() + n_chars);
+            let n_ahead = says.len().min(n_bytes + usize::from(id.0.is_multiple_of(2)) * 2);
             says[..n_bytes].clone_into(&mut progress.text);
-            progress.confidence = confidence(id, n_bytes);
+            says[n_bytes..n_ahead].clone_into(&mut progress.held_back);
+            progress.confidence = confidence(id, n_ahead);
         }
         let progress = progress.clone();
         self.handle(Event::Progress { id, progress });
@@ -465,46 +477,14 @@ proptest! {
     #![proptest_config(Cases { cases: Cases::default().cases.max(10_000), ..Cases::default() })]
 
     #[test]
-    fn random_events_keep_the_invariants(acts in proptest::collection::vec(act(), 1..60)) {
-        let mut world = World::new();
+    fn random_events_keep_the_invariants(
+        acts in proptest::collection::vec(act(), 1..60),
+        threshold in prop_oneof![Just(0.0), Just(0.5), 0.05..0.99],
+    ) {
+        let mut world = World::with_threshold(threshold);
         for act in acts {
             world.play(act);
         }
         world.settle();
     }
-}
-
-/// Plays the acts; returns the answer to each request.
-fn answers(acts: &[Act]) -> Vec<String> {
-    let mut world = World::new();
-    acts.iter().for_each(|it| world.play(it.clone()));
-    let of = |it: &Asked| match (&it.answer, it.is_superseded) {
-        (Some(Answer::Shows { text, source, .. }), _) => format!("{} {text:?}", source.name()),
-        (Some(Answer::Empty(reason)), _) => reason.name().to_owned(),
-        (None, true) => "superseded".to_owned(),
-        (None, false) => "waits".to_owned(),
-    };
-    world.asked.values().map(of).collect()
-}
-
-#[test]
-fn typing_through_needs_no_generation() {
-    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
-    let acts = [
-        ask.clone(),
-        Act::Start,
-        Act::Write(0, 4),
-        Act::Finish(0, 0),
-        Act::Accept(2),
-        ask,
-        Act::Start,
-    ];
-    assert_eq!(answers(&acts), ["model \"g(y)\"", "type_through \"y)\""]);
-}
-
-#[test]
-fn edit_supersedes_a_waiting_request() {
-    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
-    let acts = [ask.clone(), Act::Start, Act::Write(0, 2), Act::Type(3), ask, Act::Start];
-    assert_eq!(answers(&acts), ["superseded", "waits"]);
 }

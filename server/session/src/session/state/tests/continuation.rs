@@ -1,0 +1,103 @@
+//! What is shown after the user has typed or accepted a part of the suggestion.
+
+use super::*;
+
+/// Generates tokens with their probabilities for the document `let x`, types each of `parts` and
+/// asks after it. Returns the answers, without a generation beyond the first one.
+fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Vec<String> {
+    let mut world = World::new();
+    world.ask(false, Kind::Automatic);
+    world.start();
+    let id = *world.running.keys().next().unwrap();
+    let mut progress = Progress { finish: Some(finish), ..Progress::default() };
+    let mut confidence = Confidence::default();
+    for (token, probability) in tokens {
+        progress.text.push_str(token);
+        confidence.push(progress.text.len(), probability.ln());
+    }
+    progress.confidence = Some(confidence);
+    world.running.clear();
+    world.ended.insert(id);
+    world.handle(Event::Progress { id, progress });
+    let mut answers = vec![world.shown()];
+    for part in parts {
+        world.type_text(part);
+        world.ask(false, Kind::Automatic);
+        world.start();
+        let cost = if n_running(&world) == 0 { "" } else { " (generates)" };
+        answers.push(format!("{}{cost}", world.shown()));
+    }
+    answers
+}
+
+/// The running generations, without prefills.
+fn n_running(world: &World) -> usize {
+    world.running.values().filter(|(writes, _)| *writes).count()
+}
+
+const CALL: [(&str, f32); 6] =
+    [(" = load", 0.9), ("(", 0.9), ("path", 0.6), (", mode", 0.7), (")", 0.9), (";", 0.9)];
+
+fn line_end() -> FinishReason {
+    FinishReason::Stopped(StopRule::LineEnd)
+}
+
+#[test]
+fn typed_text_makes_the_next_part_certain() {
+    let keys = [" ", "=", " load", "(", "pat", "h"];
+    assert_eq!(
+        continued(&CALL, line_end(), &keys),
+        [" = load(", "= load(", " load(", "(path", "path", "h", ", mode);"]
+    );
+}
+
+#[test]
+fn accepted_text_makes_the_next_part_certain() {
+    assert_eq!(
+        continued(&CALL, line_end(), &[" = load(", "path", ", mode);"]),
+        [" = load(", "path", ", mode);", " (generates)"]
+    );
+}
+
+#[test]
+fn accepted_word_keeps_what_was_shown() {
+    let tokens = [(" = a", 0.8), (" +", 0.8), (" b", 0.9), (" + c", 0.8), (";", 0.99)];
+    assert_eq!(
+        continued(&tokens, line_end(), &[" = ", "a ", "+ "]),
+        [" = a + b", "a + b", "+ b + c;", "b + c;"]
+    );
+}
+
+#[test]
+fn certain_lines_follow_one_by_one() {
+    let tokens =
+        [(" = 1;", 0.9), ("\nlet y", 0.7), (" = 2;", 0.75), ("\nlet z", 0.7), (" = 3;", 0.9)];
+    assert_eq!(
+        continued(&tokens, line_end(), &[" = 1;", "\nlet y = 2;", "\n"]),
+        [" = 1;", "\nlet y = 2;", "\nlet z = 3;", "let z = 3;"]
+    );
+}
+
+#[test]
+fn complete_line_is_the_end_if_the_next_one_is_unsure() {
+    let unsure = FinishReason::Stopped(StopRule::Unsure);
+    let tokens = [("\n", 0.9), ("let", 0.8), (" y", 0.4)];
+    let mut world = World::new();
+    world.ask(false, Kind::Automatic);
+    world.start();
+    let id = *world.running.keys().next().unwrap();
+    let mut confidence = Confidence::default();
+    let mut held_back = String::new();
+    for (token, probability) in tokens {
+        held_back.push_str(token);
+        confidence.push(held_back.len(), f32::ln(probability));
+    }
+    let confidence = Some(confidence);
+    let progress = Progress { held_back, confidence, finish: Some(unsure), ..Progress::default() };
+    world.running.clear();
+    world.ended.insert(id);
+    world.handle(Event::Progress { id, progress });
+    let answer = world.asked[&world.last.unwrap()].answer.clone();
+    assert_eq!(answer, Some(Answer::Empty(EmptyReason::NothingToSay(line_end()))));
+    assert_eq!(n_running(&world), 1, "the next line is computed ahead");
+}
