@@ -200,6 +200,13 @@ impl Scanner {
         self.scalar.is_some() || self.frames.last().is_some_and(|it| it.kind.is_text())
     }
 
+    /// Forgets what was closed, unmatched, and ended so far.
+    pub(crate) fn clear_events(&mut self) {
+        self.closed.clear();
+        self.unmatched.clear();
+        self.texts.clear();
+    }
+
     /// Scans one line, whose first byte has the byte_idx `at`.
     pub(crate) fn line(&mut self, line: &str, at: usize, is_complete: bool) {
         let mut i = self.start_line(line, at, is_complete);

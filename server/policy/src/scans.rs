@@ -89,8 +89,7 @@ impl Scan {
                 self.states.push((at, scanner.clone()));
             }
             scanner.line(line.strip_suffix('\n').unwrap_or(line), at, true);
-            scanner.closed.clear();
-            scanner.unmatched.clear();
+            scanner.clear_events();
             at += line.len();
         }
         if is_new {

@@ -242,8 +242,7 @@ impl Structure {
             0 => 0,
             _ => self.n_unclosed(&scanner.frames[(*n_base).min(scanner.frames.len())..]),
         };
-        scanner.closed.clear();
-        scanner.unmatched.clear();
+        scanner.clear_events();
         if i == 0 {
             let line = format!("{}{decided}", self.line_before);
             scanner.line(&line, 0, is_complete);
@@ -351,8 +350,7 @@ fn closed_after(
     let mut is_closed = vec![!is_whole; open.len()];
     let mut n_problems = 0;
     for (i, (start, line)) in crate::lines(after).enumerate() {
-        scanner.closed.clear();
-        scanner.unmatched.clear();
+        scanner.clear_events();
         let width = crate::indent_width(line);
         let first_at = start + cursor + (line.len() - line.trim_start().len());
         if i == 0 {
