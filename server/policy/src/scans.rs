@@ -116,14 +116,15 @@ mod tests {
     #[test]
     fn incremental_scan_matches_a_full_scan() {
         let language = Language::of("javascript", "");
-        let body: String = (0..200).map(|i| format!("a({i}, {{ b: `${{c`\n/* d */\n")).collect();
-        let changed = body.replacen("a(60", "`a(60", 1);
+        let body: String = (0..900).map(|i| format!("f({i});\n")).collect();
+        let changed = body.replacen("f(60", "`f(60", 1);
         let scans = Scans::default();
         for (text, n_bytes) in [
             (&body, 3000),
             (&body, 900),
             (&body, 5000),
-            (&changed, 4000),
+            (&changed, 3000),
+            (&changed, 3500),
             (&body, 0),
             (&body, 4000),
         ] {

@@ -3,6 +3,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 mod around_the_cursor;
+mod other_languages;
 pub(crate) mod properties;
 mod real_code;
 mod real_structure;
@@ -379,6 +380,30 @@ fn growth(language: &str, fixture: &str, says: &str) -> Vec<String> {
     let mut shown: Vec<String> = ends.map(shown).collect();
     shown.dedup();
     shown
+}
+
+/// A line that goes on makes something else of its beginning.
+#[test]
+fn reinterpreted_line_keeps_what_was_shown() {
+    let cases = [
+        (
+            "java",
+            "class A {\n    ˇ",
+            "@Override public iif x { a() } else {\n\"    b(c)?;\n}nt f()",
+        ),
+        (
+            "javascriptreact",
+            "const a =1e999 (\n  ˇ\n);\n",
+            "<ul>{a.map(a.map((b8446 d\n) => <li key={b}>it's {`${b}`}</li>)}</ul>\n",
+        ),
+        ("javascriptreact", "a(ˇ", "<ul>{a.map((b) => <li kei kei key={b}>it's {`${null"),
+        ("rust", "ˇ", "let x = ('a, 'b' + r#a\"{ b( \"#; c"),
+        ("javascript", "a = ˇ", "b / (c[ / d) + `${e} / `"),
+    ];
+    for (language, fixture, says) in cases {
+        let shown = growth(language, fixture, says);
+        assert!(shown.is_sorted_by(|a, b| b.starts_with(a)), "{shown:#?}");
+    }
 }
 
 #[test]
