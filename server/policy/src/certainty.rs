@@ -1,6 +1,6 @@
 //! Cuts a text where the model stops being sure of it: at a word boundary, and outside of every
 //! string and comment that the text begins. On the cursor's line a bracket may stay open; every
-//! further line is shown as a whole or not at all.
+//! further line is shown as a whole or not at all, and leaves no block open.
 //!
 //! A text grows while it is generated, and is cut again each time. A place where it may be cut stays
 //! one, and a place whose next character is not known yet is none, so shown text only grows.
@@ -11,7 +11,7 @@ use icu_properties::{CodePointSetData, props::GraphemeExtend};
 
 use super::{
     CursorContext, insert_above, lines,
-    scanner::{Language, Scanner},
+    scanner::{Feature, Language, Scanner, must_close},
     structure::without_last_token,
     suffix,
 };
@@ -53,14 +53,15 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
     // The lines above are left out: the first that is known may start within a string.
     let before = format!("{}{typed}", context.line_before);
     let first_end = rest.find('\n').unwrap_or(rest.len());
-    let texts = match context.is_prose() {
-        true => vec![],
-        false => own_texts(&context.language, &before, rest, is_whole),
+    let own = match context.is_prose() {
+        true => Own::default(),
+        false => Own::of(&context.language, &before, rest, is_whole),
     };
     let may_end = |byte_idx: usize| {
-        let is_outside = !texts.iter().any(|it| it.start < byte_idx && byte_idx < it.end);
+        let is_outside = !own.texts.iter().any(|it| it.start < byte_idx && byte_idx < it.end);
         let is_line_end = rest[byte_idx..].starts_with('\n');
         let is_on_first_line = byte_idx <= first_end;
+        let is_line_end = is_line_end && !own.open_line_ends.contains(&byte_idx);
         is_outside && (is_line_end || (is_on_first_line && is_word_boundary(rest, byte_idx)))
     };
     let ends = (0..=n_certain).rev().filter(|it| rest.is_char_boundary(*it));
@@ -70,31 +71,48 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
     if n_chars < MIN_CHARS { 0 } else { kept.len() }
 }
 
-/// The strings, characters and comments that `text` begins after `before`, as byte ranges; that of
-/// one which is not closed has no end, and neither has the last token of an incomplete line. What
-/// the user began is theirs to cut.
-fn own_texts(language: &str, before: &str, text: &str, is_whole: bool) -> Vec<Range<usize>> {
-    let cursor = before.len();
-    let all = format!("{before}{text}");
-    let mut scanner = Scanner::new(Language::of(language, ""));
-    let mut open = vec![];
-    for (start, line) in lines(&all) {
-        let is_complete = is_whole || start + line.len() < all.len();
-        if is_complete {
-            scanner.line(line, start, true);
-            continue;
+/// What a text begins itself, in byte_idx of the text.
+#[derive(Debug, Default)]
+struct Own {
+    /// Its strings, characters and comments; one that is not closed has no end, and neither has the
+    /// last token of an incomplete line. What the user began is theirs to cut.
+    texts: Vec<Range<usize>>,
+    /// The ends of further lines at which a block or bracket of a further line is open.
+    open_line_ends: Vec<usize>,
+}
+
+impl Own {
+    fn of(language: &str, before: &str, text: &str, is_whole: bool) -> Self {
+        let cursor = before.len();
+        let all = format!("{before}{text}");
+        let language = Language::of(language, "");
+        let mut scanner = Scanner::new(language);
+        let (mut open, mut open_line_ends) = (vec![], vec![]);
+        let first_end = cursor + text.find('\n').unwrap_or(text.len());
+        for (start, line) in lines(&all) {
+            let end = start + line.len();
+            if is_whole || end < all.len() {
+                scanner.line(line, start, true);
+                let own = scanner.frames.partition_point(|it| it.start < first_end);
+                let is_header = language.has(Feature::Colon) && line.trim_end().ends_with(':');
+                if start > first_end && (must_close(&scanner.frames[own..]) || is_header) {
+                    open_line_ends.push(end - cursor);
+                }
+                continue;
+            }
+            let own = start.max(cursor);
+            let decided_end = own + without_last_token(&all[own..]).len();
+            scanner.line(&all[start..decided_end], start, false);
+            open.push(decided_end);
+            open.extend(scanner.line_comment);
         }
-        let own = start.max(cursor);
-        let decided_end = own + without_last_token(&all[own..]).len();
-        scanner.line(&all[start..decided_end], start, false);
-        open.push(decided_end);
-        open.extend(scanner.line_comment);
+        open.extend(scanner.frames.iter().filter(|it| it.kind.is_text()).map(|it| it.start));
+        open.extend(scanner.pending().map(|it| it.start));
+        let open = open.into_iter().map(|start| start..usize::MAX);
+        let texts = scanner.texts.into_iter().chain(open).filter(|it| it.start >= cursor);
+        let texts = texts.map(|it| it.start - cursor..it.end.saturating_sub(cursor)).collect();
+        Self { texts, open_line_ends }
     }
-    open.extend(scanner.frames.iter().filter(|it| it.kind.is_text()).map(|it| it.start));
-    open.extend(scanner.pending().map(|it| it.start));
-    let texts = scanner.texts.into_iter().chain(open.into_iter().map(|start| start..usize::MAX));
-    let own = texts.filter(|it| it.start >= cursor);
-    own.map(|it| it.start - cursor..it.end.saturating_sub(cursor)).collect()
 }
 
 /// Whether a text may end at a byte_idx without breaking a word, a character with its marks, or a

@@ -114,8 +114,21 @@ impl Shape<'_> {
         is_at_end && kind.is_some_and(|it| it.spans_lines() && it.closer_len() > 1)
     }
 
-    /// Lines after one that is complete.
+    /// Lines after one that is complete: no new paragraph, no bracket that editors close, and nothing
+    /// that the document has below, which models like to copy.
     fn next_line(&self, text: &str, phase: Phase) -> Cut {
+        let after = text.strip_prefix('\n').unwrap_or(text);
+        let (next, is_complete) = match after.split_once('\n') {
+            Some((next, _)) => (next.trim(), true),
+            None => (after.trim(), phase.is_final()),
+        };
+        if !is_complete {
+            return Cut { keep_bytes: 0, stop: None };
+        }
+        let is_there = || self.context.below.split('\n').any(|it| it.trim() == next);
+        if next.is_empty() || brackets::only_closers(next) || is_there() {
+            return Cut { keep_bytes: 0, stop: Some(StopRule::LineEnd) };
+        }
         let cut = self.block(text, 1, phase);
         let is_over = phase.is_final() || cut.stop.is_some();
         match text[..cut.keep_bytes].trim().is_empty() && is_over {
@@ -383,9 +396,21 @@ mod tests {
     /// certain up to `|`.
     #[track_caller]
     fn check(before: &str, text: &str, stop: Option<StopRule>, kept: &str, shown: &str) {
+        check_between(before, "\n", text, stop, kept, shown);
+    }
+
+    #[track_caller]
+    fn check_between(
+        before: &str,
+        after: &str,
+        text: &str,
+        stop: Option<StopRule>,
+        kept: &str,
+        shown: &str,
+    ) {
         let n_certain = text.find('|').unwrap_or(text.len());
         let text = text.replace('|', "");
-        let context = CursorContext::new(before, "\n").in_language("python");
+        let context = CursorContext::new(before, after).in_language("python");
         let style = Style { next_line: true, ..Style::default() };
         let policy = Policy::new(context.clone()).with_style(style);
         let cut = policy.cut(&text, Phase::Final);
@@ -415,5 +440,14 @@ mod tests {
     fn line_without_a_next_one_is_the_end() {
         check("    a = f()", "\n", Some(StopRule::LineEnd), "", "");
         check("    a = f()", "\n\n\n", Some(StopRule::LineEnd), "", "");
+        check("    a = f()", "\n\ndef g():\n", Some(StopRule::LineEnd), "", "");
+        check("    a = f()", "\n}", Some(StopRule::LineEnd), "", "");
+    }
+
+    #[test]
+    fn line_from_below_is_not_repeated() {
+        let after = "\n    b = g()\n    c = h()\n";
+        let text = "\n    c = h()";
+        check_between("    a = f()", after, text, Some(StopRule::LineEnd), "", "");
     }
 }

@@ -291,9 +291,12 @@ impl Suggestion {
     #[must_use]
     pub fn is_cut_in_line(&self, cursor: usize, rest: &str, progress: &Progress) -> bool {
         let n_bytes = self.n_typed_bytes(cursor) + rest.len();
-        match progress.text.get(n_bytes..) {
-            Some("") | None => progress.finish.as_ref().is_some_and(goes_on),
-            Some(after) => !after.starts_with('\n'),
+        let after = progress.text.get(n_bytes..).unwrap_or_default();
+        let is_unsure = progress.finish.as_ref().is_some_and(goes_on);
+        let held_back = if is_unsure { progress.held_back.as_str() } else { "" };
+        match format!("{after}{held_back}").as_str() {
+            "" => is_unsure,
+            after => !starts_line(after),
         }
     }
 

@@ -113,6 +113,15 @@ fn further_lines_are_whole_or_left_out() {
 }
 
 #[test]
+fn further_line_leaves_no_block_open() {
+    check("«x = f(1)\nif x:\n    g(|1)\n»", "x = f(1)");
+    check("«x = f(1)\ny = g(\n    |1)\n»", "x = f(1)");
+    check("«x = f(\n    1,\n    |2)\n»", "x = f(\n    1,");
+    check_in("rust", "«f(1);\nif x {\n    g(1);\n}|\nh(1);\n»", "f(1);\nif x {\n    g(1);\n}");
+    check_in("rust", "«f(1);\nif x {\n    g(1);|\n}\n»", "f(1);");
+}
+
+#[test]
 fn rest_of_the_line_is_met_or_nothing_is_shown() {
     check("f(«a.b()|.c()», other)\n", "");
     check("f(«a.b()|.c()»)\n", "a.b()");

@@ -211,6 +211,20 @@ fn unlikely_text_is_not_shown() {
 }
 
 #[test]
+fn unsure_text_is_cut_in_its_line_or_at_the_end_of_it() {
+    let snapshot = Snapshot::of_text("a", "python", "x = \n");
+    let suggestion = Suggestion::new(&snapshot, 4, GenerationId(1));
+    let is_cut = |text: &str, held_back: &str, finish| {
+        let (text, held_back) = (text.to_owned(), held_back.to_owned());
+        let progress = Progress { text, held_back, finish, ..Progress::default() };
+        suggestion.is_cut_in_line(4, "a()", &progress)
+    };
+    assert!(is_cut("a()", " + b", UNSURE) && is_cut("a() + b", "", LINE_END));
+    assert!(!is_cut("a()", "\nb", UNSURE) && !is_cut("a()\nb", "", LINE_END));
+    assert!(!is_cut("a()", " refused", LINE_END), "what a rule has cut does not follow");
+}
+
+#[test]
 fn shown_text_stays() {
     check_sure(&CALL, "", LINE_END, 9, r#"shows "load(path""#);
     check_sure(&CALL, "load(p", LINE_END, 9, r#"shows "ath""#);

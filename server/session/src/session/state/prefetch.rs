@@ -33,7 +33,7 @@ impl State {
         let suggestion =
             Suggestion::new(snapshot, *cursor, id).with_min_probability(min_probability);
         let verdict = suggestion.verdict(&snapshot.uri, *cursor, &self.progress(id));
-        if !is_exact && matches!(verdict, Verdict::Unsure { .. }) {
+        if !is_exact && matches!(verdict, Verdict::Unsure { .. } | Verdict::Empty(_)) {
             // Inside a word, the model may be surer than it was before it.
             return None;
         }

@@ -1,9 +1,10 @@
 //! What is shown after the user has typed or accepted a part of the suggestion.
 
 use super::*;
+use crate::session::request::Source;
 
 /// Generates tokens with their probabilities for the document `let x`, types each of `parts` and
-/// asks after it. Returns the answers, without a generation beyond the first one.
+/// asks after it. Returns what is shown, and whether that needs another generation.
 fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Vec<String> {
     let mut world = World::new();
     world.ask(false, Kind::Automatic);
@@ -24,7 +25,9 @@ fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Ve
         world.type_text(part);
         world.ask(false, Kind::Automatic);
         world.start();
-        let cost = if n_running(&world) == 0 { "" } else { " (generates)" };
+        let answer = &world.asked[&world.last.unwrap()].answer;
+        let is_known = matches!(answer, Some(Answer::Shows { source: Source::TypeThrough, .. }));
+        let cost = if is_known { "" } else { " (generates)" };
         answers.push(format!("{}{cost}", world.shown()));
     }
     answers
