@@ -1,6 +1,6 @@
---- The suggestion on screen: requests it, draws it as virtual text, keeps it while the user types
---- into it, and accepts it.
+--- The suggestion on screen: requests it, keeps it while the user types into it, and accepts it.
 local config = require('foretell.config')
+local display = require('foretell.display')
 local server = require('foretell.server')
 local text = require('foretell.text')
 
@@ -8,7 +8,6 @@ local M = {}
 
 local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
-local namespace = api.nvim_create_namespace('foretell')
 
 ---@class foretell.Request          One `textDocument/inlineCompletion` request.
 ---@field buf integer
@@ -24,6 +23,7 @@ local namespace = api.nvim_create_namespace('foretell')
 ---@class foretell.Suggestion: foretell.Request
 ---@field items table[]             The candidates (lsp.InlineCompletionItem), at least one.
 ---@field index integer             The candidate on screen, 1-based.
+---@field layout? foretell.Layout   Where it is drawn; nil while it is hidden.
 ---@field is_reported? boolean      Whether the server knows that this candidate was shown.
 
 ---@class foretell.GhostState       All that this module remembers between events.
@@ -45,7 +45,8 @@ end
 ---@return string
 local function snapshot()
   local buf, row, col = api.nvim_get_current_buf(), cursor()
-  return ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
+  local win, tick = api.nvim_get_current_win(), api.nvim_buf_get_changedtick(buf)
+  return ('%d %d %d %d %d'):format(win, buf, tick, row, col)
 end
 
 local function in_insert_mode()
@@ -101,38 +102,37 @@ local function menu_is_open()
     or false
 end
 
----@param it foretell.Suggestion
----@param remaining string
-local function draw(it, remaining)
-  local row, col = cursor()
-  local lines = vim.split(remaining, '\n', { plain = true })
-  local tabstop = vim.bo[it.buf].tabstop
-  local column = vim.fn.virtcol('.') - 1
-  local chunks = {} ---@type [string, string][][]
-  for i, line in ipairs(lines) do
-    chunks[i] = { { text.expand_tabs(line, i == 1 and column or 0, tabstop), 'ForetellGhost' } }
+--- How many lines of a suggestion may be shown: a menu covers or moves those below the cursor.
+---@return integer n_lines 0 hides the suggestion
+local function max_lines()
+  local hides = config.current.hide_with_menu
+  if not hides or not menu_is_open() then
+    return math.huge
   end
-  api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
-  api.nvim_buf_set_extmark(it.buf, namespace, row, col, {
-    virt_text = chunks[1],
-    -- `overlay` covers the text that is replaced; `inline` moves text that stays to the right.
-    virt_text_pos = n_replaced_bytes(it) > 0 and n_replaced_bytes(it) == #it.after and 'overlay'
-      or 'inline',
-    virt_lines = #chunks > 1 and vim.list_slice(chunks, 2) or nil,
-    hl_mode = 'combine',
-  })
+  return hides == 'lines' and 1 or 0
 end
 
 --- Removes the suggestion from the screen.
 function M.clear()
-  if state.shown and api.nvim_buf_is_valid(state.shown.buf) then
-    api.nvim_buf_clear_namespace(state.shown.buf, namespace, 0, -1)
+  if state.shown then
+    display.clear(state.shown.buf)
   end
   state.shown = nil
 end
 
+---@param it foretell.Suggestion
+local function report_shown(it)
+  local client = vim.lsp.get_client_by_id(it.client_id)
+  if client and not it.is_reported then
+    it.is_reported = true
+    local item = it.items[it.index]
+    server.call(client, 'notify', 'textDocument/didShowCompletion', { item = item })
+  end
+end
+
 --- Draws the rest of the suggestion at the cursor, or removes it.
-function M.refresh()
+---@param may_scroll? boolean whether the window may scroll to show all lines; true by default
+function M.refresh(may_scroll)
   local it = state.shown
   if not it then
     return
@@ -141,19 +141,25 @@ function M.refresh()
   local remaining = is_wanted and in_insert_mode() and untyped_text(it)
   if not remaining then
     M.clear()
-  elseif config.current.hide_with_menu and menu_is_open() then
-    api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
-  else
-    draw(it, remaining)
-    if not it.is_reported then
-      it.is_reported = true
-      local client = vim.lsp.get_client_by_id(it.client_id)
-      if client then
-        local item = it.items[it.index]
-        server.call(client, 'notify', 'textDocument/didShowCompletion', { item = item })
-      end
-    end
+    return
   end
+  local n_lines = max_lines()
+  if n_lines == 0 or (n_lines == 1 and vim.startswith(remaining, '\n')) then
+    it.layout = nil
+    display.clear(it.buf)
+    return
+  end
+  it.layout = display.draw(remaining, {
+    is_overlay = n_replaced_bytes(it) > 0 and n_replaced_bytes(it) == #it.after,
+    max_lines = n_lines,
+    may_scroll = may_scroll ~= false,
+  })
+  report_shown(it)
+end
+
+--- Draws the suggestion again after a completion menu has opened or closed.
+function M.on_menu()
+  M.refresh()
 end
 
 --- Whether the text and the cursor are still those of a request.
@@ -264,30 +270,42 @@ end
 
 --- Leaves insert mode: clears the screen and ignores a pending response.
 function M.stop()
-  state.request, state.seen = nil, ''
+  state.request, state.seen, state.is_dismissed = nil, '', false
   M.clear()
 end
 
---- The text that `accept()` would insert; nil if no suggestion is visible.
----@return string?
-function M.visible()
-  local it = state.shown
-  if it and in_insert_mode() and not (config.current.hide_with_menu and menu_is_open()) then
-    return untyped_text(it)
+--- Requests suggestions in a buffer whose server can answer from now on.
+---@param buf integer
+function M.on_ready(buf)
+  if buf == api.nvim_get_current_buf() and config.is_on(buf) and not state.is_dismissed then
+    M.request(false)
   end
 end
 
---- Inserts the suggestion, or its first word or line, as one undo step.
+--- The text that `accept()` would insert: the visible lines; nil if no text is visible.
+---@return string?
+function M.visible()
+  local it = state.shown
+  if not it or not it.layout or not in_insert_mode() then
+    return nil
+  end
+  -- A menu may have opened since the suggestion was drawn.
+  it.layout.max_lines = math.min(it.layout.max_lines, max_lines())
+  local remaining = it.layout.max_lines > 0 and untyped_text(it)
+  return remaining and display.visible_part(remaining, it.layout) or nil
+end
+
+--- Inserts the visible lines of the suggestion, or the first word or line, as one undo step.
 ---@param part? 'word'|'line'
 ---@return boolean accepted false if no suggestion is visible
 function M.accept(part)
-  local remaining, it = M.visible(), state.shown
-  if not remaining or not it then
+  local accepted, it = M.visible(), state.shown
+  local remaining = accepted and it and untyped_text(it)
+  if not accepted or not it or not remaining then
     return false
   end
-  local accepted = remaining
   if part then
-    accepted = part == 'word' and text.first_word(remaining) or text.first_line(remaining)
+    accepted = part == 'word' and text.first_word(accepted) or text.first_line(accepted)
   end
   local row, col = cursor()
   local lines = vim.split(accepted, '\n', { plain = true })
