@@ -30,6 +30,7 @@ local METHOD = 'textDocument/inlineCompletion'
 ---@field request? foretell.Request    The last request; nil once its response is unwanted.
 ---@field shown? foretell.Suggestion   The suggestion on screen, or hidden by a completion menu.
 ---@field seen string               The `snapshot()` at the last change; '' outside insert mode.
+---@field note? string              What became of the last suggestion, for the user.
 ---@field is_dismissed boolean      Whether the user dismissed a suggestion since the last change.
 
 ---@type foretell.GhostState
@@ -147,6 +148,7 @@ function M.refresh(may_scroll)
   if n_lines == 0 or (n_lines == 1 and vim.startswith(remaining, '\n')) then
     it.layout = nil
     display.clear(it.buf)
+    state.note = 'The last suggestion was hidden by a completion menu (`hide_with_menu`).'
     return
   end
   it.layout = display.draw(remaining, {
@@ -154,6 +156,9 @@ function M.refresh(may_scroll)
     max_lines = n_lines,
     may_scroll = may_scroll ~= false,
   })
+  local is_visible = display.visible_part(remaining, it.layout) ~= nil
+  state.note = is_visible and 'The last suggestion was shown.'
+    or 'The last suggestion had no room in the window.'
   report_shown(it)
 end
 
@@ -178,6 +183,7 @@ end
 ---@param items table[]
 local function show(request, items)
   if #items == 0 then
+    state.note = nil
     M.clear()
     return
   end
@@ -295,6 +301,12 @@ function M.visible()
   return remaining and display.visible_part(remaining, it.layout) or nil
 end
 
+--- What became of the last suggestion; nil if the last response was empty.
+---@return string? sentence
+function M.note()
+  return state.note
+end
+
 --- Inserts the visible lines of the suggestion, or the first word or line, as one undo step.
 ---@param part? 'word'|'line'
 ---@return boolean accepted false if no suggestion is visible
@@ -365,6 +377,7 @@ function M.dismiss()
   end
   state.is_dismissed = true
   state.request = nil
+  state.note = 'The last suggestion was dismissed.'
   M.clear()
   return true
 end

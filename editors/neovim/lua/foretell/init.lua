@@ -149,10 +149,16 @@ function M.enable(on, buf)
   vim.cmd.redrawstatus()
 end
 
---- The state of the server, and the reason if it failed.
----@return { state: foretell.State, message?: string, remote?: string }
+--- The state of the server, and the reason if it failed or suggested nothing.
+---@return foretell.Status
 function M.status()
   return config.is_on(0) and server.status or { state = 'off' }
+end
+
+--- Why nothing is shown, in a sentence.
+---@return string
+function M.reason()
+  return require('foretell.reason').sentence()
 end
 
 --- The status in a word or two, for a status line.
