@@ -2,66 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from conftest import SCREENS
-from neovim import HEIGHT, WIDTH, Neovim
-from test_neovim import NEOVIMS, start
+from neovim import WIDTH
+from scripted import Scripted
 
 HEAD = [f"line {i}" for i in range(1, 41)]
 REST = ["def area(width, height):", "    size = width * height", "    return size"]
-
-
-class Scripted:
-    """A Neovim whose suggestion is the rest of a text; the cursor is at the end of the file."""
-
-    def __init__(self, vim: Neovim, folder: Path) -> None:
-        self.vim, self.folder = vim, folder
-
-    def open(self, head: list[str], rest: list[str], typed: str, prepare: str = "") -> None:
-        """Opens a file with the lines `head`, and starts to type `rest` below them."""
-        (self.folder / "target").write_text("\n".join([*head, *rest]) + "\n")
-        path = self.folder / f"file{len(list(self.folder.iterdir()))}.txt"
-        path.write_text("\n".join([*head, ""]) + "\n")
-        self.vim.command("silent! only | set scrolloff=0 wrap nofoldenable")
-        self.vim.open(path)
-        self.vim.command(prepare)
-        self.vim.wait("the server", lambda: self.vim.lua(ATTACHED))
-        self.vim.type("G$i" + typed)
-        self.vim.wait("the keys", lambda: self.vim.buffer()[len(head)] == typed)
-        self.vim.wait("the response", lambda: self.vim.lua("return _G.answered()"))
-
-    def window(self) -> list[str]:
-        """The lines on screen of the current window."""
-        lines = self.vim.screen().lines()
-        row, n_rows = self.vim.lua("return { vim.fn.win_screenpos(0)[1], vim.fn.winheight(0) }")
-        return lines[row - 1 : row - 1 + n_rows]
-
-    def accept(self) -> list[str]:
-        """The added lines after Tab, which is mapped to two spaces and a Tab before."""
-        before = self.vim.buffer()
-        self.vim.type("<Tab>")
-        self.vim.wait("the Tab", lambda: self.vim.buffer() != before)
-        return self.vim.buffer()
-
-
-ATTACHED = "return #vim.lsp.get_clients({ bufnr = 0 }) > 0 and require('foretell').status().state == 'ready'"
-
-
-@pytest.fixture(scope="module", params=NEOVIMS)
-def scripted(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Scripted]:
-    folder = tmp_path_factory.mktemp("scripted")
-    server = Path(__file__).with_name("scripted_server.py")
-    (folder / "target").write_text("")
-    vim = start(request.param, folder, server, cmd=[sys.executable, str(server), str(folder)])
-    yield Scripted(vim, folder)
-    vim.end()
 
 
 def test_last_row_scrolls_until_text_is_visible(scripted: Scripted) -> None:
@@ -106,7 +54,7 @@ def test_closed_fold_shows_and_accepts_nothing(scripted: Scripted) -> None:
     scripted.open(HEAD, REST, "def ar", "setlocal foldmethod=manual foldenable")
     scripted.vim.command("39,41fold")
     scripted.vim.type("<M-\\>")
-    scripted.vim.wait("the response", lambda: scripted.vim.lua("return _G.answered()"))
+    scripted.answered()
     assert not any("area" in line for line in scripted.window())
     assert scripted.vim.lua("return require('foretell').is_visible()") is False
 

@@ -326,6 +326,9 @@ function M.accept(part)
   api.nvim_buf_set_text(it.buf, row, col, row, col + n_bytes, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
   vim.go.undolevels = vim.go.undolevels
+  if vim.fn.pumvisible() == 1 then
+    vim.fn.complete(vim.fn.col('.'), {}) -- closes the menu, whose items are for another text
+  end
 
   local client, item = vim.lsp.get_client_by_id(it.client_id), it.items[it.index]
   if #accepted < #remaining then

@@ -1,0 +1,187 @@
+"""What the Neovim plugin sends and shows, with a server whose suggestions are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, SCREENS
+from scripted import Scripted
+
+HEAD = [f"line {i}" for i in range(1, 6)]
+REST = ["def area(width, height):", "    size = width * height", "    return size"]
+
+
+def cursor(scripted: Scripted) -> dict[str, int]:
+    line, character = scripted.vim.lua("return vim.api.nvim_win_get_cursor(0)")
+    return {"line": line - 1, "character": character}
+
+
+# Completion menus.
+
+
+@pytest.fixture
+def menu(scripted: Scripted, request: pytest.FixtureRequest) -> Scripted:
+    """A suggestion of three lines, and Neovim's own menu, which is open."""
+    scripted.open([*HEAD, "defined"], REST, "def")
+    request.addfinalizer(lambda: scripted.vim.lua("require('foretell.config').set({})"))
+    request.addfinalizer(lambda: scripted.vim.type("<C-e><Esc>"))
+    scripted.vim.type("<C-x><C-n>")
+    scripted.vim.wait("the menu", lambda: scripted.vim.lua("return vim.fn.pumvisible()") == 1)
+    scripted.answered()
+    return scripted
+
+
+def hide_with_menu(scripted: Scripted, value: object) -> None:
+    code = "require('foretell.config').current.hide_with_menu = ...; require('foretell.ghost').refresh()"
+    scripted.vim.lua(code, value)
+
+
+def test_menu_hides_only_the_lines_below(menu: Scripted) -> None:
+    assert menu.vim.ghost() == " area(width, height):"
+    menu.vim.screen().save(SCREENS / "neovim-menu")
+    menu.vim.type("<C-e>")
+    menu.vim.wait("the other lines", lambda: menu.vim.ghost().splitlines()[1:] == REST[1:])
+
+
+def test_menu_can_hide_all_or_nothing(menu: Scripted) -> None:
+    hide_with_menu(menu, True)
+    assert menu.vim.ghost() == ""
+    hide_with_menu(menu, False)
+    assert menu.vim.lua("return require('foretell.ghost').visible()").count("\n") == 2
+
+
+def test_tab_with_menu_accepts_the_visible_line(menu: Scripted) -> None:
+    assert menu.accept() == [*HEAD, "defined", REST[0]]
+    menu.vim.wait("the other lines", lambda: menu.vim.ghost().splitlines() == REST[1:])
+
+
+@pytest.mark.parametrize("name", ["cmp", "blink.cmp"])
+def test_menu_of_a_plugin_hides_only_the_lines_below(scripted: Scripted, name: str) -> None:
+    """Uses a stand-in with the two functions that the plugin calls."""
+    scripted.open(HEAD, REST, "def")
+    scripted.vim.lua(
+        """
+        local function is_open() return _G.menu_is_open end
+        package.loaded[...] = { visible = is_open, is_menu_visible = is_open }
+        """,
+        name,
+    )
+    toggle = "_G.menu_is_open = ...; require('foretell.ghost').on_menu()"
+    scripted.vim.lua(toggle, True)
+    assert scripted.vim.ghost() == " area(width, height):"
+    scripted.vim.lua(toggle, False)
+    assert scripted.vim.ghost().splitlines()[1:] == REST[1:]
+    scripted.vim.lua("package.loaded[...] = nil", name)
+
+
+# What the server is sent.
+
+
+def test_cursor_is_sent_before_the_first_key(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.open(HEAD, REST, "")
+    scripted.vim.type("<Esc>")
+    n_sent = len(scripted.sent("textDocument/didFocus"))
+
+    def next_position(what: str) -> dict[str, int]:
+        nonlocal n_sent
+        scripted.vim.wait(what, lambda: len(scripted.sent("textDocument/didFocus")) > n_sent, 5)
+        n_sent += 1
+        position: dict[str, int] = scripted.sent("textDocument/didFocus")[n_sent - 1]["position"]
+        return position
+
+    scripted.vim.type("gg")
+    assert next_position("the position after a rest") == {"line": 0, "character": 0}
+    scripted.vim.type("jj$i")
+    assert next_position("the position in insert mode") == {"line": 2, "character": 5}
+    scripted.vim.type("<Esc>")
+    assert next_position("the position after leaving insert mode") == {"line": 2, "character": 4}
+    other = tmp_path / "other.txt"
+    other.write_text("one\ntwo\n")
+    scripted.vim.open(other)
+    assert next_position("the position in another file") == {"line": 0, "character": 0}
+
+
+def test_nothing_is_sent_while_suggestions_are_off(scripted: Scripted) -> None:
+    scripted.open(HEAD, REST, "")
+    scripted.vim.type("<Esc>")
+    scripted.vim.command("Foretell off")
+    n_sent = len(scripted.sent("textDocument/didFocus"))
+    scripted.vim.lua("vim.api.nvim_win_set_cursor(0, { 1, 0 }); require('foretell.focus').send()")
+    scripted.vim.command("Foretell on")
+    assert len(scripted.sent("textDocument/didFocus")) == n_sent
+
+
+def test_dismissed_suggestion_stays_away_when_the_model_is_ready(scripted: Scripted) -> None:
+    scripted.open(HEAD, REST, "def")
+    scripted.vim.type("<C-]>")
+    n_requests = len(scripted.sent("textDocument/inlineCompletion"))
+    handler = "vim.lsp.get_clients({ name = 'foretell' })[1].handlers['foretell/status']"
+    for state in ("loading", "ready"):
+        scripted.vim.lua(f"{handler}(nil, {{ state = ... }})", state)
+    scripted.answered()
+    assert scripted.vim.ghost() == ""
+    assert len(scripted.sent("textDocument/inlineCompletion")) == n_requests
+    scripted.vim.type(" ")
+    scripted.answered()
+    assert scripted.vim.ghost().startswith("area")
+
+
+# Accepting.
+
+
+@pytest.mark.parametrize("key", ["<Tab>", "<M-Right>", "<M-C-Right>"])
+def test_accepting_is_one_undo_step(scripted: Scripted, key: str) -> None:
+    scripted.open(HEAD, REST, "def")
+    before = scripted.vim.buffer()
+    scripted.press(key)
+    scripted.vim.type(" more<Esc>")
+    scripted.press("u")
+    assert scripted.press("u") == before
+
+
+# `:Foretell`.
+
+
+def foretell(scripted: Scripted, arguments: str = "") -> str:
+    """The message of `:Foretell`."""
+    scripted.vim.lua("vim.notify = function(message) _G.notified = message end")
+    scripted.vim.command(f"Foretell {arguments}")
+    return str(scripted.vim.lua("return _G.notified"))
+
+
+def test_command_alone_gives_the_reason(scripted: Scripted) -> None:
+    scripted.open(HEAD, REST, "def")
+    scripted.vim.type("<Esc>")
+    assert foretell(scripted) == "Foretell: The last suggestion was shown."
+    sentence = "The model ends the line here."
+    status = {"state": "ready", "reason": "line_end", "message": sentence}
+    scripted.notify("foretell/status", status)
+    scripted.vim.type("A~")
+    scripted.answered()
+    scripted.vim.type("<Esc>")
+    assert foretell(scripted) == f"Foretell: Nothing was suggested. {sentence}"
+    scripted.vim.command("Foretell off buffer")
+    assert foretell(scripted).endswith("off in this buffer; `:Foretell on buffer` turns them on.")
+    scripted.vim.command("new | setfiletype text")
+    assert "'buftype'" not in foretell(scripted)
+    scripted.vim.command("setlocal buftype=nofile")
+    scripted.vim.command("enew | setlocal buftype=nofile")
+    assert foretell(scripted) == "Foretell: This buffer is not a file ('buftype' is \"nofile\")."
+    scripted.vim.command("silent! only")
+
+
+# Help.
+
+
+def test_help_is_found_and_its_tags_are_current(scripted: Scripted, tmp_path: Path) -> None:
+    """The tags are in the repository, because no installation method creates them for all users."""
+    # Without autocommands: the tree-sitter parser for help is not part of what the tests unpack.
+    scripted.vim.command("noautocmd help foretell")
+    assert scripted.vim.lua("return vim.fn.expand('%:t')") == "foretell.txt"
+    scripted.vim.command("helpclose")
+    doc = ROOT / "editors" / "neovim" / "doc"
+    (tmp_path / "foretell.txt").write_text((doc / "foretell.txt").read_text())
+    scripted.vim.command(f"helptags {tmp_path}")
+    assert (tmp_path / "tags").read_text() == (doc / "tags").read_text()
