@@ -89,8 +89,44 @@ end)
 test('commands complete', function()
   vim.cmd.runtime('plugin/foretell.lua')
   equal(vim.fn.getcompletion('Foretell st', 'cmdline'), { 'stats', 'status' })
+  equal(vim.fn.getcompletion('Foretell s', 'cmdline'), { 'setup', 'stats', 'status' })
   equal(vim.fn.getcompletion('Foretell off ', 'cmdline'), { 'buffer' })
   equal(vim.fn.getcompletion('Foretell log ', 'cmdline'), {})
+end)
+
+test('health level is the mark of the check', function()
+  local reported = {}
+  local health = vim.health
+  vim.health = setmetatable({}, {
+    __index = function(_, level)
+      return function(message, advice)
+        reported[#reported + 1] = { level, message, advice }
+      end
+    end,
+  })
+  for _, mark in ipairs({ 'good', 'attention', 'bad', 'skipped' }) do
+    local check = { name = 'model', mark = mark, text = 'small', details = { 'a', 'b' } }
+    check.to_do = mark == 'good' and vim.NIL or 'fetch it'
+    require('foretell.health').report(check)
+  end
+  vim.health = health
+  local message = 'model: small\na\nb'
+  equal(reported, {
+    { 'ok', message },
+    { 'warn', message, { 'fetch it' } },
+    { 'error', message, { 'fetch it' } },
+    { 'info', message },
+  })
+end)
+
+test('model is described in one line', function()
+  local model = { name = 'a', title = 'A 1B', licence = 'MIT', note = '', bytes = 1260000000 }
+  local describe = require('foretell.program').describe
+  equal(describe(model), 'A 1B, MIT, 1.3 GB')
+  model.is_here, model.bytes, model.note = true, nil, 'untested'
+  equal(describe(model), 'A 1B, MIT, untested, installed')
+  model.is_used = true
+  equal(describe(model), 'A 1B, MIT, untested, in use')
 end)
 
 --- The line of a new buffer after typing keys in insert mode.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, SCREENS
-from scripted import Scripted
+from scripted import SERVER, Scripted
 
 HEAD = [f"line {i}" for i in range(1, 6)]
 REST = ["def area(width, height):", "    size = width * height", "    return size"]
@@ -170,6 +173,73 @@ def test_command_alone_gives_the_reason(scripted: Scripted) -> None:
     scripted.vim.command("enew | setlocal buftype=nofile")
     assert foretell(scripted) == "Foretell: This buffer is not a file ('buftype' is \"nofile\")."
     scripted.vim.command("silent! only")
+
+
+# `:Foretell setup` and `:Foretell model`.
+
+PROGRAM = """\
+#!/bin/sh
+echo "$*" >>{folder}/calls
+case "$1" in
+    serve) exec {python} {server} {folder} ;;
+    setup) test "$2" != broken && echo "fetching $2" || {{ echo "no such model"; exit 1; }} ;;
+    model) test "$2" != list || cat {folder}/models ;;
+esac
+"""
+MODELS = [
+    {"name": "small", "title": "Small", "licence": "MIT", "note": "", "is_here": True},
+    {"name": "large", "title": "Large", "licence": "MIT", "note": "", "bytes": 2e9},
+]
+
+
+@pytest.fixture
+def installing(tmp_path: Path) -> Iterator[Scripted]:
+    """A Neovim with a program whose setup succeeds, except for the model `broken`."""
+    program = tmp_path / "foretell"
+    program.write_text(PROGRAM.format(folder=tmp_path, python=sys.executable, server=SERVER))
+    program.chmod(0o755)
+    (tmp_path / "models").write_text(json.dumps({"models": MODELS}))
+    scripted = Scripted("0.11", tmp_path, cmd=[str(program), "serve"])
+    scripted.open(HEAD, REST, "def")
+    scripted.vim.type("<Esc>")
+    scripted.vim.lua("vim.notify = function(message) _G.notified = message end")
+    yield scripted
+    scripted.vim.end()
+
+
+def calls(scripted: Scripted) -> list[str]:
+    """The arguments of each call of the program."""
+    return (scripted.folder / "calls").read_text().splitlines()
+
+
+def test_setup_shows_progress_and_restarts_the_server(installing: Scripted) -> None:
+    vim = installing.vim
+    assert vim.lua("return vim.fn.getcompletion('Foretell setup ', 'cmdline')") == ["large", "small"]
+    vim.command("Foretell setup large --from /a")
+    vim.wait("its output", lambda: "fetching large" in installing.window())
+    vim.wait("the end", lambda: vim.lua("return _G.notified") == "Foretell: setup is complete")
+    assert calls(installing) == ["serve", "model list --json", "setup large --from /a", "serve"]
+    vim.type("q")
+    vim.wait("its window to close", lambda: vim.lua("return #vim.api.nvim_list_wins()") == 1)
+
+
+def test_failed_setup_says_so(installing: Scripted) -> None:
+    vim = installing.vim
+    vim.command("Foretell setup broken")
+    vim.wait("the failure", lambda: "setup` failed" in str(vim.lua("return _G.notified")))
+    assert "no such model" in installing.window()
+    assert calls(installing) == ["serve", "setup broken"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "call"), [(1, "model use small"), (2, "setup large")], ids=["installed", "missing"]
+)
+def test_chosen_model_is_used_or_fetched(installing: Scripted, choice: int, call: str) -> None:
+    vim = installing.vim
+    vim.lua("local choice = ...; vim.ui.select = function(all, _, on) on(all[choice]) end", choice)
+    vim.command("Foretell model")
+    vim.wait("the new server", lambda: len(calls(installing)) == 4)
+    assert calls(installing) == ["serve", "model list --json", call, "serve"]
 
 
 # Help.

@@ -71,7 +71,7 @@ end
 local function check_session()
   local status = foretell.status()
   local report = status.state == 'failed' and vim.health.error or vim.health.info
-  report(('state: %s. %s'):format(status.state, foretell.reason()))
+  report('state: ' .. status.state .. (status.message and ': ' .. status.message or ''))
   if status.remote then
     vim.health.info('the text around the cursor is sent to ' .. status.remote)
   end
@@ -79,7 +79,7 @@ local function check_session()
   for _, client in ipairs(vim.lsp.get_clients({ name = 'foretell' })) do
     n_buffers = n_buffers + vim.tbl_count(client.attached_buffers)
   end
-  vim.health.info(('attached to %d buffers'):format(n_buffers))
+  vim.health.info(('attached to %d %s'):format(n_buffers, n_buffers == 1 and 'buffer' or 'buffers'))
 end
 
 function M.check()
