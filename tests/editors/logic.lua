@@ -55,6 +55,29 @@ test('length counts UTF-16 code units', function()
   equal(text.utf16_len('😀'), 2)
 end)
 
+test('added and passed closing brackets are replaced', function()
+  for _, case in ipairs({
+    -- after, now, replaced at the request, remaining; replaced now
+    { '', '', 0, 'x', 0 },
+    { ')', ')', 1, 'x)', 1 },
+    { 'ab', 'ab', 0, 'x', 0 },
+    { 'ab', 'b', 0, 'x', nil },
+    { ')', '', 1, ':', 0 },
+    { ')', '', 0, ':', nil },
+    { '', ')', 0, 'side):', 1 },
+    { '', '")', 0, 'a", b)', 2 },
+    { '', '")', 0, 'a), "b', 0 },
+    { '', ')', 0, 'side', 0 },
+    { ')', '))', 1, 'f(x))', 2 },
+    { ';', ');', 0, 'x)', 1 },
+    { ';', ');', 0, 'x', nil },
+    { '', 'b', 0, 'x', nil },
+  }) do
+    local got = text.n_replaced_now(case[1], case[2], case[3], case[4])
+    equal({ case, got }, { case, case[5] })
+  end
+end)
+
 test('tabs expand to tab stops', function()
   equal(text.expand_tabs('\tx\ty', 0, 4), '    x   y')
   equal(text.expand_tabs('\tx', 2, 4), '  x')

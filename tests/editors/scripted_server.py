@@ -4,7 +4,7 @@ usage: scripted_server.py FOLDER
 
 FOLDER/target is the text that the user is about to write. If a document starts with the same
 characters up to the cursor, the rest of the target is the suggestion, without what follows the
-cursor. Every message of the editor is appended to FOLDER/messages, one JSON object per line, and
+cursor; it replaces closing brackets that follow on the cursor's line. Every message of the editor is appended to FOLDER/messages, one JSON object per line, and
 each line that a test appends to FOLDER/notifications is sent before the next response.
 """
 
@@ -56,11 +56,15 @@ def items(text: str, at: dict[str, int]) -> list[dict[str, Any]]:
     before = "\n".join([*lines[: at["line"]], lines[at["line"]][: at["character"]]])
     after = text[len(before) :]
     target = (FOLDER / "target").read_text()
-    rest = target[len(before) :].removesuffix(after)
+    rest, n_replaced = target[len(before) :].removesuffix(after), 0
+    closers = after.split("\n")[0]
+    if closers and set(closers) <= set(")]}"):  # like the real server
+        rest, n_replaced = target[len(before) :].removesuffix(after[len(closers) :]), len(closers)
     if not target.startswith(before) or not rest:
         return []
     command = {"title": "", "command": "foretell.accept", "arguments": [len(rest)]}
-    return [{"insertText": rest, "range": {"start": at, "end": at}, "command": command}]
+    end = {**at, "character": at["character"] + n_replaced}
+    return [{"insertText": rest, "range": {"start": at, "end": end}, "command": command}]
 
 
 def serve() -> None:

@@ -16,11 +16,6 @@ HEAD = [f"line {i}" for i in range(1, 6)]
 REST = ["def area(width, height):", "    size = width * height", "    return size"]
 
 
-def cursor(scripted: Scripted) -> dict[str, int]:
-    line, character = scripted.vim.lua("return vim.api.nvim_win_get_cursor(0)")
-    return {"line": line - 1, "character": character}
-
-
 # Completion menus.
 
 
@@ -77,6 +72,48 @@ def test_menu_of_a_plugin_hides_only_the_lines_below(scripted: Scripted, name: s
     scripted.vim.lua(toggle, False)
     assert scripted.vim.ghost().splitlines()[1:] == REST[1:]
     scripted.vim.lua("package.loaded[...] = nil", name)
+
+
+# Automatic brackets.
+
+AUTO_CLOSE = r"""
+inoremap ( ()<C-g>U<Left>
+inoremap <expr> ) getline('.')[col('.') - 1] == ')' ? "\<C-g>U\<Right>" : ')'
+"""
+
+
+def test_automatic_brackets_keep_the_suggestion(
+    scripted: Scripted, request: pytest.FixtureRequest
+) -> None:
+    for line in AUTO_CLOSE.strip().splitlines():
+        scripted.vim.command(line)
+    request.addfinalizer(lambda: scripted.vim.command("iunmap (| iunmap )"))
+    scripted.open(HEAD, ["def area(size):", "    return size"], "def area")
+    colour, row = scripted.vim.ghost_colour(), len(HEAD)
+    for key, buffer, ghost in [
+        ("(", "def area()", "size):"),
+        ("s", "def area(s)", "ize):"),
+        ("ize", "def area(size)", "):"),
+        (")", "def area(size)", ":"),
+    ]:
+        with scripted.vim.watched() as frames:
+            scripted.vim.type(key)
+            scripted.vim.wait("the key", lambda now=buffer: scripted.vim.buffer()[row] == now)  # type: ignore[misc]
+            scripted.answered()
+        lines = [it for it in frames if it.lines()[row] == "def area(size):"]
+        assert lines == frames, [it.lines()[row] for it in frames]
+        assert frames[-1].coloured(colour).splitlines()[0] == ghost
+    assert scripted.accept()[row:] == ["def area(size):", "    return size"]
+
+
+def test_ghost_on_the_cursor_line_has_its_background(
+    scripted: Scripted, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: scripted.vim.command("set nocursorline"))
+    scripted.open(HEAD, REST, "def", "set cursorline")
+    cells = scripted.vim.screen().cells[len(HEAD)]
+    assert len({style.background for _, style in cells}) == 1
+    assert scripted.vim.ghost().splitlines()[0] == " area(width, height):"
 
 
 # What the server is sent.

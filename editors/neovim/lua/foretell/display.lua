@@ -150,11 +150,13 @@ function M.draw(remaining, options)
     max_lines = options.max_lines,
   }
   local is_wide = vim.wo.wrap and vcol % text_width() + layout.first_width > text_width()
+  local has_cursorline = vim.wo.cursorline and vim.wo.cursorlineopt ~= 'number'
   local mark = { ---@type vim.api.keyset.set_extmark
-    virt_text = { { lines[1], 'ForetellGhost' } },
+    virt_text = { { lines[1], has_cursorline and { 'CursorLine', 'ForetellGhost' } or 'ForetellGhost' } },
     -- `overlay` covers the text that is replaced, but does not wrap; `inline` moves it to the right.
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
-    hl_mode = 'combine',
+    -- Combined with the text below it, a suggestion before a bracket would look like MatchParen.
+    hl_mode = 'replace',
   }
   mark.id = api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
   if options.may_scroll then

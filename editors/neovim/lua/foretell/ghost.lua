@@ -62,8 +62,8 @@ local function insert_text(item)
   return (given:gsub('\r\n', '\n'))
 end
 
---- How many bytes after the cursor a suggestion replaces: auto-closed brackets and quotes. They are
---- ASCII, so the count is the same in every position encoding.
+--- How many bytes after the request's cursor a suggestion replaces: auto-closed brackets and quotes.
+--- They are ASCII, so the count is the same in every position encoding.
 ---@param it foretell.Suggestion
 ---@return integer
 local function n_replaced_bytes(it)
@@ -74,23 +74,23 @@ local function n_replaced_bytes(it)
   return math.min(math.max(range['end'].character - it.position.character, 0), #it.after)
 end
 
---- The part of a suggestion that is not typed yet; nil if all of it or anything else was typed.
+--- The part of a suggestion that is not typed yet, and how many bytes after the cursor it replaces;
+--- nil if all of it or anything else was typed.
 ---@param it foretell.Suggestion
----@return string?
+---@return string? remaining, integer n_replaced
 local function untyped_text(it)
   local row, col = cursor()
   if api.nvim_get_current_buf() ~= it.buf or row < it.row or (row == it.row and col < it.col) then
-    return nil
-  end
-  local line = api.nvim_get_current_line()
-  if line:sub(col + 1) ~= it.after then
-    return nil
+    return nil, 0
   end
   local typed = table.concat(api.nvim_buf_get_text(it.buf, it.row, it.col, row, col, {}), '\n')
   local whole = insert_text(it.items[it.index])
-  if #typed < #whole and vim.startswith(whole, typed) then
-    return whole:sub(#typed + 1)
+  if #typed >= #whole or not vim.startswith(whole, typed) then
+    return nil, 0
   end
+  local remaining, after = whole:sub(#typed + 1), api.nvim_get_current_line():sub(col + 1)
+  local n_replaced = text.n_replaced_now(it.after, after, n_replaced_bytes(it), remaining)
+  return n_replaced and remaining, n_replaced or 0
 end
 
 local function menu_is_open()
@@ -138,9 +138,9 @@ function M.refresh(may_scroll)
   if not it then
     return
   end
+  local remaining, n_replaced = untyped_text(it)
   local is_wanted = it.invoked or config.is_on(it.buf) -- may have changed since the request
-  local remaining = is_wanted and in_insert_mode() and untyped_text(it)
-  if not remaining then
+  if not remaining or not is_wanted or not in_insert_mode() then
     M.clear()
     return
   end
@@ -151,8 +151,9 @@ function M.refresh(may_scroll)
     state.note = 'The last suggestion was hidden by a completion menu (`hide_with_menu`).'
     return
   end
+  local n_bytes_after = #api.nvim_get_current_line() - select(2, cursor())
   it.layout = display.draw(remaining, {
-    is_overlay = n_replaced_bytes(it) > 0 and n_replaced_bytes(it) == #it.after,
+    is_overlay = n_replaced > 0 and n_replaced == n_bytes_after,
     max_lines = n_lines,
     may_scroll = may_scroll ~= false,
   })
@@ -312,8 +313,11 @@ end
 ---@return boolean accepted false if no suggestion is visible
 function M.accept(part)
   local accepted, it = M.visible(), state.shown
-  local remaining = accepted and it and untyped_text(it)
-  if not accepted or not it or not remaining then
+  if not accepted or not it then
+    return false
+  end
+  local remaining, n_replaced = untyped_text(it)
+  if not remaining then
     return false
   end
   if part then
@@ -322,7 +326,7 @@ function M.accept(part)
   local row, col = cursor()
   local lines = vim.split(accepted, '\n', { plain = true })
   vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
-  local n_bytes = #accepted == #remaining and n_replaced_bytes(it) or 0
+  local n_bytes = #accepted == #remaining and n_replaced or 0
   api.nvim_buf_set_text(it.buf, row, col, row, col + n_bytes, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
   vim.go.undolevels = vim.go.undolevels
