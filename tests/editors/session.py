@@ -12,7 +12,8 @@ The steps are data (`session.json`), so that each editor plays the same ones:
     {"undo": "accept"}    undoes once, which should restore the text before the last accept
     {"click": TEXT}       clicks behind a text in the file
 
-Steps that need a suggestion wait for it for `patience_ms`. A step without one counts as missed.
+Steps that need a suggestion wait for it for `patience_ms`, then ask for one with the editor's key
+and wait again. A step without a suggestion counts as missed.
 """
 
 from __future__ import annotations
@@ -37,19 +38,26 @@ class Frame:
 class Driver(Protocol):
     """An editor in insert mode."""
 
+    # Whether the suggestion is drawn with its leading white space.
+    draws_leading_space: bool
+
     def open(self, path: Path) -> None: ...
 
     def press(self, key: str) -> None:
         """Sends a character, "\\n", or "backspace" without waiting."""
 
-    def accept(self, part: str) -> None: ...
+    def accept(self, part: str) -> bool:
+        """Accepts a part; false if the editor cannot."""
 
     def undo(self) -> None: ...
+
+    def request(self) -> None:
+        """Asks for a suggestion with the editor's key."""
 
     def click(self, text: str) -> None: ...
 
     def text(self) -> str:
-        """The file's text."""
+        """The file's text, or at least the cursor's line."""
 
     def watch(self, duration_s: float) -> list[Frame]:
         """The frames drawn in this time."""
@@ -76,6 +84,8 @@ class Report:
     # A frame with an agreeing key next to a suggestion that has become shorter.
     n_shrunk_frames: int = 0
     is_accept_one_undo_step: bool | None = None
+    # Suggestions that came only after a request by key, and steps for which none came.
+    n_requested: int = 0
     missed: list[str] = field(default_factory=list)
     key_to_frame_ms: list[float] = field(default_factory=list)
     key_to_suggestion_ms: list[float] = field(default_factory=list)
@@ -153,7 +163,8 @@ class Session:
     def do_accept(self, part: str) -> None:
         if self.wait_for_suggestion(f"accept {part}"):
             self.text_before_accept = self.driver.text()
-            self.driver.accept(part)
+            if not self.driver.accept(part):
+                self.report.missed.append(f"accept {part}")
             self.watch(self.key_s)
 
     def do_undo(self, _: str) -> None:
@@ -193,7 +204,10 @@ class Session:
         elif rest:
             self.report.n_agreeing_keys += 1
             n_lost = sum(not it.suggestion for it in shown)
-            changed = [it.suggestion for it in shown if not it.suggestion.startswith(rest)]
+            suggestions = [it.suggestion for it in shown]
+            if not self.driver.draws_leading_space:
+                rest, suggestions = rest.lstrip(), [it.lstrip() for it in suggestions]
+            changed = [it for it in suggestions if not it.startswith(rest)]
             n_shrunk = sum(rest.startswith(it) for it in changed) - n_lost
             self.report.n_keys_with_lost_frames += n_lost > 0
             self.report.n_lost_frames += n_lost
@@ -209,10 +223,19 @@ class Session:
         return frames
 
     def wait_for_suggestion(self, step: str) -> bool:
+        if self.is_suggestion_in_time():
+            return True
+        self.driver.request()
+        if self.is_suggestion_in_time():
+            self.report.n_requested += 1
+            return True
+        self.report.missed.append(step)
+        return False
+
+    def is_suggestion_in_time(self) -> bool:
         end_s = time.monotonic() + self.patience_s
         while not self.driver.frame().suggestion:
             if time.monotonic() > end_s:
-                self.report.missed.append(step)
                 return False
             self.watch(self.key_s)
         return True
