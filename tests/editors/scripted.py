@@ -1,4 +1,4 @@
-"""A Neovim with `scripted_server.py`: what it suggests is known, and what it is sent is recorded."""
+"""A Neovim with `scripted_server.py`: its suggestions are known, and its messages recorded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from neovim import Neovim
 from test_neovim import start
 
 SERVER = Path(__file__).with_name("scripted_server.py")

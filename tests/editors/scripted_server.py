@@ -4,8 +4,9 @@ usage: scripted_server.py FOLDER
 
 FOLDER/target is the text that the user is about to write. If a document starts with the same
 characters up to the cursor, the rest of the target is the suggestion, without what follows the
-cursor; it replaces closing brackets that follow on the cursor's line. Every message of the editor is appended to FOLDER/messages, one JSON object per line, and
-each line that a test appends to FOLDER/notifications is sent before the next response.
+cursor; it replaces closing brackets that follow on the cursor's line. Every message of the editor
+is appended to FOLDER/messages, one JSON object per line, and each line that a test appends to
+FOLDER/notifications is sent before the next response.
 """
 
 from __future__ import annotations

@@ -46,7 +46,11 @@ def test_scrolling_away_hides_lines_from_tab(scripted: Scripted) -> None:
 
 def test_scrolloff_is_kept(scripted: Scripted) -> None:
     scripted.open(HEAD, REST, "def ar", "botright 3split | setlocal scrolloff=1")
-    assert scripted.window() == ["line 40", "def area(width, height):", "    size = width * height … +1 line"]
+    assert scripted.window() == [
+        "line 40",
+        "def area(width, height):",
+        "    size = width * height … +1 line",
+    ]
     assert scripted.accept() == [*HEAD, *REST[:2]]
 
 
@@ -67,7 +71,11 @@ def test_folds_above_leave_room(scripted: Scripted) -> None:
 
 
 def test_long_lines_wrap_like_accepted_text(scripted: Scripted) -> None:
-    rest = ["def area():", "    return " + " + ".join(f"side_{i:02}" for i in range(20)), "    # end"]
+    rest = [
+        "def area():",
+        "    return " + " + ".join(f"side_{i:02}" for i in range(20)),
+        "    # end",
+    ]
     scripted.open(HEAD, rest, "def ar")
     shown = scripted.window()
     assert scripted.accept() == HEAD + rest
@@ -89,4 +97,3 @@ def test_cursor_at_right_edge_scrolls_sideways(scripted: Scripted) -> None:
     scripted.open(HEAD, [line], "x" * (WIDTH - 1), "set nowrap")
     assert scripted.vim.ghost() == " and_then_more"
     assert scripted.accept() == [*HEAD, line]
-

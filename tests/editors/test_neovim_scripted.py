@@ -32,8 +32,8 @@ def menu(scripted: Scripted, request: pytest.FixtureRequest) -> Scripted:
 
 
 def hide_with_menu(scripted: Scripted, value: object) -> None:
-    code = "require('foretell.config').current.hide_with_menu = ...; require('foretell.ghost').refresh()"
-    scripted.vim.lua(code, value)
+    scripted.vim.lua("require('foretell.config').current.hide_with_menu = ...", value)
+    scripted.vim.lua("require('foretell.ghost').refresh()")
 
 
 def test_menu_hides_only_the_lines_below(menu: Scripted) -> None:
@@ -251,7 +251,10 @@ def calls(scripted: Scripted) -> list[str]:
 
 def test_setup_shows_progress_and_restarts_the_server(installing: Scripted) -> None:
     vim = installing.vim
-    assert vim.lua("return vim.fn.getcompletion('Foretell setup ', 'cmdline')") == ["large", "small"]
+    assert vim.lua("return vim.fn.getcompletion('Foretell setup ', 'cmdline')") == [
+        "large",
+        "small",
+    ]
     vim.command("Foretell setup large --from /a")
     vim.wait("its output", lambda: "fetching large" in installing.window())
     vim.wait("the end", lambda: vim.lua("return _G.notified") == "Foretell: setup is complete")
@@ -283,7 +286,7 @@ def test_chosen_model_is_used_or_fetched(installing: Scripted, choice: int, call
 
 
 def test_help_is_found_and_its_tags_are_current(scripted: Scripted, tmp_path: Path) -> None:
-    """The tags are in the repository, because no installation method creates them for all users."""
+    """The tags are in the repository: not every installation method creates them."""
     # Without autocommands: the tree-sitter parser for help is not part of what the tests unpack.
     scripted.vim.command("noautocmd help foretell")
     assert scripted.vim.lua("return vim.fn.expand('%:t')") == "foretell.txt"

@@ -16,7 +16,8 @@ You need Neovim 0.10 or later and `foretell` in PATH. Then: >lua
 
     require('foretell').setup()
 <
-`:checkhealth foretell` reports what is missing.
+`:checkhealth foretell` reports what is missing, and `:Foretell setup` fetches
+the runtime library and a model.
 
 With |lazy.nvim|: >lua
 
@@ -34,20 +35,44 @@ Without the plugin, Neovim 0.12 shows suggestions itself: >lua
     vim.lsp.enable('foretell')
     vim.lsp.inline_completion.enable()
 <
-It then waits 200 ms after each key, does not grow a suggestion while the model
-generates, and accepts it only as a whole.
+This display is poorer, as is the setting `native`, which uses it with the
+plugin's keys. It waits 200 ms after each key. A suggestion you contradict
+stays behind what you type until the next response, so the line looks broken.
+A suggestion does not grow while the model generates.
+
+==============================================================================
+DISPLAY                                                     *foretell-display*
+
+The first line of a suggestion follows the cursor; the others are drawn below.
+If the window has too little room for them, it scrolls, as far as a quarter of
+it stays above the cursor. Lines that still do not fit are counted: "… +3
+lines". While a completion menu is open, the lines below the cursor are hidden
+(`hide_with_menu`).
+
+Accepting inserts only what is visible. The rest stays and is drawn at the new
+place. If no text is visible, as in a closed fold, each key does what it does
+without a suggestion.
+
+A suggestion stays if a bracket that you type from it is closed automatically;
+accepting it replaces the closing bracket.
 ]]
 
 local COMMANDS = [[
 ==============================================================================
 COMMANDS                                                           *:Foretell*
 
+:Foretell                               Why nothing is shown.
 :Foretell on | off | toggle [buffer]    Turn suggestions on or off.
-:Foretell status                        The state of the server.
+:Foretell setup [model]                 Fetch the runtime library and a model.
+:Foretell model                         Choose a model and fetch it.
+:Foretell doctor                        Check everything, measure speed.
+:Foretell health                        |:checkhealth| for Foretell.
 :Foretell stats                         The statistics of this session.
 :Foretell restart                       Restart the server.
 :Foretell log                           The server's log.
-:Foretell health                        |:checkhealth| for Foretell.
+
+`setup` passes further arguments to `foretell setup`, such as `--from DIR` for
+a machine without network. It runs in a terminal; `q` closes it.
 
 `vim.g.foretell = false` and `vim.b.foretell = false` turn it off too; with
 `native`, only if they are set before the file is opened.

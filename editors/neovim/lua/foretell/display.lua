@@ -75,8 +75,10 @@ end
 --- Scrolls until all lines fit, or until the cursor's line has too little context above it.
 ---@param layout foretell.Layout
 local function scroll(layout)
-  local missing_columns = math.min(layout.first_width, math.ceil(text_width() * (1 - CONTEXT_SHARE)))
-    - n_free_columns(layout)
+  local missing_columns = math.min(
+    layout.first_width,
+    math.ceil(text_width() * (1 - CONTEXT_SHARE))
+  ) - n_free_columns(layout)
   if missing_columns > 0 then
     vim.fn.winrestview({ leftcol = vim.fn.winsaveview().leftcol + missing_columns })
   end
@@ -152,7 +154,9 @@ function M.draw(remaining, options)
   local is_wide = vim.wo.wrap and vcol % text_width() + layout.first_width > text_width()
   local has_cursorline = vim.wo.cursorline and vim.wo.cursorlineopt ~= 'number'
   local mark = { ---@type vim.api.keyset.set_extmark
-    virt_text = { { lines[1], has_cursorline and { 'CursorLine', 'ForetellGhost' } or 'ForetellGhost' } },
+    virt_text = {
+      { lines[1], has_cursorline and { 'CursorLine', 'ForetellGhost' } or 'ForetellGhost' },
+    },
     -- `overlay` covers the text that is replaced, but does not wrap; `inline` moves it to the right.
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
     -- Combined with the text below it, a suggestion before a bracket would look like MatchParen.
