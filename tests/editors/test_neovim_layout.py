@@ -70,17 +70,19 @@ def test_folds_above_leave_room(scripted: Scripted) -> None:
     assert scripted.accept() == HEAD + REST
 
 
-def test_long_lines_wrap_like_accepted_text(scripted: Scripted) -> None:
+@pytest.mark.parametrize("window", ["", "set number", "botright 45vsplit", "botright 12split"])
+def test_long_lines_wrap_like_accepted_text(scripted: Scripted, window: str) -> None:
     rest = [
         "def area():",
         "    return " + " + ".join(f"side_{i:02}" for i in range(20)),
         "    # end",
     ]
-    scripted.open(HEAD, rest, "def ar")
+    scripted.open(HEAD, rest, "def ar", window)
     shown = scripted.window()
     assert scripted.accept() == HEAD + rest
     scripted.vim.type("<Esc>")
     assert scripted.window() == shown
+    scripted.vim.command("set nonumber")
 
 
 @pytest.mark.parametrize("n_typed", [WIDTH - 2, WIDTH - 1, WIDTH, WIDTH + 1])
