@@ -30,7 +30,7 @@ class Scripted:
         (self.folder / "target").write_text("\n".join([*head, *rest]) + "\n")
         path = self.folder / f"file{len(list(self.folder.iterdir()))}.txt"
         path.write_text("\n".join([*head, ""]) + "\n")
-        self.vim.command("silent! only | set scrolloff=0 wrap nofoldenable")
+        self.vim.command("silent! only | set scrolloff=0 wrap nofoldenable nonumber")
         self.vim.open(path)
         self.vim.command(prepare)
         self.vim.wait("the server", lambda: self.vim.lua(ATTACHED))
@@ -43,10 +43,15 @@ class Scripted:
         self.vim.wait("the response", lambda: self.vim.lua("return _G.answered()"))
 
     def window(self) -> list[str]:
-        """The lines on screen of the current window."""
-        lines = self.vim.screen().lines()
-        row, n_rows = self.vim.lua("return { vim.fn.win_screenpos(0)[1], vim.fn.winheight(0) }")
-        return lines[row - 1 : row - 1 + n_rows]
+        """The lines on screen of the current window, without signs and numbers."""
+        row, column, n_rows, n_columns, n_left = self.vim.lua(
+            """
+            local it = vim.fn.getwininfo(vim.api.nvim_get_current_win())[1]
+            return { it.winrow - 1, it.wincol - 1, it.height, it.width, it.textoff }
+            """
+        )
+        lines = self.vim.screen().lines()[row : row + n_rows]
+        return [line[column + n_left : column + n_columns].rstrip() for line in lines]
 
     def press(self, key: str) -> list[str]:
         """The lines of the file after a key that changes it."""

@@ -82,7 +82,6 @@ def test_long_lines_wrap_like_accepted_text(scripted: Scripted, window: str) -> 
     assert scripted.accept() == HEAD + rest
     scripted.vim.type("<Esc>")
     assert scripted.window() == shown
-    scripted.vim.command("set nonumber")
 
 
 @pytest.mark.parametrize("n_typed", [WIDTH - 2, WIDTH - 1, WIDTH, WIDTH + 1])
