@@ -146,11 +146,18 @@ def test_cursor_is_sent_before_the_first_key(scripted: Scripted, tmp_path: Path)
 def test_nothing_is_sent_while_suggestions_are_off(scripted: Scripted) -> None:
     scripted.open(HEAD, REST, "")
     scripted.vim.type("<Esc>")
+    send = "vim.api.nvim_win_set_cursor(0, { ..., 0 }); require('foretell.focus').send()"
+    scripted.vim.lua(send, 1)
     scripted.vim.command("Foretell off")
-    n_sent = len(scripted.sent("textDocument/didFocus"))
-    scripted.vim.lua("vim.api.nvim_win_set_cursor(0, { 1, 0 }); require('foretell.focus').send()")
+    scripted.vim.lua(send, 2)
     scripted.vim.command("Foretell on")
-    assert len(scripted.sent("textDocument/didFocus")) == n_sent
+    scripted.vim.lua(send, 3)
+
+    def last_rows() -> list[int]:
+        return [it["position"]["line"] for it in scripted.sent("textDocument/didFocus")[-2:]]
+
+    scripted.vim.wait("the last position", lambda: last_rows()[-1] == 2, 5)
+    assert last_rows() == [0, 2]
 
 
 def test_dismissed_suggestion_stays_away_when_the_model_is_ready(scripted: Scripted) -> None:
