@@ -146,7 +146,7 @@ function M.enable(on, buf)
   elseif not on then
     ghost.stop()
   end
-  vim.cmd.redrawstatus()
+  vim.cmd.redrawstatus({ bang = true })
 end
 
 --- The state of the server, and the reason if it failed or suggested nothing.

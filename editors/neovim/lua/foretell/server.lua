@@ -35,7 +35,7 @@ local function set_status(status)
   end
   vim.api.nvim_exec_autocmds('User', { pattern = 'ForetellStatus', modeline = false })
   if not is_same_item then -- a new reason changes nothing in the status line
-    vim.cmd.redrawstatus()
+    vim.cmd.redrawstatus({ bang = true })
   end
 end
 
