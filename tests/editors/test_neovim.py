@@ -33,8 +33,12 @@ def is_odd(number):
 
 
 def start(version: str, folder: Path, server: Path, **setup: object) -> Neovim:
-    """Starts Neovim with our plugin and empty config and state folders."""
-    given = {"cmd": [str(server), "serve"], **setup}
+    """Starts Neovim with our plugin and empty config and state folders.
+
+    The model suggests what it is unsure of, too: most tests need a text, not the best one.
+    """
+    settings = {"suggest": {"eagerness": 0}}
+    given = {"cmd": [str(server), "serve"], "settings": settings, **setup}
     env = {
         "PLUGIN": str(PLUGIN),
         "FORETELL_SETUP": json.dumps(given),

@@ -143,7 +143,7 @@ class InHelix:
 
 @pytest.mark.parametrize("version", ["0.10", "0.11", "0.12"])
 def test_session_in_neovim(version: str, server: Path, tmp_path: Path) -> None:
-    vim = start(version, tmp_path, server)
+    vim = start(version, tmp_path, server, settings={})
     vim.command("set mouse=nvi")
     for line in AUTO_CLOSE.strip().splitlines():
         vim.command(line)

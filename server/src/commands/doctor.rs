@@ -113,11 +113,7 @@ fn check_settings(invalid: Vec<String>) -> Check {
 }
 
 /// Checks the library, the provider, the model and its speed. Returns the measured rates.
-fn check_local(
-    page: &mut Page,
-    config: &Config,
-    is_quick: bool,
-) -> anyhow::Result<Option<Rates>> {
+fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Result<Option<Rates>> {
     let bundle = Bundle::open(&model_path(&config.model.name));
     let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
     let can_run = check_runtime(page, config, target)?;

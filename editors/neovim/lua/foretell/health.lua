@@ -6,7 +6,7 @@ local server = require('foretell.server')
 local M = {}
 
 --- How long the report waits for `foretell doctor --quick`, in ms. It usually takes about 100 ms.
-local DOCTOR_TIMEOUT_MS = 3000
+local DOCTOR_TIMEOUT_MS = 10000
 
 local function check_editor()
   vim.health.start('foretell: editor')
