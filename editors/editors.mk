@@ -20,6 +20,7 @@ VSCODE_SOURCES := $(wildcard $(VSCODE)/src/*.ts $(VSCODE)/images/* $(VSCODE)/REA
 EDITORS_NPM := PATH="$(CURDIR)/$(EDITORS_BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
 EDITORS_PYTEST := $(CURDIR)/$(EDITORS_BIN)/python -m pytest -q -rs --timeout 300
 EDITORS_TOOLS := $(VSCODE)/node_modules/installed $(EDITORS)/nvim-0.11
+NEOVIM_TESTS := test_neovim.py test_neovim_layout.py test_neovim_scripted.py test_session.py
 NEOVIM_DEBS := $(EDITORS)/nvim-0.10/nvim $(EDITORS)/nvim-0.12/nvim
 VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/editors/vscode*.test.mjs)
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
@@ -47,13 +48,13 @@ test-editors-or-skip:
 	@$(call or_skip,VS Code,$(VSCODE_RUN),test-vscode)
 
 test-neovim: $(EDITORS)/nvim-0.11
-	@cd tests/editors && $(EDITORS_PYTEST) test_neovim.py -k "not (0.10 or 0.12)"
+	@cd tests/editors && $(EDITORS_PYTEST) $(NEOVIM_TESTS) -k "not (0.10 or 0.12 or in_helix)"
 
 test-neovim-debs: $(NEOVIM_DEBS) $(EDITORS)/venv/installed
-	@cd tests/editors && $(EDITORS_PYTEST) test_neovim.py -k "0.10 or 0.12"
+	@cd tests/editors && $(EDITORS_PYTEST) $(NEOVIM_TESTS) -k "0.10 or 0.12"
 
 test-helix: $(EDITORS)/hx/hx $(EDITORS)/venv/installed
-	@cd tests/editors && $(EDITORS_PYTEST) test_helix.py
+	@cd tests/editors && $(EDITORS_PYTEST) test_helix.py test_session.py -k helix
 
 test-vscode: $(VSCODE_RUN)
 	@$(VSCODE_TEST) || { echo "RETRIED: VS Code, once"; $(VSCODE_TEST); }

@@ -163,7 +163,7 @@ fn menu_item_passes_the_client_filter() {
               "filterText": "println!(\"hello\");",
               "insertTextFormat": 1,
               "insertTextMode": 1,
-              "kind": 1,
+              "kind": 15,
               "label": "println!(\"hello\");",
               "preselect": true,
               "sortText": "0",
@@ -187,12 +187,12 @@ fn menu_item_passes_the_client_filter() {
 }
 
 #[test]
-fn menu_label_has_one_line() {
+fn menu_label_is_one_line_and_a_count() {
     let (mut typist, ..) = open("fn main() {\n    ˇ\n}\n");
     let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
     let id = typist.client.request("textDocument/completion", params);
     let answer = typist.client.answer(id);
-    assert_eq!(answer["result"]["items"][0]["label"], "println!(\"hello\"); …", "{answer}");
+    assert_eq!(answer["result"]["items"][0]["label"], "println!(\"hello\"); … +1 line", "{answer}");
 }
 
 #[test]

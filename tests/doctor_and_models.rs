@@ -57,6 +57,19 @@ fn doctor_reports_rates_and_editors() {
 }
 
 #[test]
+fn quick_doctor_does_not_load_the_model() {
+    let (output, out, _) = run(&mut foretell(&["doctor", "--quick", "--json"]));
+    assert!(output.status.success(), "{out}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    let marks: Vec<_> = json["checks"].as_array().unwrap().iter().collect();
+    let mark = |name: &str| &marks.iter().find(|it| it["name"] == name).unwrap()["mark"];
+    assert_eq!((mark("library"), mark("model"), mark("speed")), {
+        (&"good".into(), &"good".into(), &"skipped".into())
+    });
+    assert_eq!((&json["rates"], &json["advice"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
 fn doctor_reports_what_is_missing() {
     let home = tempfile::tempdir().unwrap();
     let doctor = |arguments: &[&str]| {

@@ -126,6 +126,9 @@ enum Command {
         /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
+        /// Skip what takes seconds: the model's hashes and speed, and a remote server's answers.
+        #[arg(long)]
+        quick: bool,
     },
     /// Print a completion script for a shell.
     ///
@@ -302,7 +305,9 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         }
         Command::Config { schema } => commands::config::run(&startup, schema),
         Command::Stats { json } => commands::stats::run(json),
-        Command::Doctor { json } => commands::doctor::run(&startup, json),
+        Command::Doctor { json, quick } => {
+            commands::doctor::run(&startup, commands::doctor::Options { json, quick })
+        }
         Command::Completions { shell } => {
             commands::shell_assets::completions(Arguments::command(), shell)
         }

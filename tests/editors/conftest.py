@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from scripted import Scripted
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / "target" / "editors"
@@ -19,3 +24,15 @@ def server() -> Path:
     if not program.exists():
         pytest.exit(f"{program} is missing: run `make build model`, or set FORETELL", 2)
     return program
+
+
+@pytest.fixture(scope="module", params=["0.10", "0.11", "0.12"])
+def scripted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scripted]:
+    """A Neovim whose server suggests the rest of a known text."""
+    from scripted import Scripted
+
+    scripted = Scripted(request.param, tmp_path_factory.mktemp("scripted"))
+    yield scripted
+    scripted.vim.end()

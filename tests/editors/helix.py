@@ -60,7 +60,16 @@ class Helix:
         self._read()
         cells = [[_cell(self.terminal.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
         cursor = self.terminal.cursor
-        return Screen(cells, (cursor.y, cursor.x), BACKGROUND)
+        return Screen(cells, (cursor.y, cursor.x), BACKGROUND, at_s=time.monotonic())
+
+    def watch(self, duration_s: float) -> list[Screen]:
+        """The screens after each output of Helix in this time."""
+        screens = []
+        end = time.monotonic() + duration_s
+        while (left_s := end - time.monotonic()) > 0:
+            if select.select([self.process.fd], [], [], left_s)[0]:
+                screens.append(self.screen())
+        return screens
 
     def wait(self, what: str, found: Callable[[list[str]], Any], timeout_s: float = 60) -> Any:
         """Waits for something on the screen; on timeout, fails with the screen's content."""

@@ -55,6 +55,29 @@ test('length counts UTF-16 code units', function()
   equal(text.utf16_len('😀'), 2)
 end)
 
+test('added and passed closing brackets are replaced', function()
+  for _, case in ipairs({
+    -- after, now, replaced at the request, remaining; replaced now
+    { '', '', 0, 'x', 0 },
+    { ')', ')', 1, 'x)', 1 },
+    { 'ab', 'ab', 0, 'x', 0 },
+    { 'ab', 'b', 0, 'x', nil },
+    { ')', '', 1, ':', 0 },
+    { ')', '', 0, ':', nil },
+    { '', ')', 0, 'side):', 1 },
+    { '', '")', 0, 'a", b)', 2 },
+    { '', '")', 0, 'a), "b', 0 },
+    { '', ')', 0, 'side', 0 },
+    { ')', '))', 1, 'f(x))', 2 },
+    { ';', ');', 0, 'x)', 1 },
+    { ';', ');', 0, 'x', nil },
+    { '', 'b', 0, 'x', nil },
+  }) do
+    local got = text.n_replaced_now(case[1], case[2], case[3], case[4])
+    equal({ case, got }, { case, case[5] })
+  end
+end)
+
 test('tabs expand to tab stops', function()
   equal(text.expand_tabs('\tx\ty', 0, 4), '    x   y')
   equal(text.expand_tabs('\tx', 2, 4), '  x')
@@ -89,8 +112,44 @@ end)
 test('commands complete', function()
   vim.cmd.runtime('plugin/foretell.lua')
   equal(vim.fn.getcompletion('Foretell st', 'cmdline'), { 'stats', 'status' })
+  equal(vim.fn.getcompletion('Foretell s', 'cmdline'), { 'setup', 'stats', 'status' })
   equal(vim.fn.getcompletion('Foretell off ', 'cmdline'), { 'buffer' })
   equal(vim.fn.getcompletion('Foretell log ', 'cmdline'), {})
+end)
+
+test('health level is the mark of the check', function()
+  local reported = {}
+  local health = vim.health
+  vim.health = setmetatable({}, {
+    __index = function(_, level)
+      return function(message, advice)
+        reported[#reported + 1] = { level, message, advice }
+      end
+    end,
+  })
+  for _, mark in ipairs({ 'good', 'attention', 'bad', 'skipped' }) do
+    local check = { name = 'model', mark = mark, text = 'small', details = { 'a', 'b' } }
+    check.to_do = mark == 'good' and vim.NIL or 'fetch it'
+    require('foretell.health').report(check)
+  end
+  vim.health = health
+  local message = 'model: small\na\nb'
+  equal(reported, {
+    { 'ok', message },
+    { 'warn', message, { 'fetch it' } },
+    { 'error', message, { 'fetch it' } },
+    { 'info', message },
+  })
+end)
+
+test('model is described in one line', function()
+  local model = { name = 'a', title = 'A 1B', licence = 'MIT', note = '', bytes = 1260000000 }
+  local describe = require('foretell.program').describe
+  equal(describe(model), 'A 1B, MIT, 1.3 GB')
+  model.is_here, model.bytes, model.note = true, nil, 'untested'
+  equal(describe(model), 'A 1B, MIT, untested, installed')
+  model.is_used = true
+  equal(describe(model), 'A 1B, MIT, untested, in use')
 end)
 
 --- The line of a new buffer after typing keys in insert mode.

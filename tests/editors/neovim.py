@@ -103,6 +103,18 @@ class Neovim:
         yield frames
         self._pump()
 
+    def watch(self, duration_s: float) -> list[Screen]:
+        """Collects the frames that Neovim draws in this time, without asking it to draw."""
+        self.frames = []
+        end = time.monotonic() + duration_s
+        while (left_s := end - time.monotonic()) > 0:
+            if select.select([self._stdout()], [], [], left_s)[0]:
+                self.unpacker.feed(os.read(self._stdout(), 65536))
+                for kind, *message in self.unpacker:
+                    assert kind == 2, f"unexpected response {message}"
+                    self._redraw(message)
+        return self.frames
+
     def end(self) -> None:
         """Kills Neovim, like a lost terminal, which also ends its server."""
         self.process.kill()
@@ -122,10 +134,8 @@ class Neovim:
                 if kind == 1 and message[0] == self.n_requests:
                     assert message[1] is None, f"{method}: {message[1]}"
                     return message[2]
-                if kind == 2 and message[0] == "redraw":
-                    for name, *calls in message[1]:
-                        for call in calls:
-                            self._draw(name, call)
+                if kind == 2:
+                    self._redraw(message)
             if not select.select([self._stdout()], [], [], end - time.monotonic())[0]:
                 self._fail(f"no response to {method}; does Neovim wait for Enter?")
             data = os.read(self._stdout(), 65536)
@@ -144,6 +154,12 @@ class Neovim:
         if self.request("nvim_get_mode")["blocking"]:
             self._fail("Neovim waits for Enter")
         self.lua("vim.cmd.redraw()")
+
+    def _redraw(self, message: list[Any]) -> None:
+        if message[0] == "redraw":
+            for name, *calls in message[1]:
+                for call in calls:
+                    self._draw(name, call)
 
     def _draw(self, name: str, args: list[Any]) -> None:
         match name:
@@ -176,7 +192,7 @@ class Neovim:
     def _snapshot(self) -> Screen:
         styles = {id_: self._style(it) for id_, it in self.highlights.items()}
         cells = [[(char, styles.get(id_, self.default)) for char, id_ in row] for row in self.cells]
-        return Screen(cells, self.cursor, self.default.background)
+        return Screen(cells, self.cursor, self.default.background, at_s=time.monotonic())
 
     def _style(self, it: dict[str, Any]) -> Style:
         foreground = it.get("foreground", self.default.foreground)

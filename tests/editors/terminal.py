@@ -27,6 +27,8 @@ class Screen:
     cursor: tuple[int, int]
     background: int = 0
     title: str = field(default="")
+    # When it was drawn, by `time.monotonic()`.
+    at_s: float = 0.0
 
     def lines(self) -> list[str]:
         return ["".join(char for char, _ in row).rstrip() for row in self.cells]

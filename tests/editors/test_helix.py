@@ -16,29 +16,37 @@ from conftest import INSTALLED, ROOT, SCREENS
 from helix import Helix
 from test_neovim import PYTHON
 
+# The kind of our items, as the menu shows it.
+KIND = "snippet"
 
-@pytest.fixture
-def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
+
+def start_helix(folder: Path, server: Path, file: Path) -> Helix:
     """A Helix with our unmodified `languages.toml` and a Python file, after the model is loaded."""
-    config = tmp_path / "config" / "helix"
+    config = folder / "config" / "helix"
     config.mkdir(parents=True)
     ours = (ROOT / "editors" / "helix" / "languages.toml").read_text()
     (config / "languages.toml").write_text(ours)
     (config / "config.toml").write_text("[editor]\nidle-timeout = 50\ncompletion-timeout = 5\n")
-    file = tmp_path / "numbers.py"
-    file.write_text(PYTHON)
-    programs = tmp_path / "bin"
+    programs = folder / "bin"
     programs.mkdir()
     (programs / "foretell").symlink_to(server.resolve())
     env = {
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "XDG_DATA_HOME": os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")),
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     helix = Helix(INSTALLED / "hx" / "hx", config / "config.toml", file, env)
-    helix.wait("the file", lambda lines: any("def is_odd" in line for line in lines))
     helix.wait("the model", lambda _: "model loaded" in helix.log(), 120)
+    return helix
+
+
+@pytest.fixture
+def helix(tmp_path: Path, server: Path) -> Iterator[Helix]:
+    file = tmp_path / "numbers.py"
+    file.write_text(PYTHON)
+    helix = start_helix(tmp_path, server, file)
+    helix.wait("the file", lambda lines: any("def is_odd" in line for line in lines))
     yield helix
     helix.end()
 
@@ -47,7 +55,7 @@ def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
     helix.type("geo")
     helix.type("return nu")
     # A row of the menu has the item's label and its kind.
-    item = re.compile(r"^\s+~?\s+(number.*?) +text\b")
+    item = re.compile(rf"^\s+~?\s+(number.*?) +{KIND}\b")
 
     def in_menu(lines: list[str]) -> re.Match[str] | None:
         return next(filter(None, map(item.match, lines)), None)
@@ -112,7 +120,7 @@ def test_recorded_helix_session_gets_item(server: Path, tmp_path: Path) -> None:
                 "filterText": label,
                 "insertTextFormat": 1,
                 "insertTextMode": 1,
-                "kind": 1,
+                "kind": 15,
                 "label": label,
                 "preselect": True,
                 "sortText": "0",

@@ -33,8 +33,12 @@ def is_odd(number):
 
 
 def start(version: str, folder: Path, server: Path, **setup: object) -> Neovim:
-    """Starts Neovim with our plugin and empty config and state folders."""
-    given = {"cmd": [str(server), "serve"], **setup}
+    """Starts Neovim with our plugin and empty config and state folders.
+
+    The model suggests what it is unsure of, too: most tests need a text, not the best one.
+    """
+    settings = {"suggest": {"eagerness": 0}}
+    given = {"cmd": [str(server), "serve"], "settings": settings, **setup}
     env = {
         "PLUGIN": str(PLUGIN),
         "FORETELL_SETUP": json.dumps(given),
@@ -246,36 +250,6 @@ def test_suggestions_are_per_file(editing: Neovim, tmp_path: Path) -> None:
     editing.type("<BS><Esc>A")
     editing.wait("no text of the first file", lambda: not editing.ghost().startswith("ber"))
     assert editing.lua("return #vim.lsp.get_clients({ name = 'foretell' })") == 1
-
-
-def test_popup_menu_hides_ghost(editing: Neovim) -> None:
-    editing.type("return num")
-    editing.wait_for_ghost()
-    editing.type("<C-x><C-n>")
-    editing.wait("the menu", lambda: editing.lua("return vim.fn.pumvisible()") == 1)
-    editing.wait("no ghost text", lambda: not editing.ghost())
-    editing.type("<C-e>")
-    editing.wait("the text again", editing.ghost)
-
-
-@pytest.mark.parametrize("menu", ["cmp", "blink.cmp"])
-def test_other_plugin_menu_hides_ghost(editing: Neovim, menu: str) -> None:
-    """Uses a fake with the two functions that we call instead of the plugins."""
-    editing.lua(
-        """
-        local function is_open() return _G.menu_is_open end
-        package.loaded[...] = { visible = is_open, is_menu_visible = is_open }
-        """,
-        menu,
-    )
-    editing.type("return num")
-    editing.wait_for_ghost()
-    toggle = "_G.menu_is_open = ...; require('foretell.ghost').refresh()"
-    editing.lua(toggle, True)
-    editing.wait("no ghost text", lambda: not editing.ghost())
-    editing.lua(toggle, False)
-    editing.wait("the text again", editing.ghost)
-    editing.lua("package.loaded[...] = nil", menu)
 
 
 def test_killed_server_restarts(editing: Neovim) -> None:

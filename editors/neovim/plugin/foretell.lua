@@ -7,8 +7,8 @@ vim.g.loaded_foretell = true
 vim.api.nvim_create_user_command('Foretell', function(args)
   require('foretell.commands').run(args.fargs)
 end, {
-  nargs = '+',
-  desc = 'Foretell: on, off, status, stats …',
+  nargs = '*',
+  desc = 'Foretell: status, on, off, setup …',
   complete = function(lead, line)
     return require('foretell.commands').complete(lead, line)
   end,

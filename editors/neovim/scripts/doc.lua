@@ -16,7 +16,8 @@ You need Neovim 0.10 or later and `foretell` in PATH. Then: >lua
 
     require('foretell').setup()
 <
-`:checkhealth foretell` reports what is missing.
+`:checkhealth foretell` reports what is missing, and `:Foretell setup` fetches
+the runtime library and a model.
 
 With |lazy.nvim|: >lua
 
@@ -34,24 +35,51 @@ Without the plugin, Neovim 0.12 shows suggestions itself: >lua
     vim.lsp.enable('foretell')
     vim.lsp.inline_completion.enable()
 <
-It then waits 200 ms after each key, does not grow a suggestion while the model
-generates, and accepts it only as a whole.
+This display is poorer, as is the setting `native`, which uses it with the
+plugin's keys. It waits 200 ms after each key. A suggestion you contradict
+stays behind what you type until the next response, so the line looks broken.
+A suggestion does not grow while the model generates.
+
+==============================================================================
+DISPLAY                                                     *foretell-display*
+
+The first line of a suggestion follows the cursor; the others are drawn below.
+If the window has too little room for them, it scrolls, as far as a quarter of
+it stays above the cursor. Lines that still do not fit are counted: "… +3
+lines". While a completion menu is open, the lines below the cursor are hidden
+(`hide_with_menu`).
+
+Accepting inserts only what is visible. The rest stays and is drawn at the new
+place. If no text is visible, as in a closed fold, each key does what it does
+without a suggestion.
+
+A suggestion stays if a bracket that you type from it is closed automatically;
+accepting it replaces the closing bracket.
 ]]
 
 local COMMANDS = [[
 ==============================================================================
 COMMANDS                                                           *:Foretell*
 
+:Foretell                               Why nothing is shown.
 :Foretell on | off | toggle [buffer]    Turn suggestions on or off.
-:Foretell status                        The state of the server.
+:Foretell setup [model]                 Fetch the runtime library and a model.
+:Foretell model                         Choose a model and fetch it.
+:Foretell doctor                        Check everything, measure speed.
+:Foretell health                        |:checkhealth| for Foretell.
 :Foretell stats                         The statistics of this session.
 :Foretell restart                       Restart the server.
 :Foretell log                           The server's log.
-:Foretell health                        |:checkhealth| for Foretell.
+
+`setup` passes further arguments to `foretell setup`, such as `--from DIR` for
+a machine without network. It runs in a terminal; `q` closes it.
 
 `vim.g.foretell = false` and `vim.b.foretell = false` turn it off too; with
 `native`, only if they are set before the file is opened.
-The highlight group is *hl-ForetellGhost*, linked to |hl-Comment| by default.
+Highlight groups:
+    *hl-ForetellGhost*  the suggestion, linked to |hl-Comment| by default
+    *hl-ForetellMore*   the note "… +3 lines", linked to |hl-NonText|
+
 The event `User ForetellStatus` fires whenever the status changes.
 ]]
 
@@ -60,6 +88,20 @@ The event `User ForetellStatus` fires whenever the status changes.
 local function heading(title, tag)
   local gap = (' '):rep(78 - #title - #tag - 2)
   return { ('='):rep(78), ('%s%s*%s*'):format(title, gap, tag), '' }
+end
+
+--- Wraps a text in indented lines.
+---@param text string
+---@return string[]
+local function wrapped(text)
+  local lines = { '   ' }
+  for word in text:gmatch('%S+') do
+    if #lines[#lines] + 1 + #word > 78 then
+      lines[#lines + 1] = '   '
+    end
+    lines[#lines] = lines[#lines] .. ' ' .. word
+  end
+  return lines
 end
 
 --- Documents the fields of a class in config.lua, in source order, with their defaults.
@@ -77,7 +119,7 @@ local function fields(source, class, defaults)
     end
     local default = name == 'keys' and 'see |foretell-keys|' or vim.inspect(defaults[name])
     lines[#lines + 1] = ('%s  ~'):format(name)
-    lines[#lines + 1] = ('    %s'):format(text)
+    vim.list_extend(lines, wrapped(text))
     lines[#lines + 1] = ('    Type: %s. Default: %s'):format(type, default:gsub('\n%s*', ' '))
     lines[#lines + 1] = ''
   end
@@ -121,16 +163,34 @@ vim.list_extend(lines, heading('FUNCTIONS', 'foretell-functions'))
 vim.list_extend(lines, functions(read(root .. '/lua/foretell/init.lua')))
 lines[#lines + 1] = 'vim:tw=78:ts=8:ft=help:norl:'
 
-local path = root .. '/doc/foretell.txt'
-local text = table.concat(lines, '\n') .. '\n'
-if not vim.list_contains(arg, '--check') then
-  vim.fn.mkdir(root .. '/doc', 'p')
-  vim.fn.writefile(lines, path)
-elseif vim.fn.filereadable(path) == 0 or read(path) ~= text then
-  io.stderr:write(
-    'editors/neovim/doc/foretell.txt is out of date: run `nvim -l editors/neovim/scripts/doc.lua`\n'
-  )
-  os.exit(1)
+--- The tags are part of the repository, so that `:help` works without `:helptags`, also where the
+--- folder is read-only. `:helptags` writes the same file again.
+---@return string[]
+local function tags()
+  local found = {}
+  for _, line in ipairs(lines) do
+    -- A tag counts between white space only.
+    for tag in (' ' .. line .. ' '):gmatch('%s%*([^%s*|]+)%*%f[%s]') do
+      found[#found + 1] = ('%s\tforetell.txt\t/*%s*'):format(tag, tag)
+    end
+  end
+  table.sort(found)
+  return found
 end
-vim.cmd.helptags(root .. '/doc') -- fails if a tag is defined twice
-vim.fs.rm(root .. '/doc/tags')
+
+local is_check, is_current = vim.list_contains(arg, '--check'), true
+for name, content in pairs({ ['foretell.txt'] = lines, tags = tags() }) do
+  local path = root .. '/doc/' .. name
+  if not is_check then
+    vim.fn.mkdir(root .. '/doc', 'p')
+    vim.fn.writefile(content, path)
+  elseif vim.fn.filereadable(path) == 0 or not vim.deep_equal(vim.fn.readfile(path), content) then
+    io.stderr:write(
+      ('editors/neovim/doc/%s is out of date: run `nvim -l editors/neovim/scripts/doc.lua`\n'):format(
+        name
+      )
+    )
+    is_current = false
+  end
+end
+os.exit(is_current and 0 or 1)

@@ -28,9 +28,12 @@ pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKi
     }
 }
 
-/// The characters, besides letters, after which a client's menu opens.
-const TRIGGER_CHARACTERS: [&str; 12] =
-    [" ", ".", ":", "(", ",", "=", "{", "[", "<", "&", "\"", ">"];
+/// The characters, besides letters, after which a client's menu opens: those that code continues
+/// after on the same line.
+const TRIGGER_CHARACTERS: [&str; 21] = [
+    " ", ".", ":", "(", ")", "[", "]", "{", "<", ">", ",", "=", "+", "-", "*", "/", "&", "|", "!",
+    "\"", "'",
+];
 
 /// The item for a text at the request's cursor. With a selected menu item, it extends that item and
 /// takes its range (LSP 3.18, `SelectedCompletionInfo`).
@@ -94,11 +97,10 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     let n_word_chars = before.chars().rev().take_while(is_word).count();
     let start = params.cursor - n_word_chars;
     let whole = format!("{}{text}", original.slice(start..params.cursor));
-    let first_line = whole.trim_start().lines().next().unwrap_or_default();
-    let more = if whole.trim().contains('\n') { " …" } else { "" };
     lsp::CompletionItem {
-        label: format!("{first_line}{more}"),
-        kind: Some(lsp::CompletionItemKind::Text),
+        label: label(&whole),
+        // Clients rank `Text` last or hide it, because they have the words of the buffer already.
+        kind: Some(lsp::CompletionItemKind::Snippet),
         detail: Some("foretell".to_owned()),
         documentation: Some(lsp::Documentation::MarkupContent(lsp::MarkupContent {
             kind: lsp::MarkupKind::Markdown,
@@ -118,10 +120,36 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     }
 }
 
+/// The first line of a text, and the number of further ones.
+fn label(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.count() {
+        0 => first.to_owned(),
+        1 => format!("{first} … +1 line"),
+        n_lines => format!("{first} … +{n_lines} lines"),
+    }
+}
+
 /// A fenced block that the text cannot end: its fence is longer than any in the text.
 fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let language: String = language.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect();
     format!("{fence}{language}\n{text}\n{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label;
+
+    #[test]
+    fn label_is_the_first_line_and_a_count() {
+        assert_eq!(label("x + 1"), "x + 1");
+        assert_eq!(label("\n    return x\n"), "return x");
+        assert_eq!(label("if x {\r\n    y\r\n}"), "if x { … +2 lines");
+        assert_eq!(label("\n  a:\n\n  b"), "a: … +2 lines");
+        assert_eq!(label("a\nb"), "a … +1 line");
+        assert_eq!(label(""), "");
+    }
 }

@@ -30,22 +30,36 @@ use rates::{Rates, seconds};
 /// Licences that allow any use of a model, including commercial use.
 const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
 
+/// How `foretell doctor` checks and prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Whether to print JSON.
+    pub(crate) json: bool,
+    /// Whether to skip what takes seconds, so that an editor can wait for the rest.
+    pub(crate) quick: bool,
+}
+
 /// Checks what suggestions need, measures the model's speed, and looks for editors. The exit code
 /// is a failure if a check fails.
 ///
 /// # Errors
 /// If standard output fails, or a check cannot run.
-pub(crate) fn run(startup: &Startup, is_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCode> {
+    let Options { json: is_json, quick: is_quick } = options;
     let mut page = Page { checks: vec![], is_json };
     let (config, invalid) = startup.config();
     page.add(check_settings(invalid))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
     let rates = match config.engine.remote_url() {
+        Some(url) if is_quick => {
+            page.add(Check::new("remote", Mark::Skipped, format!("{url}: not asked")))?;
+            None
+        }
         Some(url) => {
             remote::check(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
             None
         }
-        None => check_local(&mut page, &config)?,
+        None => check_local(&mut page, &config, is_quick)?,
     };
     let places = Places::of_user();
     let editors = places.as_ref().map(Places::editors).unwrap_or_default();
@@ -99,14 +113,19 @@ fn check_settings(invalid: Vec<String>) -> Check {
 }
 
 /// Checks the library, the provider, the model and its speed. Returns the measured rates.
-fn check_local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>> {
+fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Result<Option<Rates>> {
     let bundle = Bundle::open(&model_path(&config.model.name));
     let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
     let can_run = check_runtime(page, config, target)?;
-    let bundle = bundle.and_then(|bundle| bundle.verify().map(|()| bundle));
+    let bundle = bundle.and_then(|bundle| {
+        if !is_quick {
+            bundle.verify()?;
+        }
+        Ok(bundle)
+    });
     let bundle = match bundle {
         Ok(bundle) => {
-            page.add(check_model(&bundle))?;
+            page.add(check_model(&bundle, is_quick))?;
             page.add(check_licence(&bundle.manifest.licence))?;
             Some(bundle)
         }
@@ -116,6 +135,9 @@ fn check_local(page: &mut Page, config: &Config) -> anyhow::Result<Option<Rates>
         }
     };
     match (can_run, &bundle) {
+        (true, Some(_)) if is_quick => {
+            Ok(page.add(Check::new("speed", Mark::Skipped, "not measured")).map(|()| None)?)
+        }
         (true, Some(bundle)) => check_speed(page, config, bundle),
         (false, _) => Ok(page.add(Check::skipped("speed", "library")).map(|()| None)?),
         (true, None) => Ok(page.add(Check::skipped("speed", "model")).map(|()| None)?),
@@ -158,13 +180,14 @@ fn version_in_name(library: &Path) -> Option<String> {
     (version.matches('.').count() == 2).then(|| version.to_owned())
 }
 
-fn check_model(bundle: &Bundle) -> Check {
+fn check_model(bundle: &Bundle, is_quick: bool) -> Check {
     let it = &bundle.manifest;
     let text = format!("{} ({})", it.name, bundle.path.display());
     let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
     let n_mb = it.n_bytes() / 1_000_000;
+    let hashes = if is_quick { "hashes not verified" } else { "all hashes match" };
     let details = vec![format!(
-        "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, all hashes match",
+        "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, {hashes}",
         it.architecture, it.quantization
     )];
     if it.fim.is_some() {

@@ -1,5 +1,6 @@
 --- The subcommands of `:Foretell`.
 local foretell = require('foretell')
+local program = require('foretell.program')
 local server = require('foretell.server')
 
 local M = {}
@@ -21,7 +22,7 @@ local function show_page(title, lines)
   vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buf, nowait = true })
 end
 
----@type table<string, fun(scope?: string)>
+---@type table<string, fun(scope?: string, ...: string)>
 local commands = {
   on = function(scope)
     foretell.enable(true, scope == 'buffer' and 0 or nil)
@@ -39,8 +40,14 @@ local commands = {
     foretell.enable(not is_on, scope == 'buffer' and 0 or nil)
   end,
   status = function()
-    local status = foretell.status()
-    vim.notify(('Foretell: %s'):format(status.message or status.state))
+    local remote = foretell.status().remote
+    local where = remote and (' The text around the cursor is sent to %s.'):format(remote) or ''
+    vim.notify(('Foretell: %s%s'):format(foretell.reason(), where))
+  end,
+  setup = program.set_up,
+  model = program.choose_model,
+  doctor = function()
+    program.run({ 'doctor' })
   end,
   stats = function()
     local client = vim.lsp.get_clients({ name = 'foretell' })[1]
@@ -66,15 +73,16 @@ local commands = {
   end,
 }
 
---- Runs a subcommand.
+--- Runs a subcommand, by default `status`.
 ---@param words string[] its name and arguments
 function M.run(words)
-  local command = commands[words[1]]
+  local name = words[1] or 'status'
+  local command = commands[name]
   if not command then
-    vim.notify(('Foretell: unknown command %q'):format(words[1]), vim.log.levels.ERROR)
+    vim.notify(('Foretell: unknown command %q'):format(name), vim.log.levels.ERROR)
     return
   end
-  command(words[2])
+  command(unpack(words, 2))
 end
 
 --- Completes subcommands and their arguments.
@@ -85,7 +93,12 @@ function M.complete(lead, line)
   local words = vim.split(line, '%s+', { trimempty = true })
   local names = vim.tbl_keys(commands)
   if #words > 2 or (#words == 2 and lead == '') then
-    names = vim.list_contains({ 'on', 'off', 'toggle' }, words[2]) and { 'buffer' } or {}
+    names = {}
+    if vim.list_contains({ 'on', 'off', 'toggle' }, words[2]) then
+      names = { 'buffer' }
+    elseif words[2] == 'setup' then
+      names = program.model_names()
+    end
   end
   table.sort(names)
   return vim.tbl_filter(function(name)

@@ -15,7 +15,7 @@ local M = {}
 ---@field settings table<string, any>       The server's settings (`foretell config --schema`).
 ---@field filetypes table<string, boolean>  Turn file types on or off; "*" stands for all others.
 ---@field keys foretell.Keys|false          Keys in insert mode; `false` maps none.
----@field hide_with_menu boolean            Hide the suggestion while a completion menu is open.
+---@field hide_with_menu "lines"|boolean    What to hide while a completion menu is open: the lines below the cursor, everything (true), or nothing (false).
 ---@field streaming boolean                 Show the first words early and let the suggestion grow.
 ---@field native boolean                    Use Neovim 0.12's `vim.lsp.inline_completion` display.
 
@@ -33,7 +33,7 @@ M.defaults = {
     dismiss = '<C-]>',
     trigger = '<M-\\>',
   },
-  hide_with_menu = true,
+  hide_with_menu = 'lines',
   streaming = true,
   native = false,
 }

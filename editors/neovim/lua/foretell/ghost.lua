@@ -1,6 +1,6 @@
---- The suggestion on screen: requests it, draws it as virtual text, keeps it while the user types
---- into it, and accepts it.
+--- The suggestion on screen: requests it, keeps it while the user types into it, and accepts it.
 local config = require('foretell.config')
+local display = require('foretell.display')
 local server = require('foretell.server')
 local text = require('foretell.text')
 
@@ -8,7 +8,6 @@ local M = {}
 
 local api = vim.api
 local METHOD = 'textDocument/inlineCompletion'
-local namespace = api.nvim_create_namespace('foretell')
 
 ---@class foretell.Request          One `textDocument/inlineCompletion` request.
 ---@field buf integer
@@ -24,12 +23,14 @@ local namespace = api.nvim_create_namespace('foretell')
 ---@class foretell.Suggestion: foretell.Request
 ---@field items table[]             The candidates (lsp.InlineCompletionItem), at least one.
 ---@field index integer             The candidate on screen, 1-based.
+---@field layout? foretell.Layout   Where it is drawn; nil while it is hidden.
 ---@field is_reported? boolean      Whether the server knows that this candidate was shown.
 
 ---@class foretell.GhostState       All that this module remembers between events.
 ---@field request? foretell.Request    The last request; nil once its response is unwanted.
 ---@field shown? foretell.Suggestion   The suggestion on screen, or hidden by a completion menu.
 ---@field seen string               The `snapshot()` at the last change; '' outside insert mode.
+---@field note? string              What became of the last suggestion, for the user.
 ---@field is_dismissed boolean      Whether the user dismissed a suggestion since the last change.
 
 ---@type foretell.GhostState
@@ -45,7 +46,8 @@ end
 ---@return string
 local function snapshot()
   local buf, row, col = api.nvim_get_current_buf(), cursor()
-  return ('%d %d %d %d'):format(buf, api.nvim_buf_get_changedtick(buf), row, col)
+  local win, tick = api.nvim_get_current_win(), api.nvim_buf_get_changedtick(buf)
+  return ('%d %d %d %d %d'):format(win, buf, tick, row, col)
 end
 
 local function in_insert_mode()
@@ -60,8 +62,8 @@ local function insert_text(item)
   return (given:gsub('\r\n', '\n'))
 end
 
---- How many bytes after the cursor a suggestion replaces: auto-closed brackets and quotes. They are
---- ASCII, so the count is the same in every position encoding.
+--- How many bytes after the request's cursor a suggestion replaces: auto-closed brackets and quotes.
+--- They are ASCII, so the count is the same in every position encoding.
 ---@param it foretell.Suggestion
 ---@return integer
 local function n_replaced_bytes(it)
@@ -72,23 +74,23 @@ local function n_replaced_bytes(it)
   return math.min(math.max(range['end'].character - it.position.character, 0), #it.after)
 end
 
---- The part of a suggestion that is not typed yet; nil if all of it or anything else was typed.
+--- The part of a suggestion that is not typed yet, and how many bytes after the cursor it replaces;
+--- nil if all of it or anything else was typed.
 ---@param it foretell.Suggestion
----@return string?
+---@return string? remaining, integer n_replaced
 local function untyped_text(it)
   local row, col = cursor()
   if api.nvim_get_current_buf() ~= it.buf or row < it.row or (row == it.row and col < it.col) then
-    return nil
-  end
-  local line = api.nvim_get_current_line()
-  if line:sub(col + 1) ~= it.after then
-    return nil
+    return nil, 0
   end
   local typed = table.concat(api.nvim_buf_get_text(it.buf, it.row, it.col, row, col, {}), '\n')
   local whole = insert_text(it.items[it.index])
-  if #typed < #whole and vim.startswith(whole, typed) then
-    return whole:sub(#typed + 1)
+  if #typed >= #whole or not vim.startswith(whole, typed) then
+    return nil, 0
   end
+  local remaining, after = whole:sub(#typed + 1), api.nvim_get_current_line():sub(col + 1)
+  local n_replaced = text.n_replaced_now(it.after, after, n_replaced_bytes(it), remaining)
+  return n_replaced and remaining, n_replaced or 0
 end
 
 local function menu_is_open()
@@ -101,59 +103,69 @@ local function menu_is_open()
     or false
 end
 
----@param it foretell.Suggestion
----@param remaining string
-local function draw(it, remaining)
-  local row, col = cursor()
-  local lines = vim.split(remaining, '\n', { plain = true })
-  local tabstop = vim.bo[it.buf].tabstop
-  local column = vim.fn.virtcol('.') - 1
-  local chunks = {} ---@type [string, string][][]
-  for i, line in ipairs(lines) do
-    chunks[i] = { { text.expand_tabs(line, i == 1 and column or 0, tabstop), 'ForetellGhost' } }
+--- How many lines of a suggestion may be shown: a menu covers or moves those below the cursor.
+---@return integer n_lines 0 hides the suggestion
+local function max_lines()
+  local hides = config.current.hide_with_menu
+  if not hides or not menu_is_open() then
+    return math.huge
   end
-  api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
-  api.nvim_buf_set_extmark(it.buf, namespace, row, col, {
-    virt_text = chunks[1],
-    -- `overlay` covers the text that is replaced; `inline` moves text that stays to the right.
-    virt_text_pos = n_replaced_bytes(it) > 0 and n_replaced_bytes(it) == #it.after and 'overlay'
-      or 'inline',
-    virt_lines = #chunks > 1 and vim.list_slice(chunks, 2) or nil,
-    hl_mode = 'combine',
-  })
+  return hides == 'lines' and 1 or 0
 end
 
 --- Removes the suggestion from the screen.
 function M.clear()
-  if state.shown and api.nvim_buf_is_valid(state.shown.buf) then
-    api.nvim_buf_clear_namespace(state.shown.buf, namespace, 0, -1)
+  if state.shown then
+    display.clear(state.shown.buf)
   end
   state.shown = nil
 end
 
+---@param it foretell.Suggestion
+local function report_shown(it)
+  local client = vim.lsp.get_client_by_id(it.client_id)
+  if client and not it.is_reported then
+    it.is_reported = true
+    local item = it.items[it.index]
+    server.call(client, 'notify', 'textDocument/didShowCompletion', { item = item })
+  end
+end
+
 --- Draws the rest of the suggestion at the cursor, or removes it.
-function M.refresh()
+---@param may_scroll? boolean whether the window may scroll to show all lines; true by default
+function M.refresh(may_scroll)
   local it = state.shown
   if not it then
     return
   end
+  local remaining, n_replaced = untyped_text(it)
   local is_wanted = it.invoked or config.is_on(it.buf) -- may have changed since the request
-  local remaining = is_wanted and in_insert_mode() and untyped_text(it)
-  if not remaining then
+  if not remaining or not is_wanted or not in_insert_mode() then
     M.clear()
-  elseif config.current.hide_with_menu and menu_is_open() then
-    api.nvim_buf_clear_namespace(it.buf, namespace, 0, -1)
-  else
-    draw(it, remaining)
-    if not it.is_reported then
-      it.is_reported = true
-      local client = vim.lsp.get_client_by_id(it.client_id)
-      if client then
-        local item = it.items[it.index]
-        server.call(client, 'notify', 'textDocument/didShowCompletion', { item = item })
-      end
-    end
+    return
   end
+  local n_lines = max_lines()
+  if n_lines == 0 or (n_lines == 1 and vim.startswith(remaining, '\n')) then
+    it.layout = nil
+    display.clear(it.buf)
+    state.note = 'The last suggestion was hidden by a completion menu (`hide_with_menu`).'
+    return
+  end
+  local n_bytes_after = #api.nvim_get_current_line() - select(2, cursor())
+  it.layout = display.draw(remaining, {
+    is_overlay = n_replaced > 0 and n_replaced == n_bytes_after,
+    max_lines = n_lines,
+    may_scroll = may_scroll ~= false,
+  })
+  local is_visible = display.visible_part(remaining, it.layout) ~= nil
+  state.note = is_visible and 'The last suggestion was shown.'
+    or 'The last suggestion had no room in the window.'
+  report_shown(it)
+end
+
+--- Draws the suggestion again after a completion menu has opened or closed.
+function M.on_menu()
+  M.refresh()
 end
 
 --- Whether the text and the cursor are still those of a request.
@@ -172,6 +184,7 @@ end
 ---@param items table[]
 local function show(request, items)
   if #items == 0 then
+    state.note = nil
     M.clear()
     return
   end
@@ -264,38 +277,62 @@ end
 
 --- Leaves insert mode: clears the screen and ignores a pending response.
 function M.stop()
-  state.request, state.seen = nil, ''
+  state.request, state.seen, state.is_dismissed = nil, '', false
   M.clear()
 end
 
---- The text that `accept()` would insert; nil if no suggestion is visible.
----@return string?
-function M.visible()
-  local it = state.shown
-  if it and in_insert_mode() and not (config.current.hide_with_menu and menu_is_open()) then
-    return untyped_text(it)
+--- Requests suggestions in a buffer whose server can answer from now on.
+---@param buf integer
+function M.on_ready(buf)
+  if buf == api.nvim_get_current_buf() and config.is_on(buf) and not state.is_dismissed then
+    M.request(false)
   end
 end
 
---- Inserts the suggestion, or its first word or line, as one undo step.
+--- The text that `accept()` would insert: the visible lines; nil if no text is visible.
+---@return string?
+function M.visible()
+  local it = state.shown
+  if not it or not it.layout or not in_insert_mode() then
+    return nil
+  end
+  -- A menu may have opened since the suggestion was drawn.
+  it.layout.max_lines = math.min(it.layout.max_lines, max_lines())
+  local remaining = it.layout.max_lines > 0 and untyped_text(it)
+  return remaining and display.visible_part(remaining, it.layout) or nil
+end
+
+--- What became of the last suggestion; nil if the last response was empty.
+---@return string? sentence
+function M.note()
+  return state.note
+end
+
+--- Inserts the visible lines of the suggestion, or the first word or line, as one undo step.
 ---@param part? 'word'|'line'
 ---@return boolean accepted false if no suggestion is visible
 function M.accept(part)
-  local remaining, it = M.visible(), state.shown
-  if not remaining or not it then
+  local accepted, it = M.visible(), state.shown
+  if not accepted or not it then
     return false
   end
-  local accepted = remaining
+  local remaining, n_replaced = untyped_text(it)
+  if not remaining then
+    return false
+  end
   if part then
-    accepted = part == 'word' and text.first_word(remaining) or text.first_line(remaining)
+    accepted = part == 'word' and text.first_word(accepted) or text.first_line(accepted)
   end
   local row, col = cursor()
   local lines = vim.split(accepted, '\n', { plain = true })
   vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
-  local n_bytes = #accepted == #remaining and n_replaced_bytes(it) or 0
+  local n_bytes = #accepted == #remaining and n_replaced or 0
   api.nvim_buf_set_text(it.buf, row, col, row, col + n_bytes, lines)
   api.nvim_win_set_cursor(0, { row + #lines, (#lines == 1 and col or 0) + #lines[#lines] })
   vim.go.undolevels = vim.go.undolevels
+  if vim.fn.pumvisible() == 1 then
+    vim.fn.complete(vim.fn.col('.'), {}) -- closes the menu, whose items are for another text
+  end
 
   local client, item = vim.lsp.get_client_by_id(it.client_id), it.items[it.index]
   if #accepted < #remaining then
@@ -347,6 +384,7 @@ function M.dismiss()
   end
   state.is_dismissed = true
   state.request = nil
+  state.note = 'The last suggestion was dismissed.'
   M.clear()
   return true
 end

@@ -2,6 +2,7 @@
 ---
 --- Call `require('foretell').setup()`.
 local config = require('foretell.config')
+local focus = require('foretell.focus')
 local ghost = require('foretell.ghost')
 local server = require('foretell.server')
 
@@ -22,7 +23,7 @@ local function follow_cmp()
   if cmp and cmp.event and not follows_cmp then
     follows_cmp = true
     for _, event in ipairs({ 'menu_opened', 'menu_closed' }) do
-      cmp.event:on(event, vim.schedule_wrap(ghost.refresh))
+      cmp.event:on(event, vim.schedule_wrap(ghost.on_menu))
     end
   end
 end
@@ -36,36 +37,45 @@ function M.setup(opts)
   end
   local group = vim.api.nvim_create_augroup('foretell', {})
   local function on(events, callback, pattern)
-    vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
+    vim.api.nvim_create_autocmd(events, {
+      group = group,
+      pattern = pattern,
+      callback = function()
+        callback()
+      end,
+    })
   end
   local function highlight()
     vim.api.nvim_set_hl(0, 'ForetellGhost', { default = true, link = 'Comment' })
+    vim.api.nvim_set_hl(0, 'ForetellMore', { default = true, link = 'NonText' })
   end
   highlight()
   on('ColorScheme', highlight)
-  on({ 'BufEnter' }, function(event)
-    local client = server.client(event.buf)
-    if client then
-      local document = { uri = vim.uri_from_bufnr(event.buf) }
-      server.call(client, 'notify', 'textDocument/didFocus', { textDocument = document })
-    end
-  end)
+  on('BufEnter', focus.send)
+  on('ModeChanged', focus.send, '[^i]*:i*')
+  on('CursorMoved', focus.send_at_rest)
   if config.current.native then
-    server.on_ready = require('foretell.native').follow
+    server.on_ready = function(buf)
+      focus.send()
+      require('foretell.native').follow(buf)
+    end
   else
-    on({ 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone' }, function()
-      ghost.on_change()
+    on(
+      { 'InsertEnter', 'TextChangedI', 'TextChangedP', 'CursorMovedI', 'CompleteDone', 'WinEnter' },
+      ghost.on_change
+    )
+    on({ 'WinScrolled', 'WinResized', 'VimResized' }, function()
+      ghost.refresh(false)
     end)
     on({ 'InsertLeave', 'BufLeave' }, ghost.stop)
     on('ModeChanged', ghost.stop, 'i*:[^i]*') -- CTRL-C fires no InsertLeave
     on('ModeChanged', ghost.on_change, '[^i]*:i*') -- back from CTRL-O
-    on('User', vim.schedule_wrap(ghost.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
+    on('User', vim.schedule_wrap(ghost.on_menu), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
     on('InsertEnter', follow_cmp)
     server.on_update = ghost.on_update
     server.on_ready = function(buf)
-      if buf == vim.api.nvim_get_current_buf() and config.is_on(buf) then
-        ghost.request(false)
-      end
+      focus.send()
+      ghost.on_ready(buf)
     end
   end
   require('foretell.keys').map(config.current.keys)
@@ -136,13 +146,19 @@ function M.enable(on, buf)
   elseif not on then
     ghost.stop()
   end
-  vim.cmd.redrawstatus()
+  vim.cmd.redrawstatus({ bang = true })
 end
 
---- The state of the server, and the reason if it failed.
----@return { state: foretell.State, message?: string, remote?: string }
+--- The state of the server, and the reason if it failed or suggested nothing.
+---@return foretell.Status
 function M.status()
   return config.is_on(0) and server.status or { state = 'off' }
+end
+
+--- Why nothing is shown, in a sentence.
+---@return string
+function M.reason()
+  return require('foretell.reason').sentence()
 end
 
 --- The status in a word or two, for a status line.

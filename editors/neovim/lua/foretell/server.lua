@@ -5,7 +5,13 @@ local M = {}
 
 ---@alias foretell.State 'loading'|'ready'|'thinking'|'off'|'failed'
 
----@type { state: foretell.State, message?: string, remote?: string }
+---@class foretell.Status
+---@field state foretell.State
+---@field message? string  Why the server failed, or the sentence for `reason`.
+---@field reason? string   The code of the reason why the last response was empty.
+---@field remote? string   The address of the remote model server.
+
+---@type foretell.Status
 M.status = { state = 'loading' }
 
 ---@type fun(params: table, client_id: integer) Called for each update of a suggestion.
@@ -16,19 +22,21 @@ M.on_ready = function() end
 local MAX_RESTARTS, RESTART_WINDOW_MS = 4, 180000
 local restart_times_ms = {} ---@type integer[] from `vim.uv.now()`
 
----@param state foretell.State
----@param message? string
----@param remote? string the address of the remote model server, if there is one
-local function set_status(state, message, remote)
+---@param status foretell.Status
+local function set_status(status)
+  local state, message = status.state, status.message
   local is_reported = M.status.state == 'failed' and M.status.message == message
-  M.status = { state = state, message = message, remote = remote }
+  local is_same_item = M.status.state == state and M.status.remote == status.remote
+  M.status = status
   if state == 'failed' and message and not is_reported then
     -- Cut to fit on one line with the hint: a longer message makes Neovim wait for Enter.
     local brief = vim.fn.strcharpart(message, 0, vim.o.columns - 50)
     vim.notify(('Foretell: %s … see :checkhealth foretell'):format(brief), vim.log.levels.WARN)
   end
   vim.api.nvim_exec_autocmds('User', { pattern = 'ForetellStatus', modeline = false })
-  vim.cmd.redrawstatus()
+  if not is_same_item then -- a new reason changes nothing in the status line
+    vim.cmd.redrawstatus({ bang = true })
+  end
 end
 
 --- The client that is attached to a buffer.
@@ -54,14 +62,14 @@ local function restart_after_exit()
     return now - at < RESTART_WINDOW_MS
   end, restart_times_ms)
   if #restart_times_ms >= MAX_RESTARTS then
-    set_status(
-      'failed',
-      'the server keeps stopping. See `:Foretell log`, then run `:Foretell restart`'
-    )
+    set_status({
+      state = 'failed',
+      message = 'the server keeps stopping. See `:Foretell log`, then run `:Foretell restart`',
+    })
     return
   end
   restart_times_ms[#restart_times_ms + 1] = now
-  set_status('loading')
+  set_status({ state = 'loading' })
   for _, buf in ipairs(vim.api.nvim_list_bufs()) do
     if vim.b[buf].foretell_attached and vim.api.nvim_buf_is_loaded(buf) then
       M.start(buf)
@@ -88,7 +96,12 @@ local function client_config()
       ['foretell/status'] = function(_, params)
         -- `ready` also follows `thinking`, but then a response is already on its way.
         local was_loading = M.status.state == 'loading'
-        set_status(params.state, params.message, params.remote)
+        set_status({
+          state = params.state,
+          message = params.message,
+          reason = params.reason,
+          remote = params.remote,
+        })
         if was_loading and params.state == 'ready' then
           M.on_ready(vim.api.nvim_get_current_buf())
         end
@@ -139,7 +152,7 @@ function M.enable()
   local program = (vim.lsp.config and vim.lsp.config.foretell or given).cmd[1]
   if vim.fn.executable(program) == 0 then
     vim.schedule(function()
-      set_status('failed', M.missing_message(program))
+      set_status({ state = 'failed', message = M.missing_message(program) })
     end)
     return
   end
@@ -156,6 +169,12 @@ function M.enable()
   end
 end
 
+--- The path or name of the server's program.
+---@return string
+function M.program()
+  return (vim.lsp.config and vim.lsp.config.foretell or config.current).cmd[1]
+end
+
 --- The message for a missing program.
 ---@param program string
 ---@return string
@@ -168,7 +187,7 @@ end
 --- Restarts the server, or starts it if its program was missing before.
 function M.restart()
   restart_times_ms = {}
-  set_status('loading')
+  set_status({ state = 'loading' })
   local clients = vim.lsp.get_clients({ name = 'foretell' })
   for _, client in ipairs(clients) do
     vim.lsp.stop_client(client.id, true)

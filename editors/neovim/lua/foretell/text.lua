@@ -23,6 +23,33 @@ function M.utf16_len(text)
     or select(2, vim.str_utfindex(text))
 end
 
+--- How many bytes after the cursor a suggestion replaces now. Since its request, typing may have
+--- added closing brackets and quotes there, or moved over those that it replaces.
+---@param after string the text after the cursor at the request
+---@param now string the text after the cursor now
+---@param n_replaced integer how many bytes of `after` the suggestion replaces
+---@param remaining string the part of the suggestion that is not typed yet
+---@return integer? n_bytes nil if the suggestion does not fit any more
+function M.n_replaced_now(after, now, n_replaced, remaining)
+  local n_added = #now - #after
+  if n_added <= 0 then
+    return -n_added <= n_replaced and vim.endswith(after, now) and n_replaced + n_added or nil
+  end
+  local added = now:sub(1, n_added)
+  if not vim.endswith(now, after) or not added:match([[^[%)%]}>"'`]+$]]) then
+    return nil
+  end
+  -- Replaces what the suggestion closes itself; keeps it in front of what it does not.
+  local from = 1
+  for closer in added:gmatch('.') do
+    from = (remaining:find(closer, from, true) or #remaining) + 1
+    if from > #remaining + 1 or remaining:sub(from - 1, from - 1) ~= closer then
+      return after == '' and 0 or nil
+    end
+  end
+  return n_added + n_replaced
+end
+
 --- Replaces tabs by spaces up to the next tab stop: virtual text has no tab stops.
 ---@param line string
 ---@param column integer the screen column where the line starts, 0-based
