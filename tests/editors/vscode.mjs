@@ -13,7 +13,8 @@ const require = createRequire(join(ROOT, 'editors', 'vscode', 'package.json'));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { default: playwright } = await load('playwright-core');
 
-const SETTINGS = {
+/** Keeps everything else off the screen; editing has VS Code's defaults. */
+export const SETTINGS = {
   'workbench.startupEditor': 'none',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
@@ -24,19 +25,23 @@ const SETTINGS = {
   'update.mode': 'none',
   'extensions.autoUpdate': false,
   'editor.minimap.enabled': false,
-  'editor.autoClosingBrackets': 'never',
-  'editor.autoClosingQuotes': 'never',
-  'editor.autoIndent': 'none',
-  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
-  'editor.suggestOnTriggerCharacters': false,
   'editor.occurrencesHighlight': 'off',
   'editor.fontFamily': 'DejaVu Sans Mono',
   'git.enabled': false,
   'window.menuBarVisibility': 'hidden',
 };
 
+/** Keeps VS Code from adding to the keys of a test. */
+const TYPING_OFF = {
+  'editor.autoClosingBrackets': 'never',
+  'editor.autoClosingQuotes': 'never',
+  'editor.autoIndent': 'none',
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.suggestOnTriggerCharacters': false,
+};
+
 /** Runs in the page: reads the cursor's line with the ghost text in it, and all ghost text. */
-const READ_SCREEN = () => {
+export const READ_SCREEN = () => {
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
   const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
@@ -52,19 +57,27 @@ const READ_SCREEN = () => {
 };
 
 export class VSCode {
-  /** `settingsFiles` maps paths in the workspace to texts. With it, the workspace is untrusted. */
-  static async start(files, settingsFiles) {
+  /**
+   * `files` are the texts of Python files, or texts by file name. Options:
+   *
+   * - `settings`: the user's; by default those above, which leave typing to the test
+   * - `untrusted`: further files by path; with them, the workspace is untrusted
+   * - `script`: what the scripted server suggests (scripted_server.mjs), in place of the real server
+   */
+  static async start(files, { settings = { ...SETTINGS, ...TYPING_OFF }, untrusted, script } = {}) {
     const code = new VSCode();
-    code.isTrusted = settingsFiles === undefined;
+    code.isTrusted = untrusted === undefined;
     code.folder = mkdtempSync(join(tmpdir(), 'foretell-vscode-'));
     code.userData = join(code.folder, 'data');
     code.workspace = join(code.folder, 'work');
     mkdirSync(join(code.userData, 'User'), { recursive: true });
     mkdirSync(code.workspace);
     mkdirSync(SCREENS, { recursive: true });
-    code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
-    files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
-    for (const [name, text] of Object.entries(settingsFiles ?? {})) {
+    const named = Array.isArray(files)
+      ? Object.fromEntries(files.map((text, i) => [`numbers_${String(i).padStart(2, '0')}.py`, text]))
+      : files;
+    code.files = Object.keys(named);
+    for (const [name, text] of Object.entries({ ...named, ...untrusted })) {
       mkdirSync(dirname(join(code.workspace, name)), { recursive: true });
       writeFileSync(join(code.workspace, name), text);
     }
@@ -72,10 +85,10 @@ export class VSCode {
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
-    code.program = program;
-    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(SETTINGS));
+    code.program = script ? code.#scriptedProgram(script) : program;
+    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
     mkdirSync(join(code.userData, 'Machine'));
-    code.setProgram(program);
+    code.setProgram(code.program);
     try {
       await code.#serve();
       await code.#browse();
@@ -184,6 +197,15 @@ export class VSCode {
   unresponsiveProgram() {
     const program = join(this.folder, 'unresponsive');
     writeFileSync(program, `#!/bin/sh\necho $$ > ${program}.pid\nexec sleep 1000\n`, { mode: 0o755 });
+    return program;
+  }
+
+  #scriptedProgram(script) {
+    const file = join(this.folder, 'script.json');
+    writeFileSync(file, JSON.stringify(script));
+    const program = join(this.folder, 'scripted');
+    const server = join(dirname(fileURLToPath(import.meta.url)), 'scripted_server.mjs');
+    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${server}' '${file}'\n`, { mode: 0o755 });
     return program;
   }
 
