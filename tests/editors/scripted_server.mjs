@@ -1,12 +1,15 @@
-// A language server with scripted suggestions, for tests of the races between keys and updates.
-// usage: node scripted_server.mjs SCRIPT.json
+// The program `foretell` with scripted suggestions, for tests of the races between keys and updates.
+// usage: node scripted_server.mjs SCRIPT.json [serve | setup]
 //
 // The script has, by file name, the text that the user types. The server suggests its rest: first a
 // word or two, then more in updates at random times (reproducible by `seed`), also while the user
 // types into it. It follows the rules of docs/protocol.md.
-import { readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const { texts, seed = 1, firstMs = [5, 90], updateMs = [16, 90], aheadLines = 3 } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const [file, command] = process.argv.slice(2);
+const { needsSetup = false, reason, texts = {}, seed = 1, firstMs = [5, 90], updateMs = [16, 90], aheadLines = 3 } = JSON.parse(readFileSync(file, 'utf8'));
+/** Written by `setup`; without it, a script with `needsSetup` has no model. */
+const installed = `${file}.installed`;
 
 /** Mulberry32, a small generator of pseudorandom numbers. */
 let state = seed;
@@ -93,6 +96,9 @@ function generate(request) {
     setTimeout(generate, between(updateMs), request);
   } else if (!request.answered) {
     respond(request, []);
+    if (reason) {
+      send({ method: 'foretell/status', params: { state: 'ready', reason } });
+    }
   }
 }
 
@@ -114,7 +120,13 @@ function cancel(request) {
 const handlers = {
   initialize: ({ id }) => {
     send({ id, result: { capabilities: { textDocumentSync: 2, inlineCompletionProvider: {} } } });
-    send({ method: 'foretell/status', params: { state: 'ready' } });
+    const isMissing = needsSetup && !existsSync(installed);
+    const message = 'no model at /models/small: run `foretell setup`, or name a bundle\'s folder with --model';
+    send({ method: 'foretell/status', params: isMissing ? { state: 'failed', message } : { state: 'ready' } });
+  },
+  'workspace/executeCommand': ({ id }) => {
+    const counts = { offers: 8, accepted: { whole: 4, partly: 1, chars: 210 }, probability: { accepted: { 9: 4 }, dismissed: { 8: 1 } }, first_text_ms: { 56: 1 } };
+    send({ id, result: { page: 'requests    9\n', counts } });
   },
   shutdown: ({ id }) => { send({ id, result: null }); },
   exit: () => { process.exit(0); },
@@ -161,18 +173,32 @@ const handlers = {
   },
 };
 
-let input = Buffer.alloc(0);
-process.stdin.on('data', (data) => {
-  input = Buffer.concat([input, data]);
-  for (;;) {
-    const head = input.indexOf('\r\n\r\n');
-    const length = head < 0 ? Infinity : Number(/Content-Length: (\d+)/i.exec(input.toString('latin1', 0, head))[1]);
-    if (input.length < head + 4 + length) {
-      return;
-    }
-    const message = JSON.parse(input.toString('utf8', head + 4, head + 4 + length));
-    input = input.subarray(head + 4 + length);
-    handlers[message.method]?.(message);
+/** Pretends to download, with the progress lines of the real program. */
+async function setUp() {
+  for (let percent = 0; percent <= 100; percent += 10) {
+    console.error(`small: ${percent} %`);
+    await new Promise((resolve) => setTimeout(resolve, 150));
   }
-});
-process.stdin.on('end', () => process.exit(0));
+  writeFileSync(installed, '');
+}
+
+function serve() {
+  let input = Buffer.alloc(0);
+  process.stdin.on('data', (data) => {
+    input = Buffer.concat([input, data]);
+    for (;;) {
+      const head = input.indexOf('\r\n\r\n');
+      const length = head < 0 ? Infinity : Number(/Content-Length: (\d+)/i.exec(input.toString('latin1', 0, head))[1]);
+      if (input.length < head + 4 + length) {
+        return;
+      }
+      const message = JSON.parse(input.toString('utf8', head + 4, head + 4 + length));
+      input = input.subarray(head + 4 + length);
+      appendFileSync(`${file}.log`, `${JSON.stringify({ method: message.method, params: message.params })}\n`);
+      handlers[message.method]?.(message);
+    }
+  });
+  process.stdin.on('end', () => process.exit(0));
+}
+
+await (command === 'setup' ? setUp() : serve());

@@ -85,7 +85,7 @@ export class VSCode {
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
-    code.program = script ? code.#scriptedProgram(script) : program;
+    code.program = script ? code.#scriptedProgram(script, program) : program;
     writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
     mkdirSync(join(code.userData, 'Machine'));
     code.setProgram(code.program);
@@ -200,19 +200,34 @@ export class VSCode {
     return program;
   }
 
-  #scriptedProgram(script) {
+  /** A program that serves the script, and leaves other commands to the `real` one. */
+  #scriptedProgram(script, real) {
     const file = join(this.folder, 'script.json');
     writeFileSync(file, JSON.stringify(script));
     const program = join(this.folder, 'scripted');
     const server = join(dirname(fileURLToPath(import.meta.url)), 'scripted_server.mjs');
-    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${server}' '${file}'\n`, { mode: 0o755 });
+    const scripted = `exec '${process.execPath}' '${server}' '${file}' "$@"`;
+    const others = `case "$1" in serve|setup) ;; *) exec '${real}' "$@";; esac`;
+    writeFileSync(program, `#!/bin/sh\n${others}\n${scripted}\n`, { mode: 0o755 });
     return program;
+  }
+
+  /** What the scripted server received: the params of all messages of a method. */
+  received(method) {
+    const log = readFileSync(join(this.folder, 'script.json.log'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    return log.filter((message) => message.method === method).map((message) => message.params);
   }
 
   /** Trusts the workspace, on the page that the status bar opens. */
   async trust() {
     await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).click();
     await this.page.getByRole('button', { name: 'Trust', exact: true }).click();
+  }
+
+  async command(title) {
+    await this.press('F1');
+    await this.page.locator('.quick-input-widget input').fill(`>${title}`);
+    await this.pick(title);
   }
 
   killServers() {
@@ -236,6 +251,19 @@ export class VSCode {
 
   async line() {
     return (await this.page.evaluate(READ_SCREEN)).line;
+  }
+
+  /** What the status bar says when the mouse rests on it. */
+  async statusTooltip() {
+    const label = await this.#status().getAttribute('aria-label');
+    return label ?? '';
+  }
+
+  /** The text of the pages (webviews) that are open. */
+  async pageText() {
+    const pages = this.page.frames().filter((frame) => /\/webview\/|fake\.html/.test(frame.url()));
+    const texts = pages.map((frame) => frame.locator('body').innerText({ timeout: 1000 }).catch(() => ''));
+    return (await Promise.all(texts)).join('\n');
   }
 
   async colours() {

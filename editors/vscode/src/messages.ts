@@ -1,9 +1,18 @@
 /** The notifications, with their buttons, in the words of somebody who uses an editor. */
 import * as vscode from 'vscode';
 
-/** Where this extension runs, and so where the program and the model are. */
+/** The machines of remote windows, by VS Code's names for them. */
+const MACHINES: Partial<Record<string, string>> = {
+  'ssh-remote': 'the SSH host',
+  wsl: 'WSL',
+  'dev-container': 'the container',
+  'attached-container': 'the container',
+};
+
+/** Where this extension runs, and so where the program and the model must be. */
 function here(): string {
-  return vscode.env.remoteName ? ` on the remote machine (${vscode.env.remoteName})` : '';
+  const { remoteName } = vscode.env;
+  return remoteName ? ` on ${MACHINES[remoteName] ?? 'the remote machine'}` : '';
 }
 
 export function missingProgram(): string {

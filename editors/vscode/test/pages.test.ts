@@ -1,8 +1,9 @@
 /** The pages and the texts that the user reads. */
 import { describe, expect, test, vi } from 'vitest';
 
+const fake = vi.hoisted(() => ({ env: {} as { remoteName?: string } }));
 vi.mock('vscode', () => ({
-  env: {}, QuickPickItemKind: { Separator: -1 }, ViewColumn: {}, ProgressLocation: {}, ConfigurationTarget: {},
+  env: fake.env, QuickPickItemKind: { Separator: -1 }, ViewColumn: {}, ProgressLocation: {}, ConfigurationTarget: {},
   window: {}, workspace: {}, commands: {},
 }));
 const { duration, medianMs, statsPage } = await import('../src/statsPage');
@@ -92,6 +93,10 @@ test('model menu has what is installed first', () => {
 test('failures are phrased for an editor', () => {
   expect(describeFailure('no model at /m/x: run `foretell setup`, or name a bundle')).toBe(
     'The model x is not installed. Set up downloads one.',
+  );
+  fake.env.remoteName = 'ssh-remote';
+  expect(describeFailure('the ONNX Runtime library was not found; run `foretell setup`')).toBe(
+    'ONNX Runtime, which runs the model, is not installed on the SSH host. Set up downloads it.',
   );
   expect(describeFailure('out of memory')).toBe('out of memory');
 });
