@@ -66,7 +66,13 @@ function fit(suggestion, after) {
   return { insertText: suggestion.slice(0, suggestion.length - trailing), replaced: replaced - trailing };
 }
 
-function itemAt(document, position) {
+/** The item at a position; it starts with the selected item of the suggest widget, if that agrees. */
+function itemAt(document, position, selected) {
+  if (selected) {
+    const start = document.typed(offsetAt(document.text, selected.range.start));
+    const insertText = document.script.slice(start).split('\n')[0];
+    return insertText.startsWith(selected.text) && { insertText, range: selected.range };
+  }
   const offset = offsetAt(document.text, position);
   const suggestion = document.script.slice(document.typed(offset), document.generated);
   const after = document.text.slice(offset).split('\n')[0];
@@ -86,7 +92,7 @@ function generate(request) {
   const piece = /^\s*(\w+|\W)/.exec(document.script.slice(document.generated))?.[0].length ?? 0;
   document.generated = Math.max(document.generated, Math.min(limit, document.generated + piece));
   const done = document.generated >= limit;
-  const item = itemAt(document, position);
+  const item = itemAt(document, position, request.selected);
   if (!request.answered && item) {
     respond(request, [item]);
   } else if (item) {
@@ -153,16 +159,17 @@ const handlers = {
     document.version = version;
     cancel(current);
   },
-  'textDocument/inlineCompletion': ({ id, params: { textDocument: { uri }, position } }) => {
+  'textDocument/inlineCompletion': ({ id, params: { textDocument: { uri }, position, context } }) => {
     cancel(current);
     const document = documents.get(uri);
     const typed = document.typed(offsetAt(document.text, position));
-    current = { id, document, position, version: document.version };
+    const selected = context.selectedCompletionInfo;
+    current = { id, document, position, version: document.version, selected };
     if (document.generated <= typed) {
       document.generated = typed;
       setTimeout(generate, between(firstMs), current);
     } else {
-      respond(current, [itemAt(document, position)].filter(Boolean));
+      respond(current, [itemAt(document, position, selected)].filter(Boolean));
       setTimeout(generate, between(updateMs), current);
     }
   },

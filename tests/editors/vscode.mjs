@@ -86,7 +86,7 @@ export class VSCode {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
     code.program = script ? code.#scriptedProgram(script, program) : program;
-    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
+    code.setSettings(settings);
     mkdirSync(join(code.userData, 'Machine'));
     code.setProgram(code.program);
     try {
@@ -193,6 +193,10 @@ export class VSCode {
     writeFileSync(join(this.userData, 'Machine', 'settings.json'), JSON.stringify(settings));
   }
 
+  setSettings(settings) {
+    writeFileSync(join(this.userData, 'User', 'settings.json'), JSON.stringify(settings));
+  }
+
   /** A program that never responds. It writes its process id to `<program>.pid`. */
   unresponsiveProgram() {
     const program = join(this.folder, 'unresponsive');
@@ -214,7 +218,8 @@ export class VSCode {
 
   /** What the scripted server received: the params of all messages of a method. */
   received(method) {
-    const log = readFileSync(join(this.folder, 'script.json.log'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const lines = readFileSync(join(this.folder, 'script.json.log'), 'utf8').trim().split('\n');
+    const log = lines.map((line) => JSON.parse(line));
     return log.filter((message) => message.method === method).map((message) => message.params);
   }
 
@@ -257,6 +262,11 @@ export class VSCode {
   async statusTooltip() {
     const label = await this.#status().getAttribute('aria-label');
     return label ?? '';
+  }
+
+  /** What screen readers were told last. */
+  async announced() {
+    return (await this.page.locator('.monaco-aria-container').allTextContents()).join('\n').replaceAll('\u00a0', ' ');
   }
 
   /** The text of the pages (webviews) that are open. */

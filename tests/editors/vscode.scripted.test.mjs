@@ -6,11 +6,12 @@ import { after, before, test } from 'node:test';
 import { SETTINGS, VSCode } from './vscode.mjs';
 
 const TEXT = 'one\ntwo\nthree\n';
+const LONGER = `${TEXT}three_more = four\n`;
 
 let code;
 before(async () => {
-  const files = { 'first.py': TEXT, 'second.py': TEXT, 'third.py': TEXT };
-  const script = { needsSetup: true, reason: 'unsure', texts: { 'third.py': TEXT } };
+  const files = Object.fromEntries(['first', 'second', 'third', 'fourth', 'fifth'].map((name) => [`${name}.py`, TEXT]));
+  const script = { needsSetup: true, reason: 'unsure', texts: { 'third.py': TEXT, 'fourth.py': LONGER, 'fifth.py': LONGER } };
   code = await VSCode.start(files, { settings: SETTINGS, script });
 });
 after(() => code?.end());
@@ -43,15 +44,16 @@ test('cursor is sent on open, on a click and at rest', async () => {
 
 test('several cursors make no request', async () => {
   await code.openNext();
-  await code.press('Control+Alt+ArrowUp');
-  const before = code.received('textDocument/inlineCompletion').length;
+  const requested = () => code.received('textDocument/inlineCompletion').length;
+  const before = requested();
+  await code.command('Add Cursor Above');
   await code.type('x');
-  await code.waitFor('the edits', async () => code.received('textDocument/didChange').length > 0);
+  await code.waitFor('both edits', () => code.received('textDocument/didChange').at(-1)?.contentChanges.length === 2);
   await code.press('Escape');
   await code.press('Control+End');
   await code.type('y');
-  await code.waitFor('a request with one cursor', () => code.received('textDocument/inlineCompletion').length > before);
-  assert.equal(code.received('textDocument/inlineCompletion').length, before + 1);
+  await code.waitFor('a request with one cursor', () => requested() > before);
+  assert.equal(requested(), before + 1);
 });
 
 test('tooltip has the reason for no suggestion', async () => {
@@ -59,6 +61,30 @@ test('tooltip has the reason for no suggestion', async () => {
   await code.page.locator('.statusbar-item', { hasText: 'Foretell' }).hover();
   await code.waitForText('No suggestion: the model was not sure enough');
   await code.screenshot('vscode-reason');
+});
+
+test('suggestion extends the selected item of the suggest widget', async () => {
+  await code.openNext();
+  await code.type('thr');
+  await code.press('Control+Space');
+  await code.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'three' }).waitFor();
+  await code.waitFor('the rest', async () => (await code.ghost()).startsWith('ee_more = four'));
+  await code.screenshot('vscode-widget');
+  await code.press('Escape');
+});
+
+test('screen readers hear the suggestion once', async () => {
+  code.setSettings({ ...SETTINGS, 'editor.accessibilitySupport': 'on' });
+  await code.waitFor('the restart', () => code.received('initialize').at(-1).initializationOptions.streaming === false);
+  await code.waitForStatus('ready');
+  await code.openNext();
+  await code.type('thr');
+  await code.waitFor('the announcement', async () => /ee_more = four/.test(await code.announced()));
+  await code.press('Alt+F2');
+  await code.waitFor('the accessible view', async () =>
+    /ee_more = four/.test(await code.page.locator('.accessible-view .view-lines').innerText().catch(() => '')));
+  await code.screenshot('vscode-accessible-view');
+  await code.press('Escape');
 });
 
 test('statistics are a read-only page', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import manifest from '../package.json';
@@ -79,6 +80,11 @@ test('untrusted workspace changes no server setting', () => {
     .map(([name]) => name);
   expect(free).toEqual(['foretell.streaming']);
   expect(restricted).toContain('foretell.suggest.exclude');
+});
+
+test('README has no relative links, which VS Code does not resolve', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  expect(readme.match(/\]\((?!https:)[^)]*\)/g)).toBeNull();
 });
 
 test('important settings come first', () => {

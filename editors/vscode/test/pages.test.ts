@@ -1,7 +1,7 @@
 /** The pages and the texts that the user reads. */
 import { describe, expect, test, vi } from 'vitest';
 
-const fake = vi.hoisted(() => ({ env: {} as { remoteName?: string } }));
+const fake = vi.hoisted((): { env: { remoteName?: string } } => ({ env: {} }));
 vi.mock('vscode', () => ({
   env: fake.env, QuickPickItemKind: { Separator: -1 }, ViewColumn: {}, ProgressLocation: {}, ConfigurationTarget: {},
   window: {}, workspace: {}, commands: {},
