@@ -28,6 +28,8 @@ function send(message) {
 
 /** Open documents by URI: `text`, `version`, `script`, and up to where the script was generated. */
 const documents = new Map();
+/** Whether the client takes updates. Without them, a response has the whole suggestion. */
+let isStreaming = true;
 /** The last request that is still allowed to get updates. */
 let current;
 
@@ -93,9 +95,9 @@ function generate(request) {
   document.generated = Math.max(document.generated, Math.min(limit, document.generated + piece));
   const done = document.generated >= limit;
   const item = itemAt(document, position, request.selected);
-  if (!request.answered && item) {
+  if (!request.answered && item && (isStreaming || done)) {
     respond(request, [item]);
-  } else if (item) {
+  } else if (item && isStreaming) {
     send({ method: 'foretell/inlineCompletion/update', params: { textDocument: { uri: document.uri, version }, position, item, done } });
   }
   if (!done) {
@@ -124,7 +126,8 @@ function cancel(request) {
 }
 
 const handlers = {
-  initialize: ({ id }) => {
+  initialize: ({ id, params: { initializationOptions } }) => {
+    isStreaming = initializationOptions.streaming;
     send({ id, result: { capabilities: { textDocumentSync: 2, inlineCompletionProvider: {} } } });
     const isMissing = needsSetup && !existsSync(installed);
     const message = 'no model at /models/small: run `foretell setup`, or name a bundle\'s folder with --model';

@@ -86,7 +86,7 @@ export class VSCode {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
     code.program = script ? code.#scriptedProgram(script, program) : program;
-    code.setSettings(settings);
+    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
     mkdirSync(join(code.userData, 'Machine'));
     code.setProgram(code.program);
     try {
@@ -191,10 +191,6 @@ export class VSCode {
   setProgram(program) {
     const settings = { 'foretell.server.path': program };
     writeFileSync(join(this.userData, 'Machine', 'settings.json'), JSON.stringify(settings));
-  }
-
-  setSettings(settings) {
-    writeFileSync(join(this.userData, 'User', 'settings.json'), JSON.stringify(settings));
   }
 
   /** A program that never responds. It writes its process id to `<program>.pid`. */

@@ -31,7 +31,7 @@ const STYLE = `
   body { padding: 0.5em 2em 2em; max-width: 60em; line-height: 1.5; }
   h1 { font-weight: 400; } h2 { font-weight: 400; margin-top: 1.8em; }
   .figures { display: flex; flex-wrap: wrap; gap: 0.8em; margin: 1em 0; }
-  .figure { flex: 1 1 9em; padding: 0.8em 1em; background: var(--vscode-editorWidget-background); border-radius: 4px; }
+  .figure { flex: 1 1 8em; padding: 0.7em 0.9em; background: var(--vscode-editorWidget-background); border-radius: 4px; }
   .figure dt { opacity: 0.8; } .figure dd { margin: 0; font-size: 1.7em; } .figure p { margin: 0; opacity: 0.8; }
   table { border-collapse: collapse; } td, th { padding: 0.35em 1.2em 0.35em 0; text-align: left; vertical-align: top; }
   th { font-weight: 600; white-space: nowrap; } td p { margin: 0; } td .to-do { opacity: 0.85; }

@@ -15,6 +15,9 @@ export interface Counts {
 /** Times are counted in buckets; this many double the time. */
 const BUCKETS_PER_OCTAVE = 8;
 
+/** From this tenth of probability on, the model counts as sure. */
+const SURE_TENTH = 8;
+
 /** The median in milliseconds of times in buckets. */
 export function medianMs(times: Tally = {}): number | undefined {
   const buckets = Object.entries(times)
@@ -42,17 +45,17 @@ const sum = (tally: Tally = {}, from = 0): number =>
 
 function summary(counts: Counts): Figure[] {
   const { offers = 0, accepted: { whole = 0, partly = 0, chars = 0 } = {}, probability = {} } = counts;
-  const sure = sum(probability.accepted, 8);
+  const sure = sum(probability.accepted, SURE_TENTH);
   const all = sum(probability.accepted) + sum(probability.dismissed);
   return [
     { label: 'Suggestions shown', value: String(offers) },
     { label: 'Accepted', value: percent(whole, offers), note: `${String(whole)} whole, ${String(partly)} in part` },
     { label: 'Characters saved', value: String(chars), note: 'not typed by you' },
-    { label: 'Typical wait', value: duration(medianMs(counts.first_text_ms)), note: 'until the first words' },
+    { label: 'Typical wait', value: duration(medianMs(counts.first_text_ms)), note: 'for the first words' },
     {
       label: 'Confidence',
-      value: percent(sure, sure + sum(probability.dismissed, 8)),
-      note: all === 0 ? 'not enough suggestions yet' : 'accepted where the model was at least 80 % sure',
+      value: percent(sure, sure + sum(probability.dismissed, SURE_TENTH)),
+      note: all === 0 ? 'not enough suggestions yet' : 'accepted if the model was sure',
     },
   ];
 }
