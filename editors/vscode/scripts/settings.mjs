@@ -65,22 +65,14 @@ function settings(group, prefix) {
   });
 }
 
-/** One of several kinds of values. */
-function alternative(given) {
-  const { type, enum: values, minimum, maximum } = resolve(given);
-  return {
-    type,
-    ...(values && { enum: values }),
-    ...(minimum !== undefined && { minimum }),
-    ...(maximum !== undefined && { maximum }),
-  };
-}
-
 function contribution(name, it) {
-  const { description, type, items, additionalProperties, minimum, maximum } = it;
-  const values = it.enum ?? it.oneOf?.map((variant) => variant.const);
+  const { type, items, additionalProperties, minimum, maximum } = it;
+  // VS Code has a menu for names only, so other values of the same setting go into foretell.toml.
+  const named = it.anyOf?.map(resolve).find((kind) => kind.enum);
+  const description = `${it.description}${named ? ' Set a number in `foretell.toml`.' : ''}`;
+  const values = it.enum ?? it.oneOf?.map((variant) => variant.const) ?? named?.enum;
   return {
-    ...(it.anyOf ? { anyOf: it.anyOf.map(alternative) } : { type: values ? 'string' : type }),
+    type: values ? 'string' : type,
     ...(values && { enum: values }),
     ...(it.oneOf && { markdownEnumDescriptions: it.oneOf.map((variant) => variant.description) }),
     ...(items && { items: { type: resolve(items).type } }),
