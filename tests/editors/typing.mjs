@@ -5,12 +5,12 @@ const CLOSERS = { '(': ')', '[': ']', '{': '}', '"': '"', "'": "'" };
 
 const INDENT = '    ';
 const REST_EVERY = 20;
-const REST_MS = 600;
 
 /**
  * The keys that type `text` into an empty document with VS Code's default settings, where the editor
  * inserts closers and indentation. Each key has its `text` as far as that can agree with a suggestion;
- * undefined if the key only corrects what the editor inserted. After some keys the user `rests`.
+ * undefined if the key only corrects what the editor inserted. After some keys the user `rests`, where
+ * the server has more to suggest.
  */
 export function keysFor(text) {
   const keys = [];
@@ -87,14 +87,21 @@ const RECORD = `(() => {
   }, true);
 })()`;
 
-/** Types the keys with pauses between `fromMs` and `toMs`, then pauses; returns the recording. */
+/**
+ * Types the keys with pauses between `fromMs` and `toMs`, then pauses; returns the recording. A rest
+ * lasts until a suggestion is on screen.
+ */
 export async function record(code, keys, { fromMs = 120, toMs = 200, random = Math.random, pauseMs = 1500 } = {}) {
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   await code.page.evaluate(RECORD);
   for (const { key, rests } of keys) {
     const start = Date.now();
     await code.press(key === ' ' ? 'Space' : key);
-    await sleep(Math.max(0, fromMs + random() * (toMs - fromMs) + (rests ? REST_MS : 0) - (Date.now() - start)));
+    await sleep(Math.max(0, fromMs + random() * (toMs - fromMs) - (Date.now() - start)));
+    if (rests) {
+      await code.waitFor('the suggestion in a rest', async () =>
+        (await code.ghost()) || (await code.page.locator('.suggest-widget.visible').count()));
+    }
   }
   await sleep(pauseMs);
   return code.page.evaluate(() => {
@@ -110,18 +117,13 @@ const withoutClosers = (text) => text.replace(/[)\]}"']/g, '');
  * Which keys agreed with the suggestion on screen, and which of them lost it until the next key, in any
  * frame. Counted separately: `menu`, if the suggest widget was open in one of the frames without it,
  * and `split`, an Enter between brackets, for which VS Code inserts two lines and hides any suggestion
- * until the next response. `changed`: another text replaced it. `empty`: there was none at the end of a
- * rest, although the server has more of the text.
+ * until the next response. `changed`: another text replaced it.
  */
 export function judge(keys, { frames, keys: pressed }) {
-  const result = { agreed: 0, lost: [], menu: [], split: [], changed: [], empty: [] };
-  keys.forEach(({ text, splits, rests }, i) => {
+  const result = { agreed: 0, lost: [], menu: [], split: [], changed: [] };
+  keys.forEach(({ text, splits }, i) => {
     const [from, to] = [pressed[i].at, pressed[i + 1]?.at ?? Infinity];
     const before = frames.findLast((frame) => frame.at <= from);
-    const last = frames.findLast((frame) => frame.at <= to);
-    if (rests && last.ghost === '' && !last.menu) {
-      result.empty.push({ key: i, text, line: last.line });
-    }
     if (!text || !before?.ghost.startsWith(text) || before.ghost.length === text.length || before.menu) {
       return;
     }
