@@ -19,12 +19,16 @@ after(() => code?.end());
 const focused = () => code.received('textDocument/didFocus').map(({ textDocument, position }) =>
   `${textDocument.uri.split('/').at(-1)}:${position.line}:${position.character}`);
 
-test('Set up installs the model and restarts the server', async () => {
+test('Set up can be cancelled, installs the model and restarts the server', async () => {
   await code.openNext();
   await code.waitForStatus('failed');
   await code.waitForText('The model small is not installed');
   await code.screenshot('vscode-no-model');
   await code.page.getByRole('button', { name: 'Set up', exact: true }).first().click();
+  await code.waitForText('small: 10 %');
+  await code.page.getByRole('button', { name: 'Cancel', exact: true }).first().click();
+  await code.waitFor('no progress', async () => !/small: \d/.test(await code.page.locator('body').innerText()));
+  await code.command('Foretell: Set Up');
   await code.waitForText('small: 50 %');
   await code.screenshot('vscode-setup');
   await code.waitForStatus('ready');

@@ -24,8 +24,9 @@ function runWithProgress(controller: Controller, program: string, args: string[]
         const before = step.title === current.title ? current.percent : 0;
         progress.report({ message: line, increment: Math.max(0, step.percent - before) });
         current = step;
-      } else {
-        progress.report({ message: line });
+      } else if (!/^\s/.test(line)) {
+        // Indented lines are details of the line before, and `from` names a file of requirements.
+        progress.report({ message: line.replace(/ \(from .*\)$/, '') });
       }
     };
     return runProgram(program, args, { signal: abort.signal, onLine });
