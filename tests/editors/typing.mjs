@@ -65,9 +65,14 @@ const RECORD = `(() => {
   const read = ${READ_SCREEN.toString()};
   const record = { frames: [], keys: [], isOn: true };
   globalThis.record = record;
+  // The widget takes the line when it gets its list, 0.1 s before it is visible.
+  const hasMenu = () => {
+    const list = document.querySelector('.suggest-widget .tree');
+    return !!list?.querySelector('.monaco-list-row') && list.style.display !== 'none';
+  };
   const look = (frame) => {
     const { ghost, line } = read();
-    const now = { frame, at: performance.now(), ghost, line, menu: !!document.querySelector('.suggest-widget.visible') };
+    const now = { frame, at: performance.now(), ghost, line, menu: hasMenu() };
     if (record.frames.at(-1)?.frame === frame) record.frames.pop();
     const last = record.frames.at(-1);
     if (!last || ['ghost', 'line', 'menu'].some((it) => last[it] !== now[it])) record.frames.push(now);
@@ -137,7 +142,6 @@ export function judge(keys, { frames, keys: pressed }) {
       nextKeyMs: Math.round(to - from),
     };
     if (gap >= 0) {
-      // The widget takes the line some frames before it is visible.
       const end = frames.findIndex((frame) => frame.at > after[gap].at && frame.ghost !== '');
       const until = Math.max(to, frames[end]?.at ?? to);
       const hasMenu = frames.some(({ at, menu }) => menu && at >= after[gap].at && at <= until);
