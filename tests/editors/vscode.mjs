@@ -31,8 +31,9 @@ export const SETTINGS = {
   'window.menuBarVisibility': 'hidden',
 };
 
-/** Keeps VS Code from adding to the keys of a test. */
-const TYPING_OFF = {
+/** For tests with the real model: VS Code adds nothing to the keys, and all that the model writes is shown. */
+const FOR_MODEL = {
+  'foretell.suggest.eagerness': 0,
   'editor.autoClosingBrackets': 'never',
   'editor.autoClosingQuotes': 'never',
   'editor.autoIndent': 'none',
@@ -60,11 +61,11 @@ export class VSCode {
   /**
    * `files` are the texts of Python files, or texts by file name. Options:
    *
-   * - `settings`: the user's; by default those above, which leave typing to the test
+   * - `settings`: the user's; by default those above, for tests with the real model
    * - `untrusted`: further files by path; with them, the workspace is untrusted
    * - `script`: what the scripted server suggests (scripted_server.mjs), in place of the real server
    */
-  static async start(files, { settings = { ...SETTINGS, ...TYPING_OFF }, untrusted, script } = {}) {
+  static async start(files, { settings = { ...SETTINGS, ...FOR_MODEL }, untrusted, script } = {}) {
     const code = new VSCode();
     code.isTrusted = untrusted === undefined;
     code.folder = mkdtempSync(join(tmpdir(), 'foretell-vscode-'));
