@@ -16,7 +16,7 @@
 EDITORS := target/editors
 EDITORS_BIN := $(EDITORS)/venv/bin
 VSCODE := editors/vscode
-VSCODE_SOURCES := $(wildcard $(VSCODE)/src/*.ts $(VSCODE)/images/* $(VSCODE)/README.md $(VSCODE)/.vscodeignore) $(VSCODE)/package.json
+VSCODE_SOURCES := $(wildcard $(VSCODE)/src/*.ts $(VSCODE)/images/* $(VSCODE)/walkthrough/* $(VSCODE)/README.md $(VSCODE)/.vscodeignore) $(VSCODE)/package.json
 EDITORS_NPM := PATH="$(CURDIR)/$(EDITORS_BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
 EDITORS_PYTEST := $(CURDIR)/$(EDITORS_BIN)/python -m pytest -q -rs --timeout 300
 EDITORS_TOOLS := $(VSCODE)/node_modules/installed $(EDITORS)/nvim-0.11

@@ -13,7 +13,8 @@ const require = createRequire(join(ROOT, 'editors', 'vscode', 'package.json'));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { default: playwright } = await load('playwright-core');
 
-const SETTINGS = {
+/** Keeps everything else off the screen; editing has VS Code's defaults. */
+export const SETTINGS = {
   'workbench.startupEditor': 'none',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
@@ -24,19 +25,24 @@ const SETTINGS = {
   'update.mode': 'none',
   'extensions.autoUpdate': false,
   'editor.minimap.enabled': false,
-  'editor.autoClosingBrackets': 'never',
-  'editor.autoClosingQuotes': 'never',
-  'editor.autoIndent': 'none',
-  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
-  'editor.suggestOnTriggerCharacters': false,
   'editor.occurrencesHighlight': 'off',
   'editor.fontFamily': 'DejaVu Sans Mono',
   'git.enabled': false,
   'window.menuBarVisibility': 'hidden',
 };
 
+/** For tests with the real model: VS Code adds nothing to the keys, and all that the model writes is shown. */
+const FOR_MODEL = {
+  'foretell.suggest.eagerness': 0,
+  'editor.autoClosingBrackets': 'never',
+  'editor.autoClosingQuotes': 'never',
+  'editor.autoIndent': 'none',
+  'editor.quickSuggestions': { other: 'off', comments: 'off', strings: 'off' },
+  'editor.suggestOnTriggerCharacters': false,
+};
+
 /** Runs in the page: reads the cursor's line with the ghost text in it, and all ghost text. */
-const READ_SCREEN = () => {
+export const READ_SCREEN = () => {
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
   const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
@@ -52,19 +58,27 @@ const READ_SCREEN = () => {
 };
 
 export class VSCode {
-  /** `settingsFiles` maps paths in the workspace to texts. With it, the workspace is untrusted. */
-  static async start(files, settingsFiles) {
+  /**
+   * `files` are the texts of Python files, or texts by file name. Options:
+   *
+   * - `settings`: the user's; by default those above, for tests with the real model
+   * - `untrusted`: further files by path; with them, the workspace is untrusted
+   * - `script`: what the scripted server suggests (scripted_server.mjs), in place of the real server
+   */
+  static async start(files, { settings = { ...SETTINGS, ...FOR_MODEL }, untrusted, script } = {}) {
     const code = new VSCode();
-    code.isTrusted = settingsFiles === undefined;
+    code.isTrusted = untrusted === undefined;
     code.folder = mkdtempSync(join(tmpdir(), 'foretell-vscode-'));
     code.userData = join(code.folder, 'data');
     code.workspace = join(code.folder, 'work');
     mkdirSync(join(code.userData, 'User'), { recursive: true });
     mkdirSync(code.workspace);
     mkdirSync(SCREENS, { recursive: true });
-    code.files = files.map((_, i) => `numbers_${String(i).padStart(2, '0')}.py`);
-    files.forEach((text, i) => { writeFileSync(join(code.workspace, code.files[i]), text); });
-    for (const [name, text] of Object.entries(settingsFiles ?? {})) {
+    const named = Array.isArray(files)
+      ? Object.fromEntries(files.map((text, i) => [`numbers_${String(i).padStart(2, '0')}.py`, text]))
+      : files;
+    code.files = Object.keys(named);
+    for (const [name, text] of Object.entries({ ...named, ...untrusted })) {
       mkdirSync(dirname(join(code.workspace, name)), { recursive: true });
       writeFileSync(join(code.workspace, name), text);
     }
@@ -72,10 +86,10 @@ export class VSCode {
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`make build model\` first, or set FORETELL`);
     }
-    code.program = program;
-    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(SETTINGS));
+    code.program = script ? code.#scriptedProgram(script, program) : program;
+    writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
     mkdirSync(join(code.userData, 'Machine'));
-    code.setProgram(program);
+    code.setProgram(code.program);
     try {
       await code.#serve();
       await code.#browse();
@@ -187,10 +201,35 @@ export class VSCode {
     return program;
   }
 
+  /** A program that serves the script, and leaves other commands to the `real` one. */
+  #scriptedProgram(script, real) {
+    const file = join(this.folder, 'script.json');
+    writeFileSync(file, JSON.stringify(script));
+    const program = join(this.folder, 'scripted');
+    const server = join(dirname(fileURLToPath(import.meta.url)), 'scripted_server.mjs');
+    const scripted = `exec '${process.execPath}' '${server}' '${file}' "$@"`;
+    const others = `case "$1" in serve|setup) ;; *) exec '${real}' "$@";; esac`;
+    writeFileSync(program, `#!/bin/sh\n${others}\n${scripted}\n`, { mode: 0o755 });
+    return program;
+  }
+
+  /** What the scripted server received: the params of all messages of a method. */
+  received(method) {
+    const lines = readFileSync(join(this.folder, 'script.json.log'), 'utf8').trim().split('\n');
+    const log = lines.map((line) => JSON.parse(line));
+    return log.filter((message) => message.method === method).map((message) => message.params);
+  }
+
   /** Trusts the workspace, on the page that the status bar opens. */
   async trust() {
     await this.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).click();
     await this.page.getByRole('button', { name: 'Trust', exact: true }).click();
+  }
+
+  async command(title) {
+    await this.press('F1');
+    await this.page.locator('.quick-input-widget input').fill(`>${title}`);
+    await this.pick(title);
   }
 
   killServers() {
@@ -214,6 +253,24 @@ export class VSCode {
 
   async line() {
     return (await this.page.evaluate(READ_SCREEN)).line;
+  }
+
+  /** What the status bar says when the mouse rests on it. */
+  async statusTooltip() {
+    const label = await this.#status().getAttribute('aria-label');
+    return label ?? '';
+  }
+
+  /** What screen readers were told last. */
+  async announced() {
+    return (await this.page.locator('.monaco-aria-container').allTextContents()).join('\n').replaceAll('\u00a0', ' ');
+  }
+
+  /** The text of the pages (webviews) that are open. */
+  async pageText() {
+    const pages = this.page.frames().filter((frame) => /\/webview\/|fake\.html/.test(frame.url()));
+    const texts = pages.map((frame) => frame.locator('body').innerText({ timeout: 1000 }).catch(() => ''));
+    return (await Promise.all(texts)).join('\n');
   }
 
   async colours() {

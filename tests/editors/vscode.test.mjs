@@ -119,20 +119,20 @@ test('each file has its own suggestion', async () => {
 test('status menu turns a language off and on', async () => {
   await code.clickStatus();
   await code.screenshot('vscode-menu');
-  await code.choose('Turn off for python');
+  await code.choose('Turn off for Python');
   await code.waitForStatus('off');
   await code.type('    return num');
   await sleep(1000);
   assert.equal(await code.ghost(), '');
   await code.clickStatus();
-  await code.choose('Turn on for python');
+  await code.choose('Turn on for Python');
   await code.waitForStatus('ready');
 });
 
 test('model menu lists the installed models', async () => {
   await code.clickStatus();
   await code.pick('Select a model');
-  await code.waitFor('the model in use', async () => /qwen[^]*in use/.test(await code.choices()));
+  await code.waitFor('the model in use', async () => /in use[^]*qwen/.test(await code.choices()));
   await code.press('Escape');
 });
 
@@ -147,7 +147,7 @@ test('killed server restarts', async () => {
 test('missing server is reported', async () => {
   code.setProgram('/nowhere/foretell');
   await code.waitForStatus('failed');
-  await code.waitForText('cannot find the program `foretell`');
+  await code.waitForText('The program foretell is not installed');
   await code.screenshot('vscode-missing');
   code.setProgram(code.program);
   await code.waitForStatus('ready');

@@ -9,10 +9,11 @@ const PYTHON = `def is_even(number):
 `;
 
 test('untrusted workspace changes no setting', async (t) => {
-  const code = await VSCode.start([PYTHON], {
+  const untrusted = {
     '.vscode/settings.json': '{ "foretell.suggest.languages": { "python": false } }',
     'foretell.toml': '[model]\nname = "of-the-workspace"\n',
-  });
+  };
+  const code = await VSCode.start([PYTHON], { untrusted });
   t.after(() => code.end());
   await code.openNext();
   await code.waitForStatus('ready');

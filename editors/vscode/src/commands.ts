@@ -1,52 +1,39 @@
 /** The commands of the palette, the status bar menu and the keys. */
-import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import type { Controller } from './controller';
+import { doctorPage, type Report } from './doctorPage';
+import { showMenu } from './menu';
 import { reportMissingProgram } from './messages';
-import { modelNames, modelsFolder } from './models';
-import { isLanguageOn, isOn, writeSetting, type Languages } from './settings';
+import { chooseModel, modelOption } from './models';
+import { showPage } from './page';
+import { readJson } from './program';
+import { isLanguageOn, writeSetting, type Languages } from './settings';
+import { setUp } from './setup';
 import { statsPage } from './statsPage';
 
 export function registerCommands(controller: Controller): vscode.Disposable[] {
+  const { executeCommand } = vscode.commands;
   const commands: Record<string, () => unknown> = {
     'foretell.menu': () => showMenu(controller),
     'foretell.toggle': toggle,
     'foretell.toggleLanguage': toggleLanguage,
-    'foretell.trigger': () => vscode.commands.executeCommand('editor.action.inlineSuggest.trigger'),
+    'foretell.snooze': () => controller.snooze.choose(),
+    'foretell.endSnooze': () => { controller.snooze.end(); },
+    'foretell.trigger': () => executeCommand('editor.action.inlineSuggest.trigger'),
     'foretell.dismiss': () => dismiss(controller),
     'foretell.restart': () => controller.restart(),
-    'foretell.chooseModel': chooseModel,
+    'foretell.setup': () => setUp(controller),
+    'foretell.chooseModel': () => chooseModel(controller),
     'foretell.chooseProgram': chooseProgram,
+    'foretell.openWalkthrough': () => executeCommand('workbench.action.openWalkthrough', 'foretell.foretell#start', false),
+    'foretell.openSettings': () => executeCommand('workbench.action.openSettings', '@ext:foretell.foretell'),
+    'foretell.openKeys': () => executeCommand('workbench.action.openGlobalKeybindings', 'inline suggestion'),
+    'foretell.tryIt': tryIt,
     'foretell.showStats': () => showStats(controller),
     'foretell.showLog': () => { controller.log.show(); },
-    'foretell.doctor': () => { runDoctor(controller); },
+    'foretell.doctor': () => runDoctor(controller),
   };
   return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
-}
-
-async function showMenu(controller: Controller): Promise<void> {
-  const language = vscode.window.activeTextEditor?.document.languageId;
-  const enabled = vscode.workspace.getConfiguration('foretell.suggest').get<boolean>('enabled', true);
-  const entry = (label: string, command: string, detail?: string) => ({ label, command, detail });
-  const entries = [
-    ...(controller.program ? [] : [entry('$(folder-opened) Select the program…', 'foretell.chooseProgram')]),
-    entry(enabled ? '$(circle-slash) Turn off' : '$(sparkle) Turn on', 'foretell.toggle'),
-    ...(language && enabled
-      ? [entry(`$(code) Turn ${isOn(language) ? 'off' : 'on'} for ${language}`, 'foretell.toggleLanguage')]
-      : []),
-    entry('$(package) Select a model…', 'foretell.chooseModel'),
-    entry('$(graph) Statistics', 'foretell.showStats'),
-    entry('$(output) Log', 'foretell.showLog'),
-    entry('$(pulse) Doctor', 'foretell.doctor', 'Check the library, the model and your settings'),
-    entry('$(debug-restart) Restart the server', 'foretell.restart'),
-  ];
-  const chosen = await vscode.window.showQuickPick(entries, {
-    title: 'Foretell',
-    placeHolder: controller.status.failure ?? 'Select an action',
-  });
-  if (chosen) {
-    await vscode.commands.executeCommand(chosen.command);
-  }
 }
 
 async function toggle(): Promise<void> {
@@ -73,27 +60,6 @@ async function dismiss(controller: Controller): Promise<void> {
   await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
 }
 
-async function chooseModel(): Promise<void> {
-  const model = vscode.workspace.getConfiguration('foretell.model');
-  const folder = modelsFolder(process.env, homedir());
-  const current = model.get('name', '');
-  const entries = modelNames(folder).map((name) => ({ label: name, description: name === current ? 'in use' : '' }));
-  const other = { label: '$(folder-opened) A bundle in another folder…', description: '' };
-  const chosen = await vscode.window.showQuickPick([...entries, other], {
-    title: 'Foretell: select a model',
-    placeHolder: entries.length ? folder : `No models in ${folder}: run \`foretell setup\``,
-  });
-  const name = chosen === other ? await chooseFolder() : chosen?.label;
-  if (name) {
-    await writeSetting('model.name', name);
-  }
-}
-
-async function chooseFolder(): Promise<string | undefined> {
-  const options = { title: 'Select a bundle folder', canSelectFiles: false, canSelectFolders: true };
-  return (await vscode.window.showOpenDialog(options))?.[0]?.fsPath;
-}
-
 async function chooseProgram(): Promise<void> {
   const [file] = (await vscode.window.showOpenDialog({ title: 'Select the program foretell', canSelectMany: false })) ?? [];
   if (file) {
@@ -101,27 +67,44 @@ async function chooseProgram(): Promise<void> {
   }
 }
 
+/** Opens a file to type into, for the walkthrough. */
+async function tryIt(): Promise<void> {
+  const content = 'def is_even(number):\n    """Whether a number is even."""\n    return number % 2 == 0\n\n\ndef is_odd(number):\n';
+  const document = await vscode.workspace.openTextDocument({ language: 'python', content });
+  const editor = await vscode.window.showTextDocument(document);
+  const end = document.positionAt(content.length);
+  editor.selection = new vscode.Selection(end, end);
+}
+
 async function showStats(controller: Controller): Promise<void> {
   try {
-    const stats: unknown = await controller.server?.client.sendRequest('workspace/executeCommand', {
+    const session: unknown = await controller.server?.client.sendRequest('workspace/executeCommand', {
       command: 'foretell.stats',
     });
-    const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: statsPage(stats) });
-    await vscode.commands.executeCommand('markdown.showPreview', document.uri);
+    const all = controller.program && (await readJson(controller.program, ['stats']).catch(() => undefined));
+    showPage('Foretell: statistics', statsPage(session, all));
   } catch (error) {
     void vscode.window.showWarningMessage(`Foretell: cannot read the statistics: ${String(error)}`);
   }
 }
 
-function runDoctor(controller: Controller): void {
-  if (!controller.program) {
+async function runDoctor(controller: Controller): Promise<void> {
+  const { program } = controller;
+  if (!program) {
     reportMissingProgram();
     return;
   }
-  const terminal = vscode.window.createTerminal({
-    name: 'Foretell',
-    shellPath: controller.program,
-    shellArgs: ['doctor'],
+  const options = { location: vscode.ProgressLocation.Notification, title: 'Foretell: measuring…', cancellable: true };
+  await vscode.window.withProgress(options, async (_, token) => {
+    const abort = new AbortController();
+    token.onCancellationRequested(() => { abort.abort(); });
+    try {
+      const report = (await readJson(program, ['doctor', ...modelOption()], { signal: abort.signal })) as Report;
+      showPage('Foretell: doctor', doctorPage(report));
+    } catch (error) {
+      if (!token.isCancellationRequested) {
+        void vscode.window.showWarningMessage(`Foretell: the doctor failed: ${String(error)}`);
+      }
+    }
   });
-  terminal.show();
 }

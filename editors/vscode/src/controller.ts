@@ -2,15 +2,21 @@
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { locate } from './locate';
-import { MISSING_PROGRAM, noteOtherExtensions, reportFailure, reportMissingProgram } from './messages';
+import { describeFailure, missingProgram, noteOtherExtensions, reportFailure, reportMissingProgram } from './messages';
 import { canRetrigger } from './retrigger';
 import { Server } from './server';
 import { isOn, serverSettings } from './settings';
-import { Status } from './status';
+import { Snooze } from './snooze';
+import { Status, type ServerStatus } from './status';
 
 export class Controller implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel('Foretell', { log: true });
   readonly status = new Status();
+  readonly snooze = new Snooze(() => {
+    this.currentServer?.stopStreaming();
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+    this.drawStatus();
+  });
   private readonly settingNames: string[];
   private currentServer: Server | undefined;
   private currentProgram: string | undefined;
@@ -49,16 +55,17 @@ export class Controller implements vscode.Disposable {
 
   dispose(): void {
     this.log.dispose();
+    this.snooze.dispose();
     this.status.dispose();
   }
 
-  onActiveEditorChanged(editor: vscode.TextEditor | undefined): void {
-    this.currentServer?.focus(editor);
+  onActiveEditorChanged(): void {
     this.drawStatus();
   }
 
   async onConfigurationChanged(event: vscode.ConfigurationChangeEvent): Promise<void> {
-    if (event.affectsConfiguration('foretell.server.path') || event.affectsConfiguration('foretell.streaming')) {
+    if (event.affectsConfiguration('foretell.server.path') || event.affectsConfiguration('foretell.streaming') ||
+      event.affectsConfiguration('editor.accessibilitySupport')) {
       await this.restart();
     } else if (event.affectsConfiguration('foretell') && this.currentServer?.client.isRunning()) {
       const settings = { foretell: serverSettings(this.settingNames) };
@@ -87,19 +94,20 @@ export class Controller implements vscode.Disposable {
       home: homedir(),
     });
     if (!this.currentProgram) {
-      this.setStatus('failed', MISSING_PROGRAM);
+      this.setStatus({ state: 'failed', message: missingProgram() });
       reportMissingProgram();
       return;
     }
-    this.setStatus('loading');
+    this.setStatus({ state: 'loading' });
     const server = new Server({
       program: this.currentProgram,
       settings: () => serverSettings(this.settingNames),
-      streaming: configuration.get<boolean>('streaming', true) && canRetrigger(vscode.version),
+      streaming: configuration.get<boolean>('streaming', true) && canRetrigger(vscode.version) && !isReadAloud(),
+      isOn: (document) => isOn(document.languageId) && this.snooze.message === undefined,
       log: this.log,
-      onStatus: (state, message, remote) => {
+      onStatus: (status) => {
         if (this.currentServer === server) {
-          this.setStatus(state, message, remote);
+          this.setStatus(status);
         }
       },
     });
@@ -110,27 +118,35 @@ export class Controller implements vscode.Disposable {
   /** Not part of the transition: a program that never responds must not block the next one. */
   private async initialize(server: Server, program: string): Promise<void> {
     try {
-      await server.client.start();
-      server.focus(vscode.window.activeTextEditor);
+      await server.start();
       noteOtherExtensions(this.context.globalState);
     } catch (error) {
       if (this.currentServer === server) {
-        this.setStatus('failed', `${program} did not start: ${String(error)}`);
+        this.setStatus({ state: 'failed', message: `${program} did not start: ${String(error)}` });
       }
     }
   }
 
-  private setStatus(state: Parameters<Status['set']>[0], message?: string, remote?: string): void {
+  private setStatus(status: ServerStatus): void {
     const before = this.status.failure;
-    this.status.set(state, message, remote);
+    const isFailure = status.state === 'failed' && status.message !== undefined;
+    this.status.set(isFailure ? { ...status, message: describeFailure(status.message ?? '') } : status);
     this.drawStatus();
     const failure = this.status.failure;
-    if (failure && failure !== before && failure !== MISSING_PROGRAM) {
+    if (failure && failure !== before && failure !== missingProgram()) {
+      this.log.error(status.message ?? failure);
       reportFailure(failure);
     }
+    void vscode.commands.executeCommand('setContext', 'foretell.isReady', this.status.isReady);
   }
 
   private drawStatus(): void {
-    this.status.draw(!isOn(vscode.window.activeTextEditor?.document.languageId ?? ''));
+    const isOff = !isOn(vscode.window.activeTextEditor?.document.languageId ?? '');
+    this.status.draw(isOff ? 'Off: no suggestions here.' : this.snooze.message);
   }
+}
+
+/** Whether a screen reader announces suggestions: one that grows would be announced several times. */
+function isReadAloud(): boolean {
+  return vscode.workspace.getConfiguration('editor').get('accessibilitySupport') === 'on';
 }

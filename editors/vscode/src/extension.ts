@@ -11,7 +11,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   context.subscriptions.push(
     created,
     ...registerCommands(created),
-    vscode.window.onDidChangeActiveTextEditor((editor) => { created.onActiveEditorChanged(editor); }),
+    vscode.window.onDidChangeActiveTextEditor(() => { created.onActiveEditorChanged(); }),
     vscode.workspace.onDidChangeConfiguration((event) => created.onConfigurationChanged(event)),
     // The server learns at its start whether it may read the workspace's foretell.toml.
     vscode.workspace.onDidGrantWorkspaceTrust(() => created.restart()),

@@ -1,25 +1,65 @@
-/** The notifications, with their buttons. */
+/** The notifications, with their buttons, in the words of somebody who uses an editor. */
 import * as vscode from 'vscode';
 
-export const MISSING_PROGRAM =
-  'cannot find the program `foretell`. Install it (`make install` in its source) or select it.';
+/** The machines of remote windows, by VS Code's names for them. */
+const MACHINES: Partial<Record<string, string>> = {
+  'ssh-remote': 'the SSH host',
+  wsl: 'WSL',
+  'dev-container': 'the container',
+  'attached-container': 'the container',
+};
+
+/** Where this extension runs, and so where the program and the model must be. */
+function here(): string {
+  const { remoteName } = vscode.env;
+  return remoteName ? ` on ${MACHINES[remoteName] ?? 'the remote machine'}` : '';
+}
+
+export function missingProgram(): string {
+  return `The program \`foretell\` is not installed${here()}.`;
+}
+
+/** What a failure of the server means in the editor. Its own message is in the log. */
+export function describeFailure(message: string): string {
+  if (message.startsWith('no model at')) {
+    const name = /^no model at (.*?):/.exec(message)?.[1]?.split(/[/\\]/).at(-1) ?? '';
+    return `The model ${name} is not installed${here()}. Set up downloads one.`;
+  }
+  if (message.includes('the ONNX Runtime library was not found')) {
+    return `ONNX Runtime, which runs the model, is not installed${here()}. Set up downloads it.`;
+  }
+  if (message.includes('model bundle is incomplete')) {
+    return 'The model is incomplete. Set up downloads the rest.';
+  }
+  return message;
+}
+
+/** The commands behind the buttons of a notification. */
+const BUTTONS = {
+  'Set up': 'foretell.setup',
+  'Select the program…': 'foretell.chooseProgram',
+  'Try again': 'foretell.restart',
+  'Select a model…': 'foretell.chooseModel',
+  Doctor: 'foretell.doctor',
+  Log: 'foretell.showLog',
+  'How to install': 'foretell.openWalkthrough',
+};
+
+function warn(text: string, buttons: (keyof typeof BUTTONS)[]): void {
+  // Notifications show backticks.
+  void vscode.window.showWarningMessage(`Foretell: ${text.replaceAll('`', '')}`, ...buttons).then((button) => {
+    if (button) {
+      void vscode.commands.executeCommand(BUTTONS[button]);
+    }
+  });
+}
 
 export function reportMissingProgram(): void {
-  void vscode.window
-    .showWarningMessage(`Foretell: ${MISSING_PROGRAM}`, 'Select the program…', 'Try again')
-    .then((choice) => {
-      if (choice) {
-        void vscode.commands.executeCommand(choice === 'Try again' ? 'foretell.restart' : 'foretell.chooseProgram');
-      }
-    });
+  warn(missingProgram(), ['How to install', 'Select the program…', 'Try again']);
 }
 
 export function reportFailure(failure: string): void {
-  void vscode.window.showWarningMessage(`Foretell: ${failure}`, 'Doctor', 'Log').then((choice) => {
-    if (choice) {
-      void vscode.commands.executeCommand(choice === 'Log' ? 'foretell.showLog' : 'foretell.doctor');
-    }
-  });
+  warn(failure, failure.includes('Set up downloads') ? ['Set up', 'Select a model…', 'Log'] : ['Doctor', 'Log']);
 }
 
 /** VS Code shows one suggestion at a time: with a second extension, either may win. */

@@ -1,23 +1,80 @@
-/** The installed models. */
-import { existsSync, readdirSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+/** The models to choose from: those that are installed, and the catalogue. */
+import * as vscode from 'vscode';
+import type { Controller } from './controller';
+import { reportMissingProgram } from './messages';
+import { readJson } from './program';
+import { writeSetting } from './settings';
+import { install } from './setup';
 
-type Environment = Partial<Record<string, string>>;
-
-/** The folder of the models: below `$FORETELL_HOME`, or `foretell` in the platform's data folder. */
-export function modelsFolder(env: Environment, home: string, platform = process.platform): string {
-  if (env['FORETELL_HOME']) {
-    return join(env['FORETELL_HOME'], 'models');
-  }
-  const xdg = env['XDG_DATA_HOME'];
-  const unix = xdg && isAbsolute(xdg) ? xdg : join(home, '.local', 'share');
-  const data = platform === 'win32' ? (env['APPDATA'] ?? join(home, 'AppData', 'Roaming')) : unix;
-  return join(data, 'foretell', 'models');
+/** A model of `foretell model list --json`. */
+export interface Model {
+  name: string;
+  title: string;
+  licence: string;
+  /** Its size on disk; null if it is unknown before the download. */
+  bytes: number | null;
+  note: string;
+  is_here: boolean;
+  is_used: boolean;
 }
 
-/** The names of the bundles in a folder, sorted; empty if the folder does not exist. */
-export function modelNames(folder: string): string[] {
-  return existsSync(folder)
-    ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'foretell.json'))).sort()
-    : [];
+interface Choice extends vscode.QuickPickItem {
+  model?: Model;
+}
+
+export function size(bytes: number | null): string {
+  return bytes === null ? 'size unknown' : bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** The entries of the menu: installed models, those to download, and a folder. */
+export function choices(models: Model[]): Choice[] {
+  const entry = (model: Model, icon: string): Choice => ({
+    label: `${icon} ${model.title}`,
+    description: [model.is_used ? 'in use' : '', size(model.bytes), model.licence, model.note].filter(Boolean).join(', '),
+    detail: model.name,
+    model,
+  });
+  const heading = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  return [
+    heading('Installed'),
+    ...models.filter((it) => it.is_here).map((it) => entry(it, it.is_used ? '$(check)' : '$(package)')),
+    { label: '$(folder-opened) A model in another folder…' },
+    heading('Download'),
+    ...models.filter((it) => !it.is_here).map((it) => entry(it, '$(cloud-download)')),
+  ];
+}
+
+async function listModels(program: string): Promise<Model[]> {
+  const { models } = (await readJson(program, ['model', 'list', ...modelOption()])) as { models: Model[] };
+  return models;
+}
+
+/** The option for a model that is set in VS Code, of which the program's own settings know nothing. */
+export function modelOption(): string[] {
+  const set = vscode.workspace.getConfiguration('foretell.model').inspect<string>('name');
+  const name = set?.workspaceFolderValue ?? set?.workspaceValue ?? set?.globalValue;
+  return name ? ['--model', name] : [];
+}
+
+export async function chooseModel(controller: Controller): Promise<void> {
+  const { program } = controller;
+  if (!program) {
+    reportMissingProgram();
+    return;
+  }
+  const options = { title: 'Foretell: select a model', placeHolder: 'Larger models are better and slower', matchOnDetail: true };
+  const chosen = await vscode.window.showQuickPick<Choice>(listModels(program).then(choices), options);
+  const { model } = chosen ?? {};
+  if (model && !model.is_here && !(await install(controller, ['model', 'add', model.name], `Foretell: download ${model.title}`))) {
+    return;
+  }
+  const name = chosen && (model?.name ?? (await chooseFolder()));
+  if (name) {
+    await writeSetting('model.name', name);
+  }
+}
+
+async function chooseFolder(): Promise<string | undefined> {
+  const options = { title: 'Select a bundle folder', canSelectFiles: false, canSelectFolders: true };
+  return (await vscode.window.showOpenDialog(options))?.[0]?.fsPath;
 }

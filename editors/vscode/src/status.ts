@@ -1,7 +1,22 @@
 /** The status bar item. */
 import * as vscode from 'vscode';
+import { explain } from './reasons';
 
 export type State = 'loading' | 'ready' | 'thinking' | 'off' | 'failed';
+
+/** `foretell/status` (docs/protocol.md). */
+export interface ServerStatus {
+  state: State;
+  /** A sentence for `reason`; without one, what went wrong or works worse than before. */
+  message?: string;
+  /** The code of the reason why the last request got no suggestion. */
+  reason?: string;
+  /** The address of the remote model server, if there is one. */
+  remote?: string;
+}
+
+/** A shorter generation does not change the icon. */
+const SPINNER_DELAY_MS = 500;
 
 const ICONS: Record<State, string> = {
   loading: '$(loading~spin)',
@@ -21,9 +36,10 @@ const MESSAGES: Record<State, string> = {
 
 export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem('foretell', vscode.StatusBarAlignment.Right, 100);
-  private state: State = 'loading';
-  private message: string | undefined;
-  private remote: string | undefined;
+  private current: ServerStatus = { state: 'loading' };
+  /** Why suggestions are off in the active editor. */
+  private off: string | undefined;
+  private spinner: NodeJS.Timeout | undefined;
 
   constructor() {
     this.item.name = 'Foretell';
@@ -31,31 +47,55 @@ export class Status implements vscode.Disposable {
     this.item.show();
   }
 
-  /** Sets the state; `remote` is the address of the remote model server, if there is one. */
-  set(state: State, message?: string, remote?: string): void {
-    this.state = state;
-    this.message = message;
-    this.remote = remote;
+  set(status: ServerStatus): void {
+    clearTimeout(this.spinner);
+    if (status.state === 'thinking' && this.current.state === 'ready') {
+      this.spinner = setTimeout(() => { this.show(status); }, SPINNER_DELAY_MS);
+    } else {
+      this.show(status);
+    }
   }
 
   /** The message if the state is `failed`. */
   get failure(): string | undefined {
-    return this.state === 'failed' ? (this.message ?? MESSAGES.failed) : undefined;
+    return this.current.state === 'failed' ? (this.current.message ?? MESSAGES.failed) : undefined;
   }
 
-  /** Redraws the item; `isOff` if suggestions are off in the active editor. */
-  draw(isOff: boolean): void {
-    const state = isOff && this.state !== 'failed' ? 'off' : this.state;
-    const message = state === this.state && this.message ? this.message : MESSAGES[state];
-    const remote = this.remote ? `\nThe text around the cursor is sent to ${this.remote}.` : '';
-    this.item.text = `${ICONS[state]} Foretell${this.remote ? ' $(cloud)' : ''}`;
-    this.item.tooltip = `Foretell: ${message}${remote}\nClick for more.`;
-    this.item.accessibilityInformation = { label: `Foretell, ${state}`, role: 'button' };
+  /** Whether the model takes requests. */
+  get isReady(): boolean {
+    return this.current.state === 'ready' || this.current.state === 'thinking';
+  }
+
+  /** Why the last request got no suggestion, as a sentence. */
+  get reason(): string | undefined {
+    const { state, reason, message } = this.current;
+    return reason !== undefined && state !== 'failed' ? explain(reason, message) : undefined;
+  }
+
+  /** Redraws the item; `off` says why suggestions are off in the active editor. */
+  draw(off: string | undefined): void {
+    this.off = off;
+    this.show(this.current);
+  }
+
+  private show(status: ServerStatus): void {
+    this.current = status;
+    const isOff = this.off !== undefined && status.state !== 'failed';
+    const state = isOff ? 'off' : status.state;
+    const message = (isOff ? this.off : (this.reason ?? status.message)) ?? MESSAGES[state];
+    this.item.text = `${ICONS[state]} Foretell${status.remote ? ' $(cloud)' : ''}`;
+    this.item.tooltip = [
+      `Foretell: ${message}`,
+      ...(status.remote ? [`The text around the cursor is sent to ${status.remote}.`] : []),
+      'Click for more.',
+    ].join('\n');
+    this.item.accessibilityInformation = { label: `Foretell, ${state}. ${message}`, role: 'button' };
     this.item.backgroundColor =
       state === 'failed' ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
   }
 
   dispose(): void {
+    clearTimeout(this.spinner);
     this.item.dispose();
   }
 }

@@ -1,6 +1,7 @@
 /** The extension with fakes of VS Code and of the server. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ExtensionContext } from 'vscode';
+import type { ServerStatus } from '../src/status';
 
 interface Inspected {
   globalValue?: unknown;
@@ -13,15 +14,18 @@ interface Fake {
   commands: Map<string, () => unknown>;
   listeners: Map<string, () => unknown>;
   settings: Map<string, Inspected>;
+  statusBar: { text?: string; tooltip?: string };
+  /** Receives what the server reports. */
+  onStatus?: (status: ServerStatus) => void;
   /** The path that `locate` returns. */
   program?: string;
 }
 
-const fake = vi.hoisted((): Fake => ({ calls: [], commands: new Map(), listeners: new Map(), settings: new Map() }));
+const fake = vi.hoisted((): Fake => ({ calls: [], commands: new Map(), listeners: new Map(), settings: new Map(), statusBar: {} }));
 
 vi.mock('vscode', () => {
   const listen = (event: string) => (listener: () => unknown) => fake.listeners.set(event, listener);
-  const item = { show: vi.fn(), dispose: vi.fn() };
+  const item = { show: vi.fn(), dispose: vi.fn(), error: vi.fn() };
   const show = (text: string) => {
     fake.calls.push(`show ${text}`);
     return Promise.resolve();
@@ -41,19 +45,22 @@ vi.mock('vscode', () => {
     ConfigurationTarget: { Global: 1, Workspace: 2 },
     StatusBarAlignment: { Right: 2 },
     ThemeColor: vi.fn(),
+    ProgressLocation: { Notification: 15 },
+    env: {},
     extensions: { getExtension: () => undefined },
     commands: {
       registerCommand: (name: string, run: () => unknown) => fake.commands.set(name, run),
-      executeCommand: (name: string) => fake.calls.push(name),
+      executeCommand: (name: string) => {
+        if (name !== 'setContext') {
+          fake.calls.push(name);
+        }
+      },
     },
     window: {
       activeTextEditor: { document: { languageId: 'python' } },
       createOutputChannel: () => item,
-      createStatusBarItem: () => item,
-      createTerminal: () => {
-        fake.calls.push('terminal');
-        return item;
-      },
+      createStatusBarItem: () => Object.assign(fake.statusBar, item),
+      showQuickPick: () => Promise.resolve({ label: '1 hour', minutes: 60 }),
       showWarningMessage: show,
       onDidChangeActiveTextEditor: listen('editor'),
     },
@@ -68,12 +75,16 @@ vi.mock('vscode', () => {
 vi.mock('../src/locate', () => ({ locate: () => fake.program }));
 vi.mock('../src/server', () => ({
   Server: class {
-    client = {
-      start: () => {
-        fake.calls.push('start');
-        return new Promise(() => undefined); // a program that never responds
-      },
-    };
+    constructor(options: { onStatus: (status: ServerStatus) => void }) {
+      fake.onStatus = options.onStatus;
+    }
+    start(): Promise<void> {
+      fake.calls.push('start');
+      return new Promise(() => undefined); // a program that never responds
+    }
+    stopStreaming(): void {
+      fake.calls.push('stop streaming');
+    }
     async stop(): Promise<void> {
       fake.calls.push('stop');
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -116,11 +127,53 @@ test('dismiss hides any suggestion without a server', async () => {
   expect(fake.calls).toContain('editor.action.inlineSuggest.hide');
 });
 
-test('doctor reports a missing program', async () => {
+test('tasks of the program report that it is missing', async () => {
   await activateWith(undefined);
   fake.calls.length = 0;
-  await run('doctor');
-  expect(fake.calls).toEqual([expect.stringContaining('show Foretell: cannot find the program `foretell`')]);
+  await Promise.all([run('doctor'), run('setup'), run('chooseModel')]);
+  expect(fake.calls).toEqual(Array(3).fill('show Foretell: The program foretell is not installed.'));
+});
+
+test('missing model offers the setup', async () => {
+  await activateWith('/bin/foretell');
+  fake.calls.length = 0;
+  fake.onStatus?.({ state: 'failed', message: 'no model at /m/small: run `foretell setup`, or name a folder' });
+  expect(fake.calls).toEqual(['show Foretell: The model small is not installed. Set up downloads one.']);
+});
+
+test('tooltip has the latest reason', async () => {
+  await activateWith('/bin/foretell');
+  fake.onStatus?.({ state: 'ready', reason: 'unsure' });
+  expect(fake.statusBar.tooltip).toContain('No suggestion: the model was not sure enough');
+  fake.onStatus?.({ state: 'ready' });
+  expect(fake.statusBar.tooltip).toContain('Foretell: Ready.');
+});
+
+test('spinner appears after half a second', async () => {
+  await activateWith('/bin/foretell');
+  fake.onStatus?.({ state: 'ready' });
+  vi.useFakeTimers();
+  fake.onStatus?.({ state: 'thinking' });
+  vi.advanceTimersByTime(499);
+  expect(fake.statusBar.text).toContain('sparkle');
+  vi.advanceTimersByTime(1);
+  expect(fake.statusBar.text).toContain('sync~spin');
+  fake.onStatus?.({ state: 'ready' });
+  expect(fake.statusBar.text).toContain('sparkle');
+  vi.useRealTimers();
+});
+
+test('snooze hides the suggestion and ends', async () => {
+  await activateWith('/bin/foretell');
+  fake.onStatus?.({ state: 'ready' });
+  fake.calls.length = 0;
+  vi.useFakeTimers();
+  await run('snooze');
+  expect(fake.calls).toEqual(['stop streaming', 'editor.action.inlineSuggest.hide']);
+  expect(fake.statusBar.tooltip).toContain('Snoozed until');
+  vi.advanceTimersByTime(3_600_000);
+  expect(fake.statusBar.tooltip).toContain('Ready');
+  vi.useRealTimers();
 });
 
 test('toggles write the setting where it is set', async () => {

@@ -1,12 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import manifest from '../package.json';
 import { StreamingItem } from '../src/streamingItem';
 import { locate } from '../src/locate';
-import { modelNames, modelsFolder } from '../src/models';
-import { statsPage } from '../src/statsPage';
 
 vi.mock('vscode', () => ({}));
 const { isLanguageOn, setAtPath } = await import('../src/settings');
@@ -27,29 +24,6 @@ describe('locate', () => {
     const setting = '/nowhere/foretell';
     expect(locate({ ...places, setting }, only('/b/foretell'))).toBeUndefined();
     expect(locate({ ...places, setting }, only(setting))).toBe(setting);
-  });
-});
-
-describe('models', () => {
-  test('folder matches the server', () => {
-    const share = join('/home/me', '.local', 'share', 'foretell', 'models');
-    expect(modelsFolder({}, '/home/me', 'linux')).toBe(share);
-    expect(modelsFolder({ XDG_DATA_HOME: '/data' }, '/home/me', 'linux')).toBe(join('/data', 'foretell', 'models'));
-    expect(modelsFolder({ XDG_DATA_HOME: 'here' }, '/home/me', 'linux')).toBe(share);
-    expect(modelsFolder({ FORETELL_HOME: '/own', APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/own', 'models'));
-    expect(modelsFolder({ APPDATA: '/roaming' }, '/home/me', 'win32')).toBe(join('/roaming', 'foretell', 'models'));
-  });
-
-  test('bundle is a folder with a manifest', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'models-'));
-    for (const name of ['small', 'half', 'big']) {
-      mkdirSync(join(folder, name));
-    }
-    writeFileSync(join(folder, 'small', 'foretell.json'), '{}');
-    writeFileSync(join(folder, 'big', 'foretell.json'), '{}');
-    expect(modelNames(folder)).toEqual(['big', 'small']);
-    expect(modelNames(join(folder, 'none'))).toEqual([]);
-    rmSync(folder, { recursive: true });
   });
 });
 
@@ -97,24 +71,29 @@ test('language overrides the wildcard', () => {
   expect(isLanguageOn({ '*': false, python: true }, 'python')).toBe(true);
 });
 
-test('stats page quotes the text of the server', () => {
-  const text = 'requests    12, 3 of them superseded\nshown       9 (75 %)\n';
-  const stats = { page: text, counts: { requests: 12, superseded: 3 } };
-  expect(statsPage(stats)).toBe(`# Foretell: this session\n\n\`\`\`text\n${text}\`\`\`\n`);
-  expect(statsPage(null)).toContain('No statistics yet.');
-});
-
 test('untrusted workspace changes no server setting', () => {
   const { capabilities, contributes } = manifest;
   const restricted: string[] = capabilities.untrustedWorkspaces.restrictedConfigurations;
-  const [ofExtension, ofServer] = contributes.configuration.map((group) =>
-    Object.entries<{ type: unknown; scope?: string } | undefined>(group.properties)
-      .filter(([name, it]) => it?.scope !== 'machine' && !restricted.includes(name))
-      .map(([name]) => name),
-  );
-  expect(ofExtension).toEqual(['foretell.streaming']);
-  expect(ofServer).toEqual([]);
+  const free = contributes.configuration
+    .flatMap((group) => Object.entries<{ scope?: string; markdownDescription: string } | undefined>(group.properties))
+    .filter(([name, it]) => it?.scope !== 'machine' && !restricted.includes(name))
+    .map(([name]) => name);
+  expect(free).toEqual(['foretell.streaming']);
   expect(restricted).toContain('foretell.suggest.exclude');
+});
+
+test('README has no relative links, which VS Code does not resolve', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  expect(readme.match(/\]\((?!https:)[^)]*\)/g)).toBeNull();
+});
+
+test('important settings come first', () => {
+  const [first, ...rest] = manifest.contributes.configuration;
+  expect(Object.keys(first?.properties ?? {})).toEqual(
+    ['suggest.enabled', 'suggest.eagerness', 'suggest.trigger', 'suggest.languages', 'suggest.max_lines', 'model.name']
+      .map((name) => `foretell.${name}`),
+  );
+  expect(rest.map(({ title }) => title).at(-1)).toBe('Advanced');
 });
 
 test('streaming requires VS Code 1.106', () => {

@@ -1,0 +1,107 @@
+// The extension in a real VS Code with a scripted server: what the server receives, and what the user
+// is told.
+// usage: node --test vscode.scripted.test.mjs      after `make editors`
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { SETTINGS, VSCode } from './vscode.mjs';
+
+const TEXT = 'one\ntwo\nthree\n';
+const LONGER = `${TEXT}three_more = four\n`;
+
+let code;
+before(async () => {
+  const files = Object.fromEntries(['first', 'second', 'third', 'fourth'].map((name) => [`${name}.py`, TEXT]));
+  const script = { needsSetup: true, reason: 'unsure', texts: { 'third.py': TEXT, 'fourth.py': LONGER } };
+  code = await VSCode.start(files, { settings: SETTINGS, script });
+});
+after(() => code?.end());
+
+const focused = () => code.received('textDocument/didFocus').map(({ textDocument, position }) =>
+  `${textDocument.uri.split('/').at(-1)}:${position.line}:${position.character}`);
+
+test('Set up can be cancelled, installs the model and restarts the server', async () => {
+  await code.openNext();
+  await code.waitForStatus('failed');
+  await code.waitForText('The model small is not installed');
+  await code.screenshot('vscode-no-model');
+  await code.page.getByRole('button', { name: 'Set up', exact: true }).first().click();
+  await code.waitForText('small: 10 %');
+  await code.page.getByRole('button', { name: 'Cancel', exact: true }).first().click();
+  await code.waitFor('no progress', async () => !/small: \d/.test(await code.page.locator('body').innerText()));
+  await code.command('Foretell: Set Up');
+  await code.waitForText('small: 50 %');
+  await code.screenshot('vscode-setup');
+  await code.waitForStatus('ready');
+  await code.waitForText('Foretell is set up');
+});
+
+test('cursor is sent on open, on a click and at rest', async () => {
+  await code.openNext();
+  await code.waitFor('the end of the file', () => focused().at(-1) === 'second.py:3:0');
+  await code.press('ArrowUp');
+  await code.press('ArrowUp');
+  await code.waitFor('the resting cursor', () => focused().at(-1) === 'second.py:1:0');
+  await code.page.locator('.editor-group-container.active .view-line', { hasText: 'one' }).first().click();
+  await code.waitFor('the click', () => /^second.py:0:/.test(focused().at(-1)));
+  assert.ok(focused().some((it) => it.startsWith('second.py:0:0')), 'the opened file is sent');
+});
+
+test('several cursors make no request', async () => {
+  await code.openNext();
+  const requested = () => code.received('textDocument/inlineCompletion').length;
+  const before = requested();
+  await code.command('Add Cursor Above');
+  await code.type('x');
+  await code.waitFor('both edits', () => code.received('textDocument/didChange').at(-1)?.contentChanges.length === 2);
+  await code.press('Escape');
+  await code.press('Control+End');
+  await code.type('y');
+  await code.waitFor('a request with one cursor', () => requested() > before);
+  assert.equal(requested(), before + 1);
+});
+
+test('tooltip has the reason for no suggestion', async () => {
+  await code.waitFor('the reason', async () => /model was not sure enough/.test(await code.statusTooltip()));
+  await code.page.locator('.statusbar-item', { hasText: 'Foretell' }).hover();
+  await code.waitForText('No suggestion: the model was not sure enough');
+  await code.screenshot('vscode-reason');
+});
+
+test('suggestion extends the selected item of the suggest widget', async () => {
+  await code.openNext();
+  await code.type('thr');
+  await code.press('Control+Space');
+  await code.page.locator('.suggest-widget.visible .monaco-list-row.focused', { hasText: 'three' }).waitFor();
+  await code.waitFor('the rest', async () => (await code.ghost()).startsWith('ee_more = four'));
+  await code.screenshot('vscode-widget');
+  await code.press('Escape');
+});
+
+test('statistics are a read-only page', async () => {
+  await code.command('Foretell: Statistics');
+  await code.waitFor('the page', async () => /Characters saved\s+210/.test(await code.pageText()));
+  await code.screenshot('vscode-statistics');
+  assert.equal(await code.page.locator('.tab.active.dirty').count(), 0);
+  await code.press('Control+w');
+});
+
+test('doctor is a read-only page', async () => {
+  await code.command('Foretell: Doctor');
+  await code.waitFor('the page', async () => /First suggestion/.test(await code.pageText()));
+  await code.screenshot('vscode-doctor');
+  assert.match(await code.pageText(), /✓\s*model/);
+});
+
+test('catalogue has sizes', async () => {
+  await code.command('Foretell: Select a Model');
+  await code.waitFor('the catalogue', async () => /in use, 1\.3 GB[^]*1\.1 GB/.test(await code.choices()));
+  await code.screenshot('vscode-models');
+  await code.press('Escape');
+});
+
+test('walkthrough has three steps', async () => {
+  await code.command('Foretell: Get Started');
+  await code.waitForText('Accept your first suggestion');
+  await code.waitForText('Adjust it');
+  await code.screenshot('vscode-walkthrough');
+});
