@@ -20,6 +20,7 @@ mod compatibility;
 mod doctor_and_models;
 mod eval;
 mod faults;
+mod focus;
 mod hostile_input;
 mod lenient_input;
 mod notebooks;

@@ -263,12 +263,6 @@ impl Foretell {
         });
     }
 
-    async fn focus(&self, _: Value) {
-        if let Some(snapshot) = front::request_snapshot() {
-            self.shared.session.focus(&snapshot).await;
-        }
-    }
-
     /// Ignored: the server knows what is shown.
     async fn shown(&self, _: Value) {}
 
@@ -415,7 +409,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         .custom_method("textDocument/completion", Foretell::completion)
         .custom_method("workspace/executeCommand", Foretell::execute_command)
         .custom_method("workspace/didChangeConfiguration", Foretell::change_configuration)
-        .custom_method(front::DID_FOCUS, Foretell::focus)
+        .custom_method(front::DID_FOCUS, Foretell::applied)
         .custom_method("textDocument/didShowCompletion", Foretell::shown)
         .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
     for method in front::TEXT_SYNC.into_iter().chain(notebook_sync::NOTEBOOK_SYNC) {

@@ -1,7 +1,10 @@
 //! Turns a cursor into a generation: prompt, engine and policy.
 
 use parking_lot::{Mutex, MutexGuard};
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use crate::{
     document::{Edit, Snapshot},
@@ -224,11 +227,25 @@ impl Completer {
         }))
     }
 
-    /// Prefills the window that a request at a cursor would prefill first, while the engine is idle.
-    /// `None` until the model is loaded. Dropping the result cancels it.
+    /// Prefills what the first suggestion at a cursor needs, while the engine is idle. `None` until
+    /// the model is loaded. Dropping the result cancels it.
     #[must_use]
-    pub fn prefill_narrow(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
+    pub fn prefill_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
+        Some(self.engine.prefill(prompt))
+    }
+
+    /// Prefills the whole window at a cursor that is prefilled, if that takes no longer than
+    /// `within`, while the engine is idle. `None` if there is no more to prefill. Dropping the
+    /// result cancels it.
+    #[must_use]
+    pub fn prefill_wider(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        within: Duration,
+    ) -> Option<Generation> {
+        let prompt = self.prompter()?.wider_within(snapshot, cursor, within)?;
         Some(self.engine.prefill(prompt))
     }
 

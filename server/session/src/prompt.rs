@@ -25,7 +25,7 @@ pub mod formats;
 mod healing;
 mod window;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ropey::RopeSlice;
 
@@ -214,6 +214,17 @@ impl Prompter {
         let prompt = self.assemble(&wider, snapshot, cursor);
         self.wider = Some(wider);
         Some(prompt)
+    }
+
+    /// The same, if it takes no longer than `within` to prefill.
+    pub fn wider_within(
+        &mut self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        within: Duration,
+    ) -> Option<Prompt> {
+        let n_tokens = window::tokens_within(within, self.tokens_per_s);
+        self.wider(snapshot, cursor).filter(|it| it.ids.len() <= n_tokens)
     }
 
     /// Switches to the whole window, once it is prefilled.

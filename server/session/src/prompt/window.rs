@@ -1,5 +1,7 @@
 //! The size of a prompt's window in lines and tokens, limited by the time that prefilling takes.
 
+use std::time::Duration;
+
 use foretell_config::prompt::Window;
 
 /// The prefill speed that is assumed until it is measured, in tokens per second: a model with 0.5
@@ -35,7 +37,9 @@ impl Sizes {
     pub(super) fn whole(window: &Window, tokens_per_s: f64) -> Self {
         let Window { anchor_lines, before_tokens, after_tokens, .. } = *window;
         let whole = Self { anchor_lines, before_tokens, after_tokens, budget: None };
-        let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| tokens_within(ms, tokens_per_s));
+        let n_tokens = window
+            .whole_ms
+            .map_or(usize::MAX, |ms| tokens_within(Duration::from_millis(ms), tokens_per_s));
         whole.within(n_tokens.max(MIN_TOKENS))
     }
 
@@ -43,7 +47,8 @@ impl Sizes {
     /// fast.
     pub(super) fn first(window: &Window, tokens_per_s: f64) -> Option<Self> {
         let whole = Self::whole(window, tokens_per_s);
-        let n_tokens = tokens_within(window.first_ms?, tokens_per_s).max(MIN_TOKENS);
+        let time = Duration::from_millis(window.first_ms?);
+        let n_tokens = tokens_within(time, tokens_per_s).max(MIN_TOKENS);
         let middle_tokens = window.middle_tokens.min(n_tokens * 2 / 3);
         let budget = Some(Budget { n_tokens, middle_tokens });
         let anchor_lines = whole.anchor_lines.min(FIRST_ANCHOR_LINES);
@@ -69,9 +74,9 @@ impl Sizes {
     }
 }
 
-/// The number of tokens that are prefilled within `ms`.
-fn tokens_within(ms: u64, tokens_per_s: f64) -> usize {
-    (ms as f64 / 1e3 * tokens_per_s) as usize
+/// The number of tokens that are prefilled within a time.
+pub(super) fn tokens_within(time: Duration, tokens_per_s: f64) -> usize {
+    (time.as_secs_f64() * tokens_per_s) as usize
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Checks a session's invariants with random events: 10,000 sequences, or more with
 //! `PROPTEST_CASES`.
 
+mod answers;
 mod asked_again;
+mod focus;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +54,9 @@ enum Act {
     Late(usize),
     Configure(bool),
     Close,
+    /// The cursor rests in the n-th document.
+    Focus(usize),
+    FocusTimer,
     End,
 }
 
@@ -86,6 +91,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..20usize).prop_map(Act::Late),
         1 => any::<bool>().prop_map(Act::Configure),
         1 => Just(Act::Close),
+        2 => (0..2usize).prop_map(Act::Focus),
+        2 => Just(Act::FocusTimer),
     ]
 }
 
@@ -138,6 +145,7 @@ struct World {
     left: String,
     /// The running timers, including those of superseded requests, which may elapse too late.
     timers: Vec<(Timer, RequestId, Instant)>,
+    focus_timer: Option<Instant>,
 }
 
 impl World {
@@ -156,6 +164,7 @@ impl World {
             ended: BTreeSet::new(),
             left: String::new(),
             timers: Vec::new(),
+            focus_timer: None,
         };
         world.configure(true, true);
         for here in [1, 0] {
@@ -340,7 +349,13 @@ impl World {
             Effect::Generate { id, .. } => {
                 assert!(self.running.insert(id, (true, Progress::default())).is_none());
             }
-            Effect::Prefill { id, .. } => {
+            Effect::SetFocusTimer { at } => {
+                assert!(at >= self.now);
+                self.focus_timer = Some(at);
+            }
+            Effect::Prefill { id, .. }
+            | Effect::PrefillFirst { id, .. }
+            | Effect::PrefillWider { id, .. } => {
                 assert!(self.running.insert(id, (false, Progress::default())).is_none());
             }
             Effect::Cancel { id, .. } => {
@@ -414,7 +429,21 @@ impl World {
                 self.is_open[here] = false;
                 self.handle(Event::Close { uri: URIS[here].to_owned() });
             }
+            Act::Focus(here) => self.focus(here, false),
+            Act::FocusTimer => self.elapse_focus(),
             Act::End => self.handle(Event::End),
+        }
+    }
+
+    fn focus(&mut self, here: usize, on_battery: bool) {
+        let (uri, position) = (URIS[here].to_owned(), Some(Position::new(0, 3)));
+        self.handle(Event::Focus { uri, position, encoding: PositionEncoding::Utf8, on_battery });
+    }
+
+    fn elapse_focus(&mut self) {
+        if let Some(at) = self.focus_timer.take() {
+            self.now = self.now.max(at);
+            self.handle(Event::FocusTimer);
         }
     }
 
@@ -441,9 +470,10 @@ impl World {
     fn settle(&mut self) {
         self.start();
         for _ in 0..200 {
-            if self.running.is_empty() && self.timers.is_empty() {
+            if self.running.is_empty() && self.timers.is_empty() && self.focus_timer.is_none() {
                 break;
             }
+            self.elapse_focus();
             self.write(0, 100);
             self.finish(0, 0);
             self.elapse(0);
@@ -472,39 +502,4 @@ proptest! {
         }
         world.settle();
     }
-}
-
-/// Plays the acts; returns the answer to each request.
-fn answers(acts: &[Act]) -> Vec<String> {
-    let mut world = World::new();
-    acts.iter().for_each(|it| world.play(it.clone()));
-    let of = |it: &Asked| match (&it.answer, it.is_superseded) {
-        (Some(Answer::Shows { text, source, .. }), _) => format!("{} {text:?}", source.name()),
-        (Some(Answer::Empty(reason)), _) => reason.name().to_owned(),
-        (None, true) => "superseded".to_owned(),
-        (None, false) => "waits".to_owned(),
-    };
-    world.asked.values().map(of).collect()
-}
-
-#[test]
-fn typing_through_needs_no_generation() {
-    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
-    let acts = [
-        ask.clone(),
-        Act::Start,
-        Act::Write(0, 4),
-        Act::Finish(0, 0),
-        Act::Accept(2),
-        ask,
-        Act::Start,
-    ];
-    assert_eq!(answers(&acts), ["model \"g(y)\"", "type_through \"y)\""]);
-}
-
-#[test]
-fn edit_supersedes_a_waiting_request() {
-    let ask = Act::Ask { streams: false, kind: Kind::Automatic };
-    let acts = [ask.clone(), Act::Start, Act::Write(0, 2), Act::Type(3), ask, Act::Start];
-    assert_eq!(answers(&acts), ["superseded", "waits"]);
 }
