@@ -28,5 +28,6 @@ mod other_files;
 mod privacy;
 mod protocol;
 mod random_sessions;
+mod reasons;
 mod remote;
 mod setup;

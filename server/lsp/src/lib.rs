@@ -162,7 +162,7 @@ impl Foretell {
                 }
             }
             None => {
-                self.not_open();
+                self.not_open().await;
                 Vec::new()
             }
         };
@@ -179,16 +179,22 @@ impl Foretell {
                 (Answer::Empty(_), _) => Vec::new(),
             },
             None => {
-                self.not_open();
+                self.not_open().await;
                 Vec::new()
             }
         };
         Ok(lsp::CompletionList { is_incomplete: true, items, ..Default::default() })
     }
 
-    fn not_open(&self) {
+    async fn not_open(&self) {
         self.shared.session.count_not_open();
-        tracing::info!("nothing: {}", EmptyReason::NotOpen.name());
+        let reason = EmptyReason::NotOpen;
+        tracing::info!("nothing: {}: {reason}", reason.name());
+        self.report_reason(&reason).await;
+    }
+
+    async fn report_reason(&self, reason: &EmptyReason) {
+        self.status_reporter().send_reason(&self.shared.session, reason).await;
     }
 
     /// Answers a request unless it is superseded. The future must complete: tower-lsp never forgets
@@ -228,8 +234,11 @@ impl Foretell {
             Answer::Empty(EmptyReason::ModelFailed(failure)) => {
                 self.report(StatusState::Failed, Some(&failure.to_string())).await;
             }
-            _ if self.last_status.is_transient() => self.report_engine_state().await,
-            _ => {}
+            Answer::Empty(reason) => self.report_reason(reason).await,
+            Answer::Shows { .. } if self.last_status.is_transient() => {
+                self.report_engine_state().await;
+            }
+            Answer::Shows { .. } => {}
         }
         log(&answer.0, started);
         answer
@@ -371,12 +380,12 @@ fn log(answer: &Answer, started: Instant) {
                 tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
             }
         }
-        Answer::Empty(EmptyReason::ModelFailed(failure)) => {
+        Answer::Empty(why @ EmptyReason::ModelFailed(failure)) => {
             // A remote server may repeat the user's text in it.
-            tracing::info!("nothing: model_failed | {ms:.1} ms");
+            tracing::info!("nothing: model_failed: {why} | {ms:.1} ms");
             tracing::trace!("{failure}");
         }
-        Answer::Empty(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
+        Answer::Empty(why) => tracing::info!("nothing: {}: {why} | {ms:.1} ms", why.name()),
     }
 }
 

@@ -3,7 +3,7 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -94,6 +94,8 @@ impl Completer {
                 Engine::start_remote(move || {
                     let options = settings.engine.remote.options();
                     let remote = Remote::new(&options)?;
+                    let version = env!("CARGO_PKG_VERSION");
+                    tracing::info!("foretell {version}: remote engine {}", options.url);
                     provide(Prompter::for_remote(options.format, settings.prompt)?);
                     Ok(remote)
                 })
@@ -186,6 +188,7 @@ impl Completer {
         if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
             prompter.set_tokens_per_s(tokens_per_s);
         }
+        prompter.set_cached(self.engine.cached());
         Some(prompter)
     }
 
@@ -231,12 +234,11 @@ impl Completer {
     /// the model is loaded. Dropping the result cancels it.
     #[must_use]
     pub fn prefill_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
-        let prompt = self.prompter()?.prompt(snapshot, cursor);
+        let prompt = self.prompter()?.prompt_at_rest(snapshot, cursor);
         Some(self.engine.prefill(prompt))
     }
 
-    /// Prefills the whole window at a cursor that is prefilled, if that takes no longer than
-    /// `within`, while the engine is idle. `None` if there is no more to prefill. Dropping the
+    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while the engine is idle. `None` if there is no more to prefill. Dropping the
     /// result cancels it.
     #[must_use]
     pub fn prefill_wider(
@@ -266,15 +268,24 @@ impl Completer {
 }
 
 fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
-    let settings = &config.model;
+    let (settings, started) = (&config.model, Instant::now());
     let bundle = Bundle::open(&model_path(&settings.name))?;
     let options = settings.options()?;
     let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
     let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;
+    tracing::info!(
+        "foretell {}: {} on {}, {} threads, loaded in {:.0} ms",
+        env!("CARGO_PKG_VERSION"),
+        manifest.name,
+        model.provider().name(),
+        options.n_threads,
+        started.elapsed().as_secs_f64() * 1e3,
+    );
     let window = config.prompt.within(model.capacity().saturating_sub(config.suggest.max_tokens));
     let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, window);
+    let prompter = prompter.with_threads(options.n_threads);
     let lookup = if settings.lookup { Mode::Adaptive } else { Mode::Off };
     let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
     Ok((decoder, prompter))

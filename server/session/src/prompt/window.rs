@@ -10,6 +10,9 @@ pub(super) const ASSUMED_TOKENS_PER_S: f64 = 128.0;
 
 /// The most lines between the anchor and the cursor in the narrow window.
 const FIRST_ANCHOR_LINES: usize = 5;
+/// The CPU time for a place where the cursor rests, in milliseconds: most such places are left
+/// again without a key.
+const REST_CPU_MS: u64 = 900;
 /// The fewest tokens that describe a place.
 const MIN_TOKENS: usize = 48;
 
@@ -56,6 +59,14 @@ impl Sizes {
         is_smaller.then_some(Self { anchor_lines, budget, ..whole })
     }
 
+    /// The narrow window where the cursor only rests: no more than [`REST_CPU_MS`] of all threads
+    /// together. `None` as for [`Self::first`].
+    pub(super) fn at_rest(window: &Window, tokens_per_s: f64, n_threads: usize) -> Option<Self> {
+        let cpu_ms = REST_CPU_MS / n_threads.max(1) as u64;
+        let first_ms = Some(window.first_ms?.min(cpu_ms));
+        Self::first(&Window { first_ms, ..*window }, tokens_per_s)
+    }
+
     /// The window around a text of `n_middle` tokens from the anchor to the cursor.
     pub(super) fn beside(self, n_middle: usize) -> Self {
         self.budget.map_or(self, |it| self.within(it.n_tokens.saturating_sub(n_middle)))
@@ -98,6 +109,18 @@ mod tests {
         assert_eq!(first(10_000.0), None, "the whole window is the first one");
         let at_once = Window { first_ms: None, ..Window::default() };
         assert_eq!(Sizes::first(&at_once, 10.0), None);
+    }
+
+    #[test]
+    fn resting_cursor_costs_as_much_with_many_threads() {
+        let n_tokens = |n_threads: usize, tokens_per_s: f64| {
+            let budget = Sizes::at_rest(&Window::default(), tokens_per_s, n_threads)?.budget?;
+            Some(budget.n_tokens)
+        };
+        assert_eq!(n_tokens(1, 100.0), Some(75), "prompt.first_ms is the limit");
+        assert_eq!(n_tokens(2, 200.0), Some(90));
+        assert_eq!(n_tokens(8, 800.0), Some(89));
+        assert_eq!(n_tokens(2, 10_000.0), None, "the whole window is as fast");
     }
 
     #[test]

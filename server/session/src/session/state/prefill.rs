@@ -21,11 +21,11 @@ use crate::{
 };
 
 /// How long the cursor rests before a wider window is prefilled.
-const WIDEN_AFTER: Duration = Duration::from_secs(1);
+const WIDEN_AFTER: Duration = Duration::from_millis(1_100);
 /// After how long a rest the prefill ends, finished or not.
 const END_AFTER: Duration = Duration::from_secs(2);
 /// How long the wider window may take.
-const WIDEN_WITHIN: Duration = Duration::from_millis(900);
+const WIDEN_WITHIN: Duration = Duration::from_millis(800);
 
 /// The place where the cursor rests.
 #[derive(Debug)]
