@@ -80,6 +80,7 @@ impl LanguageServer for Foretell {
             .collect();
         let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(&kinds));
         if let Some(name) = text_at(&params, "/clientInfo/name") {
+            self.shared.session.set_of_editor();
             let version = text_at(&params, "/clientInfo/version").unwrap_or("of unknown version");
             tracing::info!("client: {name:?} {version:?}, positions in {encoding:?}");
         }
@@ -283,7 +284,9 @@ impl Foretell {
         let session = &self.shared.session;
         if params.command == STATS {
             let counts = session.counts();
-            return Ok(json!({"page": stats::page(&counts), "counts": counts}));
+            return Ok(
+                json!({"page": stats::page(&counts), "markdown": stats::markdown(&counts), "counts": counts}),
+            );
         }
         let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);
         session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));

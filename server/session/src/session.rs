@@ -13,7 +13,10 @@ mod workspace_context;
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use foretell_config::{
@@ -78,6 +81,7 @@ pub struct Configured {
 pub struct Session {
     driver: Arc<Driver>,
     load: Load,
+    is_of_editor: AtomicBool,
 }
 
 impl fmt::Debug for Session {
@@ -90,7 +94,7 @@ impl Session {
     /// A session without documents. It has no model until [`Session::configure`].
     #[must_use]
     pub fn new(load: Load) -> Self {
-        Self { driver: Arc::default(), load }
+        Self { driver: Arc::default(), load, is_of_editor: AtomicBool::new(false) }
     }
 
     /// Applies settings and drops everything generated with other settings. Reloads the model only if
@@ -250,6 +254,17 @@ impl Session {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.driver.counts()
+    }
+
+    /// Records that the client is an editor: it has a name.
+    pub fn set_of_editor(&self) {
+        self.is_of_editor.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the statistics are kept: the settings allow it, and a person uses an editor.
+    #[must_use]
+    pub fn keeps_counts(&self) -> bool {
+        self.config().stats.keep && self.is_of_editor.load(Ordering::Relaxed)
     }
 
     /// Counts a request that was superseded before its answer.

@@ -150,10 +150,40 @@ impl EmptyReason {
     }
 }
 
-/// For people: every reason as one sentence. The status and the log use it.
+/// For people: every reason as one sentence. The status, the log and the statistics use it.
 impl fmt::Display for EmptyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.sentence())
+    }
+}
+
+const MODEL_FAILED: &str = "The model cannot be used; `foretell doctor` shows why.";
+
+impl EmptyReason {
+    /// The sentence of the reason with this name.
+    #[must_use]
+    pub fn sentence_of(name: &str) -> Option<&'static str> {
+        use FinishReason::{Cancelled, ContextFull, EndOfText, MaxTokens, NotText};
+        let before = [
+            Self::NotOpen,
+            Self::TurnedOff,
+            Self::ManualOnly,
+            Self::LanguageOff,
+            Self::Excluded,
+            Self::StaleVersion,
+            Self::NoContext,
+            Self::RateLimited,
+            Self::ModelLoading,
+        ];
+        let rules = StopRule::ALL.map(FinishReason::Stopped);
+        let finishes = [Cancelled, ContextFull, EndOfText, MaxTokens, NotText];
+        let after = rules.into_iter().chain(finishes).map(Self::NothingToSay);
+        let found = before.into_iter().chain(after).find(|it| it.name() == name);
+        found.map(|it| it.sentence()).or((name == "model_failed").then_some(MODEL_FAILED))
+    }
+
+    fn sentence(&self) -> &'static str {
+        match self {
             Self::NotOpen => "The editor has not opened this document for Foretell.",
             Self::TurnedOff => "Suggestions are turned off (suggest.enabled).",
             Self::ManualOnly => "Suggestions appear only on request (suggest.trigger).",
@@ -165,9 +195,9 @@ impl fmt::Display for EmptyReason {
             Self::NoContext => "There is no code yet that says what could follow.",
             Self::RateLimited => "The limit of suggest.runs_per_minute is reached.",
             Self::ModelLoading => "The model is still loading.",
-            Self::ModelFailed(_) => "The model cannot be used; `foretell doctor` shows why.",
+            Self::ModelFailed(_) => MODEL_FAILED,
             Self::NothingToSay(finish) => nothing_to_say(finish),
-        })
+        }
     }
 }
 
@@ -194,7 +224,7 @@ fn nothing_to_say(finish: &FinishReason) -> &'static str {
         FinishReason::NotText => "The model wrote something that is not text.",
         FinishReason::Recalled | FinishReason::PromptRead => "Nothing follows here.",
         FinishReason::Cancelled => "The suggestion was cancelled.",
-        FinishReason::Failed(_) => "The model cannot be used; `foretell doctor` shows why.",
+        FinishReason::Failed(_) => MODEL_FAILED,
     }
 }
 
