@@ -18,7 +18,7 @@ FORETELL := target/release/foretell
 # Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo focus test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,10 @@ test: prerequisites ## Run all tests and lints; fetches the model and the tools 
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 
 # Takes hours; run by hand.
+focus: model build ## Measure the first suggestion where the cursor has rested, and what resting costs
+	@cargo build --release --locked --quiet --example sessions
+	@target/release/examples/sessions focus $(FORETELL) $(wildcard tests/fixtures/code/*)
+
 test-long: soak fuzz ## Run the long tests: soak, fuzzers, a million random sessions, the full evaluation
 	@PROPTEST_CASES=1000000 cargo test --release --locked -p foretell-session random_events
 	@$(MAKE) --no-print-directory eval EVAL_LIMIT=1000 OTHERS_LIMIT=1000

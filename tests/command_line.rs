@@ -206,7 +206,7 @@ fn invalid_place_is_reported() {
         1,
         folder,
         &expect![[r#"
-        foretell: DIR/words.rs.gone: No such file or directory (os error 2)
+        foretell: DIR/words.rs.gone: No such file or directory
     "#]],
     );
     check_error(
@@ -214,7 +214,7 @@ fn invalid_place_is_reported() {
         2,
         folder,
         &expect![[r#"
-        error: invalid value 'DIR/words.rs:x' for '<FILE:LINE[:COL]>': expected FILE:LINE:COL, both counted from 1
+        error: invalid value 'DIR/words.rs:x' for '<FILE:LINE[:COL]>': expected FILE:LINE or FILE:LINE:COL, counted from 1
 
         For more information, try '--help'.
     "#]],
@@ -394,14 +394,11 @@ fn settings_schema_is_json() {
     assert_eq!((&delay["type"], &delay["maximum"]), (&"integer".into(), &5_000.into()), "{delay}");
 }
 
-#[test]
-fn session_counts_are_saved() {
-    let folder = tempfile::tempdir().unwrap();
-    let stats = || run(foretell(&["stats"]).env("FORETELL_HOME", folder.path())).1;
-    assert!(stats().contains("No sessions yet"), "{}", stats());
+/// A session of a client with a name, or without.
+fn serve_once(folder: &Path, client: &Value) {
     let mut server = foretell(&["serve"])
-        .env("FORETELL_HOME", folder.path())
-        .env("XDG_CONFIG_HOME", folder.path())
+        .env("FORETELL_HOME", folder)
+        .env("XDG_CONFIG_HOME", folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -418,7 +415,7 @@ fn session_counts_are_saved() {
         request["id"] = id.into();
         request
     };
-    send(request(1, "initialize", serde_json::json!({"capabilities": {}})));
+    send(request(1, "initialize", serde_json::json!({"capabilities": {}, "clientInfo": client})));
     send(message("initialized", serde_json::json!({})));
     let document =
         serde_json::json!({"uri": "file:///a", "languageId": "", "version": 1, "text": ""});
@@ -431,5 +428,21 @@ fn session_counts_are_saved() {
     send(request(3, "shutdown", Value::Null));
     send(message("exit", Value::Null));
     assert!(server.wait().unwrap().success());
-    assert!(stats().contains("requests    1, "), "{}", stats());
+}
+
+#[test]
+fn session_counts_of_editors_are_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = |arguments: &[&str]| {
+        run(foretell(&[&["stats"], arguments].concat()).env("FORETELL_HOME", folder.path())).1
+    };
+    serve_once(folder.path(), &Value::Null);
+    assert!(stats(&[]).contains("No sessions yet"), "a script is no editor: {}", stats(&[]));
+    serve_once(folder.path(), &serde_json::json!({"name": "editor"}));
+    assert!(stats(&[]).contains("requests    1, "), "{}", stats(&[]));
+    let page = stats(&["--markdown"]);
+    assert!(page.starts_with("# Foretell") && page.contains("Suggestions shown"), "{page}");
+    for word in ["running_draft", "superseded", "1 runs", "never seen"] {
+        assert!(!page.contains(word), "{word} in {page}");
+    }
 }

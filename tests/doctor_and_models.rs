@@ -36,7 +36,7 @@ fn doctor_reports_rates_and_editors() {
         "✓ speed     prefill ",
         " latency   about ",
         "! command   `foretell` is not in PATH",
-        "! editor    Helix: not set up\n            → see editors/helix/README.md\n",
+        "! editor    Helix: not set up\n            → see ",
     ] {
         assert!(out.contains(part), "{part} in:\n{out}");
     }
@@ -142,6 +142,7 @@ fn model_use_keeps_comments_in_settings() {
     assert!(output.status.success() && out.contains("Your settings still name it"), "{out}");
     assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
     assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(data.path().join("locks")).unwrap().count(), 0);
     // The remains of a killed run.
     for left in [".partial-mine~removed/data", ".old-mine/data", ".partial-mine-too~x/data"] {
         std::fs::create_dir_all(models.join(left)).unwrap();
@@ -196,12 +197,16 @@ fn completions_and_man_pages_are_generated() {
         let (output, out, err) = run(&mut foretell(&["completions", shell]));
         assert!(output.status.success() && out.contains("doctor"), "{shell}: {err}");
         assert!(out.contains("json"), "{shell}");
+        assert!(out.contains("qwen2.5-coder-1.5b"), "{shell} completes names of models");
     }
     let folder = tempfile::tempdir().unwrap();
     let (output, _, err) = run(&mut foretell(&["man", &folder.path().to_string_lossy()]));
     assert!(output.status.success(), "{err}");
     let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(page("foretell.1").contains("foretell\\-doctor(1)"), "{}", page("foretell.1"));
+    let steps = page("foretell.1");
+    let (_, steps) = steps.split_once("First steps").unwrap();
+    assert!(steps.matches(".PP").count() >= 4, "each step is a paragraph: {steps}");
     assert!(
         page("foretell-model-use.1").contains("model.name"),
         "{}",

@@ -157,7 +157,7 @@ fn server_survives_spoiled_messages() {
             "contentChanges": [{"range": range, "text": "é😀\n"}]}),
         ),
         ("textDocument/didClose", json!({"textDocument": document})),
-        ("textDocument/didFocus", json!({"textDocument": document})),
+        ("textDocument/didFocus", json!({"textDocument": document, "position": at})),
         ("textDocument/completion", json!({"textDocument": document, "position": at})),
         (
             "textDocument/inlineCompletion",

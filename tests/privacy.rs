@@ -23,7 +23,8 @@ fn workspace(folder: &Path) {
 fn initialize(client: &mut Client, workspace: &Path) {
     let uri = format!("file://{}", workspace.display());
     client.initialize(json!({
-        "processId": null, "rootUri": uri, "workspaceFolders": [{"uri": uri, "name": "w"}],
+        "processId": null, "clientInfo": {"name": "test"},
+        "rootUri": uri, "workspaceFolders": [{"uri": uri, "name": "w"}],
         "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
         "initializationOptions": {"status": true},
     }));
@@ -248,7 +249,9 @@ fn data_and_logs_are_private_to_the_user() {
         command.arg(format!("XDG_CONFIG_HOME={}", config.display())).args([BINARY, "--log"]);
         command.arg(&log).arg("serve").env("FORETELL_HOME", &home);
         let mut client = Client::start(&mut command);
-        client.initialize(json!({"processId": null, "capabilities": {}}));
+        client.initialize(
+            json!({"processId": null, "capabilities": {}, "clientInfo": {"name": "test"}}),
+        );
         let mut typist = Typist::open(client, "file:///a.rs", "let x = ˇ");
         typist.ask_and_see();
         typist.client.end();
@@ -275,7 +278,7 @@ fn terminal_output_has_no_escapes() {
     let missing = complete(&format!("{}:1", path.display()));
     assert!(missing.contains("No such file"), "{missing}");
     let invalid = complete(&format!("{}:x", path.display()));
-    assert!(invalid.contains("expected FILE:LINE:COL"), "{invalid}");
+    assert!(invalid.contains("expected FILE:LINE or FILE:LINE:COL"), "{invalid}");
     // The model repeats the line above, including its escapes.
     let line = "print(\"\x1b[31mred\x1b[0m\")\n";
     std::fs::write(&path, format!("{}print(\"\x1b[31m\n", line.repeat(6))).unwrap();

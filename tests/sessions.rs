@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod focus_session;
 mod paced_session;
 mod soak;
 mod syntax_times;
@@ -19,15 +20,17 @@ use std::{error::Error, process::ExitCode};
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((session, arguments)) = arguments.split_first() else {
-        return Err("usage: sessions paced|soak|syntax-times|typed ARGUMENT...".into());
+        return Err("usage: sessions focus|paced|soak|syntax-times|typed ARGUMENT...".into());
     };
     match session.as_str() {
+        "focus" => focus_session::run(arguments),
         "paced" => paced_session::run(arguments),
         "soak" => soak::run(arguments),
         "syntax-times" => syntax_times::run(arguments),
         "typed" => typed_session::run(arguments),
         other => {
-            Err(format!("unknown session {other:?}: use paced, soak, syntax-times or typed").into())
+            let known = "focus, paced, soak, syntax-times or typed";
+            Err(format!("unknown session {other:?}: use {known}").into())
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use commands::terminal::printable;
 use foretell_config::Config;
 use foretell_engine::library;
@@ -25,9 +25,9 @@ use tracing_subscriber::{
 const FIRST_STEPS: &str = "\
 First steps:
   foretell setup                     fetch the runtime library and a model (once)
-  foretell doctor                    show what is missing, how fast the model is, which editors are set up
+  foretell doctor                    show what is missing, and how fast the model is
   foretell complete src/main.rs:8    complete a line in the terminal
-Editors start `foretell serve` themselves; editors/README.md in the source explains the setup.";
+Editors start `foretell serve` themselves; `foretell doctor` shows which are set up.";
 
 /// Inline code completion by a model on your own machine.
 #[derive(Debug, Parser)]
@@ -36,6 +36,13 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+/// The options of commands that run the model, or print the settings that they override.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct EngineOptions {
     /// The model: the name of an installed model, or a bundle's folder.
     #[arg(long, global = true, env = "FORETELL_MODEL")]
     model: Option<String>,
@@ -50,7 +57,7 @@ struct Arguments {
     provider: Option<String>,
 
     /// The number of compute threads.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = whole_number)]
     threads: Option<usize>,
 
     /// Write the log to this file instead of standard error, with timings. FORETELL_LOG sets the
@@ -59,7 +66,31 @@ struct Arguments {
     log: Option<PathBuf>,
 }
 
-impl Arguments {
+/// A command with the options of the engine.
+#[derive(Debug, clap::Args)]
+struct WithEngine<A: clap::Args> {
+    #[command(flatten)]
+    own: A,
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+fn whole_number(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "expected a whole number")
+}
+
+impl EngineOptions {
+    /// These options, completed by those before the subcommand.
+    fn or(self, before: Self) -> Self {
+        Self {
+            model: self.model.or(before.model),
+            library: self.library.or(before.library),
+            provider: self.provider.or(before.provider),
+            threads: self.threads.or(before.threads),
+            log: self.log.or(before.log),
+        }
+    }
+
     /// The settings given on the command line.
     fn settings(&self) -> Value {
         let Self { model, library, provider, threads, .. } = self;
@@ -81,16 +112,18 @@ enum Command {
         /// Accepted for clients that name the transport; there is no other.
         #[arg(long)]
         stdio: bool,
+        #[command(flatten)]
+        engine: EngineOptions,
     },
     /// Complete a file at a position and print the suggestion as it is generated.
     ///
     /// For example, `foretell complete src/main.rs:8` completes the end of line 8. The file is not
     /// changed. Ctrl+C stops.
-    Complete(commands::complete::Arguments),
+    Complete(WithEngine<commands::complete::Arguments>),
     /// Measure the speed of the server and the engine on this machine.
-    Bench(foretell_lab::bench::Arguments),
+    Bench(WithEngine<foretell_lab::bench::Arguments>),
     /// Measure the quality of suggestions on cases with known answers.
-    Eval(foretell_lab::eval::Arguments),
+    Eval(WithEngine<foretell_lab::eval::Arguments>),
     /// Fetch the runtime library and a model (once).
     ///
     /// On a machine with an NVIDIA GPU and CUDA 13, setup fetches the GPU build and falls back to
@@ -100,7 +133,7 @@ enum Command {
     /// Setup creates a Python environment in the data folder for the packages that fetch and import
     /// models; it changes nothing else on this machine. An interrupted setup resumes where it
     /// stopped. It needs Python 3.11 or later, and the network unless `--from` names a folder.
-    Setup(commands::setup::Arguments),
+    Setup(WithEngine<commands::setup::Arguments>),
     /// List, add, select and remove models.
     #[command(subcommand)]
     Model(commands::model::Arguments),
@@ -111,12 +144,17 @@ enum Command {
         /// Print the JSON schema of all settings instead.
         #[arg(long)]
         schema: bool,
+        #[command(flatten)]
+        engine: EngineOptions,
     },
     /// Show how many suggestions were shown and accepted on this machine, and how fast they were.
     Stats {
         /// Print JSON.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "markdown")]
         json: bool,
+        /// Print a page for people, in Markdown.
+        #[arg(long)]
+        markdown: bool,
     },
     /// Check the installation, measure its speed, and recommend what to change.
     ///
@@ -129,6 +167,8 @@ enum Command {
         /// Skip what takes seconds: the model's hashes and speed, and a remote server's answers.
         #[arg(long)]
         quick: bool,
+        #[command(flatten)]
+        engine: EngineOptions,
     },
     /// Print a completion script for a shell.
     ///
@@ -143,6 +183,31 @@ enum Command {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+impl Command {
+    /// The options of the engine, for commands that have them.
+    fn engine(&self) -> EngineOptions {
+        let engine = match self {
+            Self::Serve { engine, .. }
+            | Self::Config { engine, .. }
+            | Self::Doctor { engine, .. } => engine,
+            Self::Complete(it) => &it.engine,
+            Self::Bench(it) => &it.engine,
+            Self::Eval(it) => &it.engine,
+            Self::Setup(it) => &it.engine,
+            Self::Model(_) | Self::Stats { .. } | Self::Completions { .. } | Self::Man { .. } => {
+                return EngineOptions::default();
+            }
+        };
+        engine.clone()
+    }
+}
+
+/// The command line. The options of the engine are also accepted before the subcommand; those of
+/// the program do not reach the subcommands, which have their own where they count.
+fn command_line() -> clap::Command {
+    Arguments::command().mut_args(|it| it.global(false))
 }
 
 /// Opens a log file that only this user can read, and empties it. On Unix, it is not emptied while
@@ -217,7 +282,20 @@ fn silence_runtime() {
 /// Prints a message to standard error, and ignores write errors.
 fn print_message(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "foretell: {}", printable(text));
+    let _ = writeln!(std::io::stderr(), "foretell: {}", printable(&without_codes(text)));
+}
+
+/// A message without the system's numbers of errors, which say nothing to people.
+fn without_codes(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((_, rest)) => text.push_str(rest),
+            None => text.extend([" (os error ", part]),
+        }
+    }
+    text
 }
 
 /// Logs the location of panics without their message: it may quote the user's code, and editors
@@ -242,7 +320,8 @@ fn is_output_closed(error: &anyhow::Error) -> bool {
 }
 
 fn parse_arguments() -> Result<Arguments, ExitCode> {
-    Arguments::try_parse().map_err(|error| {
+    let parsed = command_line().try_get_matches();
+    parsed.and_then(|it| Arguments::from_arg_matches(&it)).map_err(|error| {
         if !error.use_stderr() {
             let _ = error.print();
             return ExitCode::SUCCESS;
@@ -261,11 +340,14 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let settings = arguments.settings();
-    let command = arguments.command.unwrap_or(Command::Serve { stdio: true });
+    let command = arguments.command;
+    let command =
+        command.unwrap_or(Command::Serve { stdio: true, engine: EngineOptions::default() });
+    let engine = command.engine().or(arguments.engine);
+    let settings = engine.settings();
     // The log goes to standard error, because stdout carries the protocol; other commands log
     // nothing by default, so that their output stays readable.
-    let level = match (&arguments.log, &command) {
+    let level = match (&engine.log, &command) {
         (Some(_), _) => "debug",
         (None, Command::Serve { .. }) => "info",
         (None, _) => "off",
@@ -276,7 +358,7 @@ fn main() -> ExitCode {
  Ctrl+C ends it",
         );
     }
-    if let Err(error) = start_log(arguments.log.as_deref(), level) {
+    if let Err(error) = start_log(engine.log.as_deref(), level) {
         print_message(&format!("{error:#}"));
         return ExitCode::FAILURE;
     }
@@ -296,22 +378,24 @@ fn main() -> ExitCode {
 fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { .. } => commands::serve::run(startup),
-        Command::Complete(arguments) => commands::complete::run(&settings(&startup), &arguments),
-        Command::Bench(arguments) => foretell_lab::bench::run(&settings(&startup), &arguments),
-        Command::Eval(arguments) => foretell_lab::eval::run(&settings(&startup), &arguments),
-        Command::Setup(arguments) => commands::setup::run(&settings(&startup), &arguments),
+        Command::Complete(arguments) => {
+            commands::complete::run(&settings(&startup), &arguments.own)
+        }
+        Command::Bench(arguments) => foretell_lab::bench::run(&settings(&startup), &arguments.own),
+        Command::Eval(arguments) => foretell_lab::eval::run(&settings(&startup), &arguments.own),
+        Command::Setup(arguments) => commands::setup::run(&settings(&startup), &arguments.own),
         Command::Model(arguments) => {
             commands::model::run(&settings(&startup).model.name, &arguments)
         }
-        Command::Config { schema } => commands::config::run(&startup, schema),
-        Command::Stats { json } => commands::stats::run(json),
-        Command::Doctor { json, quick } => {
+        Command::Config { schema, .. } => commands::config::run(&startup, schema),
+        Command::Stats { json, markdown } => commands::stats::run(json, markdown),
+        Command::Doctor { json, quick, .. } => {
             commands::doctor::run(&startup, commands::doctor::Options { json, quick })
         }
         Command::Completions { shell } => {
-            commands::shell_assets::completions(Arguments::command(), shell)
+            commands::shell_assets::completions(command_line(), shell)
         }
-        Command::Man { folder } => commands::shell_assets::man(Arguments::command(), &folder),
+        Command::Man { folder } => commands::shell_assets::man(command_line(), &folder),
     }
 }
 
@@ -325,6 +409,40 @@ fn settings(startup: &Startup) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_have_no_error_numbers() {
+        let message = "a.rs: No such file or directory (os error 2); b (os error";
+        assert_eq!(without_codes(message), "a.rs: No such file or directory; b (os error");
+        assert_eq!(without_codes("a (os error 13): b"), "a: b");
+    }
+
+    #[test]
+    fn engine_options_belong_to_commands_that_use_them() {
+        let has_model = |name: &str| {
+            let mut all = command_line();
+            all.build();
+            let command = all.find_subcommand(name).unwrap();
+            command.get_arguments().any(|it| it.get_id() == "model")
+        };
+        assert!(
+            ["serve", "complete", "bench", "eval", "setup", "config", "doctor"]
+                .iter()
+                .all(|it| has_model(it))
+        );
+        assert!(!["stats", "model", "completions", "man"].iter().any(|it| has_model(it)));
+        let threads = |arguments: &[&str]| {
+            let matches = command_line().try_get_matches_from(arguments).ok()?;
+            let it = Arguments::from_arg_matches(&matches).ok()?;
+            it.command?.engine().or(it.engine).threads
+        };
+        assert_eq!(threads(&["foretell", "--threads", "3", "doctor"]), Some(3));
+        assert_eq!(
+            threads(&["foretell", "--threads", "3", "bench", "engine", "--threads", "4"]),
+            Some(4)
+        );
+        assert_eq!(threads(&["foretell", "doctor", "--threads", "four"]), None);
+    }
 
     #[test]
     #[cfg(unix)]

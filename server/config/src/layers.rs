@@ -271,7 +271,23 @@ impl Merged {
         let mut all = serde_json::to_value(&self.config).map_err(|error| error.to_string())?;
         let slot = all.pointer_mut(&format!("/{}", key.replace('.', "/")));
         *slot.ok_or("is not a setting")? = value.clone();
-        Config::deserialize(all).map_err(|error| format!("is {value}: {error}"))
+        Config::deserialize(all).map_err(|error| match expected(schema, value) {
+            Some(kind) => format!("is {value}; expected {kind}"),
+            None => format!("is {value}: {error}"),
+        })
+    }
+}
+
+/// What a setting's value must be, if this value is of another type.
+fn expected(schema: &Value, value: &Value) -> Option<&'static str> {
+    match schema["type"].as_str()? {
+        "integer" if !value.is_u64() => Some("a whole number"),
+        "number" if !value.is_number() => Some("a number"),
+        "boolean" if !value.is_boolean() => Some("true or false"),
+        "string" if !value.is_string() => Some("text"),
+        "array" if !value.is_array() => Some("a list"),
+        "object" if !value.is_object() => Some("a table"),
+        _ => None,
     }
 }
 

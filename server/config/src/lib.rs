@@ -9,6 +9,7 @@ pub mod edit;
 pub mod engine;
 pub mod exclude;
 pub mod layers;
+pub mod prefetch;
 pub mod prompt;
 #[cfg(test)]
 mod reference;
@@ -38,6 +39,8 @@ pub struct Config {
     pub model: Model,
     /// How much text the prompt contains. A change reloads the model.
     pub prompt: Window,
+    /// What is prefilled before the first key.
+    pub prefetch: prefetch::Prefetch,
     /// What Foretell suggests, where and when.
     pub suggest: Suggest,
     /// Suggestions for clients without inline completion.

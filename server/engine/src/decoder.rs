@@ -51,9 +51,13 @@ impl<M: Model> Backend for Decoder<M> {
         self.model.state()
     }
 
+    fn cached(&self) -> Vec<Vec<u32>> {
+        self.slots.all()
+    }
+
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
-        let slot = self.slots.choose(&request.prompt.ids);
+        let slot = self.slots.choose(&request.prompt.ids, kind == Kind::Prefill);
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");

@@ -115,6 +115,11 @@ trait Backend {
     fn state(&self) -> EngineState {
         EngineState::Ready
     }
+
+    /// The token sequences in the KV caches.
+    fn cached(&self) -> Vec<Vec<u32>> {
+        Vec::new()
+    }
 }
 
 /// The tokens of a prompt.
@@ -342,6 +347,7 @@ pub struct Engine {
     asking: Arc<EngineHandle>,
     state: watch::Receiver<EngineState>,
     rate: Arc<PrefillRate>,
+    cached: Arc<Mutex<Vec<Vec<u32>>>>,
 }
 
 /// Closes the queue when the last handle is dropped.
@@ -378,6 +384,8 @@ impl Engine {
         let (state_tx, state) = watch::channel(EngineState::Loading);
         let rate = Arc::new(PrefillRate::default());
         let measured = Arc::clone(&rate);
+        let cached: Arc<Mutex<Vec<Vec<u32>>>> = Arc::default();
+        let published = Arc::clone(&cached);
         let work = move || {
             let queue = &worker.0;
             // One after the other: two models would need twice the memory.
@@ -392,6 +400,7 @@ impl Engine {
                     state_tx.send_replace(backend.state());
                     while let Some(job) = queue.next() {
                         measured.add(&run(&mut backend, job, queue));
+                        *published.lock() = backend.cached();
                         publish(&state_tx, backend.state());
                     }
                 }
@@ -410,7 +419,7 @@ impl Engine {
             // The worker is gone with the closure, and has notified the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
-        Self { asking: Arc::new(EngineHandle(queue)), state, rate }
+        Self { asking: Arc::new(EngineHandle(queue)), state, rate, cached }
     }
 
     /// Starts a generation. The engine runs requests in order and skips those whose generation was
@@ -448,6 +457,12 @@ impl Engine {
     #[must_use]
     pub fn prefill_tokens_per_s(&self) -> Option<f64> {
         self.rate.tokens_per_s()
+    }
+
+    /// The token sequences in the KV caches after the last job.
+    #[must_use]
+    pub fn cached(&self) -> Vec<Vec<u32>> {
+        self.cached.lock().clone()
     }
 
     /// The current state.

@@ -158,6 +158,12 @@ impl OnnxModel {
         Ok(Self { bundle, options, weights, loaded, state, logits: Vec::new(), armed: None })
     }
 
+    /// The provider that it runs on.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.loaded.provider
+    }
+
     /// After a failure: switches to another provider if there is one.
     fn fall_back(&mut self, why: &Failure) {
         let provider = self.loaded.provider;
@@ -245,7 +251,7 @@ impl Loaded {
             .with_context(|| format!("no KV buffers for {n_slots} times {capacity} tokens"))
             .map_err(|error| if_no_memory(error, manifest))?;
         let n_threads = options.n_threads;
-        tracing::info!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
+        tracing::debug!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
         Ok(Self { provider, session, slots, capacity })
     }
 }

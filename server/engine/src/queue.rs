@@ -210,7 +210,8 @@ impl State {
             running.read.take().iter().for_each(|read| read.abort.call());
             return;
         }
-        let Some(next) = self.waiting.iter().find(|job| !job.progress.is_closed()) else {
+        let mut jobs = self.waiting.iter().chain(&self.prefill);
+        let Some(next) = jobs.find(|job| !job.progress.is_closed()) else {
             return;
         };
         let wanted = &next.request.prompt.ids;

@@ -20,6 +20,9 @@ impl PrefillRate {
         }
         let newest = figures.read as f64 * 1e3 / figures.prefill_ms;
         let mut rate = self.0.lock();
+        if rate.is_none() {
+            tracing::info!("prefill: {newest:.0} tokens/s");
+        }
         *rate = Some(rate.map_or(newest, |it| it * (1.0 - NEWEST) + newest * NEWEST));
     }
 

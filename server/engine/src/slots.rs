@@ -3,7 +3,7 @@
 use super::kv_cache::KvCache;
 
 /// The caches of a model's slots, in the order of use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Slots {
     caches: Vec<KvCache>,
     /// The slots' numbers, most recently used first.
@@ -23,7 +23,12 @@ impl Slots {
     /// It is the slot with the greatest gain: every cached token saves an evaluation now, and every
     /// lost token costs one if the user goes back. Going back to a recent place is likelier than to
     /// an older one.
-    pub fn choose(&mut self, prompt: &[u32]) -> usize {
+    ///
+    /// A background prefill of another place leaves the most recently used slot alone: the user
+    /// may type on there before it is complete.
+    pub fn choose(&mut self, prompt: &[u32], in_background: bool) -> usize {
+        let is_elsewhere = 2 * self.caches[self.recent[0]].common_prefix(prompt) < prompt.len();
+        let first_rank = usize::from(in_background && is_elsewhere && self.recent.len() > 1);
         let gain = |rank: usize, slot: usize| {
             let cache = &self.caches[slot];
             let n_held = cache.common_prefix(prompt);
@@ -32,8 +37,8 @@ impl Slots {
             (8 * n_held).cast_signed() - (8 * n_lost / odds_of_return).cast_signed()
         };
         // Among equals, the least recently used.
-        let best =
-            (0..self.recent.len()).max_by_key(|rank| (gain(*rank, self.recent[*rank]), *rank));
+        let best = (first_rank..self.recent.len())
+            .max_by_key(|rank| (gain(*rank, self.recent[*rank]), *rank));
         let slot = self.recent.remove(best.unwrap_or(0));
         self.recent.insert(0, slot);
         slot
@@ -54,6 +59,13 @@ impl Slots {
     pub fn others(&self, slot: usize) -> Vec<Vec<u32>> {
         let others = self.caches.iter().enumerate().filter(|(other, _)| *other != slot);
         others.map(|(_, cache)| cache.tokens().to_vec()).collect()
+    }
+
+    /// The tokens in each slot that has any.
+    #[must_use]
+    pub fn all(&self) -> Vec<Vec<u32>> {
+        let used = self.caches.iter().filter(|it| !it.is_empty());
+        used.map(|it| it.tokens().to_vec()).collect()
     }
 
     /// A slot's cache.
@@ -80,7 +92,7 @@ mod tests {
     use super::*;
 
     fn read(slots: &mut Slots, prompt: &[u32]) -> (usize, usize) {
-        let slot = slots.choose(prompt);
+        let slot = slots.choose(prompt, false);
         let cache = slots.cache_mut(slot);
         let n_reused = cache.common_prefix(prompt);
         cache.truncate(n_reused);
@@ -121,6 +133,19 @@ mod tests {
         assert_eq!(read(&mut slots, &file(2)).1, 50);
         assert_eq!(read(&mut slots, &file(3)).1, 50);
         assert_eq!(read(&mut slots, &file(1)).1, 0);
+    }
+
+    #[test]
+    fn background_prefill_spares_the_current_place() {
+        let (old, now): (Vec<u32>, Vec<u32>) = ((0..700).collect(), (1000..1090).collect());
+        let wider: Vec<u32> = (900..1090).collect();
+        let mut slots = Slots::new(2);
+        let first = read(&mut slots, &old).0;
+        let current = read(&mut slots, &now).0;
+        assert_eq!(slots.clone().choose(&wider, false), current, "it loses the fewest tokens");
+        assert_eq!(slots.clone().choose(&wider, true), first);
+        let longer: Vec<u32> = (1000..1100).collect();
+        assert_eq!(slots.choose(&longer, true), current, "the same place");
     }
 
     #[test]

@@ -20,8 +20,8 @@ use tower_lsp::jsonrpc::{Request, Response};
 use crate::{
     from_proto, notebook_sync,
     params::{
-        Change, ChangedDocument, Completion, DocumentItem, InlineCompletion, OfDocument, Open,
-        for_tower_lsp,
+        Change, ChangedDocument, Completion, DocumentItem, Focus, InlineCompletion, OfDocument,
+        Open, for_tower_lsp,
     },
 };
 use foretell_policy::Indent;
@@ -76,7 +76,7 @@ impl<S> DocumentSync<S> {
         Self { inner, shared }
     }
 
-    /// Applies a notification about documents, or `exit`.
+    /// Applies a notification about documents or the cursor, or `exit`.
     fn sync_text(&self, request: &Request) {
         let Shared { session, .. } = &self.shared;
         match request.method() {
@@ -89,6 +89,12 @@ impl<S> DocumentSync<S> {
                 // It missed a change: later ones would apply to a different text.
                 None => self.close_unreadable(request),
             },
+            DID_FOCUS => {
+                if let Some(Focus { text_document, position }) = params(request) {
+                    let position = position.map(from_proto::position);
+                    session.focus(&text_document.uri, position, self.shared.encoding());
+                }
+            }
             // Some clients send it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
@@ -173,11 +179,6 @@ impl<S> DocumentSync<S> {
                     RequestParams { cursor, lives_on: true, ..RequestParams::default() },
                 ))
             }
-            DID_FOCUS => {
-                let OfDocument { text_document } = params(request)?;
-                let snapshot = self.snapshot(&text_document.uri)?;
-                Some(session.focus_request(snapshot))
-            }
             _ => None,
         }
     }
@@ -187,7 +188,8 @@ impl<S> DocumentSync<S> {
     }
 }
 
-/// The user focused another document: a notification of Copilot's dialect.
+/// The user looks at a document, and where its cursor rests: a notification of Copilot's dialect,
+/// with a position.
 pub const DID_FOCUS: &str = "textDocument/didFocus";
 
 /// The parameters of a message; `None` if they are invalid, which the handler behind answers.

@@ -80,6 +80,7 @@ impl LanguageServer for Foretell {
             .collect();
         let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(&kinds));
         if let Some(name) = text_at(&params, "/clientInfo/name") {
+            self.shared.session.set_of_editor();
             let version = text_at(&params, "/clientInfo/version").unwrap_or("of unknown version");
             tracing::info!("client: {name:?} {version:?}, positions in {encoding:?}");
         }
@@ -162,7 +163,7 @@ impl Foretell {
                 }
             }
             None => {
-                self.not_open();
+                self.not_open().await;
                 Vec::new()
             }
         };
@@ -179,16 +180,22 @@ impl Foretell {
                 (Answer::Empty(_), _) => Vec::new(),
             },
             None => {
-                self.not_open();
+                self.not_open().await;
                 Vec::new()
             }
         };
         Ok(lsp::CompletionList { is_incomplete: true, items, ..Default::default() })
     }
 
-    fn not_open(&self) {
+    async fn not_open(&self) {
         self.shared.session.count_not_open();
-        tracing::info!("nothing: {}", EmptyReason::NotOpen.name());
+        let reason = EmptyReason::NotOpen;
+        tracing::info!("nothing: {}: {reason}", reason.name());
+        self.report_reason(&reason).await;
+    }
+
+    async fn report_reason(&self, reason: &EmptyReason) {
+        self.status_reporter().send_reason(&self.shared.session, reason).await;
     }
 
     /// Answers a request unless it is superseded. The future must complete: tower-lsp never forgets
@@ -228,8 +235,11 @@ impl Foretell {
             Answer::Empty(EmptyReason::ModelFailed(failure)) => {
                 self.report(StatusState::Failed, Some(&failure.to_string())).await;
             }
-            _ if self.last_status.is_transient() => self.report_engine_state().await,
-            _ => {}
+            Answer::Empty(reason) => self.report_reason(reason).await,
+            Answer::Shows { .. } if self.last_status.is_transient() => {
+                self.report_engine_state().await;
+            }
+            Answer::Shows { .. } => {}
         }
         log(&answer.0, started);
         answer
@@ -263,12 +273,6 @@ impl Foretell {
         });
     }
 
-    async fn focus(&self, _: Value) {
-        if let Some(snapshot) = front::request_snapshot() {
-            self.shared.session.focus(&snapshot).await;
-        }
-    }
-
     /// Ignored: the server knows what is shown.
     async fn shown(&self, _: Value) {}
 
@@ -280,7 +284,9 @@ impl Foretell {
         let session = &self.shared.session;
         if params.command == STATS {
             let counts = session.counts();
-            return Ok(json!({"page": stats::page(&counts), "counts": counts}));
+            return Ok(
+                json!({"page": stats::page(&counts), "markdown": stats::markdown(&counts), "counts": counts}),
+            );
         }
         let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);
         session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));
@@ -377,12 +383,12 @@ fn log(answer: &Answer, started: Instant) {
                 tracing::info!("shown: {n_chars} chars, {} | {ms:.1} ms", source.name());
             }
         }
-        Answer::Empty(EmptyReason::ModelFailed(failure)) => {
+        Answer::Empty(why @ EmptyReason::ModelFailed(failure)) => {
             // A remote server may repeat the user's text in it.
-            tracing::info!("nothing: model_failed | {ms:.1} ms");
+            tracing::info!("nothing: model_failed: {why} | {ms:.1} ms");
             tracing::trace!("{failure}");
         }
-        Answer::Empty(why) => tracing::info!("nothing: {} | {ms:.1} ms", why.name()),
+        Answer::Empty(why) => tracing::info!("nothing: {}: {why} | {ms:.1} ms", why.name()),
     }
 }
 
@@ -415,7 +421,7 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         .custom_method("textDocument/completion", Foretell::completion)
         .custom_method("workspace/executeCommand", Foretell::execute_command)
         .custom_method("workspace/didChangeConfiguration", Foretell::change_configuration)
-        .custom_method(front::DID_FOCUS, Foretell::focus)
+        .custom_method(front::DID_FOCUS, Foretell::applied)
         .custom_method("textDocument/didShowCompletion", Foretell::shown)
         .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
     for method in front::TEXT_SYNC.into_iter().chain(notebook_sync::NOTEBOOK_SYNC) {

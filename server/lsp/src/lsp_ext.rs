@@ -49,10 +49,11 @@ pub(crate) struct AcceptedPart {
 pub(crate) enum Status {}
 
 /// What the engine does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusState {
     /// The model is loading.
+    #[default]
     Loading,
     /// The model takes requests.
     Ready,
@@ -64,11 +65,14 @@ pub(crate) enum StatusState {
     Failed,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StatusParams {
     /// What the engine does.
     pub(crate) state: StatusState,
-    /// What went wrong and what to do, if it failed.
+    /// Why the last request got an empty response: a stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// What went wrong and what to do, if it failed; the reason as a sentence, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
     /// The address of the remote server, if the engine is remote.

@@ -24,11 +24,20 @@ pub(crate) struct Document {
     pub(crate) version: Option<i32>,
 }
 
-/// A message about a document: `textDocument/didClose`, `textDocument/didFocus`.
+/// A message about a document: `textDocument/didClose`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfDocument {
     pub(crate) text_document: Document,
+}
+
+/// `textDocument/didFocus`: the user looks at a document. `position` is where the cursor rests.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Focus {
+    pub(crate) text_document: Document,
+    #[serde(default)]
+    pub(crate) position: Option<lsp::Position>,
 }
 
 /// `textDocument/didOpen`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foretell_engine::EngineState;
-use foretell_session::session::Session;
+use foretell_session::session::{EmptyReason, Session};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use tower_lsp::{Client, gen_lsp_types as lsp};
@@ -21,7 +21,8 @@ impl LastStatus {
     /// Whether the next answered request ends this status.
     pub(super) fn is_transient(&self) -> bool {
         let transient = [StatusState::Thinking, StatusState::Failed];
-        self.0.lock().as_ref().is_some_and(|it| transient.contains(&it.state))
+        let last = self.0.lock();
+        last.as_ref().is_some_and(|it| transient.contains(&it.state) || it.reason.is_some())
     }
 
     /// Whether to send a status; if so, it becomes the last one. A failure is sent once, however
@@ -48,8 +49,13 @@ pub(super) struct StatusReporter {
 impl StatusReporter {
     /// Sends a status unless the client knows it.
     pub(super) async fn send(&self, session: &Session, state: StatusState, message: Option<&str>) {
+        let message = message.map(str::to_owned);
+        self.send_params(session, StatusParams { state, message, ..StatusParams::default() }).await;
+    }
+
+    async fn send_params(&self, session: &Session, params: StatusParams) {
         let remote = session.config().engine.remote_url().map(str::to_owned);
-        let params = StatusParams { state, message: message.map(str::to_owned), remote };
+        let params = StatusParams { remote, ..params };
         if self.last.is_new(&params) && self.options.status {
             self.client.send_notification::<Status>(params).await;
         }
@@ -57,16 +63,16 @@ impl StatusReporter {
 
     /// Sends the state of the engine.
     pub(super) async fn send_engine_state(&self, session: &Session, state: &EngineState) {
-        let (state, message) = match state {
-            _ if !session.config().suggest.enabled => (StatusState::Off, None),
-            EngineState::Failed(failure) => (StatusState::Failed, Some(failure.to_string())),
-            EngineState::Ready => (StatusState::Ready, None),
-            EngineState::Slower(message) => (StatusState::Ready, Some(message.clone())),
-            EngineState::Loading => (StatusState::Loading, None),
-        };
-        self.send(session, state, message.as_deref()).await;
+        self.send_params(session, params(session, state)).await;
     }
 
+    /// Sends the state of the engine with the reason why the last response was empty.
+    pub(super) async fn send_reason(&self, session: &Session, reason: &EmptyReason) {
+        let params = params(session, &session.state());
+        let message = params.message.or_else(|| Some(reason.to_string()));
+        let reason = Some(reason.name().to_owned());
+        self.send_params(session, StatusParams { reason, message, ..params }).await;
+    }
     /// Shows the user that the engine works worse than before. A model that fails to load is in the
     /// status only.
     async fn warn_of_degradation(&self, state: &EngineState, is_loading: bool) {
@@ -111,6 +117,18 @@ impl StatusReporter {
     }
 }
 
+/// The state of the engine as a status.
+fn params(session: &Session, state: &EngineState) -> StatusParams {
+    let (state, message) = match state {
+        _ if !session.config().suggest.enabled => (StatusState::Off, None),
+        EngineState::Failed(failure) => (StatusState::Failed, Some(failure.to_string())),
+        EngineState::Ready => (StatusState::Ready, None),
+        EngineState::Slower(message) => (StatusState::Ready, Some(message.clone())),
+        EngineState::Loading => (StatusState::Loading, None),
+    };
+    StatusParams { state, message, ..StatusParams::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +139,7 @@ mod tests {
         let last = LastStatus::default();
         let is_new = |state, message: Option<&str>| {
             let message = message.map(str::to_owned);
-            last.is_new(&StatusParams { state, message, remote: None })
+            last.is_new(&StatusParams { state, message, ..StatusParams::default() })
         };
         assert!(is_new(Thinking, None) && is_new(Failed, Some("a")));
         assert!(!is_new(Thinking, None) && !is_new(Failed, Some("a")) && last.is_transient());

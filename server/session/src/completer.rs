@@ -1,7 +1,10 @@
 //! Turns a cursor into a generation: prompt, engine and policy.
 
 use parking_lot::{Mutex, MutexGuard};
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use crate::{
     document::{Edit, Snapshot},
@@ -93,6 +96,8 @@ impl Completer {
                 Engine::start_remote(move || {
                     let options = settings.engine.remote.options();
                     let remote = Remote::new(&options)?;
+                    let version = env!("CARGO_PKG_VERSION");
+                    tracing::info!("foretell {version}: remote engine {}", options.url);
                     provide(Prompter::for_remote(options.format, settings.prompt)?);
                     Ok(remote)
                 })
@@ -185,6 +190,7 @@ impl Completer {
         if let Some(tokens_per_s) = self.engine.prefill_tokens_per_s() {
             prompter.set_tokens_per_s(tokens_per_s);
         }
+        prompter.set_cached(self.engine.cached());
         Some(prompter)
     }
 
@@ -228,11 +234,24 @@ impl Completer {
         }))
     }
 
-    /// Prefills the window that a request at a cursor would prefill first, while the engine is idle.
-    /// `None` until the model is loaded. Dropping the result cancels it.
+    /// Prefills what the first suggestion at a cursor needs, while the engine is idle. `None` until
+    /// the model is loaded. Dropping the result cancels it.
     #[must_use]
-    pub fn prefill_narrow(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
-        let prompt = self.prompter()?.prompt(snapshot, cursor);
+    pub fn prefill_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
+        let prompt = self.prompter()?.prompt_at_rest(snapshot, cursor);
+        Some(self.engine.prefill(prompt))
+    }
+
+    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while the engine is idle. `None` if there is no more to prefill. Dropping the
+    /// result cancels it.
+    #[must_use]
+    pub fn prefill_wider(
+        &self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        within: Duration,
+    ) -> Option<Generation> {
+        let prompt = self.prompter()?.wider_within(snapshot, cursor, within)?;
         Some(self.engine.prefill(prompt))
     }
 
@@ -253,15 +272,24 @@ impl Completer {
 }
 
 fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
-    let settings = &config.model;
+    let (settings, started) = (&config.model, Instant::now());
     let bundle = Bundle::open(&model_path(&settings.name))?;
     let options = settings.options()?;
     let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
     let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let model = OnnxModel::load(&bundle, &options)?;
     let manifest = bundle.manifest;
+    tracing::info!(
+        "foretell {}: {} on {}, {} threads, loaded in {:.0} ms",
+        env!("CARGO_PKG_VERSION"),
+        manifest.name,
+        model.provider().name(),
+        options.n_threads,
+        started.elapsed().as_secs_f64() * 1e3,
+    );
     let window = config.prompt.within(model.capacity().saturating_sub(config.suggest.max_tokens));
     let prompter = Prompter::new(Arc::clone(&vocabulary), manifest.fim, window);
+    let prompter = prompter.with_threads(options.n_threads);
     let lookup = if settings.lookup { Mode::Adaptive } else { Mode::Off };
     let decoder = Decoder::new(model, vocabulary, manifest.eos_ids).with_lookup(lookup);
     Ok((decoder, prompter))

@@ -20,18 +20,19 @@
 
 mod context;
 mod cursor_context;
+mod ends;
 mod file_comment;
 pub mod formats;
 mod healing;
+mod recent_layouts;
 mod window;
 
-use std::sync::Arc;
-
-use ropey::RopeSlice;
+use std::{sync::Arc, time::Duration};
 
 use crate::document::{Edit, Snapshot};
 use context::{Surroundings, short_path, visits::Visits};
 pub use cursor_context::{cursor_context, document, syntax};
+use ends::{End, ends_with, starts_with};
 pub use file_comment::{file_comment, says_nothing};
 use foretell_config::prompt::{OtherFiles, Split, Window};
 use foretell_engine::{
@@ -42,6 +43,7 @@ use foretell_engine::{
 };
 use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
+use recent_layouts::RecentLayouts;
 use window::Sizes;
 
 /// A part of the window, with its tokens.
@@ -70,6 +72,15 @@ struct Layout {
 }
 
 impl Layout {
+    /// Shifts the anchor after an edit above the window.
+    fn shift(&mut self, uri: &str, edit: &Edit) {
+        let anchor = self.anchor_char_idx;
+        let is_above = edit.removed.end <= self.start_char_idx() && edit.removed.start < anchor;
+        if *self.uri == *uri && is_above {
+            self.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
+        }
+    }
+
     /// Where the window starts in the document.
     fn start_char_idx(&self) -> usize {
         self.anchor_char_idx - self.before.text.chars().count().min(self.anchor_char_idx)
@@ -84,12 +95,15 @@ pub struct Prompter {
     window: Window,
     heals: bool,
     layout: Option<Layout>,
-    /// The whole window around the cursor of a narrow layout, while it is being prefilled.
+    /// A wider window around the cursor of a narrow layout, while it is being prefilled.
     wider: Option<Layout>,
+    recent: RecentLayouts,
     /// The other documents that may be quoted.
     others: Vec<Snapshot>,
     visits: Visits,
     tokens_per_s: f64,
+    /// The number of compute threads.
+    n_threads: usize,
     /// Whether a prompt goes to a server, which learns no names of files.
     is_remote: bool,
 }
@@ -106,9 +120,11 @@ impl Prompter {
             heals: true,
             layout: None,
             wider: None,
+            recent: RecentLayouts::default(),
             others: Vec::new(),
             visits: Visits::default(),
             tokens_per_s: window::ASSUMED_TOKENS_PER_S,
+            n_threads: 1,
             is_remote: false,
         }
     }
@@ -148,6 +164,17 @@ impl Prompter {
         self.tokens_per_s = tokens_per_s;
     }
 
+    /// The same prompter for a model that computes with `n_threads`.
+    #[must_use]
+    pub fn with_threads(self, n_threads: usize) -> Self {
+        Self { n_threads, ..self }
+    }
+
+    /// Sets the token sequences in the KV caches: places in them need no new layout.
+    pub fn set_cached(&mut self, cached: Vec<Vec<u32>>) {
+        self.recent.cached = cached;
+    }
+
     /// Whether prompts contain excerpts of the documents in [`Prompter::set_others`].
     #[must_use]
     pub fn shows_others(&self) -> bool {
@@ -165,9 +192,11 @@ impl Prompter {
     pub fn variant(&self, layout: Split, heals: bool, other_files: OtherFiles) -> Self {
         let window = Window { layout, other_files, ..self.window };
         let is_remote = self.is_remote;
+        let n_threads = self.n_threads;
         Self {
             heals,
             is_remote,
+            n_threads,
             ..Self::new(Arc::clone(&self.vocabulary), self.fim.clone(), window)
         }
     }
@@ -175,25 +204,30 @@ impl Prompter {
     /// Shifts the anchors after an edit, so that an edit above the window keeps the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
         self.visits.edited(uri, edit);
-        for layout in [&mut self.layout, &mut self.wider].into_iter().flatten() {
-            let anchor = layout.anchor_char_idx;
-            let window_start = layout.start_char_idx();
-            let is_above = edit.removed.end <= window_start && edit.removed.start < anchor;
-            if *layout.uri == *uri && is_above {
-                layout.anchor_char_idx =
-                    anchor - edit.removed.len() + edit.inserted.chars().count();
-            }
-        }
+        let current = [&mut self.layout, &mut self.wider].into_iter().flatten();
+        current.chain(self.recent.iter_mut()).for_each(|it| it.shift(uri, edit));
     }
 
     /// The prompt for a cursor (a char_idx, clamped to the end of the text). Updates the layout. For
     /// a cell, the whole notebook is the text.
     pub fn prompt(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        let first = Sizes::first(&self.window, self.tokens_per_s);
+        self.prompt_from(first, snapshot, cursor)
+    }
+
+    /// The prompt to prefill where the cursor rests: as [`Self::prompt`], but a new layout takes
+    /// less of the machine.
+    pub fn prompt_at_rest(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
+        let first = Sizes::at_rest(&self.window, self.tokens_per_s, self.n_threads);
+        self.prompt_from(first, snapshot, cursor)
+    }
+
+    fn prompt_from(&mut self, first: Option<Sizes>, snapshot: &Snapshot, cursor: usize) -> Prompt {
         if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
-            return self.prompt(&notebook, cursor);
+            return self.prompt_from(first, &notebook, cursor);
         }
         let cursor = cursor.min(snapshot.rope.len_chars());
-        let layout = self.layout(snapshot, cursor);
+        let layout = self.layout(first, snapshot, cursor);
         let prompt = self.assemble(&layout, snapshot, cursor);
         self.layout = Some(layout);
         self.visits.visit(&snapshot.uri, cursor);
@@ -209,17 +243,44 @@ impl Prompter {
         let cursor = cursor.min(snapshot.rope.len_chars());
         self.layout.as_ref().filter(|it| it.is_narrow && self.fits(it, snapshot, cursor))?;
         let after_start = after_start(snapshot, cursor);
-        let reused = self.wider.take().and_then(|it| self.reuse(it, snapshot, cursor, after_start));
+        let last = self.wider.take().filter(|it| !it.is_narrow);
+        let reused = last.and_then(|it| self.reuse(it, snapshot, cursor, after_start));
         let wider = reused.unwrap_or_else(|| self.whole_layout(snapshot, cursor, after_start));
         let prompt = self.assemble(&wider, snapshot, cursor);
         self.wider = Some(wider);
         Some(prompt)
     }
 
+    /// The prompt with the widest window that takes no longer than `within` to prefill. `None` if
+    /// that is not much wider than the current one.
+    pub fn wider_within(
+        &mut self,
+        snapshot: &Snapshot,
+        cursor: usize,
+        within: Duration,
+    ) -> Option<Prompt> {
+        if let Some((notebook, cursor)) = snapshot.in_notebook(cursor) {
+            return self.wider_within(&notebook, cursor, within);
+        }
+        let whole = self.wider(snapshot, cursor)?;
+        if whole.ids.len() <= window::tokens_within(within, self.tokens_per_s) {
+            return Some(whole);
+        }
+        let cursor = cursor.min(snapshot.rope.len_chars());
+        let first_ms = u64::try_from(within.as_millis()).ok();
+        let sizes = Sizes::first(&Window { first_ms, ..self.window }, self.tokens_per_s)?;
+        let layout = self.new_layout(sizes, snapshot, cursor, after_start(snapshot, cursor));
+        let layout = Layout { is_narrow: true, ..layout };
+        let prompt = self.assemble(&layout, snapshot, cursor);
+        let n_now = self.assemble(self.layout.as_ref()?, snapshot, cursor).ids.len();
+        self.wider = Some(layout);
+        (4 * prompt.ids.len() > 5 * n_now).then_some(prompt)
+    }
+
     /// Switches to the whole window, once it is prefilled.
     pub fn widen(&mut self) {
         if let Some(wider) = self.wider.take() {
-            self.layout = Some(wider);
+            self.recent.keep(self.layout.replace(wider));
         }
     }
 
@@ -243,22 +304,51 @@ impl Prompter {
         Prompt { ids, healed }
     }
 
-    /// The last layout if it still fits the cursor, otherwise a new one.
-    fn layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Layout {
+    /// The last layout if it still fits the cursor, one of a place that is still cached, or a new
+    /// one with a narrow window of the size `first`.
+    fn layout(&mut self, first: Option<Sizes>, snapshot: &Snapshot, cursor: usize) -> Layout {
         let after_start = after_start(snapshot, cursor);
-        let reused =
-            self.layout.take().and_then(|it| self.reuse(it, snapshot, cursor, after_start));
-        reused.unwrap_or_else(|| {
-            let Some(first) = Sizes::first(&self.window, self.tokens_per_s) else {
-                return self.whole_layout(snapshot, cursor, after_start);
-            };
-            let whole = self.new_layout(self.whole(), snapshot, cursor, after_start);
-            let narrow = self.new_layout(first, snapshot, cursor, after_start);
-            let is_narrow = narrow.start_char_idx() > whole.start_char_idx()
-                || narrow.after.text.len() < whole.after.text.len();
-            let has_excerpts = self.shows_others() && !self.others.is_empty();
-            if is_narrow || has_excerpts { Layout { is_narrow: true, ..narrow } } else { whole }
-        })
+        let last = self.layout.take();
+        let fits = last.as_ref().is_some_and(|it| self.fits(it, snapshot, cursor));
+        if !fits {
+            self.recent.keep(last);
+            if let Some(layout) = self.recall(snapshot, cursor, after_start) {
+                return layout;
+            }
+            return self.first_layout(first, snapshot, cursor, after_start);
+        }
+        let reused = last.and_then(|it| self.reuse(it, snapshot, cursor, after_start));
+        reused.unwrap_or_else(|| self.first_layout(first, snapshot, cursor, after_start))
+    }
+
+    /// The layout of a place where the user was before, if its prompt is still cached.
+    fn recall(&mut self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Option<Layout> {
+        let is_cached = |layout: &Layout| {
+            self.fits(layout, snapshot, cursor)
+                && starts_with(&snapshot.rope.slice(after_start..), &layout.after.text)
+                && self.recent.is_cached(&self.assemble(layout, snapshot, cursor))
+        };
+        let found = self.recent.position(is_cached)?;
+        self.recent.take(found)
+    }
+
+    /// A new layout, with a narrow window of the size `first` or the whole one.
+    fn first_layout(
+        &self,
+        first: Option<Sizes>,
+        snapshot: &Snapshot,
+        cursor: usize,
+        after_start: usize,
+    ) -> Layout {
+        let Some(first) = first else {
+            return self.whole_layout(snapshot, cursor, after_start);
+        };
+        let whole = self.new_layout(self.whole(), snapshot, cursor, after_start);
+        let narrow = self.new_layout(first, snapshot, cursor, after_start);
+        let is_narrow = narrow.start_char_idx() > whole.start_char_idx()
+            || narrow.after.text.len() < whole.after.text.len();
+        let has_excerpts = self.shows_others() && !self.others.is_empty();
+        if is_narrow || has_excerpts { Layout { is_narrow: true, ..narrow } } else { whole }
     }
 
     fn whole(&self) -> Sizes {
@@ -421,49 +511,6 @@ fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
     } else {
         cursor
     }
-}
-
-/// The end of a text that is nearer to the cursor and is kept.
-#[derive(Clone, Copy)]
-enum End {
-    Head,
-    Tail,
-}
-
-impl End {
-    /// At most `n_bytes` of `text`, in complete lines if it contains a line boundary.
-    fn of(self, text: &str, n_bytes: usize) -> &str {
-        if text.len() <= n_bytes {
-            return text;
-        }
-        match self {
-            Self::Head => {
-                let end = (0..=n_bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-                let head = &text[..end];
-                head.rfind('\n').map_or(head, |line_end| &head[..=line_end])
-            }
-            Self::Tail => {
-                let from = text.len() - n_bytes;
-                let start = (from..text.len()).find(|i| text.is_char_boundary(*i));
-                let tail = &text[start.unwrap_or(text.len())..];
-                match tail.find('\n') {
-                    Some(line_end) if line_end + 1 < tail.len() => &tail[line_end + 1..],
-                    _ => tail,
-                }
-            }
-        }
-    }
-}
-
-fn starts_with(text: &RopeSlice<'_>, head: &str) -> bool {
-    text.get_byte_slice(..head.len()).is_some_and(|slice| slice == head)
-}
-
-fn ends_with(text: &RopeSlice<'_>, tail: &str) -> bool {
-    text.len_bytes()
-        .checked_sub(tail.len())
-        .and_then(|start| text.get_byte_slice(start..))
-        .is_some_and(|slice| slice == tail)
 }
 
 #[cfg(test)]

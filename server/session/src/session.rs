@@ -5,6 +5,7 @@
 
 mod driver;
 pub mod event;
+mod power;
 pub mod request;
 pub mod state;
 mod workspace_context;
@@ -12,7 +13,10 @@ mod workspace_context;
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use foretell_config::{
@@ -20,14 +24,14 @@ use foretell_config::{
     exclude::{Exclusions, path_of, real_path},
     prompt::OtherFiles,
 };
-use foretell_engine::{EngineState, FinishReason};
+use foretell_engine::EngineState;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     completer::Completer,
-    document::{Change, PositionEncoding, Snapshot, notebook::NotebookChange},
+    document::{Change, Position, PositionEncoding, Snapshot, notebook::NotebookChange},
     stats::Counts,
 };
 use driver::{Delivery, Driver};
@@ -77,8 +81,7 @@ pub struct Configured {
 pub struct Session {
     driver: Arc<Driver>,
     load: Load,
-    /// Cancelled when another document gets the focus.
-    focused: Mutex<CancellationToken>,
+    is_of_editor: AtomicBool,
 }
 
 impl fmt::Debug for Session {
@@ -91,7 +94,7 @@ impl Session {
     /// A session without documents. It has no model until [`Session::configure`].
     #[must_use]
     pub fn new(load: Load) -> Self {
-        Self { driver: Arc::default(), load, focused: Mutex::default() }
+        Self { driver: Arc::default(), load, is_of_editor: AtomicBool::new(false) }
     }
 
     /// Applies settings and drops everything generated with other settings. Reloads the model only if
@@ -222,45 +225,13 @@ impl Session {
         std::future::pending().await
     }
 
-    /// A request for the last known cursor of a document that got the focus. It supersedes the
-    /// previous focus, but no completion request.
-    #[must_use]
-    pub fn focus_request(&self, snapshot: Snapshot) -> RequestSnapshot {
-        let cursor = self.driver.last_cursor(&snapshot.uri);
-        let params = RequestParams { cursor, invoked: true, ..RequestParams::default() };
-        let mut request = Request::new(RequestId(0), snapshot, params);
-        request.snapshot.cells = self.driver.other_cells(&request.snapshot.uri);
-        let superseded = self.driver.ended.child_token();
-        std::mem::replace(&mut *self.focused.lock(), superseded.clone()).cancel();
-        RequestSnapshot { request, superseded, deliveries: Arc::default() }
-    }
-
-    /// Prefills the prompt for a focused document: first the narrow window, then the whole one. Both
-    /// yield to any request.
-    pub async fn focus(&self, request: &RequestSnapshot) {
-        tokio::select! {
-            biased;
-            () = request.superseded.cancelled() => {}
-            () = self.prefill_focused(request) => {}
-        }
-    }
-
-    async fn prefill_focused(&self, request: &RequestSnapshot) {
-        let Request { snapshot, cursor, .. } = &request.request;
-        let refused = self.driver.refusal(&request.request).is_some();
-        let Some(completer) = self.driver.completer().filter(|_| !refused) else { return };
-        // If the disk is slow, this prompt does without the files of the workspace.
-        let gathered = self.gather_workspace(snapshot);
-        let _ = tokio::time::timeout(workspace_context::PATIENCE, gathered).await;
-        self.driver.set_other_files(&completer, snapshot);
-        self.driver.queue_edits();
-        let Some(mut first) = completer.prefill_narrow(snapshot, *cursor) else { return };
-        while first.progress().finish.is_none() && first.changed().await {}
-        let is_prefilled = first.progress().finish == Some(FinishReason::PromptRead);
-        if is_prefilled && !request.superseded.is_cancelled() {
-            let (snapshot, cursor) = (snapshot.clone(), *cursor);
-            self.driver.handle(Event::FocusPrefilled { snapshot, cursor });
-        }
+    /// The user looks at a document; `position` is where the cursor rests. Prefills what the first
+    /// suggestion there needs, unless the settings forbid it, and yields to any request. Without a
+    /// position, the place is the last known one. Supersedes the previous focus.
+    pub fn focus(&self, uri: &str, position: Option<Position>, encoding: PositionEncoding) {
+        let on_battery = self.driver.on_battery();
+        let uri = uri.to_owned();
+        self.driver.handle(Event::Focus { uri, position, encoding, on_battery });
     }
 
     /// Sets the folders that are open in the client.
@@ -283,6 +254,17 @@ impl Session {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.driver.counts()
+    }
+
+    /// Records that the client is an editor: it has a name.
+    pub fn set_of_editor(&self) {
+        self.is_of_editor.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the statistics are kept: the settings allow it, and a person uses an editor.
+    #[must_use]
+    pub fn keeps_counts(&self) -> bool {
+        self.config().stats.keep && self.is_of_editor.load(Ordering::Relaxed)
     }
 
     /// Counts a request that was superseded before its answer.

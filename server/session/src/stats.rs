@@ -1,6 +1,7 @@
 //! Statistics of a session, without code or file names.
 
 pub mod draw;
+mod markdown;
 mod page;
 mod store;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use markdown::markdown;
 pub use page::page;
 pub use store::{Store, read_all};
 

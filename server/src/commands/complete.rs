@@ -51,7 +51,8 @@ impl FromStr for FilePlace {
             let (head, tail) = text.rsplit_once(':')?;
             Some((head.to_owned(), number(tail)?))
         };
-        let (head, last) = split(text).ok_or("expected FILE:LINE:COL, both counted from 1")?;
+        let (head, last) =
+            split(text).ok_or("expected FILE:LINE or FILE:LINE:COL, counted from 1")?;
         let (path, line, col) = match split(&head) {
             Some((path, line)) => (path, line, Some(last)),
             None => (head, last, None),

@@ -27,6 +27,8 @@ use check::{Check, Mark};
 use editors::Places;
 use rates::{Rates, seconds};
 
+use super::setup::choice;
+
 /// Licences that allow any use of a model, including commercial use.
 const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
 
@@ -74,7 +76,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
             "checks": page.checks,
             "rates": rates,
             "latency": rates.map(Rates::latency),
-            "advice": rates.map(|it| it.advice(&config)),
+            "advice": rates.map(|it| it.advice(&config, choice::memory_bytes())),
             "editors": editors,
         });
         writeln!(io::stdout(), "{value}")?;
@@ -166,7 +168,9 @@ fn check_runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<b
         Err(error) => return page.add(Check::bad("provider", error)).map(|()| false),
     };
     let text = format!("{}, {} threads", choice.provider.name(), config.model.n_threads());
-    let details = choice.passed_over.iter().map(|it| format!("not {it}")).collect();
+    let has_gpu = cfg!(target_os = "macos") || Path::new("/proc/driver/nvidia/version").exists();
+    let passed_over = choice.passed_over.iter().filter(|_| has_gpu);
+    let details = passed_over.map(|it| format!("not {it}")).collect();
     page.add(Check::good("provider", text).with_details(details)).map(|()| true)
 }
 
@@ -233,13 +237,15 @@ fn check_speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Res
         seconds(latency.next_text_ms),
         seconds(latency.line_ms)
     );
-    let advice: Vec<String> = rates.advice(config).iter().map(ToString::to_string).collect();
+    let advice: Vec<String> =
+        rates.advice(config, choice::memory_bytes()).iter().map(ToString::to_string).collect();
+    let adapts = "the window adapts to the measured speed by itself".to_owned();
     page.add(if advice.is_empty() {
-        Check::good("latency", text).with_details(vec!["the settings fit this machine".into()])
+        Check::good("latency", text).with_details(vec![adapts])
     } else {
-        Check::new("latency", Mark::Attention, text).with_details(advice).with_to_do(
-            "set these in foretell.toml, or use a smaller model (`foretell model list`)",
-        )
+        Check::new("latency", Mark::Attention, text)
+            .with_details([vec![adapts], advice].concat())
+            .with_to_do("`foretell model add NAME`, then `foretell model use NAME`")
     })?;
     Ok(Some(rates))
 }
@@ -264,15 +270,26 @@ fn check_editors(editors: &[editors::Found]) -> Vec<Check> {
     if editors.is_empty() {
         return vec![
             Check::new("editors", Mark::Attention, "no supported editor is in PATH")
-                .with_to_do("editors/README.md lists the supported editors"),
+                .with_to_do(format!("{} lists the supported editors", guide("editors/README.md"))),
         ];
     }
     let check = |it: &editors::Found| match &it.set_up_in {
         Some(path) => Check::good("editor", format!("{}: set up in {}", it.name, path.display())),
         None => Check::new("editor", Mark::Attention, format!("{}: not set up", it.name))
-            .with_to_do(format!("see {}", it.page)),
+            .with_to_do(format!("see {}", guide(it.page))),
     };
     editors.iter().map(check).collect()
+}
+
+/// Where a page of the source is on this machine, as far as it was installed.
+fn guide(page: &str) -> String {
+    let installed = std::env::current_exe().ok().and_then(|program| {
+        // `bin/foretell` next to `share/foretell` in packages, below the source in a build.
+        let folders = program.ancestors().skip(1).take(4);
+        let below = folders.flat_map(|it| [it.join("share/foretell"), it.to_owned()]);
+        below.map(|it| it.join(page)).find(|it| it.is_file())
+    });
+    installed.map_or_else(|| format!("{page} in the source"), |it| it.display().to_string())
 }
 
 #[cfg(test)]

@@ -336,6 +336,8 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
             .and_then(|()| remove_all(&gone));
         removed.with_context(|| format!("{}", target.display()))?;
     }
+    // Removed while it is held: whoever opened it before finds it taken.
+    let _ = fs::remove_file(lock_path(name));
     drop(lock);
     let mut out = io::stdout().lock();
     writeln!(out, "removed {name}")?;
@@ -366,9 +368,13 @@ fn remove_all(path: &Path) -> io::Result<()> {
     }
 }
 
+fn lock_path(name: &str) -> PathBuf {
+    data_folder().join("locks").join(format!("{name}.lock"))
+}
+
 /// Takes the lock that the model scripts hold while they change a model.
 fn lock(name: &str) -> anyhow::Result<File> {
-    let path: PathBuf = data_folder().join("locks").join(format!("{name}.lock"));
+    let path = lock_path(name);
     let acquire = || -> io::Result<File> {
         create_private_folder(&data_folder().join("locks"))?;
         let file = File::options().create(true).append(true).open(&path)?;

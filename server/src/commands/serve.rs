@@ -26,7 +26,7 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
     let session = Arc::new(Session::new(Box::new(Completer::start)));
     let store = Store::new(&data_folder());
     let save_counts = |session: &Session| {
-        if session.config().stats.keep
+        if session.keeps_counts()
             && let Err(error) = store.write(&session.counts())
         {
             tracing::warn!("cannot save the counts: {error}");

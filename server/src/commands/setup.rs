@@ -1,6 +1,6 @@
 //! `foretell setup`: fetches the runtime library and a model.
 
-mod choice;
+pub(crate) mod choice;
 
 use std::{path::PathBuf, process::ExitCode};
 

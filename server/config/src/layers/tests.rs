@@ -36,7 +36,7 @@ fn invalid_setting_is_reported() {
         values,
         &expect![[r#"
             client: "suggest.delay_ms" is -1; the minimum is 0
-            client: "suggest.max_lines" is "many": invalid type: string "many", expected usize
+            client: "suggest.max_lines" is "many"; expected a whole number
         "#]],
     );
 }

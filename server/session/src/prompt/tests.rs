@@ -109,6 +109,42 @@ fn window_widens_once_it_is_prefilled() {
 }
 
 #[test]
+fn cached_place_keeps_its_layout() {
+    let window = Window { first_ms: Some(1_000), ..Window::default() };
+    let mut prompter = prompter(window, PSM);
+    let text = |name: &str| format!("{name}\n").repeat(60);
+    let [a, b] = ["a", "b"].map(|it| Snapshot::of_text(it, "", &text(it)));
+    prompter.set_tokens_per_s(60.0);
+    let first = prompter.prompt(&a, 60);
+    prompter.prompt(&b, 60);
+    // The measured speed varies, and with it the size of a new layout.
+    prompter.set_tokens_per_s(70.0);
+    prompter.set_cached(vec![first.ids.clone()]);
+    assert_eq!(prompter.prompt(&a, 60), first);
+    prompter.prompt(&b, 60);
+    prompter.set_cached(vec![]);
+    assert_ne!(prompter.prompt(&a, 60), first, "a layout that is not cached is not worth keeping");
+}
+
+#[test]
+fn wider_window_is_limited_by_time() {
+    let window = Window { first_ms: Some(500), ..Window::default() };
+    let mut prompter = prompter(window, PSM);
+    prompter.set_tokens_per_s(100.0);
+    let snapshot = Snapshot::of_text("a", "", &"line\n".repeat(200));
+    let n_tokens = |it: Option<Prompt>| it.map(|it| it.ids.len());
+    let narrow = prompter.prompt(&snapshot, 500).ids.len();
+    let mut within =
+        |ms| n_tokens(prompter.wider_within(&snapshot, 500, Duration::from_millis(ms)));
+    assert_eq!(within(500), None, "no wider than it is");
+    let wider = within(1_500).unwrap();
+    assert!(narrow < wider && wider <= 150, "{narrow}, {wider}");
+    let whole = within(60_000).unwrap();
+    assert!(whole > wider, "{whole}");
+    assert_eq!(n_tokens(prompter.wider(&snapshot, 500)), Some(whole));
+}
+
+#[test]
 fn pieces_of_other_files_come_first() {
     let window = Window {
         first_ms: Some(0),

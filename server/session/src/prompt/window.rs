@@ -1,5 +1,7 @@
 //! The size of a prompt's window in lines and tokens, limited by the time that prefilling takes.
 
+use std::time::Duration;
+
 use foretell_config::prompt::Window;
 
 /// The prefill speed that is assumed until it is measured, in tokens per second: a model with 0.5
@@ -8,6 +10,9 @@ pub(super) const ASSUMED_TOKENS_PER_S: f64 = 128.0;
 
 /// The most lines between the anchor and the cursor in the narrow window.
 const FIRST_ANCHOR_LINES: usize = 5;
+/// The CPU time for a place where the cursor rests, in milliseconds: most such places are left
+/// again without a key.
+const REST_CPU_MS: u64 = 900;
 /// The fewest tokens that describe a place.
 const MIN_TOKENS: usize = 48;
 
@@ -35,7 +40,9 @@ impl Sizes {
     pub(super) fn whole(window: &Window, tokens_per_s: f64) -> Self {
         let Window { anchor_lines, before_tokens, after_tokens, .. } = *window;
         let whole = Self { anchor_lines, before_tokens, after_tokens, budget: None };
-        let n_tokens = window.whole_ms.map_or(usize::MAX, |ms| tokens_within(ms, tokens_per_s));
+        let n_tokens = window
+            .whole_ms
+            .map_or(usize::MAX, |ms| tokens_within(Duration::from_millis(ms), tokens_per_s));
         whole.within(n_tokens.max(MIN_TOKENS))
     }
 
@@ -43,12 +50,21 @@ impl Sizes {
     /// fast.
     pub(super) fn first(window: &Window, tokens_per_s: f64) -> Option<Self> {
         let whole = Self::whole(window, tokens_per_s);
-        let n_tokens = tokens_within(window.first_ms?, tokens_per_s).max(MIN_TOKENS);
+        let time = Duration::from_millis(window.first_ms?);
+        let n_tokens = tokens_within(time, tokens_per_s).max(MIN_TOKENS);
         let middle_tokens = window.middle_tokens.min(n_tokens * 2 / 3);
         let budget = Some(Budget { n_tokens, middle_tokens });
         let anchor_lines = whole.anchor_lines.min(FIRST_ANCHOR_LINES);
         let is_smaller = n_tokens < whole.before_tokens + whole.after_tokens + window.middle_tokens;
         is_smaller.then_some(Self { anchor_lines, budget, ..whole })
+    }
+
+    /// The narrow window where the cursor only rests: no more than [`REST_CPU_MS`] of all threads
+    /// together. `None` as for [`Self::first`].
+    pub(super) fn at_rest(window: &Window, tokens_per_s: f64, n_threads: usize) -> Option<Self> {
+        let cpu_ms = REST_CPU_MS / n_threads.max(1) as u64;
+        let first_ms = Some(window.first_ms?.min(cpu_ms));
+        Self::first(&Window { first_ms, ..*window }, tokens_per_s)
     }
 
     /// The window around a text of `n_middle` tokens from the anchor to the cursor.
@@ -69,9 +85,9 @@ impl Sizes {
     }
 }
 
-/// The number of tokens that are prefilled within `ms`.
-fn tokens_within(ms: u64, tokens_per_s: f64) -> usize {
-    (ms as f64 / 1e3 * tokens_per_s) as usize
+/// The number of tokens that are prefilled within a time.
+pub(super) fn tokens_within(time: Duration, tokens_per_s: f64) -> usize {
+    (time.as_secs_f64() * tokens_per_s) as usize
 }
 
 #[cfg(test)]
@@ -93,6 +109,18 @@ mod tests {
         assert_eq!(first(10_000.0), None, "the whole window is the first one");
         let at_once = Window { first_ms: None, ..Window::default() };
         assert_eq!(Sizes::first(&at_once, 10.0), None);
+    }
+
+    #[test]
+    fn resting_cursor_costs_as_much_with_many_threads() {
+        let n_tokens = |n_threads: usize, tokens_per_s: f64| {
+            let budget = Sizes::at_rest(&Window::default(), tokens_per_s, n_threads)?.budget?;
+            Some(budget.n_tokens)
+        };
+        assert_eq!(n_tokens(1, 100.0), Some(75), "prompt.first_ms is the limit");
+        assert_eq!(n_tokens(2, 200.0), Some(90));
+        assert_eq!(n_tokens(8, 800.0), Some(89));
+        assert_eq!(n_tokens(2, 10_000.0), None, "the whole window is as fast");
     }
 
     #[test]

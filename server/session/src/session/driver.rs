@@ -9,7 +9,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, OnceLock, Weak, atomic::AtomicU64},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use dashmap::DashMap;
@@ -25,14 +25,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Update,
     event::{Effect, Event, Settings, Timer},
+    power::Power,
     quotes_workspace,
     request::{Answer, EmptyReason, Request, RequestId},
     state::State,
-    workspace_context::WorkspaceContext,
+    workspace_context::{PATIENCE, WorkspaceContext},
 };
 use crate::{
     completer::{Completer, GenerationOptions},
-    document::{Edit, Snapshot, notebook::OtherCells},
+    document::{Edit, Snapshot},
     stats::Counts,
     suggestion::GenerationId,
 };
@@ -73,6 +74,8 @@ enum Job {
     GatherContext(Snapshot),
     Generate(GenerationId, Snapshot, usize, GenerationOptions),
     Prefill(GenerationId, Snapshot, usize),
+    PrefillFirst(GenerationId, Snapshot, usize),
+    PrefillWider(GenerationId, Snapshot, usize, Duration),
     Widen,
 }
 
@@ -86,6 +89,8 @@ pub(super) struct Driver {
     pub(super) workspace: Mutex<WorkspaceContext>,
     delivery: Mutex<Option<Delivery>>,
     timers: Mutex<HashMap<Timer, AbortHandle>>,
+    focus_timer: Mutex<Option<AbortHandle>>,
+    power: Power,
     generations: Mutex<Generations>,
     jobs: OnceLock<mpsc::UnboundedSender<Job>>,
     /// Edits for the prompter. They are queued together with the next job, so that a keystroke that
@@ -146,7 +151,18 @@ impl Driver {
                     let _ = it.updates.send(Update { text, done });
                 }
             }
-            Effect::SetTimer { id, timer, at } => self.set_timer(id, timer, at),
+            Effect::SetTimer { id, timer, at } => {
+                let task = self.handle_at(at, Event::Timer { id, timer });
+                if let Some(before) = self.timers.lock().insert(timer, task) {
+                    before.abort();
+                }
+            }
+            Effect::SetFocusTimer { at } => {
+                let task = self.handle_at(at, Event::FocusTimer);
+                if let Some(before) = self.focus_timer.lock().replace(task) {
+                    before.abort();
+                }
+            }
             Effect::GatherContext { snapshot } => {
                 // Nobody waits for this: what is not there yet is for the next prompt.
                 drop(self.gather_workspace(&snapshot));
@@ -165,6 +181,12 @@ impl Driver {
             Effect::Prefill { id, snapshot, cursor } => {
                 self.queue(Job::Prefill(id, snapshot, cursor));
             }
+            Effect::PrefillFirst { id, snapshot, cursor } => {
+                self.prefill_first(id, snapshot, cursor);
+            }
+            Effect::PrefillWider { id, snapshot, cursor, within } => {
+                self.queue(Job::PrefillWider(id, snapshot, cursor, within));
+            }
             Effect::Widen => self.queue(Job::Widen),
             Effect::Cancel { id, is_seen } => {
                 let mut generations = self.generations.lock();
@@ -180,17 +202,44 @@ impl Driver {
         }
     }
 
-    fn set_timer(self: &Arc<Self>, id: RequestId, timer: Timer, at: Instant) {
+    /// Handles an event at a time.
+    fn handle_at(self: &Arc<Self>, at: Instant, event: Event) -> AbortHandle {
         let driver = Arc::downgrade(self);
         let task = tokio::spawn(async move {
             tokio::time::sleep_until(at.into()).await;
             if let Some(driver) = driver.upgrade() {
-                driver.handle(Event::Timer { id, timer });
+                driver.handle(event);
             }
         });
-        if let Some(before) = self.timers.lock().insert(timer, task.abort_handle()) {
-            before.abort();
-        }
+        task.abort_handle()
+    }
+
+    /// Prefills a place before the user types, with the files of the workspace that its prompt
+    /// quotes. If the disk is slow, the prompt does without them.
+    fn prefill_first(self: &Arc<Self>, id: GenerationId, snapshot: Snapshot, cursor: usize) {
+        let is_wanted = quotes_workspace(&self.settings().config);
+        let gathered = is_wanted.then(|| self.gather_workspace(&snapshot));
+        let queue = move |driver: &Arc<Self>| {
+            driver.queue(Job::GatherContext(snapshot.clone()));
+            driver.queue(Job::PrefillFirst(id, snapshot.clone(), cursor));
+        };
+        let Some(gathered) = gathered else { return queue(self) };
+        let driver = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(PATIENCE, gathered).await;
+            driver.upgrade().iter().for_each(queue);
+        });
+    }
+
+    /// Reports that the model is loaded.
+    fn report_ready(self: &Arc<Self>, completer: &Completer) {
+        let (driver, mut states) = (Arc::downgrade(self), completer.states());
+        tokio::spawn(async move {
+            let is_loaded = states.wait_for(|it| *it != EngineState::Loading).await.is_ok();
+            if let Some(driver) = driver.upgrade().filter(|_| is_loaded) {
+                driver.handle(Event::ModelReady);
+            }
+        });
     }
 
     /// Queues the pending edits, then a job.
@@ -238,6 +287,22 @@ impl Driver {
                     return;
                 }
                 self.watch(id, completer.and_then(|it| it.prefill_whole(&snapshot, cursor)));
+            }
+            (Job::PrefillFirst(id, snapshot, cursor), completer) => {
+                if self.is_cancelled(id) {
+                    return;
+                }
+                let started = completer.as_ref().and_then(|it| it.prefill_first(&snapshot, cursor));
+                let is_loading = started.is_none();
+                self.watch(id, started);
+                completer.iter().filter(|_| is_loading).for_each(|it| self.report_ready(it));
+            }
+            (Job::PrefillWider(id, snapshot, cursor, within), completer) => {
+                if self.is_cancelled(id) {
+                    return;
+                }
+                let wider = completer.and_then(|it| it.prefill_wider(&snapshot, cursor, within));
+                self.watch(id, wider);
             }
             (Job::Edited(..) | Job::Widen | Job::GatherContext(_), None) => {}
         }
@@ -293,16 +358,8 @@ impl Driver {
         self.documents.get(uri).map(|it| it.snapshot.clone())
     }
 
-    pub(super) fn last_cursor(&self, uri: &str) -> usize {
-        self.state.lock().last_cursor(uri)
-    }
-
-    pub(super) fn other_cells(&self, uri: &str) -> Option<Arc<OtherCells>> {
-        self.state.lock().other_cells(uri).map(Arc::new)
-    }
-
-    pub(super) fn refusal(&self, request: &Request) -> Option<EmptyReason> {
-        self.state.lock().refusal(request)
+    pub(super) fn on_battery(&self) -> bool {
+        self.power.on_battery()
     }
 
     pub(super) fn counts(&self) -> Counts {

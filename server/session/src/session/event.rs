@@ -1,6 +1,9 @@
 //! What happens to a session, and what its driver must do.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use foretell_config::{Config, exclude::Exclusions};
 use foretell_engine::Progress;
@@ -8,7 +11,7 @@ use foretell_engine::Progress;
 use super::request::{Answer, EmptyReason, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
-    document::{Change, Edit, PositionEncoding, Snapshot, notebook::NotebookChange},
+    document::{Change, Edit, Position, PositionEncoding, Snapshot, notebook::NotebookChange},
     suggestion::GenerationId,
 };
 
@@ -97,13 +100,21 @@ pub enum Event {
         /// Which one.
         timer: Timer,
     },
-    /// A focused place has been prefilled as far as the first suggestion needs it.
-    FocusPrefilled {
-        /// The text.
-        snapshot: Snapshot,
-        /// The cursor, a char_idx.
-        cursor: usize,
+    /// A timer of the focus elapsed.
+    FocusTimer,
+    /// The user looks at a document. It supersedes the previous focus.
+    Focus {
+        /// The document.
+        uri: String,
+        /// Where the cursor rests; the last known place without one.
+        position: Option<Position>,
+        /// The unit of the position.
+        encoding: PositionEncoding,
+        /// Whether the machine runs on battery.
+        on_battery: bool,
     },
+    /// The model is loaded.
+    ModelReady,
     /// The client reports that the user accepted a suggestion.
     Accepted {
         /// All of it, or some.
@@ -184,6 +195,11 @@ pub enum Effect {
         /// When it elapses.
         at: Instant,
     },
+    /// Set the timer of the focus, replacing one that is running.
+    SetFocusTimer {
+        /// When it elapses.
+        at: Instant,
+    },
     /// Gather the other files that the prompt may quote.
     GatherContext {
         /// The document that is completed.
@@ -199,6 +215,27 @@ pub enum Effect {
         cursor: usize,
         /// What to generate.
         options: GenerationOptions,
+    },
+    /// Prefill what the first suggestion at a place needs, in the background.
+    PrefillFirst {
+        /// Its id.
+        id: GenerationId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The cursor, a char_idx.
+        cursor: usize,
+    },
+    /// Prefill a wider window at a place that is prefilled, in the background: the widest that
+    /// takes no longer than `within`.
+    PrefillWider {
+        /// Its id.
+        id: GenerationId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The cursor, a char_idx.
+        cursor: usize,
+        /// How long it may take.
+        within: Duration,
     },
     /// Prefill the whole window in the background.
     Prefill {

@@ -11,6 +11,7 @@ mod completion;
 mod menu_request;
 mod notebooks;
 mod prefetch;
+mod prefill;
 mod refusal;
 mod streaming;
 mod throttle;
@@ -40,6 +41,7 @@ use crate::{
 use candidates::{Candidates, SelectedItem};
 use completion::Wait;
 use menu_request::TypedOn;
+use prefill::Focus;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};
 use throttle::Throttle;
@@ -113,8 +115,9 @@ pub struct State {
     cache: CompletionCache,
     /// What would follow if the suggestion, or a selected item, were accepted.
     prefetch: Option<(Surroundings, GenerationId)>,
-    /// The whole window of the cursor's place, while it is being prefilled.
+    /// A wider window of the cursor's place, while it is being prefilled.
     prefill: Option<GenerationId>,
+    focus: Option<Focus>,
     throttle: Throttle,
     reports_acceptance: bool,
     counts: Counts,
@@ -161,6 +164,7 @@ impl State {
                 if let Some(running) = self.generations.get_mut(&id) {
                     running.progress = progress;
                     self.advance(now);
+                    self.advance_focus(now);
                 }
             }
             Event::NotStarted { id, reason } => self.not_started(id, reason),
@@ -169,7 +173,11 @@ impl State {
                     self.elapsed(timer, now);
                 }
             }
-            Event::FocusPrefilled { snapshot, cursor } => self.prefill(snapshot, cursor),
+            Event::FocusTimer => self.focus_timer(now),
+            Event::Focus { uri, position, encoding, on_battery } => {
+                self.focus(uri, position, encoding, on_battery, now);
+            }
+            Event::ModelReady => self.prefill_focus(now),
             Event::Accepted { part, n_chars } => self.accepted(part, n_chars),
             Event::End => {
                 self.has_ended = true;
@@ -184,12 +192,6 @@ impl State {
     #[must_use]
     pub fn snapshot(&self, uri: &str, encoding: PositionEncoding) -> Option<Snapshot> {
         self.documents.snapshot(uri, encoding)
-    }
-
-    /// Where the user was last in a document, a char_idx.
-    #[must_use]
-    pub fn last_cursor(&self, uri: &str) -> usize {
-        self.documents.cursor(uri)
     }
 
     /// The statistics so far.
@@ -221,6 +223,7 @@ impl State {
         if !lives_on {
             self.supersede(Some(uri));
         }
+        self.edit_focus(uri);
         let cells = self.other_cells(uri);
         for edit in edits {
             self.infer_acceptance(uri, &edit);
@@ -250,6 +253,7 @@ impl State {
     /// Forgets what concerns a document that was closed, or replaced.
     fn forget(&mut self, uri: &str) {
         self.supersede(Some(uri));
+        self.drop_focus(uri);
         if self.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
             self.drop_suggestion();
         }
@@ -264,6 +268,7 @@ impl State {
     fn begin(&mut self, mut request: Request, now: Instant) {
         request.snapshot.cells = self.other_cells(&request.snapshot.uri).map(Arc::new);
         self.supersede(None);
+        self.focus = None;
         self.throttle.request(now);
         self.counts.requests += 1;
         self.documents.set_cursor(&request.snapshot.uri, request.params.cursor);
@@ -289,6 +294,7 @@ impl State {
         self.drop_suggestion();
         self.drop_prefetch();
         self.prefill = None;
+        self.focus = None;
     }
 
     fn start(&mut self, id: RequestId, streams: bool, now: Instant) {
@@ -301,11 +307,7 @@ impl State {
         if !self.has_model {
             return self.respond(Answer::Empty(EmptyReason::ModelLoading), now, now);
         }
-        let prefill = self.prefill.take();
-        let finish = prefill.and_then(|it| self.progress(it).finish);
-        if finish == Some(FinishReason::PromptRead) {
-            self.effects.push(Effect::Widen);
-        }
+        self.widen_if_prefilled();
         if self.settings.config.prompt.shows_others() {
             self.effects.push(Effect::GatherContext { snapshot: request.snapshot.clone() });
         }
@@ -356,6 +358,7 @@ impl State {
         self.suggestion.take_if(|it| it.generation() == id);
         self.prefetch.take_if(|(_, it)| *it == id);
         self.prefill.take_if(|it| *it == id);
+        self.focus_not_started(id, &reason);
         let is_awaited = self.active.as_ref().is_some_and(|it| match &it.stage {
             Stage::Waiting(_) => self.suggestion.is_none(),
             Stage::Candidates(it) => it.waits_for(id),
@@ -412,13 +415,6 @@ impl State {
         }
     }
 
-    /// Prefills the whole window of a place while nothing else is to do.
-    fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
-        let id = self.new_generation(Progress::default(), false);
-        self.effects.push(Effect::Prefill { id, snapshot, cursor });
-        self.prefill = Some(id);
-    }
-
     /// The state of a generation.
     fn progress(&self, id: GenerationId) -> Progress {
         self.generations.get(&id).map(|it| it.progress.clone()).unwrap_or_default()
@@ -470,7 +466,8 @@ impl State {
         };
         let suggestion = self.suggestion.as_ref().map(Suggestion::generation);
         let prefetch = self.prefetch.as_ref().map(|(_, id)| *id);
-        let referenced = [suggestion, prefetch, self.prefill, of_stage[0], of_stage[1]]
+        let focus = self.focus.as_ref().and_then(Focus::generation);
+        let referenced = [suggestion, prefetch, self.prefill, focus, of_stage[0], of_stage[1]]
             .map(|it| it.unwrap_or(GenerationId(0)));
         let mut cancelled: Vec<GenerationId> =
             self.generations.keys().filter(|it| !referenced.contains(it)).copied().collect();

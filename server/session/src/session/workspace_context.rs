@@ -197,18 +197,4 @@ mod tests {
             assert!(session.driver.workspace.lock().found().last.is_none());
         }
     }
-
-    /// A focus waits for the disk, but the end of the session does not wait for the focus.
-    #[tokio::test]
-    async fn focus_ends_with_the_session_or_the_next_focus() {
-        let (session, folder) = session(&Config::default());
-        session.driver.workspace.lock().found().is_being_read = true;
-        let (own, other) = (document(&folder, "own.rs"), document(&folder, "other.rs"));
-        let (first, last) = (session.focus_request(own), session.focus_request(other));
-        assert!(is_done(session.focus(&first)), "the user moved on");
-        assert!(!is_done(session.focus(&last)));
-        session.end();
-        assert!(is_done(session.focus(&last)));
-        assert!(is_done(session.focus(&session.focus_request(first.request.snapshot))));
-    }
 }

@@ -25,6 +25,9 @@ struct Kind {
     /// Files or folders with settings, relative to the configuration folder, or to the home folder
     /// with `~/`.
     settings: &'static [&'static str],
+    /// Places of which one exists if the editor can run a language server, as in `settings`; none
+    /// if it always can.
+    needs: &'static [&'static str],
     /// The setup instructions, a path in Foretell's source.
     page: &'static str,
 }
@@ -42,6 +45,7 @@ const KINDS: [Kind; 6] = [
             ".local/share/code-server/extensions",
         ],
         settings: &[],
+        needs: &[],
         page: "editors/vscode/README.md",
     },
     Kind {
@@ -49,6 +53,7 @@ const KINDS: [Kind; 6] = [
         programs: &["nvim"],
         extensions: &[],
         settings: &["nvim", "~/AppData/Local/nvim"],
+        needs: &[],
         page: "editors/neovim/README.md",
     },
     Kind {
@@ -56,6 +61,7 @@ const KINDS: [Kind; 6] = [
         programs: &["hx", "helix"],
         extensions: &[],
         settings: &["helix/languages.toml"],
+        needs: &[],
         page: "editors/helix/README.md",
     },
     Kind {
@@ -63,6 +69,12 @@ const KINDS: [Kind; 6] = [
         programs: &["vim"],
         extensions: &[],
         settings: &["~/.vim/coc-settings.json", "coc/coc-settings.json"],
+        needs: &[
+            "coc",
+            "~/.vim/coc-settings.json",
+            "~/.vim/plugged/coc.nvim",
+            "~/.vim/bundle/coc.nvim",
+        ],
         page: "editors/pages/coc.md",
     },
     Kind {
@@ -70,6 +82,7 @@ const KINDS: [Kind; 6] = [
         programs: &["emacs"],
         extensions: &[],
         settings: &["emacs", "doom", "~/.emacs", "~/.emacs.d/init.el", "~/.doom.d"],
+        needs: &[],
         page: "editors/pages/emacs.md",
     },
     Kind {
@@ -80,6 +93,7 @@ const KINDS: [Kind; 6] = [
             "sublime-text/Packages/User",
             "~/Library/Application Support/Sublime Text/Packages/User",
         ],
+        needs: &[],
         page: "editors/pages/sublime.md",
     },
 ];
@@ -130,7 +144,10 @@ impl Places {
 
     /// Detects the supported editors.
     pub(super) fn editors(&self) -> Vec<Found> {
-        let found = KINDS.iter().filter_map(|kind| {
+        let is_usable = |kind: &&Kind| {
+            kind.needs.is_empty() || kind.needs.iter().any(|it| self.resolved(it).exists())
+        };
+        let found = KINDS.iter().filter(is_usable).filter_map(|kind| {
             let program = kind.programs.iter().find_map(|name| self.program(name))?;
             let set_up_in = self.set_up_in(kind);
             Some(Found { name: kind.name, program, set_up_in, page: kind.page })
@@ -147,12 +164,15 @@ impl Places {
             entries.filter_map(|entry| Some(entry.ok()?.path())).find(is_ours)
         });
         extension.or_else(|| {
-            let resolved = |place: &&str| match place.strip_prefix("~/") {
-                Some(below_home) => self.home.join(below_home),
-                None => self.config.join(place),
-            };
-            kind.settings.iter().map(resolved).find_map(|it| mention(&it))
+            kind.settings.iter().map(|it| self.resolved(it)).find_map(|it| mention(&it))
         })
+    }
+
+    fn resolved(&self, place: &str) -> PathBuf {
+        match place.strip_prefix("~/") {
+            Some(below_home) => self.home.join(below_home),
+            None => self.config.join(place),
+        }
     }
 }
 
@@ -237,6 +257,13 @@ mod tests {
             ),
             [("Neovim", Some(init.to_owned())), ("Helix", None)]
         );
+    }
+
+    #[test]
+    fn vim_counts_only_with_coc() {
+        assert_eq!(found(&["vim"], &[]), []);
+        let coc = [(".vim/plugged/coc.nvim/package.json", "")];
+        assert_eq!(found(&["vim"], &coc), [("Vim with coc.nvim", None)]);
     }
 
     #[test]

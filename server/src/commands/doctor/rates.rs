@@ -6,14 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_config::{Config, Trigger};
+use foretell_config::Config;
 use foretell_engine::{
     EngineState, Model,
-    bundle::Bundle,
+    bundle::{Bundle, DEFAULT_MODEL},
     decoder::PREFILL_CHUNK,
     onnx::{OnnxModel, Options},
 };
 use serde::Serialize;
+
+use crate::commands::{model::catalogue, setup::choice};
 
 /// The time to measure prefill, and again to measure decode.
 const MEASURE_TIME: Duration = Duration::from_secs(1);
@@ -27,10 +29,8 @@ const LINE_TOKENS: f64 = 10.0;
 
 /// A user who types does not wait longer for a first suggestion, in milliseconds.
 const MAX_FIRST_TEXT_MS: f64 = 3_000.0;
-/// Users rarely pause for longer, in milliseconds: the time to prefill a whole prompt.
-const MAX_WINDOW_MS: f64 = 6_000.0;
-/// The longest useful generation, in milliseconds.
-const MAX_TEXT_MS: f64 = 8_000.0;
+/// A user who types does not wait longer for a line, in milliseconds.
+const MAX_LINE_MS: f64 = 2_000.0;
 
 /// The measured speed of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -92,41 +92,35 @@ impl Rates {
         }
     }
 
-    /// The settings to change so that suggestions arrive in time at these rates.
-    pub(super) fn advice(self, config: &Config) -> Vec<Advice> {
+    /// Another model, if suggestions would arrive in time only with a smaller one, or the machine
+    /// is fast enough for a larger one. The window needs no advice: it adapts to the speed.
+    pub(super) fn advice(self, config: &Config, memory_bytes: Option<u64>) -> Option<Advice> {
         let latency = self.latency();
-        let mut advice = Vec::new();
-        let mut advise = |setting, value: String, why: String| {
-            advice.push(Advice { setting, value, why });
-        };
-        if latency.first_text_ms > MAX_FIRST_TEXT_MS && config.suggest.trigger == Trigger::Automatic
-        {
-            let why = format!("the first suggestion takes {}", seconds(latency.first_text_ms));
-            advise("suggest.trigger", "\"manual\"".into(), why);
+        let (setting, name) = ("model.name", config.model.name.as_str());
+        if latency.first_text_ms > MAX_FIRST_TEXT_MS || latency.line_ms > MAX_LINE_MS {
+            let why = format!("smaller, for a line in less than {}", seconds(latency.line_ms));
+            return smaller_than(name).map(|it| Advice { setting, value: quoted(&it), why });
         }
-        let share = MAX_WINDOW_MS / latency.window_ms;
-        if share < 1.0 {
-            let why = || {
-                format!("prefilling {WINDOW_TOKENS} tokens takes {}", seconds(latency.window_ms))
-            };
-            for (setting, default, current) in [
-                ("prompt.before_tokens", 768.0, config.prompt.before_tokens),
-                ("prompt.after_tokens", 256.0, config.prompt.after_tokens),
-            ] {
-                let fit = round_down(default * share, 32);
-                if current > fit {
-                    advise(setting, fit.to_string(), why());
-                }
-            }
-        }
-        let fit = round_down(self.decode_tokens_per_s * MAX_TEXT_MS / 1e3, 16);
-        if config.suggest.max_tokens > fit {
-            let text_ms = config.suggest.max_tokens as f64 * latency.line_ms / LINE_TOKENS;
-            let why = format!("the longest suggestion takes {}", seconds(text_ms));
-            advise("suggest.max_tokens", fit.to_string(), why);
-        }
-        advice
+        let larger = choice::choose(self, memory_bytes);
+        let why = "better, and this machine is fast enough for it".to_owned();
+        (name == DEFAULT_MODEL && larger != name).then(|| Advice {
+            setting,
+            value: quoted(larger),
+            why,
+        })
     }
+}
+
+fn quoted(name: &str) -> String {
+    format!("{name:?}")
+}
+
+/// The largest model of the catalogue that is smaller than this one.
+fn smaller_than(name: &str) -> Option<String> {
+    let entries = catalogue::entries().ok()?;
+    let own = entries.get(name)?.n_bytes()?;
+    let smaller = entries.iter().filter_map(|(name, it)| Some((it.n_bytes()?, name)));
+    smaller.filter(|(n_bytes, _)| *n_bytes < own).max().map(|(_, name)| name.clone())
 }
 
 /// The latency to expect while typing, in milliseconds.
@@ -159,11 +153,6 @@ impl fmt::Display for Advice {
     }
 }
 
-/// Rounds down to a multiple of `step`, but at least to one `step`.
-fn round_down(value: f64, step: usize) -> usize {
-    ((value / step as f64) as usize).max(1) * step
-}
-
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -181,10 +170,6 @@ mod tests {
         Rates { load_ms: 1.0, prefill_tokens_per_s, decode_tokens_per_s }
     }
 
-    fn advice(rates: Rates, config: &Config) -> Vec<String> {
-        rates.advice(config).iter().map(ToString::to_string).collect()
-    }
-
     #[test]
     fn a_time_follows_from_the_rates() {
         let latency = rates(160.0, 20.0).latency();
@@ -194,26 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_fit_a_plain_laptop() {
-        assert!(rates(160.0, 20.0).advice(&Config::default()).is_empty());
-    }
-
-    #[test]
-    fn a_slow_machine_gets_settings_that_fit_and_no_more_advice_with_them() {
-        let slow = rates(50.0, 6.0);
-        let mut config = Config::default();
-        assert_eq!(
-            advice(slow, &config),
-            [
-                "suggest.trigger = \"manual\": the first suggestion takes 3.5 s",
-                "prompt.before_tokens = 320: prefilling 700 tokens takes 14.0 s",
-                "prompt.after_tokens = 96: prefilling 700 tokens takes 14.0 s",
-                "suggest.max_tokens = 48: the longest suggestion takes 21.3 s",
-            ]
-        );
-        config.suggest.trigger = Trigger::Manual;
-        (config.prompt.before_tokens, config.prompt.after_tokens) = (320, 96);
-        config.suggest.max_tokens = 48;
-        assert_eq!(advice(slow, &config), [""; 0]);
+    fn advice_is_another_model_or_none() {
+        let advice = |rates: Rates, name: &str| {
+            let mut config = Config::default();
+            config.model.name = name.into();
+            rates.advice(&config, Some(64_000_000_000)).map(|it| it.to_string())
+        };
+        assert_eq!(advice(rates(160.0, 20.0), DEFAULT_MODEL), None);
+        assert!(advice(rates(900.0, 90.0), DEFAULT_MODEL).unwrap().contains("1.5b"));
+        assert_eq!(advice(rates(900.0, 90.0), "mine"), None);
+        let smaller = advice(rates(20.0, 3.0), "qwen2.5-coder-1.5b").unwrap();
+        assert!(smaller.contains("model.name = \"") && smaller.contains("smaller"), "{smaller}");
     }
 }

@@ -16,7 +16,7 @@ const MAX_LINE_MS: f64 = 600.0;
 
 /// Chooses a model by the rates of the default one on this machine, and by the machine's memory.
 /// The default model is chosen if the memory is unknown.
-pub(super) fn choose(rates: Rates, memory_bytes: Option<u64>) -> &'static str {
+pub(crate) fn choose(rates: Rates, memory_bytes: Option<u64>) -> &'static str {
     let latency = rates.latency();
     let is_fast = latency.first_text_ms * TIMES_SLOWER <= MAX_FIRST_TEXT_MS
         && latency.line_ms * TIMES_SLOWER <= MAX_LINE_MS;
@@ -25,7 +25,7 @@ pub(super) fn choose(rates: Rates, memory_bytes: Option<u64>) -> &'static str {
 }
 
 /// This machine's memory in bytes; `None` if the system does not report it.
-pub(super) fn memory_bytes() -> Option<u64> {
+pub(crate) fn memory_bytes() -> Option<u64> {
     if cfg!(target_os = "macos") {
         let output =
             std::process::Command::new("sysctl").args(["-n", "hw.memsize"]).output().ok()?;

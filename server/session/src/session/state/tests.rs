@@ -1,8 +1,10 @@
 //! Checks a session's invariants with random events: 10,000 sequences, or more with
 //! `PROPTEST_CASES`.
 
+mod answers;
 mod asked_again;
 mod continuation;
+mod focus;
 mod short_sequences;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +56,9 @@ enum Act {
     Late(usize),
     Configure(bool),
     Close,
+    /// The cursor rests in the n-th document.
+    Focus(usize),
+    FocusTimer,
     End,
 }
 
@@ -88,6 +93,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..20usize).prop_map(Act::Late),
         1 => any::<bool>().prop_map(Act::Configure),
         1 => Just(Act::Close),
+        2 => (0..2usize).prop_map(Act::Focus),
+        2 => Just(Act::FocusTimer),
     ]
 }
 
@@ -142,6 +149,7 @@ struct World {
     threshold: f64,
     /// The running timers, including those of superseded requests, which may elapse too late.
     timers: Vec<(Timer, RequestId, Instant)>,
+    focus_timer: Option<Instant>,
 }
 
 impl World {
@@ -165,6 +173,7 @@ impl World {
             left: String::new(),
             threshold,
             timers: Vec::new(),
+            focus_timer: None,
         };
         world.configure(true, true);
         for here in [1, 0] {
@@ -352,7 +361,13 @@ impl World {
             Effect::Generate { id, .. } => {
                 assert!(self.running.insert(id, (true, Progress::default())).is_none());
             }
-            Effect::Prefill { id, .. } => {
+            Effect::SetFocusTimer { at } => {
+                assert!(at >= self.now);
+                self.focus_timer = Some(at);
+            }
+            Effect::Prefill { id, .. }
+            | Effect::PrefillFirst { id, .. }
+            | Effect::PrefillWider { id, .. } => {
                 assert!(self.running.insert(id, (false, Progress::default())).is_none());
             }
             Effect::Cancel { id, .. } => {
@@ -426,7 +441,21 @@ impl World {
                 self.is_open[here] = false;
                 self.handle(Event::Close { uri: URIS[here].to_owned() });
             }
+            Act::Focus(here) => self.focus(here, false),
+            Act::FocusTimer => self.elapse_focus(),
             Act::End => self.handle(Event::End),
+        }
+    }
+
+    fn focus(&mut self, here: usize, on_battery: bool) {
+        let (uri, position) = (URIS[here].to_owned(), Some(Position::new(0, 3)));
+        self.handle(Event::Focus { uri, position, encoding: PositionEncoding::Utf8, on_battery });
+    }
+
+    fn elapse_focus(&mut self) {
+        if let Some(at) = self.focus_timer.take() {
+            self.now = self.now.max(at);
+            self.handle(Event::FocusTimer);
         }
     }
 
@@ -453,9 +482,10 @@ impl World {
     fn settle(&mut self) {
         self.start();
         for _ in 0..200 {
-            if self.running.is_empty() && self.timers.is_empty() {
+            if self.running.is_empty() && self.timers.is_empty() && self.focus_timer.is_none() {
                 break;
             }
+            self.elapse_focus();
             self.write(0, 100);
             self.finish(0, 0);
             self.elapse(0);

@@ -30,10 +30,19 @@ pub(super) struct Throttle {
     first_text: Option<Duration>,
     /// When the generations of the last minute started.
     runs: VecDeque<Instant>,
+    /// When the prefills of the last minute started that no key asked for.
+    prefills: VecDeque<Instant>,
 }
 
 fn average(usual: &mut Option<Duration>, newest: Duration) {
     *usual = Some(usual.map_or(newest, |it| it.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)));
+}
+
+/// Forgets what happened a minute ago, or earlier.
+fn forget_before(times: &mut VecDeque<Instant>, now: Instant) {
+    while times.front().is_some_and(|it| now.duration_since(*it) >= MINUTE) {
+        times.pop_front();
+    }
 }
 
 impl Throttle {
@@ -47,9 +56,7 @@ impl Throttle {
 
     /// How long to wait before the next generation; `None` if the limit is reached.
     pub(super) fn next(&mut self, now: Instant, suggest: &Suggest) -> Option<Duration> {
-        while self.runs.front().is_some_and(|run| now.duration_since(*run) >= MINUTE) {
-            self.runs.pop_front();
-        }
+        forget_before(&mut self.runs, now);
         if suggest.runs_per_minute > 0 {
             if self.runs.len() >= suggest.runs_per_minute {
                 return None;
@@ -63,6 +70,21 @@ impl Throttle {
         };
         let wait = if too_fast { suggest.debounce_ms } else { 0 };
         Some(Duration::from_millis(wait))
+    }
+
+    /// Whether a place may be prefilled before the user types. Together with the generations,
+    /// such prefills stay below the limit; they take no generation away.
+    pub(super) fn prefill(&mut self, now: Instant, suggest: &Suggest) -> bool {
+        forget_before(&mut self.runs, now);
+        forget_before(&mut self.prefills, now);
+        let n_runs = self.runs.len() + self.prefills.len();
+        if suggest.runs_per_minute > 0 && n_runs >= suggest.runs_per_minute {
+            return false;
+        }
+        if suggest.runs_per_minute > 0 {
+            self.prefills.push_back(now);
+        }
+        true
     }
 
     /// A text was shown.

@@ -1,0 +1,53 @@
+//! The layouts of places where the user was before: as long as the KV cache has their prompts,
+//! going back prefills nothing.
+
+use std::collections::VecDeque;
+
+use super::Layout;
+use foretell_engine::Prompt;
+
+/// How many layouts are kept: more places than the engine has slots.
+const CAPACITY: usize = 8;
+/// The share of a prompt that must be cached, in percent. The rest is where the cursor moved.
+const CACHED_PERCENT: usize = 75;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct RecentLayouts {
+    /// The most recent one first.
+    layouts: VecDeque<Layout>,
+    /// The token sequences in the KV caches.
+    pub(super) cached: Vec<Vec<u32>>,
+}
+
+impl RecentLayouts {
+    /// Keeps the layout of a place that the cursor has left.
+    pub(super) fn keep(&mut self, layout: Option<Layout>) {
+        let Some(layout) = layout else { return };
+        self.layouts.push_front(layout);
+        self.layouts.truncate(CAPACITY);
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Layout> {
+        self.layouts.iter_mut()
+    }
+
+    /// Whether most of a prompt is in one of the KV caches.
+    pub(super) fn is_cached(&self, prompt: &Prompt) -> bool {
+        let n_common = |cached: &Vec<u32>| {
+            cached.iter().zip(&prompt.ids).take_while(|(cached, wanted)| cached == wanted).count()
+        };
+        let n_cached = self.cached.iter().map(n_common).max().unwrap_or(0);
+        100 * n_cached >= CACHED_PERCENT * prompt.ids.len()
+    }
+
+    /// The index of the most recent layout for which `is_wanted` holds.
+    pub(super) fn position(&self, is_wanted: impl FnMut(&Layout) -> bool) -> Option<usize> {
+        self.layouts.iter().position(is_wanted)
+    }
+
+    /// Removes a layout and returns it.
+    pub(super) fn take(&mut self, index: usize) -> Option<Layout> {
+        self.layouts.remove(index)
+    }
+}

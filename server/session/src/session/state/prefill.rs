@@ -1,0 +1,206 @@
+//! What is prefilled in the background: the place where the cursor rests before the user types
+//! (the focus), and the whole window after an answer.
+//!
+//! A focus is prefilled in two steps, so that a cursor that only passes by costs little: at once
+//! what the first suggestion needs, and a wider window only if the cursor keeps resting. After
+//! [`END_AFTER`], nothing runs for it. Every request goes first.
+
+use std::time::{Duration, Instant};
+
+use foretell_config::prefetch::OnBattery;
+use foretell_engine::{FinishReason, Progress};
+
+use super::State;
+use crate::{
+    document::{Position, PositionEncoding, Snapshot},
+    session::{
+        event::Effect,
+        request::{EmptyReason, Request, RequestId, RequestParams},
+    },
+    suggestion::GenerationId,
+};
+
+/// How long the cursor rests before a wider window is prefilled.
+const WIDEN_AFTER: Duration = Duration::from_millis(1_100);
+/// After how long a rest the prefill ends, finished or not.
+const END_AFTER: Duration = Duration::from_secs(2);
+/// How long the wider window may take.
+const WIDEN_WITHIN: Duration = Duration::from_millis(800);
+
+/// The place where the cursor rests.
+#[derive(Debug)]
+pub(super) struct Focus {
+    uri: String,
+    /// A char_idx.
+    cursor: usize,
+    since: Instant,
+    /// Whether a wider window may follow.
+    widens: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The model is loading.
+    Pending,
+    /// What the first suggestion needs is being prefilled, or is prefilled.
+    First(GenerationId),
+    /// The wider window is being prefilled, or is prefilled.
+    Wider(GenerationId),
+}
+
+impl Focus {
+    /// The running generation that nothing else refers to.
+    pub(super) fn generation(&self) -> Option<GenerationId> {
+        match self.stage {
+            Stage::First(id) => Some(id),
+            Stage::Pending | Stage::Wider(_) => None,
+        }
+    }
+
+    /// When to look at it again.
+    fn next_step(&self, now: Instant) -> Instant {
+        let widen_at = self.since + WIDEN_AFTER;
+        if self.widens && now < widen_at { widen_at } else { self.since + END_AFTER }
+    }
+}
+
+impl State {
+    /// The user looks at a document.
+    pub(super) fn focus(
+        &mut self,
+        uri: String,
+        position: Option<Position>,
+        encoding: PositionEncoding,
+        on_battery: bool,
+        now: Instant,
+    ) {
+        self.focus = None;
+        let Some(snapshot) = self.documents.snapshot(&uri, encoding) else { return };
+        let cursor = match position {
+            Some(position) => snapshot.char_idx(position),
+            None => self.documents.cursor(&uri),
+        };
+        self.documents.set_cursor(&uri, cursor);
+        let settings = std::sync::Arc::clone(&self.settings);
+        let allowed = settings.config.prefetch.on_battery;
+        if on_battery && allowed == OnBattery::Off {
+            return;
+        }
+        let widens = !on_battery || allowed == OnBattery::Whole;
+        if !self.may_prefill(&snapshot, cursor)
+            || !self.throttle.prefill(now, &settings.config.suggest)
+        {
+            return;
+        }
+        self.focus = Some(Focus { uri, cursor, since: now, widens, stage: Stage::Pending });
+        self.prefill_focus(now);
+    }
+
+    /// Whether a place may be prefilled, and no request has done it.
+    fn may_prefill(&mut self, snapshot: &Snapshot, cursor: usize) -> bool {
+        let is_requested = self.active.as_ref().is_some_and(|it| {
+            let (moved, _) = it.moved();
+            moved.original.uri == snapshot.uri && moved.cursor == cursor
+        });
+        let params = RequestParams { cursor, ..RequestParams::default() };
+        let request = Request::new(RequestId(0), snapshot.clone(), params);
+        !self.has_ended && self.has_model && !is_requested && self.refusal(&request).is_none()
+    }
+
+    /// Prefills what the first suggestion at the focus needs.
+    pub(super) fn prefill_focus(&mut self, now: Instant) {
+        let Some(Focus { uri, cursor, stage: Stage::Pending, .. }) = &self.focus else { return };
+        let cursor = *cursor;
+        let Some(snapshot) = self.snapshot_with_cells(uri) else { return };
+        self.widen_if_prefilled();
+        let id = self.new_generation(Progress::default(), false);
+        self.effects.push(Effect::PrefillFirst { id, snapshot, cursor });
+        if let Some(focus) = &mut self.focus {
+            (focus.since, focus.stage) = (now, Stage::First(id));
+            self.effects.push(Effect::SetFocusTimer { at: focus.next_step(now) });
+        }
+    }
+
+    fn snapshot_with_cells(&self, uri: &str) -> Option<Snapshot> {
+        let mut snapshot = self.documents.snapshot(uri, PositionEncoding::default())?;
+        snapshot.cells = self.other_cells(uri).map(std::sync::Arc::new);
+        Some(snapshot)
+    }
+
+    /// Goes on with the focus after its generation made progress, or its timer elapsed.
+    pub(super) fn advance_focus(&mut self, now: Instant) {
+        let Some(Focus { uri, cursor, since, widens, stage }) = &self.focus else { return };
+        let (Stage::First(id) | Stage::Wider(id)) = *stage else { return };
+        let rested = now.saturating_duration_since(*since);
+        let finish = self.progress(id).finish;
+        let is_prefilled = finish == Some(FinishReason::PromptRead);
+        if rested >= END_AFTER {
+            if finish.is_none() {
+                self.prefill.take_if(|it| *it == id);
+            }
+            self.focus = None;
+        } else if *stage == Stage::First(id) && is_prefilled && *widens && rested >= WIDEN_AFTER {
+            let cursor = *cursor;
+            let Some(snapshot) = self.snapshot_with_cells(uri) else { return };
+            let id = self.new_generation(Progress::default(), false);
+            let within = WIDEN_WITHIN;
+            self.effects.push(Effect::PrefillWider { id, snapshot, cursor, within });
+            self.prefill = Some(id);
+            if let Some(focus) = &mut self.focus {
+                focus.stage = Stage::Wider(id);
+            }
+        }
+    }
+
+    /// The timer of the focus elapsed.
+    pub(super) fn focus_timer(&mut self, now: Instant) {
+        self.advance_focus(now);
+        if let Some(focus) = self.focus.as_ref().filter(|it| it.stage != Stage::Pending) {
+            self.effects.push(Effect::SetFocusTimer { at: focus.next_step(now) });
+        }
+    }
+
+    /// Follows an edit of a document. What is being prefilled is useful for the text before the
+    /// edit, but no more is started.
+    pub(super) fn edit_focus(&mut self, uri: &str) {
+        let Some(focus) = self.focus.as_mut().filter(|it| it.uri == uri) else { return };
+        focus.widens = false;
+        if focus.stage == Stage::Pending {
+            self.focus = None;
+        }
+    }
+
+    /// The generation of the focus could not be started.
+    pub(super) fn focus_not_started(&mut self, id: GenerationId, reason: &EmptyReason) {
+        let Some(focus) = &mut self.focus else { return };
+        if focus.stage == Stage::First(id) && *reason == EmptyReason::ModelLoading {
+            focus.stage = Stage::Pending;
+        } else if let Stage::First(it) | Stage::Wider(it) = focus.stage
+            && it == id
+        {
+            self.focus = None;
+        }
+    }
+
+    /// Forgets the focus if it is in a document.
+    pub(super) fn drop_focus(&mut self, uri: &str) {
+        self.focus.take_if(|it| it.uri == uri);
+    }
+
+    /// Prefills the whole window of a place while nothing else is to do.
+    pub(super) fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
+        let id = self.new_generation(Progress::default(), false);
+        self.effects.push(Effect::Prefill { id, snapshot, cursor });
+        self.prefill = Some(id);
+    }
+
+    /// Ends the prefill of a wider window; it is used from now on if it is complete.
+    pub(super) fn widen_if_prefilled(&mut self) {
+        let prefill = self.prefill.take();
+        let finish = prefill.and_then(|it| self.progress(it).finish);
+        if finish == Some(FinishReason::PromptRead) {
+            self.effects.push(Effect::Widen);
+        }
+    }
+}
