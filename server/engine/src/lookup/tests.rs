@@ -46,6 +46,17 @@ fn drafting_turns_off_and_on_again() {
 }
 
 #[test]
+fn wrong_source_is_soon_off() {
+    let mut lookup = Lookup::new(Mode::Adaptive);
+    let mut n_evaluated = 0;
+    for _ in 0..200 {
+        n_evaluated += lookup.draft(&REPEATED, &[], MAX_DRAFT).len();
+        lookup.observe(None, 99, None);
+    }
+    assert!((1..=20).contains(&n_evaluated), "{n_evaluated} draft tokens of a wrong source");
+}
+
+#[test]
 fn expensive_rows_shorten_drafts() {
     let mut lookup = after(100, |_| true);
     let cheap = n_drafted(&mut lookup);
