@@ -93,6 +93,7 @@ class Manifest:
     fim: Fim | None
     files: dict[str, FileInfo]
     packed_bytes: int = 0
+    hidden_size: int = 0
     graphs: list[dict[str, Any]] | None = None
     importer: int = 0
     format: int = FORMAT
@@ -175,10 +176,10 @@ def _check_texts(path: Path, manifest: Manifest) -> None:
 
 
 def _check_numbers(path: Path, manifest: Manifest) -> None:
-    if type(manifest.packed_bytes) is not int or manifest.packed_bytes < 0:
-        raise BadBundle(
-            f"{path}: packed_bytes is {manifest.packed_bytes!r}, not a non-negative integer"
-        )
+    for name in ("packed_bytes", "hidden_size"):
+        value = getattr(manifest, name)
+        if type(value) is not int or value < 0:
+            raise BadBundle(f"{path}: {name} is {value!r}, not a non-negative integer")
     counts = {
         name: getattr(manifest, name)
         for name in (

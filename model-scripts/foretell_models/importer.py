@@ -131,6 +131,7 @@ def _manifest(
         eos_ids=vocabulary.eos_ids,
         fim=vocabulary.fim,
         files=described,
+        hidden_size=c.hidden,
         graphs=graphs,
         importer=bundle.IMPORTER,
     )

@@ -61,6 +61,8 @@ def test_path_traversal_in_manifest_is_rejected(folder, name):
         ({"eos_ids": "all"}, "not in the vocabulary"),
         ({"n_layers": 0}, "n_layers"),
         ({"head_dim": 1 << 60}, "head_dim"),
+        ({"hidden_size": -1}, "hidden_size is -1"),
+        ({"packed_bytes": "1"}, "packed_bytes is '1'"),
         ({"kv_dtype": "int3"}, "kv_dtype"),
         ({"title": 7}, "title is 7"),
         ({"title": "\x1b[2J"}, "title contains control or invisible characters"),

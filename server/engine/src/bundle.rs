@@ -157,6 +157,9 @@ pub struct Manifest {
     pub eos_ids: Vec<u32>,
     /// The fill-in-the-middle form, if the model has one.
     pub fim: Option<Fim>,
+    /// The width of the residual stream; 0 if unknown.
+    #[serde(default)]
+    pub hidden_size: usize,
     /// The length of the packed weights, at the end of the data file, in bytes.
     #[serde(default)]
     pub packed_bytes: u64,

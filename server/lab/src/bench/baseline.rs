@@ -1,4 +1,4 @@
-//! The engines to compare: Foretell's model, and llama.cpp in a Python process.
+//! The engines to compare: Foretell's model, and llama.cpp in Python processes.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -22,6 +22,9 @@ use super::machine;
 pub(super) trait BenchEngine {
     /// Its name in the table.
     fn name(&self) -> &'static str;
+
+    /// Its version and build flags.
+    fn build(&self) -> String;
 
     /// The cost of loading it.
     fn load(&self) -> Load;
@@ -55,6 +58,7 @@ pub(super) struct Load {
 pub(super) struct ForetellModel {
     model: OnnxModel,
     load: Load,
+    build: String,
 }
 
 impl ForetellModel {
@@ -70,13 +74,23 @@ impl ForetellModel {
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         model.read(0, 0, &[0; 32], 1)?;
         let load = Load { load_ms, resident_bytes: resident() - before };
-        Ok(Self { model, load })
+        let build = format!(
+            "{}, recipe {}, {}",
+            env!("CARGO_PKG_VERSION"),
+            bundle.manifest.quantization,
+            options.library.display()
+        );
+        Ok(Self { model, load, build })
     }
 }
 
 impl BenchEngine for ForetellModel {
     fn name(&self) -> &'static str {
         "foretell"
+    }
+
+    fn build(&self) -> String {
+        self.build.clone()
     }
 
     fn load(&self) -> Load {
@@ -100,12 +114,28 @@ impl BenchEngine for ForetellModel {
     }
 }
 
+/// The packages with llama.cpp that the driver knows.
+pub(super) const PEERS: [&str; 2] = ["xllamacpp", "llama-cpp-python"];
+
+/// The driver's exit code if a package is not installed.
+const NOT_INSTALLED: i32 = 3;
+
 /// llama.cpp, driven by a script that reads and writes one line of JSON per request.
 pub(super) struct LlamaCpp {
+    peer: &'static str,
     process: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    started: Started,
+}
+
+/// The driver's first response.
+#[derive(Debug, Deserialize)]
+struct Started {
+    #[serde(flatten)]
     load: Load,
+    version: String,
+    build: String,
 }
 
 #[derive(Deserialize)]
@@ -113,30 +143,42 @@ struct Timing {
     ms: f64,
 }
 
+/// The model and limits that llama.cpp is started with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LlamaOptions<'a> {
+    pub(super) python: &'a Path,
+    pub(super) driver: &'a Path,
+    pub(super) gguf: &'a Path,
+    pub(super) n_threads: usize,
+    pub(super) n_context: usize,
+}
+
 impl LlamaCpp {
-    /// Starts the script with a model and waits until the model is loaded.
+    /// Starts the script with one of [`PEERS`] and waits until the model is loaded. `None` if the
+    /// package is not installed.
     ///
     /// # Errors
     /// If the script does not start or ends.
     pub(super) fn start(
-        python: &Path,
-        driver: &Path,
-        gguf: &Path,
-        n_threads: usize,
-        n_context: usize,
-    ) -> anyhow::Result<Self> {
-        let mut process = Command::new(python)
-            .arg(driver)
-            .arg(gguf)
-            .args([n_threads.to_string(), n_context.to_string()])
+        peer: &'static str,
+        options: &LlamaOptions<'_>,
+    ) -> anyhow::Result<Option<Self>> {
+        let mut process = Command::new(options.python)
+            .arg(options.driver)
+            .arg(peer)
+            .arg(options.gguf)
+            .args([options.n_threads.to_string(), options.n_context.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("{}", python.display()))?;
+            .with_context(|| format!("{}", options.python.display()))?;
         let stdin = process.stdin.take().context("the driver has no stdin")?;
         let mut stdout = BufReader::new(process.stdout.take().context("the driver has no stdout")?);
-        let load = read_response(&mut stdout)?;
-        Ok(Self { process, stdin, stdout, load })
+        if stdout.fill_buf()?.is_empty() && process.wait()?.code() == Some(NOT_INSTALLED) {
+            return Ok(None);
+        }
+        let started = read_response(&mut stdout)?;
+        Ok(Some(Self { peer, process, stdin, stdout, started }))
     }
 }
 
@@ -152,11 +194,15 @@ fn read_response<T: serde::de::DeserializeOwned>(stdout: &mut impl BufRead) -> a
 
 impl BenchEngine for LlamaCpp {
     fn name(&self) -> &'static str {
-        "llama.cpp"
+        self.peer
+    }
+
+    fn build(&self) -> String {
+        format!("llama.cpp, {} {}: {}", self.peer, self.started.version, self.started.build)
     }
 
     fn load(&self) -> Load {
-        self.load
+        self.started.load
     }
 
     fn read_ms(&mut self, n_past: usize, tokens: &[u32], n_logits: usize) -> anyhow::Result<f64> {
@@ -173,5 +219,41 @@ impl Drop for LlamaCpp {
         if self.process.kill().is_ok() {
             let _ = self.process.wait();
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    /// Starts a shell script in place of the driver.
+    fn start(script: &str) -> anyhow::Result<Option<LlamaCpp>> {
+        let folder = tempfile::tempdir()?;
+        let driver = folder.path().join("driver");
+        std::fs::write(&driver, script)?;
+        let (python, gguf) = (Path::new("/bin/sh"), Path::new("model.gguf"));
+        let options = LlamaOptions { python, driver: &driver, gguf, n_threads: 2, n_context: 2112 };
+        LlamaCpp::start(PEERS[0], &options)
+    }
+
+    #[test]
+    fn missing_peer_is_left_out() {
+        assert!(start("exit 3").unwrap().is_none());
+        let error = start("exit 1").err().unwrap().to_string();
+        assert_eq!(error, "the llama.cpp driver has exited; its message is above");
+    }
+
+    #[test]
+    fn peer_reports_version_and_build() {
+        let script = r#"
+            test "$*" = "xllamacpp model.gguf 2 2112" || exit 1
+            echo '{"load_ms": 7, "resident_bytes": 8, "version": "1.2", "build": "AVX2 = 1"}'
+            read request
+            echo '{"ms": 5.5}'
+        "#;
+        let mut peer = start(script).unwrap().unwrap();
+        assert_eq!(peer.build(), "llama.cpp, xllamacpp 1.2: AVX2 = 1");
+        assert_eq!(peer.read_ms(0, &[1, 2], 1).unwrap(), 5.5);
     }
 }

@@ -19,7 +19,7 @@ use foretell_engine::{
 
 use super::{
     EngineArguments, Part,
-    baseline::{BenchEngine, ForetellModel, LlamaCpp},
+    baseline::{BenchEngine, ForetellModel, LlamaCpp, LlamaOptions, PEERS},
     cancel, decode, equivalence,
     fixtures::CODE,
     machine,
@@ -63,15 +63,17 @@ pub(super) fn run(
         let ours: Box<dyn BenchEngine> = Box::new(ForetellModel::load(&bundle, &options)?);
         let mut columns = vec![Column::new(ours)];
         if let (Some(python), Some(gguf)) = (&arguments.llama_python, &arguments.gguf) {
-            let n_context = options.context_tokens;
-            let llama = LlamaCpp::start(
+            let llama = LlamaOptions {
                 python,
-                &arguments.driver,
+                driver: &arguments.driver,
                 gguf,
-                config.model.n_threads(),
-                n_context,
-            )?;
-            columns.push(Column::new(Box::new(llama)));
+                n_threads: config.model.n_threads(),
+                n_context: options.context_tokens,
+            };
+            columns.extend(peers(&llama)?);
+        }
+        for column in &columns {
+            writeln!(out, "{}", column.build())?;
         }
         if arguments.wants(Part::Table) {
             let bytes_per_s = machine::read_bytes_per_s(config.model.n_threads());
@@ -89,8 +91,8 @@ pub(super) fn run(
         Ok(Engine::start(move || Ok(decoder)))
     };
     if arguments.wants(Part::Lookup) {
-        let engines = [engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?];
-        decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
+        let start = || Ok([engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?]);
+        decode::run(out, start, &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
         // One slot, so that the KV cache of an earlier prompt is not reused.
@@ -110,6 +112,23 @@ pub(super) fn run(
     Ok(())
 }
 
+/// A column for each installed package with llama.cpp.
+fn peers(options: &LlamaOptions<'_>) -> anyhow::Result<Vec<Column>> {
+    let mut columns = Vec::new();
+    for peer in PEERS {
+        if let Some(llama) = LlamaCpp::start(peer, options)? {
+            columns.push(Column::new(Box::new(llama)));
+        }
+    }
+    anyhow::ensure!(
+        !columns.is_empty(),
+        "{} has neither {}: install one of them, or leave out --llama-python",
+        options.python.display(),
+        PEERS.join(" nor "),
+    );
+    Ok(columns)
+}
+
 /// Prints how close decode is to the limit set by memory bandwidth: each step reads all weights
 /// except the embedding table, of which it reads one row.
 fn print_bandwidth(
@@ -118,14 +137,7 @@ fn print_bandwidth(
     bytes_per_s: f64,
     step_ms: f64,
 ) -> io::Result<()> {
-    let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
-    let weights =
-        data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
-    // A step reads only a few rows of the embedding table, and of the exact head that rescores a
-    // 4-bit one. Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
-    let n_table_weights = manifest.vocab_size * manifest.n_heads * manifest.head_dim;
-    let n_tables = if manifest.quantization == "mixed" { 2 } else { 1 };
-    let step_bytes = weights.saturating_sub((n_tables * n_table_weights) as u64 * 9 / 8);
+    let step_bytes = step_bytes(manifest);
     let limit_ms = step_bytes as f64 / bytes_per_s * 1e3;
     writeln!(
         out,
@@ -134,4 +146,52 @@ fn print_bandwidth(
         step_bytes as f64 / 1e6,
         100.0 * limit_ms / step_ms,
     )
+}
+
+/// How many bytes of weights a step reads.
+fn step_bytes(manifest: &Manifest) -> u64 {
+    let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
+    let weights =
+        data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
+    let hidden_size = match manifest.hidden_size {
+        // A guess for older bundles: attention is as wide as the residual stream in most models.
+        0 => manifest.n_heads.saturating_mul(manifest.head_dim),
+        hidden_size => hidden_size,
+    };
+    let n_table_weights = manifest.vocab_size.saturating_mul(hidden_size) as u64;
+    // Only a few rows are read of the embedding table, and of the exact head that rescores a 4-bit
+    // one. Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
+    let n_tables = match manifest.quantization.as_str() {
+        "mixed" | "int8-rescored" => 2,
+        _ => 1,
+    };
+    weights.saturating_sub(n_table_weights.saturating_mul(n_tables * 9) / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest with 1,000 bytes of weights, 80 of which are packed.
+    fn manifest(quantization: &str, hidden_size: usize) -> Manifest {
+        let json = serde_json::json!({
+            "format": 1, "name": "", "licence": "", "architecture": "", "target": "cpu",
+            "quantization": quantization, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1,
+            "head_dim": 4, "hidden_size": hidden_size, "kv_dtype": "float32",
+            "context_length": 8, "vocab_size": 10, "eos_ids": [], "fim": null,
+            "packed_bytes": 80,
+            "files": {
+                "model.onnx.data": {"size": 1080, "sha256": ""},
+                "model.onnx": {"size": 5000, "sha256": ""},
+            },
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn step_skips_tables_of_hidden_size() {
+        assert_eq!(step_bytes(&manifest("int8", 16)), 1000 - 180);
+        assert_eq!(step_bytes(&manifest("mixed", 16)), 1000 - 360);
+        assert_eq!(step_bytes(&manifest("w8a8", 0)), 1000 - 90, "two heads of four");
+    }
 }

@@ -23,6 +23,11 @@ impl Column {
         Self { engine, n_read: 0 }
     }
 
+    /// The engine's version and build flags.
+    pub(super) fn build(&self) -> String {
+        self.engine.build()
+    }
+
     /// Prefills the first `n_tokens` of `ids`, except for those in the KV cache.
     fn fill(&mut self, ids: &[u32], n_tokens: usize) -> anyhow::Result<()> {
         if self.n_read < n_tokens {
@@ -104,8 +109,8 @@ impl Work {
     }
 }
 
-/// Prints a row of medians for each measurement as soon as it is done, with two columns also how
-/// many times better the first one is. Then draws them as bars. Returns the first column's decode
+/// Prints a row of medians for each measurement as soon as it is done, and how many times better the
+/// first column is than each other one. Then draws them as bars. Returns the first column's decode
 /// step at the shortest context, in milliseconds.
 ///
 /// # Errors
@@ -118,9 +123,9 @@ pub(super) fn run(
 ) -> anyhow::Result<f64> {
     write!(out, "{:<30}{:>8}", "", "")?;
     for column in columns.iter() {
-        write!(out, "{:>12}", column.engine.name())?;
+        write!(out, "{:>18}", column.engine.name())?;
     }
-    writeln!(out, "{}", if columns.len() == 2 { "      times" } else { "" })?;
+    writeln!(out, "{}", "      times".repeat(columns.len() - 1))?;
     let loads: Vec<_> = columns.iter().map(|column| column.engine.load()).collect();
     row(out, "load", "ms", &loads.iter().map(|load| load.load_ms).collect::<Vec<_>>())?;
     let megabytes: Vec<_> = loads.iter().map(|load| load.resident_bytes / 1e6).collect();
@@ -157,9 +162,10 @@ pub(super) fn run(
 fn row(out: &mut impl Write, name: &str, unit: &str, values: &[f64]) -> anyhow::Result<()> {
     write!(out, "{name:<30}{unit:>8}")?;
     for value in values {
-        write!(out, "{value:>12.1}")?;
+        write!(out, "{value:>18.1}")?;
     }
-    if let [ours, other] = values[..] {
+    let (ours, others) = values.split_first().unwrap_or((&f64::NAN, &[]));
+    for other in others {
         let times = if unit == "tok/s" { ours / other } else { other / ours };
         write!(out, "{times:>11.2}")?;
     }
