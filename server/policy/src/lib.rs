@@ -81,6 +81,23 @@ pub enum StopRule {
 }
 
 impl StopRule {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::LineEnd,
+        Self::BlockEnd,
+        Self::SuffixMet,
+        Self::MaxLines,
+        Self::RestFollows,
+        Self::Repetition,
+        Self::Copy,
+        Self::Chat,
+        Self::Marker,
+        Self::Hidden,
+        Self::SyntaxErrors,
+        Self::TooLittle,
+        Self::Unsure,
+    ];
+
     /// The name in logs and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
