@@ -23,6 +23,7 @@ mod cursor_context;
 mod file_comment;
 pub mod formats;
 mod healing;
+mod place;
 mod window;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use foretell_engine::{
 };
 use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
+pub use place::place;
 use window::Sizes;
 
 /// A part of the window, with its tokens.
