@@ -46,6 +46,7 @@ test: prerequisites ## Run all tests and lints; fetches the model and the tools 
 	@$(MAKE) --no-print-directory lint-python supply-chain model
 	@cargo test --release --locked
 	@$(BIN)/python -m pytest -q model-scripts/tests
+	@cd tests/eval && ../../$(BIN)/python -m pytest -q -p no:cacheprovider .
 	@cd packaging && ../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip

@@ -126,6 +126,44 @@ fn strange_texts_end_with_a_reason() {
     }
 }
 
+/// Needs no model: the texts were recorded.
+#[test]
+fn calibration_of_recorded_texts_lowers_their_error() {
+    let row = |i: usize| {
+        let is_right = i.is_multiple_of(2);
+        let text = if is_right { "load(path)" } else { "load(name)" };
+        let last = if is_right { 0.8f64 } else { 0.3 };
+        json!({
+            "path": "a.py", "language": "python", "kind": "mid_line", "set": "dev",
+            "prefix": "x = ", "suffix": "\n", "expected": "load(path)",
+            "model": {"model": "m", "quantization": "mixed", "source_sha256": "00"},
+            "processed": text, "beside": {}, "finish": "line_end",
+            "pieces": [[5, 0.9f64.ln()], [text.len(), last.ln()]],
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let rows: String = (0..80).map(|i| format!("{}\n", row(i))).collect();
+    fs::write(path("texts.jsonl"), rows).unwrap();
+    let arguments = ["--recorded", &path("texts.jsonl"), "--calibrate", &path("fit.json")];
+    let output = eval("", &arguments);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.contains("isotonic, by kind of place"), "{error}");
+    let written: Value = serde_json::from_slice(&fs::read(path("fit.json")).unwrap()).unwrap();
+    assert_eq!((&written["quantization"], &written["format"]), (&json!("mixed"), &json!(1)));
+
+    let judged = ["--json", "--recorded", &path("texts.jsonl"), "--calibration", &path("fit.json")];
+    let report = report(&eval("", &judged));
+    let error = |group: &str| report["reliability"][group]["calibration_error"].as_f64().unwrap();
+    assert!(error("all") < error("all, uncalibrated") / 2.0, "{}", report["reliability"]);
+
+    fs::write(path("fit.json"), "{}").unwrap();
+    let output = eval("", &judged);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("not a calibration"), "{error}");
+}
+
 #[test]
 fn invalid_case_file_is_reported() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foretell_lab::flashed::n_wrong_chars;
 use foretell_session::stats::{Millis, quantile};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
@@ -30,6 +31,10 @@ struct Editor {
     /// When the last edit was sent.
     edited: Instant,
     grey: String,
+    /// What the user types from the cursor on.
+    to_come: String,
+    /// Characters that appeared and were not typed.
+    n_wrong_chars: usize,
     first_text_ms: Vec<f64>,
     n_flickers: usize,
     n_stale: usize,
@@ -61,6 +66,7 @@ impl Editor {
         self.edited = Instant::now();
         let rest = self.grey.strip_prefix(key).unwrap_or_default().to_owned();
         self.grey = rest;
+        self.to_come.drain(..key.len());
         self.ask();
     }
 
@@ -107,7 +113,10 @@ impl Editor {
             return;
         }
         let text = text.as_str().unwrap_or_default();
-        self.n_flickers += usize::from(!text.starts_with(&self.grey));
+        let is_longer = text.starts_with(&self.grey);
+        self.n_flickers += usize::from(!is_longer);
+        let n_seen_bytes = if is_longer { self.grey.len() } else { 0 };
+        self.n_wrong_chars += n_wrong_chars(text, n_seen_bytes, &self.to_come);
         text.clone_into(&mut self.grey);
     }
 
@@ -162,6 +171,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         asked: None,
         edited: Instant::now(),
         grey: String::new(),
+        to_come: typed.trim_end().to_owned(),
+        n_wrong_chars: 0,
         first_text_ms: Vec::new(),
         n_flickers: 0,
         n_stale: 0,
@@ -171,6 +182,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let cold_ms = editor.first_text_ms.first().copied();
     editor.first_text_ms.clear();
     let cold = editor.counts();
+    let cold_cpu_s = cpu_s(editor.client.process_id());
 
     let (mut n_keys, mut n_predicted) = (0, 0);
     let mut due = Instant::now();
@@ -195,6 +207,11 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let all = editor.counts();
     report(file, n_keys, n_predicted, words, streams);
     println!("stale items {}, flickers {}", editor.n_stale, editor.n_flickers);
+    println!("wrong characters flashed: {}", editor.n_wrong_chars);
+    match (cold_cpu_s, cpu_s(editor.client.process_id())) {
+        (Some(cold), Some(all)) => println!("CPU time since the first key: {:.1} s", all - cold),
+        _ => println!("CPU time: not known on this system"),
+    }
     println!(
         "first text in a cold file {:.0} ms; after an empty screen: {}",
         cold_ms.unwrap_or(f64::NAN),
@@ -203,6 +220,16 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     session(&cold, &all);
     editor.client.end();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The CPU time of a process in seconds, from Linux's statistics in hundredths of a second.
+fn cpu_s(process_id: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process_id}/stat")).ok()?;
+    // The name in parentheses may contain spaces.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let times: Vec<f64> =
+        fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
+    (times.len() == 2).then(|| times.iter().sum::<f64>() / 100.0)
 }
 
 /// Splits a text into keystrokes: one character each, and a line break with the indentation that an

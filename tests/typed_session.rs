@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use foretell_lab::flashed::n_wrong_chars;
 use foretell_session::stats::quantile;
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::lsp_client::Client;
@@ -48,8 +49,15 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
 
     let mut predicted = (0, 0);
     let (mut by_model, mut without) = (Vec::new(), Vec::new());
+    let typed = typed.concat();
+    let mut to_come = typed.trim_end_matches('\n');
+    let mut n_wrong = match &cold_text {
+        Seen::Grey(text) => n_wrong_chars(text, 0, to_come),
+        _ => 0,
+    };
     let mut seen = cold_text;
-    for key in typed.concat().trim_end_matches('\n').chars() {
+    for key in to_come.chars() {
+        to_come = &to_come[key.len_utf8()..];
         if let Seen::Grey(text) = &seen {
             predicted = (predicted.0 + usize::from(text.starts_with(key)), predicted.1 + 1);
         }
@@ -58,9 +66,18 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         let (now, took) = typist.ask_and_see();
         if kept { &mut without } else { &mut by_model }.push(took);
         report(&format!("{key:?}"), &now, took);
+        if let Seen::Grey(text) = &now {
+            let rest = match &seen {
+                Seen::Grey(before) => before.strip_prefix(key).unwrap_or_default(),
+                _ => "",
+            };
+            let n_seen_bytes = if text.starts_with(rest) { rest.len() } else { 0 };
+            n_wrong += n_wrong_chars(text, n_seen_bytes, to_come);
+        }
         seen = now;
     }
     println!("\nthe shown text predicted {} of {} keys", predicted.0, predicted.1);
+    println!("wrong characters flashed: {n_wrong}");
     println!("time from a request to ghost text:");
     println!("  the first one, in a cold file            {:8.1} ms", ms(cold));
     if let Some(next) = by_model.first() {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from foretell_models import bundle, files, paths, recipe, runtime_library
+from foretell_models import bundle, calibration, files, paths, recipe, runtime_library
 from foretell_models.catalogue import Entry
 from foretell_models.errors import BadBundle
 from foretell_models.progress import eprint
@@ -28,6 +28,8 @@ def add(
     with files.lock(paths.lock_file(entry.name)):
         files.clean_up(folder)
         if not force and _is_up_to_date(folder, quantization, target):
+            if calibration.add(folder, bundle.read_manifest(folder)):
+                eprint(f"{entry.name}: added its calibration")
             eprint(f"{entry.name} is up to date: {folder}")
             return folder
         from foretell_models import fetch, importer, verify

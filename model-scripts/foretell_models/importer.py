@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foretell_models import bundle, files, graph, packed, tokenizer
+from foretell_models import bundle, calibration, files, graph, packed, tokenizer
 from foretell_models.bundle import FileInfo, Manifest, Source
 from foretell_models.errors import BadSource, UsageError, UserError
 from foretell_models.gguf_reader import GgufFile
@@ -97,6 +97,8 @@ def import_checkpoint(
             # The cause may be the packed weights alone: retry without them.
             packed.drop(temporary, n_packed, error)
             manifest = finish(0)
+        # Not listed in the manifest, because users may replace it.
+        calibration.add(temporary, manifest)
     # Read-only, because running servers map the weights.
     (folder / DATA_FILE).chmod(0o444)
     return manifest

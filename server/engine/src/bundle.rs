@@ -19,7 +19,11 @@ use sha2::{Digest, Sha256};
 
 pub use foretell_fim::Order as FimOrder;
 
-use crate::{paths::data_folder, unicode::is_unprintable};
+use crate::{
+    calibration::{self, Calibration},
+    paths::data_folder,
+    unicode::is_unprintable,
+};
 
 /// The manifest format of this version.
 pub const FORMAT: u32 = 1;
@@ -120,6 +124,14 @@ pub struct FileInfo {
     pub sha256: String,
 }
 
+/// The checkpoint that a bundle was made from.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Source {
+    /// SHA-256, in lower-case hexadecimal digits.
+    #[serde(default)]
+    pub sha256: String,
+}
+
 /// The manifest, `foretell.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
@@ -130,6 +142,9 @@ pub struct Manifest {
     /// The display name.
     #[serde(default)]
     pub title: String,
+    /// The checkpoint that it was made from.
+    #[serde(default)]
+    pub source: Source,
     /// The model's licence, an SPDX expression if there is one.
     pub licence: String,
     /// The architecture, for instance `qwen2`.
@@ -251,6 +266,33 @@ impl Bundle {
         let mark = read_small(&made_here.join(&shared.sha256));
         let n_bytes = mark.ok().and_then(|it| it.trim().parse().ok());
         n_bytes.is_some() && n_bytes == self.manifest.files.get(DATA).map(|it| it.size)
+    }
+
+    /// The file of the model's calibration.
+    #[must_use]
+    pub fn calibration_path(&self) -> PathBuf {
+        self.path.join(calibration::FILE)
+    }
+
+    /// The model, as calibrations identify it.
+    #[must_use]
+    pub fn calibration_key(&self) -> calibration::Key {
+        let Manifest { name, quantization, source, .. } = &self.manifest;
+        calibration::Key {
+            model: name.clone(),
+            quantization: quantization.clone(),
+            source_sha256: source.sha256.clone(),
+        }
+    }
+
+    /// The model's calibration. An invalid one is reported and ignored, like one that is missing.
+    #[must_use]
+    pub fn calibration(&self) -> Option<Calibration> {
+        let read = Calibration::read(&self.calibration_path(), &self.calibration_key());
+        read.unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            None
+        })
     }
 
     /// The tokenizer.

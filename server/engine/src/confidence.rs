@@ -5,6 +5,8 @@
 //! token's probability is renormalized over the tokens that are compatible with what the user
 //! typed. The product only falls, so a text that is too unlikely does not recover.
 
+use super::calibration::{Calibrator, Curve};
+
 /// A part of a text and its probability: a token, or several tokens that make up whole characters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Piece {
@@ -89,6 +91,18 @@ impl Confidence {
         let starts = [0].into_iter().chain(self.pieces.iter().map(|it| it.end));
         let n = self.pieces.iter().zip(starts).filter(|(_, start)| *start < n_bytes).count();
         (n > 0).then(|| (self.log_probability(0, n_bytes) / n as f64) as f32)
+    }
+
+    /// The confidence of the whole text with a calibration.
+    #[must_use]
+    pub fn calibrated(&self, curve: Curve) -> Self {
+        let mut calibrator = Calibrator::new(Some(curve));
+        let mut calibrated = Self::default();
+        for it in &self.pieces {
+            calibrated.push(it.end, calibrator.next(it.log_probability));
+        }
+        calibrated.push(self.end(), calibrator.next(self.pending));
+        calibrated
     }
 
     /// The confidence of the text after its first `n_bytes`, which became certain.

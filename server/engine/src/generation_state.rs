@@ -5,8 +5,8 @@ use std::{ops::ControlFlow, time::Instant};
 use tokio::sync::watch;
 
 use super::{
-    Confidence, FinishReason, GenerationMetrics, Progress, Request, queue::Queue, sampler::Healing,
-    vocabulary::Vocabulary,
+    Confidence, FinishReason, GenerationMetrics, Progress, Request, calibration::Calibrator,
+    queue::Queue, sampler::Healing, vocabulary::Vocabulary,
 };
 use foretell_policy::{Cut, Phase, Policy, StopRule};
 
@@ -29,6 +29,7 @@ pub(super) struct Candidate {
     pub(super) log_probability: Option<f32>,
     /// Along the text as written. `None` once a part has no probability.
     confidence: Option<Confidence>,
+    calibrator: Calibrator,
     policy: Policy,
     text: Text,
     /// The text as shown if all of it were shown.
@@ -39,14 +40,15 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn new(healed: Vec<u8>, policy: Policy, is_first: bool) -> Self {
+    fn new(healed: Vec<u8>, request: &Request, is_first: bool) -> Self {
         let healing = Healing::new(healed);
         Self {
             healing,
             n_generated: 0,
             log_probability: None,
             confidence: Some(Confidence::default()),
-            policy,
+            calibrator: Calibrator::new(request.calibration.clone()),
+            policy: request.policy.clone(),
             text: Text::default(),
             written: String::new(),
             shown: 0,
@@ -65,7 +67,7 @@ impl<'a> GenerationState<'a> {
     ) -> Self {
         let queued_ms = ms_since(asked);
         let figures = GenerationMetrics { queued_ms, ..GenerationMetrics::default() };
-        let candidate = Candidate::new(healed.clone(), request.policy.clone(), true);
+        let candidate = Candidate::new(healed.clone(), request, true);
         Self { figures, candidate, healed, progress, queue, asked }
     }
 
@@ -84,7 +86,7 @@ impl<'a> GenerationState<'a> {
             if is_over(&finish) {
                 break;
             }
-            self.candidate = Candidate::new(self.healed.clone(), request.policy.clone(), false);
+            self.candidate = Candidate::new(self.healed.clone(), request, false);
             let other = write(n, self);
             if is_over(&other) {
                 finish = other;
@@ -164,7 +166,7 @@ impl<'a> GenerationState<'a> {
         it.written = it.policy.written(it.text.as_str()).into_owned();
         match (&mut it.confidence, log_probability) {
             (Some(confidence), Some(log_probability)) => {
-                confidence.push(it.written.len(), log_probability);
+                confidence.push(it.written.len(), it.calibrator.next(log_probability));
             }
             // A server may end its stream with an empty chunk.
             (_, None) if bytes.is_empty() => {}

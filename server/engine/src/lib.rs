@@ -10,6 +10,7 @@
 //! aborted if another request waits that has no use for it.
 
 pub mod bundle;
+pub mod calibration;
 mod confidence;
 pub mod decoder;
 mod failure;
@@ -42,6 +43,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::watch;
 
+use calibration::Curve;
 pub use confidence::{Confidence, Piece};
 use decoder::Decoder;
 pub use failure::Failure;
@@ -148,6 +150,8 @@ pub struct Request {
     pub n_candidates: usize,
     /// Ends the generation once the probability of its text is below this.
     pub min_probability: Option<f32>,
+    /// Maps the model's probabilities to how often it is right; `None` leaves them as they are.
+    pub calibration: Option<Curve>,
 }
 
 impl Request {
@@ -161,6 +165,7 @@ impl Request {
             sampling: Sampling::Greedy,
             n_candidates: 1,
             min_probability: None,
+            calibration: None,
         }
     }
 
@@ -174,6 +179,12 @@ impl Request {
     #[must_use]
     pub fn with_min_probability(self, min_probability: Option<f32>) -> Self {
         Self { min_probability, ..self }
+    }
+
+    /// The same request with calibrated probabilities.
+    #[must_use]
+    pub fn with_calibration(self, calibration: Option<Curve>) -> Self {
+        Self { calibration, ..self }
     }
 }
 

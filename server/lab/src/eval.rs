@@ -2,11 +2,14 @@
 //! describes the cases, the measures and the results.
 
 mod answers;
-mod calibration;
+mod calibrate;
 mod cases;
+mod fit;
 mod measures;
 mod oracle;
 mod page;
+mod recorded;
+mod reliability;
 mod replay;
 mod report;
 mod rows;
@@ -20,12 +23,16 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use foretell_config::{
     Config,
     prompt::{OtherFiles, Split, Window},
 };
-use foretell_engine::EngineState;
+use foretell_engine::{
+    EngineState,
+    bundle::Bundle,
+    calibration::{Calibration, Key},
+};
 use foretell_session::completer::{Ablation, Completer, GenerationOptions};
 
 use crate::bench::{facts, html::page as page_of};
@@ -39,8 +46,24 @@ use report::Report;
 pub struct Arguments {
     /// Files of cases, one JSON object per line: `path`, `language`, `kind`, `prefix`, `suffix`,
     /// `expected`; or HumanEval's `prompt`, `suffix`, `canonical_solution`.
-    #[arg(long, required_unless_present = "oracle", num_args = 1.., value_name = "FILE")]
+    #[arg(
+        long, required_unless_present_any = ["oracle", "recorded"], num_args = 1..,
+        value_name = "FILE"
+    )]
     cases: Vec<PathBuf>,
+
+    /// Judge the texts that `--texts` recorded in these files, without a model.
+    #[arg(long, conflicts_with_all = ["cases", "oracle"], num_args = 1.., value_name = "FILE")]
+    recorded: Vec<PathBuf>,
+
+    /// Fit a calibration to the cases and write it to this file; without a file, to the model's
+    /// bundle, where it takes effect when the model is loaded.
+    #[arg(long, num_args = 0..=1, value_name = "FILE", conflicts_with = "calibration")]
+    calibrate: Option<Option<PathBuf>>,
+
+    /// Use this calibration instead of the bundle's; `none` for the model's own probabilities.
+    #[arg(long, value_name = "FILE|none")]
+    calibration: Option<PathBuf>,
 
     /// Measure without a model how often the policy damages a correct text: cut places out of source
     /// files (of a folder, all files in a known language) and use the files' own text as the
@@ -158,8 +181,40 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let start = Instant::now();
     let arguments = &arguments.resolve();
-    let read = |path: &PathBuf| Set::read(path, arguments.limit);
-    let sets = arguments.cases.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    // An unwritable path is reported now rather than after minutes of measuring.
+    let html = arguments.html.as_ref().map(create).transpose()?;
+    let config = &with_window(config, arguments);
+    let Texts { model, mut outcomes, replays } = if arguments.recorded.is_empty() {
+        generated(config, arguments)?
+    } else {
+        recorded(config, arguments)?
+    };
+    let mut printed = Vec::new();
+    if let Some(file) = &arguments.calibrate {
+        let target = calibrate::target(file.as_ref(), calibrate::bundle(config).as_ref(), &model)?;
+        let calibration = calibrate::fitted(&outcomes, &model, &mut printed)?;
+        calibrate::write(&calibration, &target)?;
+        writeln!(printed, "written to {}\n", target.display())?;
+        outcomes.iter_mut().for_each(|it| it.calibrate(Some(&calibration)));
+    }
+    let mut report = Report::new(&model.model, &outcomes, &replays);
+    report.seconds = start.elapsed().as_secs_f64();
+    report.print(&mut printed)?;
+    if arguments.json {
+        writeln!(io::stdout().lock(), "{}", serde_json::to_string(&report)?)?;
+    } else {
+        io::stdout().lock().write_all(&printed)?;
+    }
+    if let Some(mut html) = html {
+        let printed = String::from_utf8_lossy(&printed);
+        let page = page_of("foretell eval", &facts(config), &report.charts(), &printed)?;
+        html.write_all(page.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings with the window of the arguments.
+fn with_window(config: &Config, arguments: &Arguments) -> Config {
     let window = Window {
         layout: arguments.layout,
         before_tokens: arguments.before_tokens,
@@ -175,34 +230,75 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         other_tokens: arguments.other_tokens,
         ..config.prompt
     };
-    let config = Config { prompt: window, ..config.clone() };
-    // An unwritable path is reported now rather than after minutes of measuring.
-    let html = arguments.html.as_ref().map(create).transpose()?;
+    Config { prompt: window, ..config.clone() }
+}
+
+/// The texts of a run, by one model.
+struct Texts {
+    model: Key,
+    outcomes: Vec<Outcome>,
+    replays: Vec<(&'static str, Count)>,
+}
+
+/// Generates the texts of all cases, and types all replays.
+fn generated(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
+    let read = |path: &PathBuf| Set::read(path, arguments.limit);
+    let sets = arguments.cases.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let bundle = calibrate::bundle(config);
+    let model = bundle.as_ref().map(Bundle::calibration_key);
+    // A remote server's model has no bundle.
+    let model = model.unwrap_or_else(|| Key { model: config.model.name.clone(), ..Key::default() });
+    let calibration = calibration(arguments, bundle.as_ref(), &model)?;
     let options = GenerationOptions::one(&config.suggest);
     // Recorded once without a threshold; every threshold is applied to the recording.
     let recorded = options.showing_everything();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (outcomes, replays) = runtime.block_on(async {
-        let outcomes =
-            run_cases(&load_completer(&config).await?, &sets, arguments, recorded).await?;
-        let replays = run_replays(&config, &sets, arguments, options).await?;
+        let completer = load_completer(config).await?;
+        let judged = (&model, calibration.as_ref());
+        let outcomes = run_cases(&completer, &sets, arguments, recorded, judged).await?;
+        drop(completer);
+        let replays = run_replays(config, &sets, arguments, options).await?;
         anyhow::Ok((outcomes, replays))
     })?;
-    let mut report = Report::new(&config.model.name, &outcomes, &replays);
-    report.seconds = start.elapsed().as_secs_f64();
-    if arguments.json {
-        writeln!(io::stdout().lock(), "{}", serde_json::to_string(&report)?)?;
-    } else {
-        report.print(io::stdout().lock())?;
+    Ok(Texts { model, outcomes, replays })
+}
+
+/// Reads recorded texts.
+fn recorded(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
+    let mut all: Option<Texts> = None;
+    for path in &arguments.recorded {
+        let (model, outcomes) = recorded::read(path, arguments.limit)?;
+        let all = all.get_or_insert_with(|| Texts {
+            model: model.clone(),
+            outcomes: Vec::new(),
+            replays: Vec::new(),
+        });
+        ensure!(all.model == model, "{}: texts of another model", path.display());
+        all.outcomes.extend(outcomes);
     }
-    if let Some(mut html) = html {
-        let mut printed = Vec::new();
-        report.print(&mut printed)?;
-        let printed = String::from_utf8_lossy(&printed);
-        let page = page_of("foretell eval", &facts(&config), &report.charts(), &printed)?;
-        html.write_all(page.as_bytes())?;
+    let mut all = all.context("no file of recorded texts is named")?;
+    let calibration = calibration(arguments, calibrate::bundle(config).as_ref(), &all.model)?;
+    let mut texts = arguments.texts.as_ref().map(create).transpose()?;
+    for it in &mut all.outcomes {
+        it.calibrate(calibration.as_ref());
+        if let Some(texts) = &mut texts {
+            writeln!(texts, "{}", rows::row(it, &all.model))?;
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(all)
+}
+
+/// The calibration to judge. A new one is fitted to what the model says.
+fn calibration(
+    arguments: &Arguments,
+    bundle: Option<&Bundle>,
+    model: &Key,
+) -> anyhow::Result<Option<Calibration>> {
+    if arguments.calibrate.is_some() {
+        return Ok(None);
+    }
+    calibrate::selected(arguments.calibration.as_deref(), bundle, model)
 }
 
 fn create(path: &PathBuf) -> anyhow::Result<File> {
@@ -223,6 +319,7 @@ async fn run_cases(
     sets: &[Set],
     arguments: &Arguments,
     options: GenerationOptions,
+    (model, calibration): (&Key, Option<&Calibration>),
 ) -> anyhow::Result<Vec<Outcome>> {
     let Arguments { layout, compare, ablate, others, alone: is_alone, .. } = *arguments;
     let answer_options = AnswerOptions { layout, compare, ablate, others, is_alone };
@@ -233,9 +330,10 @@ async fn run_cases(
     for set in sets {
         for case in &set.cases {
             print_progress(&format!("case {} of {n_cases}", outcomes.len() + 1));
-            let outcome = variants.ask(case, &set.name).await?;
+            let mut outcome = variants.ask(case, &set.name).await?;
+            outcome.calibrate(calibration);
             if let Some(texts) = &mut texts {
-                writeln!(texts, "{}", rows::row(&outcome))?;
+                writeln!(texts, "{}", rows::row(&outcome, model))?;
             }
             outcomes.push(outcome);
         }
@@ -260,7 +358,13 @@ async fn run_replays(
         return Ok(counts);
     }
     for (name, layout) in [("processed", layout), ("plain", Split::Plain)] {
-        let parts = Ablation { layout, healing: true, policy: true, other_files: OtherFiles::None };
+        let parts = Ablation {
+            layout,
+            healing: true,
+            policy: true,
+            other_files: OtherFiles::None,
+            calibration: true,
+        };
         let completer = load_completer(config).await?;
         let variant = completer.with_ablation(parts).context("no model is loaded")?;
         let mut count = Count::default();

@@ -83,7 +83,7 @@ pub enum StopRule {
 }
 
 impl StopRule {
-    /// All of them.
+    /// Every reason.
     pub const ALL: [Self; 13] = [
         Self::LineEnd,
         Self::BlockEnd,

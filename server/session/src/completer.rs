@@ -17,9 +17,9 @@ use foretell_config::{
     prompt::{OtherFiles, Split},
 };
 use foretell_engine::{
-    Engine, EngineState, Generation, Model, Request, bundle::Bundle, decoder::Decoder,
-    lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote, sampler::Sampling,
-    vocabulary::Vocabulary,
+    Engine, EngineState, Generation, Model, Request, bundle::Bundle, calibration::Calibration,
+    decoder::Decoder, lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote,
+    sampler::Sampling, vocabulary::Vocabulary,
 };
 use foretell_policy::{Policy, Scans, Style, Trees};
 
@@ -32,6 +32,8 @@ pub struct Completer {
     trees: Arc<Trees>,
     scans: Arc<Scans>,
     has_policy: bool,
+    /// The model's calibration, if it has one. Set before the prompter.
+    calibration: Arc<OnceLock<Calibration>>,
 }
 
 /// The parts of the pipeline that are active. An evaluation switches them off one by one.
@@ -45,6 +47,8 @@ pub struct Ablation {
     pub policy: bool,
     /// The other files that the prompt quotes.
     pub other_files: OtherFiles,
+    /// Whether probabilities are calibrated.
+    pub calibration: bool,
 }
 
 /// The limits of a generation.
@@ -91,7 +95,11 @@ impl Completer {
     pub fn start(config: &Config) -> Self {
         let settings = config.clone();
         match config.engine.kind {
-            Kind::Local => Self::start_with(move || load(&settings)),
+            Kind::Local => {
+                let calibration = Arc::new(OnceLock::new());
+                let slot = Arc::clone(&calibration);
+                Self { calibration, ..Self::start_with(move || load(&settings, &slot)) }
+            }
             Kind::Remote => Self::with_engine(|provide| {
                 Engine::start_remote(move || {
                     let options = settings.engine.remote.options();
@@ -126,7 +134,8 @@ impl Completer {
         let engine = start(Box::new(move |prompter| {
             slot.get_or_init(|| Mutex::new(prompter));
         }));
-        Self { engine, prompter, trees: Arc::default(), scans: Arc::default(), has_policy: true }
+        let (trees, scans, calibration) = Default::default();
+        Self { engine, prompter, trees, scans, has_policy: true, calibration }
     }
 
     /// A completer for the same model with other active parts and without a layout. `None` until the
@@ -137,7 +146,10 @@ impl Completer {
         let prompter = prompter.variant(parts.layout, parts.healing, parts.other_files);
         let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
         let (trees, scans) = (Arc::clone(&self.trees), Arc::clone(&self.scans));
-        Some(Self { engine: self.engine.clone(), prompter, trees, scans, has_policy: parts.policy })
+        let calibration =
+            if parts.calibration { Arc::clone(&self.calibration) } else { Arc::default() };
+        let engine = self.engine.clone();
+        Some(Self { engine, prompter, trees, scans, has_policy: parts.policy, calibration })
     }
 
     /// The engine's current state.
@@ -226,8 +238,11 @@ impl Completer {
     ) -> Option<Generation> {
         let prompt = self.prompter()?.prompt(snapshot, cursor);
         let policy = self.policy(snapshot, cursor, options);
+        let calibration = self.calibration.get();
+        let calibration = calibration.map(|it| it.at(prompt::place(snapshot, cursor)).clone());
         let request = Request::new(prompt, policy, options.max_tokens)
-            .with_min_probability(options.min_probability);
+            .with_min_probability(options.min_probability)
+            .with_calibration(calibration);
         Some(self.engine.generate(match options.n_candidates {
             0 | 1 => request,
             n => request.with_candidates(n, CANDIDATE_SAMPLING),
@@ -271,13 +286,19 @@ impl Completer {
     }
 }
 
-fn load(config: &Config) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
+fn load(
+    config: &Config,
+    calibration: &OnceLock<Calibration>,
+) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let (settings, started) = (&config.model, Instant::now());
     let bundle = Bundle::open(&model_path(&settings.name))?;
     let options = settings.options()?;
     let vocabulary = Vocabulary::from_file(&bundle.tokenizer())?;
     let vocabulary = Arc::new(vocabulary.with_marks(bundle.manifest.marks())?);
     let model = OnnxModel::load(&bundle, &options)?;
+    if let Some(found) = bundle.calibration() {
+        calibration.get_or_init(|| found);
+    }
     let manifest = bundle.manifest;
     tracing::info!(
         "foretell {}: {} on {}, {} threads, loaded in {:.0} ms",

@@ -24,6 +24,7 @@ mod ends;
 mod file_comment;
 pub mod formats;
 mod healing;
+mod place;
 mod recent_layouts;
 mod window;
 
@@ -43,6 +44,7 @@ use foretell_engine::{
 };
 use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
+pub use place::place;
 use recent_layouts::RecentLayouts;
 use window::Sizes;
 

@@ -2,11 +2,15 @@
 
 use anyhow::{Context, bail};
 use foretell_config::prompt::{OtherFiles, Split};
-use foretell_engine::{Confidence, FinishReason, Generation, GenerationMetrics, Progress};
+use foretell_engine::{
+    Confidence, FinishReason, Generation, GenerationMetrics, Progress,
+    calibration::{Calibration, Place},
+};
 use foretell_policy::{Phase, Policy, StopRule};
 use foretell_session::{
     completer::{Ablation, Completer, GenerationOptions},
     document::Snapshot,
+    prompt::place,
 };
 
 use serde_json::{Map, Value};
@@ -23,7 +27,7 @@ pub(super) struct Answer {
     /// `None` if the generation was cancelled.
     pub(super) finish: Option<FinishReason>,
     pub(super) figures: GenerationMetrics,
-    /// The probability along the text.
+    /// The probability along the text, as the model says it.
     pub(super) confidence: Option<Confidence>,
 }
 
@@ -60,6 +64,8 @@ pub(super) struct Outcome {
     pub(super) case: Case,
     pub(super) set: String,
     pub(super) answer: Answer,
+    /// The answer's confidence with a calibration, if there is one.
+    pub(super) calibrated: Option<Confidence>,
     /// The texts of the other variants, by name.
     pub(super) other_texts: Map<String, Value>,
     pub(super) processed: Verdict,
@@ -91,7 +97,8 @@ impl Variants {
     ) -> anyhow::Result<Self> {
         let layout = selection.layout;
         let other_files = if selection.others { OtherFiles::Open } else { OtherFiles::None };
-        let whole = Ablation { layout, healing: true, policy: true, other_files };
+        let whole =
+            Ablation { layout, healing: true, policy: true, other_files, calibration: false };
         let with = |parts| completer.with_ablation(parts).context("no model is loaded");
         let plain = Ablation { layout: Split::Plain, ..whole };
         let only_if = |is_selected, variant: anyhow::Result<Completer>| {
@@ -158,6 +165,7 @@ impl Variants {
             raw,
             other_texts,
             answer,
+            calibrated: None,
             plain,
             unhealed,
             alone,
@@ -231,8 +239,30 @@ impl Variants {
     }
 }
 
+impl Outcome {
+    /// The confidence that decides what is shown.
+    pub(super) fn confidence(&self) -> Option<&Confidence> {
+        self.calibrated.as_ref().or(self.answer.confidence.as_ref())
+    }
+
+    /// Applies a calibration to what the model said, as the engine does.
+    pub(super) fn calibrate(&mut self, calibration: Option<&Calibration>) {
+        let curve = calibration.map(|it| it.at(self.place()).clone());
+        self.calibrated = match (&self.answer.confidence, curve) {
+            (Some(confidence), Some(curve)) => Some(confidence.calibrated(curve)),
+            _ => None,
+        };
+    }
+
+    /// The kind of place that its calibration is for.
+    pub(super) fn place(&self) -> Place {
+        let (snapshot, cursor) = open_case(&self.case);
+        place(&snapshot, cursor)
+    }
+}
+
 /// Judges a text. Text that it replaces after the cursor counts as part of the expected text.
-fn verdict_of(text: &str, case: &Case) -> Verdict {
+pub(super) fn verdict_of(text: &str, case: &Case) -> Verdict {
     Verdict::of(text, &truth(case, text))
 }
 

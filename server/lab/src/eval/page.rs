@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calibration::Reliability,
+    reliability::Reliability,
     shown::{Curve, Shown},
 };
 use crate::bench::report::{Bars, Chart};
@@ -13,7 +13,7 @@ const NAMED: [f32; 4] = [0.0, 0.3, 0.5, 0.7];
 
 /// What is shown at each threshold, for all cases and by group, and how reliable probabilities are.
 pub(super) fn charts(
-    all: &str,
+    [all, uncalibrated]: [&str; 2],
     thresholds: &BTreeMap<String, Curve>,
     reliability: &BTreeMap<String, Reliability>,
 ) -> Vec<Chart> {
@@ -39,6 +39,15 @@ pub(super) fn charts(
             rows: row(|[shown, right, ..]| vec![100.0 * shown, 100.0 * right]),
         }));
     }
+    if let Some(curve) = thresholds.get(all) {
+        charts.push(Chart::Bars(Bars {
+            title: "Keystrokes saved, by threshold",
+            unit: "per case, minus 5 for each wrong suggestion that is read",
+            is_more_better: true,
+            series: vec!["saved"],
+            rows: curve.iter().map(|(at, it)| (at.to_string(), vec![it.net_saved()])).collect(),
+        }));
+    }
     for (title, is_wrong) in
         [("Right characters, by group", false), ("Wrong characters, by group", true)]
     {
@@ -54,10 +63,13 @@ pub(super) fn charts(
             rows: rows.collect(),
         }));
     }
-    if let Some(it) = reliability.get(all) {
+    for (title, name) in
+        [("Reliability", all), ("Reliability of the model's own probabilities", uncalibrated)]
+    {
+        let Some(it) = reliability.get(name) else { continue };
         let bins = it.bins.iter().filter(|it| it.samples > 0);
         charts.push(Chart::Bars(Bars {
-            title: "Reliability",
+            title,
             unit: "percent of the places that are right, by their mean probability in percent",
             is_more_better: true,
             series: vec!["right", "probability"],

@@ -14,6 +14,7 @@ use foretell_session::{
 use serde::Serialize;
 
 use super::{answers::ended, cases::Replay};
+use crate::flashed::n_wrong_chars;
 
 /// The counts of one or more replays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -156,14 +157,7 @@ impl Typing<'_> {
         let Some(Verdict::Shows(text)) = verdict else { return self.shown.clear() };
         if let Some(it) = suggestion {
             let n_seen = it.n_shown_bytes_of(*cursor, &text);
-            let n_right: usize = text
-                .chars()
-                .zip(to_come.chars())
-                .take_while(|(shown, typed)| shown == typed)
-                .map(|(c, _)| c.len_utf8())
-                .sum();
-            let new = &text[text.floor_char_boundary(n_seen.max(n_right))..];
-            self.count.chars_wrong += new.trim().chars().count();
+            self.count.chars_wrong += n_wrong_chars(&text, n_seen, to_come);
             it.shown(*cursor, text.len());
         }
         self.shown = text;

@@ -5,18 +5,18 @@ use std::{
     io::{self, Write},
 };
 
-use foretell_engine::FinishReason;
+use foretell_engine::{Confidence, FinishReason};
 use foretell_policy::StopRule;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     answers::Outcome,
-    calibration::{Bin, Reliability, by, samples},
     measures::{Difference, Measures, Verdict},
     page::charts,
+    reliability::{Bin, Reliability, Sample, by, samples, samples_with},
     replay::Count,
-    shown::{Curve, curve, curves},
+    shown::{Curve, READING_COST, curve, curve_with, curves},
 };
 use crate::bench::report::Chart;
 use foretell_session::stats::quantile;
@@ -79,6 +79,7 @@ impl Report {
             Difference::of(&outcomes.iter().filter_map(pair).collect::<Vec<_>>())
         };
         let others = VARIANTS.into_iter().filter(|(name, _)| *name != "processed");
+        let (mut thresholds, mut reliability) = further_groups(outcomes);
         let differences = others.map(|(name, verdict)| (name, pairs(verdict)));
         Self {
             model: model.to_owned(),
@@ -90,22 +91,18 @@ impl Report {
             nothing: nothing(outcomes),
             ms: times(outcomes),
             tokens: tokens(outcomes),
-            thresholds: with_all(
-                curve(outcomes.iter()),
-                [
-                    curves(outcomes, |it| &it.set),
-                    curves(outcomes, |it| &it.case.kind),
-                    curves(outcomes, |it| &it.case.language),
-                ],
-            ),
-            reliability: with_all(
-                Reliability::of(&outcomes.iter().flat_map(samples).collect::<Vec<_>>()),
-                [
-                    by(outcomes, |it| &it.set),
-                    by(outcomes, |it| &it.case.kind),
-                    by(outcomes, |it| &it.case.language),
-                ],
-            ),
+            thresholds: {
+                thresholds.extend(curves(outcomes, |it| &it.set));
+                thresholds.extend(curves(outcomes, |it| &it.case.kind));
+                thresholds.extend(curves(outcomes, |it| &it.case.language));
+                thresholds
+            },
+            reliability: {
+                reliability.extend(by(outcomes, |it| &it.set));
+                reliability.extend(by(outcomes, |it| &it.case.kind));
+                reliability.extend(by(outcomes, |it| &it.case.language));
+                reliability
+            },
             ablation: ablation(outcomes),
             ablation_differs: outcomes
                 .iter()
@@ -164,20 +161,42 @@ impl Report {
     }
 }
 
-/// The groups, and everything under the name `all`.
-fn with_all<T, const N: usize>(all: T, groups: [BTreeMap<String, T>; N]) -> BTreeMap<String, T> {
-    let mut named: BTreeMap<String, T> = groups.into_iter().flatten().collect();
-    named.insert(ALL.to_owned(), all);
-    named
-}
-
 /// The name of all cases together.
 const ALL: &str = "all";
+/// All cases but the starts of lines, which are the hardest.
+const BUT_LINE_STARTS: &str = "all but line_start";
+/// All cases with the model's own probabilities, if there is a calibration.
+const UNCALIBRATED: &str = "all, uncalibrated";
+
+/// What is shown, and the reliability, of groups that are no set, kind or language.
+fn further_groups(
+    outcomes: &[Outcome],
+) -> (BTreeMap<String, Curve>, BTreeMap<String, Reliability>) {
+    let but_line_starts = || outcomes.iter().filter(|it| it.case.kind != "line_start");
+    let of = |samples: Vec<Sample>| Reliability::of(&samples);
+    let mut thresholds = BTreeMap::from([
+        (ALL.to_owned(), curve(outcomes.iter())),
+        (BUT_LINE_STARTS.to_owned(), curve(but_line_starts())),
+    ]);
+    let mut reliability = BTreeMap::from([
+        (ALL.to_owned(), of(outcomes.iter().flat_map(samples).collect())),
+        (BUT_LINE_STARTS.to_owned(), of(but_line_starts().flat_map(samples).collect())),
+    ]);
+    if outcomes.iter().any(|it| it.calibrated.is_some()) {
+        fn own(it: &Outcome) -> Option<&Confidence> {
+            it.answer.confidence.as_ref()
+        }
+        thresholds.insert(UNCALIBRATED.to_owned(), curve_with(outcomes.iter(), own));
+        let samples = outcomes.iter().flat_map(|it| samples_with(it, own(it)));
+        reliability.insert(UNCALIBRATED.to_owned(), of(samples.collect()));
+    }
+    (thresholds, reliability)
+}
 
 impl Report {
     /// The charts of the HTML report.
     pub(super) fn charts(&self) -> Vec<Chart> {
-        charts(ALL, &self.thresholds, &self.reliability)
+        charts([ALL, UNCALIBRATED], &self.thresholds, &self.reliability)
     }
 
     /// Prints what is shown at each threshold, and how reliable probabilities are.
@@ -186,23 +205,31 @@ impl Report {
         else {
             return Ok(());
         };
-        writeln!(out, "\nthreshold      shown    right   right chars   wrong chars   per case")?;
+        writeln!(
+            out,
+            "\nthreshold      shown    right   right chars   wrong chars   keys saved, if reading a \
+             wrong text costs {READING_COST}"
+        )?;
         for (threshold, it) in all {
             let [shown, right, right_chars, wrong_chars] = it.figures();
             writeln!(
                 out,
-                "{threshold:>9} {:>9.1}% {:>7.1}% {right_chars:>13.2} {wrong_chars:>13.2}",
+                "{threshold:>9} {:>9.1}% {:>7.1}% {right_chars:>13.2} {wrong_chars:>13.2} {:>12.2}",
                 100.0 * shown,
                 100.0 * right,
+                it.net_saved(),
             )?;
         }
         let served = [0.0, 0.3, 0.5, 0.7];
-        writeln!(out, "\nright / wrong characters per case at {served:?}, and reliability")?;
+        writeln!(
+            out,
+            "\nright / wrong characters per case and right when shown at {served:?}, and reliability"
+        )?;
         for (name, curve) in &self.thresholds {
-            write!(out, "{name:<18}")?;
+            write!(out, "{name:<20}")?;
             for (_, it) in curve.iter().filter(|(threshold, _)| served.contains(threshold)) {
-                let [_, _, right, wrong] = it.figures();
-                write!(out, " {right:>6.2} /{wrong:>6.2}")?;
+                let [_, precision, right, wrong] = it.figures();
+                write!(out, " {right:>6.2} /{wrong:>6.2} {:>3.0}%", 100.0 * precision)?;
             }
             if let Some(it) = self.reliability.get(name) {
                 let auc = it.auc.map_or("-".to_owned(), |auc| format!("{auc:.2}"));

@@ -1,6 +1,6 @@
 //! The rows of the `--texts` file.
 
-use foretell_engine::FinishReason;
+use foretell_engine::{FinishReason, calibration::Key};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,23 +8,25 @@ use super::{
     shown::{THRESHOLDS, shown_at},
 };
 
-/// A case with its texts.
-pub(super) fn row(outcome: &Outcome) -> Value {
+/// A case with its texts, by a model. `recorded` reads it again.
+pub(super) fn row(outcome: &Outcome, model: &Key) -> Value {
     let Outcome { case, answer, ablated, .. } = outcome;
     let pieces = answer.confidence.iter().flat_map(|it| it.pieces());
-    let shown = |at: f32| (at.to_string(), json!(shown_at(case, answer, at)));
+    let shown = |at: f32| (at.to_string(), json!(shown_at(outcome, at)));
     json!({
         "path": case.path,
         "kind": case.kind,
         "language": case.language,
-        "line_before": case.prefix.rsplit('\n').next(),
-        "line_after": case.suffix.split('\n').next(),
+        "prefix": case.prefix,
+        "suffix": case.suffix,
         "expected": case.expected,
         "processed": answer.text,
         "beside": outcome.other_texts,
         "set": outcome.set,
-        // Where each part of the text ends, and its log-probability.
+        "model": model,
+        // Where each part of the text ends, and its log-probability as the model says it.
         "pieces": pieces.map(|it| json!([it.end, it.log_probability])).collect::<Value>(),
+        // What is shown at each threshold, with the calibration.
         "shown": Value::Object(THRESHOLDS.map(shown).into_iter().collect()),
         "finish": answer.finish.as_ref().map(FinishReason::name),
         "read": answer.figures.read,

@@ -3,25 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use foretell_engine::Progress;
+use foretell_engine::{Confidence, Progress};
 use foretell_session::suggestion::{GenerationId, Suggestion, Verdict as Says};
 use serde::Serialize;
 
 use super::{
-    answers::{Answer, Outcome},
-    cases::{Case, open_case, truth},
+    answers::Outcome,
+    cases::{open_case, truth},
 };
 
 /// The thresholds of the curve; at 0, everything is shown.
 pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
+/// What reading a wrong suggestion costs, in keystrokes: 0.75 s at 80 words per minute, about the
+/// time to read three words. An assumption, not a measurement.
+pub(super) const READING_COST: f64 = 5.0;
+
 /// The part of a recorded text that is shown at a threshold.
-pub(super) fn shown_at(case: &Case, answer: &Answer, threshold: f32) -> String {
-    let (snapshot, cursor) = open_case(case);
+pub(super) fn shown_at(outcome: &Outcome, threshold: f32) -> String {
+    shown_with(outcome, outcome.confidence(), threshold)
+}
+
+fn shown_with(outcome: &Outcome, confidence: Option<&Confidence>, threshold: f32) -> String {
+    let (snapshot, cursor) = open_case(&outcome.case);
     let progress = Progress {
-        text: answer.text.clone(),
-        confidence: answer.confidence.clone(),
-        finish: answer.finish.clone(),
+        text: outcome.answer.text.clone(),
+        confidence: confidence.cloned(),
+        finish: outcome.answer.finish.clone(),
         ..Progress::default()
     };
     let min_probability = Some(threshold).filter(|it| *it > 0.0);
@@ -64,6 +72,14 @@ impl Shown {
         }
     }
 
+    /// Keystrokes saved per case: the right characters without one keystroke for each acceptance,
+    /// minus [`READING_COST`] for each wrong suggestion.
+    pub(super) fn net_saved(&self) -> f64 {
+        let saved = (self.right_chars - self.right) as f64;
+        let lost = READING_COST * (self.shown - self.right) as f64;
+        (saved - lost) / self.cases.max(1) as f64
+    }
+
     /// Per case: the share shown, the share of those that is right, right and wrong characters.
     pub(super) fn figures(&self) -> [f64; 4] {
         let of = |part: usize, all: usize| if all == 0 { 0.0 } else { part as f64 / all as f64 };
@@ -81,12 +97,20 @@ pub(super) type Curve = Vec<(f32, Shown)>;
 
 /// The curve over some outcomes.
 pub(super) fn curve<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone) -> Curve {
+    curve_with(outcomes, Outcome::confidence)
+}
+
+/// The curve over some outcomes with another confidence.
+pub(super) fn curve_with<'a>(
+    outcomes: impl Iterator<Item = &'a Outcome> + Clone,
+    confidence: fn(&Outcome) -> Option<&Confidence>,
+) -> Curve {
     THRESHOLDS
         .iter()
         .map(|threshold| {
             let mut shown = Shown::default();
             for it in outcomes.clone() {
-                let text = shown_at(&it.case, &it.answer, *threshold);
+                let text = shown_with(it, confidence(it), *threshold);
                 shown.add(&text, &truth(&it.case, &text));
             }
             (*threshold, shown)
@@ -108,13 +132,20 @@ pub(super) fn curves(
 
 #[cfg(test)]
 mod tests {
-    use foretell_engine::{Confidence, FinishReason, GenerationMetrics};
+    use foretell_engine::{
+        FinishReason, GenerationMetrics,
+        calibration::{Calibration, Curve, Key},
+    };
     use foretell_policy::StopRule;
 
     use super::*;
+    use crate::eval::{
+        answers::{Answer, verdict_of},
+        cases::Case,
+    };
 
     /// A case whose text goes wrong after its first call.
-    fn example() -> (Case, Answer) {
+    fn example() -> Outcome {
         let case = Case {
             path: "a.py".into(),
             language: "python".into(),
@@ -136,14 +167,38 @@ mod tests {
             finish: Some(FinishReason::Stopped(StopRule::LineEnd)),
             figures: GenerationMetrics::default(),
         };
-        (case, answer)
+        Outcome {
+            processed: verdict_of(&answer.text, &case),
+            set: String::new(),
+            calibrated: None,
+            other_texts: serde_json::Map::default(),
+            raw: None,
+            plain: None,
+            unhealed: None,
+            alone: None,
+            ablated: None,
+            answer,
+            case,
+        }
     }
 
     #[test]
     fn recorded_text_is_cut_as_served() {
-        let (case, answer) = example();
-        let found = [0.0, 0.3, 0.5, 0.95].map(|it| shown_at(&case, &answer, it));
+        let outcome = example();
+        let found = [0.0, 0.3, 0.5, 0.95].map(|it| shown_at(&outcome, it));
         assert_eq!(found, ["load(name)", "load(name)", "load(", ""]);
+    }
+
+    #[test]
+    fn calibration_decides_what_is_shown() {
+        let mut outcome = example();
+        let curve = Curve::try_from(vec![[0.4, 0.2], [1.0, 0.7]]).unwrap();
+        let key = Key::default();
+        outcome.calibrate(Some(&Calibration::new(key, curve, BTreeMap::new())));
+        let found = [0.0, 0.3, 0.5, 0.65].map(|it| shown_at(&outcome, it));
+        assert_eq!(found, ["load(name)", "load(", "load(", ""]);
+        let uncalibrated = curve_with([&outcome].into_iter(), |it| it.answer.confidence.as_ref());
+        assert_eq!(uncalibrated[3].1.wrong_chars, "load(name)".len());
     }
 
     #[test]
@@ -155,5 +210,6 @@ mod tests {
         assert_eq!((it.cases, it.shown, it.right), (4, 2, 1));
         assert_eq!((it.right_chars, it.wrong_chars), (5, 10));
         assert_eq!(it.figures(), [0.5, 0.5, 1.25, 2.5]);
+        assert_eq!(it.net_saved(), (4.0 - READING_COST) / 4.0);
     }
 }

@@ -1,6 +1,7 @@
 //! The probability of the text, and generations that end where it is low.
 
 use super::*;
+use crate::calibration::Curve;
 
 /// The probability of the text after each of its parts, in percent, and where the parts end.
 fn along(done: &Progress) -> Vec<(usize, u32)> {
@@ -70,6 +71,26 @@ fn unlikely_text_ends_early() {
     let whole = few(Some(0.3));
     assert_eq!((whole.text.as_str(), whole.figures.generated), ("bc defg;", 10));
     assert_eq!(few(None).text, whole.text);
+}
+
+#[test]
+fn calibrated_probabilities_are_reported_and_decide() {
+    let script = || Script::new("a = bcd;\n").unwrap().with_doubts(&[(4, 0.8), (6, 0.5)]);
+    let mut decoder = script().into_decoder();
+    let calibrated = request(&decoder, "a = ", 0).with_calibration(Some(curve()));
+    let few = request(&decoder, "a = ", 0)
+        .with_calibration(calibrated.calibration.clone())
+        .with_min_probability(Some(0.3));
+    let done = run(&mut decoder, calibrated);
+    assert_eq!(along(&done), [(1, 60), (2, 60), (3, 10), (4, 10), (5, 10)]);
+    let offline = of_script(script(), "a = ", 0).confidence.map(|it| it.calibrated(curve()));
+    assert_eq!(done.confidence, offline);
+    // The model itself says 0.4.
+    assert_eq!(run(&mut decoder, few).finish, Some(FinishReason::Stopped(StopRule::Unsure)));
+}
+
+fn curve() -> Curve {
+    Curve::try_from(vec![[0.4, 0.1], [0.8, 0.6], [1.0, 0.9]]).unwrap()
 }
 
 proptest! {

