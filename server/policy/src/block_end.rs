@@ -116,12 +116,14 @@ impl Progress {
             let leaves = width < head && !closes_unclosed;
             // An element that need not be closed.
             let n_open = before.map_or(0, |it| it.open.len());
-            let closes_own = line.open.len() < n_open;
+            let is_end_tag = content.trim_start().starts_with('<');
+            let closes_own = is_end_tag && line.open.len() < n_open;
             let is_over_before = (self.n_blank > 0 || self.may_be_over) && width <= head;
             if leaves || is_over_before && !closes_own {
                 // Its first word may close something that the document leaves open.
                 let is_undecided = block.text[line.start..line.decided_end].trim().is_empty();
-                let is_undecided = (leaves || n_open > 0) && is_undecided && !line.is_complete;
+                let may_close = leaves || is_end_tag && n_open > 0;
+                let is_undecided = may_close && is_undecided && !line.is_complete;
                 let stop = (!is_undecided).then_some(StopRule::BlockEnd);
                 return ends_before(is_over.or(stop));
             }

@@ -65,9 +65,8 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
         match (quote, c) {
             (Some(q), _) if c == q => quote = None,
             (Some(_), _) => {}
-            // A backquote that closes one before the text.
-            (None, '`') if !text[byte_idx + 1..].contains('`') => {}
-            (None, '"' | '`') => quote = Some(c),
+            // A backquote may close one before the text, so it opens nothing.
+            (None, '"') => quote = Some(c),
             (None, '(') => open.push(')'),
             (None, '[') => open.push(']'),
             (None, '{') => open.push('}'),

@@ -217,11 +217,11 @@ impl Shape<'_> {
         };
         match meets {
             suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
-            // The existing line is only part of the first line, or so it seems so far.
-            suffix::Meets::At(at) if line[at..].trim() != line_after.trim() => match is_complete {
-                true => insert_above::cut(line_before, text, line_after, phase),
-                false => Cut { keep_bytes: 0, stop: None },
-            },
+            // The first line may go on after the existing one, which then is only part of it.
+            suffix::Meets::At(_) if !is_complete => Cut { keep_bytes: 0, stop: None },
+            suffix::Meets::At(at) if line[at..].trim() != line_after.trim() => {
+                insert_above::cut(line_before, text, line_after, phase)
+            }
             _ => self.line(text, phase),
         }
     }

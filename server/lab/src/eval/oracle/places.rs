@@ -197,10 +197,8 @@ fn closes_delimiters(text: &str, language: &str) -> bool {
     });
     let is_shell = language == "shellscript";
     let n_quotes = n("\"") - n("\\\"");
-    !has_heredoc
-        && !(is_shell && n_quotes % 2 == 1)
-        && pairs.all(|it| n(it).is_multiple_of(2))
-        && n("/*") == n("*/")
+    let is_open = has_heredoc || is_shell && n_quotes % 2 == 1;
+    !is_open && pairs.all(|it| n(it).is_multiple_of(2)) && n("/*") == n("*/")
 }
 
 fn cut_whole_line(lines: &Lines, line: usize, found: &mut Vec<Place>) {
