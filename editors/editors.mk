@@ -78,7 +78,7 @@ editors-settings: $(EDITORS)/venv/installed
 	@$(FORETELL) config --schema | $(EDITORS_BIN)/node $(VSCODE)/scripts/settings.mjs
 
 editors-pictures:
-	@cp target/screens/vscode.png target/screens/vscode-menu.png $(VSCODE)/images/
+	@cp target/screens/vscode.png $(VSCODE)/images/
 	@cp target/screens/neovim.svg target/screens/helix.svg editors/images/
 
 $(EDITORS)/venv/installed: tests/editors/requirements.lock

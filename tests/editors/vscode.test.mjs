@@ -118,7 +118,6 @@ test('each file has its own suggestion', async () => {
 
 test('status menu turns a language off and on', async () => {
   await code.clickStatus();
-  await code.screenshot('vscode-menu');
   await code.choose('Turn off for Python');
   await code.waitForStatus('off');
   await code.type('    return num');
