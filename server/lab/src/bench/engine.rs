@@ -91,7 +91,9 @@ pub(super) fn run(
         Ok(Engine::start(move || Ok(decoder)))
     };
     if arguments.wants(Part::Lookup) {
-        let start = || Ok([engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?]);
+        let start = || -> anyhow::Result<[Engine; 2]> {
+            Ok([engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?])
+        };
         decode::run(out, start, &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
