@@ -282,8 +282,9 @@ impl Shape<'_> {
                 if !is_whole && rest.starts_with(line[byte_idx..].trim_end()) {
                     return Cut { keep_bytes: byte_idx, stop: None };
                 }
-                // `{ a }` keeps its last space.
+                // `{ a }` keeps its last space, unless the document has one.
                 let has_gap = line[..byte_idx].ends_with(char::is_whitespace)
+                    && !line_after.starts_with(char::is_whitespace)
                     && !line[..byte_idx].trim().is_empty();
                 // So does `{ "a" }` behind the quote.
                 let differs = !rest.starts_with(line[byte_idx..].trim_end());
