@@ -146,18 +146,24 @@ def test_cursor_is_sent_before_the_first_key(scripted: Scripted, tmp_path: Path)
 def test_nothing_is_sent_while_suggestions_are_off(scripted: Scripted) -> None:
     scripted.open(HEAD, REST, "")
     scripted.vim.type("<Esc>")
-    send = "vim.api.nvim_win_set_cursor(0, { ..., 0 }); require('foretell.focus').send()"
-    scripted.vim.lua(send, 1)
+
+    def send_from(line: int) -> None:
+        scripted.vim.lua("vim.api.nvim_win_set_cursor(0, { ..., 0 })", line)
+        scripted.vim.lua("require('foretell.focus').send()")
+
+    def sent_lines() -> list[int]:
+        return [it["position"]["line"] + 1 for it in scripted.sent("textDocument/didFocus")]
+
+    send_from(1)
+    scripted.vim.wait("the first position", lambda: sent_lines()[-1] == 1, 5)
+    n_sent = len(sent_lines())
     scripted.vim.command("Foretell off")
-    scripted.vim.lua(send, 2)
+    send_from(2)
+    scripted.vim.lua("vim.api.nvim_win_set_cursor(0, { 1, 0 })")
     scripted.vim.command("Foretell on")
-    scripted.vim.lua(send, 3)
-
-    def last_rows() -> list[int]:
-        return [it["position"]["line"] for it in scripted.sent("textDocument/didFocus")[-2:]]
-
-    scripted.vim.wait("the last position", lambda: last_rows()[-1] == 2, 5)
-    assert last_rows() == [0, 2]
+    send_from(3)
+    scripted.vim.wait("the last position", lambda: sent_lines()[-1] == 3, 5)
+    assert sent_lines()[n_sent:] == [3]
 
 
 def test_dismissed_suggestion_stays_away_when_the_model_is_ready(scripted: Scripted) -> None:
