@@ -100,7 +100,7 @@ impl Lookup {
         if self.mode == Mode::Off {
             return Vec::new();
         }
-        let mut drafted = self.from_text(history, elsewhere);
+        let mut drafted = self.looked_up(history, elsewhere);
         let recycled = history.last().map(|token| self.successors.chain(*token));
         let recycled = recycled.into_iter().flatten();
         let recycled: Vec<_> =
@@ -124,7 +124,7 @@ impl Lookup {
     }
 
     /// What follows the longest match.
-    fn from_text(&self, history: &[u32], elsewhere: &[Vec<u32>]) -> Vec<(u32, Class)> {
+    fn looked_up(&self, history: &[u32], elsewhere: &[Vec<u32>]) -> Vec<(u32, Class)> {
         // The current generation is part of the history.
         let recent = self.recent.iter().take(self.recent.len().saturating_sub(1));
         let elsewhere = recent.chain(elsewhere).map(Vec::as_slice);
