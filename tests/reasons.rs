@@ -25,15 +25,14 @@ fn status(client: &mut Client) -> Value {
 
 #[test]
 fn empty_response_has_a_reason_until_a_text_is_shown() {
-    let mut typist = open(&on_request_config(), "file:///a.rs", "fn main() {ˇ\n    \n}\n");
+    let mut typist = open(&on_request_config(), "file:///a.rs", "fn main() {\n    println!(\"hello\");ˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let told = status(&mut typist.client);
     assert_eq!(told["state"], "ready", "{told}");
     assert!(told["reason"].is_string(), "{told}");
     let message = told["message"].as_str().unwrap_or_default();
     assert!(message.ends_with('.') && message.contains(' '), "{told}");
-    typist.cursor += "\n    ".len();
-    typist.type_text("pri");
+    typist.replace("(\"hello\");".len(), "");
     assert_ne!(typist.ask_and_see().0, Seen::Nothing);
     assert_eq!(status(&mut typist.client), json!({"state": "ready"}));
 }

@@ -10,6 +10,7 @@
 pub mod comments;
 pub mod completer;
 pub mod document;
+pub mod empty_reason;
 pub mod prompt;
 pub mod session;
 pub mod stats;

@@ -24,6 +24,7 @@ mod ends;
 mod file_comment;
 pub mod formats;
 mod healing;
+mod layout;
 mod place;
 mod recent_layouts;
 mod window;
@@ -44,50 +45,10 @@ use foretell_engine::{
 };
 use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
+use layout::{Layout, Part};
 pub use place::place;
 use recent_layouts::RecentLayouts;
 use window::Sizes;
-
-/// A part of the window, with its tokens.
-#[derive(Debug, Default)]
-struct Part {
-    /// As in the document.
-    text: String,
-    ids: Vec<u32>,
-}
-
-/// The parts of a prompt that stay the same while the user types.
-#[derive(Debug)]
-struct Layout {
-    uri: Arc<str>,
-    /// Where `before` ends in the document.
-    anchor_char_idx: usize,
-    before: Part,
-    after: Part,
-    /// The file's path and excerpts of other files, which precede the file's own text.
-    preamble: Preamble,
-    /// Whether the preamble names the file.
-    names_file: bool,
-    sizes: Sizes,
-    /// Whether the whole window is larger and has yet to be prefilled.
-    is_narrow: bool,
-}
-
-impl Layout {
-    /// Shifts the anchor after an edit above the window.
-    fn shift(&mut self, uri: &str, edit: &Edit) {
-        let anchor = self.anchor_char_idx;
-        let is_above = edit.removed.end <= self.start_char_idx() && edit.removed.start < anchor;
-        if *self.uri == *uri && is_above {
-            self.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
-        }
-    }
-
-    /// Where the window starts in the document.
-    fn start_char_idx(&self) -> usize {
-        self.anchor_char_idx - self.before.text.chars().count().min(self.anchor_char_idx)
-    }
-}
 
 /// Builds prompts, and remembers the last layout.
 #[derive(Debug)]

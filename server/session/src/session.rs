@@ -29,6 +29,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::empty_reason::EmptyReason;
 use crate::{
     completer::Completer,
     document::{Change, Position, PositionEncoding, Snapshot, notebook::NotebookChange},
@@ -36,7 +37,7 @@ use crate::{
 };
 use driver::{Delivery, Driver};
 use event::{Event, Settings};
-pub use request::{Answer, EmptyReason, Part, Request, RequestId, RequestParams, Selected, Source};
+pub use request::{Answer, Part, Request, RequestId, RequestParams, Selected, Source};
 pub use state::UPDATE_INTERVAL;
 
 /// Starts loading the model that the settings name.

@@ -5,6 +5,7 @@
 //! which takes milliseconds, are queued in the same order for one task, so that an edit never waits
 //! for them. A cancelled generation that is still queued is not started.
 
+use crate::empty_reason::EmptyReason;
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
@@ -27,7 +28,7 @@ use super::{
     event::{Effect, Event, Settings, Timer},
     power::Power,
     quotes_workspace,
-    request::{Answer, EmptyReason, Request, RequestId},
+    request::{Answer, Request, RequestId},
     state::State,
     workspace_context::{PATIENCE, WorkspaceContext},
 };

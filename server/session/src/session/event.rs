@@ -1,5 +1,6 @@
 //! What happens to a session, and what its driver must do.
 
+use crate::empty_reason::EmptyReason;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 use foretell_config::{Config, exclude::Exclusions};
 use foretell_engine::Progress;
 
-use super::request::{Answer, EmptyReason, Part, Request, RequestId};
+use super::request::{Answer, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
     document::{Change, Edit, Position, PositionEncoding, Snapshot, notebook::NotebookChange},

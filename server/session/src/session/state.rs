@@ -16,6 +16,7 @@ mod refusal;
 mod streaming;
 mod throttle;
 
+use crate::empty_reason::EmptyReason;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -26,7 +27,7 @@ use foretell_engine::{FinishReason, GenerationMetrics, Progress};
 
 use super::{
     event::{Effect, Event, Settings, Timer},
-    request::{Answer, EmptyReason, Request, RequestId},
+    request::{Answer, Request, RequestId},
 };
 use crate::{
     completer::GenerationOptions,

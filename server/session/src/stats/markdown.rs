@@ -4,7 +4,7 @@
 use std::{cmp::Reverse, fmt::Write};
 
 use super::Counts;
-use crate::session::EmptyReason;
+use crate::empty_reason::EmptyReason;
 
 /// The statistics as Markdown.
 #[must_use]

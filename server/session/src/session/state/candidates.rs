@@ -1,6 +1,7 @@
 //! Requests of another kind than one per keystroke: the user asked for candidates, or has an item
 //! of the completion menu selected.
 
+use crate::empty_reason::EmptyReason;
 use std::time::{Duration, Instant};
 
 use foretell_config::Suggest;
@@ -9,7 +10,7 @@ use foretell_policy::StopRule;
 
 use super::{Stage, State};
 use crate::session::event::Timer;
-use crate::session::request::{Answer, EmptyReason, Request, Source};
+use crate::session::request::{Answer, Request, Source};
 use crate::suggestion::{
     GenerationId, Suggestion, Verdict,
     completion_cache::{CachedText, Surroundings},

@@ -1,5 +1,6 @@
 //! An automatic request: the cheapest source first.
 
+use crate::empty_reason::EmptyReason;
 use std::time::Instant;
 
 use foretell_engine::FinishReason;
@@ -7,7 +8,7 @@ use foretell_policy::StopRule;
 
 use super::{Stage, State};
 use crate::session::event::{Effect, Timer};
-use crate::session::request::{Answer, EmptyReason, Request, Source};
+use crate::session::request::{Answer, Request, Source};
 use crate::{
     stats,
     suggestion::{Suggestion, Verdict, completion_cache::Surroundings},

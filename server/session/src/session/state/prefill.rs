@@ -5,6 +5,7 @@
 //! what the first suggestion needs, and a wider window only if the cursor keeps resting. After
 //! [`END_AFTER`], nothing runs for it. Every request goes first.
 
+use crate::empty_reason::EmptyReason;
 use std::time::{Duration, Instant};
 
 use foretell_config::prefetch::OnBattery;
@@ -15,7 +16,7 @@ use crate::{
     document::{Position, PositionEncoding, Snapshot},
     session::{
         event::Effect,
-        request::{EmptyReason, Request, RequestId, RequestParams},
+        request::{Request, RequestId, RequestParams},
     },
     suggestion::GenerationId,
 };

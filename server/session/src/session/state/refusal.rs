@@ -1,5 +1,6 @@
 //! Requests that are refused without asking the model.
 
+use crate::empty_reason::EmptyReason;
 use std::sync::Arc;
 
 use foretell_config::Trigger;
@@ -8,7 +9,7 @@ use super::State;
 use crate::{
     document::Snapshot,
     prompt::{file_comment, says_nothing},
-    session::request::{EmptyReason, Request},
+    session::request::Request,
 };
 
 impl State {

@@ -1,0 +1,47 @@
+//! The parts of a prompt that stay the same while the user types.
+
+use std::sync::Arc;
+
+use super::{formats::Preamble, window::Sizes};
+use crate::document::Edit;
+
+/// A part of the window, with its tokens.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// As in the document.
+    pub(super) text: String,
+    pub(super) ids: Vec<u32>,
+}
+
+/// The parts of a prompt that stay the same while the user types.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) uri: Arc<str>,
+    /// Where `before` ends in the document.
+    pub(super) anchor_char_idx: usize,
+    pub(super) before: Part,
+    pub(super) after: Part,
+    /// The file's path and excerpts of other files, which precede the file's own text.
+    pub(super) preamble: Preamble,
+    /// Whether the preamble names the file.
+    pub(super) names_file: bool,
+    pub(super) sizes: Sizes,
+    /// Whether the whole window is larger and has yet to be prefilled.
+    pub(super) is_narrow: bool,
+}
+
+impl Layout {
+    /// Shifts the anchor after an edit above the window.
+    pub(super) fn shift(&mut self, uri: &str, edit: &Edit) {
+        let anchor = self.anchor_char_idx;
+        let is_above = edit.removed.end <= self.start_char_idx() && edit.removed.start < anchor;
+        if *self.uri == *uri && is_above {
+            self.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
+        }
+    }
+
+    /// Where the window starts in the document.
+    pub(super) fn start_char_idx(&self) -> usize {
+        self.anchor_char_idx - self.before.text.chars().count().min(self.anchor_char_idx)
+    }
+}
