@@ -27,7 +27,9 @@ test('Set up can be cancelled, installs the model and restarts the server', asyn
   await code.page.getByRole('button', { name: 'Set up', exact: true }).first().click();
   await code.waitForText('small: 10 %');
   await code.page.getByRole('button', { name: 'Cancel', exact: true }).first().click();
-  await code.waitFor('no progress', async () => !/small: \d/.test(await code.page.locator('body').innerText()));
+  await code.waitFor('no progress', async () =>
+    (await code.page.locator('.notification-toast', { hasText: 'small:' }).count()) === 0);
+  await code.waitForStatus('failed');
   await code.command('Foretell: Set Up');
   await code.waitForText('small: 50 %');
   await code.screenshot('vscode-setup');
