@@ -25,7 +25,8 @@ fn status(client: &mut Client) -> Value {
 
 #[test]
 fn empty_response_has_a_reason_until_a_text_is_shown() {
-    let mut typist = open(&on_request_config(), "file:///a.rs", "fn main() {\n    println!(\"hello\");ˇ\n}\n");
+    let mut typist =
+        open(&on_request_config(), "file:///a.rs", "fn main() {\n    println!(\"hello\");ˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Nothing);
     let told = status(&mut typist.client);
     assert_eq!(told["state"], "ready", "{told}");

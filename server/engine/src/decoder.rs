@@ -34,7 +34,7 @@ impl<M: Model> Decoder<M> {
         Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
     }
 
-    /// The same decoder with draft tokens from [`Lookup`]. They change only the time, not the text.
+    /// The same decoder with draft tokens from a lookup. They change only the time, not the text.
     #[must_use]
     pub fn with_lookup(self, mode: Mode) -> Self {
         Self { lookup: Lookup::new(mode), ..self }
@@ -207,8 +207,7 @@ impl<M: Model> Work<'_, M> {
             };
             let healing = &run.candidate.healing;
             run.candidate.log_probability = healing.log_probability(token, logits, vocabulary);
-            let previous = history.last().copied();
-            lookup.observe(previous, token, run.candidate.log_probability);
+            lookup.observe(token);
             let is_end = eos_ids.contains(&token);
             if let ControlFlow::Break(finish) = run.take(token, is_end, vocabulary, request) {
                 return Ok(finish);
@@ -227,7 +226,7 @@ impl<M: Model> Work<'_, M> {
             let n_wanted = request.max_tokens - run.candidate.n_generated - 1;
             let n_most = n_room.min(n_wanted);
             let draft = match lookup.draft(&history, &elsewhere, n_most) {
-                looked_up if run.candidate.healing.is_done() => looked_up,
+                looked_up if run.candidate.healing.is_done() => looked_up.to_vec(),
                 _ => {
                     let n_written = history.len() - request.prompt.ids.len();
                     let same =

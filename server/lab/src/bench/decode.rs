@@ -16,15 +16,10 @@ use super::{
 const TEXTS: [(&str, &str, [usize; 4]); 2] =
     [("editing", EDITING, [40, 55, 70, 85]), ("new code", NEW_CODE, [20, 30, 45, 60])];
 
-/// Reports the decode speed with and without draft tokens, alternating between two engines. Each
-/// round starts new ones: drafts come from everything an engine has generated, so a second round
-/// would find the first one's text.
-///
-/// # Errors
-/// If a model does not load.
+/// Reports the decode speed with and without lookup, alternating between the two engines.
 pub(super) fn run(
     out: &mut Report<impl Write>,
-    start: impl Fn() -> anyhow::Result<[Engine; 2]>,
+    [without, with]: [&Engine; 2],
     vocabulary: &Vocabulary,
     rounds: usize,
 ) -> anyhow::Result<()> {
@@ -34,20 +29,16 @@ pub(super) fn run(
         let ids = &ids[..ids.len().min(1_200)];
         let mut totals = [(0.0, 0.0); 2];
         let (mut n_drafted, mut n_accepted, mut all_identical) = (0, 0, true);
-        for _ in 0..rounds {
-            let engines = start()?;
-            for place in places {
-                let prompt = &ids[..ids.len() * place / 100];
-                let [off, on] =
-                    engines.each_ref().map(|engine| wait(engine.generate(request(prompt))));
-                for (total, done) in totals.iter_mut().zip([&off, &on]) {
-                    total.0 += done.figures.generated.saturating_sub(1) as f64;
-                    total.1 += done.figures.decode_ms / 1e3;
-                }
-                n_drafted += on.figures.drafted;
-                n_accepted += on.figures.accepted;
-                all_identical &= on.text == off.text;
+        for place in (0..rounds).flat_map(|_| places) {
+            let prompt = &ids[..ids.len() * place / 100];
+            let [off, on] = [without, with].map(|engine| wait(engine.generate(request(prompt))));
+            for (total, done) in totals.iter_mut().zip([&off, &on]) {
+                total.0 += done.figures.generated.saturating_sub(1) as f64;
+                total.1 += done.figures.decode_ms / 1e3;
             }
+            n_drafted += on.figures.drafted;
+            n_accepted += on.figures.accepted;
+            all_identical &= on.text == off.text;
         }
         let [off, on] = totals.map(|(n_tokens, s)| n_tokens / s);
         writeln!(

@@ -91,10 +91,8 @@ pub(super) fn run(
         Ok(Engine::start(move || Ok(decoder)))
     };
     if arguments.wants(Part::Lookup) {
-        let start = || -> anyhow::Result<[Engine; 2]> {
-            Ok([engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?])
-        };
-        decode::run(out, start, &vocabulary, arguments.rounds)?;
+        let engines = [engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?];
+        decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
         // One slot, so that the KV cache of an earlier prompt is not reused.
