@@ -113,13 +113,14 @@ fn text_after_an_accept_is_computed_ahead() {
     initialize(&mut client);
     let mut typist = Typist::open(client, "file:///a.rs", "fn f() {\n    fiˇ\n}\n");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("rst();".into()));
-    // 10 reads for the prompt and "rst();" up to the end of the line, 13 for the next line.
-    controls.wait_until_reads(23);
+    // 10 reads for the prompt and "rst();" up to the end of the line, 14 for the next line and the
+    // start of the one after it.
+    controls.wait_until_reads(24);
     controls.hold();
     typist.type_text("rst();");
     typist.type_text("\n    ");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("second();".into()));
-    assert_eq!(controls.reads().len(), 23, "the text computed ahead needs no read");
+    assert_eq!(controls.reads().len(), 24, "the text computed ahead needs no read");
     controls.release();
 }
 
