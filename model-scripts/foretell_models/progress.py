@@ -1,5 +1,11 @@
-"""Messages and progress on stderr: a progress bar on a terminal, plain lines elsewhere."""
+"""Messages and progress on stderr: a progress bar on a terminal, plain lines elsewhere.
 
+While the environment variable `FORETELL_PROGRESS` is `json`, progress is one JSON object per line,
+with `message`, `done_bytes` and `total_bytes`, which `foretell setup --progress json` relays.
+"""
+
+import json
+import os
 import sys
 import time
 from types import TracebackType
@@ -29,22 +35,29 @@ def peak_memory() -> int:
 
 
 class Progress:
-    """Shows progress up to `total` units: a bar on a terminal, else one line per 10 %."""
+    """Shows progress up to `total` bytes: a bar on a terminal, else one line per 10 %.
 
-    def __init__(self, title: str, total: int, unit: str = "B") -> None:
-        self._title, self._total, self._unit = printable(title), max(total, 1), unit
-        self._done, self._tenths, self._start = 0, 0, time.monotonic()
+    As JSON, one line per percent.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total = printable(title), max(total, 1)
+        self._done, self._step, self._start = 0, 0, time.monotonic()
+        self._is_json = os.environ.get("FORETELL_PROGRESS") == "json"
+        self._n_steps = 100 if self._is_json else 10
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if self._is_json:
+            self._print_json()
+        elif sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
                 total=self._total,
                 desc=self._title,
-                unit=self._unit,
-                unit_scale=self._unit == "B",
+                unit="B",
+                unit_scale=True,
                 leave=False,
             )
         else:
@@ -52,15 +65,26 @@ class Progress:
         return self
 
     def advance(self, amount: int) -> None:
-        """Counts `amount` more units."""
+        """Counts `amount` more bytes."""
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)
             return
-        tenths = min(10, 10 * self._done // self._total)
-        if tenths > self._tenths:
-            self._tenths = tenths
-            eprint(f"{self._title}: {10 * tenths} %")
+        step = min(self._n_steps, self._n_steps * self._done // self._total)
+        if step > self._step:
+            self._step = step
+            if self._is_json:
+                self._print_json()
+            else:
+                eprint(f"{self._title}: {10 * step} %")
+
+    def _print_json(self) -> None:
+        progress = {
+            "message": self._title,
+            "done_bytes": min(self._done, self._total),
+            "total_bytes": self._total,
+        }
+        print(json.dumps(progress), file=sys.stderr, flush=True)
 
     def __exit__(
         self,

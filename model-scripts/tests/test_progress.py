@@ -1,5 +1,6 @@
 """Progress: a bar on a terminal, plain lines otherwise."""
 
+import json
 import os
 import pty
 import subprocess
@@ -44,3 +45,23 @@ def test_pipe_gets_plain_lines():
     assert lines[:3] == ["fetching toy ...", "fetching toy: 10 %", "fetching toy: 20 %"]
     assert lines[-1].startswith("fetching toy: done in ") and len(lines) == 12
     assert "\r" not in result.stderr
+
+
+def test_editor_gets_json_lines():
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "FORETELL_PROGRESS": "json"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *progress, last = result.stderr.splitlines()
+    assert [json.loads(line)["done_bytes"] for line in progress] == list(
+        range(0, 10_000_001, 500_000)
+    )
+    assert json.loads(progress[1]) == {
+        "message": "fetching toy",
+        "done_bytes": 500_000,
+        "total_bytes": 10_000_000,
+    }
+    assert last.startswith("fetching toy: done in ")

@@ -1,9 +1,11 @@
 //! The implementations of the subcommands.
 
+pub(crate) mod child;
 pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod model;
+pub(crate) mod progress;
 pub(crate) mod python_env;
 pub(crate) mod serve;
 pub(crate) mod setup;

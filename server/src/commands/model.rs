@@ -18,7 +18,11 @@ use foretell_engine::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{python_env::Scripts, terminal::printable};
+use super::{
+    progress::{Format, Stage},
+    python_env::Scripts,
+    terminal::printable,
+};
 
 /// The subcommands of `foretell model`.
 #[derive(Debug, clap::Subcommand)]
@@ -37,6 +41,9 @@ pub(crate) enum Arguments {
         /// Install from this folder, written by `foretell setup --save`, instead of the network.
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
+        /// The format of progress on standard output.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        progress: Format,
     },
     /// Import a model from a GGUF file or a folder with safetensors files.
     Import {
@@ -52,6 +59,9 @@ pub(crate) enum Arguments {
         /// The quantization recipe (docs/models.md); by default, 8 bits where they matter.
         #[arg(long, value_name = "NAME")]
         quantization: Option<String>,
+        /// The format of progress on standard output.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        progress: Format,
     },
     /// Select a model: writes model.name to foretell.toml.
     Use {
@@ -74,15 +84,22 @@ pub(crate) enum Arguments {
 pub(crate) fn run(used: &str, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments {
         Arguments::List { json } => list(used, *json)?,
-        Arguments::Add { name, from } => {
+        Arguments::Add { name, from, progress } => {
             catalogue::packages(name)?;
-            Scripts::set_up(from.as_deref())?.run(&["add", name])?;
+            let scripts = Scripts::set_up(from.as_deref(), *progress)?;
+            scripts.run(Stage::Model, &["add", name])?;
+            // In text, the scripts have printed it.
+            if *progress == Format::Json {
+                progress.print(Stage::Done, &format!("{name} is ready"))?;
+            }
         }
-        Arguments::Import { source, name, licence, quantization } => {
+        Arguments::Import { source, name, licence, quantization, progress } => {
             let options = [("--licence", licence), ("--quantization", quantization)];
-            import(source, name.as_deref(), options)?;
+            import(source, name.as_deref(), options, *progress)?;
         }
-        Arguments::Use { name } => select(&resolve_name(name))?,
+        Arguments::Use { name } => {
+            writeln!(io::stdout().lock(), "{}", select(&resolve_name(name))?)?;
+        }
         Arguments::Remove { name } => remove(name, used)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -212,10 +229,11 @@ fn list(used: &str, is_json: bool) -> anyhow::Result<()> {
 }
 
 /// Writes `model.name` to the user's settings file; `name` is a model's name or an absolute path.
+/// Returns what to tell the user.
 ///
 /// # Errors
 /// If the model is not installed or unusable, or the settings file cannot be written.
-pub(crate) fn select(name: &str) -> anyhow::Result<()> {
+pub(crate) fn select(name: &str) -> anyhow::Result<String> {
     let path = model_path(name);
     let is_path = Path::new(name).is_absolute();
     if !is_path && !path.exists() {
@@ -226,14 +244,14 @@ pub(crate) fn select(name: &str) -> anyhow::Result<()> {
     let value = value.to_str().context("the folder's name is not UTF-8")?;
     let file = user_file().context("no configuration folder: set HOME")?;
     write_setting(&file, value).with_context(|| format!("{}", file.display()))?;
-    let mut out = io::stdout().lock();
     let it = &bundle.manifest;
-    writeln!(out, "{}: model.name = {value:?} ({}, {})", file.display(), it.title, it.licence)?;
+    let mut lines =
+        vec![format!("{}: model.name = {value:?} ({}, {})", file.display(), it.title, it.licence)];
     if std::env::var_os("FORETELL_MODEL").is_some() {
-        writeln!(out, "FORETELL_MODEL is set and overrides it.")?;
+        lines.push("FORETELL_MODEL is set and overrides it.".to_owned());
     }
-    writeln!(out, "Running servers use it after a restart.")?;
-    Ok(())
+    lines.push("Running servers use it after a restart.".to_owned());
+    Ok(lines.join("\n"))
 }
 
 /// Imports a user's own model. An existing model is not overwritten.
@@ -241,6 +259,7 @@ fn import(
     source: &Path,
     name: Option<&str>,
     options: [(&str, &Option<String>); 2],
+    progress: Format,
 ) -> anyhow::Result<()> {
     let given = source;
     let source = given.canonicalize().with_context(|| format!("{}", given.display()))?;
@@ -265,9 +284,9 @@ fn import(
     for (option, value) in options {
         arguments.extend(value.iter().flat_map(|value| [option, value.as_str()]));
     }
-    Scripts::set_up(None)?.run(&arguments)?;
-    writeln!(io::stdout().lock(), "{name} is ready; `foretell model use {name}` selects it")?;
-    Ok(())
+    Scripts::set_up(None, progress)?.run(Stage::Model, &arguments)?;
+    let note = format!("{name} is ready; `foretell model use {name}` selects it");
+    Ok(progress.print(Stage::Done, &note)?)
 }
 
 /// Derives a model's name from its file or folder.

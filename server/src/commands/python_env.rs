@@ -3,16 +3,19 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use foretell_engine::paths::{create_private_folder, data_folder};
 use sha2::{Digest, Sha256};
 
-use super::terminal::printable;
+use super::{
+    child,
+    progress::{self, Format, Stage},
+};
 
 // `FILES`: the scripts and the lock file of their requirements, by name.
 include!(concat!(env!("OUT_DIR"), "/model_scripts.rs"));
@@ -29,6 +32,7 @@ pub(crate) struct Scripts {
     folder: PathBuf,
     /// The folder to install from instead of the network.
     from: Option<PathBuf>,
+    format: Format,
 }
 
 impl Scripts {
@@ -38,9 +42,10 @@ impl Scripts {
     /// # Errors
     /// If `from` does not exist, another setup is running, there is no suitable Python, or pip
     /// fails.
-    pub(crate) fn set_up(from: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn set_up(from: Option<&Path>, format: Format) -> anyhow::Result<Self> {
         let from = from.map(|it| it.canonicalize().with_context(|| format!("{}", it.display())));
-        let it = Self { folder: data_folder().join("model-scripts"), from: from.transpose()? };
+        let folder = data_folder().join("model-scripts");
+        let it = Self { folder, from: from.transpose()?, format };
         let digest = digest();
         let digest_file = it.folder.join(DIGEST_FILE);
         let is_complete = || {
@@ -61,12 +66,13 @@ impl Scripts {
             _ => {}
         }
         let python = find_python()?;
-        print_line(&format!(
+        let note = format!(
             "Python packages that fetch and import models, into {}\n  (with {}; about 0.3 GB, \
              nothing outside this folder is changed)",
             it.folder.display(),
             python.display()
-        ))?;
+        );
+        format.print(Stage::Packages, &note)?;
         it.unpack().with_context(|| format!("{}", it.folder.display()))?;
         let venv = it.folder.join("venv");
         let mut make = Command::new(&python);
@@ -76,12 +82,12 @@ impl Scripts {
             // pip can reuse its packages without the network.
             make.arg("--clear");
         }
-        run(make.arg(&venv), "creating the environment")?;
+        it.run_in(Stage::Packages, make.arg(&venv), "creating the environment")?;
         let mut pip = it.command();
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
         pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
         pip.arg(it.folder.join("source/requirements.lock"));
-        run(&mut pip, "installing the packages")?;
+        it.run_in(Stage::Packages, &mut pip, "installing the packages")?;
         fs::write(&digest_file, digest)?;
         Ok(it)
     }
@@ -90,10 +96,10 @@ impl Scripts {
     ///
     /// # Errors
     /// If the command fails.
-    pub(crate) fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, stage: Stage, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = self.command();
         command.args(["-m", "foretell_models"]).args(arguments);
-        run(&mut command, &format!("`{}`", arguments.join(" ")))
+        self.run_in(stage, &mut command, &format!("`{}`", arguments.join(" ")))
     }
 
     /// Downloads what `foretell setup --from` needs to a folder: the Python packages, and the
@@ -112,9 +118,30 @@ impl Scripts {
         let mut pip = download();
         pip.args(["--require-hashes", "--requirement"]);
         pip.arg(self.folder.join("source/requirements.lock"));
-        run(&mut pip, "saving the packages")?;
+        self.run_in(Stage::Packages, &mut pip, "saving the packages")?;
         // No hashes here: `add` verifies a model's files by the hashes in the catalogue.
-        run(download().args(packages), "saving the model")
+        self.run_in(Stage::Model, download().args(packages), "saving the model")
+    }
+
+    /// Runs a command to its end. Its output goes to standard error, or as JSON to standard
+    /// output. `what` names the command in the error message.
+    fn run_in(&self, stage: Stage, command: &mut Command, what: &str) -> anyhow::Result<()> {
+        let mut last_line = String::new();
+        let mut relay = |line: &str| {
+            line.clone_into(&mut last_line);
+            progress::relay(stage, line)
+        };
+        let on_line: Option<&mut dyn FnMut(&str) -> io::Result<()>> = match self.format {
+            Format::Text => None,
+            Format::Json => Some(&mut relay),
+        };
+        let status = child::run(command, on_line).with_context(|| what.to_owned())?;
+        if status.success() {
+            return Ok(());
+        }
+        // In text, the reason is on the screen already.
+        let reason = if last_line.is_empty() { last_line } else { format!(": {last_line}") };
+        bail!("{what} failed ({status}){reason}; run the same command again to resume")
     }
 
     fn python(&self) -> PathBuf {
@@ -134,6 +161,9 @@ impl Scripts {
         let mut command = Command::new(self.python());
         command.env("PYTHONPATH", self.folder.join("source")).env("PYTHONNOUSERSITE", "1");
         command.env("FORETELL_HOME", data_folder());
+        if self.format == Format::Json {
+            command.env("FORETELL_PROGRESS", "json").env("PYTHONUNBUFFERED", "1");
+        }
         if let Some(from) = &self.from {
             command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", from);
         }
@@ -181,22 +211,6 @@ fn find_python() -> anyhow::Result<PathBuf> {
         "Python 3.11 or later with `venv` is missing: on Debian `apt install python3 \
          python3-venv`, Fedora `dnf install python3`, macOS `brew install python`"
     )
-}
-
-/// Runs a command to its end, with its output on standard error: standard output is for this
-/// program's own lines. `what` names the command in the error message.
-fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
-    command.stdin(Stdio::null()).stdout(io::stderr());
-    let status = command.status().with_context(|| what.to_owned())?;
-    ensure!(status.success(), "{what} failed ({status}); run the same command again to resume");
-    Ok(())
-}
-
-/// Prints a line and flushes it, so that it precedes the output of the next command.
-pub(crate) fn print_line(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", printable(line))?;
-    out.flush()
 }
 
 #[cfg(test)]

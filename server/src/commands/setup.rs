@@ -17,7 +17,8 @@ use foretell_engine::{
 use super::{
     doctor::rates::{Rates, seconds},
     model::{self, catalogue},
-    python_env::{Scripts, print_line},
+    progress::{Format, Stage},
+    python_env::Scripts,
 };
 
 /// The arguments of `foretell setup`.
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// Only download to this folder, for `--from` on a similar machine without network.
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     save: Option<PathBuf>,
+    /// The format of progress on standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    progress: Format,
 }
 
 /// Installs what is missing, and leaves alone what is installed.
@@ -41,7 +45,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// If the catalogue does not have the model, or an installation step fails.
 pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { name, from, save } = arguments;
+    let Arguments { name, from, save, progress } = arguments;
     let first = name.as_deref().unwrap_or(DEFAULT_MODEL);
     // An unknown name is reported before anything is fetched.
     let mut packages = catalogue::packages(first)?;
@@ -49,8 +53,11 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         save.is_none() || !packages.is_empty(),
         "{first} comes from a model hub, which `--save` does not support; `foretell model list` shows other models"
     );
-    print_line(&format!("Setting up Foretell in {}.", data_folder().display()))?;
-    let scripts = Scripts::set_up(from.as_deref())?;
+    progress.print(
+        Stage::Packages,
+        &format!("Setting up Foretell in {}.", data_folder().display()),
+    )?;
+    let scripts = Scripts::set_up(from.as_deref(), *progress)?;
     let library = library_option(config.model.provider);
     if let Some(folder) = save {
         if library == "cuda" {
@@ -58,22 +65,22 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        print_line(&format!(
-            "Next, on the other machine: foretell setup{model} --from {}",
-            folder.display()
-        ))?;
+        let next =
+            format!("Next, on the other machine: foretell setup{model} --from {}", folder.display());
+        progress.print(Stage::Done, &next)?;
         return Ok(ExitCode::SUCCESS);
     }
-    scripts.run(&["runtime", "--library", library])?;
+    scripts.run(Stage::Library, &["runtime", "--library", library])?;
     // After the library: a model is prepared for the provider that the library supports.
-    scripts.run(&["add", first])?;
+    scripts.run(Stage::Model, &["add", first])?;
     if let Err(error) = try_gpu(config, first) {
         if library == "cuda" {
             return Err(error);
         }
-        print_line(&format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU."))?;
-        scripts.run(&["runtime", "--library", "cpu"])?;
-        scripts.run(&["add", first])?;
+        let note = format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU.");
+        progress.print(Stage::Library, &note)?;
+        scripts.run(Stage::Library, &["runtime", "--library", "cpu"])?;
+        scripts.run(Stage::Model, &["add", first])?;
     }
     let mut selected = first;
     if name.is_none() {
@@ -82,22 +89,25 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         let memory_bytes = choice::memory_bytes();
         let chosen = choice::choose(rates, memory_bytes);
         let latency = rates.latency();
-        print_line(&format!(
+        let result = format!(
             "{first} is installed: {} to the first suggestion in a new file, {} per line; memory: {}.",
             seconds(latency.first_text_ms),
             seconds(latency.line_ms),
             memory_bytes.map_or("unknown".into(), |it| format!("{} GB", it / 1_000_000_000)),
-        ))?;
+        );
+        progress.print(Stage::Speed, &result)?;
         if chosen != first && from.is_none() {
-            print_line(&format!("This machine can run a better model: {chosen}."))?;
-            scripts.run(&["add", chosen])?;
+            let note = format!("This machine can run a better model: {chosen}.");
+            progress.print(Stage::Model, &note)?;
+            scripts.run(Stage::Model, &["add", chosen])?;
             selected = chosen;
         }
     }
     if config.model.name != selected {
-        model::select(selected)?;
+        progress.print(Stage::Done, &model::select(selected)?)?;
     }
-    print_line("Done. `foretell doctor` shows what to expect and which editors are set up.")?;
+    let done = "Done. `foretell doctor` shows what to expect and which editors are set up.";
+    progress.print(Stage::Done, done)?;
     Ok(ExitCode::SUCCESS)
 }
 
