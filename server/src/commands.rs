@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod model;
 pub(crate) mod progress;
 pub(crate) mod python_env;
+pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod setup;
 pub(crate) mod shell_assets;

@@ -2,7 +2,6 @@
 
 mod check;
 mod editors;
-pub(crate) mod rates;
 mod remote;
 
 use std::{
@@ -23,11 +22,9 @@ use foretell_engine::{
 use foretell_lsp::Startup;
 use serde_json::json;
 
+use super::rates::{Rates, choice, seconds};
 use check::{Check, Mark};
 use editors::Places;
-use rates::{Rates, seconds};
-
-use super::setup::choice;
 
 /// Licences that allow any use of a model, including commercial use.
 const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];

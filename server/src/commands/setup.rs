@@ -1,7 +1,5 @@
 //! `foretell setup`: fetches the runtime library and a model.
 
-pub(crate) mod choice;
-
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
@@ -15,10 +13,10 @@ use foretell_engine::{
 };
 
 use super::{
-    doctor::rates::{Rates, seconds},
     model::{self, catalogue},
     progress::{Format, Stage},
     python_env::Scripts,
+    rates::{Rates, choice, seconds},
 };
 
 /// The arguments of `foretell setup`.
@@ -53,10 +51,8 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         save.is_none() || !packages.is_empty(),
         "{first} comes from a model hub, which `--save` does not support; `foretell model list` shows other models"
     );
-    progress.print(
-        Stage::Packages,
-        &format!("Setting up Foretell in {}.", data_folder().display()),
-    )?;
+    progress
+        .print(Stage::Packages, &format!("Setting up Foretell in {}.", data_folder().display()))?;
     let scripts = Scripts::set_up(from.as_deref(), *progress)?;
     let library = library_option(config.model.provider);
     if let Some(folder) = save {
@@ -65,8 +61,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        let next =
-            format!("Next, on the other machine: foretell setup{model} --from {}", folder.display());
+        let next = format!(
+            "Next, on the other machine: foretell setup{model} --from {}",
+            folder.display()
+        );
         progress.print(Stage::Done, &next)?;
         return Ok(ExitCode::SUCCESS);
     }

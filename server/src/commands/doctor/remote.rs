@@ -7,10 +7,9 @@ use foretell_session::{
     document::Snapshot,
 };
 
-use super::{
-    check::{Check, Mark},
-    rates::seconds,
-};
+use crate::commands::rates::seconds;
+
+use super::check::{Check, Mark};
 
 /// The document to complete: a fixed text, so that none of the user's code is sent.
 const TEXT: &str = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n";

@@ -2,7 +2,7 @@
 
 use foretell_engine::bundle::DEFAULT_MODEL;
 
-use crate::commands::doctor::rates::Rates;
+use super::Rates;
 
 /// A better model than the default one. It has about three times the parameters (1.54 and 0.49
 /// billion), so prefill and decode take about three times as long.

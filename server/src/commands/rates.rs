@@ -1,6 +1,8 @@
 //! Measures the model's speed on this machine, and derives the expected latency and advice on
 //! settings.
 
+pub(crate) mod choice;
+
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -15,7 +17,7 @@ use foretell_engine::{
 };
 use serde::Serialize;
 
-use crate::commands::{model::catalogue, setup::choice};
+use crate::commands::model::catalogue;
 
 /// The time to measure prefill, and again to measure decode.
 const MEASURE_TIME: Duration = Duration::from_secs(1);
@@ -138,7 +140,7 @@ pub(crate) struct Latency {
 
 /// A recommended value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Advice {
+pub(crate) struct Advice {
     /// The setting's name.
     pub(super) setting: &'static str,
     /// The recommended value in TOML syntax.
