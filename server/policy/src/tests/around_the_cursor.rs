@@ -1,4 +1,4 @@
-//! Text that depends on what surrounds the cursor in its line.
+//! Texts that depend on the rest of the cursor's line.
 
 use expect_test::expect;
 

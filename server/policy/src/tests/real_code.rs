@@ -1,4 +1,4 @@
-//! Real code comes through unchanged: each case stands for a class of places in the files of
+//! Real code passes unchanged. Each case represents a class of places in the files of
 //! `tests/oracle`.
 
 use expect_test::expect;

@@ -1,10 +1,11 @@
-//! Accepting a complete suggestion of which nothing was shown before leaves the file well formed.
+//! Accepting a complete suggestion that was not shown while it streamed leaves the file well
+//! formed.
 
 use expect_test::{Expect, expect};
 
 use crate::{CursorContext, Phase, Policy, Style, Syntax, n_replaced};
 
-/// Compares the document as if the text at the cursor `ˇ` were accepted.
+/// Compares the document after accepting the text at the cursor `ˇ`.
 #[track_caller]
 pub(super) fn check(language: &str, fixture: &str, says: &str, expected: &Expect) {
     check_with(Style::default(), language, fixture, says, expected);
@@ -402,7 +403,7 @@ fn long_block_is_shown_whole_or_not_at_all() {
     // It closes soon after the limit of 16 lines.
     assert_eq!(shown(&format!("def f\n{}end\n", body(25))), 27);
     assert_eq!(shown(&format!("def f\n{}end\n", body(40))), 0);
-    // The document is well formed without the block.
+    // The file is well formed without the block.
     assert_eq!(shown(&format!("a = 1\nb = 2\ndef f\n{}end\n", body(40))), 2);
 }
 
