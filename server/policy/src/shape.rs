@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn line_without_a_next_one_is_the_end() {
+    fn missing_next_line_ends_the_text() {
         check("    a = f()", "\n", Some(StopRule::LineEnd), "", "");
         check("    a = f()", "\n\n\n", Some(StopRule::LineEnd), "", "");
         check("    a = f()", "\n\ndef g():\n", Some(StopRule::LineEnd), "", "");

@@ -122,7 +122,7 @@ fn further_line_leaves_no_block_open() {
 }
 
 #[test]
-fn rest_of_the_line_is_met_or_nothing_is_shown() {
+fn partial_text_never_precedes_a_rest() {
     check("f(«a.b()|.c()», other)\n", "");
     check("f(«a.b()|.c()»)\n", "a.b()");
     check("«first()\nsecond|()\n»third()\n", "first()\n");

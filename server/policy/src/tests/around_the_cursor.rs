@@ -97,7 +97,7 @@ fn closer_after_the_cursor_ends_the_text() {
 }
 
 #[test]
-fn docstring_gets_its_text() {
+fn docstring_body_is_kept() {
     check(
         "python",
         "def slugify(title):\n    \"\"\"ˇ\"\"\"\n    return title\n",

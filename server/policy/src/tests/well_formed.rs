@@ -37,7 +37,7 @@ pub(super) fn check_with(
 }
 
 #[test]
-fn own_line_is_not_the_next_line() {
+fn own_lines_do_not_match_the_suffix() {
     check(
         "go",
         "func save(path string) error {\n\tf, err := os.Create(path)\n\tˇ\n\treturn err\n}\n",
@@ -423,7 +423,7 @@ fn unclosed_block_is_not_shown() {
 }
 
 #[test]
-fn repetition_that_the_text_does_not_complete_is_one() {
+fn incomplete_repetition_is_cut() {
     check(
         "java",
         "ˇ\npublic class A {\n\n  private String x;\n\n  public A(String x) {\n    this.x = x;\n  }\n}\n",
