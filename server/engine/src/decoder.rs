@@ -34,7 +34,8 @@ impl<M: Model> Decoder<M> {
         Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
     }
 
-    /// The same decoder with draft tokens from [`Lookup`]. They change only the time, not the text.
+    /// The same decoder with draft tokens from [`Lookup`], which only change its speed, not the
+    /// text.
     #[must_use]
     pub fn with_lookup(self, mode: Mode) -> Self {
         Self { lookup: Lookup::new(mode), ..self }

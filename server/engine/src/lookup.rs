@@ -1,18 +1,18 @@
-//! Draft tokens: guesses at what the model will choose, from text and logits that are known.
+//! Draft tokens: predictions of the model's next tokens from known text and logits.
 //!
-//! The model evaluates draft tokens together with the token before them, and they are accepted as
-//! far as it would have chosen the same. So the text equals that without draft tokens by
-//! construction, and only the time differs. There are two sources:
+//! The model evaluates draft tokens together with the token before them, and they are accepted up
+//! to the first one that it would not have chosen. So the text is the same as without draft tokens,
+//! and only the time differs. There are two sources:
 //!
-//! - **Lookup**: the last tokens are searched for in the prompt and the generated text, in the other
-//!   slots, and in recent generations; what followed them there is the draft (Saxena, "Prompt Lookup
-//!   Decoding", 2023).
-//! - **Recycling**: where nothing matches, the successor that the model last expected after the same
-//!   token (`recycled`).
+//! - **Lookup**: the draft is the text that followed an earlier occurrence of the last tokens in
+//! the prompt, the generated text, the other slots or recent generations (Saxena, "Prompt Lookup
+//! Decoding", 2023).
+//! - **Recycling**: without a match, the draft is the successor that the model last chose after the
+//! same token (`recycled`).
 //!
-//! Two measurements decide whether drafting pays: how often draft tokens of a class were right, and
-//! what an additional row costs. How often they *would have been* right is measured without
-//! evaluating them, so a source that has turned itself off knows when to come back.
+//! Two measurements decide whether drafting pays: how often draft tokens of a class are accepted,
+//! and what an additional row costs. How often they *would have been* accepted is measured without
+//! evaluating them, so a source that turned itself off knows when to come back.
 
 mod acceptance;
 mod matches;
@@ -24,17 +24,17 @@ use acceptance::{Acceptance, Class};
 use matches::MAX_MATCH;
 use recycled::{Successor, Successors};
 
-/// The largest number of draft tokens.
+/// The maximum number of draft tokens.
 pub const MAX_DRAFT: usize = 15;
 
 /// The smallest expected speedup for drafting: measurements vary.
 const MIN_GAIN: f64 = 1.05;
 
-/// A draft ends before a token that is less likely to be reached and right: it would not pay.
+/// A draft ends before a token that is less likely than this to be accepted, which would not pay.
 const MIN_REACHED: f64 = 0.05;
 
-/// How many generations are kept as a source of drafts. The part of a suggestion that follows the
-/// user's change is often generated again.
+/// The number of generations kept as a source of drafts. After an edit, the rest of a suggestion is
+/// often generated again.
 const MAX_RECENT: usize = 16;
 
 /// How a decoder uses draft tokens.
@@ -60,7 +60,7 @@ pub struct Lookup {
     step_ms: f64,
     /// The cost of an additional row, as a share of `step_ms`.
     extra_cost: f64,
-    /// The draft that is compared with the chosen tokens, in reverse.
+    /// The remaining draft to compare with the chosen tokens, in reverse order.
     pending: Vec<(u32, Class)>,
 }
 
@@ -123,7 +123,7 @@ impl Lookup {
         draft
     }
 
-    /// What follows the longest match.
+    /// The tokens after the longest match.
     fn from_text(&self, history: &[u32], elsewhere: &[Vec<u32>]) -> Vec<(u32, Class)> {
         // The current generation is part of the history.
         let recent = self.recent.iter().take(self.recent.len().saturating_sub(1));

@@ -1,13 +1,13 @@
-//! How often draft tokens of each class were right.
+//! How often draft tokens of each class were accepted.
 
 use super::matches::Support;
 
 /// What is known about a draft token before it is verified.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Class {
-    /// From a match of so many tokens, and with this support.
+    /// From a match of this many tokens with this support.
     Match(usize, Support),
-    /// From the table of successors, with this probability.
+    /// From the successor table, with this probability.
     Recycled(f32),
 }
 
@@ -50,13 +50,13 @@ struct Rate {
     n_wrong: f64,
 }
 
-/// The rates of all classes. They start at guesses that count as six observations.
+/// The rates of all classes. Their initial values count as six observations.
 #[derive(Debug)]
 pub(super) struct Acceptance([Rate; N_LENGTHS * N_SUPPORTS + N_PROBABILITIES]);
 
 impl Default for Acceptance {
     fn default() -> Self {
-        // Measured in greedy texts of the default model, rounded.
+        // Measured with greedy texts of the default model, rounded.
         const LENGTHS: [f64; N_LENGTHS] = [0.3, 0.45, 0.6, 0.7, 0.8, 0.9];
         const SUPPORTS: [f64; N_SUPPORTS] = [0.95, 1.05, 0.8, 0.45];
         const PROBABILITIES: [f64; N_PROBABILITIES] = [0.1, 0.15, 0.2, 0.3];
@@ -75,13 +75,13 @@ impl Default for Acceptance {
 }
 
 impl Acceptance {
-    /// The share of draft tokens of a class that were right.
+    /// The share of accepted draft tokens in a class.
     pub(super) fn rate(&self, class: Class) -> f64 {
         let Rate { n_right, n_wrong } = self.0[class.index()];
         n_right / (n_right + n_wrong)
     }
 
-    /// Counts a draft token whose predecessors were right.
+    /// Counts a draft token whose predecessors were accepted.
     pub(super) fn observe(&mut self, class: Class, is_right: bool) {
         let rate = &mut self.0[class.index()];
         // An observation 50 tokens ago counts about a third.

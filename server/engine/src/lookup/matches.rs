@@ -1,23 +1,22 @@
-//! Where the end of a text occurred before, and how its occurrences continue.
+//! Finds earlier occurrences of the end of a text, and compares how they continue.
 
-/// More matching tokens than this say nothing more about the next one.
+/// The maximum match length. Longer matches do not predict the next token any better.
 pub(super) const MAX_MATCH: usize = 12;
 
-/// How many tokens decide whether two places of a text are occurrences of the same context.
+/// The number of tokens that must agree for two places to count as the same context.
 const CONTEXT: usize = 3;
 
 /// An earlier occurrence of the end of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Match<'t> {
-    /// How many tokens are the same, from 1 to [`MAX_MATCH`].
+    /// The number of matching tokens, from 1 to [`MAX_MATCH`].
     pub(super) n_tokens: usize,
     /// The tokens after them, at least one.
     pub(super) follows: &'t [u32],
 }
 
-/// The longest match of the end of `history` in itself or in `elsewhere`, the latest of several in
-/// one text. Among equals, the history's own comes first, then the last text's. O(tokens of all
-/// these).
+/// The longest match of the end of `history` in itself or in `elsewhere`; within one text, the
+/// latest. Ties go to the history, then to the last text. O(total tokens).
 pub(super) fn longest<'t>(
     history: &'t [u32],
     elsewhere: impl Iterator<Item = &'t [u32]>,
@@ -54,7 +53,7 @@ fn find<'t>(text: &'t [u32], n_ends: usize, history: &[u32]) -> Option<Match<'t>
 }
 
 /// How the occurrences of a context continue, compared with a draft token (the frequencies of
-/// SuffixDecoding, arXiv:2411.04975). Where a text was edited before, its occurrences differ.
+/// SuffixDecoding, arXiv:2411.04975). After an edit, the occurrences of a text may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Support {
     /// There is at most one occurrence.
@@ -67,8 +66,8 @@ pub(super) enum Support {
     Few,
 }
 
-/// How the occurrences of `context`'s last tokens in `text` continue, compared with `token`.
-/// O(tokens of `text`).
+/// Compares the continuations of `context`'s last tokens in `text` with `token`. O(tokens of
+/// `text`).
 pub(super) fn support(text: &[u32], context: &[u32], token: u32) -> Support {
     let context = &context[context.len().saturating_sub(CONTEXT)..];
     let (mut n_all, mut n_same) = (0, 0);

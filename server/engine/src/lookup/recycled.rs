@@ -1,9 +1,9 @@
-//! The most likely successor of each token, as last seen in the model's logits: drafts for text that
-//! occurs nowhere else (token recycling, arXiv:2408.08696, with chains instead of trees).
+//! The latest successor of each token, as chosen by the model: drafts for text that occurs nowhere
+//! else (token recycling, arXiv:2408.08696, with chains instead of trees).
 
 use std::collections::HashMap;
 
-/// The most tokens in a chain: each is less likely than the one before.
+/// The maximum number of tokens in a chain: each is less likely than the one before.
 const MAX_CHAIN: usize = 4;
 
 /// A token's successor, and the probability that the model gave it.
@@ -13,13 +13,12 @@ pub(super) struct Successor {
     pub(super) probability: f32,
 }
 
-/// The successors of the tokens that the model has seen: at most one for each token of its
-/// vocabulary, 12 bytes each.
+/// The known successors: at most one for each token of the vocabulary, 12 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Successors(HashMap<u32, Successor>);
 
 impl Successors {
-    /// Records what the model expected after `token`.
+    /// Records the token that the model chose after `token`.
     pub(super) fn note(&mut self, token: u32, successor: Successor) {
         self.0.insert(token, successor);
     }

@@ -5,7 +5,7 @@ const REPEATED: [u32; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4];
 /// Its last token is new.
 const NEW: [u32; 4] = [1, 2, 3, 50];
 
-/// A lookup after `n_tokens` tokens, with drafts that are right where `is_right`.
+/// A lookup after `n_tokens` tokens. Draft tokens are correct where `is_right` holds.
 fn after(n_tokens: u32, is_right: impl Fn(u32) -> bool) -> Lookup {
     let mut lookup = Lookup::new(Mode::Adaptive);
     lookup.measure(0, 30.0);
@@ -37,7 +37,7 @@ fn drafts_grow_with_accuracy() {
 fn drafting_turns_off_and_on_again() {
     let mut lookup = after(100, |_| false);
     assert_eq!(n_drafted(&mut lookup), 0);
-    // Nothing is drafted, but each draft would have been right.
+    // Nothing is drafted, but each draft token would have been accepted.
     for _ in 0..100 {
         lookup.draft(&REPEATED, &[], MAX_DRAFT);
         lookup.observe(None, 5, None);
@@ -103,7 +103,7 @@ fn new_text_is_drafted_from_successors() {
 fn successors_pay_once_they_are_right() {
     let mut lookup = Lookup::new(Mode::Adaptive);
     lookup.observe(Some(50), 60, Some(-0.1));
-    assert!(lookup.draft(&NEW, &[], 9).is_empty(), "too few are right at first");
+    assert!(lookup.draft(&NEW, &[], 9).is_empty(), "too few are accepted at first");
     for _ in 0..100 {
         lookup.draft(&NEW, &[], 9);
         lookup.observe(Some(50), 60, Some(-0.1));
