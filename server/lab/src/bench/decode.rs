@@ -17,8 +17,8 @@ const TEXTS: [(&str, &str, [usize; 4]); 2] =
     [("editing", EDITING, [40, 55, 70, 85]), ("new code", NEW_CODE, [20, 30, 45, 60])];
 
 /// Reports the decode speed with and without draft tokens, alternating between two engines. Each
-/// round starts new ones: drafts come from everything an engine has generated, so a second round
-/// would find the first one's text.
+/// round starts new engines: drafts come from everything that an engine has generated, so a second
+/// round would be drafted from the first one.
 ///
 /// # Errors
 /// If a model does not load.
