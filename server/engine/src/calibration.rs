@@ -314,7 +314,7 @@ mod tests {
             (with("[[1e400, 1]]", "00ff", 1), "not a calibration: number out of range"),
         ] {
             let error = read(&text).unwrap_err();
-assert!(error.contains(expected) && error.contains("uncalibrated"), "{error}");
+            assert!(error.contains(expected) && error.contains("uncalibrated"), "{error}");
         }
     }
 

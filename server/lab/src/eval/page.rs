@@ -64,9 +64,7 @@ pub(super) fn charts(
             rows: rows.collect(),
         }));
     }
-    for (title, name) in
-        [("Reliability", all), ("Reliability without calibration", uncalibrated)]
-    {
+    for (title, name) in [("Reliability", all), ("Reliability without calibration", uncalibrated)] {
         let Some(it) = reliability.get(name) else { continue };
         let bins = it.bins.iter().filter(|it| it.samples > 0);
         charts.push(Chart::Bars(Bars {

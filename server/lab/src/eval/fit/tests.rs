@@ -47,7 +47,7 @@ fn isotonic_curve_rises_where_shares_do_not() {
 }
 
 #[test]
-fn kinds_that_differ_are_told_apart_by_cross_validation() {
+fn cross_validation_prefers_curves_by_place() {
     let loss = |cases: &[Vec<Sample>], by_place| {
         let candidate = Candidate { method: Method::Isotonic, by_place };
         cross_validate(cases, candidate).unwrap().log_loss
