@@ -40,7 +40,7 @@ struct Arguments {
     engine: EngineOptions,
 }
 
-/// The options of commands that run the model, or print the settings that they override.
+/// Options of the commands that run the model or print its settings.
 #[derive(Debug, Clone, Default, clap::Args)]
 struct EngineOptions {
     /// The model: the name of an installed model, or a bundle's folder.
@@ -66,7 +66,7 @@ struct EngineOptions {
     log: Option<PathBuf>,
 }
 
-/// A command with the options of the engine.
+/// A command with the engine options.
 #[derive(Debug, clap::Args)]
 struct WithEngine<A: clap::Args> {
     #[command(flatten)]
@@ -80,7 +80,7 @@ fn whole_number(text: &str) -> Result<usize, &'static str> {
 }
 
 impl EngineOptions {
-    /// These options, completed by those before the subcommand.
+    /// These options; unset ones are taken from those before the subcommand.
     fn or(self, before: Self) -> Self {
         Self {
             model: self.model.or(before.model),
@@ -152,7 +152,7 @@ enum Command {
         /// Print JSON.
         #[arg(long, conflicts_with = "markdown")]
         json: bool,
-        /// Print a page for people, in Markdown.
+        /// Print a page in Markdown.
         #[arg(long)]
         markdown: bool,
     },
@@ -164,7 +164,7 @@ enum Command {
         /// Print JSON, for programs.
         #[arg(long)]
         json: bool,
-        /// Skip what takes seconds: the model's hashes and speed, and a remote server's answers.
+        /// Skip slow checks: the model's hashes and speed, and requests to a remote server.
         #[arg(long)]
         quick: bool,
         #[command(flatten)]
@@ -186,7 +186,7 @@ enum Command {
 }
 
 impl Command {
-    /// The options of the engine, for commands that have them.
+    /// The engine options of the command; the defaults if it has none.
     fn engine(&self) -> EngineOptions {
         let engine = match self {
             Self::Serve { engine, .. }
@@ -204,8 +204,8 @@ impl Command {
     }
 }
 
-/// The command line. The options of the engine are also accepted before the subcommand; those of
-/// the program do not reach the subcommands, which have their own where they count.
+/// The command line. Engine options are also accepted before the subcommand. The top-level options
+/// are not global: subcommands that use them define their own.
 fn command_line() -> clap::Command {
     Arguments::command().mut_args(|it| it.global(false))
 }
@@ -285,7 +285,7 @@ fn print_message(text: &str) {
     let _ = writeln!(std::io::stderr(), "foretell: {}", printable(&without_codes(text)));
 }
 
-/// A message without the system's numbers of errors, which say nothing to people.
+/// Removes the system's error numbers from a message, because they do not help users.
 fn without_codes(message: &str) -> String {
     let mut parts = message.split(" (os error ");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -411,7 +411,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_have_no_error_numbers() {
+    fn error_numbers_are_removed() {
         let message = "a.rs: No such file or directory (os error 2); b (os error";
         assert_eq!(without_codes(message), "a.rs: No such file or directory; b (os error");
         assert_eq!(without_codes("a (os error 13): b"), "a: b");

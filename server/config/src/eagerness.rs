@@ -1,24 +1,24 @@
-//! How sure the model must be of what is shown.
+//! How sure the model must be of a suggestion.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// How sure the model must be of a text, as the settings say it.
+/// The value of `suggest.eagerness`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Eagerness {
-    /// Little, but mostly right.
+    /// Few suggestions, most of them right.
     Calm,
-    /// Between the others.
+    /// Between `Calm` and `Eager`.
     #[default]
     Balanced,
-    /// More, and more of it wrong.
+    /// More suggestions, and more wrong ones.
     Eager,
-    /// The probability that a text needs, from 0 to 1.
+    /// The minimum probability of a text, from 0 to 1.
     Threshold(f64),
 }
 
 impl Eagerness {
-    /// How probable a text must be to be shown; `None` shows everything.
+    /// The minimum probability of shown text; `None` shows everything.
     #[must_use]
     pub fn min_probability(self) -> Option<f32> {
         match self {
@@ -54,17 +54,17 @@ impl<'de> Deserialize<'de> for Eagerness {
     }
 }
 
-/// The values in a settings file.
+/// The values as written in a settings file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Values {
-    /// A threshold with a name.
+    /// A named threshold.
     Name(Name),
-    /// Any threshold.
+    /// Any other threshold.
     Threshold(#[schemars(range(min = 0, max = 1))] f64),
 }
 
-/// The thresholds with names.
+/// The named thresholds.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_are_thresholds() {
+    fn names_and_numbers_set_the_threshold() {
         let of = |value| serde_json::from_value::<Eagerness>(value).map(Eagerness::min_probability);
         let found = [json!("calm"), json!("balanced"), json!("eager"), json!(0.25), json!(1)];
         let expected = [0.7, 0.5, 0.3, 0.25, 1.0].map(Some);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_they_are_read() {
+    fn values_survive_serialization() {
         for it in [Eagerness::Calm, Eagerness::Balanced, Eagerness::Threshold(0.25)] {
             let value = serde_json::to_value(it).unwrap();
             assert_eq!(serde_json::from_value::<Eagerness>(value).unwrap(), it);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn min_certainty_is_an_old_name() {
+    fn min_certainty_sets_the_threshold() {
         let suggest = |value| serde_json::from_value::<crate::Suggest>(value).unwrap();
         assert_eq!(suggest(json!({"min_certainty": 60})).min_probability(), Some(0.6));
         let both = suggest(json!({"min_certainty": 60, "eagerness": "eager"}));

@@ -278,7 +278,7 @@ impl Merged {
     }
 }
 
-/// What a setting's value must be, if this value is of another type.
+/// The expected kind of value, if this value has the wrong type.
 fn expected(schema: &Value, value: &Value) -> Option<&'static str> {
     match schema["type"].as_str()? {
         "integer" if !value.is_u64() => Some("a whole number"),

@@ -39,7 +39,7 @@ pub struct Config {
     pub model: Model,
     /// How much text the prompt contains. A change reloads the model.
     pub prompt: Window,
-    /// What is prefilled before the first key.
+    /// What to prefill before the user types.
     pub prefetch: prefetch::Prefetch,
     /// What Foretell suggests, where and when.
     pub suggest: Suggest,
@@ -153,14 +153,14 @@ pub struct Suggest {
     /// editors insert themselves, is too short unless this is 0.
     #[schemars(range(max = 100))]
     pub min_chars: usize,
-    /// How unsure the model may be of what it suggests. A suggestion ends where the probability of
-    /// its text, given what is typed, falls below a threshold: 0.7 if `calm`, 0.5 if `balanced`, 0.3
-    /// if `eager`, or any number from 0, which shows everything, to 1. Suggestions requested
-    /// explicitly show everything.
+    /// How sure the model must be of a suggestion. A suggestion ends where the probability of its
+    /// text falls below a threshold: 0.7 for `calm`, 0.5 for `balanced`, 0.3 for `eager`, or any
+    /// number from 0 (show everything) to 1. Typing part of a suggestion makes that part certain.
+    /// Suggestions requested explicitly have no threshold.
     #[schemars(with = "eagerness::Values")]
     pub eagerness: Eagerness,
-    /// Deprecated: the threshold of `eagerness` in percent, for settings from before there was
-    /// `eagerness`. Ignored unless that has its default.
+    /// Deprecated, use `eagerness`: its threshold in percent. Only applies while `eagerness` has
+    /// its default value.
     #[schemars(range(min = 1, max = 100), extend("deprecated" = true))]
     pub min_certainty: Option<u8>,
     /// The longest suggestion, in tokens.
@@ -208,7 +208,7 @@ impl Suggest {
         Style { max_lines: self.max_lines, min_chars: self.min_chars, ..Style::default() }
     }
 
-    /// How probable a text must be to be shown; `None` shows everything.
+    /// The minimum probability of shown text; `None` shows everything.
     #[must_use]
     pub fn min_probability(&self) -> Option<f32> {
         match self.min_certainty {

@@ -120,14 +120,14 @@ impl Fim {
 pub struct FileInfo {
     /// In bytes.
     pub size: u64,
-    /// SHA-256, in lower-case hexadecimal digits.
+    /// SHA-256 in lower-case hexadecimal digits.
     pub sha256: String,
 }
 
 /// The checkpoint that a bundle was made from.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Source {
-    /// SHA-256, in lower-case hexadecimal digits.
+    /// SHA-256 in lower-case hexadecimal digits.
     #[serde(default)]
     pub sha256: String,
 }
@@ -142,7 +142,7 @@ pub struct Manifest {
     /// The display name.
     #[serde(default)]
     pub title: String,
-    /// The checkpoint that it was made from.
+    /// The checkpoint that the bundle was made from.
     #[serde(default)]
     pub source: Source,
     /// The model's licence, an SPDX expression if there is one.
@@ -268,13 +268,13 @@ impl Bundle {
         n_bytes.is_some() && n_bytes == self.manifest.files.get(DATA).map(|it| it.size)
     }
 
-    /// The file of the model's calibration.
+    /// The path of the model's calibration.
     #[must_use]
     pub fn calibration_path(&self) -> PathBuf {
         self.path.join(calibration::FILE)
     }
 
-    /// The model, as calibrations identify it.
+    /// The key that identifies the model in calibrations.
     #[must_use]
     pub fn calibration_key(&self) -> calibration::Key {
         let Manifest { name, quantization, source, .. } = &self.manifest;
@@ -285,7 +285,7 @@ impl Bundle {
         }
     }
 
-    /// The model's calibration. An invalid one is reported and ignored, like one that is missing.
+    /// The model's calibration, if it has one. An invalid file is reported and ignored.
     #[must_use]
     pub fn calibration(&self) -> Option<Calibration> {
         let read = Calibration::read(&self.calibration_path(), &self.calibration_key());

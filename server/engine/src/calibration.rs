@@ -1,11 +1,11 @@
-//! How often texts are right for the probability that a model gives them.
+//! Calibration: how often texts are correct, given the probability that a model assigns to them.
 //!
-//! A model may be too sure of itself, or not sure enough. A calibration is measured for one model
-//! and one way of storing its weights (`foretell eval --calibrate`); `model-scripts/BUNDLE.md`
-//! specifies its file. It maps the probability of a text, the product of its tokens' probabilities,
-//! to the share of such texts that are right. That a longer text is right implies that its
-//! beginning is, so the mapped probability of a part, given the text before it, is a quotient. Along
-//! a text it only falls, as the product does, so shown text still only grows.
+//! A model may be overconfident or underconfident. A calibration is measured for one model and one
+//! weight format (`foretell eval --calibrate`); `model-scripts/BUNDLE.md` specifies its file. It
+//! maps the probability of a text, the product of its tokens' probabilities, to the share of such
+//! texts that are correct. A correct text has a correct beginning, so the calibrated probability of
+//! a part, given the text before it, is a quotient. Like the product, the calibrated probability
+//! only falls along a text, so shown text still only grows.
 
 use std::{
     collections::BTreeMap,
@@ -19,29 +19,30 @@ use serde::{Deserialize, Serialize};
 
 /// The file in a bundle's folder. The manifest does not list it, because users may replace it.
 pub const FILE: &str = "calibration.json";
-/// The format of this version.
+/// The supported file format.
 const FORMAT: u32 = 1;
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_POINTS: usize = 1000;
 
-/// The log-probability below which a text is as unlikely as the model says: no threshold is as low.
+/// The log-probability below which the curve is extended with the model's own slope: no threshold
+/// is that low.
 const LEAST: f64 = -20.0;
 
 /// Why a calibration is ignored.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrationError {
     /// The file cannot be read.
-    #[error("{path}: {source}: the model's own probabilities apply", path = .path.display())]
+    #[error("{path}: {source}; using uncalibrated probabilities", path = .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's error.
+        /// The I/O error.
         source: io::Error,
     },
     /// The file is not a valid [`Calibration`] of the model.
     #[error(
-        "{path}: {message}: the model's own probabilities apply; `foretell eval --calibrate` makes \
-         a new calibration",
+        "{path}: {message}; using uncalibrated probabilities (`foretell eval --calibrate` makes a \
+         new calibration)",
         path = .path.display()
     )]
     Invalid {
@@ -52,13 +53,13 @@ pub enum CalibrationError {
     },
 }
 
-/// A place's kind, as far as calibrations distinguish kinds.
+/// The kinds of places that calibrations distinguish.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// On a line with code before the cursor.
+    /// After code on the cursor's line.
     #[default]
     MidLine,
     /// After a line's indentation.
@@ -66,16 +67,16 @@ pub enum Place {
 }
 
 impl Place {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::MidLine, Self::LineStart];
 }
 
-/// Maps the probability of a text to the share of such texts that are right. Cheap to clone.
+/// Maps the probability of a text to the share of such texts that are correct. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<[f64; 2]>", into = "Vec<[f64; 2]>")]
 pub struct Curve {
-    /// Pairs of the model's probability and the share, both rising; linear in between, and from
-    /// (0, 0) to the first.
+    /// Pairs of the model's probability and the share, both ascending. Interpolated linearly,
+    /// starting at (0, 0).
     points: Arc<[[f64; 2]]>,
 }
 
@@ -88,11 +89,11 @@ impl TryFrom<Vec<[f64; 2]>> for Curve {
         }
         let is_within = |it: f64| it > 0.0 && it <= 1.0;
         if let Some(point) = points.iter().find(|[x, y]| !is_within(*x) || !is_within(*y)) {
-            return Err(format!("the point {point:?} is not within 0 and 1"));
+            return Err(format!("the point {point:?} is not between 0 and 1"));
         }
         if let Some(pair) = points.windows(2).find(|it| it[0][0] >= it[1][0] || it[0][1] > it[1][1])
         {
-            return Err(format!("the points {pair:?} do not rise"));
+            return Err(format!("the points {pair:?} are not ascending"));
         }
         Ok(Self { points: points.into() })
     }
@@ -105,7 +106,7 @@ impl From<Curve> for Vec<[f64; 2]> {
 }
 
 impl Curve {
-    /// The share of texts that are right, for the probability that the model gives them.
+    /// The share of correct texts among those with this probability.
     #[must_use]
     pub fn share(&self, probability: f64) -> f64 {
         let next = self.points.partition_point(|[x, _]| *x < probability);
@@ -116,7 +117,7 @@ impl Curve {
         y0 + (y1 - y0) * (probability - x0) / (x1 - x0)
     }
 
-    /// The same for the logarithms. At most 0, finite for a finite value, and not falling.
+    /// [`Self::share`] for logarithms. At most 0, finite for finite values, and monotonic.
     #[must_use]
     pub fn log_share(&self, log_probability: f64) -> f64 {
         if log_probability < LEAST {
@@ -129,9 +130,9 @@ impl Curve {
 /// The model that a calibration is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// The bundle's name, for people: bundles may be renamed.
+    /// The bundle's name. Informational, because bundles may be renamed.
     pub model: String,
-    /// How the weights are stored, for instance `mixed`.
+    /// The weight format, for example `mixed`.
     pub quantization: String,
     /// The hash of the checkpoint that the bundle was made from.
     pub source_sha256: String,
@@ -143,9 +144,9 @@ pub struct Calibration {
     format: u32,
     #[serde(flatten)]
     key: Key,
-    /// For every place that has no curve of its own.
+    /// The curve for places without a separate one.
     curve: Curve,
-    /// The curves of kinds of places that differ from the others.
+    /// Curves for places that differ from the others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     places: BTreeMap<Place, Curve>,
 }
@@ -166,7 +167,7 @@ impl Calibration {
     /// Reads a calibration from a file; `None` if there is no such file.
     ///
     /// # Errors
-    /// If it is not readable, not valid, or the calibration of another model.
+    /// If the file is unreadable or invalid, or belongs to another model.
     pub fn read(path: &Path, key: &Key) -> Result<Option<Self>, CalibrationError> {
         let unreadable = |source| CalibrationError::Unreadable { path: path.to_owned(), source };
         let invalid = |message| CalibrationError::Invalid { path: path.to_owned(), message };
@@ -177,7 +178,7 @@ impl Calibration {
         }
         .map_err(unreadable)?;
         if text.len() as u64 > MAX_BYTES {
-            return Err(invalid(format!("is larger than {MAX_BYTES} bytes")));
+            return Err(invalid(format!("larger than {MAX_BYTES} bytes")));
         }
         let it: Self = serde_json::from_str(&text)
             .map_err(|error| invalid(format!("not a calibration: {error}")))?;
@@ -187,7 +188,7 @@ impl Calibration {
 
     fn check(&self, key: &Key) -> Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("format {} is not supported, only {FORMAT}", self.format));
+            return Err(format!("format {} is not supported (expected {FORMAT})", self.format));
         }
         let same = [
             ("quantization", &self.key.quantization, &key.quantization),
@@ -195,16 +196,16 @@ impl Calibration {
         ];
         match same.into_iter().find(|(_, found, expected)| found != expected) {
             Some((field, found, expected)) => Err(format!(
-                "is for another model: {field} is {found:?}, the bundle's is {expected:?}"
+                "made for another model: {field} is {found:?}, but the bundle's is {expected:?}"
             )),
             None => Ok(()),
         }
     }
 
-    /// The content of the file.
+    /// The calibration as JSON, in the format of its file.
     ///
     /// # Errors
-    /// If it cannot be written as JSON.
+    /// If serialization fails.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|it| it + "\n")
     }
@@ -214,14 +215,14 @@ impl Calibration {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Calibrator {
     curve: Option<Curve>,
-    /// The log-probability of the text so far, as the model says it.
+    /// The model's log-probability of the text so far.
     sum: f64,
-    /// The same, calibrated. An empty text is right.
+    /// The calibrated log-probability of the text so far; 0 for an empty text.
     calibrated: f64,
 }
 
 impl Calibrator {
-    /// A calibrator for the beginning of a text; without a curve it changes nothing.
+    /// A calibrator at the start of a text. Without a curve it changes nothing.
     #[must_use]
     pub fn new(curve: Option<Curve>) -> Self {
         Self { curve, ..Self::default() }
@@ -306,14 +307,14 @@ mod tests {
             (with("[[1, 0.9]]", "00ff", 2), "format 2 is not supported"),
             (with("[[1, 0.9]]", "beef", 1), r#"source_sha256 is "beef""#),
             (with("[]", "00ff", 1), "1 to 1000 points, not 0"),
-            (with("[[1, 1.5]]", "00ff", 1), "[1.0, 1.5] is not within"),
-            (with("[[0.2, 0]]", "00ff", 1), "[0.2, 0.0] is not within"),
-            (with("[[0.5, 0.6], [0.5, 0.7]]", "00ff", 1), "do not rise"),
-            (with("[[0.5, 0.6], [0.7, 0.5]]", "00ff", 1), "do not rise"),
+            (with("[[1, 1.5]]", "00ff", 1), "[1.0, 1.5] is not between"),
+            (with("[[0.2, 0]]", "00ff", 1), "[0.2, 0.0] is not between"),
+            (with("[[0.5, 0.6], [0.5, 0.7]]", "00ff", 1), "are not ascending"),
+            (with("[[0.5, 0.6], [0.7, 0.5]]", "00ff", 1), "are not ascending"),
             (with("[[1e400, 1]]", "00ff", 1), "not a calibration: number out of range"),
         ] {
             let error = read(&text).unwrap_err();
-            assert!(error.contains(expected) && error.contains("own probabilities"), "{error}");
+            assert!(error.contains(expected) && error.contains("uncalibrated"), "{error}");
         }
     }
 

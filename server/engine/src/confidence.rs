@@ -1,9 +1,9 @@
-//! How likely a text is to be right, up to any point of it.
+//! The probability that a text is correct, up to any point.
 //!
-//! The probability of a text, given what precedes it, is the product of the probabilities of its
-//! tokens: the model's own, at temperature 1, whatever the sampler does. Under token healing, a
-//! token's probability is renormalized over the tokens that are compatible with what the user
-//! typed. The product only falls, so a text that is too unlikely does not recover.
+//! The probability of a text, given the context, is the product of its tokens' probabilities: the
+//! model's own at temperature 1, regardless of the sampler. With token healing, a token's
+//! probability is renormalized over the tokens that are compatible with the typed text. The product
+//! only falls, so a text that is too unlikely cannot recover.
 
 use super::calibration::{Calibrator, Curve};
 
@@ -16,7 +16,7 @@ pub struct Piece {
     pub log_probability: f32,
 }
 
-/// The probability of a text along the text.
+/// The probability of a text, cumulative along the text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Confidence {
     pieces: Vec<Piece>,
@@ -41,7 +41,7 @@ impl Confidence {
         &self.pieces
     }
 
-    /// How much of the text is covered, in bytes.
+    /// Byte length of the covered text.
     #[must_use]
     pub fn end(&self) -> usize {
         self.pieces.last().map_or(0, |it| it.end)
@@ -55,7 +55,7 @@ impl Confidence {
     }
 
     /// The log-probability of the text between two byte_idx, given the text before `start`. A part
-    /// that only overlaps with the range counts as a whole, so this is a lower bound inside a part.
+    /// that overlaps the range counts completely, so inside a part this is a lower bound.
     #[must_use]
     pub fn log_probability(&self, start: usize, end: usize) -> f64 {
         let starts = [0].into_iter().chain(self.pieces.iter().map(|it| it.end));
@@ -64,8 +64,8 @@ impl Confidence {
         within.map(|(it, _)| f64::from(it.log_probability)).sum()
     }
 
-    /// How far the text is certain: the end, a byte_idx, of the longest text that is at least this
-    /// probable, given the text before `start`. It is not before `start`, and it grows with it.
+    /// The byte_idx up to which the text is certain: the end of the longest text with at least this
+    /// probability, given the text before `start`. At least `start`, and monotonic in it.
     #[must_use]
     pub fn certain_end(&self, start: usize, min_probability: f32) -> usize {
         let least = least(min_probability);
@@ -78,14 +78,14 @@ impl Confidence {
         certain.last().map_or(start, |it| it.end)
     }
 
-    /// Whether a part of the text starts at a byte_idx, so that what follows has a probability of
-    /// its own.
+    /// Whether a part starts at a byte_idx, so that the probability of the text from there on is
+    /// exact.
     #[must_use]
     pub fn is_boundary(&self, byte_idx: usize) -> bool {
         byte_idx == 0 || self.pieces.iter().any(|it| it.end == byte_idx)
     }
 
-    /// The mean log-probability of the parts of the first `n_bytes` of the text.
+    /// The mean log-probability per part in the first `n_bytes` of the text.
     #[must_use]
     pub fn mean(&self, n_bytes: usize) -> Option<f32> {
         let starts = [0].into_iter().chain(self.pieces.iter().map(|it| it.end));
@@ -93,7 +93,7 @@ impl Confidence {
         (n > 0).then(|| (self.log_probability(0, n_bytes) / n as f64) as f32)
     }
 
-    /// The confidence of the whole text with a calibration.
+    /// The calibrated confidence of the whole text.
     #[must_use]
     pub fn calibrated(&self, curve: Curve) -> Self {
         let mut calibrator = Calibrator::new(Some(curve));
@@ -105,7 +105,7 @@ impl Confidence {
         calibrated
     }
 
-    /// The confidence of the text after its first `n_bytes`, which became certain.
+    /// The confidence of the text after its first `n_bytes`, which are now certain.
     #[must_use]
     pub fn after(&self, n_bytes: usize) -> Self {
         let ahead = self.pieces.iter().filter(|it| it.end > n_bytes);
@@ -124,7 +124,7 @@ impl Confidence {
     }
 }
 
-/// The smallest log-probability that reaches a threshold, with room for rounding.
+/// The smallest log-probability that reaches a threshold, with a margin for rounding errors.
 fn least(min_probability: f32) -> f64 {
     f64::from(min_probability).ln() - 1e-6
 }
@@ -162,7 +162,7 @@ mod tests {
         let it = of(&[(3, 0.5), (5, 0.8), (9, 0.8)]);
         assert_eq!(it.certain_end(0, 0.5), 3);
         assert_eq!(it.certain_end(3, 0.5), 9);
-        assert_eq!(it.certain_end(2, 0.5), 3, "a part that was begun counts as a whole");
+        assert_eq!(it.certain_end(2, 0.5), 3, "a partly typed part counts completely");
         assert_eq!(it.certain_end(9, 0.5), 9);
         assert_eq!(it.after(3), of(&[(2, 0.8), (6, 0.8)]));
         assert_eq!(it.after(3).behind(3).certain_end(0, 0.5), 9);

@@ -27,12 +27,12 @@ pub(super) struct Candidate {
     pub(super) n_generated: usize,
     /// The log-probability of the next token.
     pub(super) log_probability: Option<f32>,
-    /// Along the text as written. `None` once a part has no probability.
+    /// The confidence in `written`. `None` once the probability of a part is unknown.
     confidence: Option<Confidence>,
     calibrator: Calibrator,
     policy: Policy,
     text: Text,
-    /// The text as shown if all of it were shown.
+    /// The whole text, reformatted as it would be shown.
     written: String,
     /// The length of the text that the policy has let through, in bytes.
     shown: usize,
@@ -121,7 +121,7 @@ impl<'a> GenerationState<'a> {
         request: &Request,
     ) -> ControlFlow<FinishReason> {
         let it = &mut self.candidate;
-        // The model cannot say how likely a token without a number is.
+        // A token whose log-probability is not a number counts as impossible.
         let log_probability = it.log_probability.take().unwrap_or(f32::NEG_INFINITY);
         if it.n_generated == request.max_tokens {
             return ControlFlow::Break(FinishReason::MaxTokens);
@@ -147,8 +147,8 @@ impl<'a> GenerationState<'a> {
         }
     }
 
-    /// Appends to the text and shows it. Stops once the text is less likely than `min_probability`:
-    /// it only gets less likely.
+    /// Appends to the text and shows it. Ends the generation once the text is less likely than
+    /// `min_probability`, because its probability only falls.
     pub(super) fn write(
         &mut self,
         bytes: &[u8],
@@ -190,7 +190,7 @@ impl<'a> GenerationState<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Publishes the part of the text that may be shown, and what is held back.
+    /// Publishes the part of the text that may be shown, and the part that is held back.
     fn show(&mut self, keep_bytes: usize) {
         let it = &mut self.candidate;
         let grows = keep_bytes > it.shown;
@@ -217,7 +217,7 @@ impl<'a> GenerationState<'a> {
     /// as the policy sees it.
     pub(super) fn end_candidate(&mut self, finish: FinishReason) -> FinishReason {
         if finish == FinishReason::Stopped(StopRule::Unsure) {
-            // The text would go on: what the rules held back may be wrong.
+            // The text is cut off, so text that the rules held back may be wrong.
             return finish;
         }
         let it = &self.candidate;
@@ -252,7 +252,7 @@ impl<'a> GenerationState<'a> {
         }
     }
 
-    /// What is shown of the candidate's complete text if nothing of it was shown before.
+    /// The candidate's complete text for a client that has not shown any of it.
     fn settled(&self, cut: Cut) -> String {
         let it = &self.candidate;
         let text = it.text.as_str();

@@ -149,9 +149,9 @@ pub struct Request {
     /// The number of candidates. If it is more than one, the first is the most likely text and the
     /// others are sampled, each with its own seed.
     pub n_candidates: usize,
-    /// Ends the generation once the probability of its text is below this.
+    /// Ends the generation once the probability of its text falls below this.
     pub min_probability: Option<f32>,
-    /// Maps the model's probabilities to how often it is right; `None` leaves them as they are.
+    /// Calibrates the model's probabilities; `None` leaves them unchanged.
     pub calibration: Option<Curve>,
 }
 
@@ -176,7 +176,7 @@ impl Request {
         Self { n_candidates, sampling, ..self }
     }
 
-    /// The same request, which ends once the probability of the text is below `min_probability`.
+    /// The same request with a minimum probability.
     #[must_use]
     pub fn with_min_probability(self, min_probability: Option<f32>) -> Self {
         Self { min_probability, ..self }

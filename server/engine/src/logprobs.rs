@@ -1,4 +1,4 @@
-//! The log-probability of a token, from the logits.
+//! Computes log-probabilities of tokens from logits.
 
 /// Logits this far below the highest one add less than a hundredth to the sum, all 150,000
 /// together.
@@ -29,7 +29,7 @@ pub(super) fn log_probability(logits: &[f32], id: u32) -> Option<f32> {
     Some(chosen - highest - sum.ln()).filter(|it| it.is_finite())
 }
 
-/// The log-probability of `id` among `ids`: renormalized over them. `None` if it is not a number.
+/// The log-probability of `id`, renormalized over `ids`. `None` if it is not a number.
 pub(super) fn log_probability_among(
     logits: &[f32],
     id: u32,

@@ -158,7 +158,7 @@ impl OnnxModel {
         Ok(Self { bundle, options, weights, loaded, state, logits: Vec::new(), armed: None })
     }
 
-    /// The provider that it runs on.
+    /// The execution provider that the model runs on.
     #[must_use]
     pub fn provider(&self) -> Provider {
         self.loaded.provider

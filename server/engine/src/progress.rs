@@ -78,17 +78,17 @@ pub struct GenerationMetrics {
 pub struct Progress {
     /// The text so far, as far as the policy lets it through. It only grows.
     pub text: String,
-    /// What follows `text` in an unfinished generation and may not be shown yet. It says whether
-    /// `text` ends with a word.
+    /// The text after `text` that may not be shown yet. It shows whether `text` ends at a word
+    /// boundary.
     pub held_back: String,
-    /// The complete text for a reader that has shown nothing of `text`, if it differs: without a
-    /// line that turned out to be wrong, and without what is opened and not closed.
+    /// The complete text for a client that has not shown any of `text`, if it differs: without
+    /// lines that turned out to be wrong, and without constructs that are never closed.
     pub settled: Option<String>,
     /// The further candidates, each complete and different; they follow one by one after `text` is
     /// complete.
     pub alternatives: Vec<String>,
-    /// The probability along `text`, and a little beyond it if the policy holds text back. `None`
-    /// if it is not known: from a server that sends no log-probabilities, or without a text.
+    /// The confidence in `text` and in some of the text that is held back. `None` if it is unknown:
+    /// without a text, or if a server sends no log-probabilities.
     pub confidence: Option<Confidence>,
     /// Set once, with the last text.
     pub finish: Option<FinishReason>,
@@ -97,7 +97,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The text for a reader that has shown its first `n_shown_bytes`.
+    /// The text for a client that has shown its first `n_shown_bytes`.
     #[must_use]
     pub fn text_after(&self, n_shown_bytes: usize) -> &str {
         match &self.settled {

@@ -155,8 +155,8 @@ impl Healing {
         }
     }
 
-    /// The log-probability of a token that satisfies the constraint, among all that do: the model's
-    /// own distribution at temperature 1, whatever the sampler does. `None` if it is not a number.
+    /// The log-probability of a token among all that satisfy the constraint: the model's own
+    /// distribution at temperature 1, regardless of the sampler. `None` if it is not a number.
     pub(super) fn log_probability(
         &self,
         token: u32,

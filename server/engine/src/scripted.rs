@@ -204,8 +204,8 @@ pub struct Script {
     doubts: Vec<(usize, f32)>,
 }
 
-/// How much a token's logit exceeds the noise, per byte: enough for a text of any length to be all
-/// but certain.
+/// How far a token's logit exceeds the noise, per byte: enough that even long texts are almost
+/// certain.
 const CERTAINTY: f32 = 16.0;
 
 impl Script {
@@ -248,14 +248,14 @@ impl Script {
         })
     }
 
-    /// The same script, less certain of its text: at 1, a token of one byte is about as likely as
-    /// all others together.
+    /// The same script with less certainty: at 1, a token of one byte is about as likely as all
+    /// other tokens together.
     #[must_use]
     pub fn with_certainty(self, certainty: f32) -> Self {
         Self { certainty, ..self }
     }
 
-    /// The same script, whose token at each of some byte_idx of its text has the given probability.
+    /// The same script, with the given probabilities for the tokens at some byte_idx of its text.
     #[must_use]
     pub fn with_doubts(self, doubts: &[(usize, f32)]) -> Self {
         Self { doubts: doubts.to_vec(), ..self }
@@ -353,7 +353,7 @@ impl Script {
     }
 }
 
-/// Lowers the most likely token to a probability; the rest is noise.
+/// Lowers the probability of the most likely token to the given one.
 fn doubtful(mut logits: Vec<f32>, probability: f32) -> Vec<f32> {
     let Some(best) = super::sampler::argmax(&logits) else { return logits };
     logits.iter_mut().for_each(|it| *it = it.min(1.0));

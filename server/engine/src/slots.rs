@@ -24,8 +24,8 @@ impl Slots {
     /// lost token costs one if the user goes back. Going back to a recent place is likelier than to
     /// an older one.
     ///
-    /// A background prefill of another place leaves the most recently used slot alone: the user
-    /// may type on there before it is complete.
+    /// A background prefill of another place does not use the most recently used slot, because the
+    /// user may continue typing there before it completes.
     pub fn choose(&mut self, prompt: &[u32], in_background: bool) -> usize {
         let is_elsewhere = 2 * self.caches[self.recent[0]].common_prefix(prompt) < prompt.len();
         let first_rank = usize::from(in_background && is_elsewhere && self.recent.len() > 1);
@@ -61,7 +61,7 @@ impl Slots {
         others.map(|(_, cache)| cache.tokens().to_vec()).collect()
     }
 
-    /// The tokens in each slot that has any.
+    /// The tokens of each non-empty slot.
     #[must_use]
     pub fn all(&self) -> Vec<Vec<u32>> {
         let used = self.caches.iter().filter(|it| !it.is_empty());

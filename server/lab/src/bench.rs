@@ -43,8 +43,8 @@ pub struct Arguments {
 enum Target {
     /// Measure the model on this machine: prefill, decode, edits, cancellation, and idle CPU time.
     ///
-    /// With --llama-python and --gguf, llama.cpp is measured alternately on the same text and
-    /// threads, in each of the packages `xllamacpp` and `llama-cpp-python` that is installed.
+    /// With --llama-python and --gguf, also measures llama.cpp, alternately with the same text and
+    /// threads, through each installed package of `xllamacpp` and `llama-cpp-python`.
     Engine(EngineArguments),
     /// Measure the server's own cost per keystroke, with a model that takes no time.
     Server(ServerArguments),
@@ -61,7 +61,7 @@ pub struct ServerArguments {
 /// The arguments of `foretell bench engine`.
 #[derive(Debug, clap::Args)]
 pub struct EngineArguments {
-    /// The Python with xllamacpp or llama-cpp-python installed.
+    /// The Python interpreter with xllamacpp or llama-cpp-python installed.
     #[arg(long, value_name = "PYTHON", requires = "gguf")]
     llama_python: Option<PathBuf>,
 

@@ -56,8 +56,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["cases", "oracle"], num_args = 1.., value_name = "FILE")]
     recorded: Vec<PathBuf>,
 
-    /// Fit a calibration to the cases and write it to this file; without a file, to the model's
-    /// bundle, where it takes effect when the model is loaded.
+    /// Fit a calibration to the cases and write it to this file, or without a file to the model's
+    /// bundle, where it applies from the next start.
     #[arg(long, num_args = 0..=1, value_name = "FILE", conflicts_with = "calibration")]
     calibrate: Option<Option<PathBuf>>,
 
@@ -181,7 +181,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let start = Instant::now();
     let arguments = &arguments.resolve();
-    // An unwritable path is reported now rather than after minutes of measuring.
+    // Report an unwritable path now, not after minutes of measuring.
     let html = arguments.html.as_ref().map(create).transpose()?;
     let config = &with_window(config, arguments);
     let Texts { model, mut outcomes, replays } = if arguments.recorded.is_empty() {
@@ -213,7 +213,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The settings with the window of the arguments.
+/// The settings with the window size from the arguments.
 fn with_window(config: &Config, arguments: &Arguments) -> Config {
     let window = Window {
         layout: arguments.layout,
@@ -240,7 +240,7 @@ struct Texts {
     replays: Vec<(&'static str, Count)>,
 }
 
-/// Generates the texts of all cases, and types all replays.
+/// Generates the texts of all cases, and runs all replays.
 fn generated(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
     let read = |path: &PathBuf| Set::read(path, arguments.limit);
     let sets = arguments.cases.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
@@ -250,7 +250,7 @@ fn generated(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
     let model = model.unwrap_or_else(|| Key { model: config.model.name.clone(), ..Key::default() });
     let calibration = calibration(arguments, bundle.as_ref(), &model)?;
     let options = GenerationOptions::one(&config.suggest);
-    // Recorded once without a threshold; every threshold is applied to the recording.
+    // Texts are recorded once without a threshold; each threshold is applied to the recording.
     let recorded = options.showing_everything();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (outcomes, replays) = runtime.block_on(async {
@@ -274,10 +274,10 @@ fn recorded(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
             outcomes: Vec::new(),
             replays: Vec::new(),
         });
-        ensure!(all.model == model, "{}: texts of another model", path.display());
+        ensure!(all.model == model, "{}: the texts are from another model", path.display());
         all.outcomes.extend(outcomes);
     }
-    let mut all = all.context("no file of recorded texts is named")?;
+    let mut all = all.context("no file of recorded texts was given")?;
     let calibration = calibration(arguments, calibrate::bundle(config).as_ref(), &all.model)?;
     let mut texts = arguments.texts.as_ref().map(create).transpose()?;
     for it in &mut all.outcomes {
@@ -289,7 +289,7 @@ fn recorded(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
     Ok(all)
 }
 
-/// The calibration to judge. A new one is fitted to what the model says.
+/// The calibration to judge. `None` if a new one is fitted, from the model's own probabilities.
 fn calibration(
     arguments: &Arguments,
     bundle: Option<&Bundle>,

@@ -1,8 +1,8 @@
-//! Counts what appears on screen and is not what the user types next.
+//! Counts characters that appear on screen but differ from what the user types next.
 
-/// The number of characters of `shown` that are new on screen and wrong. `n_seen_bytes` of it were
-/// on screen before, `to_come` is what the user types from the cursor on. From the first difference
-/// on, everything is wrong; whitespace around the wrong part does not count.
+/// The number of characters of `shown` that are new on screen and wrong. Its first `n_seen_bytes`
+/// were on screen before; the user types `to_come` next. Everything after the first difference is
+/// wrong. Whitespace around the wrong part does not count.
 #[must_use]
 pub fn n_wrong_chars(shown: &str, n_seen_bytes: usize, to_come: &str) -> usize {
     let n_right_bytes: usize = shown

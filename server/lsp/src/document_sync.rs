@@ -76,7 +76,7 @@ impl<S> DocumentSync<S> {
         Self { inner, shared }
     }
 
-    /// Applies a notification about documents or the cursor, or `exit`.
+    /// Applies a document notification, `textDocument/didFocus` or `exit`.
     fn sync_text(&self, request: &Request) {
         let Shared { session, .. } = &self.shared;
         match request.method() {
@@ -188,8 +188,8 @@ impl<S> DocumentSync<S> {
     }
 }
 
-/// The user looks at a document, and where its cursor rests: a notification of Copilot's dialect,
-/// with a position.
+/// The user focused a document: a notification of Copilot's dialect, extended by the cursor's
+/// position.
 pub const DID_FOCUS: &str = "textDocument/didFocus";
 
 /// The parameters of a message; `None` if they are invalid, which the handler behind answers.

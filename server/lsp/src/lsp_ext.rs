@@ -69,10 +69,11 @@ pub(crate) enum StatusState {
 pub(crate) struct StatusParams {
     /// What the engine does.
     pub(crate) state: StatusState,
-    /// Why the last request got an empty response: a stable code.
+    /// A stable code for why the last response was empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// What went wrong and what to do, if it failed; the reason as a sentence, if there is one.
+    /// What went wrong and what to do, if the engine failed; otherwise the reason as a sentence, if
+    /// there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
     /// The address of the remote server, if the engine is remote.

@@ -31,7 +31,7 @@ pub(crate) struct OfDocument {
     pub(crate) text_document: Document,
 }
 
-/// `textDocument/didFocus`: the user looks at a document. `position` is where the cursor rests.
+/// `textDocument/didFocus`: the user focused a document, with the cursor at `position`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Focus {

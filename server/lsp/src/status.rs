@@ -66,7 +66,7 @@ impl StatusReporter {
         self.send_params(session, params(session, state)).await;
     }
 
-    /// Sends the state of the engine with the reason why the last response was empty.
+    /// Sends the state of the engine and the reason for the empty response.
     pub(super) async fn send_reason(&self, session: &Session, reason: &EmptyReason) {
         let params = params(session, &session.state());
         let message = params.message.or_else(|| Some(reason.to_string()));
@@ -117,7 +117,7 @@ impl StatusReporter {
     }
 }
 
-/// The state of the engine as a status.
+/// The status for a state of the engine.
 fn params(session: &Session, state: &EngineState) -> StatusParams {
     let (state, message) = match state {
         _ if !session.config().suggest.enabled => (StatusState::Off, None),

@@ -28,8 +28,8 @@ pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKi
     }
 }
 
-/// The characters, besides letters, after which a client's menu opens: those that code continues
-/// after on the same line.
+/// The characters, besides letters, that open a client's menu: those after which code continues on
+/// the same line.
 const TRIGGER_CHARACTERS: [&str; 21] = [
     " ", ".", ":", "(", ")", "[", "]", "{", "<", ">", ",", "=", "+", "-", "*", "/", "&", "|", "!",
     "\"", "'",
@@ -99,7 +99,7 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     let whole = format!("{}{text}", original.slice(start..params.cursor));
     lsp::CompletionItem {
         label: label(&whole),
-        // Clients rank `Text` last or hide it, because they have the words of the buffer already.
+        // Clients rank `Text` last or hide it, because they already complete words from the buffer.
         kind: Some(lsp::CompletionItemKind::Snippet),
         detail: Some("foretell".to_owned()),
         documentation: Some(lsp::Documentation::MarkupContent(lsp::MarkupContent {
@@ -120,7 +120,7 @@ pub(super) fn in_menu(request: &Request, text: &str) -> lsp::CompletionItem {
     }
 }
 
-/// The first line of a text, and the number of further ones.
+/// The first line of a text, and the number of further lines.
 fn label(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
@@ -144,7 +144,7 @@ mod tests {
     use super::label;
 
     #[test]
-    fn label_is_the_first_line_and_a_count() {
+    fn label_counts_further_lines() {
         assert_eq!(label("x + 1"), "x + 1");
         assert_eq!(label("\n    return x\n"), "return x");
         assert_eq!(label("if x {\r\n    y\r\n}"), "if x { … +2 lines");

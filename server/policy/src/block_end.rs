@@ -9,14 +9,15 @@ use crate::{
     suffix::{self, Repeats},
 };
 
-/// A text as a block of lines.
+/// A generated text, read as a block of lines.
 pub(super) struct Block<'a> {
     pub(super) context: &'a CursorContext,
     pub(super) structure: &'a Structure,
     pub(super) max_lines: usize,
     /// The block's first line in the text: 1 if the text continues the cursor's line.
     pub(super) first: usize,
-    /// Whether the end of the block counts, and a repetition of the text after the cursor.
+    /// Whether the end of the block cuts the text, and whether repeating the text after the cursor
+    /// does.
     pub(super) ends: bool,
     pub(super) meets_suffix: bool,
     pub(super) text: &'a str,
@@ -24,11 +25,11 @@ pub(super) struct Block<'a> {
 }
 
 /// Cuts at the end of the block: before a line that is indented less than its first one, before a
-/// blank line, before the document's next line, where the text closes what the document closes, or
-/// after `max_lines` lines.
+/// blank line, before the document's next line, at a closer of something that the document closes
+/// itself, or after `max_lines` lines.
 ///
-/// None of this applies while something is open that the text itself opened. A block of more than
-/// `max_lines` lines may be twice as long if it closes everything then.
+/// None of this applies inside a bracket or string that the text opened. A block may grow to twice
+/// `max_lines` if it then closes everything it opened.
 pub(super) fn cut(block: &Block<'_>) -> Cut {
     let lines = block.structure.lines(block.text, block.phase);
     let below = block.context.lines_below();
@@ -51,7 +52,7 @@ struct Progress {
     n_shown: usize,
     /// Blank lines before the current one; the next line decides whether they belong to the block.
     n_blank: usize,
-    /// The end of the last line that is no blank one.
+    /// The end of the last non-blank line.
     end: usize,
 }
 
@@ -92,7 +93,7 @@ impl Progress {
             if !line.is_complete {
                 return ends_before(None);
             }
-            // One blank line may start a paragraph; more mean that the model has lost track.
+            // One blank line may start a paragraph; more indicate that the model has lost track.
             let may_continue = match self.head {
                 None => i <= 1,
                 Some(_) => self.n_blank == 0 || is_open && self.n_blank < 2,
@@ -101,7 +102,7 @@ impl Progress {
                 return ends_before(is_over);
             }
             self.n_blank += usize::from(self.head.is_some());
-            // The end stays that of the line before.
+            // `end` stays at the line before.
             return None;
         }
         let width = match i {
@@ -114,13 +115,13 @@ impl Progress {
             && !is_open
         {
             let leaves = width < head && !closes_unclosed;
-            // An element that need not be closed.
+            // An element with an optional end tag.
             let n_open = before.map_or(0, |it| it.open.len());
             let is_end_tag = content.trim_start().starts_with('<');
             let closes_own = is_end_tag && line.open.len() < n_open;
             let is_over_before = (self.n_blank > 0 || self.may_be_over) && width <= head;
             if leaves || is_over_before && !closes_own {
-                // Its first word may close something that the document leaves open.
+                // The line's first word may close something that the document leaves open.
                 let is_undecided = block.text[line.start..line.decided_end].trim().is_empty();
                 let may_close = leaves || is_end_tag && n_open > 0;
                 let is_undecided = may_close && is_undecided && !line.is_complete;
@@ -144,10 +145,10 @@ impl Progress {
         (self.n_blank, self.n_shown) = (0, self.n_shown + 1);
         let is_balanced = block.structure.n_unclosed(&line.open) == 0;
         let closes = is_open && is_balanced && width == 0 && self.n_shown > 1;
-        // The head of a function may go on below its parameters.
+        // A function header may continue after its parameters.
         self.may_be_over = closes && !block.structure.language().ends_statement(content);
         let closes = closes && !self.may_be_over;
-        // A line that continues the cursor's line ends with what it opened.
+        // A text that continues the cursor's line ends once everything it opened is closed.
         let completes_line =
             block.first == 1 && is_balanced && is_open && self.opened_in_line(lines);
         if line.is_complete && block.ends && (closes || closes_unclosed || completes_line) {

@@ -13,18 +13,18 @@ pub fn only_closers(rest: &str) -> bool {
     rest.chars().all(|c| is_closer(c) || c.is_whitespace())
 }
 
-/// The auto-closed text at the start of a rest of a line, if nothing but a comment follows it.
+/// The auto-closed text at the start of `rest`, if only a comment or nothing follows it.
 pub(crate) fn leading_closers(rest: &str) -> Option<&str> {
     let is_part = |c: char| is_closer(c) || c.is_whitespace();
     let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
     let (closers, after) = rest.split_at(end);
-    // An operator such as `>>` or a tag's end is no auto-closed text before a comment.
+    // `>>` or the end of a tag before a comment is not auto-closed text.
     let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| after.starts_with(it));
     let has_gap = closers.ends_with(char::is_whitespace) || after.is_empty();
     (after.is_empty() || is_comment && has_gap && !closers.trim().is_empty()).then_some(closers)
 }
 
-/// The closer at the start of a rest of a line that goes on after it.
+/// The closer at the start of `rest`, if code follows it.
 pub(crate) fn closes_first(rest: &str) -> Option<char> {
     let first = rest.trim_start().chars().next()?;
     (is_closer(first) && leading_closers(rest).is_none()).then_some(first)
@@ -65,7 +65,7 @@ pub(crate) fn first_unmatched(text: &str, closer: char) -> Option<usize> {
         match (quote, c) {
             (Some(q), _) if c == q => quote = None,
             (Some(_), _) => {}
-            // A backquote may close one before the text, so it opens nothing.
+            // A backquote may close one that precedes the text, so it does not count as an opener.
             (None, '"') => quote = Some(c),
             (None, '(') => open.push(')'),
             (None, '[') => open.push(']'),

@@ -1,9 +1,9 @@
-//! Cuts a text where the model stops being sure of it: at a word boundary, and outside of every
-//! string and comment that the text begins. On the cursor's line a bracket may stay open; every
-//! further line is shown as a whole or not at all, and leaves no block open.
+//! Cuts a generated text where the model becomes unsure: at a word boundary, and outside strings
+//! and comments that the text begins. On the cursor's line a bracket may stay open. Each further
+//! line is shown whole or not at all, and must leave no block open.
 //!
-//! A text grows while it is generated, and is cut again each time. A place where it may be cut stays
-//! one, and a place whose next character is not known yet is none, so shown text only grows.
+//! A text is cut again each time it grows. A valid cut position stays valid, and a position whose
+//! next character is unknown is not valid yet, so shown text only grows.
 
 use std::ops::Range;
 
@@ -16,23 +16,24 @@ use super::{
     suffix,
 };
 
-/// The shortest part of a text that is worth showing, in characters without whitespace.
+/// The shortest text worth showing, in non-whitespace characters.
 const MIN_CHARS: usize = 2;
 
-/// A text, after what the user typed of it.
+/// The rest of a generated text, after the part that the user typed.
 #[derive(Debug, Clone, Copy)]
 pub struct Rest<'a> {
-    /// What the user typed since the cursor was at the context.
+    /// The text typed since the context was taken.
     pub typed: &'a str,
     /// The text that may be shown.
     pub text: &'a str,
-    /// What follows it and may not be shown yet. It says whether `text` ends with a word.
+    /// The text after it that may not be shown yet. It shows whether `text` ends at a word
+    /// boundary.
     pub held_back: &'a str,
-    /// Whether nothing will follow, so that `text` is kept as it is if all of it is certain.
+    /// Whether no more text will follow. If so, a `text` that is certain throughout is not cut.
     pub is_whole: bool,
 }
 
-/// How much of a text may be shown, in bytes, if its first `n_certain` bytes are certain. O(n).
+/// Byte length of the text that may be shown, if its first `n_certain` bytes are certain. O(n).
 #[must_use]
 pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) -> usize {
     let Rest { typed, text, held_back, is_whole } = rest;
@@ -43,14 +44,14 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
     let all = format!("{text}{held_back}");
     let rest = all.as_str();
     if context.is_before_a_line() {
-        // Nothing may be joined to the existing line.
+        // A partial line would be joined to the existing line.
         return insert_above::whole_lines(context, text, n_certain);
     }
     if suffix::must_follow(&context.line_after) {
-        // A part of the text does not lead into the rest of the line.
+        // Part of the text would not fit before the rest of the line.
         return 0;
     }
-    // The lines above are left out: the first that is known may start within a string.
+    // The lines above are not scanned: the first known one may start inside a string.
     let before = format!("{}{typed}", context.line_before);
     let first_end = rest.find('\n').unwrap_or(rest.len());
     let own = match context.is_prose() {
@@ -71,13 +72,14 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
     if n_chars < MIN_CHARS { 0 } else { kept.len() }
 }
 
-/// What a text begins itself, in byte_idx of the text.
+/// What the text itself begins, as byte_idx in the text.
 #[derive(Debug, Default)]
 struct Own {
-    /// Its strings, characters and comments; one that is not closed has no end, and neither has the
-    /// last token of an incomplete line. What the user began is theirs to cut.
+    /// Strings, character literals and comments. The range of one that is not closed has no end,
+    /// nor has that of the last token of an incomplete line. Those that the user began are not
+    /// included: the text may be cut inside them.
     texts: Vec<Range<usize>>,
-    /// The ends of further lines at which a block or bracket of a further line is open.
+    /// The ends of further lines where a block or bracket that such a line opened is still open.
     open_line_ends: Vec<usize>,
 }
 
@@ -115,12 +117,12 @@ impl Own {
     }
 }
 
-/// Whether a text may end at a byte_idx without breaking a word, a character with its marks, or a
-/// string's prefix. At the end of the text the next character is not known.
+/// Whether a text may end at a byte_idx without splitting a word, a grapheme or a string prefix. At
+/// the end of the text the next character is unknown, so the last character decides.
 fn is_word_boundary(text: &str, byte_idx: usize) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let Some(before) = text[..byte_idx].chars().next_back() else { return true };
-    // Whatever follows these is something new.
+    // A new token follows these.
     if before == ' ' || before == '\t' || matches!(before, '(' | '[' | '{' | ',' | ';') {
         return true;
     }
@@ -132,9 +134,9 @@ fn is_word_boundary(text: &str, byte_idx: usize) -> bool {
     let is_quote = matches!(after, '"' | '\'' | '`');
     let is_operator = |c: char| "!=<>+-*/&|%^~?:.".contains(c);
     let joins = match after {
-        // `!` is half of `!=`.
+        // Do not split an operator such as `!=`.
         _ if is_operator(before) && is_operator(after) => true,
-        // A raw string's prefix, or a colour.
+        // A raw string's prefix, as in `r#"`.
         '#' => is_word(before),
         _ if is_quote => is_word(before) || before == '#',
         _ => is_word(before) && is_word(after),

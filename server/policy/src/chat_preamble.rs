@@ -27,7 +27,7 @@ const PHRASES: [&str; 10] = [
 ];
 const COMMENTS: [&str; 6] = ["#", "//", "--", "/*", "*", ";"];
 
-/// The starts of comments at the end of a line that address the reader.
+/// How trailing comments that address the reader start.
 const ASIDES: [&str; 12] = [
     "output:",
     "outputs:",
@@ -43,8 +43,8 @@ const ASIDES: [&str; 12] = [
     "should print",
 ];
 
-/// Where a comment that addresses the reader starts at the end of a line of code. Whitespace before
-/// it belongs to it. `None` also if the document already contains such a comment.
+/// Byte_idx of a trailing comment that addresses the reader, including the whitespace before it,
+/// and whether it certainly is one. `None` also if the document already contains such a comment.
 fn aside(context: &CursorContext, line: &str, is_whole: bool) -> Option<(usize, bool)> {
     let mut quote = None;
     for (byte_idx, c) in line.char_indices() {
@@ -57,7 +57,7 @@ fn aside(context: &CursorContext, line: &str, is_whole: bool) -> Option<(usize, 
         let rest = &line[byte_idx..];
         let before = &line[..byte_idx];
         let Some(leader) = ["//", "# ", "-- "].into_iter().find(|it| rest.starts_with(it)) else {
-            // A partial line may end in the middle of the leader.
+            // A partial line may end inside the comment leader.
             if !is_whole && ["//", "# ", "-- "].iter().any(|it| it.starts_with(rest)) {
                 return Some((before.trim_end().len(), false));
             }
@@ -105,7 +105,8 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     Cut::all(text)
 }
 
-/// Why a line is not shown: it starts with a phrase, or may become one, which is no reason to stop.
+/// `Some` if a line is held back: with a stop if it starts with a phrase, without one if it may
+/// still become one.
 fn phrase(context: &CursorContext, line: &str, is_whole: bool) -> Option<Option<StopRule>> {
     let content = line.trim_start();
     let (words, begins): (_, &[&str]) = match comment_content(content) {
@@ -113,7 +114,7 @@ fn phrase(context: &CursorContext, line: &str, is_whole: bool) -> Option<Option<
         None => (content, &PHRASES),
     };
     let words = words.to_lowercase();
-    // Documents that already contain such a phrase may get more of them.
+    // Such phrases are allowed if the document already contains them.
     let foreign = |begin: &&str| !context.above.to_lowercase().contains(*begin);
     if begins.iter().filter(|it| words.starts_with(**it)).any(foreign) {
         return Some(Some(StopRule::Chat));

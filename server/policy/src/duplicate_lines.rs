@@ -9,7 +9,7 @@ use super::{CursorContext, Cut, Phase, StopRule, lines};
 const MAX_LINES: usize = 4;
 /// A copy has at least this many letters and digits: brackets and short words recur in any text.
 const MIN_LETTERS: usize = 8;
-/// The elements of a list that may be the same.
+/// The maximum number of identical consecutive list elements.
 const MAX_ELEMENTS: usize = 6;
 
 /// Searches for the first piece of up to [`MAX_LINES`] lines that equals the piece before it. A

@@ -14,14 +14,15 @@ pub struct Indent {
 /// The widest indentation step, in columns.
 const MAX_STEP: usize = 8;
 
-/// Lines with tabs for each line with spaces in a document that is indented with tabs.
+/// A document counts as indented with tabs if it has more than this many lines with tabs per line
+/// with spaces.
 const MIXED: usize = 8;
 
 impl Indent {
-    /// The indentation of the lines above and below the cursor's, and of that line if it is blank
-    /// before the cursor: tabs or spaces, if nearly all lines use the same, and the step that is most
-    /// frequent between a line and a deeper next one. `None` if it is unclear. Also the steps that
-    /// occur, as bits.
+    /// Detects the indentation of the lines around the cursor, including the cursor's line if it is
+    /// blank before the cursor: tabs or spaces if nearly all lines agree, and the most frequent
+    /// step between a line and a deeper next one. `None` if it is unclear. Also returns the steps
+    /// that occur, as bits.
     pub(super) fn of_lines<'a>(
         above: impl Iterator<Item = &'a str>,
         line_before: &'a str,
@@ -33,7 +34,7 @@ impl Indent {
         let cursor = Some(line_before).filter(|it| it.trim().is_empty() && !it.is_empty());
         let lines = above.map(|it| (it, false)).chain(cursor.map(|it| (it, true)));
         for (line, is_cursor) in lines.chain(below.map(|it| (it, false))) {
-            // The cursor's line is evidence only below another line.
+            // The cursor's line only counts if there is a line above it.
             if line.trim().is_empty() && !(is_cursor && is_below) {
                 continue;
             }
@@ -51,20 +52,20 @@ impl Indent {
         if n_tabs > MIXED * n_spaces {
             return (Some(Self { with_spaces: false, tab_columns: 4 }), occur);
         }
-        // A single space belongs to a comment or aligns something. Of two steps that are as
-        // frequent, the shorter one is no alignment.
+        // A single space belongs to a comment or an alignment. Between equally frequent steps the
+        // shorter wins, since the longer may be an alignment.
         let step = (2..=MAX_STEP).rev().max_by_key(|step| steps[*step]).unwrap_or_default();
         let step = (n_tabs == 0 && step > 0 && steps[step] > 0).then_some(step);
         if step.is_some_and(|it| steps[it] < 2) && cursor.is_none_or(str::is_empty) {
-            // One line is no evidence that a text must be indented like it.
+            // One line is not enough evidence to reindent a text.
             occur = u16::MAX;
         }
         (step.map(|tab_columns| Self { with_spaces: true, tab_columns }), occur)
     }
 
-    /// Rewrites the indentation of each line that is not part of a string. Lines of a block with a
-    /// step that the document does not use get the document's; so does the first line if the line
-    /// above opens its block.
+    /// Rewrites the indentation of each line outside strings. A block with a step that the document
+    /// does not use gets the document's step, including the first line if the line above opens its
+    /// block.
     pub(super) fn apply<'a>(
         self,
         place: &Place<'_>,
@@ -100,7 +101,7 @@ impl Indent {
                 continue;
             }
             let code = line.trim_start_matches([' ', '\t']);
-            // Tabs before spaces align something with tabs of another width.
+            // Tabs followed by spaces are an alignment that assumes another tab width.
             let after_tabs = line.trim_start_matches('\t');
             if after_tabs.len() < line.len() && after_tabs.starts_with(' ') {
                 written.push_str(line);
@@ -147,13 +148,13 @@ impl Indent {
     }
 }
 
-/// What the indentation of a text depends on.
+/// The context that determines how a text is indented.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place<'a> {
-    /// The nearest line above the cursor's that is not blank.
+    /// The nearest non-blank line above the cursor's.
     pub(super) line_above: &'a str,
     pub(super) line_before: &'a str,
-    /// The steps that occur in the document, as bits.
+    /// The indentation steps that occur in the document, as bits.
     pub(super) steps: u16,
 }
 
@@ -173,8 +174,8 @@ impl BlockStep {
     }
 }
 
-/// Whether the next line is one step deeper; after `(` it may be aligned with something, and so may
-/// a line below `? {` or `{ if a; then`.
+/// Whether the line after this one is one step deeper. False where it may be aligned instead: after
+/// `(`, and after markers such as `? {` or `{ if a; then`.
 fn opens_an_indented_block(line: &str) -> bool {
     const MARKERS: [&str; 7] = ["? ", ": ", "- ", "* ", "&& ", "|| ", "{ "];
     let line = line.trim_end();

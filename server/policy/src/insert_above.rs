@@ -5,7 +5,7 @@ use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
 
 /// The existing line must be repeated within this many lines.
 const MAX_LINES: usize = 8;
-/// A first line of at least this length is not repeated before the existing line.
+/// If the text's first line has at least this length, the text ends where it occurs again.
 const MIN_REPEATED_BYTES: usize = 12;
 
 /// Keeps the first line, and the lines after it if the existing line follows them. `indent`

@@ -78,12 +78,12 @@ pub enum StopRule {
     SyntaxErrors,
     /// It is too short.
     TooLittle,
-    /// The model is not sure enough how the text goes on.
+    /// The model is not sure enough how the text continues.
     Unsure,
 }
 
 impl StopRule {
-    /// Every reason.
+    /// All rules.
     pub const ALL: [Self; 13] = [
         Self::LineEnd,
         Self::BlockEnd,
@@ -181,8 +181,8 @@ pub struct Style {
     pub indent: Option<Indent>,
     /// Whether a line is held back until it is complete and its syntax is known.
     pub whole_lines: bool,
-    /// Whether a text may start a new line after one that is complete. Most such texts are wrong,
-    /// so this is for readers that show only what is certain.
+    /// Whether a text may start a new line after a complete one. Most such texts are wrong, so
+    /// enable this only if unlikely text is not shown.
     pub next_line: bool,
 }
 
@@ -285,8 +285,9 @@ impl Policy {
         Self { syntax: syntax.map(Arc::new), ..self }
     }
 
-    /// The same rules with the whole document: what it has open at the cursor is not always visible
-    /// in the lines around it. `before` and `after` the cursor have `\n` as their only line break.
+    /// The same rules with the whole document, because the surrounding lines do not always show
+    /// what is open at the cursor. `before` and `after` the cursor use `
+    /// ` as their only line break.
     #[must_use]
     pub fn with_document(
         self,
@@ -318,7 +319,7 @@ impl Policy {
         if !self.has_rules {
             return Cow::Borrowed(text);
         }
-        // The indentation of the existing line follows lines inserted above it.
+        // Lines inserted above the existing line end with its indentation.
         let is_whole = insert_above::is_whole(&self.context, text);
         let n_kept = if is_whole { self.context.line_before.len() } else { 0 };
         let (lines, indent_after) = text.split_at(text.len() - n_kept);
@@ -381,9 +382,9 @@ impl Policy {
         self.cut_if_too_little(text, cut, phase)
     }
 
-    /// How much of a complete text is shown if nothing of it was shown before, where `cut` is its
-    /// result of [`Policy::cut`]: without lines that are known to be wrong, and without what it opens
-    /// and does not close.
+    /// Shortens a complete text that was not shown yet. `cut` is its result of [`Policy::cut`].
+    /// Removes lines that are known to be wrong, and constructs that the text opens without
+    /// closing.
     #[must_use]
     pub fn settle(&self, text: &str, cut: Cut) -> Cut {
         if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {

@@ -56,7 +56,7 @@ impl CursorContext {
         Self { language: language.to_owned(), ..self }
     }
 
-    /// The lines below the cursor's that are not blank.
+    /// The non-blank lines below the cursor's.
     pub(crate) fn lines_below(&self) -> Vec<&str> {
         self.below.split('\n').filter(|line| !line.trim().is_empty()).collect()
     }
@@ -68,7 +68,8 @@ impl CursorContext {
             && (self.line_before.is_empty() || !self.closes_after())
     }
 
-    /// Whether brackets follow the cursor that an editor may have closed. Three quotes are none.
+    /// Whether only brackets that an editor may have inserted follow the cursor. Triple quotes do
+    /// not count.
     fn closes_after(&self) -> bool {
         let rest = self.line_after.trim();
         brackets::only_closers(rest) && !["\"\"\"", "'''", "```"].contains(&rest)

@@ -1,8 +1,8 @@
-//! What a text opens and closes, in any language of the table in `languages`: brackets, keyword
-//! pairs, elements, strings, comments. One pass, line by line, with a state that can be resumed at
-//! the start of every line.
+//! Tracks what code opens and closes in the languages of the table in `languages`: brackets,
+//! keyword pairs, elements, strings, comments. One pass, line by line, with a state that can be
+//! resumed at the start of any line.
 //!
-//! Unlike a parser it needs no complete document. Where a document has errors, a closer at the
+//! Unlike a parser, it works on incomplete documents. If a document has errors, a closer at the
 //! start of a line belongs to the opener with the same indentation.
 
 mod code;
@@ -16,18 +16,18 @@ use crate::indent_width;
 use languages::{Escape, Quote};
 pub(crate) use languages::{Feature, Language};
 
-/// What is open.
+/// The kind of an open construct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A bracket, by its closer.
+    /// A bracket, identified by its closer.
     Bracket(char),
-    /// A keyword, by its closer.
+    /// A keyword, identified by its closer.
     Word(&'static str),
     /// A string.
     String(StringKind),
-    /// A block comment, by its delimiters.
+    /// A block comment, identified by its delimiters.
     Comment(&'static str, &'static str),
-    /// Whole lines up to one that is this word: a heredoc, a fenced block, documentation. `code` is
+    /// Lines up to one that consists of `word`: a heredoc, a fenced block, documentation. `code` is
     /// the language of a fenced block.
     Heredoc { word: String, is_indented: bool, code: Option<&'static Language> },
     /// Code between two tags such as `$$`.
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Outside,
 }
 
-/// The rest of a string's form.
+/// The form of an open string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StringKind {
     pub(crate) close: Cow<'static, str>,
@@ -63,17 +63,17 @@ impl From<&'static Quote> for Kind {
     }
 }
 
-/// Elements that HTML closes where they must end.
+/// HTML elements whose end tag is optional.
 const OPTIONAL: [&str; 10] =
     ["p", "dt", "dd", "option", "html", "body", "head", "tbody", "thead", "colgroup"];
 
 impl Kind {
-    /// Whether the text in it is no code: brackets and keywords have no meaning.
+    /// Whether its content is not code, so that brackets and keywords have no meaning there.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Self::String(_) | Self::Comment(..) | Self::Heredoc { .. })
     }
 
-    /// Whether it may continue on the next line.
+    /// Whether it may span lines.
     pub(crate) fn spans_lines(&self) -> bool {
         !matches!(self, Self::String(it) if !it.spans_lines)
     }
@@ -98,13 +98,13 @@ impl Kind {
     }
 }
 
-/// Something open.
+/// An open construct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
     /// The indentation of its line.
     pub(crate) indent: usize,
-    /// The byte_idx of the opener, and that after it.
+    /// Byte range of the opener.
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
@@ -112,56 +112,56 @@ pub(crate) struct Frame {
 /// A frame that was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed {
-    /// Its place in the stack.
+    /// Its index in the stack.
     pub(crate) depth: usize,
     /// The byte_idx of the closer.
     pub(crate) at: usize,
-    /// Whether its own closer was found, not that of something outside of it.
+    /// Whether its own closer closed it, not that of an enclosing frame.
     pub(crate) is_matched: bool,
 }
 
 /// The state between two lines.
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
-    /// The language of the document, and that of the current place: a script in a page, a fenced
-    /// block of a Markdown document.
+    /// The language of the document, and that at the current position: a script in a page or a
+    /// fenced block in a Markdown document has its own.
     document: &'static Language,
     pub(crate) language: &'static Language,
     pub(crate) frames: Vec<Frame>,
-    /// What was closed, and closers without an opener with their byte_idx, since they were last
-    /// cleared.
+    /// Frames that were closed, and closers without an opener with their byte_idx, since the last
+    /// [`Self::clear_events`].
     pub(crate) closed: Vec<Closed>,
     pub(crate) unmatched: Vec<(Kind, usize)>,
-    /// The strings, characters and comments that ended, as byte ranges, and where the comment starts
-    /// that ends with the current line.
+    /// Byte ranges of strings, character literals and comments that ended, and the start of a
+    /// comment that runs to the end of the current line.
     pub(crate) texts: Vec<Range<usize>>,
     pub(crate) line_comment: Option<usize>,
     /// Heredocs that begin on the next line.
     pending: Vec<(Kind, usize)>,
     /// The byte_idx of the current token.
     token: usize,
-    /// The last character that is no whitespace.
+    /// The last non-whitespace character.
     previous: char,
-    /// Whether an operand is expected after the last word.
+    /// Whether the last word must be followed by an operand.
     after_operator_word: bool,
-    /// Whether the last word is one that a modifier may follow.
+    /// Whether the last word is a jump such as `return`, which a modifier may follow.
     after_jump: bool,
     is_statement_start: bool,
-    /// Whether the next `do` belongs to a loop of the same line.
+    /// Whether the next `do` belongs to a loop on the same line.
     is_loop: bool,
-    /// The indentation of the current line, of the one above, and of the key of the block scalar
-    /// it belongs to.
+    /// The indentation of the current line, of the line above, and of the key of the enclosing
+    /// block scalar.
     indent: usize,
     previous_indent: usize,
     scalar: Option<usize>,
     /// Whether the current line has had no token yet.
     is_first: bool,
-    /// Where a comment starts that goes to the end of the current line, after code.
+    /// The start of a line comment after code on the current line.
     pub(crate) comment_at: Option<usize>,
 }
 
 impl Scanner {
-    /// At the start of a document.
+    /// The state at the start of a document.
     pub(crate) fn new(language: &'static Language) -> Self {
         Self {
             document: language,
@@ -200,14 +200,14 @@ impl Scanner {
         self.scalar.is_some() || self.frames.last().is_some_and(|it| it.kind.is_text())
     }
 
-    /// Forgets what was closed, unmatched, and ended so far.
+    /// Clears the recorded closers, unmatched closers and texts.
     pub(crate) fn clear_events(&mut self) {
         self.closed.clear();
         self.unmatched.clear();
         self.texts.clear();
     }
 
-    /// Scans one line, whose first byte has the byte_idx `at`.
+    /// Scans one line, which starts at the byte_idx `at`.
     pub(crate) fn line(&mut self, line: &str, at: usize, is_complete: bool) {
         let mut i = self.start_line(line, at, is_complete);
         while i < line.len() {
@@ -237,7 +237,7 @@ impl Scanner {
         self.language = self.language_here();
     }
 
-    /// The language of the innermost code: a document may embed others.
+    /// The language of the innermost code, since a document may embed other languages.
     fn language_here(&self) -> &'static Language {
         if !self.document.embeds() {
             return self.document;
@@ -256,7 +256,7 @@ impl Scanner {
         self.frames.iter().rev().find_map(code).unwrap_or(self.document)
     }
 
-    /// Returns where the scan of the line starts.
+    /// Prepares the state for a line. Returns the byte_idx in the line where its scan starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
         self.line_comment = None;
         let content = line.trim();
@@ -273,7 +273,7 @@ impl Scanner {
             self.scalar = None;
         }
         let after_indent = line.len() - line.trim_start().len();
-        // A fence ends what is open in its code, too.
+        // A closing fence also ends everything open in its code.
         let n_last = self.frames.len().saturating_sub(1);
         let block = self.frames.iter().enumerate().rev().find_map(|(n, it)| match &it.kind {
             Kind::Heredoc { word, is_indented, code } if n == n_last || code.is_some() => {
@@ -291,13 +291,13 @@ impl Scanner {
                     !more.starts_with(|c: char| c == '_' || c.is_alphanumeric())
                 }
                 Some(more) if word.starts_with("=") => more.starts_with(' '),
-                // A longer fence closes too.
+                // A longer fence closes the block, too.
                 Some(more) => {
                     word.starts_with(['`', '~']) && more.chars().all(|c| word.contains(c))
                 }
                 None => false,
             };
-            // The word may go on.
+            // An incomplete word may become a longer one.
             if is_closer && (is_complete || end < line.len()) {
                 self.pop_to(n, at + after_indent);
                 return if is_php { end } else { line.len() };
@@ -369,7 +369,8 @@ impl Scanner {
         }
     }
 
-    /// The text of a string or comment from `i` on.
+    /// Scans a string or comment from `i` on. Returns the index after the scanned part, like the
+    /// other functions for one construct.
     fn text(&mut self, line: &str, i: usize, at: usize) -> usize {
         let Some(frame) = self.frames.last() else { return line.len() };
         let rest = &line[i..];
@@ -381,7 +382,7 @@ impl Scanner {
                     && let Some(inner) =
                         rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
                 {
-                    // The comment may have ended before.
+                    // Another opener suggests that the comment ended earlier.
                     self.unmatched.push((Kind::Comment(open, close), at + i + inner));
                 }
                 if self.language.comments_nest
@@ -446,7 +447,7 @@ impl Scanner {
         }
     }
 
-    /// Closes the nearest frame of a kind, and what is open inside of it.
+    /// Closes the innermost frame of a kind and everything inside it.
     fn close(&mut self, kind: &Kind, at: usize) {
         let floor = self.frames.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
         let frames = &self.frames[floor..];
@@ -458,13 +459,13 @@ impl Scanner {
             let same = |it: &Frame| it.kind == *kind && it.indent == self.indent;
             n = frames[..n].iter().rposition(same).unwrap_or(n);
         }
-        // What follows on the line belongs to the statement that started with the opener.
+        // Code after the closer belongs to the statement that began with the opener.
         let indent = self.frames[floor + n].indent;
         self.indent = if self.is_first { indent } else { self.indent.min(indent) };
         self.pop_to(floor + n, at);
     }
 
-    /// Closes the frame at a depth, and what is open inside of it.
+    /// Closes the frame at index `n` and everything inside it.
     fn pop_to(&mut self, n: usize, at: usize) {
         for depth in (n..self.frames.len()).rev() {
             self.closed.push(Closed { depth, at, is_matched: depth == n });
@@ -473,7 +474,7 @@ impl Scanner {
     }
 }
 
-/// Whether something must still be closed.
+/// Whether any of the frames must be closed.
 pub(crate) fn must_close(frames: &[Frame]) -> bool {
     frames.iter().any(|it| it.kind.must_close())
 }

@@ -1,4 +1,4 @@
-//! The scanner's states in recently completed documents. Only what changed above the cursor is
+//! Scanner states of recently completed documents. Only text that changed above the cursor is
 //! scanned again.
 
 use parking_lot::Mutex;
@@ -7,7 +7,7 @@ use crate::scanner::{Feature, Frame, Kind, Language, Scanner};
 
 /// The maximum number of documents whose states are kept.
 const MAX_DOCUMENTS: usize = 4;
-/// A state is kept after this many lines.
+/// A state is saved every this many lines.
 const LINES_PER_STATE: usize = 32;
 
 /// The states of recently completed documents.
@@ -18,17 +18,17 @@ pub struct Scans(Mutex<Vec<Scan>>);
 struct Scan {
     uri: String,
     start: Start,
-    /// What was scanned: complete lines.
+    /// The scanned text, in complete lines.
     text: String,
-    /// States by byte_idx, in ascending order.
+    /// States by the byte_idx of the line they precede, ascending.
     states: Vec<(usize, Scanner)>,
 }
 
-/// What the scan of a document starts with.
+/// The initial state of a document's scan.
 #[derive(Debug, Clone, Copy)]
 struct Start {
     language: &'static Language,
-    /// Whether it starts outside of `<?php … ?>`.
+    /// Whether the document starts outside `<?php … ?>`.
     is_outside: bool,
 }
 
@@ -47,7 +47,7 @@ impl Start {
 }
 
 impl Scans {
-    /// The state after the complete lines of a document above the cursor.
+    /// The state after the complete lines above the cursor.
     pub(crate) fn after(&self, uri: &str, language: &'static Language, above: &str) -> Scanner {
         let is_outside = language.has(Feature::PhpTags)
             && !above.trim_start().starts_with("<?")
@@ -79,7 +79,7 @@ impl Scan {
             Some(last) => self.states[last].clone(),
             None => (0, self.start.scanner()),
         };
-        // The lines below the cursor may be needed again.
+        // Moving the cursor up must not discard the states below it.
         let is_new = n_same < above.len();
         if is_new {
             self.states.truncate(n_states);
@@ -99,7 +99,7 @@ impl Scan {
     }
 }
 
-/// How many bytes two texts start with are the same.
+/// Byte length of the common prefix of two texts.
 fn n_same(a: &str, b: &str) -> usize {
     const CHUNK: usize = 1024;
     let chunks = a.as_bytes().chunks(CHUNK).zip(b.as_bytes().chunks(CHUNK));
@@ -112,7 +112,7 @@ fn n_same(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Above a cursor that moves, in a text that changes.
+    /// The cursor moves and the text changes.
     #[test]
     fn incremental_scan_matches_a_full_scan() {
         let language = Language::of("javascript", "");

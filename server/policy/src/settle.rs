@@ -1,7 +1,8 @@
-//! The end of a text of which nothing was shown while it grew.
+//! Finds the end of a complete text that was not shown while it was generated.
 //!
-//! Text on screen cannot be taken back, so a text that grows may show a line that turns out to be
-//! wrong, or open something that is never closed. If nothing was shown yet, neither happens.
+//! Text on screen must not be taken back, so a text that streams may show a line that turns out to
+//! be wrong, or open a bracket that is never closed. A text that was not shown yet can still be
+//! shortened.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::{
     syntax::Syntax,
 };
 
-/// What a text is judged by.
+/// The inputs for judging a text.
 pub(super) struct Judge<'a> {
     pub(super) context: &'a CursorContext,
     pub(super) structure: &'a Structure,
@@ -21,15 +22,15 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Shortens `cut`, the result for the complete text, to lines after which the document is well
-    /// formed. Nothing is added: a block that is too long is cut before it, or not shown.
+    /// Shortens `cut`, the result for the complete text, to the last line after which the document
+    /// is well formed. Nothing is added: a block that is never closed is cut off.
     pub(super) fn settle(&self, text: &str, cut: Cut) -> Cut {
         let kept = &text[..cut.keep_bytes];
         if kept.trim().is_empty() {
             return cut;
         }
         let lines = self.structure.lines(kept, Phase::Final);
-        // A string that is never closed takes the line that opens it with it.
+        // A string that is never closed removes the line that opens it.
         let line_end = text[kept.len()..].find('\n').map_or(text.len(), |n| kept.len() + n);
         let line = self.structure.lines(&text[..line_end], Phase::Final).pop();
         let is_cut_short = line.and_then(|it| it.text_start()).is_some_and(|it| it >= kept.len())
@@ -58,7 +59,7 @@ impl Judge<'_> {
             return false;
         }
         let is_cursor_line = i == 0 && !self.context.line_before.trim().is_empty();
-        // The user goes on in the cursor's line.
+        // The user continues the cursor's line, so it may stay open.
         let may_be_open = is_cursor_line && lines.len() == 1;
         let is_open = self.structure.n_unclosed(&line.open) > 0;
         if (line.text_start().is_some() || is_open && !may_be_open)
@@ -69,13 +70,15 @@ impl Judge<'_> {
         if !is_cursor_line && self.is_lone_header(text, line) {
             return false;
         }
-        // The lines after the first were judged one by one, those above an existing line together.
+        // `Syntax::cut` has judged every line but the first, and lines inserted above an existing
+        // line.
         let is_first = text[..line.start].trim().is_empty();
         let is_judged = !is_first || insert_above::is_whole(self.context, text);
         is_judged || !self.syntax.is_some_and(|it| it.is_worse(&text[..line.end]))
     }
 
-    /// Whether a line announces an indented block that neither the text nor the document has.
+    /// Whether a line is the header of an indented block that neither the text nor the document
+    /// contains.
     fn is_lone_header(&self, text: &str, line: &TextLine) -> bool {
         let content = text[line.start..line.end].trim_end();
         if !self.structure.language().has(Feature::Colon) || !content.ends_with(':') {

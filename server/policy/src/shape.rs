@@ -7,7 +7,7 @@ use crate::{
     structure::Structure, suffix,
 };
 
-/// What the shape of a suggestion depends on.
+/// The inputs that determine where a line or block ends.
 pub(super) struct Shape<'a> {
     pub(super) context: &'a CursorContext,
     pub(super) structure: &'a Structure,
@@ -17,11 +17,11 @@ pub(super) struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// The line or block at the cursor.
+    /// Cuts a text to the line or block at the cursor.
     ///
-    /// A fold over the text's beginnings, so that what one of them keeps is kept from then on, and
-    /// the rule that stops the first one stops the text, whatever follows. The characters of its
-    /// first line are judged one by one, further lines only when they are complete.
+    /// A fold over the prefixes of the text, so that a kept byte stays kept, and the first rule
+    /// that stops a prefix stops the text, whatever follows. The characters of the first line are
+    /// judged one by one, further lines only when they are complete.
     pub(super) fn cut(&self, text: &str, phase: Phase) -> Cut {
         let mut judged = self.judged.lock();
         if !text.starts_with(&judged.text) {
@@ -49,7 +49,8 @@ impl Shape<'_> {
         Cut { keep_bytes: keep_bytes.max(cut.keep_bytes), ..cut }
     }
 
-    /// The line or block at the cursor, up to a string or comment that is not closed yet.
+    /// Cuts a text to the line or block at the cursor, and before a string or comment that is not
+    /// closed yet.
     fn at_once(&self, text: &str, phase: Phase) -> Cut {
         let cut = self.cut_to_lines(text, phase);
         let kept = &text[..cut.keep_bytes];
@@ -67,7 +68,7 @@ impl Shape<'_> {
                 };
                 Cut { keep_bytes, ..cut }
             }
-            // The last word and punctuation of an incomplete line may become another token.
+            // The last word and punctuation of an incomplete line may still become another token.
             _ if may_grow && !ends_line && !insert_above::is_whole(self.context, kept) => {
                 Cut { keep_bytes: line.decided_end, ..cut }
             }
@@ -88,8 +89,8 @@ impl Shape<'_> {
             };
         }
         match text.strip_prefix('\n') {
-            // A whole new line after text makes sense where a block opens or in a string or
-            // comment, and nowhere else.
+            // A new line after existing text only makes sense where a block opens or inside a
+            // string or comment.
             Some(_) if is_last && self.opens_a_block() && !self.is_in_text() => {
                 self.block(text, 1, phase)
             }
@@ -104,8 +105,8 @@ impl Shape<'_> {
         brackets::opens_a_block(&self.context.line_before) || self.structure.opens_in_line()
     }
 
-    /// Whether the cursor is in a string or comment that may have several lines, and at the end of
-    /// its first one or of its last one.
+    /// Whether the cursor is in a string or comment that may span lines, at the end of its first or
+    /// last line.
     fn is_in_lines(&self) -> bool {
         let rest = self.context.line_after.trim();
         let is_at_end =
@@ -114,8 +115,8 @@ impl Shape<'_> {
         is_at_end && kind.is_some_and(|it| it.spans_lines() && it.closer_len() > 1)
     }
 
-    /// Lines after one that is complete: no new paragraph, no bracket that editors close, and nothing
-    /// that the document has below, which models like to copy.
+    /// Keeps lines after a complete line: no new paragraph, no auto-closed bracket, and no line
+    /// that occurs below in the document, because models tend to copy those.
     fn next_line(&self, text: &str, phase: Phase) -> Cut {
         let after = text.strip_prefix('\n').unwrap_or(text);
         let (next, is_complete) = match after.split_once('\n') {
@@ -137,8 +138,8 @@ impl Shape<'_> {
         }
     }
 
-    /// Lines between a bracket and the one that an editor closed it with: the text repeats that on a
-    /// line of its own, in its place (`n_replaced`).
+    /// Keeps lines between a bracket and the closer that an editor inserted: the text repeats that
+    /// closer on its own line, which replaces the inserted one (`n_replaced`).
     fn body(&self, text: &str, phase: Phase) -> Cut {
         let rest = self.context.line_after.trim();
         let closers = brackets::leading_closers(rest).unwrap_or_default().trim();
@@ -157,7 +158,7 @@ impl Shape<'_> {
             return cut;
         }
         let n_closers = match closers {
-            // An example in a comment or string.
+            // The closer of an example in a comment or string.
             "" if line.lines().next().is_some_and(|it| it.trim_end() == "end") => "end".len(),
             _ => line.bytes().zip(closers.bytes()).take_while(|(a, b)| a == b).count(),
         };
@@ -167,7 +168,7 @@ impl Shape<'_> {
         let end = line.find('\n').map_or(text.len(), |n| start + n);
         let is_complete = end < text.len() || phase.is_final();
         let lines = self.structure.lines(&text[..end], Phase::Final);
-        // What follows on the closing line belongs to the statement, unless it opens a block.
+        // Code after the closer belongs to the statement, unless it opens a block.
         let is_whole = lines.last().is_some_and(|it| self.structure.n_unclosed(&it.open) == 0);
         match is_complete {
             true if is_whole => Cut { keep_bytes: end, ..cut },
@@ -180,8 +181,8 @@ impl Shape<'_> {
         self.structure.text_at_cursor().is_some()
     }
 
-    /// Whether the next line of a string or comment is as deep as the cursor's: an example closes
-    /// what it opened there.
+    /// Whether the next line in a string or comment has the indentation of the cursor's line, like
+    /// the closer of an example there.
     fn is_closer_in_text(&self, after: &str) -> bool {
         let line = after.trim_start_matches('\n').split('\n').next().unwrap_or_default();
         self.is_in_text()
@@ -206,7 +207,7 @@ impl Shape<'_> {
         })
     }
 
-    /// Keeps either the beginning of the existing line, or lines to insert above it.
+    /// Keeps either a prefix for the existing line, or lines to insert above it.
     fn before_line(&self, text: &str, phase: Phase) -> Cut {
         let CursorContext { line_before, line_after, .. } = self.context;
         let line = text.split('\n').next().unwrap_or_default();
@@ -217,7 +218,8 @@ impl Shape<'_> {
         };
         match meets {
             suffix::Meets::Not => insert_above::cut(line_before, text, line_after, phase),
-            // The first line may go on after the existing one, which then is only part of it.
+            // The first line may continue after the existing line's text, of which it then is a
+            // longer version.
             suffix::Meets::At(_) if !is_complete => Cut { keep_bytes: 0, stop: None },
             suffix::Meets::At(at) if line[at..].trim() != line_after.trim() => {
                 insert_above::cut(line_before, text, line_after, phase)
@@ -233,14 +235,14 @@ impl Shape<'_> {
         if !is_line_end || !self.context.line_after.trim().is_empty() {
             return cut;
         }
-        // What the line opens, the next lines close.
+        // The next lines close what the line opens.
         let lines = self.structure.lines(text, phase);
         let is_open = self.structure.n_unclosed(&lines[0].open) > 0
             && !self.structure.is_closed_below(&text[..lines[0].end]);
         if !is_open || lines.len() < 2 {
             return cut;
         }
-        // The document may have those lines already.
+        // The document may already contain those lines.
         if !self.leaves_out(StopRule::SuffixMet) {
             let (line_before, below) = (&self.context.line_before, self.context.lines_below());
             match suffix::repeats(line_before, text, &lines, 1, &below) {
@@ -273,7 +275,7 @@ impl Shape<'_> {
         };
         match meets {
             suffix::Meets::At(byte_idx) if closers.is_some() => {
-                // What follows auto-closed text replaces it (`n_replaced`).
+                // Text from the repeated closer on replaces the auto-closed text (`n_replaced`).
                 let rest = line_after.trim();
                 let is_rest = is_whole && line[byte_idx..].trim_end() == rest;
                 if is_rest && !brackets::only_closers(rest) {
@@ -282,11 +284,11 @@ impl Shape<'_> {
                 if !is_whole && rest.starts_with(line[byte_idx..].trim_end()) {
                     return Cut { keep_bytes: byte_idx, stop: None };
                 }
-                // `{ a }` keeps its last space, unless the document has one.
+                // Keeps the last space of `{ a }`, unless the document has one.
                 let has_gap = line[..byte_idx].ends_with(char::is_whitespace)
                     && !line_after.starts_with(char::is_whitespace)
                     && !line[..byte_idx].trim().is_empty();
-                // So does `{ "a" }` behind the quote.
+                // Keeps it in `{ "a" }`, where the cursor is inside the quotes.
                 let differs = !rest.starts_with(line[byte_idx..].trim_end());
                 if has_gap
                     || differs
@@ -306,8 +308,7 @@ impl Shape<'_> {
             {
                 self.up_to_closer(line, complete, phase)
             }
-            // The rest of the cursor's line would be appended to a line that is complete without
-            // it.
+            // The rest of the cursor's line would be appended to a line that is already complete.
             suffix::Meets::Not if rest_must_follow && complete => {
                 Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
@@ -323,8 +324,8 @@ impl Shape<'_> {
         }
     }
 
-    /// Where the text starts a comment after the complete code of the cursor's line, if the line has
-    /// one already, or no line near the cursor has: then it more likely addresses the reader.
+    /// The start of a trailing comment after the completed code of the cursor's line, if the line
+    /// already has one or no line nearby does: such a comment probably addresses the reader.
     fn trailing_comment(&self, text: &str, phase: Phase) -> Option<usize> {
         let CursorContext { line_before, line_after, .. } = self.context;
         let has_comment = brackets::leading_closers(line_after)
@@ -338,7 +339,7 @@ impl Shape<'_> {
         }
         let lines = self.structure.lines(text, phase);
         let line = lines.first()?;
-        // An open bracket goes on after the comment.
+        // Inside an open bracket, code continues after the comment.
         line.comment_at.filter(|at| {
             let code = format!("{line_before}{}", &text[..*at]);
             let is_in_bracket = brackets::depth(&code) > 0 && !has_comment;
@@ -346,8 +347,8 @@ impl Shape<'_> {
         })
     }
 
-    /// Where the rest of the line starts with a closer, the text ends where it closes what was open
-    /// before it; one that closes nothing is what belongs in between.
+    /// Cuts a text whose line continues with a closer after the cursor: before the text closes the
+    /// same bracket. A balanced text belongs in front of the closer.
     fn up_to_closer(&self, line: &str, complete: bool, phase: Phase) -> Cut {
         let is_whole = complete || phase.is_final();
         let closer = brackets::closes_first(&self.context.line_after).unwrap_or_default();
@@ -365,19 +366,19 @@ impl Shape<'_> {
     }
 }
 
-/// The longest beginning of a text that was judged at one cursor, so that a token that is appended
-/// costs only its own evaluation.
+/// The longest prefix that was judged at one cursor, so that each new token only costs its own
+/// evaluation.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     text: String,
     cut: Cut,
 }
 
-/// Up to here, each character of a text's first line is judged; beyond, one in [`STEP_BYTES`].
+/// Up to this length, each prefix of the first line is judged; beyond it, one in [`STEP_BYTES`].
 const DENSE_BYTES: usize = 160;
 const STEP_BYTES: usize = 16;
 
-/// The ends of the beginnings of a text by which it is cut: they do not depend on what follows.
+/// The ends of the prefixes that are judged. They do not depend on later text.
 fn ends(text: &str) -> impl Iterator<Item = usize> {
     let start = text.len() - text.trim_start_matches(char::is_whitespace).len();
     let first_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
@@ -393,8 +394,8 @@ fn ends(text: &str) -> impl Iterator<Item = usize> {
 mod tests {
     use crate::{CursorContext, Phase, Policy, StopRule, Style, certain_bytes, certainty::Rest};
 
-    /// What is kept of a text at the end of a complete line, and how much of that is shown if it is
-    /// certain up to `|`.
+    /// Compares the kept part of a text at the end of a complete line, and the part of it that is
+    /// shown if the text is certain up to `|`.
     #[track_caller]
     fn check(before: &str, text: &str, stop: Option<StopRule>, kept: &str, shown: &str) {
         check_between(before, "\n", text, stop, kept, shown);
@@ -438,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn line_without_a_next_one_is_the_end() {
+    fn missing_next_line_ends_the_text() {
         check("    a = f()", "\n", Some(StopRule::LineEnd), "", "");
         check("    a = f()", "\n\n\n", Some(StopRule::LineEnd), "", "");
         check("    a = f()", "\n\ndef g():\n", Some(StopRule::LineEnd), "", "");

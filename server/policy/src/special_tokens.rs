@@ -26,7 +26,7 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
             Form::Begins if !phase.is_final() => return Cut { keep_bytes: byte_idx, stop: None },
             Form::Begins | Form::Not => false,
         };
-        // In markup it ends a strikethrough.
+        // In markup this closes a strikethrough element.
         let is_end = rest.starts_with("</s>") && !is_markup && !context.has_nearby("</s>");
         if matches_form
             || is_end
@@ -47,16 +47,16 @@ pub(super) fn cut(context: &CursorContext, text: &str, phase: Phase) -> Cut {
     Cut::all(text)
 }
 
-/// Whether a text starts with a special token of any model family.
+/// The result of looking for a special token of any model family at the start of a text.
 enum Form<'a> {
     Token(&'a str),
-    /// It may become one.
+    /// A prefix of a special token.
     Begins,
     Not,
 }
 
-/// The forms that no language uses: `<|name|>`, also with the wide bars of some families, and
-/// `<fim_name>` or `</fim_name>`.
+/// Recognizes forms that no language uses: `<|name|>`, also with the wide bars of some families,
+/// and `<fim_name>` or `</fim_name>`.
 fn form(rest: &str) -> Form<'_> {
     for bar in ["|", "｜"] {
         let Some(inner) = rest[1..].strip_prefix(bar) else { continue };

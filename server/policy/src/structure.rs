@@ -1,5 +1,5 @@
-//! What the document has open at the cursor, what it closes after the cursor, and what each line of
-//! a text does to that.
+//! The constructs open at the cursor, those that the document closes after the cursor, and how each
+//! line of a generated text changes them.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::{
     scanner::{Frame, Kind, Language, Scanner, must_close},
 };
 
-/// Lines after the cursor in which a closer may belong to what a text opens.
+/// The number of lines after the cursor that are scanned if only the surroundings are known.
 const MAX_LINES_BELOW: usize = 60;
 
-/// The lines after the cursor that are scanned.
+/// The maximum number of lines after the cursor that are scanned.
 const MAX_LINES_AFTER: usize = 600;
 
 /// The structure at one cursor.
@@ -22,13 +22,14 @@ pub(crate) struct Structure {
     /// The state at the start of the cursor's line, and that line up to the cursor.
     line_start: Scanner,
     line_before: String,
-    /// What is open at the cursor, and whether the document closes it.
+    /// The frames open at the cursor, and whether the document closes each.
     open: Vec<Frame>,
     is_closed: Vec<bool>,
-    /// Closers after the cursor that close nothing, the nearest first: they belong to what a text
-    /// opens. With the indentation of their lines.
+    /// Closers after the cursor without an opener, nearest first, with the indentation of their
+    /// lines. They may close what a text opens.
     surplus: Vec<(Kind, usize)>,
-    /// The text after the cursor, and what does not fit in the document without a text.
+    /// The text after the cursor, and the number of misfits in the document as it is without a
+    /// text.
     after: String,
     n_problems: usize,
     /// Whether lines near the cursor end with a comment after code.
@@ -36,16 +37,16 @@ pub(crate) struct Structure {
     known: Mutex<KnownLines>,
 }
 
-/// The scan of a text between two lines.
+/// The scan state between two lines of a text.
 #[derive(Debug, Clone)]
 struct LineState {
     scanner: Scanner,
-    /// How many frames of the document the text has not closed.
+    /// The number of the document's frames that the text has not closed.
     n_base: usize,
 }
 
-/// The complete lines of the last text, with the state after each: a text is scanned again and again
-/// while it grows.
+/// The complete lines of the last text, with the state after each, so that a growing text is not
+/// scanned from its start again.
 #[derive(Debug, Default)]
 struct KnownLines {
     text: String,
@@ -54,7 +55,7 @@ struct KnownLines {
 }
 
 impl KnownLines {
-    /// How many of the lines another text starts with.
+    /// The number of lines that another text has in common.
     fn n_same(&self, text: &str) -> usize {
         if text.starts_with(&self.text) {
             return self.lines.len();
@@ -73,7 +74,7 @@ impl KnownLines {
         self.states.last().cloned()
     }
 
-    /// Appends a line with its line break.
+    /// Appends a line; `text` includes its line break.
     fn push(&mut self, text: &str, line: Arc<TextLine>, state: LineState) {
         self.text.push_str(text);
         self.lines.push(line);
@@ -81,32 +82,33 @@ impl KnownLines {
     }
 }
 
-/// What one line of a text does.
+/// The effect of one line of a text.
 #[derive(Debug)]
 pub(crate) struct TextLine {
     /// The byte range in the text, without the line break.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Whether nothing can be appended to it.
+    /// Whether the line cannot grow any more.
     pub(crate) is_complete: bool,
-    /// The end of what cannot change its meaning if the line continues.
+    /// The end of the part whose meaning cannot change if the line continues.
     pub(crate) decided_end: usize,
     /// Whether it starts in a string or comment.
     pub(crate) starts_in_text: bool,
-    /// How much that the text opened is open at its start.
+    /// The number of unclosed frames of the text at the start of the line.
     pub(crate) n_open_before: usize,
-    /// What the text opened, and has not closed at the end of the line.
+    /// The frames that the text opened and has not closed at the end of the line.
     pub(crate) open: Vec<Frame>,
-    /// Where it closes something that the document closes after the cursor.
+    /// Byte_idx in the text of the first closer of a frame that the document closes after the
+    /// cursor.
     pub(crate) closes_at: Option<usize>,
-    /// Whether it closes something that the document leaves open.
+    /// Whether the line closes a frame that the document leaves open.
     pub(crate) closes_unclosed: bool,
-    /// Where a comment starts that goes to the end of the line, after code.
+    /// The start of a line comment after code.
     pub(crate) comment_at: Option<usize>,
 }
 
 impl TextLine {
-    /// Where the string or comment that is open at the end of the line starts.
+    /// The start of the string or comment that is open at the end of the line.
     pub(crate) fn text_start(&self) -> Option<usize> {
         self.open.iter().filter(|it| it.kind.is_text()).map(|it| it.start).min()
     }
@@ -133,7 +135,7 @@ impl Structure {
         let open = at_cursor.frames.clone();
         let Below { mut is_closed, surplus, mut n_problems } =
             closed_after(line_start.clone(), line_before, &open, after, is_whole);
-        // A delimiter below may be the opener of another string.
+        // A delimiter below may open another string instead of closing this one.
         if let Some(Frame { kind, .. }) = open.last().filter(|it| it.kind.is_text())
             && kind.spans_lines()
             && is_closed.last() == Some(&true)
@@ -161,7 +163,7 @@ impl Structure {
         }
     }
 
-    /// The structure at a cursor of which only the surroundings are known.
+    /// The structure at a cursor for which only the surrounding lines are known.
     pub(crate) fn of(context: &CursorContext) -> Self {
         let CursorContext { above, line_before, line_after, below, language, .. } = context;
         let before = format!("{above}\n{line_before}");
@@ -181,7 +183,7 @@ impl Structure {
         self.is_closed.last().copied().unwrap_or_default()
     }
 
-    /// Whether something that must be closed was opened in the cursor's line.
+    /// Whether the cursor's line opened a bracket, keyword or element.
     pub(crate) fn opens_in_line(&self) -> bool {
         let before = self.line_start.frames.len();
         self.open.len() > before && self.open.last().is_some_and(|it| !it.kind.is_text())
@@ -191,7 +193,7 @@ impl Structure {
         self.line_start.language
     }
 
-    /// What a text's lines do, the cursor's line first.
+    /// The effect of each line of a text, starting with the cursor's line.
     pub(crate) fn lines(&self, text: &str, phase: Phase) -> Vec<Arc<TextLine>> {
         let (above, last) = text.rsplit_once('\n').map_or((None, text), |it| (Some(it.0), it.1));
         let mut known = self.known.lock();
@@ -222,7 +224,7 @@ impl Structure {
         LineState { scanner: self.line_start.clone(), n_base: self.open.len() }
     }
 
-    /// What line `i` of a text does to a state.
+    /// Scans line `i` of a text, and updates the state.
     fn line(
         &self,
         state: &mut LineState,
@@ -281,19 +283,20 @@ impl Structure {
         }
     }
 
-    /// Whether the document after the cursor closes what the text leaves open: nothing is left over
-    /// with the text that is not without it.
+    /// Whether the document after the cursor closes what the text leaves open: with the text, the
+    /// document has fewer misfits than without it.
     pub(crate) fn is_closed_below(&self, text: &str) -> bool {
         let line = format!("{}{text}", self.line_before);
         let n_problems = problems_after(&self.line_start, &line, &self.after);
-        // The line that ends a heredoc is no problem without its beginning.
+        // The end of a heredoc is not a misfit without its start, so closing it does not lower the
+        // count.
         let lines = self.lines(text, Phase::Final);
         let is_heredoc = lines.last().and_then(|it| it.open.last());
         let is_heredoc = is_heredoc.is_some_and(|it| matches!(it.kind, Kind::Heredoc { .. }));
         n_problems < self.n_problems || is_heredoc && n_problems == self.n_problems
     }
 
-    /// How many of these frames neither the text nor the document closes.
+    /// The number of frames that neither the text nor the document closes.
     pub(crate) fn n_unclosed(&self, frames: &[Frame]) -> usize {
         if !must_close(frames) {
             return 0;
@@ -312,29 +315,29 @@ impl Structure {
     }
 }
 
-/// A closer after the cursor whose opener is before it.
+/// A closer after the cursor whose opener is not after the cursor.
 struct Closer {
     kind: Kind,
-    /// The indentation of its line if it is the first on it.
+    /// The indentation of its line, if it starts the line.
     indent: Option<usize>,
     /// Whether it is on the cursor's line, where an editor may have inserted it.
     is_beside_cursor: bool,
 }
 
-/// What the text after the cursor does.
+/// The effect of the text after the cursor.
 struct Below {
-    /// Whether it closes each of the frames that are open at the cursor.
+    /// Whether each frame open at the cursor is closed.
     is_closed: Vec<bool>,
-    /// Its closers without an opener, with the indentation of their lines.
+    /// Closers without an opener, with the indentation of their lines.
     surplus: Vec<(Kind, usize)>,
-    /// As [`problems`] counts them.
+    /// The number of misfits, counted as in [`problems`].
     n_problems: usize,
 }
 
-/// What `after` closes.
+/// Finds the frames that `after` closes.
 ///
-/// A closer at the start of a line belongs to the opener with the same indentation. Of other closers
-/// the last belongs to the outermost opener, so that the innermost are those that a text may close.
+/// A closer at the start of a line belongs to the opener with the same indentation. Of the other
+/// closers, the last belongs to the outermost opener, so that a text may close the innermost ones.
 fn closed_after(
     mut scanner: Scanner,
     line_before: &str,
@@ -344,7 +347,7 @@ fn closed_after(
 ) -> Below {
     let cursor = line_before.len();
     let mut closers: Vec<Closer> = vec![];
-    // Strings are closed by the scanner itself, so that what follows is code again.
+    // The scanner itself closes strings, so that the rest is scanned as code.
     let n_text = open.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
     let mut n_base = open.len();
     let mut is_closed = vec![!is_whole; open.len()];
@@ -390,13 +393,13 @@ fn closed_after(
                 .checked_sub(1)
                 .filter(|last| closer.is_beside_cursor && is_kind(&left[*last])),
         };
-        // A later closer fits the opener better.
+        // Skip this opener if a later closer has the same indentation.
         let is_awaited = |at: &usize| {
             let indent = open[left[*at]].indent;
             let is_better = |it: &Closer| it.kind == closer.kind && it.indent == Some(indent);
             closer.indent.is_some_and(|it| it > indent) && closers[n + 1..].iter().any(is_better)
         };
-        // More closers than openers: those that fit no opener belong to what the text opens.
+        // With more closers than openers, those that fit no opener may close what a text opens.
         let n_left = n_closers - n;
         let is_deeper = closer
             .indent
@@ -424,7 +427,7 @@ fn closed_after(
         }
     }
     if is_whole {
-        // What is left at the end of the document is not closed.
+        // The document ends without closing these.
         left.iter().for_each(|it| is_closed[*it] = false);
     }
     Below { is_closed, surplus, n_problems }
@@ -444,8 +447,8 @@ fn has_trailing_comments(language: &'static Language, before: &str, after: &str)
     has_comment(above) || has_comment(after.split('\n').skip(1).take(MAX_LINES_BELOW).collect())
 }
 
-/// What does not fit after a text that starts in a state: closers without an opener, and openers
-/// without a closer.
+/// The number of misfits in `text` and `after`, scanned from a state: closers without an opener and
+/// openers without a closer.
 fn problems_after(start: &Scanner, text: &str, after: &str) -> usize {
     problems(start.clone(), &format!("{text}{after}"))
 }
@@ -458,7 +461,7 @@ fn problems(mut scanner: Scanner, text: &str) -> usize {
     n_misfits(&scanner) + n_must_close(&scanner)
 }
 
-/// How many closers had no opener, and how many openers no closer of their own.
+/// The number of closers without an opener, plus openers that an enclosing closer closed.
 fn n_misfits(scanner: &Scanner) -> usize {
     scanner.unmatched.len() + scanner.closed.iter().filter(|it| !it.is_matched).count()
 }
@@ -467,8 +470,9 @@ fn n_must_close(scanner: &Scanner) -> usize {
     scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count()
 }
 
-/// A line without what may become another token: its last word and the punctuation after it. After
-/// its last space there may be a delimiter, and all from there on is left out.
+/// A line without its last token, which may become another one: the last word and the punctuation
+/// after it. A part after the last space that contains other characters is cut at the first of
+/// them, which may be a delimiter.
 pub(crate) fn without_last_token(line: &str) -> &str {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
     let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();

@@ -28,8 +28,8 @@ pub(super) fn must_follow(line_after: &str) -> bool {
     rest.chars().count() >= MIN_REST_CHARS && !brackets::only_closers(rest) && !is_comment
 }
 
-/// Searches for the rest of the cursor's line in a generated line. A match inside a word is none,
-/// unless the cursor is inside one.
+/// Searches for the rest of the cursor's line in a generated line. A match inside a word does not
+/// count, unless the cursor is inside one.
 pub(super) fn in_line(line: &str, line_before: &str, line_after: &str, complete: bool) -> Meets {
     let rest = line_after.trim();
     let Some(first) = rest.chars().next() else {
@@ -69,12 +69,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Whether no word continues across a byte_idx where the rest may start.
+    /// Whether the rest may start at a byte_idx without splitting a word.
     fn is_boundary(&self, at: usize) -> bool {
         self.is_in_word || !self.rest.starts_with(is_word) || !self.line[..at].ends_with(is_word)
     }
 
-    /// Whether the last word of the rest ends at a byte_idx; an incomplete line may continue it.
+    /// Whether the last word of the rest ends at a byte_idx. An incomplete line may still continue
+    /// it.
     fn ends_word(&self, end: usize, complete: bool) -> bool {
         let next = &self.line[end..];
         !self.rest.ends_with(is_word)
@@ -95,15 +96,14 @@ impl Search<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeats {
     Yes,
-    /// If the text continues like the document.
+    /// Possibly, if the text continues like the document.
     Maybe,
     No,
 }
 
-/// Compares the text's lines from line `i` on with the document's next lines, `below`, which are
-/// not blank. A line is compared with its indentation. A line that opens something is a repetition
-/// only if what follows is the same, up to the line that closes it: two calls with the same first
-/// line are two calls.
+/// Compares the text's lines from line `i` on with the document's next non-blank lines, `below`,
+/// including indentation. A line that opens something is only a repetition if the lines up to its
+/// closer are the same, too: two calls with the same first line are different calls.
 pub(super) fn repeats(
     line_before: &str,
     text: &str,
@@ -122,7 +122,7 @@ pub(super) fn repeats(
     for (n, next) in below.iter().enumerate() {
         let Some((k, line, content)) = said.next() else {
             return match lines.last() {
-                // The text is over.
+                // The text ends after the line that was compared.
                 Some(it) if it.is_complete => Repeats::Yes,
                 _ => Repeats::Maybe,
             };
@@ -130,7 +130,7 @@ pub(super) fn repeats(
         let is_same = width(k, content) == indent_width(next);
         let is_last = k + 1 == lines.len();
         if is_last && n > 0 && is_same && next.trim().starts_with(content.trim()) {
-            // The text may be over in the middle of a line.
+            // The text may end in the middle of a line.
             return if line.is_complete { Repeats::Yes } else { Repeats::Maybe };
         }
         if !line.is_complete && is_same && next.trim().starts_with(content.trim()) {

@@ -125,8 +125,8 @@ impl Syntax {
         Cut { keep_bytes: first.unwrap_or(0), stop }
     }
 
-    /// Whether a text adds errors to the document, even if everything it opened is closed. In a
-    /// document that the grammar does not understand because of its macros, no text does.
+    /// Whether a text adds errors to the document, even if everything it opened is closed. Always
+    /// false if the grammar cannot parse the document because of its macros.
     pub(super) fn is_worse(&self, text: &str) -> bool {
         let is_worse = self.analysis(text).is_worse;
         let base = self.base.get().and_then(Option::as_ref);
@@ -148,7 +148,7 @@ impl Syntax {
     /// `None` if parsing takes too long.
     fn analyze(&self, text: &str) -> Option<Analysis> {
         let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
-        // Auto-closed text that the text repeats is replaced.
+        // The text replaces auto-closed text that it repeats.
         let rest = self.text[self.cursor_byte_idx..].split('\n').next().unwrap_or_default();
         let replaced = rest.char_indices().nth(crate::n_replaced(text, rest));
         let end = self.cursor_byte_idx + replaced.map_or(rest.len(), |it| it.0);
@@ -226,14 +226,14 @@ impl Syntax {
     }
 }
 
-/// Whether a C file is one of C++: C has no error in `namespace a { class B; }`.
+/// Whether a C file contains C++. The C grammar reports no error for `namespace a { class B; }`.
 fn has_classes(text: &str) -> bool {
     let starts =
         |line: &str| ["namespace ", "class ", "template"].iter().any(|it| line.starts_with(it));
     text.lines().any(starts)
 }
 
-/// Whether a macro such as `API` stands beside a name or after `)`, where C has no word.
+/// Whether a macro such as `API` is next to a name or after `)`, where C allows no word.
 fn has_attribute_macro(text: &str) -> bool {
     const BEFORE_VALUES: [&str; 4] = ["return", "case", "goto", "else"];
     let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();

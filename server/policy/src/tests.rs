@@ -371,7 +371,7 @@ fn leading_blank_line_does_not_end_the_text() {
     assert_eq!(streamed(&policy, says), (says[..at_once.keep_bytes].into(), at_once.stop));
 }
 
-/// The beginnings of a text as shown, one for each length of the text.
+/// The shown text for each length of the generated text.
 fn growth(language: &str, fixture: &str, says: &str) -> Vec<String> {
     let (before, after) = fixture.split_once('ˇ').expect("a cursor");
     let policy = Policy::new(CursorContext::new(before, after).in_language(language));
@@ -382,7 +382,7 @@ fn growth(language: &str, fixture: &str, says: &str) -> Vec<String> {
     shown
 }
 
-/// A line that goes on makes something else of its beginning.
+/// When a line continues, its beginning may turn out to be something else.
 #[test]
 fn reinterpreted_line_keeps_what_was_shown() {
     let cases = [

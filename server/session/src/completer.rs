@@ -47,7 +47,7 @@ pub struct Ablation {
     pub policy: bool,
     /// The other files that the prompt quotes.
     pub other_files: OtherFiles,
-    /// Whether probabilities are calibrated.
+    /// Whether the calibration is applied to probabilities.
     pub calibration: bool,
 }
 
@@ -60,8 +60,8 @@ pub struct GenerationOptions {
     pub max_tokens: usize,
     /// The number of candidates: the most likely text, then random samples.
     pub n_candidates: usize,
-    /// How probable a text must be to be shown; the generation ends once it is less. `None` shows
-    /// everything.
+    /// The minimum probability of shown text; the generation ends once the text falls below it.
+    /// `None` shows everything.
     pub min_probability: Option<f32>,
 }
 
@@ -78,7 +78,7 @@ impl GenerationOptions {
         }
     }
 
-    /// The same limits for a text that is shown however unlikely it is.
+    /// The same limits without a minimum probability.
     #[must_use]
     pub fn showing_everything(self) -> Self {
         Self { min_probability: None, ..self }
@@ -249,16 +249,16 @@ impl Completer {
         }))
     }
 
-    /// Prefills what the first suggestion at a cursor needs, while the engine is idle. `None` until
-    /// the model is loaded. Dropping the result cancels it.
+    /// Prefills the prompt of the first suggestion at a cursor, while the engine is idle. `None`
+    /// until the model is loaded. Dropping the result cancels it.
     #[must_use]
     pub fn prefill_first(&self, snapshot: &Snapshot, cursor: usize) -> Option<Generation> {
         let prompt = self.prompter()?.prompt_at_rest(snapshot, cursor);
         Some(self.engine.prefill(prompt))
     }
 
-    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while the engine is idle. `None` if there is no more to prefill. Dropping the
-    /// result cancels it.
+    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while the
+    /// engine is idle. `None` if there is no more to prefill. Dropping the result cancels it.
     #[must_use]
     pub fn prefill_wider(
         &self,

@@ -33,7 +33,7 @@ pub enum EmptyReason {
 }
 
 impl EmptyReason {
-    /// The model is not sure enough of any text.
+    /// The reason for a model that is not sure enough of any text.
     #[must_use]
     pub fn unsure() -> Self {
         Self::NothingToSay(FinishReason::Stopped(StopRule::Unsure))
@@ -58,7 +58,7 @@ impl EmptyReason {
     }
 }
 
-/// For people: every reason as one sentence. The status, the log and the statistics use it.
+/// One sentence for users. The status, the log and the statistics show it.
 impl fmt::Display for EmptyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.sentence())
@@ -68,7 +68,7 @@ impl fmt::Display for EmptyReason {
 const MODEL_FAILED: &str = "The model cannot be used; `foretell doctor` shows why.";
 
 impl EmptyReason {
-    /// The sentence of the reason with this name.
+    /// The sentence for the reason with this name.
     #[must_use]
     pub fn sentence_of(name: &str) -> Option<&'static str> {
         use FinishReason::{Cancelled, ContextFull, EndOfText, MaxTokens, NotText};
@@ -100,7 +100,7 @@ impl EmptyReason {
             }
             Self::Excluded => "This file is excluded (suggest.exclude).",
             Self::StaleVersion => "The text has changed since the request.",
-            Self::NoContext => "There is no code yet that says what could follow.",
+            Self::NoContext => "There is not enough code yet to suggest what follows.",
             Self::RateLimited => "The limit of suggest.runs_per_minute is reached.",
             Self::ModelLoading => "The model is still loading.",
             Self::ModelFailed(_) => MODEL_FAILED,
@@ -126,10 +126,10 @@ fn nothing_to_say(finish: &FinishReason) -> &'static str {
             StopRule::TooLittle => "The suggestion is too short (suggest.min_chars).",
             StopRule::Unsure => "The model is not sure how this line continues.",
         },
-        FinishReason::EndOfText => "The model ends the text here.",
+        FinishReason::EndOfText => "The model expects no more text here.",
         FinishReason::MaxTokens => "The limit of suggest.max_tokens is reached.",
         FinishReason::ContextFull => "The text is too long for model.context_tokens.",
-        FinishReason::NotText => "The model wrote something that is not text.",
+        FinishReason::NotText => "The model's output is not valid text.",
         FinishReason::Recalled | FinishReason::PromptRead => "Nothing follows here.",
         FinishReason::Cancelled => "The suggestion was cancelled.",
         FinishReason::Failed(_) => MODEL_FAILED,

@@ -58,7 +58,7 @@ pub struct Prompter {
     window: Window,
     heals: bool,
     layout: Option<Layout>,
-    /// A wider window around the cursor of a narrow layout, while it is being prefilled.
+    /// A wider window for a narrow layout, while it is being prefilled.
     wider: Option<Layout>,
     recent: RecentLayouts,
     /// The other documents that may be quoted.
@@ -133,7 +133,7 @@ impl Prompter {
         Self { n_threads, ..self }
     }
 
-    /// Sets the token sequences in the KV caches: places in them need no new layout.
+    /// Sets the token sequences in the KV caches, so that cached places keep their layouts.
     pub fn set_cached(&mut self, cached: Vec<Vec<u32>>) {
         self.recent.cached = cached;
     }
@@ -178,8 +178,8 @@ impl Prompter {
         self.prompt_from(first, snapshot, cursor)
     }
 
-    /// The prompt to prefill where the cursor rests: as [`Self::prompt`], but a new layout takes
-    /// less of the machine.
+    /// The prompt to prefill where the cursor rests. Like [`Self::prompt`], but a new layout is
+    /// smaller, to use less CPU time.
     pub fn prompt_at_rest(&mut self, snapshot: &Snapshot, cursor: usize) -> Prompt {
         let first = Sizes::at_rest(&self.window, self.tokens_per_s, self.n_threads);
         self.prompt_from(first, snapshot, cursor)
@@ -215,7 +215,7 @@ impl Prompter {
     }
 
     /// The prompt with the widest window that takes no longer than `within` to prefill. `None` if
-    /// that is not much wider than the current one.
+    /// it is not much wider than the current one.
     pub fn wider_within(
         &mut self,
         snapshot: &Snapshot,
@@ -267,8 +267,8 @@ impl Prompter {
         Prompt { ids, healed }
     }
 
-    /// The last layout if it still fits the cursor, one of a place that is still cached, or a new
-    /// one with a narrow window of the size `first`.
+    /// The last layout if it still fits the cursor, an earlier one whose prompt is still cached, or
+    /// a new one with a narrow window of the size `first`.
     fn layout(&mut self, first: Option<Sizes>, snapshot: &Snapshot, cursor: usize) -> Layout {
         let after_start = after_start(snapshot, cursor);
         let last = self.layout.take();
@@ -284,7 +284,7 @@ impl Prompter {
         reused.unwrap_or_else(|| self.first_layout(first, snapshot, cursor, after_start))
     }
 
-    /// The layout of a place where the user was before, if its prompt is still cached.
+    /// An earlier layout that fits the cursor and whose prompt is still cached.
     fn recall(&mut self, snapshot: &Snapshot, cursor: usize, after_start: usize) -> Option<Layout> {
         let is_cached = |layout: &Layout| {
             self.fits(layout, snapshot, cursor)
@@ -295,7 +295,7 @@ impl Prompter {
         self.recent.take(found)
     }
 
-    /// A new layout, with a narrow window of the size `first` or the whole one.
+    /// A new layout with a narrow window of the size `first`, or with the whole window.
     fn first_layout(
         &self,
         first: Option<Sizes>,

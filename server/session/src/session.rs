@@ -226,9 +226,9 @@ impl Session {
         std::future::pending().await
     }
 
-    /// The user looks at a document; `position` is where the cursor rests. Prefills what the first
-    /// suggestion there needs, unless the settings forbid it, and yields to any request. Without a
-    /// position, the place is the last known one. Supersedes the previous focus.
+    /// Handles the user focusing a document, with the cursor at `position`, or at its last known
+    /// place. Prefills the prompt of the first suggestion there unless the settings forbid it. Any
+    /// request takes precedence. Supersedes the previous focus.
     pub fn focus(&self, uri: &str, position: Option<Position>, encoding: PositionEncoding) {
         let on_battery = self.driver.on_battery();
         let uri = uri.to_owned();
@@ -257,12 +257,12 @@ impl Session {
         self.driver.counts()
     }
 
-    /// Records that the client is an editor: it has a name.
+    /// Records that the client sent a name, which identifies it as an editor.
     pub fn set_of_editor(&self) {
         self.is_of_editor.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the statistics are kept: the settings allow it, and a person uses an editor.
+    /// Whether statistics are kept: the settings allow it and the client is an editor.
     #[must_use]
     pub fn keeps_counts(&self) -> bool {
         self.config().stats.keep && self.is_of_editor.load(Ordering::Relaxed)

@@ -31,7 +31,7 @@ pub struct Counts {
     pub offers: u64,
     /// What the user accepted.
     pub accepted: Accepted,
-    /// How probable accepted and dismissed suggestions were.
+    /// The probabilities of accepted and dismissed suggestions.
     pub probability: ByProbability,
     /// What the model did.
     pub model: Work,
@@ -55,14 +55,13 @@ pub struct Accepted {
     pub chars: u64,
 }
 
-/// Suggestions by the probability of the text that was shown first, in tenths: 9 counts those from
-/// 0.9 to 1.
+/// Suggestions by the probability of the text shown first, in tenths: 9 counts those from 0.9 to 1.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ByProbability {
-    /// Suggestions of which the user accepted some, or typed all that was shown.
+    /// Suggestions that the user accepted in part or whole, or typed completely.
     pub accepted: BTreeMap<u8, u64>,
-    /// The others that were shown.
+    /// The other shown suggestions.
     pub dismissed: BTreeMap<u8, u64>,
 }
 
@@ -84,7 +83,7 @@ impl ByProbability {
         }
     }
 
-    /// Each tenth that has suggestions, the most probable first: accepted and dismissed ones.
+    /// Each tenth with suggestions, the most probable first: the tenth, accepted, dismissed.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u8, u64, u64)> {
         let of = |counts: &BTreeMap<u8, u64>, tenth| counts.get(&tenth).copied().unwrap_or(0);
         let rows =

@@ -40,10 +40,10 @@ pub enum Verdict {
     NotYet,
     /// The model predicts that nothing follows the cursor.
     Empty(FinishReason),
-    /// The model is not sure enough how the text goes on.
+    /// The model is not sure enough how the text continues.
     Unsure {
-        /// Whether a new generation would say the same. It may be surer inside a word, or beyond
-        /// the end of this generation.
+        /// Whether a new generation would give the same result. Otherwise the model may be surer
+        /// inside a word, or beyond the end of this generation.
         is_exact: bool,
     },
     /// Dismiss it.
@@ -71,9 +71,9 @@ struct AnchoredText {
     typed: String,
     n_typed_chars: usize,
     context: CursorContext,
-    /// How probable shown text must be; `None` shows everything.
+    /// The minimum probability of shown text; `None` shows everything.
     min_probability: Option<f32>,
-    /// How much of the generated text the user has seen, in bytes: that much is shown again at
+    /// How much of the generated text the user has seen, in bytes. That part is shown again at
     /// once.
     n_shown_bytes: usize,
 }
@@ -193,8 +193,8 @@ impl AnchoredText {
         }
     }
 
-    /// Cuts the text after what was typed where the model is not sure any more, given that the
-    /// typed text is right. What was shown stays.
+    /// Cuts the text after the typed part where the model becomes unsure, taking the typed part as
+    /// given. Shown text stays.
     fn cut_to_certain(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
         let (Some(min), Some(confidence)) = (self.min_probability, &progress.confidence) else {
             return Verdict::Shows(rest.to_owned());
@@ -208,7 +208,8 @@ impl AnchoredText {
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
         match n_bytes.max(rest.floor_char_boundary(n_seen)) {
             0 if is_certain && progress.finish.is_none() => Verdict::NotYet,
-            // Only once it has ended: a prefetch of the next line follows.
+            // A line break alone is only reported once the generation has ended, because it starts
+            // a prefetch of the next line.
             0 if starts_line(rest) && progress.finish.is_none() => Verdict::NotYet,
             0 => {
                 let is_exact = !is_certain && confidence.is_boundary(typed.len());
@@ -219,8 +220,8 @@ impl AnchoredText {
     }
 }
 
-/// The verdict on a text of which too little is certain. If a line break comes first, the line is
-/// complete, and what comes next is for the next line to say.
+/// The verdict on a text of which too little is certain. If it starts with a line break, the line
+/// is complete, and a prefetch covers the next line.
 fn unsure(is_exact: bool, text: &str) -> Verdict {
     if is_exact && starts_line(text) {
         return Verdict::Empty(FinishReason::Stopped(StopRule::LineEnd));
@@ -232,7 +233,7 @@ fn starts_line(text: &str) -> bool {
     text.trim_start_matches([' ', '\t']).starts_with('\n')
 }
 
-/// Whether a text would go on if the model were surer.
+/// Whether a text ended only because the model was unsure.
 fn goes_on(finish: &FinishReason) -> bool {
     *finish == FinishReason::Stopped(StopRule::Unsure)
 }
@@ -247,7 +248,7 @@ pub struct Suggestion {
     generation: GenerationId,
     /// How much of it was typed, in bytes, when it was last shown.
     shown_at: Option<usize>,
-    /// How probable the text was that was shown first, if that is known.
+    /// The probability of the text shown first, if known.
     probability: Option<f64>,
     is_accepted: bool,
 }
@@ -274,20 +275,20 @@ impl Suggestion {
         }
     }
 
-    /// The same suggestion, which shows only what is at least this probable.
+    /// The same suggestion with a probability threshold.
     #[must_use]
     pub fn with_min_probability(mut self, min_probability: Option<f32>) -> Self {
         self.anchored.min_probability = min_probability;
         self
     }
 
-    /// From now on, the suggestion shows everything: the user asked for it.
+    /// Removes the probability threshold, because the user requested a suggestion.
     pub fn show_everything(&mut self) {
         self.anchored.min_probability = None;
     }
 
-    /// Whether the generated text goes on in the line after `rest`, which the suggestion says at a
-    /// cursor.
+    /// Whether the generated text continues on the same line after `rest`, the text that the
+    /// suggestion offers at a cursor.
     #[must_use]
     pub fn is_cut_in_line(&self, cursor: usize, rest: &str, progress: &Progress) -> bool {
         let n_bytes = self.n_typed_bytes(cursor) + rest.len();
@@ -300,8 +301,8 @@ impl Suggestion {
         }
     }
 
-    /// Whether the user has seen all that the suggestion can say: its generation ended because the
-    /// text became too unlikely.
+    /// Whether the user has seen everything that the suggestion can show, because its generation
+    /// ended when the text became too unlikely.
     #[must_use]
     pub fn is_exhausted(&self, cursor: usize, progress: &Progress) -> bool {
         let has_more = self.anchored.n_shown_bytes > self.n_typed_bytes(cursor);
@@ -349,8 +350,7 @@ impl Suggestion {
         if *self.uri != *uri { Ok(()) } else { self.anchored.may_live(&self.settled(progress)) }
     }
 
-    /// The generation as far as it is shown: a complete text of which nothing was shown is shown as
-    /// [`Progress::settled`].
+    /// The generation with the text that fits what was shown: [`Progress::text_after`].
     fn settled<'a>(&self, progress: &'a Progress) -> Cow<'a, Progress> {
         let text = progress.text_after(self.anchored.n_shown_bytes);
         if text == progress.text {
@@ -381,8 +381,8 @@ impl Suggestion {
         self.shown_at == Some(self.n_typed_bytes(cursor))
     }
 
-    /// Records how probable the first `n_bytes` of what the suggestion says at `cursor` are, the
-    /// first time.
+    /// Records the probability of the first `n_bytes` that the suggestion offers at `cursor`. Only
+    /// the first call has an effect.
     pub fn rate(&mut self, cursor: usize, n_bytes: usize, progress: &Progress) {
         let start = self.n_typed_bytes(cursor);
         let confidence = progress.confidence.as_ref();
@@ -390,13 +390,13 @@ impl Suggestion {
         self.probability = self.probability.or(probability);
     }
 
-    /// Records that the user accepted some of it.
+    /// Records that the user accepted at least a part.
     pub fn accepted(&mut self) {
         self.is_accepted = true;
     }
 
-    /// How probable the shown text was, and whether the user accepted it or typed all of it. `None`
-    /// if nothing was shown, or its probability is not known.
+    /// The probability of the shown text, and whether the user accepted it or typed all of it.
+    /// `None` if nothing was shown or the probability is unknown.
     #[must_use]
     pub fn outcome(&self, progress: &Progress) -> Option<(f64, bool)> {
         let typed = to_lf(&self.anchored.typed);

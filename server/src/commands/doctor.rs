@@ -34,7 +34,7 @@ const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Cl
 pub(crate) struct Options {
     /// Whether to print JSON.
     pub(crate) json: bool,
-    /// Whether to skip what takes seconds, so that an editor can wait for the rest.
+    /// Whether to skip checks that take seconds, so that an editor can wait for the result.
     pub(crate) quick: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
     page.add(Check::good("data", data_folder().display().to_string()))?;
     let rates = match config.engine.remote_url() {
         Some(url) if is_quick => {
-            page.add(Check::new("remote", Mark::Skipped, format!("{url}: not asked")))?;
+            page.add(Check::new("remote", Mark::Skipped, format!("{url}: not contacted")))?;
             None
         }
         Some(url) => {
@@ -236,7 +236,7 @@ fn check_speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Res
     );
     let advice: Vec<String> =
         rates.advice(config, choice::memory_bytes()).iter().map(ToString::to_string).collect();
-    let adapts = "the window adapts to the measured speed by itself".to_owned();
+    let adapts = "the window adapts to the measured speed".to_owned();
     page.add(if advice.is_empty() {
         Check::good("latency", text).with_details(vec![adapts])
     } else {
@@ -266,8 +266,9 @@ fn check_command(places: &Places) -> Check {
 fn check_editors(editors: &[editors::Found]) -> Vec<Check> {
     if editors.is_empty() {
         return vec![
-            Check::new("editors", Mark::Attention, "no supported editor is in PATH")
-                .with_to_do(format!("{} lists the supported editors", guide("editors/README.md"))),
+            Check::new("editors", Mark::Attention, "no supported editor is in PATH").with_to_do(
+                format!("see {} for the supported editors", guide("editors/README.md")),
+            ),
         ];
     }
     let check = |it: &editors::Found| match &it.set_up_in {
@@ -278,7 +279,7 @@ fn check_editors(editors: &[editors::Found]) -> Vec<Check> {
     editors.iter().map(check).collect()
 }
 
-/// Where a page of the source is on this machine, as far as it was installed.
+/// The path of an installed documentation page, or a reference to the source.
 fn guide(page: &str) -> String {
     let installed = std::env::current_exe().ok().and_then(|program| {
         // `bin/foretell` next to `share/foretell` in packages, below the source in a build.

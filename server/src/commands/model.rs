@@ -355,7 +355,8 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
             .and_then(|()| remove_all(&gone));
         removed.with_context(|| format!("{}", target.display()))?;
     }
-    // Removed while it is held: whoever opened it before finds it taken.
+    // Remove the file while holding the lock: a process that opened it earlier still finds it
+    // locked.
     let _ = fs::remove_file(lock_path(name));
     drop(lock);
     let mut out = io::stdout().lock();

@@ -31,7 +31,7 @@ const LINE_TOKENS: f64 = 10.0;
 
 /// A user who types does not wait longer for a first suggestion, in milliseconds.
 const MAX_FIRST_TEXT_MS: f64 = 3_000.0;
-/// A user who types does not wait longer for a line, in milliseconds.
+/// The longest acceptable time for a line while typing, in milliseconds.
 const MAX_LINE_MS: f64 = 2_000.0;
 
 /// The measured speed of a model.
@@ -94,13 +94,13 @@ impl Rates {
         }
     }
 
-    /// Another model, if suggestions would arrive in time only with a smaller one, or the machine
-    /// is fast enough for a larger one. The window needs no advice: it adapts to the speed.
+    /// Suggests another model if this machine is too slow for the current one or fast enough for a
+    /// larger one. The window needs no advice, because it adapts to the speed.
     pub(super) fn advice(self, config: &Config, memory_bytes: Option<u64>) -> Option<Advice> {
         let latency = self.latency();
         let (setting, name) = ("model.name", config.model.name.as_str());
         if latency.first_text_ms > MAX_FIRST_TEXT_MS || latency.line_ms > MAX_LINE_MS {
-            let why = format!("smaller, for a line in less than {}", seconds(latency.line_ms));
+            let why = format!("smaller, so a line takes less than {}", seconds(latency.line_ms));
             return smaller_than(name).map(|it| Advice { setting, value: quoted(&it), why });
         }
         let larger = choice::choose(self, memory_bytes);
@@ -117,7 +117,7 @@ fn quoted(name: &str) -> String {
     format!("{name:?}")
 }
 
-/// The largest model of the catalogue that is smaller than this one.
+/// The largest model in the catalogue that is smaller than this one.
 fn smaller_than(name: &str) -> Option<String> {
     let entries = catalogue::entries().ok()?;
     let own = entries.get(name)?.n_bytes()?;

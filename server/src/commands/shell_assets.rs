@@ -24,8 +24,8 @@ pub(crate) fn completions(command: Command, shell: Shell) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Completes names of models: those of the catalogue, since a script cannot know what is installed
-/// when it runs.
+/// Completes model names from the catalogue, because a static script cannot know which models are
+/// installed.
 fn with_model_names(command: Command) -> anyhow::Result<Command> {
     let names: Vec<&'static str> =
         catalogue::entries()?.into_keys().map(|it| &*it.leak()).collect();
@@ -47,7 +47,7 @@ fn with_model_names(command: Command) -> anyhow::Result<Command> {
 
 /// Writes a manual page for each command to a folder, and creates the folder if necessary.
 pub(crate) fn man(command: Command, folder: &Path) -> anyhow::Result<ExitCode> {
-    // The generator joins lines that no blank line separates.
+    // The generator joins lines unless a blank line separates them.
     let first_steps = command.get_after_help().map(|it| it.to_string().replace('\n', "\n\n"));
     let command = first_steps.map_or_else(|| command.clone(), |it| command.clone().after_help(it));
     std::fs::create_dir_all(folder)

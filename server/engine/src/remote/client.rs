@@ -35,7 +35,7 @@ pub(super) struct CompletionRequest<'a> {
     pub(super) suffix: Option<&'a str>,
     pub(super) max_tokens: usize,
     pub(super) stream: bool,
-    /// Asks for the log-probability of each token. A server may ignore it.
+    /// Requests the log-probability of each token. Servers may ignore it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logprobs: Option<u8>,
     pub(super) temperature: f32,

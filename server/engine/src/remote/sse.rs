@@ -15,7 +15,7 @@ pub(super) struct TextChunk {
     pub(super) text: String,
     /// Whether the text ends because it reached the requested length.
     pub(super) is_cut_short: bool,
-    /// The log-probability of the text, if the server sends that of each token.
+    /// The log-probability of the text, if the server sends one for each token.
     pub(super) log_probability: Option<f32>,
 }
 
@@ -44,7 +44,7 @@ struct Choice {
     logprobs: Option<LogProbs>,
 }
 
-/// llama.cpp's server sends the log-probabilities of chat completions in text completions, too.
+/// llama.cpp's server uses the format of chat completions for text completions, too.
 #[derive(Deserialize)]
 struct LogProbs {
     #[serde(default)]
@@ -59,7 +59,7 @@ struct TokenLogProb {
 }
 
 impl LogProbs {
-    /// The sum; `None` if the server left one out.
+    /// The sum of all; `None` if one is missing.
     fn sum(self) -> Option<f32> {
         let all: Vec<Option<f32>> = match (self.token_logprobs, self.content) {
             (Some(all), _) => all,

@@ -1,4 +1,4 @@
-//! The engines to compare: Foretell's model, and llama.cpp in Python processes.
+//! The engines to compare: Foretell's, and llama.cpp in Python processes.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -23,7 +23,7 @@ pub(super) trait BenchEngine {
     /// Its name in the table.
     fn name(&self) -> &'static str;
 
-    /// Its version and build flags.
+    /// The version and build flags.
     fn build(&self) -> String;
 
     /// The cost of loading it.
@@ -114,7 +114,7 @@ impl BenchEngine for ForetellModel {
     }
 }
 
-/// The packages with llama.cpp that the driver knows.
+/// The Python packages for llama.cpp that the driver supports.
 pub(super) const PEERS: [&str; 2] = ["xllamacpp", "llama-cpp-python"];
 
 /// The driver's exit code if a package is not installed.
@@ -154,7 +154,7 @@ pub(super) struct LlamaOptions<'a> {
 }
 
 impl LlamaCpp {
-    /// Starts the script with one of [`PEERS`] and waits until the model is loaded. `None` if the
+    /// Starts the script with one of [`PEERS`], and waits until the model is loaded. `None` if the
     /// package is not installed.
     ///
     /// # Errors

@@ -112,7 +112,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// A column for each installed package with llama.cpp.
+/// Returns a column for each installed llama.cpp package.
 fn peers(options: &LlamaOptions<'_>) -> anyhow::Result<Vec<Column>> {
     let mut columns = Vec::new();
     for peer in PEERS {
@@ -122,7 +122,7 @@ fn peers(options: &LlamaOptions<'_>) -> anyhow::Result<Vec<Column>> {
     }
     anyhow::ensure!(
         !columns.is_empty(),
-        "{} has neither {}: install one of them, or leave out --llama-python",
+        "{} has neither {}: install one of them, or omit --llama-python",
         options.python.display(),
         PEERS.join(" nor "),
     );
@@ -148,19 +148,20 @@ fn print_bandwidth(
     )
 }
 
-/// How many bytes of weights a step reads.
+/// The number of weight bytes that a decode step reads.
 fn step_bytes(manifest: &Manifest) -> u64 {
     let data = manifest.files.iter().filter(|(name, _)| name.ends_with(".data"));
     let weights =
         data.map(|(_, file)| file.size).sum::<u64>().saturating_sub(manifest.packed_bytes);
     let hidden_size = match manifest.hidden_size {
-        // A guess for older bundles: attention is as wide as the residual stream in most models.
+        // An estimate for older bundles: in most models, attention is as wide as the residual
+        // stream.
         0 => manifest.n_heads.saturating_mul(manifest.head_dim),
         hidden_size => hidden_size,
     };
     let n_table_weights = manifest.vocab_size.saturating_mul(hidden_size) as u64;
-    // Only a few rows are read of the embedding table, and of the exact head that rescores a 4-bit
-    // one. Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
+    // A step reads only a few rows of the embedding table, and of the exact head that rescores a
+    // 4-bit head. Both are int8 in blocks of 32 with a float scale each: 9 bytes for 8 weights.
     let n_tables = match manifest.quantization.as_str() {
         "mixed" | "int8-rescored" => 2,
         _ => 1,

@@ -109,9 +109,9 @@ impl Work {
     }
 }
 
-/// Prints a row of medians for each measurement as soon as it is done, and how many times better the
-/// first column is than each other one. Then draws them as bars. Returns the first column's decode
-/// step at the shortest context, in milliseconds.
+/// Prints a row of medians as soon as each measurement is done, and by which factor the first
+/// column is better than each other one. Then draws the medians as bars. Returns the first column's
+/// decode step at the shortest context, in milliseconds.
 ///
 /// # Errors
 /// If an engine fails.

@@ -27,7 +27,7 @@ pub(super) struct Answer {
     /// `None` if the generation was cancelled.
     pub(super) finish: Option<FinishReason>,
     pub(super) figures: GenerationMetrics,
-    /// The probability along the text, as the model says it.
+    /// The model's own confidence in the text.
     pub(super) confidence: Option<Confidence>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Outcome {
     pub(super) case: Case,
     pub(super) set: String,
     pub(super) answer: Answer,
-    /// The answer's confidence with a calibration, if there is one.
+    /// The calibrated confidence, if there is a calibration.
     pub(super) calibrated: Option<Confidence>,
     /// The texts of the other variants, by name.
     pub(super) other_texts: Map<String, Value>,
@@ -245,7 +245,7 @@ impl Outcome {
         self.calibrated.as_ref().or(self.answer.confidence.as_ref())
     }
 
-    /// Applies a calibration to what the model said, as the engine does.
+    /// Calibrates the model's confidence, as the engine does.
     pub(super) fn calibrate(&mut self, calibration: Option<&Calibration>) {
         let curve = calibration.map(|it| it.at(self.place()).clone());
         self.calibrated = match (&self.answer.confidence, curve) {
@@ -254,14 +254,14 @@ impl Outcome {
         };
     }
 
-    /// The kind of place that its calibration is for.
+    /// The kind of place, which selects the calibration's curve.
     pub(super) fn place(&self) -> Place {
         let (snapshot, cursor) = open_case(&self.case);
         place(&snapshot, cursor)
     }
 }
 
-/// Judges a text. Text that it replaces after the cursor counts as part of the expected text.
+/// Judges a text. Text after the cursor that it replaces counts as part of the expected text.
 pub(super) fn verdict_of(text: &str, case: &Case) -> Verdict {
     Verdict::of(text, &truth(case, text))
 }

@@ -42,8 +42,8 @@ pub(super) fn selected(
     }
 }
 
-/// The configured bundle; `None` for a remote server or a bundle that cannot be opened, which is
-/// reported where the model is loaded.
+/// The configured bundle. `None` for a remote server, or if the bundle cannot be opened, which
+/// loading the model reports.
 pub(super) fn bundle(config: &Config) -> Option<Bundle> {
     Bundle::open(&model_path(&config.model.name)).ok()
 }
@@ -61,12 +61,12 @@ pub(super) fn target(
         return Ok(file.clone());
     }
     let Some(bundle) = bundle.filter(|it| it.calibration_key() == *model) else {
-        bail!("the model's bundle is not installed: name a file, --calibrate FILE");
+        bail!("the model's bundle is not installed: name an output file with --calibrate FILE");
     };
     Ok(bundle.calibration_path())
 }
 
-/// Fits a calibration to texts, in the way that predicts best what it was not fitted to. Writes the
+/// Fits a calibration to texts with the method that wins the cross-validation. Writes the
 /// comparison to `out`.
 ///
 /// # Errors
@@ -93,14 +93,14 @@ pub(super) fn fitted(
     }
     let curves = best.and_then(|(_, it)| it.fit(&all)).with_context(|| {
         format!(
-            "a calibration needs {MIN_SAMPLES} right and {MIN_SAMPLES} wrong places in each part \
-             of a cross-validation: use more cases"
+            "a calibration needs {MIN_SAMPLES} right and {MIN_SAMPLES} wrong places in each fold \
+             of the cross-validation: use more cases"
         )
     })?;
     Ok(Calibration::new(model.clone(), curves.curve, curves.places))
 }
 
-/// Writes a calibration, replacing the file at once.
+/// Writes a calibration, replacing the file atomically.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -59,7 +59,7 @@ pub(super) struct Edit {
     pub(super) insert: String,
 }
 
-/// The text that belongs at the cursor, with what a suggestion replaces after it.
+/// The expected text at the cursor, including text after the cursor that a suggestion replaces.
 pub(super) fn truth(case: &Case, text: &str) -> String {
     let rest = case.suffix.split('\n').next().unwrap_or_default();
     let replaced: String = rest.chars().take(n_replaced(text, rest)).collect();

@@ -1,4 +1,4 @@
-//! Fits curves that map the probability of a text to the share of such texts that are right.
+//! Fits curves that map the probability of a text to the share of such texts that are correct.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use super::reliability::{Reliability, Sample};
 pub(super) enum Method {
     /// A logistic function of the log-odds (Platt 1999), with two parameters.
     Platt,
-    /// The best rising step function (pool adjacent violators), linear between the steps' means.
+    /// The best monotonic step function (pool adjacent violators), interpolated between the steps'
+    /// means.
     Isotonic,
 }
 
@@ -35,12 +36,12 @@ impl Method {
     }
 }
 
-/// The probabilities at which a logistic function is recorded.
+/// The probabilities at which the logistic function is sampled.
 const GRID: [f64; 18] = [
     0.001, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 0.99,
     1.0,
 ];
-/// Log-odds beyond these carry no information: 32-bit logits round there.
+/// Larger log-odds carry no information, because 32-bit logits round there.
 const MAX_LOG_ODDS: f64 = 7.0;
 
 fn log_odds(probability: f64) -> f64 {
@@ -51,8 +52,8 @@ fn logistic(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// Maximizes the likelihood of `logistic(slope · log-odds + shift)` by Newton's method. A weak prior
-/// on the identity keeps it finite where all samples are right or all are wrong.
+/// Maximizes the likelihood of `logistic(slope · log-odds + shift)` by Newton's method. A weak
+/// prior on the identity keeps it finite if all samples are right or all are wrong.
 fn platt(samples: &[Sample]) -> Vec<[f64; 2]> {
     const PRIOR: f64 = 1.0;
     let (mut slope, mut shift) = (1.0f64, 0.0f64);
@@ -69,20 +70,20 @@ fn platt(samples: &[Sample]) -> Vec<[f64; 2]> {
         }
         let determinant = h00 * h11 - h01 * h01;
         let (d0, d1) = (h11 * g0 - h01 * g1, h00 * g1 - h01 * g0);
-        // A step of at most 1 cannot run away.
+        // Limited steps keep the iteration from diverging.
         slope += (d0 / determinant).clamp(-1.0, 1.0);
         shift += (d1 / determinant).clamp(-1.0, 1.0);
     }
-    // A curve must rise.
+    // A curve must be ascending.
     let slope = slope.max(0.01);
     let point = |x: f64| [x, logistic(slope * log_odds(x) + shift).clamp(1e-9, 1.0)];
     GRID.map(point).to_vec()
 }
 
-/// The fewest samples of a step.
+/// The minimum number of samples per step.
 const MIN_STEP: usize = 25;
 
-/// Steps of at least [`MIN_STEP`] samples, merged until they rise.
+/// Fits steps of at least [`MIN_STEP`] samples, merged until they are ascending.
 fn isotonic(samples: &[Sample]) -> Vec<[f64; 2]> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(|a, b| a.probability.total_cmp(&b.probability));
@@ -103,11 +104,11 @@ fn isotonic(samples: &[Sample]) -> Vec<[f64; 2]> {
         }
         steps.push(step);
     }
-    // Half a right and half a wrong sample more: no step is certain.
+    // Add half a right and half a wrong sample, so that no step is at 0 or 1.
     let point =
         |(sum, right, n): (f64, f64, f64)| [(sum / n).clamp(1e-9, 1.0), (right + 0.5) / (n + 1.0)];
     let mut points: Vec<[f64; 2]> = steps.into_iter().map(point).collect();
-    // The smoothing may reverse two steps of different sizes.
+    // Smoothing may reverse the order of steps of different sizes.
     for i in 1..points.len() {
         points[i][1] = points[i][1].max(points[i - 1][1]);
     }
@@ -134,10 +135,10 @@ impl Quality {
     }
 }
 
-/// The fewest right and the fewest wrong samples of a curve.
+/// The minimum number of right samples, and of wrong ones, for a curve.
 pub(super) const MIN_SAMPLES: usize = 30;
 
-/// What is fitted: how, and whether each kind of place gets a curve of its own.
+/// The fitting method, and whether each kind of place gets a separate curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) method: Method,
@@ -145,7 +146,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// From the fewest parameters to the most.
+    /// All candidates, from the fewest parameters to the most.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         [false, true].into_iter().flat_map(|by_place| {
             Method::ALL.into_iter().map(move |method| Self { method, by_place })
@@ -197,8 +198,8 @@ impl Curves {
 
 const N_FOLDS: usize = 5;
 
-/// How well a fit predicts samples that it was not fitted to. `cases` has the samples of each case,
-/// which stay together.
+/// How well a fit predicts samples that it was not fitted to. `cases` contains the samples of each
+/// case, which stay in one fold.
 pub(super) fn cross_validate(cases: &[Vec<Sample>], candidate: Candidate) -> Option<Quality> {
     let mut predicted = Vec::new();
     for fold in 0..N_FOLDS {

@@ -61,7 +61,7 @@ fn measure(paths: &[PathBuf], limit: usize) -> anyhow::Result<Report> {
     for path in paths {
         find(path, &mut files).with_context(|| path.display().to_string())?;
     }
-    // Each thread takes the next file, so that long ones do not delay the others.
+    // Each thread takes the next file, so that long files do not delay others.
     let (next, n_threads) = (AtomicUsize::new(0), thread::available_parallelism()?.get());
     let measure_next = || {
         let mut reports = vec![];

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::bench::report::{Bars, Chart};
 
-/// The thresholds that the settings name, and showing everything.
+/// The named thresholds of the settings, and 0, which shows everything.
 const NAMED: [f32; 4] = [0.0, 0.3, 0.5, 0.7];
 
-/// What is shown at each threshold, for all cases and by group, and how reliable probabilities are.
+/// Charts of what is shown at each threshold, for all cases and by group, and of the reliability of
+/// probabilities.
 pub(super) fn charts(
     [all, uncalibrated]: [&str; 2],
     thresholds: &BTreeMap<String, Curve>,
@@ -33,7 +34,7 @@ pub(super) fn charts(
         }));
         charts.push(Chart::Bars(Bars {
             title: "Suggestions shown, by threshold",
-            unit: "percent of the cases, and of those the right ones",
+            unit: "percent of all cases, and of shown ones that are right",
             is_more_better: true,
             series: vec!["shown", "right when shown"],
             rows: row(|[shown, right, ..]| vec![100.0 * shown, 100.0 * right]),
@@ -42,7 +43,7 @@ pub(super) fn charts(
     if let Some(curve) = thresholds.get(all) {
         charts.push(Chart::Bars(Bars {
             title: "Keystrokes saved, by threshold",
-            unit: "per case, minus 5 for each wrong suggestion that is read",
+            unit: "per case, minus 5 for each wrong suggestion shown",
             is_more_better: true,
             series: vec!["saved"],
             rows: curve.iter().map(|(at, it)| (at.to_string(), vec![it.net_saved()])).collect(),
@@ -63,14 +64,12 @@ pub(super) fn charts(
             rows: rows.collect(),
         }));
     }
-    for (title, name) in
-        [("Reliability", all), ("Reliability of the model's own probabilities", uncalibrated)]
-    {
+    for (title, name) in [("Reliability", all), ("Reliability without calibration", uncalibrated)] {
         let Some(it) = reliability.get(name) else { continue };
         let bins = it.bins.iter().filter(|it| it.samples > 0);
         charts.push(Chart::Bars(Bars {
             title,
-            unit: "percent of the places that are right, by their mean probability in percent",
+            unit: "percent of places that are right, by mean probability in percent",
             is_more_better: true,
             series: vec!["right", "probability"],
             rows: bins

@@ -1,4 +1,5 @@
-//! Reads what `--texts` wrote, so that thresholds and calibrations are judged without a model.
+//! Reads the output of `--texts`, so that thresholds and calibrations can be judged without a
+//! model.
 
 use std::{fs, path::Path};
 
@@ -14,7 +15,7 @@ use super::{
     measures::Verdict,
 };
 
-/// The fields of a row that are read; the others follow from them.
+/// The fields of a row that are read; the others can be derived.
 #[derive(Deserialize)]
 struct Row {
     #[serde(flatten)]
@@ -48,7 +49,7 @@ pub(super) fn read(path: &Path, limit: usize) -> anyhow::Result<(Key, Vec<Outcom
         let at = || format!("{}:{}", path.display(), i + 1);
         let row: Row = serde_json::from_str(line).with_context(at)?;
         let first = model.get_or_insert_with(|| row.model.clone());
-        ensure!(*first == row.model, "{}: a text of another model", at());
+        ensure!(*first == row.model, "{}: text from another model", at());
         outcomes.push(outcome(row).with_context(at)?);
     }
     let model = model.with_context(|| format!("{}: no texts", path.display()))?;
@@ -59,7 +60,7 @@ fn outcome(row: Row) -> anyhow::Result<Outcome> {
     let mut confidence = Confidence::default();
     let mut last = 0;
     for (end, log_probability) in &row.pieces {
-        ensure!(*end > last, "pieces must follow one another");
+        ensure!(*end > last, "pieces must be in ascending order");
         last = *end;
         confidence.push(*end, log_probability.unwrap_or(f32::NEG_INFINITY));
     }
@@ -91,7 +92,7 @@ fn outcome(row: Row) -> anyhow::Result<Outcome> {
     })
 }
 
-/// The reason with this name.
+/// Returns the reason with this name.
 fn finish(name: &str) -> anyhow::Result<FinishReason> {
     use FinishReason::{
         Cancelled, ContextFull, EndOfText, MaxTokens, NotText, PromptRead, Recalled, Stopped,
@@ -99,7 +100,7 @@ fn finish(name: &str) -> anyhow::Result<FinishReason> {
     let ends =
         [EndOfText, MaxTokens, ContextFull, NotText, Recalled, PromptRead, Cancelled].into_iter();
     let mut all = ends.chain(StopRule::ALL.into_iter().map(Stopped));
-    all.find(|it| it.name() == name).with_context(|| format!("there is no reason {name:?}"))
+    all.find(|it| it.name() == name).with_context(|| format!("unknown reason {name:?}"))
 }
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ mod tests {
         let confidence = it.answer.confidence.as_ref().unwrap();
         assert!((confidence.log_probability(0, 5) + 0.3).abs() < 1e-6);
         assert_eq!(confidence.log_probability(0, 10), f64::NEG_INFINITY);
-        // Writing it again changes nothing.
+        // Writing it again does not change the row.
         let written = super::super::rows::row(it, &model);
         let (_, again) = read_rows(&[written]).unwrap();
         assert_eq!(again[0].answer.confidence, it.answer.confidence);
@@ -148,9 +149,9 @@ mod tests {
         let mut reversed = row("load(x)", "line_end");
         reversed["pieces"] = json!([[4, -1.0], [2, -1.0]]);
         for (rows, expected) in [
-            (vec![row("load(x)", "line_end"), other], ":2: a text of another model"),
+            (vec![row("load(x)", "line_end"), other], ":2: text from another model"),
             (vec![row("load(x)", "boredom")], "no reason \"boredom\""),
-            (vec![reversed], "pieces must follow"),
+            (vec![reversed], "pieces must be in"),
             (vec![json!({})], ":1: "),
             (vec![], "no texts"),
         ] {

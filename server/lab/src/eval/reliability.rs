@@ -1,6 +1,6 @@
-//! Whether texts are as often right as the model says they are.
+//! Measures whether texts are correct as often as their probability predicts.
 //!
-//! A sample is a place in a generated first line: the probability of the text up to there, and
+//! A sample is a position in the first generated line: the probability of the text up to there, and
 //! whether that text is a prefix of the original.
 
 use std::collections::BTreeMap;
@@ -45,17 +45,17 @@ pub(super) fn samples_with(outcome: &Outcome, confidence: Option<&Confidence>) -
         .collect()
 }
 
-/// The samples with about the same probability.
+/// Samples with similar probabilities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Bin {
     pub(super) samples: usize,
     /// The mean probability.
     pub(super) probability: f64,
-    /// The share that is right.
+    /// The share of right samples.
     pub(super) right: f64,
 }
 
-/// How well probabilities predict what is right.
+/// How well probabilities predict correct text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Reliability {
     pub(super) samples: usize,
@@ -64,12 +64,12 @@ pub(super) struct Reliability {
     pub(super) calibration_error: f64,
     /// The probability that a right sample is more probable than a wrong one.
     pub(super) auc: Option<f64>,
-    /// By probability: the first bin is 0 to 0.1.
+    /// Bins by probability; the first one covers 0 to 0.1.
     pub(super) bins: Vec<Bin>,
 }
 
 impl Reliability {
-    /// The reliability over samples. O(n log n).
+    /// The reliability of samples. O(n log n).
     pub(super) fn of(samples: &[Sample]) -> Self {
         let mut bins = vec![Bin::default(); N_BINS];
         for it in samples {

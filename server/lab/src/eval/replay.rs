@@ -35,7 +35,7 @@ pub(super) struct Count {
     /// Characters of suggestions that were right when they arrived, completely or in their first
     /// line, minus one keystroke for each acceptance.
     pub(super) chars_saved: usize,
-    /// Characters that appeared on screen and were not what was typed then.
+    /// Shown characters that differ from what was typed next.
     pub(super) chars_wrong: usize,
 }
 
@@ -59,7 +59,7 @@ struct Typing<'a> {
     options: GenerationOptions,
     snapshot: Snapshot,
     cursor: usize,
-    /// The latest generation, and the suggestion that shows it.
+    /// The latest generation, and its suggestion.
     progress: Progress,
     suggestion: Option<Suggestion>,
     shown: String,
@@ -150,7 +150,7 @@ impl Typing<'_> {
         Ok(())
     }
 
-    /// Shows what the suggestion says at the cursor, if it was not dismissed.
+    /// Shows the suggestion at the cursor, unless it was dismissed.
     fn update(&mut self, to_come: &str) {
         let Self { suggestion, snapshot, cursor, progress, .. } = self;
         let verdict = suggestion.as_ref().map(|it| it.verdict(&snapshot.uri, *cursor, progress));

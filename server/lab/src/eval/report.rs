@@ -60,9 +60,9 @@ pub(super) struct Report {
     nothing: BTreeMap<&'static str, usize>,
     ms: Value,
     tokens: Value,
-    /// What users see at each threshold.
+    /// What is shown at each threshold.
     thresholds: BTreeMap<String, Curve>,
-    /// How often texts are right for their probability: over all cases, and by kind and language.
+    /// The reliability over all cases, and by kind and language.
     reliability: BTreeMap<String, Reliability>,
     ablation: Vec<Rule>,
     /// Cases where the rules cut the recorded text differently than the server did. A correct
@@ -161,14 +161,14 @@ impl Report {
     }
 }
 
-/// The name of all cases together.
+/// The name of the group of all cases.
 const ALL: &str = "all";
-/// All cases but the starts of lines, which are the hardest.
+/// All cases except starts of lines, which are the hardest.
 const BUT_LINE_STARTS: &str = "all but line_start";
 /// All cases with the model's own probabilities, if there is a calibration.
 const UNCALIBRATED: &str = "all, uncalibrated";
 
-/// What is shown, and the reliability, of groups that are no set, kind or language.
+/// What is shown, and the reliability, for groups that are not a set, kind or language.
 fn further_groups(
     outcomes: &[Outcome],
 ) -> (BTreeMap<String, Curve>, BTreeMap<String, Reliability>) {
@@ -199,7 +199,7 @@ impl Report {
         charts([ALL, UNCALIBRATED], &self.thresholds, &self.reliability)
     }
 
-    /// Prints what is shown at each threshold, and how reliable probabilities are.
+    /// Prints what is shown at each threshold, and the reliability of probabilities.
     fn print_confidence(&self, out: &mut impl Write) -> io::Result<()> {
         let Some(all) = self.thresholds.get(ALL).filter(|it| it.iter().any(|(_, n)| n.cases > 0))
         else {

@@ -1,5 +1,5 @@
-//! What a user would have seen at each threshold of `suggest.eagerness`, cut from texts that were
-//! recorded once without a threshold, by the code that cuts them in the server.
+//! What a user would have seen at each threshold of `suggest.eagerness`. Texts are recorded once
+//! without a threshold, and cut by the server's own code.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use super::{
     cases::{open_case, truth},
 };
 
-/// The thresholds of the curve; at 0, everything is shown.
+/// The thresholds of the curve; 0 shows everything.
 pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
-/// What reading a wrong suggestion costs, in keystrokes: 0.75 s at 80 words per minute, about the
+/// The cost of reading a wrong suggestion, in keystrokes: 0.75 s at 80 words per minute, about the
 /// time to read three words. An assumption, not a measurement.
 pub(super) const READING_COST: f64 = 5.0;
 
@@ -41,7 +41,7 @@ fn shown_with(outcome: &Outcome, confidence: Option<&Confidence>, threshold: f32
     }
 }
 
-/// What users see, over some cases.
+/// What users see in some cases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Shown {
     pub(super) cases: usize,
@@ -49,7 +49,7 @@ pub(super) struct Shown {
     pub(super) shown: usize,
     /// Cases in which the shown text is a prefix of the original.
     pub(super) right: usize,
-    /// Characters of shown texts that are a prefix of the original, without whitespace around them.
+    /// Characters of shown texts that are a prefix of the original, without surrounding whitespace.
     pub(super) right_chars: usize,
     /// Characters of other shown texts.
     pub(super) wrong_chars: usize,
@@ -72,15 +72,16 @@ impl Shown {
         }
     }
 
-    /// Keystrokes saved per case: the right characters without one keystroke for each acceptance,
-    /// minus [`READING_COST`] for each wrong suggestion.
+    /// Keystrokes saved per case: right characters minus one keystroke per acceptance, minus
+    /// [`READING_COST`] per wrong suggestion.
     pub(super) fn net_saved(&self) -> f64 {
         let saved = (self.right_chars - self.right) as f64;
         let lost = READING_COST * (self.shown - self.right) as f64;
         (saved - lost) / self.cases.max(1) as f64
     }
 
-    /// Per case: the share shown, the share of those that is right, right and wrong characters.
+    /// The share of cases with a text, the share of right texts among them, and the right and wrong
+    /// characters per case.
     pub(super) fn figures(&self) -> [f64; 4] {
         let of = |part: usize, all: usize| if all == 0 { 0.0 } else { part as f64 / all as f64 };
         [
@@ -144,7 +145,7 @@ mod tests {
         cases::Case,
     };
 
-    /// A case whose text goes wrong after its first call.
+    /// A case whose text is wrong from the argument on.
     fn example() -> Outcome {
         let case = Case {
             path: "a.py".into(),

@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// How much of a complete text is shown.
+/// The number of bytes shown of a complete text.
 fn whole(context: &CursorContext, typed: &str, text: &str, n_certain: usize) -> usize {
     certain_bytes(context, Rest { typed, text, held_back: "", is_whole: true }, n_certain)
 }
 
-/// Cuts the text between `«»` of a document, of which the part before `|` is certain.
+/// Cuts the text between `«»` of a document; the part before `|` is certain.
 #[track_caller]
 fn check_in(language: &str, fixture: &str, expected: &str) {
     let (before, text) = fixture.split_once('«').expect("«");
@@ -122,7 +122,7 @@ fn further_line_leaves_no_block_open() {
 }
 
 #[test]
-fn rest_of_the_line_is_met_or_nothing_is_shown() {
+fn partial_text_never_precedes_a_rest() {
     check("f(«a.b()|.c()», other)\n", "");
     check("f(«a.b()|.c()»)\n", "a.b()");
     check("«first()\nsecond|()\n»third()\n", "first()\n");
@@ -146,7 +146,7 @@ fn last_word_is_shown_once_it_ends() {
     };
     let found = [("comp", ""), ("load", " "), ("load", "_all("), ("f(a, ", "\"b"), ("f(a, ", "b)")];
     assert_eq!(found.map(|it| shown(&it)), ["", "load", "", "f(a,", "f(a,"]);
-    // What follows may belong to what is shown.
+    // The next character may belong to the last shown one.
     let found = [("f(\"a\"", ""), ("f(\"a\"", ", b "), ("f(e", "\u{301}) "), ("f(1)", " # no")];
     assert_eq!(found.map(|it| shown(&it)), ["", "f(\"a\"", "f(", "f(1)"]);
 }
@@ -154,7 +154,7 @@ fn last_word_is_shown_once_it_ends() {
 const LANGUAGES: [&str; 8] = ["python", "rust", "javascript", "lua", "markdown", "sh", "html", ""];
 
 proptest! {
-    /// Everything that may be certain, at any moment of a stream, for any typed part of it.
+    /// For any certain length, at any point of a stream, after any typed part.
     #[test]
     fn shown_text_never_shrinks(
         text in "[ab_1 (){}\"'`#/*\\\\\n.=<$-é日🦀\u{301}\u{200d}]{0,24}",
@@ -175,7 +175,7 @@ proptest! {
             let rest = Rest { typed: "", text: let_through, held_back, is_whole: false };
             let n_bytes = certain_bytes(&context, rest, n_certain);
             prop_assert!(n_bytes >= shown, "{:?} after {:?}", &part[..n_bytes], &text[..shown]);
-            // The indentation before an existing line belongs to the line above it.
+            // The indentation before an existing line counts as part of the line above it.
             let n_indent = if context.is_before_a_line() { before.len() } else { 0 };
             prop_assert!(n_bytes <= n_let_through && n_bytes <= n_certain + n_indent);
             shown = n_bytes;
@@ -184,7 +184,7 @@ proptest! {
         prop_assert!(last >= shown, "{:?} at the end after {:?}", &text[..last], &text[..shown]);
         let surer = whole(&context, "", &text, n_certain + more);
         prop_assert!(surer >= last, "{:?} if surer than {:?}", &text[..surer], &text[..last]);
-        // What the user has typed of it is certain, and not a string of the model's any more.
+        // Text that the user typed is certain, and its strings may be cut.
         let typed = text.floor_char_boundary(last / 2);
         let rest = whole(&context, &text[..typed], &text[typed..], n_certain - typed.min(n_certain));
         let n_left = text[typed..last.max(typed)].chars().filter(|c| !c.is_whitespace()).count();

@@ -1,4 +1,4 @@
-//! Code: brackets, comments and the openers of strings.
+//! Scans code: brackets, comments and the openers of strings.
 
 use super::{Escape, Feature as F, Kind, Scanner, StringKind};
 
@@ -7,7 +7,7 @@ fn is_word_char(c: char) -> bool {
 }
 
 impl Scanner {
-    /// One token of code at `i`. Returns the end of it.
+    /// Scans one token at `i`. Returns the index after it.
     pub(super) fn code(&mut self, line: &str, i: usize, at: usize) -> usize {
         let rest = &line[i..];
         let Some(c) = rest.chars().next() else { return line.len() };
@@ -18,7 +18,7 @@ impl Scanner {
             return end;
         }
         if self.is_first && c == ':' && self.language.has(F::CppRaw) && !rest.starts_with("::") {
-            // The initializers of a constructor on the line above.
+            // A constructor's initializer list, on the line below the constructor.
             self.indent = self.previous_indent;
         }
         if is_word_char(c) {
@@ -84,7 +84,7 @@ impl Scanner {
             '(' => self.push(Kind::Bracket(')'), at + i + 1),
             '[' => self.push(Kind::Bracket(']'), at + i + 1),
             '{' => self.push(Kind::Bracket('}'), at + i + 1),
-            // The patterns of a shell's `case` end with a bracket.
+            // In a shell's `case`, this bracket ends a pattern.
             ')' if self.frames.last().is_some_and(|it| it.kind == Kind::Word("esac")) => {}
             _ => self.close(&Kind::Bracket(c), at + i),
         }
@@ -108,7 +108,8 @@ impl Scanner {
         self.after_operator_word || "\n([{,;=:!&|?+-*%<>~^".contains(self.previous)
     }
 
-    /// Opens a string, or skips a short one. Returns the end of it.
+    /// Opens a string, or skips one that ends on this line. Returns the index after the scanned
+    /// part.
     fn string(&mut self, line: &str, i: usize, at: usize, c: char) -> Option<usize> {
         let rest = &line[i..];
         let opened = match c {
@@ -151,7 +152,7 @@ impl Scanner {
         }
         let is_yaml = self.language.has(F::Yaml) && !starts_value(&line[..i]);
         let quote = self.language.quotes.iter().find(|it| rest.starts_with(it.open))?;
-        // A prefix such as `r` is no part of a name.
+        // A string prefix such as `r` does not follow another letter.
         let is_name = c.is_alphabetic() && line[..i].ends_with(is_word_char);
         if is_yaml || is_name {
             return None;
@@ -161,7 +162,7 @@ impl Scanner {
         Some(end)
     }
 
-    /// Characters and regular expressions end on their line. Returns their length in bytes.
+    /// Byte length of a character literal or regular expression at `i`; both end on their line.
     fn skipped(&self, line: &str, i: usize, c: char) -> Option<usize> {
         let rest = &line[i..];
         match c {
@@ -191,7 +192,7 @@ impl Scanner {
                 let n = 1 + first.len_utf8() + if first == '\\' { quoted.len_utf8() } else { 0 };
                 (!rest[n..].starts_with(is_word_char)).then_some(n)
             }
-            // `{/if}` is no regular expression.
+            // `{/if}` is a block tag, not a regular expression.
             '/' if self.language.has(F::Regex)
                 && self.expects_operand()
                 && !(self.document.has(F::Braces) && line[..i].ends_with('{')) =>
@@ -288,7 +289,7 @@ impl Scanner {
         if "{([<".contains(open) {
             return Some((Some(delimited(open)), end + 1));
         }
-        // `s/a/b/` has two parts; both end on the line, or this is no quote.
+        // `s/a/b/` has two parts. Unless both end on the line, this is not a quote.
         let n_parts = if matches!(&rest[..end], "s" | "tr" | "y") { 2 } else { 1 };
         let (mut n, mut is_quoted) = (0, false);
         for (k, c) in rest[end + 1..].char_indices() {
@@ -337,7 +338,7 @@ impl Scanner {
         let name = rest.strip_prefix("\\begin{").or_else(|| rest.strip_prefix("\\end{"))?;
         let name = &name[..name.find('}')?];
         let end = i + rest.find('}')? + 1;
-        // The name is no element of HTML, so that the element stays open.
+        // A keyword frame: HTML rules for elements do not apply to environments.
         let kind = Kind::Word(environment(name));
         if is_begin {
             self.push(kind, at + end);

@@ -1,4 +1,4 @@
-//! The languages that the scanner knows, as data.
+//! The languages that the scanner supports, as data.
 
 mod table;
 
@@ -28,7 +28,7 @@ pub(crate) struct Quote {
     pub(crate) hole: Option<(&'static str, char)>,
 }
 
-/// Forms that are not described by a pair of delimiters.
+/// Syntax that a pair of delimiters cannot describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// `'a'` is a character; any other `'` is a lifetime, a label or a prime.
@@ -57,17 +57,17 @@ pub(crate) enum Feature {
     Jsx,
     /// The document is markup: elements, and text between them.
     Markup,
-    /// Elements need not be closed in HTML: void and optional ones.
+    /// HTML's void elements and optional end tags.
     Html,
-    /// Code in braces between elements and in tags, and Svelte's blocks.
+    /// Code in braces between elements and inside tags, and Svelte's blocks.
     Braces,
     /// Text outside of `<?php … ?>`.
     PhpTags,
     /// A backslash outside of strings quotes the next character.
     BackslashQuotes,
-    /// A quote or bracket counts only where a value starts.
+    /// Quotes and brackets only count where a value starts.
     Yaml,
-    /// Only fenced code blocks count.
+    /// Only fenced code blocks are scanned.
     Markdown,
     /// Indentation delimits blocks; a header line ends with a colon.
     Colon,
@@ -96,17 +96,17 @@ pub(crate) enum Position {
     Line,
     /// Where Ruby expects an operand; after one it is a modifier.
     Operand,
-    /// Outside of parentheses and square brackets, where it belongs to a comprehension.
+    /// Outside parentheses and square brackets; inside, it belongs to a comprehension.
     Unbracketed,
 }
 
 /// An opening keyword, its closer, and where the opener counts.
 pub(crate) type Pair = (&'static str, &'static str, Position);
 
-/// What the scanner knows of a language.
+/// The syntax of a language, as far as the scanner needs it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Language {
-    /// The editors' names for it, and its files' extensions.
+    /// The language's identifiers in editors, and its file extensions.
     pub(crate) names: &'static [&'static str],
     pub(crate) line_comments: &'static [&'static str],
     pub(crate) block_comments: &'static [(&'static str, &'static str)],
@@ -119,8 +119,8 @@ pub(crate) struct Language {
 }
 
 impl Language {
-    /// The language with an editor's name or a file's extension; one with brackets and double
-    /// quotes alone if it is unknown.
+    /// The language for an editor's identifier or a file's extension. Unknown languages have only
+    /// brackets and double quotes.
     pub(crate) fn of(name: &str, uri: &str) -> &'static Self {
         let by_file = || {
             let file = uri.rsplit('/').next().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Language {
         Self::known(Some(name)).or_else(by_file).unwrap_or(&UNKNOWN)
     }
 
-    /// The language with a name, if it is known.
+    /// The language with a name or extension, if it is in the table.
     pub(crate) fn known(name: Option<&str>) -> Option<&'static Self> {
         name.and_then(|name| LANGUAGES.iter().find(|it| it.names.contains(&name)))
     }
@@ -146,7 +146,7 @@ impl Language {
         &STYLE
     }
 
-    /// Whether a statement that closes its brackets is over at the end of a line.
+    /// Whether a statement with balanced brackets ends at the end of this line.
     pub(crate) fn ends_statement(&self, line: &str) -> bool {
         let line = line.trim_end();
         match self.has(Feature::DollarQuotes) {
@@ -155,7 +155,7 @@ impl Language {
         }
     }
 
-    /// Whether lines are aligned with a marker above them, such as that of a list.
+    /// Whether lines may be aligned with a marker above them, such as that of a list.
     pub(crate) fn is_aligned(&self) -> bool {
         self.has(Feature::Yaml) || self.has(Feature::Markdown)
     }

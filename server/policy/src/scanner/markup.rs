@@ -1,4 +1,4 @@
-//! Elements, in HTML, XML and JSX.
+//! Scans elements in HTML, XML and JSX.
 
 use super::{Escape, Feature, Kind, Language, Scanner, StringKind};
 
@@ -7,7 +7,7 @@ const VOID: [&str; 13] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
     "wbr",
 ];
-/// Elements that end where the next one of the same name starts.
+/// Elements that end where the next element of the same name starts.
 const REPEATED: [&str; 8] = ["p", "li", "dt", "dd", "tr", "td", "th", "option"];
 
 /// The language of an element that contains code instead of text.
@@ -19,7 +19,7 @@ pub(super) fn code_in(name: &str) -> Option<&'static Language> {
     }
 }
 
-/// What closes Svelte's `{#name …}`.
+/// The closer of Svelte's `{#name …}`.
 fn block_closer(name: &str) -> Option<&'static str> {
     ["{/if}", "{/each}", "{/await}", "{/key}", "{/snippet}"]
         .into_iter()
@@ -27,7 +27,7 @@ fn block_closer(name: &str) -> Option<&'static str> {
 }
 
 impl Scanner {
-    /// The text of an element from `i` on.
+    /// Scans the content of an element from `i` on.
     pub(super) fn markup(&mut self, line: &str, i: usize, at: usize) -> usize {
         let rest = &line[i..];
         let is_jsx = self.language.has(Feature::Jsx);
@@ -63,7 +63,7 @@ impl Scanner {
         self.open_tag(name, i, at)
     }
 
-    /// Code in braces, or the start or end of a block of Svelte.
+    /// Scans code in braces, or a tag that opens or closes a Svelte block.
     fn brace(&mut self, rest: &str, i: usize, at: usize) -> usize {
         let name = rest[1..].trim_start_matches(['#', '/']);
         let name = &name[..name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len())];
@@ -109,7 +109,7 @@ impl Scanner {
         }
     }
 
-    /// The attributes of a tag from `i` on.
+    /// Scans the attributes of a tag from `i` on.
     pub(super) fn tag(&mut self, line: &str, i: usize, at: usize) -> usize {
         let rest = &line[i..];
         let is_jsx = self.language.has(Feature::Jsx);
@@ -140,9 +140,9 @@ impl Scanner {
                 self.push(Kind::Bracket('}'), at + i + 1);
                 self.previous = '{';
             }
-            // A type parameter is no element.
+            // This is a type parameter, not an element.
             Some(',' | '(' | ';') => drop(self.frames.pop()),
-            // The tag before it has no end.
+            // The unfinished tag ends where the next tag starts.
             Some('<') => {
                 if self.frames.pop().is_some() {
                     let depth = self.frames.len();
@@ -162,7 +162,7 @@ impl Scanner {
                     let depth = self.frames.len();
                     self.closed.push(super::Closed { depth, at: at + i, is_matched: true });
                 } else {
-                    // The element began where its tag did.
+                    // The element starts where its tag does.
                     let kind = Kind::Element(name);
                     self.frames.push(super::Frame { kind, ..frame });
                 }
@@ -172,7 +172,7 @@ impl Scanner {
         i + 1
     }
 
-    /// The text outside of `<?php … ?>` from `i` on.
+    /// Scans text outside `<?php … ?>` from `i` on.
     pub(super) fn outside(&mut self, line: &str, i: usize, at: usize) -> usize {
         let Some(start) = line[i..].find("<?") else { return line.len() };
         self.pop(at + i + start);

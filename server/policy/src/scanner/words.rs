@@ -1,16 +1,16 @@
-//! Keyword pairs.
+//! Scans keywords that open and close blocks.
 
 use super::{
     Feature, Kind, Scanner,
     languages::{Language, Position},
 };
 
-/// Words before an operand, in any language.
+/// Words that an operand follows, in any language.
 const OPERATORS: [&str; 22] = [
     "return", "case", "typeof", "in", "of", "and", "or", "not", "if", "unless", "while", "until",
     "when", "then", "elsif", "elif", "yield", "await", "default", "else", "do", "delete",
 ];
-/// Words before a statement.
+/// Words that a statement follows.
 const BEFORE_STATEMENTS: [&str; 14] = [
     "then",
     "do",
@@ -33,7 +33,7 @@ impl Scanner {
     pub(super) fn word(&mut self, line: &str, i: usize, end: usize, at: usize) {
         let word = &line[i..end];
         if self.is_first && word == "when" && self.language.has(Feature::Sigils) {
-            // The guard of a function on the line above.
+            // The guard of a function whose head is on the line above.
             self.indent = self.previous_indent;
         }
         if !self.language.pairs.is_empty() {
@@ -54,7 +54,7 @@ impl Scanner {
         self.is_statement_start = BEFORE_STATEMENTS.contains(&word);
     }
 
-    /// Whether a word is no member, symbol, key or part of a longer name.
+    /// Whether a word is a keyword: not a member, symbol, key or part of a longer name.
     fn is_keyword(&self, line: &str, i: usize, end: usize) -> bool {
         let (before, after) = (&line[..i], &line[end..]);
         let is_member = before.ends_with(['.', ':', '@', '$', '-', '&']) && !before.ends_with("..");
@@ -122,7 +122,7 @@ impl Scanner {
             "loop" if language.has(Feature::IgnoreCase) => {
                 line[..end].trim_end().to_ascii_lowercase().ends_with("end loop")
             }
-            // A transaction has no end.
+            // This `begin` starts a transaction, which has no `end`.
             "begin" if language.has(Feature::IgnoreCase) => {
                 let next = after.to_ascii_lowercase();
                 next.starts_with(';') || next.starts_with("tran") || next.starts_with("work")
@@ -136,7 +136,8 @@ impl Scanner {
     }
 }
 
-/// Whether the rest of Ruby's `def` is a method without an `end`: `def name(…) = value`.
+/// Whether a Ruby `def` is an endless method: `def name(…) = value`. `rest` is the code after
+/// `def`.
 fn is_endless(rest: &str) -> bool {
     let name = rest.find(|c: char| c.is_whitespace() || c == '(').unwrap_or(rest.len());
     let mut depth = 0;

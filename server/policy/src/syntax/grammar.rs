@@ -50,13 +50,13 @@ impl Grammar {
         .into()
     }
 
-    /// The grammar of another language that files of this one may be written in: `.h` files are C
-    /// or C++.
+    /// The grammar of another language that the same files may be written in: `.h` files are C or
+    /// C++.
     pub(super) fn alternative(self) -> Option<Self> {
         (self == Self::C).then_some(Self::Cpp)
     }
 
-    /// Whether code may look like anything, because of a preprocessor.
+    /// Whether a preprocessor may change the syntax arbitrarily.
     pub(super) fn has_macros(self) -> bool {
         matches!(self, Self::C | Self::Cpp)
     }

@@ -1,4 +1,4 @@
-//! Text that depends on what surrounds the cursor in its line.
+//! Texts that depend on the rest of the cursor's line.
 
 use expect_test::expect;
 
@@ -97,7 +97,7 @@ fn closer_after_the_cursor_ends_the_text() {
 }
 
 #[test]
-fn docstring_gets_its_text() {
+fn docstring_body_is_kept() {
     check(
         "python",
         "def slugify(title):\n    \"\"\"ˇ\"\"\"\n    return title\n",

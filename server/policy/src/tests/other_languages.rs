@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::well_formed::check;
 
 #[test]
-fn own_line_is_not_the_next_line_in_other_languages() {
+fn own_lines_do_not_match_the_suffix_in_other_languages() {
     check(
         "typescript",
         "class A {\n  f(x: number) {\n    ˇ\n    return x;\n  }\n}\n",

@@ -44,7 +44,7 @@ const LANGUAGES: [&str; 33] = [
     "latex",
 ];
 
-/// Text made of pieces that the rules look for, whole and in parts.
+/// Text made of pieces that the rules look for, complete and partial.
 fn says() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "\n",
@@ -139,9 +139,8 @@ pub(crate) fn n_cases() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: n_cases(), ..ProptestConfig::default() })]
 
-    /// For every text and every extension of it, what is kept of the first is a prefix of what is
-    /// kept of the second, also beyond a stop. Streaming ends with the same text and stop as a single
-    /// cut.
+    /// The kept part of a text is a prefix of the kept part of every extension of it, even after a
+    /// stop. Streaming ends with the same text and stop as a single cut.
     #[test]
     fn shown_text_never_shrinks(
         before in says(),
@@ -164,7 +163,7 @@ proptest! {
         for end in ends {
             let cut = policy.cut(&said[..end], Phase::Partial);
             prop_assert!(cut.keep_bytes >= kept.keep_bytes, "{kept:?} {end} {cut:?}");
-            // Several rules may cut at the same place, and a stream may meet another one first.
+            // Several rules may cut at the same place, and streaming may hit a different one first.
             let is_same = cut.keep_bytes == kept.keep_bytes && cut.stop.is_some();
             prop_assert!(kept.stop.is_none() || is_same, "{kept:?} {end} {cut:?}");
             if cut.stop.is_some() {
@@ -172,7 +171,7 @@ proptest! {
             }
             kept = cut;
         }
-        // Without what the policy remembers of the beginnings.
+        // A new policy, without the judged prefixes.
         let at_once = new().cut(&said, Phase::Final);
         prop_assert_eq!(at_once, policy.cut(&said, Phase::Final));
         prop_assert!(at_once.keep_bytes >= kept.keep_bytes, "{kept:?} {at_once:?}");
@@ -182,7 +181,7 @@ proptest! {
         }
     }
 
-    /// Restyling a prefix gives a prefix of the restyled text.
+    /// Restyling a prefix yields a prefix of the restyled text.
     #[test]
     fn restyled_text_never_shrinks(before in says(), said in says(), cut in 0..99usize) {
         let policy = Policy::new(CursorContext::new(&before, ""));

@@ -1,4 +1,4 @@
-//! Real code comes through unchanged: each case stands for a class of places in the files of
+//! Real code passes unchanged. Each case represents a class of places in the files of
 //! `tests/oracle`.
 
 use expect_test::expect;
@@ -166,7 +166,7 @@ fn space_before_a_closer_is_kept() {
 }
 
 #[test]
-fn comment_after_the_cursor_stays() {
+fn trailing_comment_is_kept() {
     check(
         "ruby",
         "def self.included(ˇ) #:nodoc:\n  super\nend\n",
@@ -327,7 +327,7 @@ fn modifier_after_a_bracket_opens_nothing() {
 }
 
 #[test]
-fn elements_of_a_list_may_be_the_same() {
+fn equal_list_elements_are_kept() {
     check(
         "kotlin",
         "val a = f(\n  ˇ\n)\n",

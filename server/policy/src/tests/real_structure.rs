@@ -1,4 +1,4 @@
-//! Blocks of real files come through unchanged, in pages, examples and languages without brackets.
+//! Blocks of real files pass unchanged, in pages, examples and languages without brackets.
 
 use expect_test::expect;
 

@@ -1,10 +1,11 @@
-//! Accepting a complete suggestion of which nothing was shown before leaves the file well formed.
+//! Accepting a complete suggestion that was not shown while it streamed leaves the file well
+//! formed.
 
 use expect_test::{Expect, expect};
 
 use crate::{CursorContext, Phase, Policy, Style, Syntax, n_replaced};
 
-/// Compares the document as if the text at the cursor `ˇ` were accepted.
+/// Compares the document after accepting the text at the cursor `ˇ`.
 #[track_caller]
 pub(super) fn check(language: &str, fixture: &str, says: &str, expected: &Expect) {
     check_with(Style::default(), language, fixture, says, expected);
@@ -36,7 +37,7 @@ pub(super) fn check_with(
 }
 
 #[test]
-fn own_line_is_not_the_next_line() {
+fn own_lines_do_not_match_the_suffix() {
     check(
         "go",
         "func save(path string) error {\n\tf, err := os.Create(path)\n\tˇ\n\treturn err\n}\n",
@@ -402,7 +403,7 @@ fn long_block_is_shown_whole_or_not_at_all() {
     // It closes soon after the limit of 16 lines.
     assert_eq!(shown(&format!("def f\n{}end\n", body(25))), 27);
     assert_eq!(shown(&format!("def f\n{}end\n", body(40))), 0);
-    // The document is well formed without the block.
+    // The file is well formed without the block.
     assert_eq!(shown(&format!("a = 1\nb = 2\ndef f\n{}end\n", body(40))), 2);
 }
 
@@ -422,7 +423,7 @@ fn unclosed_block_is_not_shown() {
 }
 
 #[test]
-fn repetition_that_the_text_does_not_complete_is_one() {
+fn incomplete_repetition_is_cut() {
     check(
         "java",
         "ˇ\npublic class A {\n\n  private String x;\n\n  public A(String x) {\n    this.x = x;\n  }\n}\n",

@@ -1,8 +1,8 @@
-//! Comparing and cutting texts at one end.
+//! Compares and cuts texts at one end.
 
 use ropey::RopeSlice;
 
-/// The end of a text that is nearer to the cursor and is kept.
+/// The end of a text that is kept because it is next to the cursor.
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Head,

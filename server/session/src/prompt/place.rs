@@ -1,10 +1,10 @@
-//! Which of a model's calibrations applies at a cursor.
+//! Chooses the part of a model's calibration that applies at a cursor.
 
 use super::cursor_context::cursor_context;
 use crate::document::Snapshot;
 use foretell_engine::calibration::Place;
 
-/// The kind of place at a cursor (a char_idx, clamped to the end of the text).
+/// The kind of cursor position (`cursor` is a char_idx, clamped to the end of the text).
 #[must_use]
 pub fn place(snapshot: &Snapshot, cursor: usize) -> Place {
     let context = cursor_context(snapshot, cursor);
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_start_has_nothing_but_indentation_before_it() {
+    fn line_start_follows_only_indentation() {
         let at = |marked: &str| {
             let cursor = marked.chars().position(|c| c == 'ˇ').unwrap();
             place(&Snapshot::of_text("a.rs", "rust", &marked.replace('ˇ', "")), cursor)

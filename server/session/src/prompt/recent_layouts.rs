@@ -1,14 +1,15 @@
-//! The layouts of places where the user was before: as long as the KV cache has their prompts,
-//! going back prefills nothing.
+//! Layouts of places that the user left. Going back needs no prefill while the KV cache contains
+//! their prompts.
 
 use std::collections::VecDeque;
 
 use super::Layout;
 use foretell_engine::Prompt;
 
-/// How many layouts are kept: more places than the engine has slots.
+/// The number of layouts that are kept: more than the engine has slots.
 const CAPACITY: usize = 8;
-/// The share of a prompt that must be cached, in percent. The rest is where the cursor moved.
+/// The share of a prompt that must be cached, in percent. The cursor's new position changes the
+/// rest.
 const CACHED_PERCENT: usize = 75;
 
 /// See the module's documentation.
@@ -21,7 +22,7 @@ pub(super) struct RecentLayouts {
 }
 
 impl RecentLayouts {
-    /// Keeps the layout of a place that the cursor has left.
+    /// Adds the layout of a place that the cursor left.
     pub(super) fn keep(&mut self, layout: Option<Layout>) {
         let Some(layout) = layout else { return };
         self.layouts.push_front(layout);

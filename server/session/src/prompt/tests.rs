@@ -117,13 +117,13 @@ fn cached_place_keeps_its_layout() {
     prompter.set_tokens_per_s(60.0);
     let first = prompter.prompt(&a, 60);
     prompter.prompt(&b, 60);
-    // The measured speed varies, and with it the size of a new layout.
+    // A new layout's size varies with the measured speed.
     prompter.set_tokens_per_s(70.0);
     prompter.set_cached(vec![first.ids.clone()]);
     assert_eq!(prompter.prompt(&a, 60), first);
     prompter.prompt(&b, 60);
     prompter.set_cached(vec![]);
-    assert_ne!(prompter.prompt(&a, 60), first, "a layout that is not cached is not worth keeping");
+    assert_ne!(prompter.prompt(&a, 60), first, "a layout without a cached prompt is not kept");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn wider_window_is_limited_by_time() {
     let narrow = prompter.prompt(&snapshot, 500).ids.len();
     let mut within =
         |ms| n_tokens(prompter.wider_within(&snapshot, 500, Duration::from_millis(ms)));
-    assert_eq!(within(500), None, "no wider than it is");
+    assert_eq!(within(500), None, "not wider than the current window");
     let wider = within(1_500).unwrap();
     assert!(narrow < wider && wider <= 150, "{narrow}, {wider}");
     let whole = within(60_000).unwrap();

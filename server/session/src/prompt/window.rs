@@ -10,8 +10,8 @@ pub(super) const ASSUMED_TOKENS_PER_S: f64 = 128.0;
 
 /// The most lines between the anchor and the cursor in the narrow window.
 const FIRST_ANCHOR_LINES: usize = 5;
-/// The CPU time for a place where the cursor rests, in milliseconds: most such places are left
-/// again without a key.
+/// The CPU time for prefilling where the cursor rests, in milliseconds. The user leaves most such
+/// places without typing.
 const REST_CPU_MS: u64 = 900;
 /// The fewest tokens that describe a place.
 const MIN_TOKENS: usize = 48;
@@ -59,8 +59,8 @@ impl Sizes {
         is_smaller.then_some(Self { anchor_lines, budget, ..whole })
     }
 
-    /// The narrow window where the cursor only rests: no more than [`REST_CPU_MS`] of all threads
-    /// together. `None` as for [`Self::first`].
+    /// The narrow window for a resting cursor: takes at most [`REST_CPU_MS`], summed over all
+    /// threads. `None` as for [`Self::first`].
     pub(super) fn at_rest(window: &Window, tokens_per_s: f64, n_threads: usize) -> Option<Self> {
         let cpu_ms = REST_CPU_MS / n_threads.max(1) as u64;
         let first_ms = Some(window.first_ms?.min(cpu_ms));
@@ -85,7 +85,7 @@ impl Sizes {
     }
 }
 
-/// The number of tokens that are prefilled within a time.
+/// The number of tokens that can be prefilled within a time.
 pub(super) fn tokens_within(time: Duration, tokens_per_s: f64) -> usize {
     (time.as_secs_f64() * tokens_per_s) as usize
 }
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(n_tokens(1, 100.0), Some(75), "prompt.first_ms is the limit");
         assert_eq!(n_tokens(2, 200.0), Some(90));
         assert_eq!(n_tokens(8, 800.0), Some(89));
-        assert_eq!(n_tokens(2, 10_000.0), None, "the whole window is as fast");
+        assert_eq!(n_tokens(2, 10_000.0), None, "the whole window is fast enough");
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl Driver {
         }
     }
 
-    /// Handles an event at a time.
+    /// Handles an event as of `at`.
     fn handle_at(self: &Arc<Self>, at: Instant, event: Event) -> AbortHandle {
         let driver = Arc::downgrade(self);
         let task = tokio::spawn(async move {
@@ -215,8 +215,8 @@ impl Driver {
         task.abort_handle()
     }
 
-    /// Prefills a place before the user types, with the files of the workspace that its prompt
-    /// quotes. If the disk is slow, the prompt does without them.
+    /// Prefills a place before the user types, including the workspace files that its prompt
+    /// quotes. If the disk is slow, the prompt omits them.
     fn prefill_first(self: &Arc<Self>, id: GenerationId, snapshot: Snapshot, cursor: usize) {
         let is_wanted = quotes_workspace(&self.settings().config);
         let gathered = is_wanted.then(|| self.gather_workspace(&snapshot));

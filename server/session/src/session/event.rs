@@ -101,20 +101,20 @@ pub enum Event {
         /// Which one.
         timer: Timer,
     },
-    /// A timer of the focus elapsed.
+    /// The focus timer elapsed.
     FocusTimer,
-    /// The user looks at a document. It supersedes the previous focus.
+    /// The user focused a document, which supersedes the previous focus.
     Focus {
         /// The document.
         uri: String,
-        /// Where the cursor rests; the last known place without one.
+        /// The cursor's position. `None` stands for its last known place.
         position: Option<Position>,
-        /// The unit of the position.
+        /// The encoding of the position.
         encoding: PositionEncoding,
         /// Whether the machine runs on battery.
         on_battery: bool,
     },
-    /// The model is loaded.
+    /// The model finished loading.
     ModelReady,
     /// The client reports that the user accepted a suggestion.
     Accepted {
@@ -196,7 +196,7 @@ pub enum Effect {
         /// When it elapses.
         at: Instant,
     },
-    /// Set the timer of the focus, replacing one that is running.
+    /// Set the focus timer, replacing a running one.
     SetFocusTimer {
         /// When it elapses.
         at: Instant,
@@ -217,7 +217,7 @@ pub enum Effect {
         /// What to generate.
         options: GenerationOptions,
     },
-    /// Prefill what the first suggestion at a place needs, in the background.
+    /// Prefill the prompt of the first suggestion at a place, in the background.
     PrefillFirst {
         /// Its id.
         id: GenerationId,
@@ -226,8 +226,8 @@ pub enum Effect {
         /// The cursor, a char_idx.
         cursor: usize,
     },
-    /// Prefill a wider window at a place that is prefilled, in the background: the widest that
-    /// takes no longer than `within`.
+    /// In the background, prefill the widest window at an already prefilled place that takes no
+    /// longer than `within`.
     PrefillWider {
         /// Its id.
         id: GenerationId,

@@ -1,4 +1,4 @@
-//! Whether the machine runs on battery.
+//! Detects whether the machine runs on battery.
 
 use std::{
     path::Path,
@@ -7,15 +7,15 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How long an answer of the system is used.
+/// How long a reading stays valid.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// The source of power, looked up when it is needed.
+/// The power source, read when needed.
 #[derive(Debug, Default)]
 pub(super) struct Power(Mutex<Option<(Instant, bool)>>);
 
 impl Power {
-    /// Whether the machine runs on battery; `false` if the system does not say.
+    /// Whether the machine runs on battery; `false` if unknown.
     pub(super) fn on_battery(&self) -> bool {
         let mut last = self.0.lock();
         match *last {
@@ -40,8 +40,8 @@ fn on_battery() -> bool {
     is_discharging(Path::new("/sys/class/power_supply"))
 }
 
-/// Reads Linux's descriptions of power supplies (`Documentation/ABI/testing/sysfs-class-power`).
-/// The battery of a mouse has the scope `Device`.
+/// Reads Linux's power supply files (`Documentation/ABI/testing/sysfs-class-power`). The battery of
+/// a peripheral such as a mouse has the scope `Device`.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "tested on every system"))]
 fn is_discharging(supplies: &Path) -> bool {
     let Ok(supplies) = std::fs::read_dir(supplies) else { return false };
@@ -63,7 +63,7 @@ fn is_discharging(supplies: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// Power supplies with the content of their files.
+    /// Takes power supplies with the content of their files.
     #[track_caller]
     fn check(supplies: &[&[(&str, &str)]], expected: bool) {
         let folder = tempfile::tempdir().unwrap();

@@ -116,7 +116,7 @@ pub struct State {
     cache: CompletionCache,
     /// What would follow if the suggestion, or a selected item, were accepted.
     prefetch: Option<(Surroundings, GenerationId)>,
-    /// A wider window of the cursor's place, while it is being prefilled.
+    /// The generation that prefills a wider window at the cursor.
     prefill: Option<GenerationId>,
     focus: Option<Focus>,
     throttle: Throttle,

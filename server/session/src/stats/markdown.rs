@@ -1,5 +1,4 @@
-//! The statistics as a page for people, in Markdown: what the suggestions were worth, then why
-//! nothing was shown.
+//! The statistics as a page in Markdown: what suggestions were worth, then why nothing was shown.
 
 use std::{cmp::Reverse, fmt::Write};
 
@@ -10,7 +9,7 @@ use crate::empty_reason::EmptyReason;
 #[must_use]
 pub fn markdown(counts: &Counts) -> String {
     let mut page = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = write(&mut page, counts);
     page
 }
@@ -54,7 +53,7 @@ fn write(out: &mut String, it: &Counts) -> std::fmt::Result {
         writeln!(out, "| Reason | Times |\n|---|---|")?;
     }
     for (name, n) in reasons {
-        // A file of statistics is untrusted: unknown names are not printed.
+        // The statistics file is untrusted, so unknown names are not printed.
         let reason = EmptyReason::sentence_of(name).unwrap_or("Another reason.");
         writeln!(out, "| {reason} | {n} |")?;
     }
@@ -73,7 +72,7 @@ mod tests {
     use crate::stats::tally;
 
     #[test]
-    fn page_is_for_people() {
+    fn page_lists_counts_and_reasons() {
         let mut counts = Counts { requests: 9, superseded: 2, offers: 4, ..Counts::default() };
         for name in ["type_through", "type_through", "model", "running_draft"] {
             tally(&mut counts.shown, name);

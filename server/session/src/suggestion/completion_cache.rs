@@ -106,18 +106,18 @@ fn same_end(a: &str, b: &str) -> bool {
 pub struct CachedText {
     /// The text.
     pub text: String,
-    /// What follows it and may not be shown.
+    /// The text after it that may not be shown.
     pub held_back: String,
-    /// How probable both are, if that is known.
+    /// The confidence in both, if known.
     pub confidence: Option<Confidence>,
-    /// Whether the generation ended because it became too unlikely: the text would go on.
+    /// Whether the generation ended because the text became too unlikely.
     pub goes_on: bool,
-    /// Whether the text starts where a token does, so that its confidence is exact.
+    /// Whether the text starts at a token boundary, so that its confidence is exact.
     pub is_exact: bool,
 }
 
 impl CachedText {
-    /// The text of a generation that has ended.
+    /// The text of a finished generation.
     #[must_use]
     pub fn of(progress: Progress) -> Self {
         let goes_on = progress.finish == Some(FinishReason::Stopped(StopRule::Unsure));
@@ -126,13 +126,13 @@ impl CachedText {
         Self { text, held_back, confidence, goes_on, is_exact: true }
     }
 
-    /// A text of which nothing else is known.
+    /// A text without further information.
     #[must_use]
     pub fn plain(text: String) -> Self {
         Self { text, is_exact: true, ..Self::default() }
     }
 
-    /// The generation as if it had ended just now.
+    /// The text as a finished generation.
     #[must_use]
     pub fn into_progress(self) -> Progress {
         let finish = match self.goes_on {
@@ -143,7 +143,7 @@ impl CachedText {
         Progress { text, held_back, confidence, finish: Some(finish), ..Progress::default() }
     }
 
-    /// The text after its first `n_bytes`, which the user has typed.
+    /// The text after its first `n_bytes`, which the user typed.
     fn after(&self, n_bytes: usize) -> Self {
         let confidence = self.confidence.as_ref();
         Self {
@@ -155,7 +155,7 @@ impl CachedText {
         }
     }
 
-    /// The text with `deleted` before it, which the user had typed.
+    /// The text preceded by `deleted`, which the user typed and deleted.
     fn behind(&self, deleted: &str) -> Self {
         Self {
             text: format!("{deleted}{}", self.text),

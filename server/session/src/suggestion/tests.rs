@@ -61,7 +61,7 @@ fn contradicting_key_dismisses_the_suggestion() {
 }
 
 #[test]
-fn key_may_contradict_what_is_held_back() {
+fn key_may_contradict_held_back_text() {
     check("let xˇ", " =|on…", &[("let x‹›", " =o")], 0, "NotYet");
     check("let xˇ", " =|on…", &[("let x‹›", " =one")], 0, "NotYet");
     check("let xˇ", " =|on…", &[("let x‹›", " =t")], 0, "dropped: Contradicted");
@@ -149,7 +149,7 @@ fn line_break_style_does_not_matter() {
     check("{ˇ", "\n    x", &[("{‹›", "\r\n")], 0, r#"shows "    x""#);
 }
 
-/// What a suggestion says at the `ˇ` of a Python document once `typed` was typed into it, with a
+/// The verdict of a suggestion at the `ˇ` of a Python document after `typed` was typed, with a
 /// threshold of one half. The generation consists of tokens with their probabilities.
 #[track_caller]
 fn check_sure(
@@ -201,17 +201,17 @@ fn unlikely_text_is_not_shown() {
     let tokens = [("load", 0.3), ("()", 0.9)];
     check_sure(&tokens, "", LINE_END, 0, "Unsure { is_exact: true }");
     check_sure(&tokens[..1], "", UNSURE, 0, "Unsure { is_exact: true }");
-    // The model has not said how likely `ad` is after `lo`.
+    // The probability of `ad` after `lo` is unknown.
     check_sure(&tokens, "lo", LINE_END, 0, "Unsure { is_exact: false }");
     check_sure(&tokens, "load", LINE_END, 0, r#"shows "()""#);
-    // It is sure of `load`, but has not said whether that is the whole word.
+    // The model is sure of `load`, but it is unknown whether the word ends there.
     check_sure(&[("x.", 0.6), ("load", 0.8)], "x.", UNSURE, 0, "Unsure { is_exact: false }");
     check_sure(&[("load", 0.9)], "", None, 0, "NotYet");
     check_sure(&tokens, "", None, 0, "Unsure { is_exact: true }");
 }
 
 #[test]
-fn unsure_text_is_cut_in_its_line_or_at_the_end_of_it() {
+fn cut_in_line_differs_from_line_end() {
     let snapshot = Snapshot::of_text("a", "python", "x = \n");
     let suggestion = Suggestion::new(&snapshot, 4, GenerationId(1));
     let is_cut = |text: &str, held_back: &str, finish| {
@@ -221,7 +221,7 @@ fn unsure_text_is_cut_in_its_line_or_at_the_end_of_it() {
     };
     assert!(is_cut("a()", " + b", UNSURE) && is_cut("a() + b", "", LINE_END));
     assert!(!is_cut("a()", "\nb", UNSURE) && !is_cut("a()\nb", "", LINE_END));
-    assert!(!is_cut("a()", " refused", LINE_END), "what a rule has cut does not follow");
+    assert!(!is_cut("a()", " refused", LINE_END), "text that a rule cut does not follow");
 }
 
 #[test]
@@ -237,7 +237,7 @@ const TOKENS: [&str; 20] = [
 ];
 
 proptest! {
-    /// A generation that streams through the policy, at any threshold, and is typed into.
+    /// A generation that streams through the policy at any threshold while the user types into it.
     #[test]
     fn shown_text_never_shrinks(
         tokens in proptest::collection::vec((0..TOKENS.len(), 0.3f32..=1.0), 1..16),

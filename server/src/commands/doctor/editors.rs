@@ -25,7 +25,7 @@ struct Kind {
     /// Files or folders with settings, relative to the configuration folder, or to the home folder
     /// with `~/`.
     settings: &'static [&'static str],
-    /// Places of which one exists if the editor can run a language server, as in `settings`; none
+    /// Paths, as in `settings`; the editor can run a language server if one of them exists. Empty
     /// if it always can.
     needs: &'static [&'static str],
     /// The setup instructions, a path in Foretell's source.

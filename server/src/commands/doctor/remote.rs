@@ -52,7 +52,7 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
             );
             let latency = Check::good("latency", latency);
             let is_sure = match config.suggest.min_probability() {
-                None => Check::good("eagerness", "everything is shown"),
+                None => Check::good("eagerness", "no threshold: all suggestions are shown"),
                 Some(_) if confidence.is_some() => {
                     Check::good("eagerness", "the server sends log-probabilities")
                 }
@@ -60,7 +60,8 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
                 Some(_) => Check::new(
                     "eagerness",
                     Mark::Attention,
-                    "the server sends no log-probabilities: suggest.eagerness has no effect, and suggestions are shown however unlikely they are",
+                    "the server sends no log-probabilities, so suggest.eagerness has no effect: unlikely \
+                     suggestions are shown, too",
                 ),
             };
             vec![remote, latency, is_sure]

@@ -1,9 +1,9 @@
-//! The probability of the text, and generations that end where it is low.
+//! Tests the probability of the text, and generations that end where it is low.
 
 use super::*;
 use crate::calibration::Curve;
 
-/// The probability of the text after each of its parts, in percent, and where the parts end.
+/// The end of each part, and the probability of the text up to there in percent.
 fn along(done: &Progress) -> Vec<(usize, u32)> {
     let confidence = done.confidence.as_ref().expect("a model knows its probabilities");
     let ends = confidence.pieces().iter().map(|it| it.end);
@@ -85,7 +85,7 @@ fn calibrated_probabilities_are_reported_and_decide() {
     assert_eq!(along(&done), [(1, 60), (2, 60), (3, 10), (4, 10), (5, 10)]);
     let offline = of_script(script(), "a = ", 0).confidence.map(|it| it.calibrated(curve()));
     assert_eq!(done.confidence, offline);
-    // The model itself says 0.4.
+    // The uncalibrated probability is 0.4.
     assert_eq!(run(&mut decoder, few).finish, Some(FinishReason::Stopped(StopRule::Unsure)));
 }
 
@@ -110,7 +110,7 @@ proptest! {
             if some.finish != Some(FinishReason::Stopped(StopRule::Unsure)) {
                 prop_assert_eq!(&some.text, &whole.text);
             }
-            // What both have is as certain in both.
+            // The common part has the same confidence.
             if let (Some(a), Some(b)) = (&some.confidence, &whole.confidence) {
                 prop_assert!(b.pieces().starts_with(a.pieces()) || a.pieces().starts_with(b.pieces()));
             }

@@ -1,10 +1,10 @@
 use super::*;
 
-/// Samples at a few probabilities, of which a share is right, one case for each row of them.
+/// Samples at a few probabilities, a share of which is right. Each row of them is one case.
 fn cases(place: Place, share: impl Fn(f64) -> f64) -> Vec<Vec<Sample>> {
     let row = |i: usize| {
         let sample = |probability: f64| {
-            // The share of the rows so far that are right never differs by more than one row.
+            // The number of right rows so far never deviates from the share by more than one.
             let n_right = |rows: usize| (share(probability) * rows as f64).floor();
             Sample { probability, is_right: n_right(i + 1) > n_right(i), place }
         };
@@ -47,7 +47,7 @@ fn isotonic_curve_rises_where_shares_do_not() {
 }
 
 #[test]
-fn kinds_that_differ_are_told_apart_by_cross_validation() {
+fn cross_validation_prefers_curves_by_place() {
     let loss = |cases: &[Vec<Sample>], by_place| {
         let candidate = Candidate { method: Method::Isotonic, by_place };
         cross_validate(cases, candidate).unwrap().log_loss

@@ -48,7 +48,7 @@ impl<'a> Lines<'a> {
         &self.text[self.range(line)]
     }
 
-    /// The text of some lines.
+    /// The text of a range of lines.
     pub(super) fn text(&self, lines: Range<usize>) -> &'a str {
         &self.text[self.ranges[lines.start].start..self.ranges[lines.end - 1].end]
     }

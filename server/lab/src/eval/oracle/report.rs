@@ -71,7 +71,7 @@ impl Report {
         self.counts.entry((language, kind, trial.output)).or_default().add(trial.outcome, 1);
     }
 
-    /// Adds the report of other files.
+    /// Adds a report on other files.
     pub(super) fn add(&mut self, other: Self) {
         self.n_files += other.n_files;
         self.n_places += other.n_places;

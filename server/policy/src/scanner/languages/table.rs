@@ -43,7 +43,7 @@ const BASE: Language = Language {
 const HASH: Language =
     Language { line_comments: &["#"], block_comments: &[], features: &[], ..BASE };
 
-/// A document that is no code.
+/// A document without code.
 const PROSE: Language = Language {
     line_comments: &[],
     block_comments: &[],
@@ -180,7 +180,7 @@ pub(super) static LANGUAGES: &[Language] = &[
         ..BASE
     },
     Language {
-        // A line that starts with `\\` is a piece of a string.
+        // A line that starts with `\\` is part of a multiline string.
         names: &["zig", "zon"],
         line_comments: &["//", "\\\\"],
         block_comments: &[],

@@ -85,8 +85,8 @@ impl State {
         self.advance_candidates(false, now);
     }
 
-    /// Makes the suggestion show everything. Returns whether it shows a text, and that text does not
-    /// end because the model was unsure.
+    /// Lifts the suggestion's probability threshold. Returns whether it now shows a text that was
+    /// not cut because the model was unsure.
     fn shows_everything(&mut self, request: &Request) -> bool {
         let Some(it) = &mut self.suggestion else { return false };
         it.show_everything();

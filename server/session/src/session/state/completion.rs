@@ -72,7 +72,7 @@ impl State {
         let (delay_ms, deadline_ms) = (suggest.delay_ms, suggest.deadline_ms);
         let min_probability = self.options(&request).min_probability;
         let source = match self.verdict(&request) {
-            // What was prefetched goes on where this suggestion ends.
+            // The prefetch continues where this suggestion ends.
             Some(Verdict::Shows(_)) if self.continues_with_prefetch(&request) => {
                 Some(Source::Ahead)
             }
@@ -121,15 +121,16 @@ impl State {
         }
     }
 
-    /// Replaces a suggestion of which the user has seen everything by the prefetch.
+    /// Replaces a suggestion that the user has seen completely with the prefetch. Returns whether
+    /// it did.
     fn continues_with_prefetch(&mut self, request: &Request) -> bool {
         let Some(it) = &self.suggestion else { return false };
         let progress = self.progress(it.generation());
         it.is_exhausted(request.cursor, &progress) && self.takes_prefetch(request)
     }
 
-    /// Replaces the suggestion by the prefetch, unless that contradicts what was typed or says
-    /// nothing.
+    /// Replaces the suggestion with the prefetch, unless the typed text contradicts it or it offers
+    /// no text. Returns whether it did.
     fn takes_prefetch(&mut self, request: &Request) -> bool {
         let here = Surroundings::new(&request.snapshot, request.cursor);
         let min_probability = self.options(request).min_probability;
@@ -239,7 +240,7 @@ impl State {
             Some(Verdict::Unsure { is_exact: true }) => {
                 return self.respond(Answer::Empty(EmptyReason::unsure()), wait.asked, now);
             }
-            // What was waited for turned out to say something else, or not enough.
+            // The awaited text contradicts the typed text, or too little of it is certain.
             Some(Verdict::Dismissed(_) | Verdict::Unsure { .. }) | None
                 if wait.source != Source::Model || wait.started != request.cursor =>
             {

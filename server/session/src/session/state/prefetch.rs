@@ -13,8 +13,7 @@ use crate::{
 };
 
 impl State {
-    /// Makes a suggestion of a prefetch or of a cached text, which shows what is at least this
-    /// probable.
+    /// Turns a prefetch or cached text into the suggestion, with a probability threshold.
     pub(super) fn recall(
         &mut self,
         request: &Request,
@@ -34,7 +33,7 @@ impl State {
             Suggestion::new(snapshot, *cursor, id).with_min_probability(min_probability);
         let verdict = suggestion.verdict(&snapshot.uri, *cursor, &self.progress(id));
         if !is_exact && matches!(verdict, Verdict::Unsure { .. } | Verdict::Empty(_)) {
-            // Inside a word, the model may be surer than it was before it.
+            // With the typed part of a word in the prompt, the model may be surer than before.
             return None;
         }
         self.drop_suggestion();
@@ -72,9 +71,9 @@ impl State {
         Some(cached)
     }
 
-    /// Starts to generate what would follow if `rest` were accepted. After the end of a line, that
-    /// is the next line: nothing is suggested after a complete one. Where the model was not sure how
-    /// the line goes on, that is the rest of the line.
+    /// Starts to generate the text that follows once `rest` is accepted. After the end of a line,
+    /// that is the next line, because nothing is suggested after a complete line. Where the line
+    /// was cut because the model was unsure, that is the rest of the line.
     pub(super) fn start_prefetch(&mut self, request: &Request, rest: &str) {
         let Request { snapshot, cursor, .. } = request;
         let CursorContext { line_after, .. } = cursor_context(snapshot, *cursor);

@@ -1,9 +1,9 @@
-//! What is prefilled in the background: the place where the cursor rests before the user types
-//! (the focus), and the whole window after an answer.
+//! Background prefills: the place where the cursor rests before the user types (the focus), and the
+//! whole window after an answer.
 //!
-//! A focus is prefilled in two steps, so that a cursor that only passes by costs little: at once
-//! what the first suggestion needs, and a wider window only if the cursor keeps resting. After
-//! [`END_AFTER`], nothing runs for it. Every request goes first.
+//! A focus is prefilled in two steps, so that a passing cursor costs little: the prompt of the
+//! first suggestion at once, and a wider window only if the cursor stays. The prefill ends after
+//! [`END_AFTER`]. Requests always take precedence.
 
 use crate::empty_reason::EmptyReason;
 use std::time::{Duration, Instant};
@@ -21,11 +21,11 @@ use crate::{
     suggestion::GenerationId,
 };
 
-/// How long the cursor rests before a wider window is prefilled.
+/// How long the cursor must rest before a wider window is prefilled.
 const WIDEN_AFTER: Duration = Duration::from_millis(1_100);
-/// After how long a rest the prefill ends, finished or not.
+/// How long after the focus the prefill ends, even if unfinished.
 const END_AFTER: Duration = Duration::from_secs(2);
-/// How long the wider window may take.
+/// The maximum prefill time of the wider window.
 const WIDEN_WITHIN: Duration = Duration::from_millis(800);
 
 /// The place where the cursor rests.
@@ -42,16 +42,16 @@ pub(super) struct Focus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The model is loading.
+    /// Waiting for the model to load.
     Pending,
-    /// What the first suggestion needs is being prefilled, or is prefilled.
+    /// Prefilling the prompt of the first suggestion, or done.
     First(GenerationId),
-    /// The wider window is being prefilled, or is prefilled.
+    /// Prefilling the wider window, or done.
     Wider(GenerationId),
 }
 
 impl Focus {
-    /// The running generation that nothing else refers to.
+    /// The generation that only the focus refers to.
     pub(super) fn generation(&self) -> Option<GenerationId> {
         match self.stage {
             Stage::First(id) => Some(id),
@@ -59,7 +59,7 @@ impl Focus {
         }
     }
 
-    /// When to look at it again.
+    /// When the timer elapses next.
     fn next_step(&self, now: Instant) -> Instant {
         let widen_at = self.since + WIDEN_AFTER;
         if self.widens && now < widen_at { widen_at } else { self.since + END_AFTER }
@@ -67,7 +67,8 @@ impl Focus {
 }
 
 impl State {
-    /// The user looks at a document.
+    /// Handles the user focusing a document, with the cursor at `position`, or at its last known
+    /// place.
     pub(super) fn focus(
         &mut self,
         uri: String,
@@ -98,7 +99,7 @@ impl State {
         self.prefill_focus(now);
     }
 
-    /// Whether a place may be prefilled, and no request has done it.
+    /// Whether a place may be prefilled, and the active request has not done it already.
     fn may_prefill(&mut self, snapshot: &Snapshot, cursor: usize) -> bool {
         let is_requested = self.active.as_ref().is_some_and(|it| {
             let (moved, _) = it.moved();
@@ -109,7 +110,7 @@ impl State {
         !self.has_ended && self.has_model && !is_requested && self.refusal(&request).is_none()
     }
 
-    /// Prefills what the first suggestion at the focus needs.
+    /// Prefills the prompt of the first suggestion at the focus.
     pub(super) fn prefill_focus(&mut self, now: Instant) {
         let Some(Focus { uri, cursor, stage: Stage::Pending, .. }) = &self.focus else { return };
         let cursor = *cursor;
@@ -129,7 +130,7 @@ impl State {
         Some(snapshot)
     }
 
-    /// Goes on with the focus after its generation made progress, or its timer elapsed.
+    /// Advances the focus after progress of its generation or when its timer elapses.
     pub(super) fn advance_focus(&mut self, now: Instant) {
         let Some(Focus { uri, cursor, since, widens, stage }) = &self.focus else { return };
         let (Stage::First(id) | Stage::Wider(id)) = *stage else { return };
@@ -154,7 +155,7 @@ impl State {
         }
     }
 
-    /// The timer of the focus elapsed.
+    /// Handles the focus timer.
     pub(super) fn focus_timer(&mut self, now: Instant) {
         self.advance_focus(now);
         if let Some(focus) = self.focus.as_ref().filter(|it| it.stage != Stage::Pending) {
@@ -162,8 +163,8 @@ impl State {
         }
     }
 
-    /// Follows an edit of a document. What is being prefilled is useful for the text before the
-    /// edit, but no more is started.
+    /// Handles an edit of a document. The running prefill is still useful for the text before the
+    /// edit, but no wider one follows.
     pub(super) fn edit_focus(&mut self, uri: &str) {
         let Some(focus) = self.focus.as_mut().filter(|it| it.uri == uri) else { return };
         focus.widens = false;
@@ -172,7 +173,7 @@ impl State {
         }
     }
 
-    /// The generation of the focus could not be started.
+    /// Handles a failure to start the focus's generation.
     pub(super) fn focus_not_started(&mut self, id: GenerationId, reason: &EmptyReason) {
         let Some(focus) = &mut self.focus else { return };
         if focus.stage == Stage::First(id) && *reason == EmptyReason::ModelLoading {
@@ -184,19 +185,19 @@ impl State {
         }
     }
 
-    /// Forgets the focus if it is in a document.
+    /// Drops the focus if it is in this document.
     pub(super) fn drop_focus(&mut self, uri: &str) {
         self.focus.take_if(|it| it.uri == uri);
     }
 
-    /// Prefills the whole window of a place while nothing else is to do.
+    /// Prefills the whole window of a place while the engine is idle.
     pub(super) fn prefill(&mut self, snapshot: Snapshot, cursor: usize) {
         let id = self.new_generation(Progress::default(), false);
         self.effects.push(Effect::Prefill { id, snapshot, cursor });
         self.prefill = Some(id);
     }
 
-    /// Ends the prefill of a wider window; it is used from now on if it is complete.
+    /// Ends the prefill of a wider window, and switches to that window if it is complete.
     pub(super) fn widen_if_prefilled(&mut self) {
         let prefill = self.prefill.take();
         let finish = prefill.and_then(|it| self.progress(it).finish);

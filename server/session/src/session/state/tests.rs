@@ -5,7 +5,6 @@ mod answers;
 mod asked_again;
 mod continuation;
 mod focus;
-mod short_sequences;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +55,7 @@ enum Act {
     Late(usize),
     Configure(bool),
     Close,
-    /// The cursor rests in the n-th document.
+    /// The user focuses the n-th document.
     Focus(usize),
     FocusTimer,
     End,
@@ -113,12 +112,12 @@ struct Asked {
     since: Option<Instant>,
     is_superseded: bool,
     is_done: bool,
-    /// What was on screen after the cursor before the request: it must stay there.
+    /// The text on screen after the cursor before the request, which must stay.
     must_show: String,
 }
 
-/// How likely the first bytes of a generation's text are: a part of one or two bytes now and then
-/// is not. Some generations do not say.
+/// The confidence in the first bytes of a generation's text. Some parts of one or two bytes are
+/// unlikely, and some generations report no confidence.
 fn confidence(id: GenerationId, n_bytes: usize) -> Option<Confidence> {
     let mut confidence = Confidence::default();
     for end in (1..=n_bytes).filter(|end| end % 3 != 1) {
@@ -143,7 +142,7 @@ struct World {
     /// The running generations: whether each generates text (or only prefills), and its progress.
     running: BTreeMap<GenerationId, (bool, Progress)>,
     ended: BTreeSet<GenerationId>,
-    /// The rest of the suggestion that the user has just typed into.
+    /// The rest of the suggestion after the user typed part of it.
     left: String,
     /// `suggest.eagerness` as a number.
     threshold: f64,

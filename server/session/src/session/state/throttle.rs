@@ -30,7 +30,7 @@ pub(super) struct Throttle {
     first_text: Option<Duration>,
     /// When the generations of the last minute started.
     runs: VecDeque<Instant>,
-    /// When the prefills of the last minute started that no key asked for.
+    /// When the prefills of the last minute started that no request caused.
     prefills: VecDeque<Instant>,
 }
 
@@ -38,7 +38,7 @@ fn average(usual: &mut Option<Duration>, newest: Duration) {
     *usual = Some(usual.map_or(newest, |it| it.mul_f64(1.0 - NEWEST) + newest.mul_f64(NEWEST)));
 }
 
-/// Forgets what happened a minute ago, or earlier.
+/// Removes times that are at least a minute old.
 fn forget_before(times: &mut VecDeque<Instant>, now: Instant) {
     while times.front().is_some_and(|it| now.duration_since(*it) >= MINUTE) {
         times.pop_front();
@@ -72,8 +72,8 @@ impl Throttle {
         Some(Duration::from_millis(wait))
     }
 
-    /// Whether a place may be prefilled before the user types. Together with the generations,
-    /// such prefills stay below the limit; they take no generation away.
+    /// Whether a place may be prefilled before the user types. Such prefills only run while they
+    /// and the generations stay below the limit, and do not count against generations.
     pub(super) fn prefill(&mut self, now: Instant, suggest: &Suggest) -> bool {
         forget_before(&mut self.runs, now);
         forget_before(&mut self.prefills, now);

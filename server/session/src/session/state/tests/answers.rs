@@ -1,4 +1,4 @@
-//! Which source answers a request.
+//! Tests which source answers a request.
 
 use super::*;
 

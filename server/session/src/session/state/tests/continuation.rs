@@ -1,10 +1,11 @@
-//! What is shown after the user has typed or accepted a part of the suggestion.
+//! Tests what is shown after the user typed or accepted part of the suggestion.
 
 use super::*;
 use crate::session::request::Source;
 
-/// Generates tokens with their probabilities for the document `let x`, types each of `parts` and
-/// asks after it. Returns what is shown, and whether that needs another generation.
+/// Generates tokens with the given probabilities in the document `let x`, then types each of
+/// `parts` and requests a suggestion after it. Returns what is shown, and whether another
+/// generation was needed.
 fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Vec<String> {
     let mut world = World::new();
     world.ask(false, Kind::Automatic);
@@ -82,7 +83,7 @@ fn certain_lines_follow_one_by_one() {
 }
 
 #[test]
-fn complete_line_is_the_end_if_the_next_one_is_unsure() {
+fn unsure_next_line_is_not_shown() {
     let unsure = FinishReason::Stopped(StopRule::Unsure);
     let tokens = [("\n", 0.9), ("let", 0.8), (" y", 0.4)];
     let mut world = World::new();

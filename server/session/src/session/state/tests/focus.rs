@@ -1,10 +1,10 @@
-//! What is prefilled where the cursor rests.
+//! Tests what is prefilled where the cursor rests.
 
 use foretell_config::{exclude::Exclusions, prefetch::OnBattery};
 
 use super::*;
 
-/// A client whose cursor rests here and there; a trace of what the server does about it.
+/// A client that focuses documents, and a trace of the server's reactions.
 struct Rests {
     state: State,
     now: Instant,
@@ -76,7 +76,7 @@ impl Rests {
         self.handle(Event::Focus { uri, position, encoding, on_battery });
     }
 
-    /// Time passes; the timer elapses when it is due.
+    /// Lets time pass; the timer elapses when due.
     fn wait(mut self, ms: u64) -> Self {
         let end = self.now + Duration::from_millis(ms);
         while let Some(at) = self.timer.take_if(|it| *it <= end) {
@@ -88,7 +88,7 @@ impl Rests {
         self
     }
 
-    /// The last generation has prefilled its prompt.
+    /// Completes the prefill of the last generation.
     fn prefilled(mut self) -> Self {
         let finish = Some(FinishReason::PromptRead);
         let progress = Progress { finish, ..Progress::default() };
