@@ -30,7 +30,8 @@ fn start(model: Option<&Path>) -> Client {
 
 fn initialize(client: &mut Client) {
     client.initialize(json!({
-        "processId": null, "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
+        "processId": null, "clientInfo": {"name": "test"},
+        "capabilities": {"general": {"positionEncodings": ["utf-8"]}},
         "initializationOptions": {"status": true},
     }));
 }
