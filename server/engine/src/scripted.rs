@@ -21,7 +21,7 @@
 //! let prompt = Prompt { ids: vocabulary.encode("let answer"), healed: Vec::new() };
 //! let generation = engine.generate(Request::new(prompt, Default::default(), 64));
 //! controls.wait_until_held(); // the engine is about to evaluate the prompt
-//! controls.permit(2); // the prompt and one token of the answer
+//! controls.permit(3); // the prompt and two tokens; the last one may continue
 //! controls.wait_until_held();
 //! assert_eq!(generation.progress().text, " =");
 //! controls.release(); // from now on it runs freely
