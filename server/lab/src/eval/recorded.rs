@@ -150,7 +150,7 @@ mod tests {
         reversed["pieces"] = json!([[4, -1.0], [2, -1.0]]);
         for (rows, expected) in [
             (vec![row("load(x)", "line_end"), other], ":2: text from another model"),
-            (vec![row("load(x)", "boredom")], "no reason \"boredom\""),
+            (vec![row("load(x)", "boredom")], "unknown reason \"boredom\""),
             (vec![reversed], "pieces must be in"),
             (vec![json!({})], ":1: "),
             (vec![], "no texts"),
