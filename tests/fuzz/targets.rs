@@ -311,9 +311,9 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-/// The policy on a growing text: shown text never shrinks, and ends like the result of a single cut.
-/// The bytes are the model's text, the text before and after the cursor, and the language, separated
-/// by NUL.
+/// The policy on a growing text: shown text never shrinks, and ends like the result of a single
+/// cut. The bytes are the model's text, the text before and after the cursor, and the language,
+/// separated by NUL.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.splitn(4, '\0');
