@@ -53,7 +53,7 @@ test: prerequisites ## Run all tests and lints; fetches the model and the tools 
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 
 # Takes hours; run by hand.
-focus: model build ## Measure the first suggestion where the cursor has rested, and what resting costs
+focus: model build ## Measure the first suggestion at a prefilled place, and the cost of prefilling
 	@cargo build --release --locked --quiet --example sessions
 	@target/release/examples/sessions focus $(FORETELL) $(wildcard tests/fixtures/code/*)
 

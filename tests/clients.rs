@@ -21,7 +21,7 @@ fn start(config: &Config) -> (Client, Controls, Arc<Session>) {
     start_with(config, Script::new(SAYS).unwrap())
 }
 
-/// A server with a model that is unsure enough to write several candidates, of which it shows all.
+/// A server with a model that is unsure enough to generate several candidates, without a threshold.
 fn open_doubtful(n_candidates: usize, marked: &str) -> (Typist, Controls, Arc<Session>) {
     let eagerness = Eagerness::Threshold(0.0);
     let mut config = on_request_config();
@@ -187,7 +187,7 @@ fn menu_item_passes_the_client_filter() {
 }
 
 #[test]
-fn menu_label_is_one_line_and_a_count() {
+fn menu_label_counts_further_lines() {
     let (mut typist, ..) = open("fn main() {\n    ˇ\n}\n");
     let params = json!({"textDocument": {"uri": URI}, "position": typist.position(typist.cursor)});
     let id = typist.client.request("textDocument/completion", params);

@@ -394,7 +394,7 @@ fn settings_schema_is_json() {
     assert_eq!((&delay["type"], &delay["maximum"]), (&"integer".into(), &5_000.into()), "{delay}");
 }
 
-/// A session of a client with a name, or without.
+/// A session of a client with or without a name.
 fn serve_once(folder: &Path, client: &Value) {
     let mut server = foretell(&["serve"])
         .env("FORETELL_HOME", folder)

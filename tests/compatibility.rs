@@ -35,7 +35,7 @@ fn settings_load_unchanged() {
     let (output, out, err) = run(foretell(&["config"]).env("XDG_CONFIG_HOME", home.path()));
     assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
     let (_, effective) = out.split_once('\n').unwrap();
-    // The settings that were added since.
+    // Settings that were added since.
     let added = ["eagerness = \"balanced\"\n", "[prefetch]\non_battery = \"narrow\"\n\n"];
     let effective = added.iter().fold(effective.to_owned(), |it, added| it.replace(added, ""));
     assert_eq!(effective, settings);
@@ -49,7 +49,7 @@ fn statistics_load_unchanged() {
     let file = fs::read_dir(fixture("stats")).unwrap().next().unwrap().unwrap().path();
     let written: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let mut printed: Value = serde_json::from_str(&out).unwrap();
-    // The counts that were added since.
+    // Counts that were added since.
     let added = printed["last"].as_object_mut().unwrap().remove("probability");
     assert_eq!(added, Some(serde_json::json!({"accepted": {}, "dismissed": {}})));
     assert_eq!(printed["last"], written, "{out}");

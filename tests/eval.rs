@@ -126,7 +126,7 @@ fn strange_texts_end_with_a_reason() {
     }
 }
 
-/// Needs no model: the texts were recorded.
+/// Needs no model, because the texts are recorded.
 #[test]
 fn calibration_of_recorded_texts_lowers_their_error() {
     let row = |i: usize| {

@@ -1,5 +1,5 @@
-//! `textDocument/didFocus` on the wire, with a scripted model: what is prefilled before the first
-//! key. The decisions are tested next to `session/state/prefill.rs`.
+//! `textDocument/didFocus` on the wire, with a scripted model: tests what is prefilled before the
+//! first key. The tests next to `session/state/prefill.rs` cover the decisions.
 
 use foretell_engine::scripted::Controls;
 use foretell_test_support::{

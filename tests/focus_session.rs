@@ -1,8 +1,8 @@
-//! Measures the first suggestion where the cursor has rested for a second, with the real server
-//! process and the real model, and what resting costs. `make focus` runs it.
+//! Measures the first suggestion at places where the cursor rested for a second, and the cost of
+//! prefilling them, with the real server process and the real model. `make focus` runs it.
 //!
 //! Usage: `sessions focus SERVER FILE...`. In each file, the cursor rests at the start of some
-//! lines, whose first character is then typed.
+//! lines; then the line's first character is typed.
 
 use std::{
     error::Error,
@@ -17,9 +17,9 @@ use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How many places of each file are visited.
+/// The number of places visited in each file.
 const PLACES: usize = 3;
-/// How many files are returned to.
+/// The number of files to return to.
 const RETURNS: usize = 6;
 
 /// A line of a file from its first character on.
@@ -31,7 +31,7 @@ struct Place {
     first: char,
 }
 
-/// The places in a file: lines of code, evenly spread.
+/// Places in a file: lines of code, evenly spread.
 fn places(uri: &str, text: &str) -> Vec<Place> {
     let lines: Vec<&str> = text.lines().collect();
     let place = |n: usize| {
@@ -47,7 +47,7 @@ fn places(uri: &str, text: &str) -> Vec<Place> {
     (0..PLACES).filter_map(place).collect()
 }
 
-/// The editor: its server, and the versions of its documents.
+/// The editor: its server and the versions of its documents.
 struct Editor {
     client: Client,
     version: i64,
@@ -60,7 +60,7 @@ impl Editor {
         self.client.notify("textDocument/didFocus", params);
     }
 
-    /// Removes the rest of the place's line, as if it were to be written.
+    /// Removes the rest of the place's line, as before it is typed.
     fn clear(&mut self, place: &Place) {
         let start = json!({"line": place.line, "character": place.col});
         let end = json!({"line": place.line, "character": 10_000});
@@ -75,7 +75,8 @@ impl Editor {
         self.client.notify("textDocument/didChange", params);
     }
 
-    /// Types the first character; returns how long the answer took, and whether it had a text.
+    /// Types the first character. Returns how long the response took, and whether it contained a
+    /// text.
     fn type_first(&mut self, place: &Place) -> (f64, bool) {
         let at = json!({"line": place.line, "character": place.col});
         let started = Instant::now();
@@ -130,7 +131,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         editor.client.notify("textDocument/didOpen", json!({"textDocument": document}));
         all.extend(places(&uri, &text));
     }
-    // Neighbours are in different files.
+    // Alternates between files.
     all.sort_by_key(|it| (it.line % PLACES, it.uri.clone()));
     for place in &all {
         editor.clear(place);
@@ -156,7 +157,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         sleep(SECOND / 2);
     }
     report("first suggestion after a rest of 1 s", &rested);
-    // To and fro between two files, typing at once.
+    // Switches back and forth between two files, typing immediately.
     let (mut returned, mut unrested) = (Vec::new(), Vec::new());
     for pair in all.chunks(2).take(RETURNS) {
         for place in pair {

@@ -1,7 +1,8 @@
-"""Calibrations: how often a model's texts are right for the probability that it gives them.
+"""Calibrations: how often a model's texts are correct, given the probability it assigns to them.
 
-`calibrations.json` has the measured ones, as `foretell eval --calibrate FILE` writes them, in a
-list. BUNDLE.md documents the fields. A calibration belongs to one checkpoint and one recipe.
+`calibrations.json` is a list of measured calibrations, as written by
+`foretell eval --calibrate FILE`. BUNDLE.md documents the fields. A calibration belongs to one
+checkpoint and one recipe.
 """
 
 import itertools
@@ -39,17 +40,17 @@ def load(path: Path | None = None) -> list[dict[str, Any]]:
 
 
 def _check(curve: list[list[float]]) -> None:
-    """Raises `ValueError` unless the points are within 0 and 1 and rise."""
+    """Raises `ValueError` unless the points are between 0 and 1 and ascending."""
     if not curve or any(not 0 < x <= 1 or not 0 < y <= 1 for x, y in curve):
-        raise ValueError("a curve has points within 0 and 1")
+        raise ValueError("the points of a curve must be between 0 and 1")
     if any(x0 >= x1 or y0 > y1 for (x0, y0), (x1, y1) in itertools.pairwise(curve)):
-        raise ValueError("the points of a curve rise")
+        raise ValueError("the points of a curve must be ascending")
 
 
 def add(folder: Path, manifest: Manifest, path: Path | None = None) -> bool:
-    """Writes a bundle's calibration into its folder, unless it has one; returns whether it did.
+    """Writes a bundle's calibration into its folder if it has none; returns whether it did.
 
-    One that is there may be the user's own. The manifest does not list the file.
+    An existing file is kept, because it may be the user's. The manifest does not list the file.
     """
     target = folder / FILE
     if target.exists():

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Compares recipes: makes the bundles, then measures quality and speed of each.
+# Compares recipes: builds the bundles, then measures the quality and speed of each.
 #
 #     model-scripts/study/compare.sh MODEL.gguf FOLDER [RECIPE ...]
 #
 # Run it from the repository's root, after `make build` and with nothing else running: the speed is
 # measured alternately, but other work still disturbs it. Results are printed and kept in
-# FOLDER/results. Existing bundles and results in FOLDER are used again; all of it takes hours,
-# most of it in `eval`. LIMIT is the number of cases of each set (default: all, 464 places).
+# FOLDER/results. Existing bundles and results in FOLDER are reused. A full run takes hours,
+# most of them in `eval`. LIMIT is the number of cases of each set (default: all, 464 places).
 set -eu
 source=$1
 folder=$2

@@ -42,7 +42,7 @@ class Server:
         params = xllamacpp.CommonParams()
         params.model.path = path
         params.hostnames, params.port = ["127.0.0.1"], 0
-        # One more for the token that `rewind` evaluates.
+        # One more token for `rewind`.
         params.n_ctx, params.n_batch, params.n_parallel = n_context + 1, n_context, 1
         params.n_gpu_layers = 0
         params.no_extra_bufts = not extra_buffers()
@@ -56,7 +56,7 @@ class Server:
         del n_logits
         kept, wanted = self.text[:n_past], self.text[:n_past] + tokens
         if n_past and n_past < len(self.text):
-            # The server reuses as much as the prompts share: end that before the tokens.
+            # The server reuses the common prefix of the prompts, so end it before the tokens.
             self.complete([*kept, tokens[0] + 1 if tokens[0] == 0 else tokens[0] - 1])
         timings = self.complete(wanted, reuses=n_past > 0)
         self.text = wanted
@@ -149,7 +149,7 @@ def main() -> None:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         raise SystemExit(NOT_INSTALLED) from None
-    # The libraries may log to the standard output.
+    # The libraries may log to standard output.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

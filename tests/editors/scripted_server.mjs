@@ -1,9 +1,9 @@
 // The program `foretell` with scripted suggestions, for tests of the races between keys and updates.
 // usage: node scripted_server.mjs SCRIPT.json [serve | setup]
 //
-// The script has, by file name, the text that the user types. The server suggests its rest: first a
-// word or two, then more in updates at random times (reproducible by `seed`), also while the user
-// types into it. It follows the rules of docs/protocol.md.
+// The script contains, by file name, the text that the user types. The server suggests the rest of
+// it: first a word or two, then more in updates at random times (reproducible by `seed`), even
+// while the user types into it. It follows the rules of docs/protocol.md.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [file, command] = process.argv.slice(2);
@@ -26,11 +26,11 @@ function send(message) {
   process.stdout.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** Open documents by URI: `text`, `version`, `script`, and up to where the script was generated. */
+/** Open documents by URI: `text`, `version`, `script`, and how much of the script was generated. */
 const documents = new Map();
-/** Whether the client takes updates. Without them, a response has the whole suggestion. */
+/** Whether the client accepts updates. Without them, a response contains the whole suggestion. */
 let isStreaming = true;
-/** The last request that is still allowed to get updates. */
+/** The last request, as long as it may get updates. */
 let current;
 
 function offsetAt(text, { line, character }) {

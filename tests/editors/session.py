@@ -1,4 +1,4 @@
-"""One session at human speed for every editor, and what the user sees in it.
+"""One session at human speed for every editor, and measurements of what the user sees.
 
 The steps are data (`session.json`), so that each editor plays the same ones:
 
@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Frame:
-    """What is on screen: the cursor's line without the suggestion, and the suggestion."""
+    """A screen: the cursor's line without the suggestion, and the suggestion."""
 
     at_s: float
     line: str
@@ -38,7 +38,7 @@ class Frame:
 class Driver(Protocol):
     """An editor in insert mode."""
 
-    # Whether the suggestion is drawn with its leading white space.
+    # Whether the suggestion is drawn with its leading whitespace.
     draws_leading_space: bool
 
     def open(self, path: Path) -> None: ...
@@ -52,7 +52,7 @@ class Driver(Protocol):
     def undo(self) -> None: ...
 
     def request(self) -> None:
-        """Asks for a suggestion with the editor's key."""
+        """Requests a suggestion with the editor's key."""
 
     def click(self, text: str) -> None: ...
 
@@ -68,7 +68,7 @@ class Driver(Protocol):
 
 @dataclass
 class Report:
-    """What a session measured."""
+    """The measurements of a session."""
 
     editor: str
     # Keys typed in a file after it was opened for the first time, until a suggestion was shown.
@@ -77,11 +77,11 @@ class Report:
     # Keys that agree with the suggestion on screen, and those among them with a lost frame.
     n_agreeing_keys: int = 0
     n_keys_with_lost_frames: int = 0
-    # A frame with an agreeing key but without the rest of the suggestion.
+    # Frames with an agreeing key but without the rest of the suggestion.
     n_lost_frames: int = 0
-    # A frame with a key next to a suggestion that does not fit it.
+    # Frames with a key next to a suggestion that does not fit it.
     n_wrong_frames: int = 0
-    # A frame with an agreeing key next to a suggestion that has become shorter.
+    # Frames with an agreeing key next to a suggestion that became shorter.
     n_shrunk_frames: int = 0
     is_accept_one_undo_step: bool | None = None
     # Suggestions that came only after a request by key, and steps for which none came.

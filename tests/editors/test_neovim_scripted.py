@@ -300,7 +300,7 @@ def test_chosen_model_is_used_or_fetched(installing: Scripted, choice: int, call
 
 def test_help_is_found_and_its_tags_are_current(scripted: Scripted, tmp_path: Path) -> None:
     """The tags are in the repository: not every installation method creates them."""
-    # Without autocommands: the tree-sitter parser for help is not part of what the tests unpack.
+    # Without autocommands, because the tests do not unpack the tree-sitter parser for help.
     scripted.vim.command("noautocmd help foretell")
     assert scripted.vim.lua("return vim.fn.expand('%:t')") == "foretell.txt"
     scripted.vim.command("helpclose")

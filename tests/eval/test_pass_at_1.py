@@ -1,4 +1,4 @@
-"""Only a program that reaches its end passes, and it cannot leave its limits."""
+"""Only a program that reaches its end passes, and it cannot escape its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROBLEM = {
 
 @pytest.fixture(scope="module")
 def isolation() -> list[str]:
-    """The command without a network; fails where there is none."""
+    """The command without network access; fails if none is available."""
     return without_network()
 
 

@@ -311,8 +311,9 @@ pub fn tokenizer(bytes: &[u8]) {
     }
 }
 
-/// The policy on a growing text: shown text never shrinks, and ends like that of a single cut. The bytes are the model's text, the text
-/// before and after the cursor, and the language, separated by NUL.
+/// The policy on a growing text: shown text never shrinks, and ends like the result of a single
+/// cut. The bytes are the model's text, the text before and after the cursor, and the language,
+/// separated by NUL.
 pub fn policy(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.splitn(4, '\0');
@@ -343,9 +344,9 @@ pub fn policy(bytes: &[u8]) {
     assert_eq!(kept, says[..at_once.keep_bytes], "a single cut keeps something else");
 }
 
-/// The policy without a grammar, in any language of the scanner: shown text never shrinks, and a
-/// settled text is a beginning of it. The first byte chooses the language; the others are the
-/// model's text and the text before and after the cursor, separated by NUL.
+/// The policy without a grammar, in any language of the scanner: shown text never shrinks, and the
+/// settled text is a prefix of the final one. The first byte selects the language; the others are
+/// the model's text and the text before and after the cursor, separated by NUL.
 pub fn scanner(bytes: &[u8]) {
     const LANGUAGES: [&str; 24] = [
         "ruby",

@@ -44,14 +44,14 @@ A suggestion does not grow while the model generates.
 DISPLAY                                                     *foretell-display*
 
 The first line of a suggestion follows the cursor; the others are drawn below.
-If the window has too little room for them, it scrolls, as far as a quarter of
-it stays above the cursor. Lines that still do not fit are counted: "… +3
+If they do not fit in the window, it scrolls, but keeps a quarter of its
+height above the cursor. Lines that still do not fit are counted: "… +3
 lines". While a completion menu is open, the lines below the cursor are hidden
 (`hide_with_menu`).
 
 Accepting inserts only what is visible. The rest stays and is drawn at the new
-place. If no text is visible, as in a closed fold, each key does what it does
-without a suggestion.
+place. If no text is visible, as in a closed fold, each key works as without
+a suggestion.
 
 A suggestion stays if a bracket that you type from it is closed automatically;
 accepting it replaces the closing bracket.

@@ -9,7 +9,7 @@ const MACHINE_SCOPE = ['engine.', 'model.library', 'workspace.trusted'];
 /** Settings that an untrusted workspace may change. */
 const HARMLESS = ['foretell.streaming'];
 
-/** Settings of the extension, which the server does not know. */
+/** Settings of the extension itself; the server does not read them. */
 const OWN = {
   'server.path': {
     type: 'string',
@@ -28,8 +28,8 @@ const OWN = {
 };
 
 /**
- * The groups of the settings editor, the most important one and its settings first. VS Code makes the
- * titles of settings from their names, so the first group's descriptions start with better ones.
+ * The groups of the settings editor, the most important group and settings first. VS Code derives the
+ * titles of settings from their names, so descriptions in the first group start with a better title.
  */
 const GROUPS = [
   {
@@ -67,7 +67,7 @@ function settings(group, prefix) {
 
 function contribution(name, it) {
   const { type, items, additionalProperties, minimum, maximum } = it;
-  // VS Code has a menu for names only, so other values of the same setting go into foretell.toml.
+  // VS Code offers a menu only for named values, so other values must be set in foretell.toml.
   const named = it.anyOf?.map(resolve).find((kind) => kind.enum);
   const description = `${it.description}${named ? ' Set a number in `foretell.toml`.' : ''}`;
   const values = it.enum ?? it.oneOf?.map((variant) => variant.const) ?? named?.enum;

@@ -1,14 +1,14 @@
 /**
  * Keeps a suggestion on screen when the user types one of its opening brackets or quotes.
  *
- * VS Code inserts the closer after the cursor, and then hides a suggestion without that closer until
+ * VS Code inserts the closer after the cursor, and hides a suggestion that lacks this closer until
  * the next response: `(a, b` where the document has `(|)`. It shows the first visible item of a list,
  * so a second item that ends with the closer takes over in the same frame.
  */
 
 const BRACKETS: Partial<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 
-/** Languages where VS Code closes single quotes too. In others they may be lifetimes or characters. */
+/** Languages where VS Code also closes single quotes. In others they may start lifetimes or characters. */
 const SINGLE_QUOTES = /^(python|(java|type)script(react)?|ruby|php|shellscript|perl|css|html)$/;
 
 /** The quotes that VS Code closes in a language. */
@@ -16,12 +16,12 @@ export function quotesOf(language: string): string {
   return SINGLE_QUOTES.test(language) ? `"'` : '"';
 }
 
-/** How many openers can be typed before the next response, which has new items. */
+/** The maximum number of openers typed before the next response, which brings new items. */
 const MAX_OPENERS = 2;
 
 /**
- * What to append to `text` for the openers in it that it does not close: for the first of them, for
- * the first two, and so on. `suffix` is the rest of the cursor's line; `quotes` are the language's.
+ * What to append to `text` for its unclosed openers: for the first one, for the first two, and so on.
+ * `suffix` is the rest of the cursor's line; `quotes` are the language's.
  */
 export function missingClosers(text: string, suffix: string, quotes: string): string[] {
   // Elsewhere, VS Code inserts no closers.

@@ -18,7 +18,7 @@ export interface Report {
 
 const MARKS: Partial<Record<string, string>> = { good: '✓', attention: '!', bad: '✗' };
 
-/** Checks of other editors and of the shell, which say nothing about VS Code. */
+/** Checks of other editors and of the shell, which do not concern VS Code. */
 const ELSEWHERE = new Set(['command', 'editor']);
 
 function row({ name, mark, text, to_do }: Check): string {

@@ -1,13 +1,13 @@
-/** Notifies the server where the user will probably type next, so that it prefills the place. */
+/** Tells the server where the user will probably type next, so that it prefills the prompt there. */
 import * as vscode from 'vscode';
 
-/** How long the cursor rests before its place counts. */
+/** How long the cursor must rest before its position is sent. */
 const REST_MS = 150;
 
 export class Focus implements vscode.Disposable {
   private readonly listeners: vscode.Disposable[];
   private timer: NodeJS.Timeout | undefined;
-  /** The document and version of the last selection; a new version means that the user types. */
+  /** The document and version of the last selection; a new version means that the user is typing. */
   private last: { document: vscode.TextDocument; version: number } | undefined;
 
   constructor(private readonly send: (document: vscode.TextDocument, position: vscode.Position) => void) {
@@ -32,7 +32,7 @@ export class Focus implements vscode.Disposable {
     this.last = { document, version: document.version };
     clearTimeout(this.timer);
     if (isTyping || textEditor !== vscode.window.activeTextEditor || textEditor.selections.length > 1) {
-      return; // The requests of typing have their own place.
+      return; // While the user types, requests contain the position.
     }
     if (kind === vscode.TextEditorSelectionChangeKind.Mouse) {
       this.send(document, textEditor.selection.active);

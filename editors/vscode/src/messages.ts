@@ -1,7 +1,7 @@
-/** The notifications, with their buttons, in the words of somebody who uses an editor. */
+/** The notifications and their buttons, in editor terms. */
 import * as vscode from 'vscode';
 
-/** The machines of remote windows, by VS Code's names for them. */
+/** Descriptions of the machines of remote windows, by VS Code's names. */
 const MACHINES: Partial<Record<string, string>> = {
   'ssh-remote': 'the SSH host',
   wsl: 'WSL',
@@ -9,7 +9,7 @@ const MACHINES: Partial<Record<string, string>> = {
   'attached-container': 'the container',
 };
 
-/** Where this extension runs, and so where the program and the model must be. */
+/** The machine where this extension runs, where the program and the model must be installed. */
 function here(): string {
   const { remoteName } = vscode.env;
   return remoteName ? ` on ${MACHINES[remoteName] ?? 'the remote machine'}` : '';
@@ -19,7 +19,7 @@ export function missingProgram(): string {
   return `The program \`foretell\` is not installed${here()}.`;
 }
 
-/** What a failure of the server means in the editor. Its own message is in the log. */
+/** Explains a failure of the server in editor terms. The original message is in the log. */
 export function describeFailure(message: string): string {
   if (message.startsWith('no model at')) {
     const name = /^no model at (.*?):/.exec(message)?.[1]?.split(/[/\\]/).at(-1) ?? '';

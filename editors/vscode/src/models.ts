@@ -1,4 +1,4 @@
-/** The models to choose from: those that are installed, and the catalogue. */
+/** The models to choose from: installed ones and the catalogue. */
 import * as vscode from 'vscode';
 import type { Controller } from './controller';
 import { reportMissingProgram } from './messages';
@@ -49,7 +49,7 @@ async function listModels(program: string): Promise<Model[]> {
   return models;
 }
 
-/** The option for a model that is set in VS Code, of which the program's own settings know nothing. */
+/** The option for a model that is set in VS Code, because the program does not read VS Code's settings. */
 export function modelOption(): string[] {
   const set = vscode.workspace.getConfiguration('foretell.model').inspect<string>('name');
   const name = set?.workspaceFolderValue ?? set?.workspaceValue ?? set?.globalValue;

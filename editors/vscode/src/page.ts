@@ -6,7 +6,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => entities[char] ?? char);
 }
 
-/** Escapes a text and sets what is in backticks as code. */
+/** Escapes a text and formats text in backticks as code. */
 export function inline(text: string): string {
   return escapeHtml(text).replace(/`([^`]*)`/g, '<code>$1</code>');
 }
@@ -50,7 +50,7 @@ export function document(title: string, body: string): string {
 /** The open pages by their titles. */
 const panels = new Map<string, vscode.WebviewPanel>();
 
-/** Shows a page in its tab, replacing what it showed before. */
+/** Shows a page in its tab, replacing the previous content. */
 export function showPage(title: string, body: string): void {
   const panel =
     panels.get(title) ??

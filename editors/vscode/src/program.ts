@@ -42,7 +42,7 @@ export function runProgram(program: string, args: string[], { signal, onLine }: 
   });
 }
 
-/** What `foretell ... --json` prints. */
+/** The parsed output of `foretell ... --json`. */
 export async function readJson(program: string, args: string[], options?: RunOptions): Promise<unknown> {
   const { stdout, stderr } = await runProgram(program, [...args, '--json'], options);
   try {

@@ -1,6 +1,6 @@
 /** Why there is no suggestion, for the tooltip of the status bar. */
 
-/** By the server's reason codes (docs/protocol.md). Reasons that are no news to the user are missing. */
+/** By the server's reason codes (docs/protocol.md). Reasons without value to the user are omitted. */
 const REASONS: Partial<Record<string, string>> = {
   not_open: 'this document is not open in the server',
   turned_off: 'suggestions are turned off',
@@ -11,9 +11,9 @@ const REASONS: Partial<Record<string, string>> = {
   rate_limited: 'the limit of generations per minute is reached (foretell.suggest.runs_per_minute)',
   model_loading: 'the model is loading',
   model_failed: 'the model failed; see the log',
-  line_end: 'the model ends the line here',
-  block_end: 'the model ends the block here',
-  end_of_text: 'the model ends the file here',
+  line_end: 'the line is complete',
+  block_end: 'the block is complete',
+  end_of_text: 'the model expects no more text here',
   suffix_met: 'the model’s text is already there',
   max_lines: 'the suggestion was too long',
   max_tokens: 'the suggestion was too long',
@@ -30,7 +30,7 @@ const REASONS: Partial<Record<string, string>> = {
   unsure: 'the model was not sure enough (foretell.suggest.eagerness)',
 };
 
-/** A sentence for a reason, or the server's own; undefined if neither says more than the state. */
+/** The server's message or a sentence for the reason; undefined if there is neither. */
 export function explain(reason?: string, message?: string): string | undefined {
   const text = message ?? (reason && (REASONS[reason] ?? reason.replaceAll('_', ' ')));
   return text ? `No suggestion: ${text.replace(/\.$/, '')}.` : undefined;

@@ -87,7 +87,7 @@ export class Server {
     }
   }
 
-  /** Ignores the growth of the suggestion on screen. */
+  /** Stops updating the suggestion on screen. */
   stopStreaming(): void {
     this.suggestions.stop();
   }

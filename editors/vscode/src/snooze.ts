@@ -1,4 +1,4 @@
-/** Suggestions that are off for a while. */
+/** Turns suggestions off for a while. */
 import * as vscode from 'vscode';
 
 /** `undefined` minutes stand for the rest of the session. */
@@ -15,7 +15,7 @@ export class Snooze implements vscode.Disposable {
 
   constructor(private readonly onChange: () => void) {}
 
-  /** What the status says while suggestions are off. */
+  /** The status message while snoozed. */
   get message(): string | undefined {
     if (this.until === undefined) {
       return undefined;

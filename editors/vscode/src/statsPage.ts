@@ -3,7 +3,7 @@ import { escapeHtml, figures, folded, type Figure } from './page';
 
 type Tally = Partial<Record<string, number>>;
 
-/** The part of the counts that is shown. Each field may be missing in another version's. */
+/** The counts that are shown. Another version of the server may omit any field. */
 export interface Counts {
   offers?: number;
   accepted?: { whole?: number; partly?: number; chars?: number };
@@ -12,10 +12,10 @@ export interface Counts {
   other_text_ms?: Tally;
 }
 
-/** Times are counted in buckets; this many double the time. */
+/** The number of buckets per doubling of the time. */
 const BUCKETS_PER_OCTAVE = 8;
 
-/** From this tenth of probability on, the model counts as sure. */
+/** The lowest tenth of probability at which the model counts as sure. */
 const SURE_TENTH = 8;
 
 /** The median in milliseconds of times in buckets. */
@@ -67,7 +67,7 @@ function byProbability({ accepted = {}, dismissed = {} }: NonNullable<Counts['pr
     .map(({ tenth, yes, no }) =>
       `<tr><td>${String(10 * tenth)} to ${String(10 * tenth + 10)} %</td><td>${String(yes + no)}</td><td>${percent(yes, yes + no)}</td></tr>`,
     );
-  const head = '<tr><th>The model was sure by</th><th>shown</th><th>accepted</th></tr>';
+  const head = '<tr><th>Probability</th><th>shown</th><th>accepted</th></tr>';
   return rows.length ? `<h2>By confidence</h2><table>${head}${rows.join('')}</table>` : '';
 }
 

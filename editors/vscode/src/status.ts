@@ -7,15 +7,15 @@ export type State = 'loading' | 'ready' | 'thinking' | 'off' | 'failed';
 /** `foretell/status` (docs/protocol.md). */
 export interface ServerStatus {
   state: State;
-  /** A sentence for `reason`; without one, what went wrong or works worse than before. */
+  /** A sentence for `reason`; without a reason, what went wrong or is degraded. */
   message?: string;
-  /** The code of the reason why the last request got no suggestion. */
+  /** The code for why the last request got no suggestion. */
   reason?: string;
   /** The address of the remote model server, if there is one. */
   remote?: string;
 }
 
-/** A shorter generation does not change the icon. */
+/** Shorter generations do not change the icon. */
 const SPINNER_DELAY_MS = 500;
 
 const ICONS: Record<State, string> = {

@@ -1,4 +1,4 @@
-/** Provides the server's suggestion, and the longer texts that follow while it grows. */
+/** Provides the server's suggestion, and its updates while it grows. */
 import * as vscode from 'vscode';
 import type { InlineCompletionItem, LanguageClient, Middleware } from 'vscode-languageclient/node';
 import { missingClosers, quotesOf } from './closers';
@@ -23,10 +23,10 @@ function closesBrackets(document: vscode.TextDocument): boolean {
 }
 
 /**
- * Prepares the server's items for what VS Code does to the document while the user types into them:
+ * Prepares the server's items for VS Code's own edits while the user types into them:
  *
- * - Enter in a line of indentation deletes the indentation, which the item replaces for that reason.
- * - An opening bracket gets a closer, for which further items take over.
+ * - Enter on a line with only indentation deletes the indentation, so the item replaces it.
+ * - An opening bracket gets a closer, so further items take over.
  */
 function prepare(
   items: vscode.InlineCompletionItem[],

@@ -286,8 +286,8 @@ impl Policy {
     }
 
     /// The same rules with the whole document, because the surrounding lines do not always show
-    /// what is open at the cursor. `before` and `after` the cursor use `
-    /// ` as their only line break.
+    /// what is open at the cursor. `before` and `after` the cursor use `\n` as their only line
+    /// break.
     #[must_use]
     pub fn with_document(
         self,

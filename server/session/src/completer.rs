@@ -257,8 +257,8 @@ impl Completer {
         Some(self.engine.prefill(prompt))
     }
 
-    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while the
-    /// engine is idle. `None` if there is no more to prefill. Dropping the result cancels it.
+    /// Prefills the widest window at a prefilled cursor that takes no longer than `within`, while
+    /// the engine is idle. `None` if there is no more to prefill. Dropping the result cancels it.
     #[must_use]
     pub fn prefill_wider(
         &self,

@@ -6,7 +6,7 @@ local M = {}
 
 local api = vim.api
 local namespace = api.nvim_create_namespace('foretell')
---- The share of the window that stays above the cursor when the window scrolls for a suggestion.
+--- The share of the window kept above the cursor when the window scrolls for a suggestion.
 local CONTEXT_SHARE = 1 / 4
 
 ---@class foretell.Layout           A suggestion in the current window.
@@ -46,7 +46,7 @@ local function n_free_rows(layout)
   return vim.fn.winheight(0) - (vim.fn.winline() + from_cursor.all - 1)
 end
 
---- How many columns the first line has on screen; without 'wrap', it ends at the window's edge.
+--- How many columns are free for the first line; without 'wrap', it ends at the window's edge.
 ---@param layout foretell.Layout
 ---@return integer
 local function n_free_columns(layout)
@@ -159,7 +159,7 @@ function M.draw(remaining, options)
     },
     -- `overlay` covers the text that is replaced, but does not wrap; `inline` moves it to the right.
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
-    -- Combined with the text below it, a suggestion before a bracket would look like MatchParen.
+    -- Combined highlights would draw a suggestion before a bracket like MatchParen.
     hl_mode = 'replace',
   }
   mark.id = api.nvim_buf_set_extmark(buf, namespace, row, col, mark)

@@ -30,7 +30,7 @@ local METHOD = 'textDocument/inlineCompletion'
 ---@field request? foretell.Request    The last request; nil once its response is unwanted.
 ---@field shown? foretell.Suggestion   The suggestion on screen, or hidden by a completion menu.
 ---@field seen string               The `snapshot()` at the last change; '' outside insert mode.
----@field note? string              What became of the last suggestion, for the user.
+---@field note? string              A sentence about the last suggestion, for the user.
 ---@field is_dismissed boolean      Whether the user dismissed a suggestion since the last change.
 
 ---@type foretell.GhostState
@@ -75,7 +75,7 @@ local function n_replaced_bytes(it)
 end
 
 --- The part of a suggestion that is not typed yet, and how many bytes after the cursor it replaces;
---- nil if all of it or anything else was typed.
+--- nil if it was typed completely or contradicted.
 ---@param it foretell.Suggestion
 ---@return string? remaining, integer n_replaced
 local function untyped_text(it)
@@ -281,7 +281,7 @@ function M.stop()
   M.clear()
 end
 
---- Requests suggestions in a buffer whose server can answer from now on.
+--- Requests a suggestion in a buffer whose server has become ready.
 ---@param buf integer
 function M.on_ready(buf)
   if buf == api.nvim_get_current_buf() and config.is_on(buf) and not state.is_dismissed then
@@ -302,7 +302,7 @@ function M.visible()
   return remaining and display.visible_part(remaining, it.layout) or nil
 end
 
---- What became of the last suggestion; nil if the last response was empty.
+--- A sentence about the last suggestion; nil if the last response was empty.
 ---@return string? sentence
 function M.note()
   return state.note

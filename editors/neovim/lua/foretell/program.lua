@@ -23,8 +23,8 @@ local function executable()
   vim.notify('Foretell: ' .. server.missing_message(program), vim.log.levels.ERROR)
 end
 
---- Runs a command of the program in a terminal below, which shows its progress. `q` closes the
---- terminal, and ends the command if it still runs.
+--- Runs a command of the program in a terminal window below, which shows its progress. `q` closes
+--- the terminal, and ends the command if it still runs.
 ---@param args string[]
 ---@param on_success? fun()
 function M.run(args, on_success)

@@ -29,7 +29,7 @@ local function why_off()
   end
 end
 
---- What keeps a suggestion off the screen, or the server's reason for the last empty response.
+--- Why no suggestion is visible, or the server's reason for the last empty response.
 ---@return string sentence
 function M.sentence()
   local status = server.status

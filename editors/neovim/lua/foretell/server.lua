@@ -8,7 +8,7 @@ local M = {}
 ---@class foretell.Status
 ---@field state foretell.State
 ---@field message? string  Why the server failed, or the sentence for `reason`.
----@field reason? string   The code of the reason why the last response was empty.
+---@field reason? string   The code for why the last response was empty.
 ---@field remote? string   The address of the remote model server.
 
 ---@type foretell.Status
@@ -34,7 +34,7 @@ local function set_status(status)
     vim.notify(('Foretell: %s … see :checkhealth foretell'):format(brief), vim.log.levels.WARN)
   end
   vim.api.nvim_exec_autocmds('User', { pattern = 'ForetellStatus', modeline = false })
-  if not is_same_item then -- a new reason changes nothing in the status line
+  if not is_same_item then -- the status line does not show the reason
     vim.cmd.redrawstatus({ bang = true })
   end
 end

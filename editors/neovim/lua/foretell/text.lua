@@ -39,7 +39,7 @@ function M.n_replaced_now(after, now, n_replaced, remaining)
   if not vim.endswith(now, after) or not added:match([[^[%)%]}>"'`]+$]]) then
     return nil
   end
-  -- Replaces what the suggestion closes itself; keeps it in front of what it does not.
+  -- The suggestion replaces closers that it contains, and is inserted before the others.
   local from = 1
   for closer in added:gmatch('.') do
     from = (remaining:find(closer, from, true) or #remaining) + 1
