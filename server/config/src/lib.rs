@@ -154,7 +154,7 @@ pub struct Suggest {
     #[schemars(range(max = 100))]
     pub min_chars: usize,
     /// How sure the model must be of a suggestion. A suggestion ends where the probability of its
-    /// text falls below a threshold: 0.7 for `calm`, 0.5 for `balanced`, 0.3 for `eager`, or any
+    /// text falls below a threshold: 0.7 for `calm`, 0.4 for `balanced`, 0.2 for `eager`, or any
     /// number from 0 (show everything) to 1. Typing part of a suggestion makes that part certain.
     /// Suggestions requested explicitly have no threshold.
     #[schemars(with = "eagerness::Values")]

@@ -9,7 +9,7 @@ use super::{
 use crate::bench::report::{Bars, Chart};
 
 /// The named thresholds of the settings, and 0, which shows everything.
-const NAMED: [f32; 4] = [0.0, 0.3, 0.5, 0.7];
+const NAMED: [f32; 4] = [0.0, 0.2, 0.4, 0.7];
 
 /// Charts of what is shown at each threshold, for all cases and by group, and of the reliability of
 /// probabilities.

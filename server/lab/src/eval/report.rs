@@ -220,7 +220,7 @@ impl Report {
                 it.net_saved(),
             )?;
         }
-        let served = [0.0, 0.3, 0.5, 0.7];
+        let served = [0.0, 0.2, 0.4, 0.7];
         writeln!(
             out,
             "\nright / wrong characters per case and right when shown at {served:?}, and reliability"
