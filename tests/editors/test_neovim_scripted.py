@@ -181,6 +181,18 @@ def test_dismissed_suggestion_stays_away_when_the_model_is_ready(scripted: Scrip
     assert scripted.vim.ghost().startswith("area")
 
 
+def test_users_request_is_repeated_when_the_model_is_ready(scripted: Scripted) -> None:
+    scripted.open(HEAD, REST, "def")
+    scripted.vim.type("<M-\\>")
+    scripted.answered()
+    handler = "vim.lsp.get_clients({ name = 'foretell' })[1].handlers['foretell/status']"
+    for state in ("loading", "ready"):
+        scripted.vim.lua(f"{handler}(nil, {{ state = ... }})", state)
+    scripted.answered()
+    requests = scripted.sent("textDocument/inlineCompletion")
+    assert [it["context"]["triggerKind"] for it in requests[-2:]] == [1, 1]
+
+
 # Accepting.
 
 

@@ -281,11 +281,15 @@ function M.stop()
   M.clear()
 end
 
---- Requests a suggestion in a buffer whose server has become ready.
+--- Requests a suggestion in a buffer whose server has become ready, by the user's key if that made
+--- the last request.
 ---@param buf integer
 function M.on_ready(buf)
-  if buf == api.nvim_get_current_buf() and config.is_on(buf) and not state.is_dismissed then
-    M.request(false)
+  local last = state.request
+  local invoked = last ~= nil and last.invoked and is_here(last)
+  local is_wanted = invoked or config.is_on(buf)
+  if buf == api.nvim_get_current_buf() and is_wanted and not state.is_dismissed then
+    M.request(invoked)
   end
 end
 
