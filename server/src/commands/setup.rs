@@ -53,10 +53,8 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         save.is_none() || !packages.is_empty(),
         "{first} comes from a model hub, which `--save` does not support; `foretell model list` shows other models"
     );
-    progress.print(
-        Stage::Packages,
-        &format!("Setting up Foretell in {}.", data_folder().display()),
-    )?;
+    progress
+        .print(Stage::Packages, &format!("Setting up Foretell in {}.", data_folder().display()))?;
     let scripts = Scripts::set_up(from.as_deref(), *progress)?;
     let library = library_option(config.model.provider);
     if let Some(folder) = save {
@@ -65,8 +63,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         }
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
-        let next =
-            format!("Next, on the other machine: foretell setup{model} --from {}", folder.display());
+        let next = format!(
+            "Next, on the other machine: foretell setup{model} --from {}",
+            folder.display()
+        );
         progress.print(Stage::Done, &next)?;
         return Ok(ExitCode::SUCCESS);
     }
