@@ -1,7 +1,7 @@
 //! `foretell complete`, `config`, `bench` and `stats` with valid and invalid input.
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Command, Stdio},
 };
@@ -400,14 +400,28 @@ fn serve_once(folder: &Path, client: &Value) {
         .env("FORETELL_HOME", folder)
         .env("XDG_CONFIG_HOME", folder)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut stdin = server.stdin.take().unwrap();
     let mut send = |body: Value| {
         let body = body.to_string();
-        let stdin = server.stdin.as_mut().unwrap();
         write!(stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    };
+    let mut stdout = BufReader::new(server.stdout.take().unwrap());
+    let mut wait_for_response = |id: u32| {
+        loop {
+            let (mut length, mut blank) = (String::new(), String::new());
+            stdout.read_line(&mut length).unwrap();
+            stdout.read_line(&mut blank).unwrap();
+            let length = length.trim().strip_prefix("Content-Length: ").unwrap().parse().unwrap();
+            let mut body = vec![0; length];
+            stdout.read_exact(&mut body).unwrap();
+            if serde_json::from_slice::<Value>(&body).unwrap()["id"] == id {
+                break;
+            }
+        }
     };
     let message = |method: &str, params: Value| serde_json::json!({"jsonrpc": "2.0", "method": method, "params": params});
     let request = |id: u32, method: &str, params: Value| {
@@ -416,6 +430,7 @@ fn serve_once(folder: &Path, client: &Value) {
         request
     };
     send(request(1, "initialize", serde_json::json!({"capabilities": {}, "clientInfo": client})));
+    wait_for_response(1);
     send(message("initialized", serde_json::json!({})));
     let document =
         serde_json::json!({"uri": "file:///a", "languageId": "", "version": 1, "text": ""});
@@ -425,6 +440,7 @@ fn serve_once(folder: &Path, client: &Value) {
         "context": {"triggerKind": 2},
     });
     send(request(2, "textDocument/inlineCompletion", at));
+    wait_for_response(2);
     send(request(3, "shutdown", Value::Null));
     send(message("exit", Value::Null));
     assert!(server.wait().unwrap().success());

@@ -4,15 +4,25 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    io::{BufRead, BufReader},
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::ExitStatusExt,
+    },
     path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
 };
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use crate::command::{copy_default_bundle, foretell, run};
 
 /// A fake Python. It records its calls and creates virtual environments that use it as their
 /// Python. It fails for a call that contains the word in the file `fails`. `add` and `import` link
-/// the real model, or the one in `gpu` until the CPU library is requested. While the file
+/// the real model, or the one in `gpu` until the CPU library is requested; before that, `add` prints
+/// progress, and waits for an interrupt if there is a pipe `waits`, together with a program that it
+/// starts. While the file
 /// `upgraded` exists, its packages are missing; creating an environment removes the file. Like the
 /// real `venv`, it cannot create an environment over a dangling `bin/python`.
 const PYTHON: &str = r#"#!/bin/sh
@@ -30,6 +40,13 @@ case "$2" in
     test -f "$PYTHONPATH/foretell_models/cli.py" || exit 4
     test "$3 $5" = "runtime cpu" && rm -f "$HOME/gpu"
     test -e "$HOME/gpu" && MODEL="$HOME/gpu"
+    if test "$3 $FORETELL_PROGRESS" = "add json"; then
+      echo '{"message": "fetching toy", "done_bytes": 5, "total_bytes": 20}' >&2; echo plain
+    fi
+    if test "$3" = add && test -p "$HOME/waits"; then
+      trap 'echo interrupted >>"$HOME/calls"; exit 130' INT
+      sh -c 'exec 3<>"$0"; echo waiting; exec cat <&3' "$HOME/waits"
+    fi
     test "$3" = import && ln -sfn "$MODEL" "$6"
     test "$3" = add && mkdir -p "$FORETELL_HOME/models" && ln -sfn "$MODEL" "$FORETELL_HOME/models/$4" ;;
 esac
@@ -57,13 +74,31 @@ impl Machine {
     }
 
     fn foretell(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let (output, out, err) = run(&mut self.command(arguments));
+        (output.status.code(), out, err)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let model = foretell_engine::paths::model_path(foretell_engine::bundle::DEFAULT_MODEL);
         let mut command = foretell(arguments);
         command.env("HOME", self.home.path()).env("XDG_CONFIG_HOME", self.path("config"));
         command.env("FORETELL_HOME", self.path("data")).env("MODEL", model);
         command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
-        let (output, out, err) = run(&mut command);
-        (output.status.code(), out, err)
+        command
+    }
+
+    /// Starts a command and reads its output until it waits in `add`.
+    fn start(&self, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+        assert!(Command::new("mkfifo").arg(self.path("waits")).status().unwrap().success());
+        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("waiting") {
+            line.clear();
+            assert!(out.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        fs::remove_file(self.path("waits")).unwrap();
+        (child, out)
     }
 
     /// The calls of Python since the last time, with `~` for the home folder.
@@ -279,4 +314,44 @@ fn invalid_setup_fails_before_downloading() {
     }
     fails(&["setup"], "Python 3.11 or later with `venv` is missing: on Debian `apt install");
     assert!(!Path::new(&machine.path("data/model-scripts/installed")).exists());
+}
+
+#[test]
+fn json_progress_has_stages_and_bytes() {
+    let machine = Machine::new();
+    let from = machine.path("data").display().to_string();
+    let set_up = ["setup", "smollm2-135m", "--progress", "json", "--from", &from];
+    let (code, out, err) = machine.foretell(&set_up);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let events: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let mut stages: Vec<&str> = events.iter().map(|it| it["stage"].as_str().unwrap()).collect();
+    stages.dedup();
+    assert_eq!(stages, ["packages", "model", "done"]);
+    let model: Vec<&Value> = events.iter().filter(|it| it["stage"] == "model").collect();
+    let fetching = json!({
+        "stage": "model", "message": "fetching toy", "done_bytes": 5, "total_bytes": 20,
+    });
+    assert_eq!(model, [&fetching, &json!({"stage": "model", "message": "plain"})]);
+    fs::write(machine.path("fails"), "add").unwrap();
+    let (code, out, err) = machine.foretell(&["model", "add", "smollm2-135m", "--progress=json"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains("`add smollm2-135m` failed (exit status: 3); run the same"), "{err}");
+}
+
+#[test]
+fn killed_setup_interrupts_its_programs() {
+    let machine = Machine::new();
+    let setup = ["setup", "smollm2-135m", "--progress", "json"];
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let (mut child, _out) = machine.start(&setup);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+        assert_eq!(machine.calls().last().unwrap(), "interrupted", "before the command ends");
+    }
+    let (mut child, out) = machine.start(&setup);
+    drop(out);
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::PIPE.as_raw()));
+    assert_eq!(machine.calls().last().unwrap(), "interrupted", "the editor closed its pipe");
+    assert!(!machine.path("data/models/smollm2-135m").exists());
+    assert_eq!(machine.foretell(&setup).0, Some(0), "the next run completes");
 }

@@ -4,32 +4,49 @@ import type { Controller } from './controller';
 import { reportMissingProgram } from './messages';
 import { runProgram, type Result } from './program';
 
-/** A line of progress, such as `qwen2.5-coder-0.5b: 40 %`. */
-export function parseProgress(line: string): { title: string; percent: number } | undefined {
-  const [, title, percent] = /^(.*?):?\s*(\d{1,3}) ?%/.exec(line) ?? [];
-  return title !== undefined && percent !== undefined ? { title, percent: Math.min(100, Number(percent)) } : undefined;
+/** A line of `--progress json`: see docs/protocol.md. */
+export interface Step {
+  stage: string;
+  message: string;
+  done_bytes?: number;
+  total_bytes?: number;
 }
 
-/** Runs the program while a notification shows its output line by line. */
+/** A line of progress; undefined if it is something else. */
+export function parseProgress(line: string): Step | undefined {
+  try {
+    const step = JSON.parse(line) as Partial<Step> | null;
+    return typeof step?.stage === 'string' && typeof step.message === 'string' ? (step as Step) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How far a step is, from 0 to 100; undefined if its size is unknown. */
+export function percent({ done_bytes: done, total_bytes: total }: Step): number | undefined {
+  return done === undefined || !total ? undefined : Math.min(100, (100 * done) / total);
+}
+
+/** Runs the program while a notification shows its progress. */
 function runWithProgress(controller: Controller, program: string, args: string[], title: string): Thenable<Result> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   return vscode.window.withProgress(options, (progress, token) => {
     const abort = new AbortController();
     token.onCancellationRequested(() => { abort.abort(); });
-    let current = { title: '', percent: 0 };
+    let current = { message: '', percent: 0 };
     const onLine = (line: string) => {
-      controller.log.info(line);
       const step = parseProgress(line);
-      if (step) {
-        const before = step.title === current.title ? current.percent : 0;
-        progress.report({ message: line, increment: Math.max(0, step.percent - before) });
-        current = step;
-      } else if (!/^\s/.test(line)) {
-        // Indented lines are details of the line before, and `from` names a file of requirements.
-        progress.report({ message: line.replace(/ \(from .*\)$/, '') });
+      const done = step && percent(step);
+      if (!step || done === undefined) {
+        controller.log.info(step?.message ?? line);
+        progress.report({ message: (step?.message ?? line).split('\n')[0] });
+        return;
       }
+      const before = step.message === current.message ? current.percent : 0;
+      progress.report({ message: `${step.message}: ${done.toFixed(0)} %`, increment: Math.max(0, done - before) });
+      current = { message: step.message, percent: done };
     };
-    return runProgram(program, args, { signal: abort.signal, onLine });
+    return runProgram(program, [...args, '--progress', 'json'], { signal: abort.signal, onLine });
   });
 }
 

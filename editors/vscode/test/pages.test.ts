@@ -10,7 +10,7 @@ const { duration, medianMs, statsPage } = await import('../src/statsPage');
 const { doctorPage } = await import('../src/doctorPage');
 const { document, inline } = await import('../src/page');
 const { explain } = await import('../src/reasons');
-const { parseProgress } = await import('../src/setup');
+const { parseProgress, percent } = await import('../src/setup');
 const { choices, size } = await import('../src/models');
 const { describeFailure } = await import('../src/messages');
 const { languageName } = await import('../src/menu');
@@ -71,9 +71,15 @@ test('reason is a sentence', () => {
   expect(explain()).toBeUndefined();
 });
 
-test('progress has a title and a percentage', () => {
-  expect(parseProgress('qwen2.5-coder-0.5b: 40 %')).toEqual({ title: 'qwen2.5-coder-0.5b', percent: 40 });
-  expect(parseProgress('importing ...')).toBeUndefined();
+test('progress has a message and a percentage', () => {
+  const line = '{"stage": "model", "message": "fetching x", "done_bytes": 50, "total_bytes": 200}';
+  const step = parseProgress(line);
+  expect(step?.message).toBe('fetching x');
+  expect(step && percent(step)).toBe(25);
+  expect(percent({ stage: 'done', message: 'Done.' })).toBeUndefined();
+  for (const other of ['importing ...', 'null', '{"stage": "model"}']) {
+    expect(parseProgress(other)).toBeUndefined();
+  }
 });
 
 test('model menu has what is installed first', () => {
