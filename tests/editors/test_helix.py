@@ -37,7 +37,7 @@ def start_helix(folder: Path, server: Path, file: Path) -> Helix:
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     helix = Helix(INSTALLED / "hx" / "hx", config / "config.toml", file, env)
-    helix.wait("the model", lambda _: "model loaded" in helix.log(), 120)
+    helix.wait("the model", lambda _: "loaded in" in helix.log(), 120)
     return helix
 
 
