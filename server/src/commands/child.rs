@@ -5,6 +5,9 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+/// Takes a line of a program's output, without its line break.
+pub(crate) type OnLine<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+
 /// Runs a program to its end. A signal that ends this process interrupts the program first, and so
 /// does a reader that closes standard output.
 ///
@@ -13,10 +16,7 @@ use std::{
 ///
 /// # Errors
 /// If the program cannot be started, its output cannot be read, or `on_line` fails.
-pub(crate) fn run(
-    command: &mut Command,
-    on_line: Option<&mut dyn FnMut(&str) -> io::Result<()>>,
-) -> io::Result<ExitStatus> {
+pub(crate) fn run(command: &mut Command, on_line: Option<OnLine<'_>>) -> io::Result<ExitStatus> {
     command.stdin(Stdio::null());
     let Some(on_line) = on_line else {
         let mut child = stop::spawn(command.stdout(io::stderr()))?;
@@ -40,7 +40,7 @@ pub(crate) fn run(
 
 fn relay(
     reader: io::PipeReader,
-    on_line: &mut dyn FnMut(&str) -> io::Result<()>,
+    on_line: OnLine<'_>,
 ) -> io::Result<()> {
     let mut reader = BufReader::new(reader);
     let mut bytes = Vec::new();

@@ -131,7 +131,7 @@ impl Scripts {
             line.clone_into(&mut last_line);
             progress::relay(stage, line)
         };
-        let on_line: Option<&mut dyn FnMut(&str) -> io::Result<()>> = match self.format {
+        let on_line: Option<child::OnLine<'_>> = match self.format {
             Format::Text => None,
             Format::Json => Some(&mut relay),
         };
