@@ -210,7 +210,7 @@ fn completions_and_man_pages_are_generated() {
     assert!(page("foretell.1").contains("foretell\\-doctor(1)"), "{}", page("foretell.1"));
     let steps = page("foretell.1");
     let (_, steps) = steps.split_once("First steps").unwrap();
-    assert!(steps.matches("\n\n").count() >= 4, "each step is a paragraph: {steps}");
+    assert!(steps.matches("\n\n").count() >= 4, "a blank line ends each step: {steps}");
     assert!(
         page("foretell-model-use.1").contains("model.name"),
         "{}",

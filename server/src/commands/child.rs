@@ -38,10 +38,7 @@ pub(crate) fn run(command: &mut Command, on_line: Option<OnLine<'_>>) -> io::Res
     relayed.and(status)
 }
 
-fn relay(
-    reader: io::PipeReader,
-    on_line: OnLine<'_>,
-) -> io::Result<()> {
+fn relay(reader: io::PipeReader, on_line: OnLine<'_>) -> io::Result<()> {
     let mut reader = BufReader::new(reader);
     let mut bytes = Vec::new();
     while reader.read_until(b'\n', &mut bytes)? > 0 {
