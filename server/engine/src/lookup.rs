@@ -1,4 +1,4 @@
-//! Lookup decoding: what follows was often written before.
+//! Lookup decoding: drafts what followed the same tokens before.
 //!
 //! The last tokens are searched for in the prompt and the generated text, then in the other slots;
 //! what followed them there are the draft tokens. The model evaluates them together with the token

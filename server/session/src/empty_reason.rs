@@ -1,4 +1,4 @@
-//! Why a response is empty: the code in logs and statistics, and one sentence for people.
+//! Why a response is empty: the code in logs and statistics, and one sentence for users.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum EmptyReason {
     Excluded,
     /// The request is for another version of the document.
     StaleVersion,
-    /// Neither the text nor a language that is known says what to suggest.
+    /// The text is empty, and its language is unknown or has no comments.
     NoContext,
     /// The limit in `suggest.runs_per_minute` is reached.
     RateLimited,

@@ -1,4 +1,4 @@
-//! Progress of long commands: lines for people, or JSON lines for programs (docs/protocol.md).
+//! Progress of long commands: text for a terminal, or JSON lines for programs (docs/protocol.md).
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::terminal::printable;
 /// The format of progress on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Lines for people; the programs that setup runs print to standard error.
+    /// Text for a terminal; the programs that setup runs print to standard error.
     #[default]
     Text,
     /// One JSON object per line, for editors.
