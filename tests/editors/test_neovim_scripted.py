@@ -283,6 +283,7 @@ def test_setup_shows_progress_and_restarts_the_server(installing: Scripted) -> N
     vim.command("Foretell setup large --from /a")
     vim.wait("its output", lambda: "fetching large" in installing.window())
     vim.wait("the end", lambda: vim.lua("return _G.notified") == "Foretell: setup is complete")
+    vim.wait("the restart", lambda: len(calls(installing)) == 4)
     assert calls(installing) == ["serve", "model list --json", "setup large --from /a", "serve"]
     vim.type("q")
     vim.wait("its window to close", lambda: vim.lua("return #vim.api.nvim_list_wins()") == 1)
