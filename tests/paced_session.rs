@@ -31,7 +31,7 @@ struct Editor {
     /// When the last edit was sent.
     edited: Instant,
     grey: String,
-    /// What the user types from the cursor on.
+    /// The text that the user types at the cursor.
     to_come: String,
     /// Characters that appeared and were not typed.
     n_wrong_chars: usize,

@@ -116,7 +116,7 @@ def test_ghost_on_the_cursor_line_has_its_background(
     assert scripted.vim.ghost().splitlines()[0] == " area(width, height):"
 
 
-# What the server is sent.
+# Messages to the server.
 
 
 def test_cursor_is_sent_before_the_first_key(scripted: Scripted, tmp_path: Path) -> None:

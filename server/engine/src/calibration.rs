@@ -48,7 +48,7 @@ pub enum CalibrationError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason, for the log.
         message: String,
     },
 }

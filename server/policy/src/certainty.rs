@@ -72,7 +72,7 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
     if n_chars < MIN_CHARS { 0 } else { kept.len() }
 }
 
-/// What the text itself begins, as byte_idx in the text.
+/// The strings and comments that the text itself opens, as byte ranges in it.
 #[derive(Debug, Default)]
 struct Own {
     /// Strings, character literals and comments. The range of one that is not closed has no end,

@@ -22,7 +22,7 @@ pub(super) struct Count {
     /// Keystrokes: a character, or a line break with the indentation that an editor adds.
     pub(super) keys: usize,
     /// Keystrokes that matched the suggestion on screen.
-    pub(super) foretold: usize,
+    pub(super) matched: usize,
     /// Generations.
     pub(super) runs: usize,
     /// Tokens prefilled, including those of the first generation at each place.
@@ -42,7 +42,7 @@ pub(super) struct Count {
 impl Count {
     pub(super) fn add(&mut self, other: Self) {
         self.keys += other.keys;
-        self.foretold += other.foretold;
+        self.matched += other.matched;
         self.runs += other.runs;
         self.tokens_read += other.tokens_read;
         self.tokens_read_first += other.tokens_read_first;
@@ -142,7 +142,7 @@ impl Typing<'_> {
         self.count.chars += n_chars;
         self.n_accepted = self.n_accepted.saturating_sub(n_chars);
         self.replace(0, key);
-        self.count.foretold += usize::from(self.shown.starts_with(key));
+        self.count.matched += usize::from(self.shown.starts_with(key));
         self.update(rest);
         if self.shown.is_empty() && !rest.is_empty() {
             self.request(rest, false).await?;
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn known_text_is_predicted_in_one_run() {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let x = 1;");
-        assert_eq!((count.keys, count.foretold, count.runs), (10, 10, 1));
+        assert_eq!((count.keys, count.matched, count.runs), (10, 10, 1));
         assert_eq!((count.chars, count.chars_saved), (10, 9));
         assert_eq!(count.tokens_read, count.tokens_read_first);
     }
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn contradicting_key_is_not_predicted() {
         let count = typed("f {\n  let x = 1;\n}", "f {\n  ˇ\n}", "let y");
-        assert_eq!((count.keys, count.foretold, count.chars_saved), (5, 4, 0));
+        assert_eq!((count.keys, count.matched, count.chars_saved), (5, 4, 0));
         assert!(count.runs >= 1 && count.tokens_read >= count.tokens_read_first, "{count:?}");
         assert_eq!(count.chars_wrong, "x = 1;".len());
     }

@@ -60,7 +60,7 @@ pub(super) struct Report {
     nothing: BTreeMap<&'static str, usize>,
     ms: Value,
     tokens: Value,
-    /// What is shown at each threshold.
+    /// The shown text at each threshold.
     thresholds: BTreeMap<String, Curve>,
     /// The reliability over all cases, and by kind and language.
     reliability: BTreeMap<String, Reliability>,
@@ -168,7 +168,7 @@ const BUT_LINE_STARTS: &str = "all but line_start";
 /// All cases with the model's own probabilities, if there is a calibration.
 const UNCALIBRATED: &str = "all, uncalibrated";
 
-/// What is shown, and the reliability, for groups that are not a set, kind or language.
+/// The shown text and the reliability, for groups other than sets, kinds and languages.
 fn further_groups(
     outcomes: &[Outcome],
 ) -> (BTreeMap<String, Curve>, BTreeMap<String, Reliability>) {
@@ -338,7 +338,7 @@ fn ablation(outcomes: &[Outcome]) -> Vec<Rule> {
 fn typed(it: &Count) -> Value {
     let per_key = |n: usize| n as f64 / it.keys.max(1) as f64;
     let mut value = json!(it);
-    value["share_foretold"] = json!(per_key(it.foretold));
+    value["share_foretold"] = json!(per_key(it.matched));
     value["share_saved"] = json!(it.chars_saved as f64 / it.chars.max(1) as f64);
     value["tokens_read_per_key"] = json!(per_key(it.tokens_read));
     value["tokens_read_per_key_without_first"] =

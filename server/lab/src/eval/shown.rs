@@ -1,4 +1,4 @@
-//! What a user would have seen at each threshold of `suggest.eagerness`. Texts are recorded once
+//! The text that a user would see at each threshold of `suggest.eagerness`. Texts are recorded once
 //! without a threshold, and cut by the server's own code.
 
 use std::collections::BTreeMap;
