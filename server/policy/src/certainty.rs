@@ -19,6 +19,17 @@ use super::{
 /// The shortest text worth showing, in non-whitespace characters.
 const MIN_CHARS: usize = 2;
 
+/// The cost of reading a wrong suggestion, in keystrokes: 0.75 s at 80 words per minute, about the
+/// time to read three words. An assumption, not a measurement.
+pub const READING_COST: f64 = 5.0;
+
+/// Whether a text saves more keystrokes than reading it costs, on average. Accepting it takes one.
+#[must_use]
+pub fn is_worth_reading(text: &str, probability: f64) -> bool {
+    let n_saved = text.trim().chars().count().saturating_sub(1) as f64;
+    probability * n_saved >= (1.0 - probability) * READING_COST
+}
+
 /// The rest of a generated text, after the part that the user typed.
 #[derive(Debug, Clone, Copy)]
 pub struct Rest<'a> {

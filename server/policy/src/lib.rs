@@ -38,7 +38,7 @@ use shape::{Judged, Shape};
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
-pub use certainty::{Rest, certain_bytes};
+pub use certainty::{READING_COST, Rest, certain_bytes, is_worth_reading};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;

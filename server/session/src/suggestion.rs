@@ -204,7 +204,22 @@ impl AnchoredText {
         let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
         let held_back = if is_whole { "" } else { progress.held_back.as_str() };
         let text = policy::Rest { typed, text: rest, held_back, is_whole };
-        let n_bytes = policy::certain_bytes(&self.context, text, n_certain.min(rest.len()));
+        let certain = |n_bytes| policy::certain_bytes(&self.context, text, n_bytes);
+        let is_worth_reading = |n_bytes: usize| {
+            let end = typed.len() + n_bytes;
+            let probability = confidence.log_probability(typed.len(), end).exp();
+            policy::is_worth_reading(&rest[..n_bytes], probability)
+        };
+        let mut n_bytes = certain(n_certain.min(rest.len()));
+        // A shorter text that is worth reading may be on screen already.
+        let shorter = || {
+            let ends = confidence.pieces().iter().map(|it| it.end.saturating_sub(typed.len()));
+            let shorter = ends.take_while(|end| *end < n_bytes).map(certain);
+            shorter.filter(|n_bytes| *n_bytes > 0).any(is_worth_reading)
+        };
+        if !is_worth_reading(n_bytes) && !shorter() {
+            n_bytes = 0;
+        }
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
         match n_bytes.max(rest.floor_char_boundary(n_seen)) {
             0 if is_certain && progress.finish.is_none() => Verdict::NotYet,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use foretell_engine::{Confidence, FinishReason};
-use foretell_policy::StopRule;
+use foretell_policy::{READING_COST, StopRule};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use super::{
     page::charts,
     reliability::{Bin, Reliability, Sample, by, samples, samples_with},
     replay::Count,
-    shown::{Curve, READING_COST, curve, curve_with, curves},
+    shown::{Curve, curve, curve_with, curves},
 };
 use crate::bench::report::Chart;
 use foretell_session::stats::quantile;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use foretell_engine::{Confidence, Progress};
+use foretell_policy::READING_COST;
 use foretell_session::suggestion::{GenerationId, Suggestion, Verdict as Says};
 use serde::Serialize;
 
@@ -14,10 +15,6 @@ use super::{
 
 /// The thresholds of the curve; 0 shows everything.
 pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-
-/// The cost of reading a wrong suggestion, in keystrokes: 0.75 s at 80 words per minute, about the
-/// time to read three words. An assumption, not a measurement.
-pub(super) const READING_COST: f64 = 5.0;
 
 /// The part of a recorded text that is shown at a threshold.
 pub(super) fn shown_at(outcome: &Outcome, threshold: f32) -> String {

@@ -178,7 +178,7 @@ fn check_sure(
 }
 
 const CALL: [(&str, f32); 5] =
-    [("load", 0.9), ("(", 0.9), ("path", 0.5), (", mode", 0.9), (")", 0.9)];
+    [("load", 0.9), ("(", 0.9), ("file_path", 0.5), (", mode", 0.9), (")", 0.9)];
 const LINE_END: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::LineEnd));
 const UNSURE: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::Unsure));
 
@@ -191,9 +191,9 @@ fn suggestion_ends_where_the_model_is_unsure() {
 
 #[test]
 fn typed_text_is_certain() {
-    check_sure(&CALL, "load(", LINE_END, 0, r#"shows "path""#);
-    check_sure(&CALL, "load(path", LINE_END, 0, r#"shows ", mode)""#);
-    check_sure(&[("a", 0.6), (" == ", 0.6), ("bc", 0.6)], "a", LINE_END, 0, r#"shows " ==""#);
+    check_sure(&CALL, "load(", LINE_END, 0, r#"shows "file_path""#);
+    check_sure(&CALL, "load(file_path", LINE_END, 0, r#"shows ", mode)""#);
+    check_sure(&[("a", 0.6), (" == b.", 0.6), ("cd", 0.6)], "a", LINE_END, 0, r#"shows " == b.""#);
 }
 
 #[test]
@@ -208,6 +208,18 @@ fn unlikely_text_is_not_shown() {
     check_sure(&[("x.", 0.6), ("load", 0.8)], "x.", UNSURE, 0, "Unsure { is_exact: false }");
     check_sure(&[("load", 0.9)], "", None, 0, "NotYet");
     check_sure(&tokens, "", None, 0, "Unsure { is_exact: true }");
+}
+
+#[test]
+fn short_text_must_be_more_certain() {
+    let unsure = "Unsure { is_exact: true }";
+    check_sure(&[("load", 0.6)], "", LINE_END, 0, unsure);
+    check_sure(&[("load", 0.8)], "", LINE_END, 0, r#"shows "load""#);
+    check_sure(&[("load_all", 0.6)], "", LINE_END, 0, r#"shows "load_all""#);
+    check_sure(&[("load", 0.6)], "", LINE_END, 4, r#"shows "load""#);
+    // `load` is worth reading, so the longer text is shown, too.
+    check_sure(&[("load.", 0.51)], "", LINE_END, 0, unsure);
+    check_sure(&[("load", 0.8), (".", 0.64)], "", LINE_END, 0, r#"shows "load.""#);
 }
 
 #[test]
@@ -226,9 +238,9 @@ fn cut_in_line_differs_from_line_end() {
 
 #[test]
 fn shown_text_stays() {
-    check_sure(&CALL, "", LINE_END, 9, r#"shows "load(path""#);
-    check_sure(&CALL, "load(p", LINE_END, 9, r#"shows "ath""#);
-    check_sure(&CALL, "load(path", LINE_END, 9, r#"shows ", mode)""#);
+    check_sure(&CALL, "", LINE_END, 14, r#"shows "load(file_path""#);
+    check_sure(&CALL, "load(f", LINE_END, 14, r#"shows "ile_path""#);
+    check_sure(&CALL, "load(file_path", LINE_END, 14, r#"shows ", mode)""#);
 }
 
 const TOKENS: [&str; 20] = [
