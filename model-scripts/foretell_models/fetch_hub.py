@@ -1,7 +1,7 @@
 """Fetches a checkpoint from a model hub's repository, without an account and without a token.
 
-The hub's own client is not used: it retries for half a minute if there is no network, sends usage
-data, and prints its own progress and warnings.
+The hub's own client is not used: by default it sends the user's token, and retries, progress and
+warnings are its own.
 """
 
 import hashlib
