@@ -33,6 +33,8 @@ fn doctor_reports_rates_and_editors() {
         "✓ provider  cpu, ",
         "✓ model     qwen2.5-coder-0.5b",
         "✓ licence   Apache-2.0 (model): free for any use",
+        "✓ eagerness shows texts with a calibrated probability of at least 40 %\n",
+        "            calibration measured for qwen2.5-coder-0.5b, ",
         "✓ speed     prefill ",
         " latency   about ",
         "! command   `foretell` is not in PATH",
@@ -56,6 +58,41 @@ fn doctor_reports_rates_and_editors() {
         "name": "Helix", "program": helix, "set_up_in": settings, "page": "editors/helix/README.md",
     });
     assert_eq!(json["editors"], serde_json::json!([editor]));
+}
+
+#[test]
+fn doctor_reports_the_calibration() {
+    let (bundle, home) = (copy_default_bundle(), tempfile::tempdir().unwrap());
+    let doctor = || {
+        let path = bundle.path().to_str().unwrap();
+        let mut command = foretell(&["doctor", "--quick", "--json", "--model", path]);
+        let (output, out, _) = run(command.env("XDG_CONFIG_HOME", home.path()));
+        assert!(output.status.success(), "{out}");
+        let json: Value = serde_json::from_str(&out).unwrap();
+        let is_it = |check: &&Value| check["name"] == "eagerness";
+        let check = json["checks"].as_array().unwrap().iter().find(is_it).unwrap();
+        let of = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+        (json["calibration"].clone(), of("mark"), of("text"))
+    };
+    let (calibration, mark, _) = doctor();
+    assert_eq!((&calibration["model"], &*mark), (&"qwen2.5-coder-0.5b".into(), "good"));
+    let file = bundle.path().join("calibration.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let sha256 = calibration["source_sha256"].as_str().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, text.replace(sha256, "00ff")).unwrap();
+    let (calibration, mark, text) = doctor();
+    assert_eq!((calibration, &*mark), (Value::Null, "attention"));
+    assert!(text.contains("made for another model: source_sha256 is \"00ff\""), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    let (calibration, mark, text) = doctor();
+    assert_eq!((calibration, &*mark), (Value::Null, "attention"));
+    assert!(text.contains("no calibration was measured for this model"), "{text}");
+    let settings = home.path().join("foretell/foretell.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    std::fs::write(settings, "[suggest]\neagerness = 0\n").unwrap();
+    let (_, mark, text) = doctor();
+    assert_eq!((&*mark, &*text), ("good", "no threshold: all suggestions are shown"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::command::{copy_default_bundle, foretell, run};
 const PYTHON: &str = r#"#!/bin/sh
 case "$2" in "import tokenizers") test ! -f "$HOME/upgraded"; exit ;; esac
 test "$1" = -c && exit 0
-echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}" >>"$HOME/calls"
+echo "$@${PIP_NO_INDEX:+ from $PIP_FIND_LINKS}${HF_HUB_OFFLINE:+ without the hub}" >>"$HOME/calls"
 if test -f "$HOME/fails" && echo "$@" | grep -q "$(cat "$HOME/fails")"; then exit 3; fi
 case "$2" in
   venv)
@@ -289,7 +289,7 @@ fn setup_works_offline_from_a_folder() {
     assert_eq!(code, Some(0), "{err}");
     let calls = other.calls();
     assert_eq!(calls.len(), 4, "{calls:?}");
-    let from = format!(" from {}", folder.canonicalize().unwrap().display());
+    let from = format!(" from {} without the hub", folder.canonicalize().unwrap().display());
     assert!(calls[1..].iter().all(|it| it.ends_with(&from)), "{calls:?}");
 }
 

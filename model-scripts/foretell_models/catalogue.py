@@ -33,6 +33,16 @@ class HubSource:
     sizes: tuple[int, ...] = ()
     sha256: tuple[str, ...] = ()
 
+    @property
+    def file(self) -> str | None:
+        """The checkpoint's name if it is one GGUF file; otherwise it is a folder."""
+        return self.files[0] if len(self.files) == 1 and self.files[0].endswith(".gguf") else None
+
+    @property
+    def size(self) -> int | None:
+        """The size of all files in bytes, if it is known."""
+        return sum(self.sizes) if self.sizes else None
+
 
 @dataclass(frozen=True)
 class UrlSource:
@@ -104,4 +114,8 @@ def _source(table: dict[str, Any]) -> AnySource:
     for file in source.files if isinstance(source, HubSource) else (source.file,):
         if not is_safe_name(file):
             raise ValueError(f"the file name {file!r} leads out of its folder")
+    if isinstance(source, HubSource) and not (
+        len(source.sizes) == len(source.sha256) and len(source.sizes) in (0, len(source.files))
+    ):
+        raise ValueError(f"{source.repository} has sizes or hashes of some files only")
     return source

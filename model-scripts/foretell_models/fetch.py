@@ -18,10 +18,10 @@ def fetched(entry: Entry) -> Path | None:
     """The path of the entry's checkpoint if it has been fetched, else None."""
     for source in entry.sources:
         path = _target(entry, source)
-        if isinstance(source, HubSource):
+        if source.file is None:
             if (path / _DONE).is_file():
                 return path
-        elif path.is_file() and path.stat().st_size == source.size:
+        elif path.is_file() and source.size in (None, path.stat().st_size):
             return path
     return None
 
@@ -35,24 +35,30 @@ def fetch(entry: Entry) -> Path:
         return path
     if not entry.tried:
         warn(f"{entry.name}: the authors of the catalogue have not tested this entry")
-    last_error: UserError | None = None
-    for source in entry.sources:
-        if last_error is not None:
+    sources = [
+        source
+        for source in entry.sources
+        if not (isinstance(source, HubSource) and fetch_hub.is_offline())
+    ]
+    last_error: UserError = FetchFailed(
+        f"{entry.name}: the only source is the model hub, which HF_HUB_OFFLINE excludes"
+    )
+    for n_before, source in enumerate(sources):
+        if n_before:
             warn(f"{last_error}; trying the next source")
         try:
-            return _fetch_from(entry, source)
+            return _fetch_from(entry, source, is_last=n_before + 1 == len(sources))
         except (FetchFailed, HashMismatch) as error:
             last_error = error
-    assert last_error is not None
     raise last_error
 
 
 def _target(entry: Entry, source: AnySource) -> Path:
     folder = paths.source_folder(entry.name)
-    return folder / "hub" if isinstance(source, HubSource) else folder / source.file
+    return folder / (source.file or "hub")
 
 
-def _fetch_from(entry: Entry, source: AnySource) -> Path:
+def _fetch_from(entry: Entry, source: AnySource, is_last: bool) -> Path:
     target = _target(entry, source)
     staging = paths.source_folder(entry.name) / STAGING
     files.make_folder(staging)
@@ -62,8 +68,10 @@ def _fetch_from(entry: Entry, source: AnySource) -> Path:
         elif isinstance(source, UrlSource):
             fetch_url.fetch(source, staging, target)
         else:
-            commit = fetch_hub.fetch(source, staging, target)
-            files.write_file(target / _DONE, commit.encode())
+            patience_s = fetch_hub.LAST_PATIENCE_S if is_last else fetch_hub.PATIENCE_S
+            commit = fetch_hub.fetch(source, staging, target, patience_s)
+            if source.file is None:
+                files.write_file(target / _DONE, commit.encode())
     shutil.rmtree(staging, ignore_errors=True)
     eprint(f"fetched {entry.name} to {target}")
     return target

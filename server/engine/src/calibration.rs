@@ -158,6 +158,12 @@ impl Calibration {
         Self { format: FORMAT, key, curve, places }
     }
 
+    /// The model that it was measured for.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The curve for a place.
     #[must_use]
     pub fn at(&self, place: Place) -> &Curve {

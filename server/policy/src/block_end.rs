@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cut, Phase, StopRule, indent_width};
+use super::{Cut, Phase, StopRule, indent_width, indent_width_of};
 use crate::{
     CursorContext,
     structure::{Structure, TextLine},
@@ -32,11 +32,10 @@ pub(super) struct Block<'a> {
 /// `max_lines` if it then closes everything it opened.
 pub(super) fn cut(block: &Block<'_>) -> Cut {
     let lines = block.structure.lines(block.text, block.phase);
-    let below = block.context.lines_below();
     let mut state = Progress { head: None, may_be_over: false, n_shown: 0, n_blank: 0, end: 0 };
     for (i, line) in lines.iter().enumerate().skip(block.first) {
         let before = i.checked_sub(1).map(|it| &lines[it]);
-        if let Some(cut) = state.line(block, &below, &lines, i, before) {
+        if let Some(cut) = state.line(block, &lines, i, before) {
             return cut;
         }
         state.end = line.decided_end;
@@ -61,7 +60,6 @@ impl Progress {
     fn line(
         &mut self,
         block: &Block<'_>,
-        below: &[&str],
         lines: &[Arc<TextLine>],
         i: usize,
         before: Option<&Arc<TextLine>>,
@@ -106,7 +104,7 @@ impl Progress {
             return None;
         }
         let width = match i {
-            0 => indent_width(&format!("{}{content}", block.context.line_before)),
+            0 => indent_width_of(&block.context.line_before, content),
             _ => indent_width(content),
         };
         let closes_unclosed = line.closes_unclosed && before.is_some();
@@ -130,7 +128,7 @@ impl Progress {
             }
         }
         if block.meets_suffix && !is_open {
-            match suffix::repeats(&block.context.line_before, block.text, lines, i, below) {
+            match suffix::repeats(block.context, block.text, lines, i) {
                 Repeats::Yes => return ends_before(Some(StopRule::SuffixMet)),
                 Repeats::Maybe => return ends_before(None),
                 Repeats::No => {}

@@ -1,7 +1,7 @@
 //! Keeps only complete lines if the cursor is at the start of an existing line: they are inserted
 //! above it, each with its line break, so that no text is joined to the existing line.
 
-use super::{CursorContext, Cut, Phase, StopRule, indent_width, lines};
+use super::{CursorContext, Cut, Phase, StopRule, indent_width, indent_width_of, lines};
 
 /// The existing line must be repeated within this many lines.
 const MAX_LINES: usize = 8;
@@ -53,8 +53,7 @@ pub(super) fn cut(indent: &str, text: &str, rest: &str, phase: Phase) -> Cut {
 /// The smallest indentation allowed between the first line and the existing line.
 fn min_width(indent: &str, text: &str, rest: &str) -> usize {
     let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let first = format!("{indent}{first}");
-    indent_width(&first).min(indent_width(&format!("{indent}{rest}")))
+    indent_width_of(indent, first).min(indent_width_of(indent, rest))
 }
 
 /// Whether a text consists of complete lines to insert above the existing line.

@@ -12,6 +12,10 @@ pub(super) fn cut(_: &CursorContext, text: &str, phase: Phase) -> Cut {
     let mut previous = 'a';
     let mut chars = text.char_indices().peekable();
     while let Some((byte_idx, c)) = chars.next() {
+        if matches!(c, ' '..='~' | '\n' | '\t') {
+            previous = c;
+            continue;
+        }
         let hides = is_hidden(c) || c.is_control() && !matches!(c, '\n' | '\t');
         let next = chars.peek().map(|it| it.1);
         if hides || is_out_of_place(c, previous, next) {

@@ -460,7 +460,13 @@ pub fn cut_closed(text: &str, closer: char) -> &str {
 
 /// The width of a line's indentation, with tab stops at multiples of four.
 fn indent_width(line: &str) -> usize {
-    line.chars().take_while(|c| c.is_whitespace()).fold(0, |width, c| match c {
+    indent_width_of(line, "")
+}
+
+/// The width of the indentation of a line that consists of two parts.
+fn indent_width_of(start: &str, end: &str) -> usize {
+    let chars = start.chars().chain(end.chars());
+    chars.take_while(|c| c.is_whitespace()).fold(0, |width, c| match c {
         '\t' => width / 4 * 4 + 4,
         _ => width + 1,
     })

@@ -57,8 +57,8 @@ impl CursorContext {
     }
 
     /// The non-blank lines below the cursor's.
-    pub(crate) fn lines_below(&self) -> Vec<&str> {
-        self.below.split('\n').filter(|line| !line.trim().is_empty()).collect()
+    pub(crate) fn lines_below(&self) -> impl Iterator<Item = &str> {
+        self.below.split('\n').filter(|line| !line.trim().is_empty())
     }
 
     /// Whether the cursor is at the start of an existing line, so that lines are inserted above it.

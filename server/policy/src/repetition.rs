@@ -35,9 +35,15 @@ fn in_line(line: &str, n_unit: usize, is_open: bool) -> Cut {
     let has_word_chars = |start: usize| {
         bytes[start..start + n_unit].iter().any(|it| it.is_ascii_alphanumeric() || !it.is_ascii())
     };
+    let is_same = |end: &usize| bytes[*end] == bytes[*end - n_unit];
     let mut start = 0;
-    for end in n_unit..bytes.len() {
-        if bytes[end] != bytes[end - n_unit] {
+    if bytes.len() < limit {
+        // Only a loop at the end of the line could still grow.
+        let n_same = (n_unit..bytes.len()).rev().take_while(is_same).count();
+        start = bytes.len() - n_unit - n_same;
+    }
+    for end in start + n_unit..bytes.len() {
+        if !is_same(&end) {
             start = end + 1 - n_unit;
         } else if end + 1 - start == limit && has_word_chars(start) {
             return cut(start, Some(StopRule::Repetition));

@@ -98,6 +98,10 @@ impl Kind {
     }
 }
 
+/// How many of the innermost frames are searched for the opener of a closer, and for the language
+/// of embedded code. Without a limit, deep nesting would take quadratic time.
+pub(crate) const MAX_DEPTH: usize = 256;
+
 /// An open construct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -158,6 +162,8 @@ pub(crate) struct Scanner {
     is_first: bool,
     /// The start of a line comment after code on the current line.
     pub(crate) comment_at: Option<usize>,
+    /// Whether the next line continues one whose start was scanned before.
+    continues: bool,
 }
 
 impl Scanner {
@@ -183,16 +189,17 @@ impl Scanner {
             scalar: None,
             is_first: true,
             comment_at: None,
+            continues: false,
         }
     }
 
-    /// The heredocs that begin on the next line, as frames.
+    /// The heredocs that begin on the next line, as frames; the first one is the last.
     pub(crate) fn pending(&self) -> impl Iterator<Item = Frame> {
         let frame = |(kind, start): &(Kind, usize)| {
             let (kind, start) = (kind.clone(), *start);
             Frame { kind, indent: self.indent, start, end: start }
         };
-        self.pending.iter().map(frame)
+        self.pending.iter().rev().map(frame)
     }
 
     /// Whether the next character belongs to a string or comment.
@@ -205,6 +212,14 @@ impl Scanner {
         self.closed.clear();
         self.unmatched.clear();
         self.texts.clear();
+    }
+
+    /// Scans the start of a line, which the next call of [`Scanner::line`] continues. A token must
+    /// not extend beyond it.
+    pub(crate) fn line_start(&mut self, start: &str, at: usize) {
+        self.line(start, at, false);
+        self.clear_events();
+        self.continues = true;
     }
 
     /// Scans one line, which starts at the byte_idx `at`.
@@ -253,11 +268,15 @@ impl Scanner {
             Kind::Tag(_) if is_markup => Some(self.document),
             _ => None,
         };
-        self.frames.iter().rev().find_map(code).unwrap_or(self.document)
+        self.frames.iter().rev().take(MAX_DEPTH).find_map(code).unwrap_or(self.document)
     }
 
     /// Prepares the state for a line. Returns the byte_idx in the line where its scan starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
+        if std::mem::take(&mut self.continues) {
+            let is_comment = self.scalar.is_some() || self.line_comment.is_some();
+            return if is_comment { line.len() } else { 0 };
+        }
         self.line_comment = None;
         let content = line.trim();
         self.comment_at = None;
@@ -275,7 +294,11 @@ impl Scanner {
         let after_indent = line.len() - line.trim_start().len();
         // A closing fence also ends everything open in its code.
         let n_last = self.frames.len().saturating_sub(1);
-        let block = self.frames.iter().enumerate().rev().find_map(|(n, it)| match &it.kind {
+        // Only a document with fenced blocks may have a block that is not the innermost frame.
+        let has_fences = self.document.has(Feature::Markdown);
+        let n_searched = if has_fences { MAX_DEPTH } else { 1 };
+        let frames = self.frames.iter().enumerate().rev().take(n_searched);
+        let block = { frames }.find_map(|(n, it)| match &it.kind {
             Kind::Heredoc { word, is_indented, code } if n == n_last || code.is_some() => {
                 Some((n, word, *is_indented, code.is_some()))
             }
@@ -357,7 +380,7 @@ impl Scanner {
             self.previous = '"';
         }
         self.texts.extend(self.line_comment.map(|start| start..end));
-        while let Some((kind, start)) = self.pending.pop() {
+        for (kind, start) in std::mem::take(&mut self.pending) {
             self.token = start;
             self.push(kind, end);
         }
@@ -377,21 +400,22 @@ impl Scanner {
         match &frame.kind {
             Kind::Comment(open, close) => {
                 let (open, close) = (*open, *close);
+                if self.language.comments_nest {
+                    let Some((n, is_open)) = first_of(rest, open, close) else {
+                        return line.len();
+                    };
+                    if is_open {
+                        self.token = at + i + n;
+                        self.push(Kind::Comment(open, close), at + i + n + open.len());
+                        return i + n + open.len();
+                    }
+                    self.pop(at + i + n);
+                    return i + n + close.len();
+                }
                 let end = rest.find(close);
-                if !self.language.comments_nest
-                    && let Some(inner) =
-                        rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
-                {
+                if let Some(inner) = rest[..end.unwrap_or(rest.len())].find(open) {
                     // Another opener suggests that the comment ended earlier.
                     self.unmatched.push((Kind::Comment(open, close), at + i + inner));
-                }
-                if self.language.comments_nest
-                    && let Some(inner) =
-                        rest.find(open).filter(|it| end.is_none_or(|end| *it < end))
-                {
-                    self.token = at + i + inner;
-                    self.push(Kind::Comment(open, close), at + i + inner + open.len());
-                    return i + inner + open.len();
                 }
                 let Some(end) = end else { return line.len() };
                 self.pop(at + i + end);
@@ -400,9 +424,9 @@ impl Scanner {
             Kind::String(it) => {
                 let StringKind { close, escape, hole, .. } = it.clone();
                 let close = match close.strip_prefix('\n') {
-                    Some(own_line) if i == 0 && rest.starts_with(own_line) => own_line.to_owned(),
+                    Some(own_line) if i == 0 && rest.starts_with(own_line) => own_line,
                     Some(_) => return line.len(),
-                    None => close.into_owned(),
+                    None => &close,
                 };
                 let mut chars = rest.char_indices();
                 while let Some((k, c)) = chars.next() {
@@ -416,9 +440,9 @@ impl Scanner {
                     }
                     if c == '\\' && escape == Escape::Backslash {
                         chars.next();
-                    } else if here.starts_with(close.as_str()) {
+                    } else if here.starts_with(close) {
                         let end = i + k + close.len();
-                        if escape == Escape::Doubled && line[end..].starts_with(close.as_str()) {
+                        if escape == Escape::Doubled && line[end..].starts_with(close) {
                             chars.next();
                             continue;
                         }
@@ -449,7 +473,9 @@ impl Scanner {
 
     /// Closes the innermost frame of a kind and everything inside it.
     fn close(&mut self, kind: &Kind, at: usize) {
-        let floor = self.frames.iter().rposition(|it| it.kind.is_text()).map_or(0, |it| it + 1);
+        let limit = self.frames.len().saturating_sub(MAX_DEPTH);
+        let text = self.frames[limit..].iter().rposition(|it| it.kind.is_text());
+        let floor = text.map_or(limit, |it| limit + it + 1);
         let frames = &self.frames[floor..];
         let Some(mut n) = frames.iter().rposition(|it| it.kind == *kind) else {
             self.unmatched.push((kind.clone(), at));
@@ -472,6 +498,16 @@ impl Scanner {
         }
         self.frames.truncate(n);
     }
+}
+
+/// The first occurrence of one of two delimiters, and whether it is the first one.
+fn first_of(text: &str, open: &str, close: &str) -> Option<(usize, bool)> {
+    let bytes = text.as_bytes();
+    let delimiter = |n: usize| {
+        let is_open = bytes[n..].starts_with(open.as_bytes());
+        (is_open || bytes[n..].starts_with(close.as_bytes())).then_some((n, is_open))
+    };
+    (0..bytes.len()).find_map(delimiter)
 }
 
 /// Whether any of the frames must be closed.

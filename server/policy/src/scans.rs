@@ -84,10 +84,14 @@ impl Scan {
         if is_new {
             self.states.truncate(n_states);
         }
-        for (i, line) in above[at..].split_inclusive('\n').enumerate() {
-            if is_new && i > 0 && i.is_multiple_of(LINES_PER_STATE) {
+        let mut n_lines = 0;
+        for line in above[at..].split_inclusive('\n') {
+            // Saved states of deep nesting are rarer, so that their size is linear in the text's.
+            if is_new && n_lines >= LINES_PER_STATE.max(scanner.frames.len() / 8) {
                 self.states.push((at, scanner.clone()));
+                n_lines = 0;
             }
+            n_lines += 1;
             scanner.line(line.strip_suffix('\n').unwrap_or(line), at, true);
             scanner.clear_events();
             at += line.len();
@@ -111,6 +115,15 @@ fn n_same(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn saved_states_are_linear_in_deep_nesting() {
+        let n_lines = 10_000;
+        let scans = Scans::default();
+        let _ = scans.after("a", Language::of("rust", ""), &"(\n".repeat(n_lines));
+        let n_frames: usize = scans.0.lock()[0].states.iter().map(|it| it.1.frames.len()).sum();
+        assert!(n_frames < 10 * n_lines, "{n_frames}");
+    }
 
     /// The cursor moves and the text changes.
     #[test]

@@ -85,7 +85,7 @@ impl Judge<'_> {
             return false;
         }
         let width = match line.start {
-            0 => crate::indent_width(&format!("{}{content}", self.context.line_before)),
+            0 => crate::indent_width_of(&self.context.line_before, content),
             _ => crate::indent_width(content),
         };
         line.open.is_empty()

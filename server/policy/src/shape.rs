@@ -244,8 +244,7 @@ impl Shape<'_> {
         }
         // The document may already contain those lines.
         if !self.leaves_out(StopRule::SuffixMet) {
-            let (line_before, below) = (&self.context.line_before, self.context.lines_below());
-            match suffix::repeats(line_before, text, &lines, 1, &below) {
+            match suffix::repeats(self.context, text, &lines, 1) {
                 suffix::Repeats::Yes => return Cut { stop: Some(StopRule::SuffixMet), ..cut },
                 suffix::Repeats::Maybe => return Cut { stop: None, ..cut },
                 suffix::Repeats::No => {}
@@ -377,14 +376,19 @@ pub(super) struct Judged {
 /// Up to this length, each prefix of the first line is judged; beyond it, one in [`STEP_BYTES`].
 const DENSE_BYTES: usize = 160;
 const STEP_BYTES: usize = 16;
+/// Beyond this length, the step doubles whenever the length does, so that a long line costs no more
+/// than a constant number of evaluations of it.
+const SPARSE_BYTES: usize = 1024;
 
 /// The ends of the prefixes that are judged. They do not depend on later text.
 fn ends(text: &str) -> impl Iterator<Item = usize> {
     let start = text.len() - text.trim_start_matches(char::is_whitespace).len();
     let first_end = text[start..].find('\n').map_or(text.len(), |n| start + n);
     let in_first = move |end: &usize| {
+        let n_bytes = *end - start;
+        let n_doublings = (n_bytes / SPARSE_BYTES).checked_ilog2().map_or(0, |it| it + 1);
         text.is_char_boundary(*end)
-            && (*end < start + DENSE_BYTES || (*end - start).is_multiple_of(STEP_BYTES))
+            && (n_bytes < DENSE_BYTES || n_bytes.is_multiple_of(STEP_BYTES << n_doublings))
     };
     let line_ends = text[first_end..].match_indices('\n').map(move |(i, _)| first_end + i + 1);
     (start + 1..=first_end).filter(in_first).chain(line_ends)
@@ -429,6 +433,12 @@ mod tests {
         let next = "\n    b = g(a)";
         check("    a = f()", next, None, next, next);
         check("    a = f()", "\n    b = g(|a)", None, next, "");
+    }
+
+    #[test]
+    fn cost_of_a_long_line_is_linear() {
+        let n_judged_bytes = |n| super::ends(&"a".repeat(n)).sum::<usize>();
+        assert!(n_judged_bytes(64_000) < 3 * n_judged_bytes(32_000));
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The constructs open at the cursor, those that the document closes after the cursor, and how each
 //! line of a generated text changes them.
 
+mod known_lines;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::{
     CursorContext, Phase, Scans,
-    scanner::{Frame, Kind, Language, Scanner, must_close},
+    scanner::{Frame, Kind, Language, MAX_DEPTH, Scanner, must_close},
 };
+use known_lines::{KnownLines, LastLine, LineState};
 
 /// The number of lines after the cursor that are scanned if only the surroundings are known.
 const MAX_LINES_BELOW: usize = 60;
@@ -16,10 +19,15 @@ const MAX_LINES_BELOW: usize = 60;
 /// The maximum number of lines after the cursor that are scanned.
 const MAX_LINES_AFTER: usize = 600;
 
+/// Each text is scanned together with the cursor's line before the cursor. Of a longer line, this
+/// many bytes are scanned; the state before them is kept.
+const MAX_LINE_BYTES: usize = 1024;
+
 /// The structure at one cursor.
 #[derive(Debug)]
 pub(crate) struct Structure {
-    /// The state at the start of the cursor's line, and that line up to the cursor.
+    /// The state at the start of the cursor's line, and that line up to the cursor; of a long line,
+    /// only its end.
     line_start: Scanner,
     line_before: String,
     /// The frames open at the cursor, and whether the document closes each.
@@ -35,55 +43,12 @@ pub(crate) struct Structure {
     /// Whether lines near the cursor end with a comment after code.
     pub(crate) has_trailing_comments: bool,
     known: Mutex<KnownLines>,
-}
-
-/// The scan state between two lines of a text.
-#[derive(Debug, Clone)]
-struct LineState {
-    scanner: Scanner,
-    /// The number of the document's frames that the text has not closed.
-    n_base: usize,
-}
-
-/// The complete lines of the last text, with the state after each, so that a growing text is not
-/// scanned from its start again.
-#[derive(Debug, Default)]
-struct KnownLines {
-    text: String,
-    lines: Vec<Arc<TextLine>>,
-    states: Vec<LineState>,
-}
-
-impl KnownLines {
-    /// The number of lines that another text has in common.
-    fn n_same(&self, text: &str) -> usize {
-        if text.starts_with(&self.text) {
-            return self.lines.len();
-        }
-        let n_bytes = self.text.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
-        self.lines.partition_point(|it| it.end < n_bytes)
-    }
-
-    fn truncate(&mut self, n_lines: usize) {
-        self.lines.truncate(n_lines);
-        self.states.truncate(n_lines);
-        self.text.truncate(self.lines.last().map_or(0, |it| it.end + 1));
-    }
-
-    fn state(&self) -> Option<LineState> {
-        self.states.last().cloned()
-    }
-
-    /// Appends a line; `text` includes its line break.
-    fn push(&mut self, text: &str, line: Arc<TextLine>, state: LineState) {
-        self.text.push_str(text);
-        self.lines.push(line);
-        self.states.push(state);
-    }
+    /// The last result of [`Structure::is_closed_below`].
+    closed_below: Mutex<Option<(String, bool)>>,
 }
 
 /// The effect of one line of a text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TextLine {
     /// The byte range in the text, without the line break.
     pub(crate) start: usize,
@@ -126,7 +91,13 @@ impl Structure {
         is_whole: bool,
     ) -> Self {
         let (_, line_before) = before.rsplit_once('\n').unwrap_or(("", before));
-        let line_start = scans.after(uri, language, &before[..before.len() - line_before.len()]);
+        let mut line_start =
+            scans.after(uri, language, &before[..before.len() - line_before.len()]);
+        let indent = crate::indent_width(line_before);
+        let (far, line_before) = line_before.split_at(start_of_near(line_before));
+        if !far.is_empty() {
+            line_start.line_start(far, 0);
+        }
         let end = after.match_indices('\n').nth(MAX_LINES_AFTER).map(|it| it.0);
         let is_whole = is_whole && end.is_none();
         let after = &after[..end.unwrap_or(after.len())];
@@ -134,7 +105,7 @@ impl Structure {
         at_cursor.line(line_before, 0, false);
         let open = at_cursor.frames.clone();
         let Below { mut is_closed, surplus, mut n_problems } =
-            closed_after(line_start.clone(), line_before, &open, after, is_whole);
+            closed_after(line_start.clone(), line_before, indent, &open, after, is_whole);
         // A delimiter below may open another string instead of closing this one.
         if let Some(Frame { kind, .. }) = open.last().filter(|it| it.kind.is_text())
             && kind.spans_lines()
@@ -160,6 +131,7 @@ impl Structure {
             n_problems,
             has_trailing_comments: has_trailing_comments(language, before, after),
             known: Mutex::default(),
+            closed_below: Mutex::default(),
         }
     }
 
@@ -195,8 +167,11 @@ impl Structure {
 
     /// The effect of each line of a text, starting with the cursor's line.
     pub(crate) fn lines(&self, text: &str, phase: Phase) -> Vec<Arc<TextLine>> {
-        let (above, last) = text.rsplit_once('\n').map_or((None, text), |it| (Some(it.0), it.1));
         let mut known = self.known.lock();
+        if let Some(lines) = known.get(text, phase) {
+            return lines;
+        }
+        let (above, last) = text.rsplit_once('\n').map_or((None, text), |it| (Some(it.0), it.1));
         let (mut lines, mut state) = (vec![], None);
         if let Some(above) = above {
             let n_lines = above.bytes().filter(|it| *it == b'\n').count() + 1;
@@ -212,11 +187,14 @@ impl Structure {
             lines.extend_from_slice(&known.lines[..n_lines]);
             state = Some(known.states[n_lines - 1].clone());
         }
-        drop(known);
         let mut state = state.unwrap_or_else(|| self.at_cursor());
         let start = text.len() - last.len();
         let i = lines.len();
-        lines.push(Arc::new(self.line(&mut state, i, start, last, phase.is_final())));
+        let last = Arc::new(self.line(&mut state, i, start, last, phase.is_final()));
+        let decided = text[..last.decided_end].to_owned();
+        known.push_last(LastLine { decided, phase, line: Arc::clone(&last) });
+        drop(known);
+        lines.push(last);
         lines
     }
 
@@ -235,7 +213,7 @@ impl Structure {
     ) -> TextLine {
         let LineState { scanner, n_base } = state;
         let cursor = self.line_before.len();
-        let decided = if is_complete { line } else { without_last_token(line) };
+        let decided = decided_part(line, is_complete);
         let starts_in_text = match i {
             0 => self.text_at_cursor().is_some(),
             _ => scanner.is_in_text(),
@@ -286,6 +264,18 @@ impl Structure {
     /// Whether the document after the cursor closes what the text leaves open: with the text, the
     /// document has fewer misfits than without it.
     pub(crate) fn is_closed_below(&self, text: &str) -> bool {
+        let mut last = self.closed_below.lock();
+        if let Some((of, is_closed)) = &*last
+            && of == text
+        {
+            return *is_closed;
+        }
+        let is_closed = self.scan_is_closed_below(text);
+        *last = Some((text.to_owned(), is_closed));
+        is_closed
+    }
+
+    fn scan_is_closed_below(&self, text: &str) -> bool {
         let line = format!("{}{text}", self.line_before);
         let n_problems = problems_after(&self.line_start, &line, &self.after);
         // The end of a heredoc is not a misfit without its start, so closing it does not lower the
@@ -341,6 +331,7 @@ struct Below {
 fn closed_after(
     mut scanner: Scanner,
     line_before: &str,
+    line_indent: usize,
     open: &[Frame],
     after: &str,
     is_whole: bool,
@@ -386,8 +377,12 @@ fn closed_after(
     let n_closers = closers.len();
     for (n, closer) in closers.iter().enumerate() {
         let is_kind = |depth: &usize| open[*depth].kind == closer.kind;
+        let innermost = |fits: &dyn Fn(&usize) -> bool| {
+            let limit = left.len().saturating_sub(MAX_DEPTH);
+            left[limit..].iter().rposition(fits).map(|it| limit + it)
+        };
         let aligned = match closer.indent {
-            Some(indent) => left.iter().rposition(|it| is_kind(it) && open[*it].indent == indent),
+            Some(indent) => innermost(&|it| is_kind(it) && open[*it].indent == indent),
             None => left
                 .len()
                 .checked_sub(1)
@@ -397,7 +392,8 @@ fn closed_after(
         let is_awaited = |at: &usize| {
             let indent = open[left[*at]].indent;
             let is_better = |it: &Closer| it.kind == closer.kind && it.indent == Some(indent);
-            closer.indent.is_some_and(|it| it > indent) && closers[n + 1..].iter().any(is_better)
+            closer.indent.is_some_and(|it| it > indent)
+                && closers[n + 1..].iter().take(MAX_DEPTH).any(is_better)
         };
         // With more closers than openers, those that fit no opener may close what a text opens.
         let n_left = n_closers - n;
@@ -410,8 +406,7 @@ fn closed_after(
             let fits = left.get(nth).is_some_and(is_kind);
             (fits && closer.indent.is_none() && is_whole).then_some(nth)
         };
-        let fallback =
-            || counted().or_else(|| left.iter().rposition(is_kind)).filter(|it| !is_awaited(it));
+        let fallback = || counted().or_else(|| innermost(&is_kind)).filter(|it| !is_awaited(it));
         let found = aligned.or_else(|| if is_extra { None } else { fallback() });
         match found {
             Some(at) => {
@@ -421,8 +416,7 @@ fn closed_after(
                 }
             }
             None => {
-                let indent = closer.indent.unwrap_or_else(|| crate::indent_width(line_before));
-                surplus.push((closer.kind.clone(), indent));
+                surplus.push((closer.kind.clone(), closer.indent.unwrap_or(line_indent)));
             }
         }
     }
@@ -431,6 +425,16 @@ fn closed_after(
         left.iter().for_each(|it| is_closed[*it] = false);
     }
     Below { is_closed, surplus, n_problems }
+}
+
+/// The start of the part of the cursor's line that is scanned with each text, if possible after a
+/// space.
+fn start_of_near(line_before: &str) -> usize {
+    let Some(limit) = line_before.len().checked_sub(MAX_LINE_BYTES) else { return 0 };
+    let limit = line_before.floor_char_boundary(limit);
+    let space = line_before[..limit].rfind(' ').filter(|it| limit - it < MAX_LINE_BYTES);
+    let start = space.unwrap_or(limit);
+    if line_before[..start].trim().is_empty() { 0 } else { start }
 }
 
 /// Whether one of the nearest lines ends with a comment after code.
@@ -470,6 +474,11 @@ fn n_must_close(scanner: &Scanner) -> usize {
     scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count()
 }
 
+/// The part of a line whose meaning cannot change if the line continues.
+fn decided_part(line: &str, is_complete: bool) -> &str {
+    if is_complete { line } else { without_last_token(line) }
+}
+
 /// A line without its last token, which may become another one: the last word and the punctuation
 /// after it. A part after the last space that contains other characters is cut at the first of
 /// them, which may be a delimiter.
@@ -480,4 +489,25 @@ pub(crate) fn without_last_token(line: &str) -> &str {
     let end = line[start..].find(|c| !is_plain(c)).map_or(line.len(), |n| start + n);
     let plain = &line[..end];
     plain.trim_end_matches(|c: char| !is_word(c) && !c.is_whitespace()).trim_end_matches(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_long_line_is_scanned_again() {
+        let far = "f(1, 'a', ".repeat(300);
+        for (start, is_in_text) in [("let x = (", false), ("let s = \"", true), ("// ", false)] {
+            let context = CursorContext::new(&format!("{start}{far}"), "").in_language("rust");
+            let structure = Structure::of(&context);
+            let mut scanner = Scanner::new(Language::of("rust", ""));
+            scanner.line(&context.line_before, 0, false);
+            let kinds =
+                |frames: &[Frame]| frames.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
+            assert_eq!(kinds(&structure.open), kinds(&scanner.frames));
+            assert_eq!(structure.text_at_cursor().is_some(), is_in_text);
+            assert!(structure.line_before.len() < 2 * MAX_LINE_BYTES);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{brackets, indent_width};
+use super::{CursorContext, brackets, indent_width, indent_width_of};
 use crate::structure::TextLine;
 
 /// Where a line starts to repeat the text after the cursor.
@@ -101,25 +101,26 @@ pub(super) enum Repeats {
     No,
 }
 
-/// Compares the text's lines from line `i` on with the document's next non-blank lines, `below`,
-/// including indentation. A line that opens something is only a repetition if the lines up to its
+/// Compares the text's lines from line `i` on with the document's next non-blank lines, including
+/// indentation. A line that opens something is only a repetition if the lines up to its
 /// closer are the same, too: two calls with the same first line are different calls.
 pub(super) fn repeats(
-    line_before: &str,
+    context: &CursorContext,
     text: &str,
     lines: &[Arc<TextLine>],
     i: usize,
-    below: &[&str],
 ) -> Repeats {
     let width = |k: usize, line: &str| match k {
-        0 => indent_width(&format!("{line_before}{line}")),
+        0 => indent_width_of(&context.line_before, line),
         _ => indent_width(line),
     };
-    let Some(next_width) = below.first().map(|it| indent_width(it)) else { return Repeats::No };
+    let mut below = context.lines_below().peekable();
+    let Some(next_width) = below.peek().map(|it| indent_width(it)) else { return Repeats::No };
     let mut said = (i..lines.len())
         .map(|k| (k, &lines[k], &text[lines[k].start..lines[k].end]))
         .filter(|(k, _, content)| *k == i || !content.trim().is_empty());
-    for (n, next) in below.iter().enumerate() {
+    let mut is_first = true;
+    while let Some(next) = below.next() {
         let Some((k, line, content)) = said.next() else {
             return match lines.last() {
                 // The text ends after the line that was compared.
@@ -129,7 +130,7 @@ pub(super) fn repeats(
         };
         let is_same = width(k, content) == indent_width(next);
         let is_last = k + 1 == lines.len();
-        if is_last && n > 0 && is_same && next.trim().starts_with(content.trim()) {
+        if is_last && !is_first && is_same && next.trim().starts_with(content.trim()) {
             // The text may end in the middle of a line.
             return if line.is_complete { Repeats::Yes } else { Repeats::Maybe };
         }
@@ -139,11 +140,12 @@ pub(super) fn repeats(
         if !line.is_complete || !is_same || content.trim() != next.trim() {
             return Repeats::No;
         }
-        let has_body = below.get(n + 1).is_some_and(|it| indent_width(it) > next_width);
+        let has_body = below.peek().is_some_and(|it| indent_width(it) > next_width);
         let n_open = k.checked_sub(1).map_or(0, |above| lines[above].open.len());
         if line.open.len() <= n_open && !has_body {
             return Repeats::Yes;
         }
+        is_first = false;
     }
     Repeats::Yes
 }

@@ -263,16 +263,23 @@ fn continues_on_next_line(text: &str) -> bool {
     last.is_some_and(|c| !c.is_alphanumeric() && !matches!(c, ')' | ']' | '}' | ';' | '"' | '\''))
 }
 
-/// Calls `visit` with each leaf that touches a range.
+/// Calls `visit` with each leaf in a range, and with those that are partly in it.
 fn each_leaf<'a>(root: Node<'a>, range: &std::ops::Range<usize>, mut visit: impl FnMut(Node<'a>)) {
     let mut cursor: TreeCursor<'a> = root.walk();
     loop {
         let node = cursor.node();
-        let touches = node.start_byte() <= range.end && range.start <= node.end_byte();
-        if touches && cursor.goto_first_child() {
+        if node.start_byte() >= range.end {
+            return;
+        }
+        // A document may have thousands of nodes before the range. If only hidden nodes reach into
+        // it, the first call finds none of those that follow.
+        if node.end_byte() > range.start
+            && (cursor.goto_first_child_for_byte(range.start).is_some()
+                || cursor.goto_first_child())
+        {
             continue;
         }
-        if touches {
+        if node.child_count() == 0 {
             visit(node);
         }
         while !cursor.goto_next_sibling() {

@@ -1,6 +1,7 @@
 //! `foretell doctor`: checks the installation, and prints each check with a mark and what to do.
 
 mod check;
+mod eagerness;
 mod editors;
 mod remote;
 
@@ -14,6 +15,7 @@ use foretell_config::{Config, layers::user_file};
 use foretell_engine::{
     EngineState,
     bundle::Bundle,
+    calibration::Key,
     library,
     library::RUNTIME_VERSION,
     onnx,
@@ -49,14 +51,14 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
     let (config, invalid) = startup.config();
     page.add(check_settings(invalid))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
-    let rates = match config.engine.remote_url() {
+    let Local { rates, calibration } = match config.engine.remote_url() {
         Some(url) if is_quick => {
             page.add(Check::new("remote", Mark::Skipped, format!("{url}: not contacted")))?;
-            None
+            Local::default()
         }
         Some(url) => {
             remote::check(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
-            None
+            Local::default()
         }
         None => check_local(&mut page, &config, is_quick)?,
     };
@@ -71,6 +73,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
         let value = json!({
             "ok": is_ok,
             "checks": page.checks,
+            "calibration": calibration,
             "rates": rates,
             "latency": rates.map(Rates::latency),
             "advice": rates.map(|it| it.advice(&config, choice::memory_bytes())),
@@ -79,6 +82,14 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
         writeln!(io::stdout(), "{value}")?;
     }
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the checks of a local model found.
+#[derive(Debug, Default)]
+struct Local {
+    rates: Option<Rates>,
+    /// The model that its calibration was measured for.
+    calibration: Option<Key>,
 }
 
 /// The checks so far. Without `--json`, each is printed immediately, because measuring takes
@@ -111,8 +122,8 @@ fn check_settings(invalid: Vec<String>) -> Check {
         .with_to_do("correct them; `foretell config --schema` documents all settings")
 }
 
-/// Checks the library, the provider, the model and its speed. Returns the measured rates.
-fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Result<Option<Rates>> {
+/// Checks the library, the provider, the model and its speed.
+fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Result<Local> {
     let bundle = Bundle::open(&model_path(&config.model.name));
     let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
     let can_run = check_runtime(page, config, target)?;
@@ -123,24 +134,26 @@ fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Resu
         Ok(bundle)
     });
     let bundle = match bundle {
-        Ok(bundle) => {
-            page.add(check_model(&bundle, is_quick))?;
-            page.add(check_licence(&bundle.manifest.licence))?;
-            Some(bundle)
-        }
+        Ok(bundle) => bundle,
         Err(error) => {
             page.add(Check::bad("model", error))?;
-            None
+            let missing = if can_run { "model" } else { "library" };
+            page.add(Check::skipped("speed", missing))?;
+            return Ok(Local::default());
         }
     };
-    match (can_run, &bundle) {
-        (true, Some(_)) if is_quick => {
-            Ok(page.add(Check::new("speed", Mark::Skipped, "not measured")).map(|()| None)?)
+    page.add(check_model(&bundle, is_quick))?;
+    page.add(check_licence(&bundle.manifest.licence))?;
+    let (eagerness, calibration) = eagerness::check_local(config, &bundle);
+    page.add(eagerness)?;
+    let rates = match (can_run, is_quick) {
+        (false, _) => page.add(Check::skipped("speed", "library")).map(|()| None)?,
+        (true, true) => {
+            page.add(Check::new("speed", Mark::Skipped, "not measured")).map(|()| None)?
         }
-        (true, Some(bundle)) => check_speed(page, config, bundle),
-        (false, _) => Ok(page.add(Check::skipped("speed", "library")).map(|()| None)?),
-        (true, None) => Ok(page.add(Check::skipped("speed", "model")).map(|()| None)?),
-    }
+        (true, false) => check_speed(page, config, &bundle)?,
+    };
+    Ok(Local { rates, calibration })
 }
 
 /// Checks the library and the provider. Returns whether both can be used.

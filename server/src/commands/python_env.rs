@@ -166,6 +166,8 @@ impl Scripts {
         }
         if let Some(from) = &self.from {
             command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", from);
+            // The catalogue's first source of a model is a hub.
+            command.env("HF_HUB_OFFLINE", "1");
         }
         command
     }

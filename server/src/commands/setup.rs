@@ -49,7 +49,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let mut packages = catalogue::packages(first)?;
     ensure!(
         save.is_none() || !packages.is_empty(),
-        "{first} comes from a model hub, which `--save` does not support; `foretell model list` shows other models"
+        "{first} is only on a model hub, which `--save` does not support; `foretell model list` shows other models"
     );
     progress
         .print(Stage::Packages, &format!("Setting up Foretell in {}.", data_folder().display()))?;

@@ -2,6 +2,10 @@
 
 use super::{Escape, Feature as F, Kind, Scanner, StringKind};
 
+/// A longer regular expression is not recognized, because each `/` of a line may begin one that is
+/// never closed.
+const MAX_REGEX_CHARS: usize = 2000;
+
 fn is_word_char(c: char) -> bool {
     c == '_' || c.is_alphanumeric()
 }
@@ -12,7 +16,7 @@ impl Scanner {
         let rest = &line[i..];
         let Some(c) = rest.chars().next() else { return line.len() };
         if c.is_whitespace() {
-            return i + c.len_utf8();
+            return line.len() - rest.trim_start().len();
         }
         if let Some(end) = self.string(line, i, at, c) {
             return end;
@@ -198,7 +202,7 @@ impl Scanner {
                 && !(self.document.has(F::Braces) && line[..i].ends_with('{')) =>
             {
                 let (mut in_class, mut is_quoted) = (false, false);
-                for (n, c) in rest.char_indices().skip(1) {
+                for (n, c) in rest.char_indices().skip(1).take(MAX_REGEX_CHARS) {
                     match c {
                         _ if is_quoted => is_quoted = false,
                         '\\' => is_quoted = true,
@@ -228,8 +232,9 @@ impl Scanner {
         if !self.language.has(F::CppRaw) {
             return None;
         }
-        let start = rest.find("R\"").filter(|n| *n <= 2)?;
-        let open = rest[start..].find('(').filter(|n| *n <= 18)?;
+        let bytes = rest.as_bytes();
+        let start = bytes[..bytes.len().min(4)].windows(2).position(|it| it == b"R\"")?;
+        let open = rest.bytes().skip(start).take(19).position(|it| it == b'(')?;
         let delimiter = &rest[start + 2..start + open];
         let close = StringKind::raw(format!("){delimiter}\""));
         delimiter.chars().all(is_word_char).then(|| (Some(close), start + open + 1))
@@ -261,7 +266,7 @@ impl Scanner {
             return None;
         }
         let word = name[..n_name].to_owned();
-        self.pending.insert(0, (Kind::Heredoc { word, is_indented, code: None }, self.token));
+        self.pending.push((Kind::Heredoc { word, is_indented, code: None }, self.token));
         let closing = quote.filter(|c| *c != '\\' && rest[end..].starts_with(*c));
         Some((None, end + closing.map_or(0, char::len_utf8)))
     }

@@ -5,28 +5,59 @@ use super::{
     languages::{Language, Position},
 };
 
-/// Words that an operand follows, in any language.
-const OPERATORS: [&str; 22] = [
-    "return", "case", "typeof", "in", "of", "and", "or", "not", "if", "unless", "while", "until",
-    "when", "then", "elsif", "elif", "yield", "await", "default", "else", "do", "delete",
-];
-/// Words that a statement follows.
-const BEFORE_STATEMENTS: [&str; 14] = [
-    "then",
-    "do",
-    "else",
-    "elif",
-    "if",
-    "while",
-    "until",
-    "time",
-    "begin",
-    "ensure",
-    "private",
-    "public",
-    "protected",
-    "not",
-];
+/// The maximum length of the parameters of an endless method.
+const MAX_PARAMETER_CHARS: usize = 1000;
+
+/// Whether an operand follows a word, in any language.
+fn is_operator(word: &str) -> bool {
+    // The compiler compares the patterns of a match faster than the elements of an array.
+    matches!(
+        word,
+        "return"
+            | "case"
+            | "typeof"
+            | "in"
+            | "of"
+            | "and"
+            | "or"
+            | "not"
+            | "if"
+            | "unless"
+            | "while"
+            | "until"
+            | "when"
+            | "then"
+            | "elsif"
+            | "elif"
+            | "yield"
+            | "await"
+            | "default"
+            | "else"
+            | "do"
+            | "delete"
+    )
+}
+
+/// Whether a statement follows a word.
+fn is_before_statement(word: &str) -> bool {
+    matches!(
+        word,
+        "then"
+            | "do"
+            | "else"
+            | "elif"
+            | "if"
+            | "while"
+            | "until"
+            | "time"
+            | "begin"
+            | "ensure"
+            | "private"
+            | "public"
+            | "protected"
+            | "not"
+    )
+}
 
 impl Scanner {
     /// Handles the word at `i..end` of a line.
@@ -49,9 +80,9 @@ impl Scanner {
             }
         }
         (self.previous, self.is_first) = ('a', false);
-        self.after_operator_word = OPERATORS.contains(&word);
+        self.after_operator_word = is_operator(word);
         self.after_jump = matches!(word, "return" | "yield" | "break" | "next");
-        self.is_statement_start = BEFORE_STATEMENTS.contains(&word);
+        self.is_statement_start = is_before_statement(word);
     }
 
     /// Whether a word is a keyword: not a member, symbol, key or part of a longer name.
@@ -117,15 +148,17 @@ impl Scanner {
             "do" => std::mem::take(&mut self.is_loop),
             // `drop table if exists`, `end loop`.
             "if" if language.has(Feature::IgnoreCase) => {
-                !line.trim_end().to_ascii_lowercase().ends_with("then")
+                !ends_with_ignoring_case(line.trim_end(), "then")
             }
             "loop" if language.has(Feature::IgnoreCase) => {
-                line[..end].trim_end().to_ascii_lowercase().ends_with("end loop")
+                ends_with_ignoring_case(line[..end].trim_end(), "end loop")
             }
             // This `begin` starts a transaction, which has no `end`.
             "begin" if language.has(Feature::IgnoreCase) => {
-                let next = after.to_ascii_lowercase();
-                next.starts_with(';') || next.starts_with("tran") || next.starts_with("work")
+                let starts = |word: &str| {
+                    after.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word))
+                };
+                after.starts_with(';') || starts("tran") || starts("work")
             }
             _ => false,
         };
@@ -136,15 +169,20 @@ impl Scanner {
     }
 }
 
+fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
+    let start = text.len().checked_sub(end.len());
+    start.and_then(|it| text.get(it..)).is_some_and(|it| it.eq_ignore_ascii_case(end))
+}
+
 /// Whether a Ruby `def` is an endless method: `def name(…) = value`. `rest` is the code after
 /// `def`.
 fn is_endless(rest: &str) -> bool {
     let name = rest.find(|c: char| c.is_whitespace() || c == '(').unwrap_or(rest.len());
     let mut depth = 0;
     let after = &rest[name..];
-    let end = after.find(|c| {
+    let end = after.char_indices().take(MAX_PARAMETER_CHARS).find_map(|(n, c)| {
         depth += i32::from(c == '(') - i32::from(c == ')');
-        depth == 0
+        (depth == 0).then_some(n)
     });
     let after = match after.starts_with('(') {
         true => end.map_or("", |it| &after[it + 1..]),

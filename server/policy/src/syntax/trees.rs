@@ -101,18 +101,20 @@ impl Parsed {
     /// takes too long.
     pub(super) fn with(&self, range: Range<usize>, inserted: &str) -> Option<Tree> {
         let (before, after) = (self.text.get(..range.start)?, self.text.get(range.end..)?);
-        let bytes = self.text.as_bytes();
-        let start = point(bytes, range.start);
-        let end = point(inserted.as_bytes(), inserted.len());
-        let column = if end.row == 0 { start.column + end.column } else { end.column };
+        let start = point(self.text.as_bytes(), range.start);
+        let end_of = |text: &str| {
+            let end = point(text.as_bytes(), text.len());
+            let column = if end.row == 0 { start.column + end.column } else { end.column };
+            Point { row: start.row + end.row, column }
+        };
         let mut tree = self.tree.clone();
         tree.edit(&InputEdit {
             start_byte: range.start,
             old_end_byte: range.end,
             new_end_byte: range.start + inserted.len(),
             start_position: start,
-            old_end_position: point(bytes, range.end),
-            new_end_position: Point { row: start.row + end.row, column },
+            old_end_position: end_of(self.text.get(range)?),
+            new_end_position: end_of(inserted),
         });
         parse(self.grammar, &[before, inserted, after], Some(&tree))
     }
@@ -121,7 +123,9 @@ impl Parsed {
 /// The row and column (in bytes) of a byte_idx.
 fn point(text: &[u8], byte_idx: usize) -> Point {
     let before = &text[..byte_idx];
-    let row = before.iter().filter(|byte| **byte == b'\n').count();
+    // The sum of a chunk fits into a byte, so many bytes are compared at once.
+    let in_chunk = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+    let row = before.chunks(usize::from(u8::MAX)).map(|it| usize::from(in_chunk(it))).sum();
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     Point { row, column: byte_idx - line_start }
 }

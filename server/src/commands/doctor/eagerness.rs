@@ -1,0 +1,62 @@
+//! Checks what `suggest.eagerness` compares with its threshold.
+
+use foretell_config::Config;
+use foretell_engine::{
+    bundle::Bundle,
+    calibration::{Calibration, Key},
+};
+
+use super::check::{Check, Mark};
+
+const NAME: &str = "eagerness";
+
+/// Checks whether the model's probabilities are calibrated. Returns the model that the calibration
+/// was measured for.
+pub(super) fn check_local(config: &Config, bundle: &Bundle) -> (Check, Option<Key>) {
+    let read = Calibration::read(&bundle.calibration_path(), &bundle.calibration_key());
+    let key = read.as_ref().ok().and_then(|it| it.as_ref()).map(|it| it.key().clone());
+    let Some(threshold) = config.suggest.min_probability() else { return (no_threshold(), key) };
+    let check = match (read, &key) {
+        (Err(error), _) => Check::new(NAME, Mark::Attention, error.to_string()),
+        (Ok(_), None) => Check::new(
+            NAME,
+            Mark::Attention,
+            "no calibration was measured for this model, so the threshold applies to its own \
+             probabilities, which are often too high",
+        )
+        .with_to_do(
+            "if too many suggestions are wrong, set `suggest.eagerness` to \"calm\"; \
+             `foretell eval --calibrate` measures a calibration",
+        ),
+        (Ok(_), Some(key)) => {
+            let percent = threshold * 100.0;
+            let text =
+                format!("shows texts with a calibrated probability of at least {percent:.0} %");
+            Check::good(NAME, text).with_details(vec![format!(
+                "calibration measured for {}, {}, checkpoint {}",
+                key.model,
+                key.quantization,
+                key.source_sha256.get(..12).unwrap_or(&key.source_sha256)
+            )])
+        }
+    };
+    (check, key)
+}
+
+/// Checks whether a remote server sends log-probabilities. `None` if it generated nothing.
+pub(super) fn check_remote(config: &Config, sends_them: Option<bool>) -> Option<Check> {
+    if config.suggest.min_probability().is_none() {
+        return Some(no_threshold());
+    }
+    Some(if sends_them? {
+        Check::good(NAME, "the server sends log-probabilities; they are not calibrated")
+    } else {
+        let text = "the server sends no log-probabilities, so suggest.eagerness has no effect: \
+                    unlikely suggestions are shown, too";
+        Check::new(NAME, Mark::Attention, text)
+    })
+}
+
+fn no_threshold() -> Check {
+    Check::good(NAME, "no threshold: all suggestions are shown")
+}
