@@ -13,7 +13,7 @@ use crate::{
     prompt::{cursor_context, to_lf},
 };
 use completion_cache::Surroundings;
-use foretell_engine::{FinishReason, Progress};
+use foretell_engine::{Confidence, FinishReason, Progress};
 use foretell_policy::{self as policy, CursorContext, StopRule};
 
 /// Why a suggestion is dismissed.
@@ -204,20 +204,9 @@ impl AnchoredText {
         let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
         let held_back = if is_whole { "" } else { progress.held_back.as_str() };
         let text = policy::Rest { typed, text: rest, held_back, is_whole };
-        let certain = |n_bytes| policy::certain_bytes(&self.context, text, n_bytes);
-        let is_worth_reading = |n_bytes: usize| {
-            let end = typed.len() + n_bytes;
-            let probability = confidence.log_probability(typed.len(), end).exp();
-            policy::is_worth_reading(&rest[..n_bytes], probability)
-        };
-        let mut n_bytes = certain(n_certain.min(rest.len()));
-        // A shorter text that is worth reading may be on screen already.
-        let shorter = || {
-            let ends = confidence.pieces().iter().map(|it| it.end.saturating_sub(typed.len()));
-            let shorter = ends.take_while(|end| *end < n_bytes).map(certain);
-            shorter.filter(|n_bytes| *n_bytes > 0).any(is_worth_reading)
-        };
-        if !is_worth_reading(n_bytes) && !shorter() {
+        let mut n_bytes = policy::certain_bytes(&self.context, text, n_certain.min(rest.len()));
+        let is_new = typed.is_empty() && self.n_shown_bytes == 0;
+        if is_new && !self.is_worth_reading(text, n_bytes, confidence) {
             n_bytes = 0;
         }
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
@@ -232,6 +221,18 @@ impl AnchoredText {
             }
             n_bytes => Verdict::Shows(rest[..n_bytes].to_owned()),
         }
+    }
+
+    /// Whether the first `n_bytes` of a new text are worth reading, or a part of them that may have
+    /// been shown before.
+    fn is_worth_reading(&self, new: policy::Rest, n_bytes: usize, confidence: &Confidence) -> bool {
+        let is_worth_reading = |n_bytes: &usize| {
+            let probability = confidence.log_probability(0, *n_bytes).exp();
+            policy::is_worth_reading(&new.text[..*n_bytes], probability)
+        };
+        let ends = confidence.pieces().iter().map(|it| it.end).take_while(|it| *it < n_bytes);
+        let parts = ends.map(|end| policy::certain_bytes(&self.context, new, end));
+        [n_bytes].into_iter().chain(parts).filter(|it| *it > 0).any(|it| is_worth_reading(&it))
     }
 }
 

@@ -149,11 +149,11 @@ mod tests {
             language: "python".into(),
             prefix: "x = ".into(),
             suffix: "\n".into(),
-            expected: "load(path)".into(),
+            expected: "load_text(path)".into(),
             ..Case::default()
         };
         let mut confidence = Confidence::default();
-        let tokens = [("load", 0.9f32), ("(", 0.9), ("name", 0.5), (")", 0.9)];
+        let tokens = [("load_text", 0.9f32), ("(", 0.9), ("name", 0.5), (")", 0.9)];
         let mut text = String::new();
         for (token, probability) in tokens {
             text.push_str(token);
@@ -184,7 +184,7 @@ mod tests {
     fn recorded_text_is_cut_as_served() {
         let outcome = example();
         let found = [0.0, 0.3, 0.5, 0.95].map(|it| shown_at(&outcome, it));
-        assert_eq!(found, ["load(name)", "load(name)", "load(", ""]);
+        assert_eq!(found, ["load_text(name)", "load_text(name)", "load_text(", ""]);
     }
 
     #[test]
@@ -194,9 +194,9 @@ mod tests {
         let key = Key::default();
         outcome.calibrate(Some(&Calibration::new(key, curve, BTreeMap::new())));
         let found = [0.0, 0.3, 0.5, 0.65].map(|it| shown_at(&outcome, it));
-        assert_eq!(found, ["load(name)", "load(", "load(", ""]);
+        assert_eq!(found, ["load_text(name)", "load_text(", "load_text(", ""]);
         let uncalibrated = curve_with([&outcome].into_iter(), |it| it.answer.confidence.as_ref());
-        assert_eq!(uncalibrated[3].1.wrong_chars, "load(name)".len());
+        assert_eq!(uncalibrated[3].1.wrong_chars, "load_text(name)".len());
     }
 
     #[test]

@@ -217,6 +217,7 @@ fn short_text_must_be_more_certain() {
     check_sure(&[("load", 0.8)], "", LINE_END, 0, r#"shows "load""#);
     check_sure(&[("load_all", 0.6)], "", LINE_END, 0, r#"shows "load_all""#);
     check_sure(&[("load", 0.6)], "", LINE_END, 4, r#"shows "load""#);
+    check_sure(&[("lo", 0.6), ("ad", 0.6)], "lo", LINE_END, 0, r#"shows "ad""#);
     // `load` is worth reading, so the longer text is shown, too.
     check_sure(&[("load.", 0.51)], "", LINE_END, 0, unsure);
     check_sure(&[("load", 0.8), (".", 0.64)], "", LINE_END, 0, r#"shows "load.""#);

@@ -424,7 +424,8 @@ impl World {
             Act::Write(n, n_chars) => self.write(n, n_chars),
             Act::Finish(n, how) => self.finish(n, how),
             Act::NotStarted(n) => {
-                if let Some(id) = self.nth(n) {
+                let is_new = |id: &GenerationId| self.running[id].1.text.is_empty();
+                if let Some(id) = self.nth(n).filter(is_new) {
                     self.running.remove(&id);
                     self.ended.insert(id);
                     self.asked.values_mut().for_each(|it| it.must_show.clear());
