@@ -45,7 +45,8 @@ pub(super) fn served(policy: &Policy, uncut: &Answer) -> Answer {
             };
         }
     }
-    let cut = policy.cut(&uncut.text, Phase::of(uncut.finish.is_some()));
+    let cut =
+        policy.cut(&uncut.text, uncut.finish.as_ref().map_or(Phase::Partial, FinishReason::phase));
     shown_bytes = shown_bytes.max(cut.keep_bytes);
     let finish = cut.stop.map(FinishReason::Stopped).or_else(|| uncut.finish.clone());
     let text = policy.written(&uncut.text[..shown_bytes]).into_owned();
