@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from human_eval import cut
+from human_eval import cut, spans
 from pass_at_1 import Limits, passes, program, without_network
 
 CASE = {"prefix": "def two():\n    ", "suffix": "\n", "test": "assert two() == 2"}
@@ -63,3 +65,12 @@ def test_case_is_one_line_after_its_indentation() -> None:
 def test_canonical_line_passes(isolation: list[str]) -> None:
     for case in cut(PROBLEM):
         assert passes(program(case, case["expected"]), isolation)
+
+
+def test_span_is_cut_out_of_the_solution() -> None:
+    cases = list(itertools.islice(spans([PROBLEM]), 40))
+    whole = PROBLEM["prompt"] + PROBLEM["canonical_solution"]
+    assert {it["prefix"] + it["expected"] + it["suffix"] for it in cases} == {whole}
+    assert all(it["expected"].strip() for it in cases)
+    assert {it["kind"] for it in cases} == {"span_in_line", "span_of_lines"}
+    assert list(itertools.islice(spans([PROBLEM]), 20)) == cases[:20]

@@ -328,7 +328,7 @@ pub fn policy(bytes: &[u8]) {
     let place = CursorContext::new(before, after).in_language(language);
     let at_once = Policy::new(place.clone())
         .with_syntax(Syntax::new(&Arc::default(), &"a".into(), language, &document, before.len()))
-        .cut(says, Phase::Final);
+        .cut(says, Phase::Ended);
     let policy = Policy::new(place).with_syntax(syntax);
     let mut kept = String::new();
     let ends = says.char_indices().map(|(i, _)| (i, false)).chain([(says.len(), true)]);

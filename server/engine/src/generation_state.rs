@@ -221,7 +221,7 @@ impl<'a> GenerationState<'a> {
             return finish;
         }
         let it = &self.candidate;
-        let cut = it.policy.cut(it.text.as_str(), Phase::Final);
+        let cut = it.policy.cut(it.text.as_str(), finish.phase());
         let is_complete = !matches!(finish, FinishReason::Cancelled | FinishReason::Failed(_));
         if is_complete && it.healing.is_done() {
             self.show(cut.keep_bytes);

@@ -1,6 +1,6 @@
 //! The state of a generation: its text so far, why it ended, and what it cost.
 
-use foretell_policy::StopRule;
+use foretell_policy::{Phase, StopRule};
 use serde::Serialize;
 
 use crate::{Confidence, Failure};
@@ -29,6 +29,12 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    /// How complete it leaves the text.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        if *self == Self::EndOfText { Phase::Ended } else { Phase::Final }
+    }
+
     /// Its name in logs and in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {

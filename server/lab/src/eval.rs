@@ -13,6 +13,7 @@ mod reliability;
 mod replay;
 mod report;
 mod rows;
+mod rules;
 mod shown;
 
 use std::{
@@ -99,6 +100,11 @@ pub struct Arguments {
     /// Also apply the policy without each of its rules in turn.
     #[arg(long)]
     ablate: bool,
+
+    /// Also record the model's text before any rule with `--texts`; `--recorded` then applies the
+    /// current rules to it.
+    #[arg(long)]
+    uncut: bool,
 
     /// The maximum number of tokens before the anchor.
     #[arg(long, value_name = "N", default_value_t = 256)]
@@ -267,8 +273,9 @@ fn generated(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
 /// Reads recorded texts.
 fn recorded(config: &Config, arguments: &Arguments) -> anyhow::Result<Texts> {
     let mut all: Option<Texts> = None;
+    let style = GenerationOptions::one(&config.suggest).style;
     for path in &arguments.recorded {
-        let (model, outcomes) = recorded::read(path, arguments.limit)?;
+        let (model, outcomes) = recorded::read(path, arguments.limit, style)?;
         let all = all.get_or_insert_with(|| Texts {
             model: model.clone(),
             outcomes: Vec::new(),
@@ -321,8 +328,8 @@ async fn run_cases(
     options: GenerationOptions,
     (model, calibration): (&Key, Option<&Calibration>),
 ) -> anyhow::Result<Vec<Outcome>> {
-    let Arguments { layout, compare, ablate, others, alone: is_alone, .. } = *arguments;
-    let answer_options = AnswerOptions { layout, compare, ablate, others, is_alone };
+    let Arguments { layout, compare, ablate, uncut, others, alone: is_alone, .. } = *arguments;
+    let answer_options = AnswerOptions { layout, compare, ablate, uncut, others, is_alone };
     let variants = Variants::new(completer, answer_options, options)?;
     let n_cases: usize = sets.iter().map(|set| set.cases.len()).sum();
     let mut outcomes = Vec::with_capacity(n_cases);

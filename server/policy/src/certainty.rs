@@ -58,7 +58,8 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
         // A partial line would be joined to the existing line.
         return insert_above::whole_lines(context, text, n_certain);
     }
-    if suffix::must_follow(&context.line_after) {
+    let is_joined = text.contains('\n') && suffix::has_code(&context.line_after);
+    if suffix::must_follow(&context.line_after) || is_joined {
         // Part of the text would not fit before the rest of the line.
         return 0;
     }

@@ -148,6 +148,17 @@ impl Indent {
     }
 }
 
+/// A text without whitespace at the ends of its lines, except for the last one, which may continue.
+pub(super) fn trim_lines(text: &str) -> Cow<'_, str> {
+    let Some((above, last)) = text.rsplit_once('\n') else { return Cow::Borrowed(text) };
+    if !above.contains([' ', '\t']) || !crate::lines(above).any(|(_, line)| line != line.trim_end())
+    {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<&str> = above.split('\n').map(str::trim_end).chain([last]).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
 /// The context that determines how a text is indented.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place<'a> {

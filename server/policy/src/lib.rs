@@ -14,6 +14,7 @@ mod duplicate_lines;
 mod indent;
 mod insert_above;
 mod invisible_chars;
+mod join;
 mod place;
 mod repetition;
 mod scanner;
@@ -62,6 +63,8 @@ pub enum StopRule {
     SuffixMet,
     /// The limit of lines is reached.
     MaxLines,
+    /// It leads into the rest of the cursor's line.
+    Joined,
     /// It is a complete line, but text follows the cursor on its line.
     RestFollows,
     /// It repeats the same few characters.
@@ -84,11 +87,12 @@ pub enum StopRule {
 
 impl StopRule {
     /// All rules.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::LineEnd,
         Self::BlockEnd,
         Self::SuffixMet,
         Self::MaxLines,
+        Self::Joined,
         Self::RestFollows,
         Self::Repetition,
         Self::Copy,
@@ -108,6 +112,7 @@ impl StopRule {
             Self::BlockEnd => "block_end",
             Self::SuffixMet => "suffix_met",
             Self::MaxLines => "max_lines",
+            Self::Joined => "joined",
             Self::RestFollows => "rest_follows",
             Self::Repetition => "repetition",
             Self::Copy => "copy",
@@ -126,21 +131,23 @@ impl StopRule {
 pub enum Phase {
     /// The generation continues.
     Partial,
-    /// The text is complete.
+    /// The generation ended for another reason than the model's own end of the text.
     Final,
+    /// The model ended the text.
+    Ended,
 }
 
 impl Phase {
-    /// The phase of a text that is final or not.
+    /// The phase of a text that the model continues or has ended.
     #[must_use]
-    pub fn of(is_final: bool) -> Self {
-        if is_final { Self::Final } else { Self::Partial }
+    pub fn of(is_ended: bool) -> Self {
+        if is_ended { Self::Ended } else { Self::Partial }
     }
 
     /// Whether the text is complete.
     #[must_use]
     pub fn is_final(self) -> bool {
-        self == Self::Final
+        self != Self::Partial
     }
 }
 
@@ -282,7 +289,7 @@ impl Policy {
     /// The same rules with the document's syntax.
     #[must_use]
     pub fn with_syntax(self, syntax: Option<Syntax>) -> Self {
-        Self { syntax: syntax.map(Arc::new), ..self }
+        Self { syntax: syntax.map(Arc::new), judged: Arc::default(), ..self }
     }
 
     /// The same rules with the whole document, because the surrounding lines do not always show
@@ -312,8 +319,9 @@ impl Policy {
         Self { left_out, judged: Arc::default(), ..self }
     }
 
-    /// The text as shown: with the document's indentation, and without trailing whitespace. The
-    /// result for a prefix is a prefix of the result for the whole text.
+    /// The text as shown: with the document's indentation, and without whitespace at the ends of
+    /// complete lines. The result for a prefix that does not end with whitespace is a prefix of the
+    /// result for the whole text.
     #[must_use]
     pub fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.has_rules {
@@ -325,8 +333,8 @@ impl Policy {
         let (lines, indent_after) = text.split_at(text.len() - n_kept);
         let trimmed = match self.context.is_prose() {
             true => Cow::Borrowed(text),
-            false if indent_after.is_empty() => trim_lines(text),
-            false => Cow::Owned(format!("{}{indent_after}", trim_lines(lines))),
+            false if indent_after.is_empty() => indent::trim_lines(text),
+            false => Cow::Owned(format!("{}{indent_after}", indent::trim_lines(lines))),
         };
         let (editor, document) = (self.style.indent, self.context.indent);
         // If both use spaces, the document's step overrides the editor's settings.
@@ -362,11 +370,18 @@ impl Policy {
         if !self.has_rules {
             return Cut::all(text);
         }
-        let shape = self.shape().cut(text, phase);
-        let mut cut = RULES
-            .iter()
-            .filter(|(stop, _)| !self.left_out.contains(stop))
-            .fold(shape, |cut, (_, rule)| cut.and(rule(&self.context, text, phase)));
+        let (shape, join) = self.shape().cut(text, phase);
+        let rules = RULES.iter().filter(|(stop, _)| !self.left_out.contains(stop));
+        let all = Cut::all(text);
+        let rules = rules.fold(all, |cut, (_, rule)| cut.and(rule(&self.context, text, phase)));
+        let mut cut = shape.and(rules);
+        if let Some(end) = join {
+            // Part of a text that is joined would not fit before the rest of the line.
+            if rules.keep_bytes >= end && !self.is_too_little(text[..end].trim()) {
+                return Cut { keep_bytes: end, ..shape };
+            }
+            cut.stop = rules.stop.or((rules.keep_bytes >= end).then_some(StopRule::TooLittle));
+        }
         if insert_above::is_whole(&self.context, &text[..shape.keep_bytes]) {
             cut.keep_bytes = insert_above::whole_lines(&self.context, text, cut.keep_bytes);
         }
@@ -387,7 +402,10 @@ impl Policy {
     /// closing.
     #[must_use]
     pub fn settle(&self, text: &str, cut: Cut) -> Cut {
-        if !self.has_rules || self.left_out.contains(&StopRule::SyntaxErrors) {
+        if !self.has_rules
+            || cut.stop == Some(StopRule::Joined)
+            || self.left_out.contains(&StopRule::SyntaxErrors)
+        {
             return cut;
         }
         let Self { context, .. } = self;
@@ -397,7 +415,9 @@ impl Policy {
 
     fn shape(&self) -> Shape<'_> {
         let Self { context, style, left_out, judged, .. } = self;
-        Shape { context, structure: self.structure(), style: *style, left_out, judged }
+        let syntax = self.syntax.as_deref();
+        let syntax = syntax.filter(|_| !left_out.contains(&StopRule::SyntaxErrors));
+        Shape { context, structure: self.structure(), syntax, style: *style, left_out, judged }
     }
 
     fn structure(&self) -> &Structure {
@@ -416,28 +436,22 @@ impl Policy {
         let all = &text[..cut.keep_bytes];
         // The line break before an existing line is not trailing whitespace.
         let kept = if insert_above::is_whole(&self.context, all) { all } else { all.trim_end() };
-        // Editors insert a single bracket themselves.
-        let is_lone = |kept: &str| matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
-        let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
-        let too_little = !self.left_out.contains(&StopRule::TooLittle)
-            && !kept.is_empty()
-            && self.style.min_chars > 0
-            && (is_lone(kept) || n_chars() < self.style.min_chars);
-        match (too_little, phase.is_final() || cut.stop.is_some()) {
+        match (self.is_too_little(kept), phase.is_final() || cut.stop.is_some()) {
             (true, true) => Cut { keep_bytes: 0, stop: Some(StopRule::TooLittle) },
             (true, false) => Cut { keep_bytes: 0, stop: None },
             (false, _) => Cut { keep_bytes: kept.len(), ..cut },
         }
     }
-}
 
-/// A text without whitespace at the ends of its lines.
-fn trim_lines(text: &str) -> Cow<'_, str> {
-    if !text.contains([' ', '\t']) || !lines(text).any(|(_, line)| line != line.trim_end()) {
-        return Cow::Borrowed(text);
+    fn is_too_little(&self, kept: &str) -> bool {
+        // Editors insert a single bracket themselves.
+        let is_lone = || matches!(kept, ")" | "]" | "}" | "\"" | "'" | "`");
+        let n_chars = || kept.chars().filter(|c| !c.is_whitespace()).count();
+        !self.left_out.contains(&StopRule::TooLittle)
+            && !kept.is_empty()
+            && self.style.min_chars > 0
+            && (is_lone() || n_chars() < self.style.min_chars)
     }
-    let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
-    Cow::Owned(lines.join("\n"))
 }
 
 /// How many characters of the rest of the cursor's line a text replaces: auto-closed text that the

@@ -99,6 +99,12 @@ impl CursorContext {
         NAMES.contains(&self.language.as_str())
     }
 
+    /// Whether a word occurs near the cursor.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        let mut texts = [&self.above, &self.line_before, &self.line_after, &self.below].into_iter();
+        texts.any(|it| it.split(|c| !crate::suffix::is_word(c)).any(|it| it == word))
+    }
+
     /// Whether a text occurs near the cursor.
     pub(crate) fn has_nearby(&self, text: &str) -> bool {
         [&self.above, &self.line_before, &self.line_after, &self.next_line]

@@ -4,13 +4,18 @@ use parking_lot::Mutex;
 
 use crate::{
     CursorContext, Cut, Phase, StopRule, Style, block_end, brackets, insert_above,
-    structure::Structure, suffix,
+    join::{self, Join},
+    structure::Structure,
+    suffix,
+    syntax::Syntax,
 };
 
 /// The inputs that determine where a line or block ends.
 pub(super) struct Shape<'a> {
     pub(super) context: &'a CursorContext,
     pub(super) structure: &'a Structure,
+    /// `None` without a grammar, or if syntax errors are allowed.
+    pub(super) syntax: Option<&'a Syntax>,
     pub(super) style: Style,
     pub(super) left_out: &'a [StopRule],
     pub(super) judged: &'a Mutex<Judged>,
@@ -22,7 +27,10 @@ impl Shape<'_> {
     /// A fold over the prefixes of the text, so that a kept byte stays kept, and the first rule
     /// that stops a prefix stops the text, whatever follows. The characters of the first line are
     /// judged one by one, further lines only when they are complete.
-    pub(super) fn cut(&self, text: &str, phase: Phase) -> Cut {
+    ///
+    /// Also returns the end of a text that leads into the rest of the cursor's line, which may be
+    /// longer.
+    pub(super) fn cut(&self, text: &str, phase: Phase) -> (Cut, Option<usize>) {
         let mut judged = self.judged.lock();
         if !text.starts_with(&judged.text) {
             *judged = Judged::default();
@@ -33,20 +41,42 @@ impl Shape<'_> {
                 break;
             }
             let Cut { keep_bytes, stop } = self.at_once(&text[..end], Phase::Partial);
+            let stop = stop.filter(|it| !self.may_be_joined(&text[..end], *it));
+            let is_held = stop.is_none() && text[..end].trim_start().contains('\n');
+            judged.join = is_held.then(|| self.join().end(&text[..end], Phase::Partial)).flatten();
+            let stop = judged.join.map(|_| StopRule::Joined).or(stop);
             judged.cut = Cut { keep_bytes: keep_bytes.max(judged.cut.keep_bytes), stop };
             let n_known = judged.text.len();
             judged.text.push_str(&text[n_known..end]);
         }
-        let Judged { cut: Cut { keep_bytes, stop }, .. } = *judged;
+        let Judged { cut, join, .. } = *judged;
         drop(judged);
-        if stop.is_some() {
-            return Cut { keep_bytes, stop };
+        if cut.stop.is_some() || !phase.is_final() {
+            return (cut, join);
         }
-        if !phase.is_final() {
-            return Cut { keep_bytes, stop: None };
+        let at_end = self.at_once(text, phase);
+        let keep_bytes = cut.keep_bytes.max(at_end.keep_bytes);
+        match self.join().end(text, phase) {
+            Some(end) => {
+                (Cut { keep_bytes: cut.keep_bytes, stop: Some(StopRule::Joined) }, Some(end))
+            }
+            None => (Cut { keep_bytes, ..at_end }, None),
         }
-        let cut = self.at_once(text, phase);
-        Cut { keep_bytes: keep_bytes.max(cut.keep_bytes), ..cut }
+    }
+
+    fn join(&self) -> Join<'_> {
+        Join { context: self.context, structure: self.structure, syntax: self.syntax }
+    }
+
+    /// Whether a text that a rule would stop may lead into the rest of the cursor's line once the
+    /// model has ended it.
+    fn may_be_joined(&self, text: &str, stop: StopRule) -> bool {
+        let may_be = match stop {
+            StopRule::RestFollows => true,
+            StopRule::LineEnd => !self.context.line_before.trim().is_empty(),
+            _ => false,
+        };
+        may_be && join::may_come(self.context, text, self.style.max_lines)
     }
 
     /// Cuts a text to the line or block at the cursor, and before a string or comment that is not
@@ -308,7 +338,7 @@ impl Shape<'_> {
                 self.up_to_closer(line, complete, phase)
             }
             // The rest of the cursor's line would be appended to a line that is already complete.
-            suffix::Meets::Not if rest_must_follow && complete => {
+            suffix::Meets::Not if rest_must_follow && is_whole => {
                 Cut { keep_bytes: 0, stop: Some(StopRule::RestFollows) }
             }
             suffix::Meets::Not | suffix::Meets::MaybeAt(_)
@@ -371,6 +401,8 @@ impl Shape<'_> {
 pub(super) struct Judged {
     text: String,
     cut: Cut,
+    /// The end of the part that leads into the rest of the cursor's line.
+    join: Option<usize>,
 }
 
 /// Up to this length, each prefix of the first line is judged; beyond it, one in [`STEP_BYTES`].

@@ -286,6 +286,23 @@ impl Structure {
         n_problems < self.n_problems || is_heredoc && n_problems == self.n_problems
     }
 
+    /// Whether the cursor's line continues after a text without a new misfit or line comment.
+    pub(crate) fn continues_after(&self, text: &str) -> bool {
+        let line = format!("{}{text}", self.line_before);
+        self.after(text).line_comment.is_none()
+            && problems_after(&self.line_start, &line, &self.after) <= self.n_problems
+    }
+
+    /// The state after a text whose last line continues.
+    pub(crate) fn after(&self, text: &str) -> Scanner {
+        let text = format!("{}{text}", self.line_before);
+        let mut scanner = self.line_start.clone();
+        for (start, line) in crate::lines(&text) {
+            scanner.line(line, start, start + line.len() < text.len());
+        }
+        scanner
+    }
+
     /// The number of frames that neither the text nor the document closes.
     pub(crate) fn n_unclosed(&self, frames: &[Frame]) -> usize {
         if !must_close(frames) {

@@ -23,9 +23,19 @@ const MIN_REST_CHARS: usize = 3;
 /// Whether a generated line must contain the rest of the cursor's line, because a complete line
 /// and the rest cannot share one line. This excludes auto-closed text and comments.
 pub(super) fn must_follow(line_after: &str) -> bool {
+    is_long(line_after.trim()) && has_code(line_after)
+}
+
+/// Whether the rest of the cursor's line has code other than auto-closed text.
+pub(super) fn has_code(line_after: &str) -> bool {
     let rest = line_after.trim();
     let is_comment = ["//", "#", "--", "/*", "<!--"].iter().any(|it| rest.starts_with(it));
-    rest.chars().count() >= MIN_REST_CHARS && !brackets::only_closers(rest) && !is_comment
+    !brackets::only_closers(rest) && !is_comment
+}
+
+/// Whether a text is long enough that another occurrence of it is no coincidence.
+pub(super) fn is_long(text: &str) -> bool {
+    text.chars().count() >= MIN_REST_CHARS
 }
 
 /// Searches for the rest of the cursor's line in a generated line. A match inside a word does not
@@ -57,7 +67,7 @@ pub(super) fn in_line(line: &str, line_before: &str, line_after: &str, complete:
     }
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c == '_' || c.is_alphanumeric()
 }
 

@@ -15,7 +15,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 use super::{Cut, Phase, StopRule, lines};
 use grammar::Grammar;
 pub use trees::Trees;
-use trees::{Parsed, errors};
+use trees::{Errors, Parsed, errors};
 
 /// A longer document is not parsed: the first parse would take too long.
 pub const MAX_BYTES: usize = 200_000;
@@ -41,6 +41,8 @@ struct Base {
     /// The number of error nodes with the cursor's line or without it, whichever is smaller: an
     /// incomplete line often is an error itself.
     n_wrong: usize,
+    /// The number of missing tokens, counted in the same way.
+    n_missing: usize,
 }
 
 /// The effect of a text on the document's syntax.
@@ -135,6 +137,21 @@ impl Syntax {
         is_worse && is_understood
     }
 
+    /// Whether the document has no syntax errors at the cursor with a text, as far as the grammar can
+    /// parse the document.
+    pub(super) fn continues_after(&self, text: &str) -> bool {
+        let Some(base) = self.base.get_or_init(|| self.parse_base()) else { return true };
+        let at = self.cursor_byte_idx..self.cursor_byte_idx;
+        let Some(tree) = base.parsed.with(at, text) else { return true };
+        let with = errors(&tree);
+        let is_worse = with.n_wrong > base.n_wrong || with.n_missing > base.n_missing;
+        // A missing line break is not a visible node.
+        let is_hidden = |tree: &Tree| errors(tree).n() == 0 && tree.root_node().has_error();
+        let is_worse = is_worse || is_hidden(&tree) && !is_hidden(&base.parsed.tree);
+        let is_understood = !self.grammar.has_macros() || base.n_wrong == 0;
+        !(is_worse && is_understood)
+    }
+
     fn analysis(&self, text: &str) -> Analysis {
         if let Some(known) = self.results.lock().get(text) {
             return *known;
@@ -147,7 +164,7 @@ impl Syntax {
 
     /// `None` if parsing takes too long.
     fn analyze(&self, text: &str) -> Option<Analysis> {
-        let Base { parsed, n_wrong } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
+        let Base { parsed, n_wrong, .. } = self.base.get_or_init(|| self.parse_base()).as_ref()?;
         // The text replaces auto-closed text that it repeats.
         let rest = self.text[self.cursor_byte_idx..].split('\n').next().unwrap_or_default();
         let replaced = rest.char_indices().nth(crate::n_replaced(text, rest));
@@ -175,14 +192,16 @@ impl Syntax {
         {
             parsed = other;
         }
-        let mut n_wrong = parsed.errors.n_wrong;
-        if n_wrong > 0 {
+        let Errors { mut n_wrong, mut n_missing } = parsed.errors;
+        if n_wrong + n_missing > 0 {
             let cursor = self.cursor_byte_idx;
             let start = self.text[..cursor].rfind('\n').map_or(0, |at| at + 1);
             let end = self.text[cursor..].find('\n').map_or(self.text.len(), |at| cursor + at);
-            n_wrong = n_wrong.min(errors(&parsed.with(start..end, "")?).n_wrong);
+            let without = errors(&parsed.with(start..end, "")?);
+            n_wrong = n_wrong.min(without.n_wrong);
+            n_missing = n_missing.min(without.n_missing);
         }
-        Some(Base { parsed, n_wrong })
+        Some(Base { parsed, n_wrong, n_missing })
     }
 
     /// The closers of what the text leaves open, the innermost last.

@@ -3,6 +3,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 mod around_the_cursor;
+mod joins;
 mod other_languages;
 pub(crate) mod properties;
 mod real_code;

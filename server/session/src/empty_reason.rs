@@ -116,6 +116,7 @@ fn nothing_to_say(finish: &FinishReason) -> &'static str {
             StopRule::BlockEnd => "The block is complete.",
             StopRule::SuffixMet => "The model only repeats the text after the cursor.",
             StopRule::MaxLines => "The limit of suggest.max_lines is reached.",
+            StopRule::Joined => "The suggestion leads into the rest of the line.",
             StopRule::RestFollows => "The suggestion does not fit before the rest of the line.",
             StopRule::Repetition => "The model repeats itself.",
             StopRule::Copy => "The model only copies the lines above.",

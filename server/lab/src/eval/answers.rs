@@ -37,6 +37,8 @@ pub(super) struct AnswerOptions {
     pub(super) layout: Split,
     pub(super) compare: bool,
     pub(super) ablate: bool,
+    /// Whether the model's text is also recorded before any rule.
+    pub(super) uncut: bool,
     pub(super) others: bool,
     /// Whether only the variant `processed` runs.
     pub(super) is_alone: bool,
@@ -54,8 +56,9 @@ pub(super) struct Variants {
     unhealed: Option<Completer>,
     /// `processed` without other files.
     alone: Option<Completer>,
-    /// `processed` without a policy, to record texts for `--ablate`.
+    /// `processed` without a policy, to record texts for `--ablate` and `--uncut`.
     uncut: Option<Completer>,
+    selection: AnswerOptions,
     pub(super) options: GenerationOptions,
 }
 
@@ -66,6 +69,8 @@ pub(super) struct Outcome {
     pub(super) answer: Answer,
     /// The calibrated confidence, if there is a calibration.
     pub(super) calibrated: Option<Confidence>,
+    /// The text of `processed` before any rule.
+    pub(super) uncut: Option<Answer>,
     /// The texts of the other variants, by name.
     pub(super) other_texts: Map<String, Value>,
     pub(super) processed: Verdict,
@@ -121,7 +126,11 @@ impl Variants {
                 selection.others,
                 with(Ablation { other_files: OtherFiles::None, ..whole }),
             )?,
-            uncut: only_if(selection.ablate, with(Ablation { policy: false, ..whole }))?,
+            uncut: only_if(
+                selection.ablate || selection.uncut,
+                with(Ablation { policy: false, ..whole }),
+            )?,
+            selection,
             options,
         })
     }
@@ -136,10 +145,15 @@ impl Variants {
         }
         let verdict = |answer: &Answer| verdict_of(&answer.text, case);
         let answer = self.answer(&self.processed, &snapshot, cursor).await?;
-        let ablated = match &self.uncut {
-            Some(uncut) => Some(self.ablate(uncut, &snapshot, cursor, case, &answer).await?),
-            None => None,
-        };
+        let (mut ablated, mut uncut) = (None, None);
+        if let Some(variant) = &self.uncut {
+            if self.selection.ablate {
+                ablated = Some(self.ablate(variant, &snapshot, cursor, case, &answer).await?);
+            }
+            if self.selection.uncut {
+                uncut = Some(self.answer(variant, &snapshot, cursor).await?);
+            }
+        }
         let mut other_texts = Map::new();
         let mut verdicts = [None, None, None];
         let variants =
@@ -165,6 +179,7 @@ impl Variants {
             raw,
             other_texts,
             answer,
+            uncut,
             calibrated: None,
             plain,
             unhealed,
@@ -225,7 +240,8 @@ impl Variants {
         let is_decided = |text: &str| all().all(|it| it.cut(text, Phase::Partial).stop.is_some());
         let Answer { text, finish, .. } = collect(generation, is_decided).await?;
         let shown = |policy: &Policy| {
-            let cut = policy.cut(&text, Phase::of(finish.is_some()));
+            let cut =
+                policy.cut(&text, finish.as_ref().map_or(Phase::Partial, FinishReason::phase));
             policy.written(&text[..cut.keep_bytes]).into_owned()
         };
         let mut ablated = Ablated { without: vec![], texts: Map::new(), is_as_served: false };

@@ -175,6 +175,7 @@ mod tests {
             unhealed: None,
             alone: None,
             ablated: None,
+            uncut: None,
             answer,
             case,
         }

@@ -30,7 +30,7 @@ pub(super) struct Parsed {
     uri: Arc<str>,
     grammar: Grammar,
     text: Arc<str>,
-    tree: Tree,
+    pub(super) tree: Tree,
     pub(super) errors: Errors,
 }
 

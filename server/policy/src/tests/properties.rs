@@ -148,6 +148,7 @@ proptest! {
         said in prop_oneof!["[ ab{}();\n\"éx]{0,40}", says()],
         language in prop::sample::select(LANGUAGES.to_vec()),
         whole_lines in any::<bool>(),
+        end in prop::sample::select(vec![Phase::Final, Phase::Ended]),
     ) {
         let text = format!("{before}{after}");
         let style = Style { whole_lines, ..Style::default() };
@@ -172,8 +173,8 @@ proptest! {
             kept = cut;
         }
         // A new policy, without the judged prefixes.
-        let at_once = new().cut(&said, Phase::Final);
-        prop_assert_eq!(at_once, policy.cut(&said, Phase::Final));
+        let at_once = new().cut(&said, end);
+        prop_assert_eq!(at_once, policy.cut(&said, end));
         prop_assert!(at_once.keep_bytes >= kept.keep_bytes, "{kept:?} {at_once:?}");
         if let Some(streamed) = streamed {
             prop_assert!(at_once.stop.is_some());

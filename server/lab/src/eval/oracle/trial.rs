@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use foretell_policy::{Cut as PolicyCut, Phase, Policy, StopRule, Style, Trees, n_replaced};
-use foretell_session::{document::Snapshot, prompt};
+use foretell_session::document::Snapshot;
 use serde::Serialize;
 
+use super::super::rules;
 use super::{
     lines::Lines,
     places::{Kind, Place},
@@ -29,6 +30,11 @@ pub(super) enum Output {
 
 impl Output {
     pub(super) const ALL: [Self; 3] = [Self::Exact, Self::Continued, Self::Unrelated];
+
+    /// How the text ends: only the expected one ends where the document goes on.
+    fn phase(self) -> Phase {
+        if self == Self::Exact { Phase::Ended } else { Phase::Final }
+    }
 
     /// The name in tables and JSON.
     pub(super) fn name(self) -> &'static str {
@@ -101,21 +107,12 @@ impl<'a> Cut<'a> {
         let document = [before, &place.closers, after].concat();
         let snapshot = Snapshot::of_text(uri, language, &document);
         let cursor = before.chars().count();
-        let policy = Policy::new(prompt::cursor_context(&snapshot, cursor));
-        let policy = match prompt::document(&snapshot, cursor) {
-            Some((before, after)) => {
-                policy.with_document(&Arc::default(), &snapshot.uri, before, after)
-            }
-            None => policy,
-        };
-        let policy = policy
-            .with_syntax(prompt::syntax(trees, &snapshot, cursor))
-            .with_style(Style::default());
+        let policy = rules::policy(trees, &snapshot, cursor, Style::default());
         Self { text, place, policy }
     }
 
     pub(super) fn run(&self, output: Output) -> Trial {
-        let (shown, stop) = show(&self.policy, &self.generated(output));
+        let (shown, stop) = show(&self.policy, &self.generated(output), output.phase());
         Trial { output, outcome: self.outcome(&shown), shown, stop }
     }
 
@@ -181,8 +178,8 @@ impl<'a> Cut<'a> {
 }
 
 /// Streams a text through the policy as `GenerationState` of the engine does. Returns what is shown
-/// at the end, and the rule that stopped the text.
-fn show(policy: &Policy, generated: &str) -> (String, Option<StopRule>) {
+/// at the end in a phase, and the rule that stopped the text.
+fn show(policy: &Policy, generated: &str, phase: Phase) -> (String, Option<StopRule>) {
     let (mut shown, mut end) = (0, 0);
     while end < generated.len() {
         end += token_len(&generated[end..]);
@@ -192,7 +189,7 @@ fn show(policy: &Policy, generated: &str) -> (String, Option<StopRule>) {
             break;
         }
     }
-    let cut = policy.cut(&generated[..end], Phase::Final);
+    let cut = policy.cut(&generated[..end], phase);
     let cut = PolicyCut { keep_bytes: shown.max(cut.keep_bytes), ..cut };
     let settled = policy.settle(&generated[..end], cut);
     (policy.written(&generated[..settled.keep_bytes]).into_owned(), settled.stop)
