@@ -96,8 +96,9 @@ fn libraries_stay_in_their_crates() {
 }
 
 #[test]
-fn runtime_and_sockets_have_one_file_each() {
-    assert_eq!(sources_with(&["ort::", "use ort"]), ["engine/src/onnx.rs"]);
+fn runtime_and_sockets_are_confined() {
+    let runtime = ["engine/src/onnx/kv_buffers.rs", "engine/src/onnx.rs"];
+    assert_eq!(sources_with(&["ort::", "use ort"]), runtime);
     assert_eq!(sources_with(&["unsafe "]), [""; 0], "no unsafe code");
     let opens = ["reqwest", "TcpStream", "UdpSocket", "TcpListener", "UnixStream", "tokio::net"];
     assert_eq!(sources_with(&opens), ["engine/src/remote/client.rs"]);

@@ -10,6 +10,7 @@ use foretell_engine::{
     Engine, FinishReason, Generation, Model, ModelError, Progress, Prompt, Request,
     bundle::{Bundle, DEFAULT_MODEL},
     decoder::Decoder,
+    kv_memory::MAX_SLOTS,
     library::find_library,
     lookup::Mode,
     onnx::{OnnxModel, Options},
@@ -22,18 +23,27 @@ const CODE: &str = "class Point:\n    def __init__(self, x, y):\n        self.x 
     self.y = y\n\n    def get_x(self):\n        return self.x\n\n    def set_x(self, x):\n        \
     self.x = x\n\n    def get_y(self):\n        return self.y\n\n    def set_y";
 
-fn model(n_slots: usize) -> (OnnxModel, Arc<Vocabulary>, Vec<u32>) {
+/// A model with memory for `n_contexts` slots of the full size.
+fn model(n_contexts: usize, max_slots: usize) -> (OnnxModel, Arc<Vocabulary>, Vec<u32>) {
     let bundle = Bundle::open(&model_path(DEFAULT_MODEL)).expect("run `make model`");
     let options = Options {
         library: find_library(None).expect("run `make model`"),
         context_tokens: 512,
-        kv_cache_bytes: n_slots * 13_000_000,
+        kv_cache_bytes: n_contexts * 13_000_000,
+        max_slots,
         provider: foretell_engine::provider::Setting::Auto,
         n_threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let vocabulary = Arc::new(Vocabulary::from_file(&bundle.tokenizer()).unwrap());
     let model = OnnxModel::load(&bundle, &options).unwrap();
     (model, vocabulary, bundle.manifest.eos_ids)
+}
+
+/// A model with a slot of the full size.
+fn one_slot() -> (OnnxModel, Arc<Vocabulary>, Vec<u32>) {
+    let (mut model, vocabulary, eos_ids) = model(1, 1);
+    model.resize(0, model.memory().slot_rows, 0).unwrap();
+    (model, vocabulary, eos_ids)
 }
 
 fn vocabulary() -> &'static Vocabulary {
@@ -45,8 +55,12 @@ fn vocabulary() -> &'static Vocabulary {
 }
 
 fn start(n_slots: usize, lookup: Mode) -> Engine {
+    start_within(n_slots, n_slots, lookup)
+}
+
+fn start_within(n_contexts: usize, max_slots: usize, lookup: Mode) -> Engine {
     Engine::start(move || {
-        let (model, vocabulary, eos_ids) = model(n_slots);
+        let (model, vocabulary, eos_ids) = model(n_contexts, max_slots);
         Ok(Decoder::new(model, vocabulary, eos_ids).with_lookup(lookup))
     })
 }
@@ -87,6 +101,33 @@ fn warm_cache_answers_like_a_cold_one() {
     }
 }
 
+/// The places have 60 to 230 tokens; the memory is for two slots of 512.
+#[test]
+fn six_places_are_cached_within_the_memory_of_two_slots() {
+    let (warm, cold) = (start_within(2, MAX_SLOTS, Mode::Adaptive), start(1, Mode::Off));
+    let twice = format!("{}\n\n\n{CODE}", CODE.replace("Point", "Vector"));
+    let places: Vec<String> = [150, 250, 350, 380, 600, 700]
+        .into_iter()
+        .enumerate()
+        .map(|(n, n_bytes)| format!("# {n}\n{}", &twice[..n_bytes]))
+        .collect();
+    let alone: Vec<Progress> = places
+        .iter()
+        .map(|text| {
+            let _ = finished(cold.generate(request(";", 1)));
+            finished(cold.generate(request(text, 12)))
+        })
+        .collect();
+    for round in 0..3 {
+        for (n, (text, alone)) in places.iter().zip(&alone).enumerate() {
+            let cached = finished(warm.generate(request(text, 12)));
+            assert!(alone.figures.reused == 0 && alone.figures.read > 40);
+            assert!(round == 0 || cached.figures.read <= 1, "place {n}: {:?}", cached.figures);
+            assert_eq!((&cached.text, &cached.finish), (&alone.text, &alone.finish), "place {n}");
+        }
+    }
+}
+
 #[test]
 fn cancel_keeps_the_cache_valid() {
     let engine = start(1, Mode::Off);
@@ -107,7 +148,7 @@ fn cancel_keeps_the_cache_valid() {
 
 #[test]
 fn aborted_read_keeps_the_cache() {
-    let (mut model, vocabulary, _) = model(1);
+    let (mut model, vocabulary, _) = one_slot();
     let ids = vocabulary.encode(CODE);
     let (head, tail) = ids.split_at(ids.len() - 1);
     model.read(0, 0, head, 1).unwrap();
@@ -125,7 +166,7 @@ fn aborted_read_keeps_the_cache() {
 
 #[test]
 fn logits_do_not_depend_on_read_size() {
-    let (mut model, vocabulary, _) = model(1);
+    let (mut model, vocabulary, _) = one_slot();
     let ids = vocabulary.encode(CODE);
     // The best token of each row and the bits of its logit.
     let mut read = |sizes: &[usize]| -> Vec<(u32, u32)> {
@@ -199,7 +240,7 @@ fn healing_to_the_same_text_changes_nothing() {
 
 #[test]
 fn too_long_read_is_refused() {
-    let (mut model, ..) = model(1);
+    let (mut model, ..) = one_slot();
     let n_most = model.capacity();
     let error = model.read(0, n_most - 1, &[1, 2], 1).map(<[f32]>::len).unwrap_err().to_string();
     assert!(error.contains("do not fit into 512"), "{error}");

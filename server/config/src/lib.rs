@@ -23,6 +23,7 @@ pub use crate::eagerness::Eagerness;
 use crate::prompt::Window;
 use foretell_engine::{
     bundle, default_n_threads,
+    kv_memory::MAX_SLOTS,
     library::{RuntimeError, find_library},
     onnx::Options,
     provider,
@@ -69,7 +70,8 @@ pub struct Model {
     /// The context length in tokens: prompt and suggestion together.
     #[schemars(range(min = 256, max = 32_768))]
     pub context_tokens: usize,
-    /// The memory limit of the KV caches in MB. Two or three places are cached.
+    /// The memory limit of the KV caches in MB. The last visited places are cached; with the default
+    /// model, a place takes 3 to 30 MB.
     #[schemars(range(min = 1, max = 65_536))]
     pub kv_cache_mb: usize,
     /// Whether repeated text supplies draft tokens. This speeds up repetitive code.
@@ -106,6 +108,7 @@ impl Model {
             library: find_library(self.library.as_deref())?,
             context_tokens: self.context_tokens,
             kv_cache_bytes: self.kv_cache_mb * 1_000_000,
+            max_slots: MAX_SLOTS,
             provider: self.provider,
             n_threads: self.n_threads(),
         })

@@ -30,7 +30,7 @@ pub struct Decoder<M> {
 impl<M: Model> Decoder<M> {
     /// A decoder with empty caches and without lookup.
     pub fn new(model: M, vocabulary: Arc<Vocabulary>, eos_ids: Vec<u32>) -> Self {
-        let slots = Slots::new(model.n_slots());
+        let slots = Slots::new(model.memory());
         Self { model, slots, lookup: Lookup::new(Mode::Off), vocabulary, eos_ids }
     }
 
@@ -44,7 +44,7 @@ impl<M: Model> Decoder<M> {
 impl<M: Model> Backend for Decoder<M> {
     /// Empties the caches: after a panic or a failure the content of the buffers is unknown.
     fn forget(&mut self) {
-        self.slots.forget();
+        self.slots.forget(&mut self.model);
     }
 
     fn state(&self) -> EngineState {
@@ -151,6 +151,13 @@ impl<M: Model> Work<'_, M> {
         let n_reused = n_held.min(ids.len() - 1);
         cache.truncate(n_reused);
         run.figures.reused += n_reused;
+        if run.is_cancelled() {
+            // Before other places make room for this one.
+            return Ok(ControlFlow::Break(FinishReason::Cancelled));
+        }
+        let n_needed = (ids.len() + draft.len()).min(model.capacity());
+        slots.reserve(self.slot, n_needed, model)?;
+        let cache = slots.cache_mut(self.slot);
         let mut n_drafted = 0;
         for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
             if run.is_cancelled() {
@@ -189,7 +196,6 @@ impl<M: Model> Work<'_, M> {
         let Decoder { model, slots, lookup, vocabulary, eos_ids } = &mut *self.decoder;
         slots.forget_other_logits(self.slot);
         let elsewhere = slots.others(self.slot);
-        let cache = slots.cache_mut(self.slot);
         let _span = tracing::debug_span!("decode").entered();
         lookup.begin();
         // The tokens so far, including the prompt.
@@ -197,6 +203,7 @@ impl<M: Model> Work<'_, M> {
         // The end of this generation's draft tokens in the cache.
         let mut drafted_end = history.len() + n_drafted;
         loop {
+            let cache = slots.cache_mut(self.slot);
             let Some(logits) = cache.logits(history.len()) else {
                 return Err(ModelError::Failed(Failure::message(
                     "the logits after the text are missing",
@@ -236,6 +243,8 @@ impl<M: Model> Work<'_, M> {
                 }
             };
             let batch = [&[token], draft.as_slice()].concat();
+            slots.reserve(self.slot, n_past + batch.len(), model)?;
+            let cache = slots.cache_mut(self.slot);
             if !draft.is_empty()
                 && let Some(abort) = model.arm()
             {

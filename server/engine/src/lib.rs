@@ -16,6 +16,7 @@ pub mod decoder;
 mod failure;
 mod generation_state;
 pub mod kv_cache;
+pub mod kv_memory;
 pub mod library;
 mod logprobs;
 pub mod lookup;
@@ -48,6 +49,7 @@ pub use confidence::{Confidence, Piece};
 use decoder::Decoder;
 pub use failure::Failure;
 use foretell_policy::Policy;
+pub use kv_memory::KvMemory;
 pub use progress::{FinishReason, GenerationMetrics, Progress};
 pub use queue::Abort;
 use queue::{Job, Kind, Queue, Worker, thread_has_ended};
@@ -69,15 +71,27 @@ pub enum ModelError {
 /// A decoder-only transformer with its own KV buffers.
 ///
 /// The model is stateless about length: every evaluation says how many tokens before it are valid,
-/// so a smaller `n_past` rewinds. [`kv_cache::KvCache`] records what the buffers contain.
+/// so a smaller `n_past` rewinds. [`kv_cache::KvCache`] records what the buffers contain, and
+/// [`slots::Slots`] decides how long they are.
 pub trait Model: Send {
-    /// The capacity of one slot's buffers, in tokens.
-    fn capacity(&self) -> usize;
+    /// The slots, and the memory that they share. At first, no slot has buffers.
+    fn memory(&self) -> KvMemory;
 
-    /// The number of slots.
-    fn n_slots(&self) -> usize {
-        1
+    /// The largest number of tokens in one slot.
+    fn capacity(&self) -> usize {
+        self.memory().capacity()
     }
+
+    /// Gives a slot buffers of `n_rows` rows, which contain the first `n_kept` tokens of the
+    /// previous ones.
+    ///
+    /// # Errors
+    /// [`ModelError::Failed`] if there is not enough memory; the content of all buffers is then
+    /// undefined.
+    fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError>;
+
+    /// Frees the buffers of a slot.
+    fn free(&mut self, slot: usize);
 
     /// [`EngineState::Ready`], or worse after a failure.
     fn state(&self) -> EngineState {
@@ -90,7 +104,8 @@ pub trait Model: Send {
         None
     }
 
-    /// Evaluates `tokens` after the first `n_past` tokens in the buffers of a slot. Returns the
+    /// Evaluates `tokens` after the first `n_past` tokens in the buffers of a slot, which must be
+    /// long enough. Returns the
     /// logits that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
-//! The model in ONNX Runtime. The only file that uses `ort`.
+//! The model in ONNX Runtime. Only this module uses `ort`.
 //!
 //! `model-scripts/BUNDLE.md` specifies the graph's inputs and outputs. Each KV buffer is one tensor
-//! of the full capacity plus the additional row that the graph needs, bound once as `past` and as
-//! `present`: the runtime appends in place, `seqlens_k` says how much is valid, and rewinding costs
-//! nothing. A slot is a binding with its own buffers.
+//! bound both as `past` and as `present`: the runtime appends in place, `seqlens_k` says how much is
+//! valid, and rewinding costs nothing. A slot is a binding with its own buffers (`kv_buffers`),
+//! whose length may differ from other slots'.
+
+mod kv_buffers;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,17 +19,17 @@ use anyhow::Context;
 use ort::{
     environment::Environment,
     ep::{CUDA, CoreML, ExecutionProvider},
-    memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
-    session::{IoBinding, RunOptions, Session},
-    value::{DynTensor, Tensor, TensorElementType},
+    session::{RunOptions, Session},
 };
 
 use super::{
     Abort, EngineState, Failure, Model, ModelError,
+    kv_memory::KvMemory,
     library::{RuntimeError, is_silent},
     provider::{Choice, Provider, Setting, choose},
 };
 use crate::bundle::{Bundle, Manifest, weights::Weights};
+use kv_buffers::{KvBuffers, KvLayout};
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
@@ -67,19 +69,18 @@ pub fn load_library(library: &Path) -> Result<(), RuntimeError> {
 pub struct Options {
     /// The library.
     pub library: PathBuf,
-    /// The capacity of a slot's KV buffers in tokens, limited by the model's positions.
+    /// The largest capacity of a slot in tokens, limited by the model's positions.
     pub context_tokens: usize,
-    /// The memory limit for the KV buffers of all slots, in bytes. There are as many slots as fit,
-    /// up to [`MAX_SLOTS`]; if not even one fits, its context is shorter.
+    /// The memory limit for the KV buffers of all slots, in bytes. If not even one slot of
+    /// `context_tokens` fits, the context is shorter.
     pub kv_cache_bytes: usize,
+    /// The largest number of slots, usually [`MAX_SLOTS`](super::kv_memory::MAX_SLOTS).
+    pub max_slots: usize,
     /// The execution provider.
     pub provider: Setting,
     /// The number of compute threads.
     pub n_threads: usize,
 }
-
-/// The cursor's slot and two others: nobody returns to more places within minutes.
-pub const MAX_SLOTS: usize = 3;
 
 /// How many rows of logits keep their memory, 0.6 MB each with the default model; more are rare.
 const MAX_ROWS_KEPT: usize = 12;
@@ -101,15 +102,10 @@ pub struct OnnxModel {
 struct Loaded {
     provider: Provider,
     session: Session,
-    slots: Vec<Slot>,
-    capacity: usize,
-}
-
-#[derive(Debug)]
-struct Slot {
-    binding: IoBinding,
-    /// The number of logit rows that the output is bound for.
-    n_logits: usize,
+    layout: KvLayout,
+    memory: KvMemory,
+    /// The buffers of each slot that has any.
+    slots: Vec<Option<KvBuffers>>,
 }
 
 /// The options of one evaluation, by which it can be aborted.
@@ -125,7 +121,7 @@ impl std::fmt::Debug for Armed {
 }
 
 impl OnnxModel {
-    /// Opens a session on a bundle and allocates its KV buffers.
+    /// Opens a session on a bundle. KV buffers are allocated when a slot is used.
     ///
     /// # Errors
     /// If the library or the graph cannot be used, or there is not enough memory.
@@ -194,11 +190,13 @@ impl OnnxModel {
     ) -> Result<(), ModelError> {
         let armed = self.armed.take();
         let Loaded { session, slots, .. } = &mut self.loaded;
-        let slot = &mut slots[slot];
-        slot.bind(tokens, n_past + tokens.len(), n_logits)?;
+        let Some(buffers) = &mut slots[slot] else {
+            return Err(ModelError::Failed(Failure::message("the slot has no KV buffers")));
+        };
+        buffers.bind(tokens, n_past + tokens.len(), n_logits)?;
         let outputs = match &armed {
-            Some(armed) => session.run_binding_with_options(&slot.binding, &armed.options),
-            None => session.run_binding(&slot.binding),
+            Some(armed) => session.run_binding_with_options(&buffers.binding, &armed.options),
+            None => session.run_binding(&buffers.binding),
         };
         let outputs = outputs.map_err(|error| match &armed {
             Some(armed) if armed.was_ended.load(Ordering::Relaxed) => ModelError::Aborted,
@@ -233,7 +231,7 @@ impl Loaded {
     fn new(bundle: &Bundle, options: &Options, provider: Provider) -> anyhow::Result<Self> {
         let environment = environment(&options.library)?;
         let manifest = &bundle.manifest;
-        let kv = KvBuffers::of(manifest, provider).with_context(|| {
+        let layout = KvLayout::of(manifest, provider).with_context(|| {
             format!(
                 "{}: target {:?} with {:?} KV buffers can't be run: import the model again with \
                  the target \"cpu\" or \"cuda\"",
@@ -242,17 +240,19 @@ impl Loaded {
                 manifest.kv_dtype
             )
         })?;
-        let (n_slots, capacity) = slots_within(manifest, &kv, options)?;
+        let memory = KvMemory::within(
+            options.kv_cache_bytes,
+            layout.row_bytes(),
+            options.context_tokens.min(manifest.context_length),
+            options.max_slots,
+            layout.is_resizable(),
+        )?;
         let session = open_either(environment, bundle, provider, options.n_threads)
             .map_err(|error| if_no_memory(error, manifest))?;
-        let slots = (0..n_slots).map(|_| Slot::new(&session, manifest, &kv, capacity));
-        let slots = slots
-            .collect::<Result<_, _>>()
-            .with_context(|| format!("no KV buffers for {n_slots} times {capacity} tokens"))
-            .map_err(|error| if_no_memory(error, manifest))?;
+        let slots = (0..memory.n_slots).map(|_| None).collect();
         let n_threads = options.n_threads;
-        tracing::debug!(provider = provider.name(), n_slots, capacity, n_threads, "model loaded");
-        Ok(Self { provider, session, slots, capacity })
+        tracing::debug!(provider = provider.name(), ?memory, n_threads, "model loaded");
+        Ok(Self { provider, session, layout, memory, slots })
     }
 }
 
@@ -269,56 +269,6 @@ fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
         n_bytes / 1_000_000
     ))
 }
-
-/// The element type of the KV buffers, and their location.
-struct KvBuffers {
-    element: TensorElementType,
-    element_bytes: usize,
-    device: AllocationDevice<'static>,
-}
-
-impl KvBuffers {
-    /// `None` if the engine cannot run such a graph.
-    fn of(manifest: &Manifest, provider: Provider) -> Option<Self> {
-        let (element, element_bytes) = match manifest.kv_dtype.as_str() {
-            "float32" => (TensorElementType::Float32, 4),
-            "float16" => (TensorElementType::Float16, 2),
-            _ => return None,
-        };
-        let device = match provider {
-            Provider::Cpu => AllocationDevice::CPU,
-            Provider::Cuda => AllocationDevice::CUDA,
-            // Its graphs return the new rows, to be copied into a buffer: BUNDLE.md.
-            Provider::CoreMl => return None,
-        };
-        Some(Self { element, element_bytes, device })
-    }
-}
-
-/// How many slots of how many tokens fit into the memory limit.
-fn slots_within(
-    manifest: &Manifest,
-    kv: &KvBuffers,
-    options: &Options,
-) -> anyhow::Result<(usize, usize)> {
-    let token_bytes =
-        2 * manifest.n_layers * manifest.n_kv_heads * manifest.head_dim * kv.element_bytes;
-    let n_fitting = options.kv_cache_bytes / token_bytes;
-    let wanted = options.context_tokens.min(manifest.context_length);
-    let capacity = wanted.min(n_fitting);
-    anyhow::ensure!(
-        capacity >= MIN_CAPACITY.min(wanted),
-        "a KV cache of {} MB holds {n_fitting} tokens of this model, at least {MIN_CAPACITY} are needed",
-        options.kv_cache_bytes / 1_000_000,
-    );
-    if capacity < wanted {
-        tracing::warn!("the KV cache's limit allows {capacity} of {wanted} tokens of context");
-    }
-    Ok(((n_fitting / capacity.max(1)).clamp(1, MAX_SLOTS), capacity))
-}
-
-/// Below this, there is no room for a useful prompt.
-const MIN_CAPACITY: usize = 256;
 
 /// The provider that a library selects for a graph of a target.
 ///
@@ -382,65 +332,32 @@ fn open(
     Ok({ builder }.commit_from_file(model)?)
 }
 
-impl Slot {
-    fn new(
-        session: &Session,
-        manifest: &Manifest,
-        kv: &KvBuffers,
-        capacity: usize,
-    ) -> Result<Self, ModelError> {
-        // The graph writes a meaningless row after the last token.
-        let shape = [1, manifest.n_kv_heads, capacity + 1, manifest.head_dim];
-        let memory =
-            MemoryInfo::new(kv.device.clone(), 0, AllocatorType::Device, MemoryType::Default)?;
-        let allocator = Allocator::new(session, memory)?;
-        let mut binding = session.create_binding()?;
-        for layer in 0..manifest.n_layers {
-            for part in ["key", "value"] {
-                let mut buffer = DynTensor::new(&allocator, kv.element, shape)?;
-                binding.bind_input(format!("past_key_values.{layer}.{part}"), &buffer)?;
-                binding.bind_output(format!("present.{layer}.{part}"), &mut buffer)?;
+impl Model for OnnxModel {
+    fn memory(&self) -> KvMemory {
+        self.loaded.memory
+    }
+
+    fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError> {
+        let Loaded { session, layout, slots, .. } = &mut self.loaded;
+        let old = slots[slot].take().map(|old| (old, n_kept));
+        let resized = KvBuffers::new(session, layout, n_rows, old).map_err(|error| {
+            let error = anyhow::Error::new(error).context("the KV buffers cannot be allocated");
+            Failure::new(if_no_memory(error, &self.bundle.manifest))
+        });
+        match resized {
+            Ok(buffers) => {
+                slots[slot] = Some(buffers);
+                Ok(())
+            }
+            Err(why) => {
+                self.fall_back(&why);
+                Err(ModelError::Failed(why))
             }
         }
-        Ok(Self { binding, n_logits: 0 })
     }
 
-    /// Binds the inputs and outputs. `n_total` tokens are valid afterwards.
-    fn bind(&mut self, tokens: &[u32], n_total: usize, n_logits: usize) -> Result<(), ModelError> {
-        let as_i64 = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-        let binding = &mut self.binding;
-        binding.bind_input("input_ids", &Tensor::from_array(([1, tokens.len()], ids))?)?;
-        binding.bind_input("seqlens_k", &Tensor::from_array(([1], vec![as_i32(n_total - 1)]))?)?;
-        let scalar: [usize; 0] = [];
-        let total = Tensor::from_array((scalar, vec![as_i32(n_total)]))?;
-        binding.bind_input("total_sequence_length", &total)?;
-        let first = Tensor::from_array(([1], vec![as_i64(tokens.len() - n_logits)]))?;
-        binding.bind_input("logits_start", &first)?;
-        if n_logits != self.n_logits {
-            // The runtime allocates the output in the first run and keeps it, so another number of
-            // rows needs another one.
-            let memory = MemoryInfo::new(
-                AllocationDevice::CPU,
-                0,
-                AllocatorType::Device,
-                MemoryType::CPUOutput,
-            )?;
-            binding.bind_output_to_device("logits", &memory)?;
-            self.n_logits = n_logits;
-        }
-        Ok(())
-    }
-}
-
-impl Model for OnnxModel {
-    fn capacity(&self) -> usize {
-        self.loaded.capacity
-    }
-
-    fn n_slots(&self) -> usize {
-        self.loaded.slots.len()
+    fn free(&mut self, slot: usize) {
+        self.loaded.slots[slot] = None;
     }
 
     fn state(&self) -> EngineState {
@@ -466,7 +383,8 @@ impl Model for OnnxModel {
         tokens: &[u32],
         n_logits: usize,
     ) -> Result<&[f32], ModelError> {
-        let capacity = self.loaded.capacity;
+        let n_rows = self.loaded.slots[slot].as_ref().map_or(0, |it| it.n_rows);
+        let capacity = n_rows.saturating_sub(1);
         if n_past + tokens.len() > capacity || n_logits > tokens.len() || tokens.is_empty() {
             return Err(ModelError::Failed(Failure::message(format!(
                 "{} tokens after {n_past} with {n_logits} logits do not fit into {capacity}",

@@ -33,7 +33,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 pub use super::vocabulary::byte_vocabulary;
 use super::{
-    Abort, EngineState, Failure, Model, ModelError,
+    Abort, EngineState, Failure, KvMemory, Model, ModelError,
     decoder::Decoder,
     vocabulary::{Vocabulary, VocabularyError},
 };
@@ -194,14 +194,21 @@ pub struct Script {
     vocabulary: Arc<Vocabulary>,
     fim: Fim,
     end: u32,
-    capacity: usize,
-    buffers: Vec<Vec<u32>>,
+    memory: KvMemory,
+    buffers: Vec<Buffer>,
     state: EngineState,
     controls: Controls,
     armed: Option<usize>,
     logits: Vec<f32>,
     certainty: f32,
     doubts: Vec<(usize, f32)>,
+}
+
+/// A slot's buffer.
+#[derive(Debug, Default, Clone)]
+struct Buffer {
+    n_rows: usize,
+    tokens: Vec<u32>,
 }
 
 /// How far a token's logit exceeds the noise, per byte: enough that even long texts are almost
@@ -237,8 +244,8 @@ impl Script {
             vocabulary,
             fim,
             end: special(3),
-            capacity: 4096,
-            buffers: vec![Vec::new()],
+            memory: memory_of(1, 4096),
+            buffers: vec![Buffer::default()],
             controls: Controls::default(),
             armed: None,
             logits: Vec::new(),
@@ -264,13 +271,21 @@ impl Script {
     /// The same script with buffers for `capacity` tokens.
     #[must_use]
     pub fn with_capacity(self, capacity: usize) -> Self {
-        Self { capacity, ..self }
+        let memory = memory_of(self.memory.n_slots, capacity);
+        self.with_memory(memory)
     }
 
-    /// The same script with `n_slots` KV buffers.
+    /// The same script with `n_slots` slots of the full capacity.
     #[must_use]
     pub fn with_slots(self, n_slots: usize) -> Self {
-        Self { buffers: vec![Vec::new(); n_slots], ..self }
+        let memory = memory_of(n_slots, self.memory.capacity());
+        self.with_memory(memory)
+    }
+
+    /// The same script with this memory for its buffers.
+    #[must_use]
+    pub fn with_memory(self, memory: KvMemory) -> Self {
+        Self { memory, buffers: vec![Buffer::default(); memory.n_slots], ..self }
     }
 
     /// The handle on this script.
@@ -353,6 +368,12 @@ impl Script {
     }
 }
 
+/// Memory for slots of one size.
+fn memory_of(n_slots: usize, capacity: usize) -> KvMemory {
+    let slot_rows = capacity + 1;
+    KvMemory { n_slots, n_rows: n_slots * slot_rows, slot_rows, step_rows: slot_rows }
+}
+
 /// Lowers the probability of the most likely token to the given one.
 fn doubtful(mut logits: Vec<f32>, probability: f32) -> Vec<f32> {
     let Some(best) = super::sampler::argmax(&logits) else { return logits };
@@ -371,12 +392,22 @@ fn mix(x: u64) -> u64 {
 }
 
 impl Model for Script {
-    fn capacity(&self) -> usize {
-        self.capacity
+    fn memory(&self) -> KvMemory {
+        self.memory
     }
 
-    fn n_slots(&self) -> usize {
-        self.buffers.len()
+    fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError> {
+        let buffer = &mut self.buffers[slot];
+        assert!(n_kept <= buffer.tokens.len() && n_kept < n_rows, "{n_kept} tokens are not there");
+        buffer.tokens.truncate(n_kept);
+        buffer.n_rows = n_rows;
+        let n_total: usize = self.buffers.iter().map(|it| it.n_rows).sum();
+        assert!(n_total <= self.memory.n_rows && n_rows <= self.memory.slot_rows, "{n_total} rows");
+        Ok(())
+    }
+
+    fn free(&mut self, slot: usize) {
+        self.buffers[slot] = Buffer::default();
     }
 
     fn state(&self) -> EngineState {
@@ -404,9 +435,9 @@ impl Model for Script {
         let read = Read { slot, n_past, n_tokens: tokens.len() };
         let fault = self.controls.enter(read, self.armed.take())?;
         let n_total = n_past + tokens.len();
-        assert!(n_total <= self.capacity, "{n_total} tokens do not fit into {}", self.capacity);
         let buffers = &mut self.buffers;
-        let buffer = &mut buffers[slot];
+        let Buffer { n_rows, tokens: buffer } = &mut buffers[slot];
+        assert!(n_total < *n_rows, "{n_total} tokens do not fit into {n_rows} rows");
         assert!(n_past <= buffer.len(), "only {} of {n_past} tokens were read", buffer.len());
         buffer.truncate(n_past);
         if let Some(fault) = fault {
@@ -415,7 +446,7 @@ impl Model for Script {
             match fault {
                 Fault::Error | Fault::Panic => {}
                 Fault::FallsBack => {
-                    buffers.iter_mut().for_each(Vec::clear);
+                    buffers.iter_mut().for_each(|it| *it = Buffer::default());
                     self.state = EngineState::Slower("a scripted way that is slower".into());
                 }
                 Fault::Breaks => {
@@ -426,14 +457,14 @@ impl Model for Script {
         if fault.is_some() || matches!(self.state, EngineState::Failed(_)) {
             return Err(ModelError::Failed(Failure::message("a scripted error")));
         }
-        let buffer = &mut self.buffers[slot];
+        let buffer = &mut self.buffers[slot].tokens;
         buffer.extend_from_slice(tokens);
         let read = std::mem::take(buffer);
         self.logits.clear();
         for n_known in n_total + 1 - n_logits..=n_total {
             self.say(&read[..n_known]);
         }
-        self.buffers[slot] = read;
+        self.buffers[slot].tokens = read;
         Ok(&self.logits)
     }
 }

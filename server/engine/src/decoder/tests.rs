@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    GenerationMetrics, Progress, Prompt,
+    GenerationMetrics, KvMemory, Progress, Prompt,
     generation_state::Text,
     sampler::Sampling,
     scripted::{Controls, Fault, Script},
@@ -238,6 +238,7 @@ fn cancel_at(
         decoder.run(job(request, progress.clone()), &Queue::default());
         // Extra reads, so that the model is held even if the run makes fewer.
         let n_past = decoder.slots.cache(0).len();
+        decoder.slots.reserve(0, n_past + 1, &mut decoder.model).unwrap();
         for _ in 0..=n_reads {
             decoder.model.read(0, n_past, &[0], 1).unwrap();
         }
@@ -359,11 +360,16 @@ proptest! {
         }
     }
 
+    /// Most contexts have about 60 tokens, so the slots grow, and evict each other.
     #[test]
     fn several_slots_answer_like_one(
-        edits in proptest::collection::vec(edit(), 1..12), n_slots in 2..4usize,
+        edits in proptest::collection::vec(edit(), 1..12),
+        n_slots in 2..6usize,
+        step_rows in 4..90usize,
+        n_rows in 301..600usize,
     ) {
-        let mut several = script().with_slots(n_slots).into_decoder();
+        let memory = KvMemory { n_slots, n_rows, slot_rows: 301, step_rows };
+        let mut several = script().with_memory(memory).into_decoder();
         for context in contexts(&edits) {
             let cached = complete(&mut several, &context, 3);
             let cold = complete(&mut script().into_decoder(), &context, 3);

@@ -1,4 +1,4 @@
-//! Fallback from a failing provider. Needs `make model` and a machine without a GPU, so that CUDA
+//! KV buffers, and the fallback from a failing provider. Needs `make model` and a machine without a GPU, so that CUDA
 //! fails.
 
 use super::*;
@@ -9,10 +9,15 @@ fn bundle_and_options(provider: Setting) -> (Bundle, Options) {
     let bundle = Bundle::open(&model_path(DEFAULT_MODEL)).expect("run `make model` first");
     let library = find_library(None).unwrap();
     let (context_tokens, kv_cache_bytes, n_threads) = (256, 64_000_000, 1);
-    (bundle, Options { library, context_tokens, kv_cache_bytes, provider, n_threads })
+    let max_slots = 4;
+    (bundle, Options { library, context_tokens, kv_cache_bytes, max_slots, provider, n_threads })
 }
 
 const TOKENS: [u32; 3] = [750, 1887, 368];
+
+fn clear_inputs(model: &mut OnnxModel) {
+    model.loaded.slots[0].as_mut().unwrap().binding.clear_inputs();
+}
 
 #[test]
 fn unloadable_provider_falls_back_if_automatic() {
@@ -20,6 +25,7 @@ fn unloadable_provider_falls_back_if_automatic() {
     let mut model = OnnxModel::load_on(Provider::Cuda, &bundle, &options).unwrap();
     let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
+    model.resize(0, 257, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap().len(), bundle.manifest.vocab_size);
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cuda));
     assert!(OnnxModel::load_on(Provider::Cuda, &bundle, &options).is_err());
@@ -29,17 +35,19 @@ fn unloadable_provider_falls_back_if_automatic() {
 fn failing_provider_is_replaced_once() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let mut model = OnnxModel::load_on(Provider::Cpu, &bundle, &options).unwrap();
+    model.resize(0, 128, 0).unwrap();
     let expected = model.read(0, 0, &TOKENS, 1).unwrap().to_vec();
     // The session is really a CPU session; it fails because its input buffers are missing.
     model.loaded.provider = Provider::Cuda;
-    model.loaded.slots[0].binding.clear_inputs();
+    clear_inputs(&mut model);
     assert!(matches!(model.read(0, 3, &TOKENS, 1), Err(ModelError::Failed(_))));
     let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     assert_eq!(model.loaded.provider, Provider::Cpu);
+    model.resize(0, 128, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap(), expected);
     // The CPU has no fallback: a second failure changes nothing.
-    model.loaded.slots[0].binding.clear_inputs();
+    clear_inputs(&mut model);
     assert!(model.read(0, 3, &TOKENS, 1).is_err());
     assert_eq!(model.state(), EngineState::Slower(message));
 }
@@ -49,6 +57,7 @@ fn logits_buffer_shrinks_again() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let mut model = OnnxModel::load(&bundle, &options).unwrap();
     let n_rows = |model: &OnnxModel| model.logits.capacity() / bundle.manifest.vocab_size;
+    model.resize(0, 128, 0).unwrap();
     model.read(0, 0, &[750; 40], 40).unwrap();
     assert_eq!(n_rows(&model), 40);
     model.read(0, 40, &[750; 4], 4).unwrap();
@@ -60,8 +69,53 @@ fn logits_buffer_shrinks_again() {
 fn token_above_the_vocabulary_is_refused() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let mut model = OnnxModel::load(&bundle, &options).unwrap();
+    model.resize(0, 128, 0).unwrap();
     let n_vocab = u32::try_from(bundle.manifest.vocab_size).unwrap();
     let error = model.read(0, 0, &[1, n_vocab], 1).unwrap_err().to_string();
     assert!(error.starts_with(&format!("token {n_vocab} is outside")), "{error}");
     assert!(model.read(0, 0, &[1, n_vocab - 1], 1).is_ok());
+}
+
+/// The bits of the logits after each of the tokens.
+fn bits(model: &mut OnnxModel, slot: usize, n_past: usize, tokens: &[u32]) -> Vec<u32> {
+    let logits = model.read(slot, n_past, tokens, tokens.len()).unwrap();
+    logits.iter().map(|it| it.to_bits()).collect()
+}
+
+#[test]
+fn logits_do_not_depend_on_buffer_length() {
+    let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
+    let mut model = OnnxModel::load(&bundle, &options).unwrap();
+    let tokens: Vec<u32> = (0..100).map(|n| 300 + 37 * n).collect();
+    for (slot, n_rows) in [257, 128, 101, 200].into_iter().enumerate() {
+        model.resize(slot, n_rows, 0).unwrap();
+    }
+    let mut of_slot = |slot: usize| {
+        let (head, tail) = tokens.split_at(70);
+        [&bits(&mut model, slot, 0, head)[..], &bits(&mut model, slot, 70, tail)].concat()
+    };
+    let longest = of_slot(0);
+    for slot in 1..4 {
+        assert!(of_slot(slot) == longest, "slot {slot}");
+    }
+}
+
+#[test]
+fn resized_buffers_keep_their_tokens() {
+    let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
+    let mut model = OnnxModel::load(&bundle, &options).unwrap();
+    let tokens: Vec<u32> = (0..90).map(|n| 300 + 37 * n).collect();
+    let (head, tail) = tokens.split_at(80);
+    model.resize(0, 257, 0).unwrap();
+    bits(&mut model, 0, 0, head);
+    let expected = bits(&mut model, 0, 80, tail);
+    model.resize(1, 81, 0).unwrap();
+    bits(&mut model, 1, 0, head);
+    assert!(model.read(1, 80, tail, 1).is_err(), "a row is missing");
+    for n_rows in [128, 91, 257] {
+        model.resize(1, n_rows, 80).unwrap();
+        assert!(bits(&mut model, 1, 80, tail) == expected, "{n_rows} rows");
+    }
+    model.free(1);
+    assert!(model.read(1, 0, &TOKENS, 1).is_err());
 }

@@ -72,6 +72,7 @@ impl ForetellModel {
         let (before, start) = (resident(), Instant::now());
         let mut model = OnnxModel::load(bundle, options)?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
+        model.resize(0, model.memory().slot_rows, 0)?;
         model.read(0, 0, &[0; 32], 1)?;
         let load = Load { load_ms, resident_bytes: resident() - before };
         let build = format!(

@@ -10,6 +10,7 @@ use foretell_engine::{
     Engine,
     bundle::{Bundle, Manifest},
     decoder::Decoder,
+    kv_memory::MAX_SLOTS,
     library::find_library,
     lookup::Mode,
     onnx::{OnnxModel, Options},
@@ -49,6 +50,7 @@ pub(super) fn run(
         library: find_library(config.model.library.as_deref())?,
         context_tokens: 2112,
         kv_cache_bytes: config.model.kv_cache_mb * 1_000_000,
+        max_slots: MAX_SLOTS,
         provider: config.model.provider,
         n_threads: config.model.n_threads(),
     };
@@ -96,7 +98,7 @@ pub(super) fn run(
     }
     if arguments.wants(Part::Sameness) {
         // One slot, so that the KV cache of an earlier prompt is not reused.
-        let cold = Options { kv_cache_bytes: 26_000_000, context_tokens: 1024, ..options.clone() };
+        let cold = Options { max_slots: 1, context_tokens: 1024, ..options.clone() };
         let engines = [engine(Mode::Off, &cold)?, engine(Mode::Adaptive, &options)?];
         equivalence::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.places)?;
     }

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 
 use super::Layout;
-use foretell_engine::Prompt;
+use foretell_engine::{Prompt, kv_memory::MAX_SLOTS};
 
-/// The number of layouts that are kept: more than the engine has slots.
-const CAPACITY: usize = 8;
+/// The number of layouts that are kept: more than the engine has slots, because some of them are no
+/// longer cached.
+const CAPACITY: usize = 2 * MAX_SLOTS;
 /// The share of a prompt that must be cached, in percent. The cursor's new position changes the
 /// rest.
 const CACHED_PERCENT: usize = 75;
