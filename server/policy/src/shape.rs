@@ -302,6 +302,12 @@ impl Shape<'_> {
         } else {
             suffix::in_line(line, line_before, closers.unwrap_or(line_after), is_whole)
         };
+        if !self.leaves_out(StopRule::SuffixMet)
+            && !matches!(meets, suffix::Meets::At(_))
+            && let Some(cut) = self.before_surplus(line, closers.unwrap_or_default(), is_whole)
+        {
+            return cut;
+        }
         match meets {
             suffix::Meets::At(byte_idx) if closers.is_some() => {
                 // Text from the repeated closer on replaces the auto-closed text (`n_replaced`).
@@ -351,6 +357,23 @@ impl Shape<'_> {
                 Cut { keep_bytes: line.len(), stop: complete.then_some(StopRule::LineEnd) }
             }
         }
+    }
+
+    /// Cuts a text before closers that the rest of the cursor's line has already: there, they close
+    /// nothing yet.
+    fn before_surplus(&self, line: &str, closers: &str, is_whole: bool) -> Option<Cut> {
+        let closers = closers.trim();
+        if closers.is_empty() || !self.structure.has_surplus() {
+            return None;
+        }
+        let is_tail = |c: char| brackets::is_closer(c) || c.is_whitespace();
+        let kept = match is_whole {
+            true => line.trim_end().strip_suffix(closers)?,
+            false => line.trim_end_matches(is_tail),
+        };
+        let is_closed = kept.len() < line.len() && self.structure.is_closed_below(kept);
+        let stop = is_whole.then_some(StopRule::SuffixMet);
+        is_closed.then_some(Cut { keep_bytes: kept.len(), stop })
     }
 
     /// The start of a trailing comment after the completed code of the cursor's line, if the line

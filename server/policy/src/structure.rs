@@ -2,6 +2,7 @@
 //! line of a generated text changes them.
 
 mod known_lines;
+mod problems;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::{
     scanner::{Frame, Kind, Language, MAX_DEPTH, Scanner, must_close},
 };
 use known_lines::{KnownLines, LastLine, LineState};
+use problems::{n_misfits, n_must_close, problems, problems_after};
 
 /// The number of lines after the cursor that are scanned if only the surroundings are known.
 const MAX_LINES_BELOW: usize = 60;
@@ -261,6 +263,11 @@ impl Structure {
         }
     }
 
+    /// Whether the document has closers after the cursor that close nothing.
+    pub(crate) fn has_surplus(&self) -> bool {
+        !self.surplus.is_empty()
+    }
+
     /// Whether the document after the cursor closes what the text leaves open: with the text, the
     /// document has fewer misfits than without it.
     pub(crate) fn is_closed_below(&self, text: &str) -> bool {
@@ -289,7 +296,8 @@ impl Structure {
     /// Whether the cursor's line continues after a text without a new misfit or line comment.
     pub(crate) fn continues_after(&self, text: &str) -> bool {
         let line = format!("{}{text}", self.line_before);
-        self.after(text).line_comment.is_none()
+        let is_in_comment = !text.contains('\n') && self.after("").line_comment.is_some();
+        (is_in_comment || self.after(text).line_comment.is_none())
             && problems_after(&self.line_start, &line, &self.after) <= self.n_problems
     }
 
@@ -466,29 +474,6 @@ fn has_trailing_comments(language: &'static Language, before: &str, after: &str)
     let mut above: Vec<_> = before.rsplit('\n').skip(1).take(MAX_LINES_BELOW).collect();
     above.reverse();
     has_comment(above) || has_comment(after.split('\n').skip(1).take(MAX_LINES_BELOW).collect())
-}
-
-/// The number of misfits in `text` and `after`, scanned from a state: closers without an opener and
-/// openers without a closer.
-fn problems_after(start: &Scanner, text: &str, after: &str) -> usize {
-    problems(start.clone(), &format!("{text}{after}"))
-}
-
-fn problems(mut scanner: Scanner, text: &str) -> usize {
-    scanner.unmatched.clear();
-    for (start, line) in crate::lines(text) {
-        scanner.line(line, start, true);
-    }
-    n_misfits(&scanner) + n_must_close(&scanner)
-}
-
-/// The number of closers without an opener, plus openers that an enclosing closer closed.
-fn n_misfits(scanner: &Scanner) -> usize {
-    scanner.unmatched.len() + scanner.closed.iter().filter(|it| !it.is_matched).count()
-}
-
-fn n_must_close(scanner: &Scanner) -> usize {
-    scanner.frames.iter().filter(|it| must_close(std::slice::from_ref(*it))).count()
 }
 
 /// The part of a line whose meaning cannot change if the line continues.

@@ -70,6 +70,21 @@ fn broken_document_is_not_shown() {
 }
 
 #[test]
+fn word_in_a_comment_is_joined() {
+    joins("ruby", "def f\n  # Returns \"ˇ\" of a list.\nend\n", "one");
+    shows_nothing("ruby", "def f(a)\n  a ˇif a\nend\n", "# one");
+}
+
+#[test]
+fn closers_after_the_cursor_are_not_repeated() {
+    let fixture = "void f() {\n    A* a = cast<ˇ)));\n    g(a);\n}\n";
+    assert_eq!(shown("cpp", fixture, "A*>(get(n, sizeof(A)));\n    h(a);"), "A*>(get(n, sizeof(A");
+    assert_eq!(shown("python", "x = ˇ))\n", "f(g(h(1)))\ny"), "f(g(h(1)");
+    assert_eq!(shown("javascript", "const a = ˇ];\n", "[b(1), 2];\n"), "[b(1), 2");
+    assert_eq!(shown("rust", "fn f() {\n    g(ˇ);\n}\n", "h(1)"), "h(1)");
+}
+
+#[test]
 fn line_with_another_indentation_is_not_joined() {
     shows_nothing("python", "def f(a):\n    b = ˇ    return b\n", "a + 1\n  ");
     joins("python", "def f(a):\n    b = ˇ  return b\n", "a + 1\n  ");
