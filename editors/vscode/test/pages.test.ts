@@ -38,6 +38,7 @@ describe('statistics', () => {
   test('missing counts are no error', () => {
     expect(textOf(statsPage(null))).toContain('No statistics yet.');
     expect(textOf(statsPage({ counts: {} }, { all: {}, sessions: 3 }))).toContain('All sessions on this machine (3)');
+    expect(textOf(statsPage({ counts: {} }, { all: {}, sessions: 0 }))).not.toContain('All sessions');
   });
 
   test('median is the middle bucket', () => {
