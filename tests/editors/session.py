@@ -139,7 +139,7 @@ class Session:
         self.key_s, self.patience_s = script["key_ms"] / 1e3, script["patience_ms"] / 1e3
         self.report = Report(editor)
         self.new_file: tuple[str, int] | None = None
-        self.text_before_accept = ""
+        self.text_before_accept: str | None = None
         for name, lines in script["files"].items():
             (folder / name).write_text("\n".join(lines))
 
@@ -198,7 +198,10 @@ class Session:
                 self.report.missed.append(f"accept {part}")
             self.watch(self.key_s)
 
-    def do_undo(self, _: str) -> None:
+    def do_undo(self, what: str) -> None:
+        if self.text_before_accept is None:
+            self.report.missed.append(f"undo {what}")
+            return
         self.driver.undo()
         self.watch(self.key_s)
         self.report.is_accept_one_undo_step = self.driver.text() == self.text_before_accept
