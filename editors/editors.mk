@@ -4,6 +4,7 @@
 #   vsix                build the VS Code extension into target/editors/foretell.vsix
 #   test-editors        lint, run the unit tests, then the real editors with the real server and model
 #   lint-editors        check formats, lints, types, generated files and the workflows in .github
+#   typing              type whole functions with the real model and count lost suggestions; minutes
 #   editors-settings    write the server's settings into the extension's manifest
 #   editors-pictures    update the pictures of the READMEs from the screenshots of the last test
 #
@@ -26,13 +27,13 @@ VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
 .PHONY: editors vsix test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
-.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins
+.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins session-table typing
 
 editors: $(EDITORS_TOOLS) $(NEOVIM_DEBS) $(EDITORS)/hx/hx $(VSCODE_RUN) ## Fetch the editors that are tested, build the extension
 
 vsix: $(EDITORS)/foretell.vsix ## Build the VS Code extension
 
-test-editors: lint-editors test-plugins test-neovim test-neovim-debs test-helix test-vscode ## Drive the real editors with the real model
+test-editors: lint-editors test-plugins test-neovim test-neovim-debs test-helix test-vscode session-table ## Drive the real editors with the real model
 
 # $(call or_skip,WHAT,PREREQUISITES,TARGETS): prints SKIPPED if the prerequisites cannot be fetched;
 # otherwise builds the targets, whose failures count.
@@ -41,14 +42,15 @@ or_skip = if $(MAKE) --no-print-directory -s -j3 $(2) 2>$(EDITORS)/fetch.log; \
 	else echo "SKIPPED: $(1): $$(grep -v '^make' $(EDITORS)/fetch.log | tail -n 3 | grep . || tail -n 1 $(EDITORS)/fetch.log)"; fi
 
 test-editors-or-skip:
-	@mkdir -p $(EDITORS)
+	@mkdir -p $(EDITORS) && rm -f target/screens/session-*.json
 	@$(call or_skip,the plugins' lints and unit tests and Neovim 0.11,$(EDITORS_TOOLS),lint-editors test-plugins test-neovim)
 	@$(call or_skip,Neovim 0.10 and 0.12,$(NEOVIM_DEBS),test-neovim-debs)
 	@$(call or_skip,Helix,$(EDITORS)/hx/hx,test-helix)
 	@$(call or_skip,VS Code,$(VSCODE_RUN),test-vscode)
+	@$(MAKE) --no-print-directory session-table
 
 test-neovim: $(EDITORS)/nvim-0.11
-	@cd tests/editors && $(EDITORS_PYTEST) $(NEOVIM_TESTS) -k "not (0.10 or 0.12 or in_helix)"
+	@cd tests/editors && $(EDITORS_PYTEST) $(NEOVIM_TESTS) -k "not (0.10 or 0.12 or in_helix or in_vscode)"
 
 test-neovim-debs: $(NEOVIM_DEBS) $(EDITORS)/venv/installed
 	@cd tests/editors && $(EDITORS_PYTEST) $(NEOVIM_TESTS) -k "0.10 or 0.12"
@@ -58,6 +60,15 @@ test-helix: $(EDITORS)/hx/hx $(EDITORS)/venv/installed
 
 test-vscode: $(VSCODE_RUN)
 	@$(VSCODE_TEST) || { echo "RETRIED: VS Code, once"; $(VSCODE_TEST); }
+	@cd tests/editors && $(EDITORS_PYTEST) test_session.py -k vscode
+
+# The reports of the session, from the last test of each editor.
+session-table: $(EDITORS)/venv/installed
+	@$(EDITORS_BIN)/python tests/editors/session_table.py target/screens
+
+typing: build $(VSCODE_RUN) $(EDITORS)/nvim-0.11 ## Type whole functions into VS Code and Neovim with the real model, and count lost suggestions
+	@cd tests/editors && $(EDITORS_PYTEST) -s test_typing.py
+	@TYPING_MODEL=1 $(EDITORS_BIN)/node --test tests/editors/vscode.typing.test.mjs
 
 test-plugins: $(EDITORS_TOOLS)
 	@cd $(VSCODE) && $(EDITORS_NPM) run --silent test

@@ -24,9 +24,9 @@ use tracing_subscriber::{
 
 const FIRST_STEPS: &str = "\
 First steps:
-  foretell setup                     fetch the runtime library and a model (once)
-  foretell doctor                    show what is missing, and how fast the model is
-  foretell complete src/main.rs:8    complete a line in the terminal
+  foretell setup                   fetch the library and a model (once)
+  foretell doctor                  check them, and measure the speed
+  foretell complete src/main.rs:8  complete a line in the terminal
 Editors start `foretell serve` themselves; `foretell doctor` shows which are set up.";
 
 /// Inline code completion by a model on your own machine.
@@ -167,6 +167,9 @@ enum Command {
         /// Skip slow checks: the model's hashes and speed, and requests to a remote server.
         #[arg(long)]
         quick: bool,
+        /// Verify the model's hashes even if its files have not changed since the last time.
+        #[arg(long, conflicts_with = "quick")]
+        verify: bool,
         #[command(flatten)]
         engine: EngineOptions,
     },
@@ -389,8 +392,8 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         }
         Command::Config { schema, .. } => commands::config::run(&startup, schema),
         Command::Stats { json, markdown } => commands::stats::run(json, markdown),
-        Command::Doctor { json, quick, .. } => {
-            commands::doctor::run(&startup, commands::doctor::Options { json, quick })
+        Command::Doctor { json, quick, verify, .. } => {
+            commands::doctor::run(&startup, commands::doctor::Options { json, quick, verify })
         }
         Command::Completions { shell } => {
             commands::shell_assets::completions(command_line(), shell)

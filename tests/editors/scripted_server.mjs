@@ -183,11 +183,17 @@ const handlers = {
   },
 };
 
-/** Pretends to download, with the progress lines of the real program. */
+/**
+ * Pretends to download, with the progress lines of the real program. The first time, it stops at
+ * 10 %, so that the user can cancel it.
+ */
 async function setUp() {
+  const begun = `${file}.begun`;
+  const isFirst = !existsSync(begun);
+  writeFileSync(begun, '');
   for (let percent = 0; percent <= 100; percent += 10) {
     console.error(`small: ${percent} %`);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, isFirst && percent === 10 ? 600_000 : 150));
   }
   writeFileSync(installed, '');
 }

@@ -5,6 +5,7 @@ The steps are data (`session.json`), so that each editor plays the same ones:
     {"open": FILE}        opens a file or switches to it, with the cursor in insert mode at its end
     {"type": TEXT}        types one key every `key_ms`; a line break is the Enter key. The editor's
                           automatic brackets and indentation are on
+    {"write": LINES}      types lines, in an editor that repeats the indentation of the line above
     {"follow": N}         types the next N characters of the suggestion on screen
     {"wrong": KEY}        types a key that contradicts the suggestion
     {"backspace": N}      deletes
@@ -33,6 +34,8 @@ class Frame:
     at_s: float
     line: str
     suggestion: str
+    # Whether the editor's own menu owns the line.
+    has_menu: bool = False
 
 
 class Driver(Protocol):
@@ -77,12 +80,16 @@ class Report:
     # Keys that agree with the suggestion on screen, and those among them with a lost frame.
     n_agreeing_keys: int = 0
     n_keys_with_lost_frames: int = 0
+    # Keys typed while the editor's own menu owned the line; they are not judged.
+    n_keys_with_menu: int = 0
     # Frames with an agreeing key but without the rest of the suggestion.
     n_lost_frames: int = 0
     # Frames with a key next to a suggestion that does not fit it.
     n_wrong_frames: int = 0
     # Frames with an agreeing key next to a suggestion that became shorter.
     n_shrunk_frames: int = 0
+    # The keys with lost, wrong or shrunk frames, with the suggestions before and after them.
+    faults: list[str] = field(default_factory=list)
     is_accept_one_undo_step: bool | None = None
     # Suggestions that came only after a request by key, and steps for which none came.
     n_requested: int = 0
@@ -110,17 +117,29 @@ def quantiles(values: list[float]) -> dict[str, float] | None:
     return {"median": round(statistics.median_low(ordered), 1), "p95": round(p95, 1)}
 
 
+def read_script() -> dict[str, Any]:
+    script: dict[str, Any] = json.loads(Path(__file__).with_name("session.json").read_text())
+    return script
+
+
+def files() -> dict[str, str]:
+    """The texts of the session's files by name."""
+    return {name: "\n".join(lines) for name, lines in read_script()["files"].items()}
+
+
 class Session:
     """Plays the steps in an editor."""
 
-    def __init__(self, editor: str, driver: Driver, folder: Path) -> None:
-        script = json.loads(Path(__file__).with_name("session.json").read_text())
+    def __init__(
+        self, editor: str, driver: Driver, folder: Path, script: dict[str, Any] | None = None
+    ) -> None:
+        script = script or read_script()
         self.driver, self.folder = driver, folder
         self.steps: list[dict[str, Any]] = script["steps"]
         self.key_s, self.patience_s = script["key_ms"] / 1e3, script["patience_ms"] / 1e3
         self.report = Report(editor)
         self.new_file: tuple[str, int] | None = None
-        self.text_before_accept = ""
+        self.text_before_accept: str | None = None
         for name, lines in script["files"].items():
             (folder / name).write_text("\n".join(lines))
 
@@ -146,6 +165,18 @@ class Session:
         for key in text:
             self.press(key)
 
+    def do_write(self, lines: list[str]) -> None:
+        indent = ""
+        for i, line in enumerate(lines):
+            self.do_type("\n" if i > 0 else "")
+            if line:
+                rest = line.lstrip(" ")
+                n_columns = len(line) - len(rest) - len(indent)
+                self.do_type(" " * n_columns)
+                self.do_backspace(-n_columns // 4)  # deletes one level
+                indent = line[: len(line) - len(rest)]
+                self.do_type(rest)
+
     def do_follow(self, n_keys: int) -> None:
         for _ in range(n_keys):
             if not self.wait_for_suggestion(f"follow {n_keys}"):
@@ -167,7 +198,10 @@ class Session:
                 self.report.missed.append(f"accept {part}")
             self.watch(self.key_s)
 
-    def do_undo(self, _: str) -> None:
+    def do_undo(self, what: str) -> None:
+        if self.text_before_accept is None:
+            self.report.missed.append(f"undo {what}")
+            return
         self.driver.undo()
         self.watch(self.key_s)
         self.report.is_accept_one_undo_step = self.driver.text() == self.text_before_accept
@@ -192,27 +226,33 @@ class Session:
         with_suggestion = [it for it in shown if it.suggestion]
         if with_suggestion:
             self.report.key_to_suggestion_ms.append(1e3 * (with_suggestion[0].at_s - sent_s))
-        if len(key) == 1 and before.suggestion:
+        if before.has_menu or any(it.has_menu for it in shown):
+            self.report.n_keys_with_menu += 1
+        elif len(key) == 1 and before.suggestion:
             self.judge(key, before.suggestion, shown)
 
     def judge(self, key: str, suggestion: str, shown: list[Frame]) -> None:
         """Counts the frames in which the suggestion does not follow a key."""
         rest = suggestion.removeprefix(key)
+        suggestions = [it.suggestion for it in shown]
+        n_lost = n_shrunk = n_wrong = 0
         if rest == suggestion:
             old = {suggestion, suggestion[1:]} - {""}
-            self.report.n_wrong_frames += sum(it.suggestion in old for it in shown)
+            n_wrong = sum(it in old for it in suggestions)
         elif rest:
             self.report.n_agreeing_keys += 1
-            n_lost = sum(not it.suggestion for it in shown)
-            suggestions = [it.suggestion for it in shown]
+            n_lost = sum(not it for it in suggestions)
             if not self.driver.draws_leading_space:
                 rest, suggestions = rest.lstrip(), [it.lstrip() for it in suggestions]
             changed = [it for it in suggestions if not it.startswith(rest)]
             n_shrunk = sum(rest.startswith(it) for it in changed) - n_lost
+            n_wrong = len(changed) - n_shrunk - n_lost
             self.report.n_keys_with_lost_frames += n_lost > 0
-            self.report.n_lost_frames += n_lost
-            self.report.n_shrunk_frames += n_shrunk
-            self.report.n_wrong_frames += len(changed) - n_shrunk - n_lost
+        self.report.n_lost_frames += n_lost
+        self.report.n_shrunk_frames += n_shrunk
+        self.report.n_wrong_frames += n_wrong
+        if n_lost or n_wrong or n_shrunk:
+            self.report.faults.append(f"{key!r} at {suggestion!r}: {suggestions}")
 
     def watch(self, duration_s: float) -> list[Frame]:
         frames = self.driver.watch(duration_s)

@@ -37,7 +37,7 @@ def start(version: str, folder: Path, server: Path, **setup: object) -> Neovim:
 
     The model suggests what it is unsure of, too: most tests need a text, not the best one.
     """
-    settings = {"suggest": {"eagerness": 0}}
+    settings = {"suggest": {"eagerness": 0}, "stats": {"keep": False}}
     given = {"cmd": [str(server), "serve"], "settings": settings, **setup}
     env = {
         "PLUGIN": str(PLUGIN),

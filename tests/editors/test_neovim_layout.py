@@ -36,6 +36,23 @@ def test_tab_is_tab_while_no_text_is_visible(scripted: Scripted) -> None:
     assert scripted.accept() == [*HEAD, REST[0] + " " * 8]
 
 
+def test_second_window_of_the_buffer_shows_no_suggestion(scripted: Scripted) -> None:
+    def upper_and_lower() -> tuple[list[str], list[str]]:
+        lines = [line.rstrip() for line in scripted.vim.screen().lines()]
+        at = next(row for row, line in enumerate(lines) if line.startswith(" file"))
+        parts = lines[:at], lines[at + 1 :][:6]
+        upper, lower = ([it for it in part if it not in ("", "~")] for part in parts)
+        return upper[-3:], lower[-3:]
+
+    scripted.open(HEAD, REST, "def ar", "exe 'normal! G' | botright 6split")
+    without, shown = ["line 39", "line 40", "def ar"], ["def area(width, height):", *REST[1:]]
+    assert upper_and_lower() == (without, shown)
+    scripted.vim.type("<Esc><C-w>kA<M-\\>")
+    scripted.answered()
+    scripted.vim.wait("the suggestion", lambda: upper_and_lower()[0] == shown)
+    assert "def ar" in upper_and_lower()[1]
+
+
 def test_scrolling_away_hides_lines_from_tab(scripted: Scripted) -> None:
     scripted.open(HEAD, REST, "def ar")
     rows = len(scripted.window())

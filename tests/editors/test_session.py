@@ -10,10 +10,11 @@ import pytest
 from conftest import SCREENS
 from helix import BACKGROUND, Helix
 from neovim import Neovim
-from session import Frame, Session
+from session import Frame, Session, files
 from terminal import Screen, Style
 from test_helix import KIND, start_helix
 from test_neovim import start, wait_for_state
+from vscode import InVSCode
 
 AUTO_CLOSE = r"""
 inoremap ( ()<C-g>U<Left>
@@ -141,15 +142,20 @@ class InHelix:
         return item[1].split(" …")[0] if item else ""
 
 
-@pytest.mark.parametrize("version", ["0.10", "0.11", "0.12"])
-def test_session_in_neovim(version: str, server: Path, tmp_path: Path) -> None:
-    vim = start(version, tmp_path, server, settings={})
+def neovim(version: str, server: Path, folder: Path) -> Neovim:
+    vim = start(version, folder, server, settings={"stats": {"keep": False}})
     vim.command("set mouse=nvi")
     for line in AUTO_CLOSE.strip().splitlines():
         vim.command(line)
-    (tmp_path / "work" / "first.py").write_text("")
-    vim.open(tmp_path / "work" / "first.py")
+    (folder / "work" / "first.py").write_text("")
+    vim.open(folder / "work" / "first.py")
     wait_for_state(vim, "ready")
+    return vim
+
+
+@pytest.mark.parametrize("version", ["0.10", "0.11", "0.12"])
+def test_session_in_neovim(version: str, server: Path, tmp_path: Path) -> None:
+    vim = neovim(version, server, tmp_path)
     report = Session(f"neovim-{version}", InNeovim(vim), tmp_path / "work").run()
     print(report.save(SCREENS))
     vim.end()
@@ -168,3 +174,16 @@ def test_session_in_helix(server: Path, tmp_path: Path) -> None:
     helix.end()
     assert report.n_agreeing_keys > 0, report
     assert report.n_wrong_frames == 0, report
+
+
+def test_session_in_vscode(server: Path) -> None:
+    code = InVSCode(files())
+    try:
+        report = Session("vscode", code, code.folder).run()
+        print(report.save(SCREENS))
+        code.screenshot("vscode-session")
+    finally:
+        code.end()
+    assert report.n_agreeing_keys > 0, report
+    assert (report.n_lost_frames, report.n_wrong_frames) == (0, 0), report
+    assert report.is_accept_one_undo_step, report

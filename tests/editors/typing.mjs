@@ -9,10 +9,10 @@ const REST_EVERY = 20;
 /**
  * The keys that type `text` into an empty document with VS Code's default settings, where the editor
  * inserts closers and indentation. Each key has its `text` as far as that can agree with a suggestion;
- * undefined if the key only corrects what the editor inserted. After some keys the user `rests`, where
- * the server has more to suggest.
+ * undefined if the key only corrects what the editor inserted. With `hasRests`, the user `rests` after
+ * some keys, where the server has more to suggest.
  */
-export function keysFor(text) {
+export function keysFor(text, { hasRests = true } = {}) {
   const keys = [];
   const below = []; // the lines below the cursor: closers that Enter moved there, with their indentation
   let closers = []; // closers after the cursor
@@ -53,7 +53,8 @@ export function keysFor(text) {
       type(line.slice(indent.length));
     }
   });
-  return keys.map((key, i) => ({ ...key, rests: i % REST_EVERY === REST_EVERY - 1 && key.text && keys[i + 1]?.text }));
+  const rests = (i) => hasRests && i % REST_EVERY === REST_EVERY - 1 && keys[i].text && keys[i + 1]?.text;
+  return keys.map((key, i) => ({ ...key, rests: rests(i) }));
 }
 
 /**
@@ -61,7 +62,7 @@ export function keysFor(text) {
  * changes the page in events and in callbacks of an animation frame; only the state after a frame's
  * last callback is painted.
  */
-const RECORD = `(() => {
+export const RECORD = `(() => {
   const read = ${READ_SCREEN.toString()};
   const record = { frames: [], keys: [], isOn: true };
   globalThis.record = record;
@@ -71,11 +72,10 @@ const RECORD = `(() => {
     return !!list?.querySelector('.monaco-list-row') && list.style.display !== 'none';
   };
   const look = (frame) => {
-    const { ghost, line } = read();
-    const now = { frame, at: performance.now(), ghost, line, menu: hasMenu() };
+    const now = { frame, at: performance.now(), ...read(), menu: hasMenu() };
     if (record.frames.at(-1)?.frame === frame) record.frames.pop();
     const last = record.frames.at(-1);
-    if (!last || ['ghost', 'line', 'menu'].some((it) => last[it] !== now[it])) record.frames.push(now);
+    if (!last || ['ghost', 'line', 'cursor', 'menu'].some((it) => last[it] !== now[it])) record.frames.push(now);
   };
   const request = globalThis.requestAnimationFrame.bind(globalThis);
   globalThis.requestAnimationFrame = (run) => request((frame) => {
@@ -125,7 +125,7 @@ const withoutClosers = (text) => text.replace(/[)\]}"']/g, '');
  * until the next response. `changed`: another text replaced it.
  */
 export function judge(keys, { frames, keys: pressed }) {
-  const result = { agreed: 0, lost: [], menu: [], split: [], changed: [] };
+  const result = { agreed: 0, shown: frames.filter(({ ghost }) => ghost).length, lost: [], menu: [], split: [], changed: [] };
   keys.forEach(({ text, splits }, i) => {
     const [from, to] = [pressed[i].at, pressed[i + 1]?.at ?? Infinity];
     const before = frames.findLast((frame) => frame.at <= from);
@@ -133,6 +133,9 @@ export function judge(keys, { frames, keys: pressed }) {
       return;
     }
     const rest = withoutClosers(before.ghost.slice(text.length));
+    if (!rest) {
+      return; // the editor may have inserted the closers that are left
+    }
     const after = frames.filter((frame) => frame.at > from && frame.at <= to);
     result.agreed += 1;
     const gap = after.findIndex((frame) => frame.ghost === '');

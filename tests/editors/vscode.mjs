@@ -13,8 +13,9 @@ const require = createRequire(join(ROOT, 'editors', 'vscode', 'package.json'));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { default: playwright } = await load('playwright-core');
 
-/** Keeps everything else off the screen; editing has VS Code's defaults. */
+/** Keeps everything else off the screen, and no statistics; editing has VS Code's defaults. */
 export const SETTINGS = {
+  'foretell.stats.keep': false,
   'workbench.startupEditor': 'none',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
@@ -31,6 +32,9 @@ export const SETTINGS = {
   'window.menuBarVisibility': 'hidden',
 };
 
+/** The key that requests a suggestion, which is not bound by default. */
+const KEYS = [{ key: 'alt+\\', command: 'foretell.trigger' }];
+
 /** For tests with the real model: VS Code inserts no extra text, and there is no threshold. */
 const FOR_MODEL = {
   'foretell.suggest.eagerness': 0,
@@ -41,18 +45,28 @@ const FOR_MODEL = {
   'editor.suggestOnTriggerCharacters': false,
 };
 
-/** Runs in the page: reads the cursor's line with the ghost text in it, and all ghost text. */
+/**
+ * Runs in the page. `ghost` is all ghost text, and `line` the line with it. `cursor` is the cursor's
+ * line without ghost text, and `suggestion` the ghost text in it, with the text between its parts.
+ */
 export const READ_SCREEN = () => {
+  const GHOST = '.ghost-text-decoration, .ghost-text-decoration-preview';
   const text = (node) => node.textContent.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
+  const all = (nodes) => nodes.map(text).join('');
   const editor = document.querySelector('.editor-group-container.active .editor-instance');
-  const inLine = [...(editor?.querySelectorAll('.ghost-text-decoration, .ghost-text-decoration-preview') ?? [])];
-  const below = [...(editor?.querySelectorAll('.view-zones .suggest-preview-text .view-line') ?? [])];
+  const find = (selector) => [...(editor?.querySelectorAll(selector) ?? [])];
+  const inLine = find(GHOST);
+  const below = find('.view-zones .suggest-preview-text .view-line');
   const top = inLine[0]?.closest('.view-line');
-  const lines = [...(editor?.querySelectorAll('.view-lines > .view-line') ?? [])]
-    .sort((a, b) => a.offsetTop - b.offsetTop);
+  const lines = find('.view-lines > .view-line').sort((a, b) => a.offsetTop - b.offsetTop);
+  const cursor = find('.cursors-layer > .cursor')[0];
+  const parts = [...(lines.find((it) => it.offsetTop === cursor?.offsetTop)?.firstElementChild?.children ?? [])];
+  const isGhost = (it) => it.matches(GHOST);
   return {
-    ghost: [inLine.map(text).join(''), ...below.map(text)].join('\n').replace(/^\n$/, '').replace(/\n+$/, ''),
+    ghost: [all(inLine), ...below.map(text)].join('\n').replace(/^\n$/, '').replace(/\n+$/, ''),
     line: text(top ?? lines.at(-1) ?? document.createElement('p')),
+    cursor: all(parts.filter((it) => !isGhost(it))),
+    suggestion: parts.some(isGhost) ? all(parts.slice(parts.findIndex(isGhost), parts.findLastIndex(isGhost) + 1)) : '',
     colours: inLine[0] && [getComputedStyle(inLine[0]).color, getComputedStyle(lines[0].querySelector('span span')).color],
   };
 };
@@ -88,6 +102,7 @@ export class VSCode {
     }
     code.program = script ? code.#scriptedProgram(script, program) : program;
     writeFileSync(join(code.userData, 'User', 'settings.json'), JSON.stringify(settings));
+    writeFileSync(join(code.userData, 'User', 'keybindings.json'), JSON.stringify(KEYS));
     mkdirSync(join(code.userData, 'Machine'));
     code.setProgram(code.program);
     try {
@@ -145,8 +160,13 @@ export class VSCode {
   // Actions.
 
   /** Opens the next unused file, with the cursor at its end. */
-  async openNext() {
-    this.file = this.files.shift();
+  openNext() {
+    return this.open(this.files.shift());
+  }
+
+  /** Opens a file or switches to it, with the cursor at its end. */
+  async open(file) {
+    this.file = file;
     await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: this.file }).dblclick();
     await this.page.locator('.tab.active', { hasText: this.file }).waitFor();
     await this.#focus();

@@ -29,7 +29,7 @@ test('Set up can be cancelled, installs the model and restarts the server', asyn
     (await code.page.locator('.notification-toast', { hasText: 'small:' }).count()) === 0);
   await code.waitForStatus('failed');
   await code.command('Foretell: Set Up');
-  await code.waitForText('small: 50 %');
+  await code.waitForText('small: ');
   await code.screenshot('vscode-setup');
   await code.waitForStatus('ready');
   await code.waitForText('Foretell is set up');
@@ -97,6 +97,14 @@ test('catalogue has sizes', async () => {
   await code.waitFor('the catalogue', async () => /in use, 1\.3 GB[^]*1\.1 GB/.test(await code.choices()));
   await code.screenshot('vscode-models');
   await code.press('Escape');
+});
+
+test('settings start with the important ones', async () => {
+  await code.command('Foretell: Settings');
+  const titles = () => code.page.locator('.settings-editor .setting-item-label').allInnerTexts();
+  await code.waitFor('the settings', async () => (await titles()).length > 2);
+  await code.screenshot('vscode-settings');
+  assert.deepEqual((await titles()).slice(0, 3), ['Enabled', 'Eagerness', 'Trigger']);
 });
 
 test('walkthrough has three steps', async () => {

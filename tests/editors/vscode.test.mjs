@@ -128,9 +128,18 @@ test('status menu turns a language off and on', async () => {
   await code.waitForStatus('ready');
 });
 
+test('status menu starts with the model and its speed', async () => {
+  await code.type('    return num');
+  await code.waitForGhost();
+  await code.clickStatus();
+  assert.match(await code.choices(), /^ ?Qwen2\.5[^\n]* 0\.5B[^\n]*CPU, \d+ thread[^]*First words typically after/);
+  await code.screenshot('vscode-menu');
+  await code.press('Escape');
+});
+
 test('model menu lists the installed models', async () => {
   await code.clickStatus();
-  await code.pick('Select a model');
+  await code.pick('Select another model');
   await code.waitFor('the model in use', async () => /in use[^]*qwen/.test(await code.choices()));
   await code.press('Escape');
 });

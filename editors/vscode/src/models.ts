@@ -13,6 +13,7 @@ export interface Model {
   licence: string;
   /** Its size on disk; null if it is unknown before the download. */
   bytes: number | null;
+  /** How it is stored if it is installed, otherwise a remark. */
   note: string;
   is_here: boolean;
   is_used: boolean;
@@ -30,7 +31,7 @@ export function size(bytes: number | null): string {
 export function choices(models: Model[]): Choice[] {
   const entry = (model: Model, icon: string): Choice => ({
     label: `${icon} ${model.title}`,
-    description: [model.is_used ? 'in use' : '', size(model.bytes), model.licence, model.note].filter(Boolean).join(', '),
+    description: [model.is_used ? 'in use' : '', size(model.bytes), model.licence, model.is_here ? '' : model.note].filter(Boolean).join(', '),
     detail: model.name,
     model,
   });

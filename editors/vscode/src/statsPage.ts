@@ -79,7 +79,7 @@ export function statsPage(session: unknown, all?: unknown): string {
   return [
     '<h2>This session</h2>',
     counts ? figures(summary(counts)) : '<p>No statistics yet.</p>',
-    kept.all ? `<h2>All sessions on this machine (${number})</h2>${figures(summary(kept.all))}` : '',
+    kept.all && kept.sessions !== 0 ? `<h2>All sessions on this machine (${number})</h2>${figures(summary(kept.all))}` : '',
     byProbability((kept.all ?? counts)?.probability ?? {}),
     '<p>These are numbers without code or file names. They stay on this machine.</p>',
     typeof page === 'string' ? folded('Details of this session', `<pre>${escapeHtml(page)}</pre>`) : '',

@@ -66,6 +66,11 @@ export class Status implements vscode.Disposable {
     return this.current.state === 'ready' || this.current.state === 'thinking';
   }
 
+  /** The address of the remote model server, if there is one. */
+  get remote(): string | undefined {
+    return this.current.remote;
+  }
+
   /** Why the last request got no suggestion, as a sentence. */
   get reason(): string | undefined {
     const { state, reason, message } = this.current;

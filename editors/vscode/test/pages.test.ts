@@ -13,7 +13,7 @@ const { explain } = await import('../src/reasons');
 const { parseProgress, percent } = await import('../src/setup');
 const { choices, size } = await import('../src/models');
 const { describeFailure } = await import('../src/messages');
-const { languageName } = await import('../src/menu');
+const { languageName, modelEntry } = await import('../src/menu');
 
 const textOf = (html: string) => html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim();
 
@@ -38,6 +38,7 @@ describe('statistics', () => {
   test('missing counts are no error', () => {
     expect(textOf(statsPage(null))).toContain('No statistics yet.');
     expect(textOf(statsPage({ counts: {} }, { all: {}, sessions: 3 }))).toContain('All sessions on this machine (3)');
+    expect(textOf(statsPage({ counts: {} }, { all: {}, sessions: 0 }))).not.toContain('All sessions');
   });
 
   test('median is the middle bucket', () => {
@@ -45,6 +46,18 @@ describe('statistics', () => {
     expect(medianMs({ 80: 1, '-8': 5 })).toBe(0.5);
     expect([0.84, 84.2, 1310, undefined].map(duration)).toEqual(['0.8 ms', '84 ms', '1.3 s', '–']);
   });
+});
+
+test('menu names the model, its provider and its speed', () => {
+  const engine = { model: 'Small 0.5B', provider: 'cpu', n_threads: 2, prefill_tokens_per_s: 143.7 };
+  expect(modelEntry({ engine, counts: { first_text_ms: { 52: 3 } } })).toEqual({
+    label: '$(package) Small 0.5B',
+    description: 'CPU, 2 threads',
+    detail: 'First words typically after 91 ms. Prefill 144 tokens/s. Select another model…',
+  });
+  expect(modelEntry({ engine: { ...engine, prefill_tokens_per_s: null } }).detail).toBe('Select another model…');
+  expect(modelEntry({}).label).toContain('Select a model…');
+  expect(modelEntry({ engine: null }, 'https://example.org').detail).toContain('https://example.org');
 });
 
 test('doctor page leaves out other editors', () => {

@@ -5,6 +5,7 @@
 //! file names cannot leave the folder, and lengths that the runtime trusts unchecked come only from
 //! a graph that was made on this machine.
 
+pub mod verified;
 pub mod weights;
 
 use std::{
@@ -444,7 +445,11 @@ fn sha256(path: &Path) -> io::Result<String> {
         }
         hasher.update(&buffer[..n_bytes]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

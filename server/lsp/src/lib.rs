@@ -284,9 +284,12 @@ impl Foretell {
         let session = &self.shared.session;
         if params.command == STATS {
             let counts = session.counts();
-            return Ok(
-                json!({"page": stats::page(&counts), "markdown": stats::markdown(&counts), "counts": counts}),
-            );
+            return Ok(json!({
+                "page": stats::page(&counts),
+                "markdown": stats::markdown(&counts),
+                "counts": counts,
+                "engine": session.about(),
+            }));
         }
         let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);
         session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    about::About,
     document::{Edit, Snapshot},
     prompt,
     prompt::Prompter,
@@ -34,6 +35,8 @@ pub struct Completer {
     has_policy: bool,
     /// The model's calibration, if it has one. Set before the prompter.
     calibration: Arc<OnceLock<Calibration>>,
+    /// A description of the local engine. Set before the prompter.
+    about: Arc<OnceLock<About>>,
 }
 
 /// The parts of the pipeline that are active. An evaluation switches them off one by one.
@@ -96,9 +99,10 @@ impl Completer {
         let settings = config.clone();
         match config.engine.kind {
             Kind::Local => {
-                let calibration = Arc::new(OnceLock::new());
-                let slot = Arc::clone(&calibration);
-                Self { calibration, ..Self::start_with(move || load(&settings, &slot)) }
+                let (calibration, about) = <(Arc<OnceLock<_>>, Arc<OnceLock<_>>)>::default();
+                let slots = (Arc::clone(&calibration), Arc::clone(&about));
+                let load = move || load(&settings, &slots.0, &slots.1);
+                Self { calibration, about, ..Self::start_with(load) }
             }
             Kind::Remote => Self::with_engine(|provide| {
                 Engine::start_remote(move || {
@@ -134,8 +138,8 @@ impl Completer {
         let engine = start(Box::new(move |prompter| {
             slot.get_or_init(|| Mutex::new(prompter));
         }));
-        let (trees, scans, calibration) = Default::default();
-        Self { engine, prompter, trees, scans, has_policy: true, calibration }
+        let (trees, scans, calibration, about) = Default::default();
+        Self { engine, prompter, trees, scans, has_policy: true, calibration, about }
     }
 
     /// A completer for the same model with other active parts and without a layout. `None` until the
@@ -148,8 +152,8 @@ impl Completer {
         let (trees, scans) = (Arc::clone(&self.trees), Arc::clone(&self.scans));
         let calibration =
             if parts.calibration { Arc::clone(&self.calibration) } else { Arc::default() };
-        let engine = self.engine.clone();
-        Some(Self { engine, prompter, trees, scans, has_policy: parts.policy, calibration })
+        let (engine, about) = (self.engine.clone(), Arc::clone(&self.about));
+        Some(Self { engine, prompter, trees, scans, has_policy: parts.policy, calibration, about })
     }
 
     /// The engine's current state.
@@ -167,6 +171,14 @@ impl Completer {
     /// Waits until the model is loaded or has failed to load.
     pub async fn loaded(&self) -> EngineState {
         self.engine.loaded().await
+    }
+
+    /// The engine's description with its measured speed. `None` until the model is loaded, and for
+    /// a remote engine.
+    #[must_use]
+    pub fn about(&self) -> Option<About> {
+        let prefill_tokens_per_s = self.engine.prefill_tokens_per_s();
+        self.about.get().map(|it| About { prefill_tokens_per_s, ..it.clone() })
     }
 
     /// A handle on the engine, to wait until its thread has ended.
@@ -289,6 +301,7 @@ impl Completer {
 fn load(
     config: &Config,
     calibration: &OnceLock<Calibration>,
+    about: &OnceLock<About>,
 ) -> anyhow::Result<(Decoder<OnnxModel>, Prompter)> {
     let (settings, started) = (&config.model, Instant::now());
     let bundle = Bundle::open(&model_path(&settings.name))?;
@@ -300,11 +313,12 @@ fn load(
         calibration.get_or_init(|| found);
     }
     let manifest = bundle.manifest;
+    let provider = model.provider().name();
+    about.get_or_init(|| About::new(&manifest, provider, options.n_threads));
     tracing::info!(
-        "foretell {}: {} on {}, {} threads, loaded in {:.0} ms",
+        "foretell {}: {} on {provider}, {} threads, loaded in {:.0} ms",
         env!("CARGO_PKG_VERSION"),
         manifest.name,
-        model.provider().name(),
         options.n_threads,
         started.elapsed().as_secs_f64() * 1e3,
     );

@@ -7,6 +7,7 @@
 //!
 //! **Architecture Invariant:** this crate knows no LSP.
 
+pub mod about;
 pub mod comments;
 pub mod completer;
 pub mod document;

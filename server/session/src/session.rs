@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::empty_reason::EmptyReason;
 use crate::{
+    about::About,
     completer::Completer,
     document::{Change, Position, PositionEncoding, Snapshot, notebook::NotebookChange},
     stats::Counts,
@@ -127,6 +128,12 @@ impl Session {
     #[must_use]
     pub fn state(&self) -> EngineState {
         self.driver.completer().map_or(EngineState::Loading, |completer| completer.state())
+    }
+
+    /// The engine's description; see [`Completer::about`].
+    #[must_use]
+    pub fn about(&self) -> Option<About> {
+        self.driver.completer()?.about()
     }
 
     /// Waits until the model is loaded or has failed to load.

@@ -14,7 +14,7 @@ use std::{
 use foretell_config::{Config, layers::user_file};
 use foretell_engine::{
     EngineState,
-    bundle::Bundle,
+    bundle::{Bundle, verified::Verified},
     calibration::Key,
     library,
     library::RUNTIME_VERSION,
@@ -31,6 +31,8 @@ use editors::Places;
 /// Licences that allow any use of a model, including commercial use.
 const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
 
+const HASHES_MATCH: &str = "all hashes match";
+
 /// How `foretell doctor` checks and prints.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -38,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Whether to skip checks that take seconds, so that an editor can wait for the result.
     pub(crate) quick: bool,
+    /// Whether to hash the model's files even if they have not changed.
+    pub(crate) verify: bool,
 }
 
 /// Checks what suggestions need, measures the model's speed, and looks for editors. The exit code
@@ -46,7 +50,7 @@ pub(crate) struct Options {
 /// # Errors
 /// If standard output fails, or a check cannot run.
 pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCode> {
-    let Options { json: is_json, quick: is_quick } = options;
+    let Options { json: is_json, quick: is_quick, .. } = options;
     let mut page = Page { checks: vec![], is_json };
     let (config, invalid) = startup.config();
     page.add(check_settings(invalid))?;
@@ -60,7 +64,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
             remote::check(&config, url)?.into_iter().try_for_each(|check| page.add(check))?;
             Local::default()
         }
-        None => check_local(&mut page, &config, is_quick)?,
+        None => check_local(&mut page, &config, options)?,
     };
     let places = Places::of_user();
     let editors = places.as_ref().map(Places::editors).unwrap_or_default();
@@ -123,18 +127,28 @@ fn check_settings(invalid: Vec<String>) -> Check {
 }
 
 /// Checks the library, the provider, the model and its speed.
-fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Result<Local> {
+fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Result<Local> {
+    let is_quick = options.quick;
     let bundle = Bundle::open(&model_path(&config.model.name));
     let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
     let can_run = check_runtime(page, config, target)?;
     let bundle = bundle.and_then(|bundle| {
-        if !is_quick {
-            bundle.verify()?;
-        }
-        Ok(bundle)
+        let hashes = match options {
+            Options { quick: true, .. } => "hashes not verified",
+            Options { verify: true, .. } => bundle.verify().map(|()| HASHES_MATCH)?,
+            _ => match bundle.verify_if_changed()? {
+                Verified::Hashed => HASHES_MATCH,
+                Verified::Unchanged => "unchanged since all hashes matched",
+            },
+        };
+        Ok((bundle, hashes))
     });
     let bundle = match bundle {
-        Ok(bundle) => bundle,
+        Ok((bundle, hashes)) => {
+            page.add(check_model(&bundle, hashes))?;
+            page.add(check_licence(&bundle.manifest.licence))?;
+            bundle
+        }
         Err(error) => {
             page.add(Check::bad("model", error))?;
             let missing = if can_run { "model" } else { "library" };
@@ -142,8 +156,6 @@ fn check_local(page: &mut Page, config: &Config, is_quick: bool) -> anyhow::Resu
             return Ok(Local::default());
         }
     };
-    page.add(check_model(&bundle, is_quick))?;
-    page.add(check_licence(&bundle.manifest.licence))?;
     let (eagerness, calibration) = eagerness::check_local(config, &bundle);
     page.add(eagerness)?;
     let rates = match (can_run, is_quick) {
@@ -194,12 +206,11 @@ fn version_in_name(library: &Path) -> Option<String> {
     (version.matches('.').count() == 2).then(|| version.to_owned())
 }
 
-fn check_model(bundle: &Bundle, is_quick: bool) -> Check {
+fn check_model(bundle: &Bundle, hashes: &str) -> Check {
     let it = &bundle.manifest;
     let text = format!("{} ({})", it.name, bundle.path.display());
     let fim = it.fim.as_ref().map_or("none", |fim| fim.family.as_str());
     let n_mb = it.n_bytes() / 1_000_000;
-    let hashes = if is_quick { "hashes not verified" } else { "all hashes match" };
     let details = vec![format!(
         "{}, {}, {n_mb} MB, fill-in-the-middle: {fim}, {hashes}",
         it.architecture, it.quantization

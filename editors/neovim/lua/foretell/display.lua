@@ -118,6 +118,28 @@ local function wrapped(line)
   return rows
 end
 
+--- The window that the namespace is limited to.
+---@type integer?
+local scoped_win
+
+--- Limits the namespace to the current window: another one with the same buffer shows no suggestion.
+--- Neovim's functions for this are not stable yet. Without them, all windows of the buffer show it.
+local function scope_to_window()
+  local win = api.nvim_get_current_win()
+  if win == scoped_win then
+    return
+  end
+  if api.nvim__ns_set then
+    api.nvim__ns_set(namespace, { wins = { win } })
+  elseif api.nvim__win_add_ns then -- Neovim 0.10
+    if scoped_win and api.nvim_win_is_valid(scoped_win) then
+      api.nvim__win_del_ns(scoped_win, namespace)
+    end
+    api.nvim__win_add_ns(win, namespace)
+  end
+  scoped_win = win
+end
+
 --- Removes the suggestion from a buffer.
 ---@param buf integer
 function M.clear(buf)
@@ -134,6 +156,7 @@ end
 function M.draw(remaining, options)
   local buf = api.nvim_get_current_buf()
   M.clear(buf)
+  scope_to_window()
   local at = api.nvim_win_get_cursor(0)
   local row, col = at[1] - 1, at[2]
   local tabstop, vcol = vim.bo[buf].tabstop, vim.fn.virtcol('.') - 1
@@ -161,6 +184,7 @@ function M.draw(remaining, options)
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
     -- Combined highlights would draw a suggestion before a bracket like MatchParen.
     hl_mode = 'replace',
+    scoped = api.nvim__win_add_ns ~= nil or nil, -- only known to Neovim 0.10
   }
   mark.id = api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
   if options.may_scroll then

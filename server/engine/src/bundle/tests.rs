@@ -3,6 +3,7 @@
 use std::{
     fs,
     sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime},
 };
 
 use serde_json::{Value, json};
@@ -285,4 +286,33 @@ fn changed_weights_are_detected() {
     let loaded = weights();
     fs::write(&data, vec![0; before.len()]).unwrap();
     loaded.check().unwrap_err();
+}
+
+#[test]
+fn files_are_hashed_again_only_after_a_change() {
+    use verified::Verified::{Hashed, Unchanged};
+    let (bundle, records) = (TestBundle::new(), tempfile::tempdir().unwrap());
+    let opened = Bundle::open(&bundle.0).unwrap();
+    let verify = || opened.verify_unless_in(records.path());
+    assert_eq!(verify().unwrap(), Hashed);
+    assert_eq!(verify().unwrap(), Unchanged);
+    let (weights, later) = (bundle.0.join(DATA), SystemTime::now() + Duration::from_secs(1));
+    let change = |text: &str| {
+        fs::write(&weights, text).unwrap();
+        File::options().append(true).open(&weights).unwrap().set_modified(later).unwrap();
+    };
+    change("WEIGHTS");
+    assert!(matches!(verify(), Err(BundleError::Damaged { what: "sha256", .. })));
+    assert!(verify().is_err(), "a failure is not recorded");
+    change("weights");
+    assert_eq!((verify().unwrap(), verify().unwrap()), (Hashed, Unchanged));
+}
+
+#[test]
+fn files_are_hashed_where_nothing_can_be_recorded() {
+    let (bundle, records) = (TestBundle::new(), tempfile::NamedTempFile::new().unwrap());
+    let opened = Bundle::open(&bundle.0).unwrap();
+    for _ in 0..2 {
+        assert_eq!(opened.verify_unless_in(records.path()).unwrap(), verified::Verified::Hashed);
+    }
 }
