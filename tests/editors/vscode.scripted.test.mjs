@@ -102,9 +102,10 @@ test('catalogue has sizes', async () => {
 test('settings start with the important ones', async () => {
   await code.command('Foretell: Settings');
   const titles = () => code.page.locator('.settings-editor .setting-item-label').allInnerTexts();
-  await code.waitFor('the settings', async () => (await titles()).length > 2);
+  await code.waitFor('the settings', async () => (await titles()).length > 1);
   await code.screenshot('vscode-settings');
-  assert.deepEqual((await titles()).slice(0, 3), ['Enabled', 'Eagerness', 'Trigger']);
+  assert.deepEqual((await titles()).slice(0, 2), ['Enabled', 'Eagerness']);
+  await code.press('Escape');
 });
 
 test('walkthrough has three steps', async () => {

@@ -36,7 +36,7 @@ const GROUPS = [
     title: 'Foretell',
     settings: {
       'suggest.enabled': 'Suggestions',
-      'suggest.eagerness': 'How sure the model must be',
+      'suggest.eagerness': 'Calm or eager',
       'suggest.trigger': 'When suggestions appear',
       'suggest.languages': 'Languages',
       'suggest.max_lines': 'Longest suggestion',

@@ -23,11 +23,11 @@ const MIN_CHARS: usize = 2;
 /// time to read three words. An assumption, not a measurement.
 pub const READING_COST: f64 = 5.0;
 
-/// Whether a text saves more keystrokes than reading it costs, on average. Accepting it takes one.
+/// Whether showing a text saves more keystrokes than reading it costs, on average.
 #[must_use]
 pub fn is_worth_reading(text: &str, probability: f64) -> bool {
-    let n_saved = text.trim().chars().count().saturating_sub(1) as f64;
-    probability * n_saved >= (1.0 - probability) * READING_COST
+    let n_chars = text.trim().chars().count() as f64;
+    probability * n_chars >= (1.0 - probability) * READING_COST
 }
 
 /// The rest of a generated text, after the part that the user typed.
