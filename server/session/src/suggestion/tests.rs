@@ -213,14 +213,14 @@ fn unlikely_text_is_not_shown() {
 #[test]
 fn short_text_must_be_more_certain() {
     let unsure = "Unsure { is_exact: true }";
-    check_sure(&[("load", 0.6)], "", LINE_END, 0, unsure);
-    check_sure(&[("load", 0.8)], "", LINE_END, 0, r#"shows "load""#);
-    check_sure(&[("load_all", 0.6)], "", LINE_END, 0, r#"shows "load_all""#);
-    check_sure(&[("load", 0.6)], "", LINE_END, 4, r#"shows "load""#);
-    check_sure(&[("lo", 0.6), ("ad", 0.6)], "lo", LINE_END, 0, r#"shows "ad""#);
-    // `load` is worth reading, so the longer text is shown, too.
-    check_sure(&[("load.", 0.51)], "", LINE_END, 0, unsure);
-    check_sure(&[("load", 0.8), (".", 0.64)], "", LINE_END, 0, r#"shows "load.""#);
+    check_sure(&[("load", 0.5)], "", LINE_END, 0, unsure);
+    check_sure(&[("load", 0.6)], "", LINE_END, 0, r#"shows "load""#);
+    check_sure(&[("load_all", 0.5)], "", LINE_END, 0, r#"shows "load_all""#);
+    check_sure(&[("load", 0.5)], "", LINE_END, 4, r#"shows "load""#);
+    check_sure(&[("lo", 0.6), ("ad", 0.5)], "lo", LINE_END, 0, r#"shows "ad""#);
+    // `sum` is worth reading, so the longer text is shown, too.
+    check_sure(&[("sum(", 0.52)], "", LINE_END, 0, unsure);
+    check_sure(&[("sum", 0.8), ("(", 0.65)], "", LINE_END, 0, r#"shows "sum(""#);
 }
 
 #[test]
