@@ -159,7 +159,7 @@ pub struct Suggest {
     /// How sure the model must be of a suggestion. A suggestion ends where the probability of its
     /// text falls below a threshold: 0.6 for `calm`, 0.3 for `balanced`, 0.1 for `eager`, or any
     /// number from 0 (show everything) to 1. Of the default model's suggestions, 92 % (`calm`),
-    /// 77 % (`balanced`) and 56 % (`eager`) were right in the evaluation. Typing part of a
+    /// 77 % (`balanced`) and 54 % (`eager`) were right in the evaluation. Typing part of a
     /// suggestion makes that part certain. Suggestions requested explicitly have no threshold.
     #[schemars(with = "eagerness::Values")]
     pub eagerness: Eagerness,
