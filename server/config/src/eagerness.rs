@@ -22,8 +22,8 @@ impl Eagerness {
     #[must_use]
     pub fn min_probability(self) -> Option<f32> {
         match self {
-            Self::Calm => Some(0.6),
-            Self::Balanced => Some(0.3),
+            Self::Calm => Some(0.5),
+            Self::Balanced => Some(0.2),
             Self::Eager => Some(0.1),
             Self::Threshold(threshold) => Some(threshold as f32).filter(|it| *it > 0.0),
         }
@@ -83,7 +83,7 @@ mod tests {
     fn names_and_numbers_set_the_threshold() {
         let of = |value| serde_json::from_value::<Eagerness>(value).map(Eagerness::min_probability);
         let found = [json!("calm"), json!("balanced"), json!("eager"), json!(0.25), json!(1)];
-        let expected = [0.6, 0.3, 0.1, 0.25, 1.0].map(Some);
+        let expected = [0.5, 0.2, 0.1, 0.25, 1.0].map(Some);
         assert_eq!(found.map(|it| of(it).unwrap()), expected);
         assert_eq!(of(json!(0)).unwrap(), None, "0 shows everything");
         for invalid in [json!("brave"), json!(1.5), json!(-1), json!(true), json!(null)] {
