@@ -19,7 +19,7 @@ from foretell_models import __version__
 from foretell_models.errors import FetchFailed
 from foretell_models.progress import Progress
 
-#: What a request raises if the network, the server or its certificate fails.
+#: The exceptions of a request if the network, the server or its certificate fails.
 NETWORK_ERRORS = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -30,7 +30,7 @@ NETWORK_ERRORS = (
 #: The longest wait for a connection or for the next bytes.
 _TIMEOUT_S = 20.0
 #: Small, so that a slow connection shows progress and an interruption loses little.
-_CHUNK = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 _Result = TypeVar("_Result")
 
@@ -129,7 +129,7 @@ def resume(url: str, part: Path, size: int, progress: Progress) -> None:
             progress.advance(done - start)
             with part.open("ab" if resumed else "wb") as out:
                 # Reading past the expected size detects a file that is too large.
-                while done <= size and (chunk := response.read(_CHUNK)):
+                while done <= size and (chunk := response.read(_CHUNK_BYTES)):
                     out.write(chunk)
                     done += len(chunk)
                     progress.advance(len(chunk))

@@ -25,7 +25,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class _File:
-    """What the hub reports about a file at a commit."""
+    """A file at a commit, as the hub describes it."""
 
     name: str
     url: str
@@ -44,7 +44,7 @@ def fetch(source: HubSource, staging: Path, target: Path, patience_s: float) -> 
     """Downloads the files of one commit, checks them and moves them to `target`.
 
     `target` is a file if the source is one GGUF file, otherwise a folder. Nothing is downloaded if
-    the hub does not answer within `patience_s`, or has other files than the catalogue says. Returns
+    the hub does not answer within `patience_s`, or if a file differs from the catalogue's. Returns
     the commit: the catalogue's revision, or the current head of a branch.
     """
     found = _look_up_all(source, patience_s)

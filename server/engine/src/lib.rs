@@ -105,8 +105,8 @@ pub trait Model: Send {
     }
 
     /// Evaluates `tokens` after the first `n_past` tokens in the buffers of a slot, which must be
-    /// long enough. Returns the
-    /// logits that follow each of the last `n_logits` tokens: `n_logits` rows of `n_vocab` floats.
+    /// long enough. Returns the logits that follow each of the last `n_logits` tokens: `n_logits`
+    /// rows of `n_vocab` floats.
     ///
     /// # Errors
     /// [`ModelError::Failed`] if the runtime fails; the content of all buffers is then undefined.

@@ -93,7 +93,7 @@ impl Slots {
             if n_missing == 0 {
                 break;
             }
-            // What is freed beyond the need is room for another place.
+            // Rows freed beyond the need are room for another place.
             let cost = worth_per_row * n_missing.min(n_rows) as f64;
             evicted.push(Evicted { slot, cost });
             n_missing = n_missing.saturating_sub(n_rows);

@@ -21,13 +21,13 @@ const MIN_CHARS: usize = 2;
 
 /// The cost of reading a wrong suggestion, in keystrokes: 0.75 s at 80 words per minute, about the
 /// time to read three words. An assumption, not a measurement.
-pub const READING_COST: f64 = 5.0;
+pub const READING_COST_KEYS: f64 = 5.0;
 
 /// Whether showing a text saves more keystrokes than reading it costs, on average.
 #[must_use]
 pub fn is_worth_reading(text: &str, probability: f64) -> bool {
     let n_chars = text.trim().chars().count() as f64;
-    probability * n_chars >= (1.0 - probability) * READING_COST
+    probability * n_chars >= (1.0 - probability) * READING_COST_KEYS
 }
 
 /// The rest of a generated text, after the part that the user typed.

@@ -1,9 +1,9 @@
 //! Accepts a text that leads into the rest of the cursor's line.
 //!
-//! In the middle of a line, a text of several lines does not say by itself whether the rest of the
-//! line continues it. The model does: it ends the text where the rest follows, or writes the rest
-//! itself. So such a text is shown whole, as soon as the model has done so, and only if the document
-//! with the text is well formed.
+//! In the middle of a line, the beginning of a text of several lines does not show whether it leads
+//! into the rest of the line. The model shows it: it ends the text where the rest follows, or
+//! writes the rest itself. Only then is the text shown, as a whole, and only if the document with it
+//! is well formed.
 
 use crate::{
     CursorContext, Phase, indent_width, insert_above, lines, scanner::Feature,
@@ -54,8 +54,8 @@ impl Join<'_> {
             && self.syntax.is_none_or(|it| it.continues_after(text))
     }
 
-    /// Whether the text and the rest of the line make up a word that does not occur nearby, although
-    /// the cursor is not inside a word.
+    /// Whether the text and the rest of the line make up a word that does not occur nearby,
+    /// although the cursor is not inside a word.
     fn makes_a_new_word(&self, text: &str) -> bool {
         let CursorContext { line_before, line_after, .. } = self.context;
         let is_in_word = line_before.ends_with(suffix::is_word);
@@ -101,13 +101,14 @@ impl Join<'_> {
     }
 }
 
-/// Whether a text may lead into the rest of the cursor's line: code follows that the editor has not
-/// inserted by itself.
+/// Whether a text may lead into the rest of the cursor's line: the rest is code, and more than
+/// auto-closed text.
 pub(super) fn is_possible(context: &CursorContext) -> bool {
     suffix::has_code(&context.line_after)
 }
 
-/// Whether the text may still be joined when the model ends it, although a rule would stop it.
+/// Whether the text may still lead into the rest when the model ends it, although a rule would stop
+/// it.
 pub(super) fn may_come(context: &CursorContext, text: &str, max_lines: usize) -> bool {
     is_possible(context) && lines(text).count() <= max_lines
 }

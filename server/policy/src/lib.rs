@@ -39,7 +39,7 @@ use shape::{Judged, Shape};
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
-pub use certainty::{READING_COST, Rest, certain_bytes, is_worth_reading};
+pub use certainty::{READING_COST_KEYS, Rest, certain_bytes, is_worth_reading};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
@@ -131,7 +131,7 @@ impl StopRule {
 pub enum Phase {
     /// The generation continues.
     Partial,
-    /// The generation ended for another reason than the model's own end of the text.
+    /// The generation ended, but the model did not end the text.
     Final,
     /// The model ended the text.
     Ended,

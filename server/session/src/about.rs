@@ -3,7 +3,7 @@
 use foretell_engine::bundle::Manifest;
 use serde::Serialize;
 
-/// What runs the model, and how fast.
+/// The model, its execution provider and its speed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct About {
     /// The model's display name.

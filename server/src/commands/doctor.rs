@@ -88,7 +88,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
     Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the checks of a local model found.
+/// The results of the checks of a local model.
 #[derive(Debug, Default)]
 struct Local {
     rates: Option<Rates>,

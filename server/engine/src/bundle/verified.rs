@@ -56,7 +56,7 @@ impl Bundle {
         Ok(records.join(hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()))))
     }
 
-    /// A line for each file, with what must not change.
+    /// A line for each file: its name, size, modification time and expected hash.
     fn state(&self) -> io::Result<String> {
         let mut state = String::new();
         for (name, info) in &self.manifest.files {

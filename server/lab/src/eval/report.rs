@@ -6,7 +6,7 @@ use std::{
 };
 
 use foretell_engine::{Confidence, FinishReason};
-use foretell_policy::{READING_COST, StopRule};
+use foretell_policy::{READING_COST_KEYS, StopRule};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -208,7 +208,7 @@ impl Report {
         writeln!(
             out,
             "\nthreshold      shown    right   right chars   wrong chars   keys saved, if reading a \
-             wrong text costs {READING_COST}"
+             wrong text costs {READING_COST_KEYS}"
         )?;
         for (threshold, it) in all {
             let [shown, right, right_chars, wrong_chars] = it.figures();

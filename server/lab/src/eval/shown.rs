@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use foretell_engine::{Confidence, Progress};
-use foretell_policy::READING_COST;
+use foretell_policy::READING_COST_KEYS;
 use foretell_session::suggestion::{GenerationId, Suggestion, Verdict as Says};
 use serde::Serialize;
 
@@ -70,10 +70,10 @@ impl Shown {
     }
 
     /// Keystrokes saved per case: right characters minus one keystroke per acceptance, minus
-    /// [`READING_COST`] per wrong suggestion.
+    /// [`READING_COST_KEYS`] per wrong suggestion.
     pub(super) fn net_saved(&self) -> f64 {
         let saved = (self.right_chars - self.right) as f64;
-        let lost = READING_COST * (self.shown - self.right) as f64;
+        let lost = READING_COST_KEYS * (self.shown - self.right) as f64;
         (saved - lost) / self.cases.max(1) as f64
     }
 
@@ -209,6 +209,6 @@ mod tests {
         assert_eq!((it.cases, it.shown, it.right), (4, 2, 1));
         assert_eq!((it.right_chars, it.wrong_chars), (5, 10));
         assert_eq!(it.figures(), [0.5, 0.5, 1.25, 2.5]);
-        assert_eq!(it.net_saved(), (4.0 - READING_COST) / 4.0);
+        assert_eq!(it.net_saved(), (4.0 - READING_COST_KEYS) / 4.0);
     }
 }

@@ -1,5 +1,5 @@
-//! The lines of a text that have been scanned before. A text is judged each time it grows, by several
-//! rules.
+//! The lines of a text that have been scanned before. A text is judged each time it grows, by
+//! several rules.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -26,7 +26,7 @@ pub(super) struct KnownLines {
     last: VecDeque<LastLine>,
 }
 
-/// The number of [`KnownLines::last`]: a text, and the part of it that is kept.
+/// The maximum length of [`KnownLines::last`]: the last lines of a text and of its kept part.
 const N_LAST_LINES: usize = 2;
 
 /// The last line of a text, with the input that determines it except for its end.

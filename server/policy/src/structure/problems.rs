@@ -1,4 +1,4 @@
-//! Counts what is not well formed.
+//! Counts misfits: openers without a closer, and closers without an opener.
 
 use crate::scanner::{Scanner, must_close};
 

@@ -1,4 +1,4 @@
-//! Checks what `suggest.eagerness` compares with its threshold.
+//! Checks the probabilities that `suggest.eagerness` compares with its threshold.
 
 use foretell_config::Config;
 use foretell_engine::{
