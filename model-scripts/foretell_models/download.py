@@ -111,6 +111,14 @@ def size_of(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
+def _read(response: IO[bytes]) -> bytes:
+    """The next bytes. Raises one of `NETWORK_ERRORS`, so that it differs from a full disk."""
+    try:
+        return response.read(_CHUNK_BYTES)
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
+
+
 def resume(url: str, part: Path, size: int, progress: Progress) -> None:
     """Downloads the missing end of a file of `size` bytes; `progress` counts the new bytes.
 
@@ -129,7 +137,7 @@ def resume(url: str, part: Path, size: int, progress: Progress) -> None:
             progress.advance(done - start)
             with part.open("ab" if resumed else "wb") as out:
                 # Reading past the expected size detects a file that is too large.
-                while done <= size and (chunk := response.read(_CHUNK_BYTES)):
+                while done <= size and (chunk := _read(response)):
                     out.write(chunk)
                     done += len(chunk)
                     progress.advance(len(chunk))

@@ -250,7 +250,9 @@ impl Loaded {
         let session = open_either(environment, bundle, provider, options.n_threads)
             .map_err(|error| if_no_memory(error, manifest))?;
         // A graph without the KV inputs is rejected now, not at the first suggestion.
-        KvBuffers::new(&session, &layout, 1, None).context("the graph has other inputs")?;
+        KvBuffers::new(&session, &layout, 1, None)
+            .context("the KV buffers cannot be bound")
+            .map_err(|error| if_no_memory(error, manifest))?;
         let slots = (0..memory.n_slots).map(|_| None).collect();
         let n_threads = options.n_threads;
         tracing::debug!(provider = provider.name(), ?memory, n_threads, "model loaded");

@@ -274,6 +274,7 @@ impl Scanner {
     /// Prepares the state for a line. Returns the byte_idx in the line where its scan starts.
     fn start_line(&mut self, line: &str, at: usize, is_complete: bool) -> usize {
         if std::mem::take(&mut self.continues) {
+            self.comment_at = None;
             let is_comment = self.scalar.is_some() || self.line_comment.is_some();
             return if is_comment { line.len() } else { 0 };
         }

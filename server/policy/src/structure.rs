@@ -511,5 +511,8 @@ mod tests {
             assert_eq!(structure.text_at_cursor().is_some(), is_in_text);
             assert!(structure.line_before.len() < 2 * MAX_LINE_BYTES);
         }
+        let line = format!("let x = [{far}]; // {}", "word ".repeat(300));
+        let structure = Structure::of(&CursorContext::new(&line, "").in_language("rust"));
+        assert_eq!(structure.lines("foo", Phase::Partial)[0].comment_at, None);
     }
 }
