@@ -16,10 +16,10 @@ fn open(config: &Config, uri: &str, marked: &str) -> Typist {
     Typist::open(client, uri, marked)
 }
 
-/// The next status with a state other than `thinking`.
+/// The next status, except while the model loads or generates.
 fn status(client: &mut Client) -> Value {
-    let is_status =
-        |it: &Value| it["method"] == "foretell/status" && it["params"]["state"] != "thinking";
+    let is_busy = |it: &Value| it["state"] == "loading" || it["state"] == "thinking";
+    let is_status = |it: &Value| it["method"] == "foretell/status" && !is_busy(&it["params"]);
     client.wait_for(is_status).expect("a status")["params"].clone()
 }
 
