@@ -105,11 +105,13 @@ fn warm_cache_answers_like_a_cold_one() {
 #[test]
 fn six_places_are_cached_within_the_memory_of_two_slots() {
     let (warm, cold) = (start_within(2, MAX_SLOTS, Mode::Adaptive), start(1, Mode::Off));
-    let twice = format!("{}\n\n\n{CODE}", CODE.replace("Point", "Vector"));
+    let texts =
+        ["Vector", "Line", "Circle", "Square", "Node"].map(|name| CODE.replace("Point", name));
+    let text = texts.join("\n\n\n");
     let places: Vec<String> = [150, 250, 350, 380, 600, 700]
         .into_iter()
         .enumerate()
-        .map(|(n, n_bytes)| format!("# {n}\n{}", &twice[..n_bytes]))
+        .map(|(n, n_bytes)| format!("# {n}\n{}", &text[..n_bytes]))
         .collect();
     let alone: Vec<Progress> = places
         .iter()
