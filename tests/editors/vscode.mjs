@@ -247,8 +247,12 @@ export class VSCode {
   }
 
   async command(title) {
-    await this.press('F1');
-    await this.page.locator('.quick-input-widget input').fill(`>${title}`);
+    const input = this.page.locator('.quick-input-widget input');
+    // The key is lost while an earlier menu closes.
+    await this.waitFor('the command palette', async () => {
+      await this.press('F1');
+      return input.fill(`>${title}`, { timeout: 2_000 }).then(() => true, () => false);
+    });
     await this.pick(title);
   }
 

@@ -99,6 +99,13 @@ test('catalogue has sizes', async () => {
   await code.press('Escape');
 });
 
+test('walkthrough has three steps', async () => {
+  await code.command('Foretell: Get Started');
+  await code.waitForText('Accept your first suggestion');
+  await code.waitForText('Adjust it');
+  await code.screenshot('vscode-walkthrough');
+});
+
 test('settings start with the important ones', async () => {
   await code.command('Foretell: Settings');
   const titles = () => code.page.locator('.settings-editor .setting-item-label').allInnerTexts();
@@ -106,11 +113,4 @@ test('settings start with the important ones', async () => {
   await code.screenshot('vscode-settings');
   assert.deepEqual((await titles()).slice(0, 2), ['Enabled', 'Eagerness']);
   await code.press('Escape');
-});
-
-test('walkthrough has three steps', async () => {
-  await code.command('Foretell: Get Started');
-  await code.waitForText('Accept your first suggestion');
-  await code.waitForText('Adjust it');
-  await code.screenshot('vscode-walkthrough');
 });

@@ -22,7 +22,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let code;
 before(async () => {
-  code = await VSCode.start(Array(16).fill(PYTHON));
+  code = await VSCode.start(Array(18).fill(PYTHON));
   await code.openNext();
   await code.waitForStatus('ready');
 });
