@@ -244,7 +244,9 @@ class Session:
             n_lost = sum(not it for it in suggestions)
             if not self.driver.draws_leading_space:
                 rest, suggestions = rest.lstrip(), [it.lstrip() for it in suggestions]
-            changed = [it for it in suggestions if not it.startswith(rest)]
+            # VS Code draws only what a suggestion adds to a bracket that it has closed itself.
+            added = rest.lstrip(")]}") or rest
+            changed = [it for it in suggestions if not it.startswith((rest, added))]
             n_shrunk = sum(rest.startswith(it) for it in changed) - n_lost
             n_wrong = len(changed) - n_shrunk - n_lost
             self.report.n_keys_with_lost_frames += n_lost > 0
