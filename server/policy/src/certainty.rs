@@ -11,7 +11,7 @@ use icu_properties::{CodePointSetData, props::GraphemeExtend};
 
 use super::{
     CursorContext, insert_above, lines,
-    scanner::{Feature, Language, Scanner, must_close},
+    scanner::{Feature, Language, Scanner, is_word, must_close},
     structure::without_last_token,
     suffix,
 };
@@ -132,7 +132,6 @@ impl Own {
 /// Whether a text may end at a byte_idx without splitting a word, a grapheme or a string prefix. At
 /// the end of the text the next character is unknown, so the last character decides.
 fn is_word_boundary(text: &str, byte_idx: usize) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let Some(before) = text[..byte_idx].chars().next_back() else { return true };
     // A new token follows these.
     if before == ' ' || before == '\t' || matches!(before, '(' | '[' | '{' | ',' | ';') {

@@ -6,8 +6,11 @@
 //! is well formed.
 
 use crate::{
-    CursorContext, Phase, indent_width, insert_above, lines, scanner::Feature,
-    structure::Structure, suffix, syntax::Syntax,
+    CursorContext, Phase, indent_width, insert_above, lines,
+    scanner::{Feature, is_word},
+    structure::Structure,
+    suffix,
+    syntax::Syntax,
 };
 
 /// The place where a text may lead into the rest of the cursor's line.
@@ -58,15 +61,12 @@ impl Join<'_> {
     /// although the cursor is not inside a word.
     fn makes_a_new_word(&self, text: &str) -> bool {
         let CursorContext { line_before, line_after, .. } = self.context;
-        let is_in_word = line_before.ends_with(suffix::is_word);
-        if is_in_word
-            || !text.ends_with(suffix::is_word)
-            || !line_after.starts_with(suffix::is_word)
-        {
+        let is_in_word = line_before.ends_with(is_word);
+        if is_in_word || !text.ends_with(is_word) || !line_after.starts_with(is_word) {
             return false;
         }
-        let start = text.trim_end_matches(suffix::is_word).len();
-        let n_after = line_after.len() - line_after.trim_start_matches(suffix::is_word).len();
+        let start = text.trim_end_matches(is_word).len();
+        let n_after = line_after.len() - line_after.trim_start_matches(is_word).len();
         !self.context.has_word(&format!("{}{}", &text[start..], &line_after[..n_after]))
     }
 

@@ -102,7 +102,7 @@ impl CursorContext {
     /// Whether a word occurs near the cursor.
     pub(crate) fn has_word(&self, word: &str) -> bool {
         let mut texts = [&self.above, &self.line_before, &self.line_after, &self.below].into_iter();
-        texts.any(|it| it.split(|c| !crate::suffix::is_word(c)).any(|it| it == word))
+        texts.any(|it| it.split(|c| !crate::scanner::is_word(c)).any(|it| it == word))
     }
 
     /// Whether a text occurs near the cursor.

@@ -13,6 +13,7 @@ mod words;
 use std::{borrow::Cow, ops::Range};
 
 use crate::indent_width;
+pub(crate) use code::is_word;
 use languages::{Escape, Quote};
 pub(crate) use languages::{Feature, Language};
 

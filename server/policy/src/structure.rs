@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::{
     CursorContext, Phase, Scans,
-    scanner::{Frame, Kind, Language, MAX_DEPTH, Scanner, must_close},
+    scanner::{Frame, Kind, Language, MAX_DEPTH, Scanner, is_word, must_close},
 };
 use known_lines::{KnownLines, LastLine, LineState};
 use problems::{n_misfits, n_must_close, problems, problems_after};
@@ -485,7 +485,6 @@ fn decided_part(line: &str, is_complete: bool) -> &str {
 /// after it. A part after the last space that contains other characters is cut at the first of
 /// them, which may be a delimiter.
 pub(crate) fn without_last_token(line: &str) -> &str {
-    let is_word = |c: char| c == '_' || c.is_alphanumeric();
     let start = line.trim_end_matches(|c: char| !c.is_whitespace()).len();
     let is_plain = |c: char| is_word(c) || matches!(c, '.' | ',' | ':' | ';' | ')' | ']' | '(');
     let end = line[start..].find(|c| !is_plain(c)).map_or(line.len(), |n| start + n);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{CursorContext, brackets, indent_width, indent_width_of};
-use crate::structure::TextLine;
+use crate::{scanner::is_word, structure::TextLine};
 
 /// Where a line starts to repeat the text after the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +65,6 @@ pub(super) fn in_line(line: &str, line_before: &str, line_after: &str, complete:
         None if complete => Meets::Not,
         None => search.tail(),
     }
-}
-
-pub(super) fn is_word(c: char) -> bool {
-    c == '_' || c.is_alphanumeric()
 }
 
 struct Search<'a> {

@@ -6,7 +6,8 @@ use super::{Escape, Feature as F, Kind, Scanner, StringKind};
 /// never closed.
 const MAX_REGEX_CHARS: usize = 2000;
 
-fn is_word_char(c: char) -> bool {
+/// Whether a character may be part of a word.
+pub(crate) fn is_word(c: char) -> bool {
     c == '_' || c.is_alphanumeric()
 }
 
@@ -25,8 +26,8 @@ impl Scanner {
             // A constructor's initializer list, on the line below the constructor.
             self.indent = self.previous_indent;
         }
-        if is_word_char(c) {
-            let mut end = rest.find(|c: char| !is_word_char(c)).map_or(line.len(), |n| i + n);
+        if is_word(c) {
+            let mut end = rest.find(|c: char| !is_word(c)).map_or(line.len(), |n| i + n);
             let is_predicate = self.language.has(F::QuestionCharacters);
             if is_predicate && line[end..].starts_with(['?', '!']) && !line[end..].starts_with("!=")
             {
@@ -157,7 +158,7 @@ impl Scanner {
         let is_yaml = self.language.has(F::Yaml) && !starts_value(&line[..i]);
         let quote = self.language.quotes.iter().find(|it| rest.starts_with(it.open))?;
         // A string prefix such as `r` does not follow another letter.
-        let is_name = c.is_alphabetic() && line[..i].ends_with(is_word_char);
+        let is_name = c.is_alphabetic() && line[..i].ends_with(is_word);
         if is_yaml || is_name {
             return None;
         }
@@ -172,7 +173,7 @@ impl Scanner {
         match c {
             '\'' if self.language.has(F::Characters) => {
                 let prefix = line[..i].trim_end_matches(['b', 'L', 'u', 'U']);
-                let is_prime = prefix.ends_with(is_word_char);
+                let is_prime = prefix.ends_with(is_word);
                 let mut chars = rest.char_indices().skip(1);
                 let (_, first) = chars.next()?;
                 let (second, end) = chars.next()?;
@@ -194,7 +195,7 @@ impl Scanner {
                 let first = chars.next().filter(|c| !c.is_whitespace() && is_value)?;
                 let quoted = if first == '\\' { chars.next()? } else { first };
                 let n = 1 + first.len_utf8() + if first == '\\' { quoted.len_utf8() } else { 0 };
-                (!rest[n..].starts_with(is_word_char)).then_some(n)
+                (!rest[n..].starts_with(is_word)).then_some(n)
             }
             // `{/if}` is a block tag, not a regular expression.
             '/' if self.language.has(F::Regex)
@@ -237,7 +238,7 @@ impl Scanner {
         let open = rest.bytes().skip(start).take(19).position(|it| it == b'(')?;
         let delimiter = &rest[start + 2..start + open];
         let close = StringKind::raw(format!("){delimiter}\""));
-        delimiter.chars().all(is_word_char).then(|| (Some(close), start + open + 1))
+        delimiter.chars().all(is_word).then(|| (Some(close), start + open + 1))
     }
 
     /// `<<EOF` and `<<<EOT`: the string begins on the next line.
@@ -255,12 +256,12 @@ impl Scanner {
         let word = if is_shell { unindented.trim_start() } else { unindented };
         let quote = word.chars().next().filter(|c| matches!(c, '"' | '\'' | '`' | '\\'));
         let name = word.trim_start_matches(['"', '\'', '`', '\\']);
-        let n_name = name.find(|c: char| !is_word_char(c)).unwrap_or(name.len());
+        let n_name = name.find(|c: char| !is_word(c)).unwrap_or(name.len());
         let end = rest.len() - name.len() + n_name;
         let is_shift = quote.is_none()
             && !is_indented
             && !is_php
-            && (line[..i].ends_with(|c: char| is_word_char(c) || c == ')')
+            && (line[..i].ends_with(|c: char| is_word(c) || c == ')')
                 || !is_shell && !name.starts_with(|c: char| c.is_uppercase()));
         if n_name == 0 || is_shift || name.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
@@ -284,8 +285,8 @@ impl Scanner {
     /// `q{…}`, `qw(…)`, `m{…}`, `s{…}{…}`.
     fn perl_quote(&self, line: &str, i: usize) -> Option<(Option<Kind>, usize)> {
         let rest = &line[i..];
-        let end = rest.find(|c: char| !is_word_char(c))?;
-        let is_name = line[..i].ends_with(|c: char| is_word_char(c) || "$@%&>{-".contains(c));
+        let end = rest.find(|c: char| !is_word(c))?;
+        let is_name = line[..i].ends_with(|c: char| is_word(c) || "$@%&>{-".contains(c));
         let open = rest[end..].chars().next()?;
         let is_quote = matches!(&rest[..end], "q" | "qq" | "qw" | "qr" | "m" | "s" | "tr" | "y");
         if is_name || !is_quote || !"{([</|!#".contains(open) || rest[end..].starts_with("=>") {
@@ -431,5 +432,5 @@ fn sigil(rest: &str) -> Option<(Option<Kind>, usize)> {
 /// `$$` or `$tag$`.
 fn dollar_tag(rest: &str) -> Option<&str> {
     let tag = &rest[..rest[1..].find('$')? + 2];
-    tag[1..tag.len() - 1].chars().all(is_word_char).then_some(tag)
+    tag[1..tag.len() - 1].chars().all(is_word).then_some(tag)
 }
