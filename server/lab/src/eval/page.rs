@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     reliability::Reliability,
-    shown::{Curve, Shown},
+    shown::{Curve, Shown, levels},
 };
 use crate::bench::report::{Bars, Chart};
-
-/// The named thresholds of the settings, and 0, which shows everything.
-const NAMED: [f32; 4] = [0.0, 0.2, 0.4, 0.7];
 
 /// Charts of what is shown at each threshold, for all cases and by group, and of the reliability of
 /// probabilities.
@@ -53,7 +50,7 @@ pub(super) fn charts(
         [("Right characters, by group", false), ("Wrong characters, by group", true)]
     {
         let rows = thresholds.iter().map(|(name, curve)| {
-            let named = curve.iter().filter(|(threshold, _)| NAMED.contains(threshold));
+            let named = curve.iter().filter(|(threshold, _)| levels().contains(threshold));
             (name.clone(), named.map(|(_, it)| it.figures()[2 + usize::from(is_wrong)]).collect())
         });
         charts.push(Chart::Bars(Bars {

@@ -16,7 +16,7 @@ use super::{
     page::charts,
     reliability::{Bin, Reliability, Sample, by, samples, samples_with},
     replay::Count,
-    shown::{Curve, curve, curve_with, curves},
+    shown::{Curve, curve, curve_with, curves, levels},
 };
 use crate::bench::report::Chart;
 use foretell_session::stats::quantile;
@@ -220,7 +220,7 @@ impl Report {
                 it.net_saved(),
             )?;
         }
-        let served = [0.0, 0.2, 0.4, 0.7];
+        let served = levels();
         writeln!(
             out,
             "\nright / wrong characters per case and right when shown at {served:?}, and reliability"

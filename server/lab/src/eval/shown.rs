@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use foretell_config::Eagerness;
 use foretell_engine::{Confidence, Progress};
 use foretell_policy::READING_COST_KEYS;
 use foretell_session::suggestion::{GenerationId, Suggestion, Verdict as Says};
@@ -15,6 +16,13 @@ use super::{
 
 /// The thresholds of the curve; 0 shows everything.
 pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// The thresholds of the settings' levels, after 0.
+pub(super) fn levels() -> [f32; 4] {
+    let named = [Eagerness::Eager, Eagerness::Balanced, Eagerness::Calm];
+    let [eager, balanced, calm] = named.map(|it| it.min_probability().unwrap_or_default());
+    [0.0, eager, balanced, calm]
+}
 
 /// The part of a recorded text that is shown at a threshold.
 pub(super) fn shown_at(outcome: &Outcome, threshold: f32) -> String {
@@ -179,6 +187,11 @@ mod tests {
             answer,
             case,
         }
+    }
+
+    #[test]
+    fn curve_has_every_level_in_the_order_of_the_charts() {
+        assert!(levels().is_sorted() && levels().iter().all(|it| THRESHOLDS.contains(it)));
     }
 
     #[test]
