@@ -22,9 +22,9 @@ impl Eagerness {
     #[must_use]
     pub fn min_probability(self) -> Option<f32> {
         match self {
-            Self::Calm => Some(0.5),
-            Self::Balanced => Some(0.2),
-            Self::Eager => Some(0.1),
+            Self::Calm => Some(0.25),
+            Self::Balanced => Some(foretell_policy::DEFAULT_MIN_PROBABILITY),
+            Self::Eager => Some(0.05),
             Self::Threshold(threshold) => Some(threshold as f32).filter(|it| *it > 0.0),
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     fn names_and_numbers_set_the_threshold() {
         let of = |value| serde_json::from_value::<Eagerness>(value).map(Eagerness::min_probability);
         let found = [json!("calm"), json!("balanced"), json!("eager"), json!(0.25), json!(1)];
-        let expected = [0.5, 0.2, 0.1, 0.25, 1.0].map(Some);
+        let expected = [0.25, 0.1, 0.05, 0.25, 1.0].map(Some);
         assert_eq!(found.map(|it| of(it).unwrap()), expected);
         assert_eq!(of(json!(0)).unwrap(), None, "0 shows everything");
         for invalid in [json!("brave"), json!(1.5), json!(-1), json!(true), json!(null)] {
@@ -105,6 +105,6 @@ mod tests {
         let suggest = |value| serde_json::from_value::<crate::Suggest>(value).unwrap();
         assert_eq!(suggest(json!({"min_certainty": 60})).min_probability(), Some(0.6));
         let both = suggest(json!({"min_certainty": 60, "eagerness": "eager"}));
-        assert_eq!(both.min_probability(), Some(0.1));
+        assert_eq!(both.min_probability(), Some(0.05));
     }
 }

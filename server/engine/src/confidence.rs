@@ -67,7 +67,7 @@ impl Confidence {
     /// The byte_idx up to which the text is certain: the end of the longest text with at least this
     /// probability, given the text before `start`. At least `start`, and monotonic in it.
     #[must_use]
-    pub fn certain_end(&self, start: usize, min_probability: f32) -> usize {
+    pub fn likely_end(&self, start: usize, min_probability: f32) -> usize {
         let least = least(min_probability);
         let mut sum = 0.0;
         let ahead = self.pieces.iter().filter(|it| it.end > start);
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn text_is_certain_while_the_product_is_high() {
         let it = of(&[(3, 0.9), (5, 0.8), (9, 0.5)]);
-        assert_eq!([0.3, 0.5, 0.8, 0.95].map(|min| it.certain_end(0, min)), [9, 5, 3, 0]);
+        assert_eq!([0.3, 0.5, 0.8, 0.95].map(|min| it.likely_end(0, min)), [9, 5, 3, 0]);
         assert!(it.is_below(0.37) && !it.is_below(0.35));
     }
 
@@ -152,20 +152,20 @@ mod tests {
     fn one_unlikely_token_ends_it_whatever_the_mean_is() {
         let mut it = of(&[(1, 0.99), (2, 0.99), (3, 0.99), (4, 0.2)]);
         assert!(it.mean(4).unwrap().exp() > 0.6);
-        assert_eq!(it.certain_end(0, 0.5), 3);
+        assert_eq!(it.likely_end(0, 0.5), 3);
         it.push(5, 0.0);
-        assert_eq!(it.certain_end(0, 0.5), 3);
+        assert_eq!(it.likely_end(0, 0.5), 3);
     }
 
     #[test]
     fn typed_text_is_certain() {
         let it = of(&[(3, 0.5), (5, 0.8), (9, 0.8)]);
-        assert_eq!(it.certain_end(0, 0.5), 3);
-        assert_eq!(it.certain_end(3, 0.5), 9);
-        assert_eq!(it.certain_end(2, 0.5), 3, "a partly typed part counts completely");
-        assert_eq!(it.certain_end(9, 0.5), 9);
+        assert_eq!(it.likely_end(0, 0.5), 3);
+        assert_eq!(it.likely_end(3, 0.5), 9);
+        assert_eq!(it.likely_end(2, 0.5), 3, "a partly typed part counts completely");
+        assert_eq!(it.likely_end(9, 0.5), 9);
         assert_eq!(it.after(3), of(&[(2, 0.8), (6, 0.8)]));
-        assert_eq!(it.after(3).behind(3).certain_end(0, 0.5), 9);
+        assert_eq!(it.after(3).behind(3).likely_end(0, 0.5), 9);
     }
 
     #[test]
@@ -173,8 +173,8 @@ mod tests {
         let it = of(&[(0, 0.9), (1, 0.9), (1, 0.5), (1, 0.9), (4, 1.0)]);
         let ends: Vec<usize> = it.pieces().iter().map(|it| it.end).collect();
         assert_eq!(ends, [1, 4]);
-        assert_eq!(it.certain_end(0, 0.5), 1);
-        assert_eq!(it.certain_end(1, 0.44), 4);
+        assert_eq!(it.likely_end(0, 0.5), 1);
+        assert_eq!(it.likely_end(1, 0.44), 4);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn certain_end_grows_with_start_and_text(
+        fn likely_end_grows_with_start_and_text(
             tokens in proptest::collection::vec((0..4usize, 0.0f32..=1.0), 0..20),
             start in 0..40usize,
             further in 0..10usize,
@@ -199,15 +199,15 @@ mod tests {
             for (n_bytes, p) in tokens {
                 end += n_bytes;
                 it.push(end, p.ln());
-                let certain = it.certain_end(0, min);
+                let certain = it.likely_end(0, min);
                 prop_assert!(certain >= last);
                 last = certain;
                 prop_assert!(it.log_probability(0, certain) >= f64::from(min).ln() - 1e-5);
             }
-            let now = it.certain_end(start, min);
+            let now = it.likely_end(start, min);
             prop_assert!(now >= start);
-            prop_assert!(it.certain_end(start + further, min) >= now);
-            prop_assert!(it.certain_end(start, min) >= it.certain_end(start, (min + 1.0) / 2.0));
+            prop_assert!(it.likely_end(start + further, min) >= now);
+            prop_assert!(it.likely_end(start, min) >= it.likely_end(start, (min + 1.0) / 2.0));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Cuts a generated text where the model becomes unsure: at a word boundary, and outside strings
-//! and comments that the text begins. On the cursor's line a bracket may stay open. Each further
-//! line is shown whole or not at all, and must leave no block open.
+//! Cuts a generated text where it saves the most keystrokes on average: at a word boundary, and
+//! outside strings and comments that the text begins. On the cursor's line a bracket may stay open.
+//! Each further line is shown whole or not at all, and must leave no block open.
 //!
 //! A text is cut again each time it grows. A valid cut position stays valid, and a position whose
 //! next character is unknown is not valid yet, so shown text only grows.
@@ -19,15 +19,18 @@ use super::{
 /// The shortest text worth showing, in non-whitespace characters.
 const MIN_CHARS: usize = 2;
 
+/// The minimum probability of shown text by default.
+pub const DEFAULT_MIN_PROBABILITY: f32 = 0.1;
+
 /// The cost of reading a wrong suggestion, in keystrokes: 0.75 s at 80 words per minute, about the
 /// time to read three words. An assumption, not a measurement.
 pub const READING_COST_KEYS: f64 = 5.0;
 
-/// Whether showing a text saves more keystrokes than reading it costs, on average.
+/// The cost of a wrong suggestion, in keystrokes, for a user who wants to see no text below this
+/// probability: [`READING_COST_KEYS`] at the default of 0.1, and proportionally more or less.
 #[must_use]
-pub fn is_worth_reading(text: &str, probability: f64) -> bool {
-    let n_chars = text.trim().chars().count() as f64;
-    probability * n_chars >= (1.0 - probability) * READING_COST_KEYS
+pub fn reading_cost_keys(min_probability: f32) -> f64 {
+    f64::from(min_probability / DEFAULT_MIN_PROBABILITY) * READING_COST_KEYS
 }
 
 /// The rest of a generated text, after the part that the user typed.
@@ -44,25 +47,70 @@ pub struct Rest<'a> {
     pub is_whole: bool,
 }
 
-/// Byte length of the text that may be shown, if its first `n_certain` bytes are certain. O(n).
+/// Byte length of the beginning of a text that saves the most keystrokes on average, or 0 if none is
+/// worth reading. A right text saves its characters, a wrong one costs `cost_keys`.
+///
+/// `probability` is that of the first bytes of the text, and falls with their number. So as the
+/// text grows, or as the user types into it, the best end only moves forward.
 #[must_use]
-pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) -> usize {
-    let Rest { typed, text, held_back, is_whole } = rest;
-    let n_certain = text.floor_char_boundary(n_certain);
-    if is_whole && n_certain == text.len() {
-        return text.len();
+pub fn best_end(
+    context: &CursorContext,
+    rest: Rest<'_>,
+    n_likely: usize,
+    probability: impl Fn(usize) -> f64,
+    cost_keys: f64,
+) -> usize {
+    let text = rest.text;
+    let n_leading = text.chars().take_while(|c| c.is_whitespace()).count();
+    let (mut best, mut best_value) = (0, cost_keys);
+    let (mut counted, mut n_chars) = (0, 0);
+    for end in ends(context, rest, n_likely) {
+        n_chars += text[counted..end].chars().count();
+        counted = end;
+        let n_trailing = text[..end].chars().rev().take_while(|c| c.is_whitespace()).count();
+        let n_visible = n_chars.saturating_sub(n_leading + n_trailing);
+        // P·n - (1 - P)·cost, plus the cost.
+        let value = probability(end) * (n_visible as f64 + cost_keys);
+        if value > best_value {
+            (best, best_value) = (end, value);
+        }
     }
+    best
+}
+
+/// The byte lengths, ascending, at which a text may be cut if its first `n_likely` bytes are likely.
+/// O(n).
+fn ends(context: &CursorContext, rest: Rest<'_>, n_likely: usize) -> Vec<usize> {
+    let text = rest.text;
+    let n_likely = text.floor_char_boundary(n_likely);
+    let is_joined = text.contains('\n') && suffix::has_code(&context.line_after);
+    let mut ends = if context.is_before_a_line() {
+        // A partial line would be joined to the existing line.
+        insert_above::line_ends(context, text, n_likely).collect()
+    } else if suffix::must_follow(&context.line_after) || is_joined {
+        // Part of the text would not fit before the rest of the line.
+        vec![]
+    } else {
+        ends_of_parts(context, rest, n_likely)
+    };
+    if rest.is_whole && n_likely == text.len() {
+        ends.retain(|it| *it < text.len());
+        ends.push(text.len());
+    }
+    ends
+}
+
+/// The longest text that may be shown.
+#[cfg(test)]
+pub(crate) fn longest(context: &CursorContext, rest: Rest<'_>, n_likely: usize) -> usize {
+    ends(context, rest, n_likely).last().copied().unwrap_or(0)
+}
+
+/// As [`ends`], where nothing depends on the whole text.
+fn ends_of_parts(context: &CursorContext, rest: Rest<'_>, n_likely: usize) -> Vec<usize> {
+    let Rest { typed, text, held_back, is_whole } = rest;
     let all = format!("{text}{held_back}");
     let rest = all.as_str();
-    if context.is_before_a_line() {
-        // A partial line would be joined to the existing line.
-        return insert_above::whole_lines(context, text, n_certain);
-    }
-    let is_joined = text.contains('\n') && suffix::has_code(&context.line_after);
-    if suffix::must_follow(&context.line_after) || is_joined {
-        // Part of the text would not fit before the rest of the line.
-        return 0;
-    }
     // The lines above are not scanned: the first known one may start inside a string.
     let before = format!("{}{typed}", context.line_before);
     let first_end = rest.find('\n').unwrap_or(rest.len());
@@ -77,11 +125,22 @@ pub fn certain_bytes(context: &CursorContext, rest: Rest<'_>, n_certain: usize) 
         let is_line_end = is_line_end && !own.open_line_ends.contains(&byte_idx);
         is_outside && (is_line_end || (is_on_first_line && is_word_boundary(rest, byte_idx)))
     };
-    let ends = (0..=n_certain).rev().filter(|it| rest.is_char_boundary(*it));
-    let end = ends.into_iter().find(|it| may_end(*it)).unwrap_or(0);
-    let kept = rest[..end].trim_end();
-    let n_chars = kept.chars().filter(|c| !c.is_whitespace()).count();
-    if n_chars < MIN_CHARS { 0 } else { kept.len() }
+    // The end of the last non-whitespace character, and the number of such characters up to there.
+    let (mut kept, mut n_chars) = (0, 0);
+    let mut ends = vec![];
+    for (start, c) in rest.char_indices().chain([(rest.len(), ' ')]) {
+        if start > n_likely {
+            break;
+        }
+        if n_chars >= MIN_CHARS && ends.last() != Some(&kept) && may_end(start) {
+            ends.push(kept);
+        }
+        if !c.is_whitespace() {
+            n_chars += 1;
+            kept = start + c.len_utf8();
+        }
+    }
+    ends
 }
 
 /// The strings and comments that the text itself opens, as byte ranges in it.

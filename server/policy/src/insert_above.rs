@@ -69,14 +69,17 @@ pub(super) fn first_line(context: &CursorContext, text: &str) -> usize {
     (end + context.line_before.len()).min(text.len())
 }
 
-/// Byte length of the complete lines at the beginning of a text, if `n_bytes` may be kept. The
-/// cursor's indentation belongs to them, even if a rule holds it back together with the line after
-/// it.
-pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
+/// The byte lengths of the complete lines at the beginning of a text, ascending, if `n_bytes` may be
+/// kept. The cursor's indentation belongs to them, even if a rule holds it back together with the
+/// line after it.
+pub(super) fn line_ends(
+    context: &CursorContext,
+    text: &str,
+    n_bytes: usize,
+) -> impl DoubleEndedIterator<Item = usize> {
     let indent = context.line_before.as_str();
-    let starts = text[..n_bytes].rmatch_indices('\n').map(|(i, _)| i + 1);
-    let whole = starts.map(|start| (start, &text[start..])).find(|(_, it)| it.starts_with(indent));
-    whole.map_or(0, |(start, _)| start + indent.len())
+    let starts = text[..n_bytes].match_indices('\n').map(|(i, _)| i + 1);
+    starts.filter(move |start| text[*start..].starts_with(indent)).map(|it| it + indent.len())
 }
 
 #[cfg(test)]
@@ -243,4 +246,9 @@ mod tests {
         "#]],
         );
     }
+}
+
+/// The last of [`line_ends`], or 0.
+pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
+    line_ends(context, text, n_bytes).next_back().unwrap_or(0)
 }

@@ -39,7 +39,9 @@ use shape::{Judged, Shape};
 use structure::Structure;
 
 pub use brackets::{is_closer, only_closers};
-pub use certainty::{READING_COST_KEYS, Rest, certain_bytes, is_worth_reading};
+pub use certainty::{
+    DEFAULT_MIN_PROBABILITY, READING_COST_KEYS, Rest, best_end, reading_cost_keys,
+};
 pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;

@@ -451,7 +451,10 @@ fn ends(text: &str) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{CursorContext, Phase, Policy, StopRule, Style, certain_bytes, certainty::Rest};
+    use crate::{
+        CursorContext, Phase, Policy, StopRule, Style,
+        certainty::{Rest, longest},
+    };
 
     /// Compares the kept part of a text at the end of a complete line, and the part of it that is
     /// shown if the text is certain up to `|`.
@@ -477,7 +480,7 @@ mod tests {
         let cut = policy.cut(&text, Phase::Final);
         assert_eq!((&text[..cut.keep_bytes], cut.stop), (kept, stop));
         let rest = Rest { typed: "", text: kept, held_back: "", is_whole: true };
-        let n_bytes = certain_bytes(&context, rest, n_certain.min(kept.len()));
+        let n_bytes = longest(&context, rest, n_certain.min(kept.len()));
         assert_eq!(&kept[..n_bytes], shown);
         let without = Policy::new(context).cut(&text, Phase::Final);
         assert_eq!((without.keep_bytes, without.stop), (0, Some(StopRule::LineEnd)));

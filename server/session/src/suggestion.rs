@@ -13,7 +13,7 @@ use crate::{
     prompt::{cursor_context, to_lf},
 };
 use completion_cache::Surroundings;
-use foretell_engine::{Confidence, FinishReason, Progress};
+use foretell_engine::{FinishReason, Progress};
 use foretell_policy::{self as policy, CursorContext, StopRule};
 
 /// Why a suggestion is dismissed.
@@ -169,7 +169,7 @@ impl AnchoredText {
     fn compare(&self, typed: &str, progress: &Progress) -> Verdict {
         let text = progress.text.as_str();
         if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
-            return self.cut_to_certain(typed, rest, progress);
+            return self.cut_to_worthwhile(typed, rest, progress);
         }
         let Some(finish) = &progress.finish else {
             let all = format!("{text}{}", progress.held_back);
@@ -193,50 +193,38 @@ impl AnchoredText {
         }
     }
 
-    /// Cuts the text after the typed part where the model becomes unsure, taking the typed part as
-    /// given. Shown text stays.
-    fn cut_to_certain(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
+    /// Cuts the text after the typed part where it saves the most keystrokes on average, taking the
+    /// typed part as given. Shown text stays.
+    fn cut_to_worthwhile(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
         let (Some(min), Some(confidence)) = (self.min_probability, &progress.confidence) else {
             return Verdict::Shows(rest.to_owned());
         };
-        let n_certain = confidence.certain_end(typed.len(), min) - typed.len();
-        let is_certain = n_certain >= rest.len();
+        let n_likely = confidence.likely_end(typed.len(), min) - typed.len();
+        let is_likely = n_likely >= rest.len();
         let is_whole = progress.finish.as_ref().is_some_and(|it| !goes_on(it));
         let held_back = if is_whole { "" } else { progress.held_back.as_str() };
         let text = policy::Rest { typed, text: rest, held_back, is_whole };
-        let mut n_bytes = policy::certain_bytes(&self.context, text, n_certain.min(rest.len()));
-        let is_new = typed.is_empty() && self.n_shown_bytes == 0;
-        if is_new && !self.is_worth_reading(text, n_bytes, confidence) {
-            n_bytes = 0;
-        }
+        let probability =
+            |end: usize| confidence.log_probability(typed.len(), typed.len() + end).exp();
+        let cost_keys = policy::reading_cost_keys(min);
+        let n_bytes = policy::best_end(&self.context, text, n_likely, probability, cost_keys);
         let n_seen = self.n_shown_bytes.saturating_sub(typed.len());
         match n_bytes.max(rest.floor_char_boundary(n_seen)) {
-            0 if is_certain && progress.finish.is_none() => Verdict::NotYet,
+            0 if is_likely && progress.finish.is_none() => Verdict::NotYet,
             // A line break alone is only reported once the generation has ended, because it starts
             // a prefetch of the next line.
             0 if starts_line(rest) && progress.finish.is_none() => Verdict::NotYet,
             0 => {
-                let is_exact = !is_certain && confidence.is_boundary(typed.len());
+                let is_final = !is_likely || is_whole;
+                let is_exact = is_final && confidence.is_boundary(typed.len());
                 unsure(typed.is_empty() || is_exact, rest)
             }
             n_bytes => Verdict::Shows(rest[..n_bytes].to_owned()),
         }
     }
-
-    /// Whether the first `n_bytes` of a new text are worth reading, or a part of them that may have
-    /// been shown before.
-    fn is_worth_reading(&self, new: policy::Rest, n_bytes: usize, confidence: &Confidence) -> bool {
-        let is_worth_reading = |n_bytes: &usize| {
-            let probability = confidence.log_probability(0, *n_bytes).exp();
-            policy::is_worth_reading(&new.text[..*n_bytes], probability)
-        };
-        let ends = confidence.pieces().iter().map(|it| it.end).take_while(|it| *it < n_bytes);
-        let parts = ends.map(|end| policy::certain_bytes(&self.context, new, end));
-        [n_bytes].into_iter().chain(parts).filter(|it| *it > 0).any(|it| is_worth_reading(&it))
-    }
 }
 
-/// The verdict on a text of which too little is certain. If it starts with a line break, the line
+/// The verdict on a text that is not worth showing. If it starts with a line break, the line
 /// is complete, and a prefetch covers the next line.
 fn unsure(is_exact: bool, text: &str) -> Verdict {
     if is_exact && starts_line(text) {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The thresholds of the curve; 0 shows everything.
-pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6];
 
 /// The thresholds of the settings' levels, after 0.
 pub(super) fn levels() -> [f32; 4] {
@@ -161,7 +161,7 @@ mod tests {
             ..Case::default()
         };
         let mut confidence = Confidence::default();
-        let tokens = [("load_text", 0.9f32), ("(", 0.9), ("name", 0.5), (")", 0.9)];
+        let tokens = [("load_text", 0.9f32), ("(", 0.95), ("name", 0.75), (")", 0.95)];
         let mut text = String::new();
         for (token, probability) in tokens {
             text.push_str(token);
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn recorded_text_is_cut_as_served() {
         let outcome = example();
-        let found = [0.0, 0.3, 0.5, 0.95].map(|it| shown_at(&outcome, it));
+        let found = [0.0, 0.02, 0.1, 0.95].map(|it| shown_at(&outcome, it));
         assert_eq!(found, ["load_text(name)", "load_text(name)", "load_text(", ""]);
     }
 
@@ -207,10 +207,10 @@ mod tests {
         let curve = Curve::try_from(vec![[0.4, 0.2], [1.0, 0.7]]).unwrap();
         let key = Key::default();
         outcome.calibrate(Some(&Calibration::new(key, curve, BTreeMap::new())));
-        let found = [0.0, 0.3, 0.5, 0.65].map(|it| shown_at(&outcome, it));
+        let found = [0.0, 0.02, 0.1, 0.65].map(|it| shown_at(&outcome, it));
         assert_eq!(found, ["load_text(name)", "load_text(", "load_text(", ""]);
         let uncalibrated = curve_with([&outcome].into_iter(), |it| it.answer.confidence.as_ref());
-        assert_eq!(uncalibrated[3].1.wrong_chars, "load_text(name)".len());
+        assert_eq!(uncalibrated[1].1.wrong_chars, "load_text(name)".len());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 /// The number of bytes shown of a complete text.
 fn whole(context: &CursorContext, typed: &str, text: &str, n_certain: usize) -> usize {
-    certain_bytes(context, Rest { typed, text, held_back: "", is_whole: true }, n_certain)
+    longest(context, Rest { typed, text, held_back: "", is_whole: true }, n_certain)
 }
 
 /// Cuts the text between `«»` of a document; the part before `|` is certain.
@@ -142,7 +142,7 @@ fn last_word_is_shown_once_it_ends() {
     let context = CursorContext::new("x = ", "").in_language("python");
     let shown = |(text, held_back): &(&'static str, &str)| {
         let rest = Rest { typed: "", text, held_back, is_whole: false };
-        &text[..certain_bytes(&context, rest, text.len())]
+        &text[..longest(&context, rest, text.len())]
     };
     let found = [("comp", ""), ("load", " "), ("load", "_all("), ("f(a, ", "\"b"), ("f(a, ", "b)")];
     assert_eq!(found.map(|it| shown(&it)), ["", "load", "", "f(a,", "f(a,"]);
@@ -173,7 +173,7 @@ proptest! {
             let n_let_through = part.floor_char_boundary(end.saturating_sub(n_held_back));
             let (let_through, held_back) = part.split_at(n_let_through);
             let rest = Rest { typed: "", text: let_through, held_back, is_whole: false };
-            let n_bytes = certain_bytes(&context, rest, n_certain);
+            let n_bytes = longest(&context, rest, n_certain);
             prop_assert!(n_bytes >= shown, "{:?} after {:?}", &part[..n_bytes], &text[..shown]);
             // The indentation before an existing line counts as part of the line above it.
             let n_indent = if context.is_before_a_line() { before.len() } else { 0 };
@@ -189,5 +189,41 @@ proptest! {
         let rest = whole(&context, &text[..typed], &text[typed..], n_certain - typed.min(n_certain));
         let n_left = text[typed..last.max(typed)].chars().filter(|c| !c.is_whitespace()).count();
         prop_assert!(typed + rest >= last || n_left < 2, "{:?} {:?}", &text[typed..typed + rest], &text[..last]);
+    }
+
+    /// As the text grows, and as the user types a part of it that may end there.
+    #[test]
+    fn best_end_only_moves_forward(
+        text in "[ab_1 (){}\"',\n.=é]{0,24}",
+        before in "[a \"(]{0,4}",
+        steps in proptest::collection::vec(0.5f64..=1.0, 48),
+        cost_keys in 0.5f64..20.0,
+    ) {
+        let context = CursorContext::new(&before, "\nnext").in_language("python");
+        let given = |start: usize, end: usize| steps[start..end].iter().product::<f64>();
+        let best = |typed: usize, end: usize, is_whole| {
+            let (typed, text) = (&text[..typed], &text[typed..end]);
+            let rest = Rest { typed, text, held_back: "", is_whole };
+            let n_typed = typed.len();
+            typed.len() + best_end(&context, rest, text.len(), |n| given(n_typed, n_typed + n), cost_keys)
+        };
+        let mut shown = 0;
+        for end in (0..=text.len()).filter(|it| text.is_char_boundary(*it)) {
+            let n_bytes = best(0, end, false);
+            prop_assert!(n_bytes >= shown, "{:?} after {:?}", &text[..n_bytes], &text[..shown]);
+            shown = n_bytes;
+        }
+        let last = best(0, text.len(), true);
+        prop_assert!(last >= shown, "{:?} at the end after {:?}", &text[..last], &text[..shown]);
+        let rest = Rest { typed: "", text: &text, held_back: "", is_whole: true };
+        // A text of one character is not shown alone, so it is not compared with others, either.
+        let n_chars = |part: &str| part.chars().filter(|c| !c.is_whitespace()).count();
+        for typed in ends(&context, rest, last).into_iter().filter(|it| *it < last) {
+            let now = best(typed, text.len(), true);
+            prop_assert!(
+                now >= last || n_chars(&text[typed..last]) < 2,
+                "{:?} of {:?}", &text[typed..now], &text[typed..last]
+            );
+        }
     }
 }

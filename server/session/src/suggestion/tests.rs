@@ -149,8 +149,8 @@ fn line_break_style_does_not_matter() {
     check("{ˇ", "\n    x", &[("{‹›", "\r\n")], 0, r#"shows "    x""#);
 }
 
-/// The verdict of a suggestion at the `ˇ` of a Python document after `typed` was typed, with a
-/// threshold of one half. The generation consists of tokens with their probabilities.
+/// The verdict of a suggestion at the `ˇ` of a Python document after `typed` was typed, with the
+/// default eagerness. The generation consists of tokens with their probabilities.
 #[track_caller]
 fn check_sure(
     tokens: &[(&str, f32)],
@@ -161,7 +161,7 @@ fn check_sure(
 ) {
     let snapshot = Snapshot::of_text("a", "python", "x = \n");
     let mut anchored = AnchoredText::new(0, 4, cursor_context(&snapshot, 4));
-    anchored.min_probability = Some(0.5);
+    anchored.min_probability = Some(policy::DEFAULT_MIN_PROBABILITY);
     anchored.n_shown_bytes = n_shown_bytes;
     let (mut text, mut confidence) = (String::new(), foretell_engine::Confidence::default());
     for (token, probability) in tokens {
@@ -178,7 +178,7 @@ fn check_sure(
 }
 
 const CALL: [(&str, f32); 5] =
-    [("load", 0.9), ("(", 0.9), ("file_path", 0.5), (", mode", 0.9), (")", 0.9)];
+    [("load", 0.9), ("(", 0.95), ("file_path", 0.5), (", mode", 0.5), (")", 0.95)];
 const LINE_END: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::LineEnd));
 const UNSURE: Option<FinishReason> = Some(FinishReason::Stopped(StopRule::Unsure));
 
@@ -198,7 +198,7 @@ fn typed_text_is_certain() {
 
 #[test]
 fn unlikely_text_is_not_shown() {
-    let tokens = [("load", 0.3), ("()", 0.9)];
+    let tokens = [("load", 0.05), ("()", 0.9)];
     check_sure(&tokens, "", LINE_END, 0, "Unsure { is_exact: true }");
     check_sure(&tokens[..1], "", UNSURE, 0, "Unsure { is_exact: true }");
     // The probability of `ad` after `lo` is unknown.
@@ -217,10 +217,20 @@ fn short_text_must_be_more_certain() {
     check_sure(&[("load", 0.6)], "", LINE_END, 0, r#"shows "load""#);
     check_sure(&[("load_all", 0.5)], "", LINE_END, 0, r#"shows "load_all""#);
     check_sure(&[("load", 0.5)], "", LINE_END, 4, r#"shows "load""#);
-    check_sure(&[("lo", 0.6), ("ad", 0.5)], "lo", LINE_END, 0, r#"shows "ad""#);
-    // `sum` is worth reading, so the longer text is shown, too.
-    check_sure(&[("sum(", 0.52)], "", LINE_END, 0, unsure);
-    check_sure(&[("sum", 0.8), ("(", 0.65)], "", LINE_END, 0, r#"shows "sum(""#);
+    check_sure(&[("lo", 0.6), ("ad", 0.5)], "lo", LINE_END, 0, unsure);
+    check_sure(&[("lo", 0.6), ("ad", 0.8)], "lo", LINE_END, 0, r#"shows "ad""#);
+}
+
+#[test]
+fn further_text_must_pay() {
+    let after_sum = |further| [("sum", 0.8), further];
+    check_sure(&after_sum(("(", 0.65)), "", LINE_END, 0, r#"shows "sum""#);
+    check_sure(&after_sum(("(", 0.9)), "", LINE_END, 0, r#"shows "sum(""#);
+    check_sure(&after_sum(("(items, start)", 0.65)), "", LINE_END, 0, r#"shows "sum(items, start)""#);
+    // A long text may be less likely, but not below the minimum probability.
+    let long = "(items, start=first_of_many_values, default=None)";
+    check_sure(&[("sum", 0.2), (long, 0.9)], "", LINE_END, 0, &format!("shows \"sum{long}\""));
+    check_sure(&[("sum", 0.2), (long, 0.4)], "", LINE_END, 0, "Unsure { is_exact: true }");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn unlikely_text_ends_early() {
     assert_eq!(unsure.text, "bc", "complete words");
     assert_eq!(unsure.finish, Some(FinishReason::Stopped(StopRule::Unsure)));
     assert_eq!(unsure.figures.generated, 4);
-    assert_eq!(unsure.confidence.unwrap().certain_end(0, 0.5), "bc ".len());
+    assert_eq!(unsure.confidence.unwrap().likely_end(0, 0.5), "bc ".len());
     let whole = few(Some(0.3));
     assert_eq!((whole.text.as_str(), whole.figures.generated), ("bc defg;", 10));
     assert_eq!(few(None).text, whole.text);

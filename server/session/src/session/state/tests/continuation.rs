@@ -40,7 +40,7 @@ fn n_running(world: &World) -> usize {
 }
 
 const CALL: [(&str, f32); 6] =
-    [(" = load", 0.9), ("(", 0.9), ("path", 0.6), (", mode", 0.7), (")", 0.9), (";", 0.9)];
+    [(" = load", 0.9), ("(", 0.95), ("path", 0.6), (", mode", 0.5), (")", 0.95), (";", 0.95)];
 
 fn line_end() -> FinishReason {
     FinishReason::Stopped(StopRule::LineEnd)
@@ -65,7 +65,7 @@ fn accepted_text_makes_the_next_part_certain() {
 
 #[test]
 fn accepted_word_keeps_what_was_shown() {
-    let tokens = [(" = a", 0.8), (" +", 0.8), (" b", 0.9), (" + c", 0.8), (";", 0.99)];
+    let tokens = [(" = a", 0.8), (" +", 0.8), (" b", 0.9), (" + c", 0.65), (";", 0.99)];
     assert_eq!(
         continued(&tokens, line_end(), &[" = ", "a ", "+ "]),
         [" = a + b", "a + b", "+ b + c;", "b + c;"]
@@ -75,7 +75,7 @@ fn accepted_word_keeps_what_was_shown() {
 #[test]
 fn certain_lines_follow_one_by_one() {
     let tokens =
-        [(" = 1;", 0.9), ("\nlet y", 0.7), (" = 2;", 0.75), ("\nlet z", 0.7), (" = 3;", 0.9)];
+        [(" = 1;", 0.9), ("\nlet y", 0.6), (" = 2;", 0.7), ("\nlet z", 0.6), (" = 3;", 0.9)];
     assert_eq!(
         continued(&tokens, line_end(), &[" = 1;", "\nlet y = 2;", "\n"]),
         [" = 1;", "\nlet y = 2;", "\nlet z = 3;", "let z = 3;"]
@@ -85,7 +85,7 @@ fn certain_lines_follow_one_by_one() {
 #[test]
 fn unsure_next_line_is_not_shown() {
     let unsure = FinishReason::Stopped(StopRule::Unsure);
-    let tokens = [("\n", 0.9), ("let", 0.8), (" y", 0.4)];
+    let tokens = [("\n", 0.9), ("let", 0.8), (" y", 0.1)];
     let mut world = World::new();
     world.ask(false, Kind::Automatic);
     world.start();
