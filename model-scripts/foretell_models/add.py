@@ -40,7 +40,7 @@ def add(
             name=entry.name,
             title=entry.title,
             licence=entry.licence,
-            quantization=quantization or recipe.DEFAULT,
+            quantization=quantization,
             target=target,
         )
         importer.import_checkpoint(source, folder, options, verify.check)

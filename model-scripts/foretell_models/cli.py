@@ -127,7 +127,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from foretell_models import bundle, files, importer, recipe, runtime_library, verify
+    from foretell_models import bundle, files, importer, runtime_library, verify
 
     out: Path = options.out.absolute()
     lock = out.parent / f".{out.name}.lock"
@@ -143,7 +143,7 @@ def _import(options: argparse.Namespace) -> int:
         name=name,
         title=options.title or name,
         licence=options.licence,
-        quantization=options.quantization or recipe.DEFAULT,
+        quantization=options.quantization,
         target=options.target or runtime_library.target(),
         tokenizer=options.tokenizer,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foretell_models import bundle, calibration, files, graph, packed, tokenizer
+from foretell_models import bundle, calibration, fastest, files, graph, packed, tokenizer
 from foretell_models.bundle import FileInfo, Manifest, Source
 from foretell_models.errors import BadSource, UsageError, UserError
 from foretell_models.gguf_reader import GgufFile
@@ -25,12 +25,12 @@ TARGETS = ("cpu", "cuda", "coreml")
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Names and options of one import."""
+    """Names and options of one import. Without `quantization`, the fastest recipe is used."""
 
     name: str
     title: str
     licence: str
-    quantization: str
+    quantization: str | None = None
     target: str = "cpu"
     tokenizer: Path | None = None
 
@@ -47,12 +47,12 @@ def import_checkpoint(
     and may raise to cancel the import. Prints time and peak memory.
     """
     start = time.monotonic()
-    recipe = recipe_of(options.quantization)
+    recipe = recipe_of(options.quantization) if options.quantization else None
     if any(map(is_unprintable, f"{options.name}{options.title}{options.licence}")):
         raise UsageError("name, title or licence contains control or invisible characters")
     if options.target not in TARGETS:
         raise UsageError(f"target {options.target!r} is not known; known: {', '.join(TARGETS)}")
-    if recipe.only_cpu and options.target == "cuda":
+    if recipe and recipe.only_cpu and options.target == "cuda":
         raise UsageError(f"quantization {recipe.name} is only for the target cpu")
     if not source.exists():
         raise UsageError(f"{source} does not exist")
@@ -60,6 +60,7 @@ def import_checkpoint(
         weights, vocabulary, described = _open_folder(source, options)
     else:
         weights, vocabulary, described = _open_gguf(source, options)
+    recipe = recipe or recipe_of(fastest.recipe_for(weights.config, options.target))
     if vocabulary.fim is None:
         warn(f"{options.name} has no fill-in-the-middle tokens: it can only continue the prefix")
     files.clean_up(folder)
@@ -74,13 +75,13 @@ def import_checkpoint(
             graph.write_decoder(temporary, weights, recipe, np.dtype(kv_type))
         vocabulary.tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         eprint(
-            f"imported {options.name} ({options.quantization}, {options.target}) in "
+            f"imported {options.name} ({recipe.name}, {options.target}) in "
             f"{time.monotonic() - start:.1f} s, peak memory {peak_memory() / 2**20:.0f} MiB"
         )
 
         def finish(n_packed: int) -> Manifest:
             manifest = _manifest(
-                options, weights, vocabulary, described, kv_type, temporary, graphs
+                options, recipe.name, weights, vocabulary, described, kv_type, temporary, graphs
             )
             manifest = dataclasses.replace(manifest, packed_bytes=n_packed)
             (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())
@@ -106,6 +107,7 @@ def import_checkpoint(
 
 def _manifest(
     options: ImportOptions,
+    quantization: str,
     weights: Weights,
     vocabulary: Vocabulary,
     source: Source,
@@ -122,7 +124,7 @@ def _manifest(
         source=source,
         architecture=c.architecture,
         target=options.target,
-        quantization=options.quantization if options.target != "coreml" else "fp16",
+        quantization=quantization if options.target != "coreml" else "fp16",
         n_layers=c.n_layers,
         n_heads=c.n_heads,
         n_kv_heads=c.n_kv_heads,

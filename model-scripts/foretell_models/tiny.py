@@ -90,10 +90,12 @@ def byte_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def make(folder: Path, seed: int = 0, quantization: str = "int8") -> Manifest:
-    """Makes the tiny bundle in `folder`."""
+def make(
+    folder: Path, seed: int = 0, quantization: str = "int8", config: ModelConfig = CONFIG
+) -> Manifest:
+    """Makes the tiny bundle in `folder`, or one of other sizes."""
     # Qwen2 has biases only on Q, K and V, and ties the head to the embedding.
-    weights = RandomWeights(CONFIG, seed, ("head", "o_bias", "up_bias", "down_bias"))
+    weights = RandomWeights(config, seed, ("head", "o_bias", "up_bias", "down_bias"))
     tokenizer = byte_tokenizer()
     ids = tokenizer.get_vocab(with_added_tokens=True)
     fim = find_fim(ids)
@@ -106,16 +108,16 @@ def make(folder: Path, seed: int = 0, quantization: str = "int8") -> Manifest:
             title="Tiny random model",
             licence="MIT OR Apache-2.0",
             source=Source("random", f"seed-{seed}", 0, "0" * 64),
-            architecture=CONFIG.architecture,
+            architecture=config.architecture,
             target="cpu",
             quantization=quantization,
-            n_layers=CONFIG.n_layers,
-            n_heads=CONFIG.n_heads,
-            n_kv_heads=CONFIG.n_kv_heads,
-            head_dim=CONFIG.head_dim,
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            n_kv_heads=config.n_kv_heads,
+            head_dim=config.head_dim,
             kv_dtype="float32",
-            context_length=CONFIG.context_length,
-            vocab_size=CONFIG.vocab_size,
+            context_length=config.context_length,
+            vocab_size=config.vocab_size,
             eos_ids=find_eos_ids(ids, [], fim),
             fim=fim,
             files=bundle.describe_files(temporary),

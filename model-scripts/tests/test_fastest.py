@@ -1,0 +1,42 @@
+"""The choice of a recipe by speed."""
+
+import dataclasses
+
+import pytest
+
+from foretell_models import fastest, tiny
+
+WIDE = dataclasses.replace(tiny.CONFIG, hidden=512)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen", "says"),
+    [
+        ({"w8a8": 1.0, "mixed": 2.0}, "w8a8", "w8a8 is 2.0 times as fast as mixed"),
+        ({"w8a8": 3.0, "mixed": 2.0}, "mixed", "mixed is 1.5 times as fast as w8a8"),
+    ],
+)
+def test_faster_recipe_is_chosen(seconds, chosen, says, monkeypatch, capsys):
+    monkeypatch.setattr(fastest, "measure", lambda names, folder: seconds)
+    assert fastest.recipe_for(WIDE, "cpu") == chosen
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "target"),
+    [
+        (WIDE, "cuda"),
+        (WIDE, "coreml"),
+        (tiny.CONFIG, "cpu"),
+        (dataclasses.replace(WIDE, architecture="starcoder2"), "cpu"),
+    ],
+)
+def test_no_choice_needs_no_measurement(config, target, monkeypatch):
+    monkeypatch.setattr(fastest, "measure", None)
+    assert fastest.recipe_for(config, target) == "mixed"
+
+
+def test_both_recipes_are_measured(tmp_path):
+    seconds = fastest.measure(["w8a8", "mixed"], tmp_path)
+    assert sorted(seconds) == ["mixed", "w8a8"]
+    assert all(0 < it < 60 for it in seconds.values())
