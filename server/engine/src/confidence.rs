@@ -64,18 +64,18 @@ impl Confidence {
         within.map(|(it, _)| f64::from(it.log_probability)).sum()
     }
 
-    /// The byte_idx up to which the text is certain: the end of the longest text with at least this
+    /// The byte_idx up to which the text is likely: the end of the longest text with at least this
     /// probability, given the text before `start`. At least `start`, and monotonic in it.
     #[must_use]
     pub fn likely_end(&self, start: usize, min_probability: f32) -> usize {
         let least = least(min_probability);
         let mut sum = 0.0;
         let ahead = self.pieces.iter().filter(|it| it.end > start);
-        let certain = ahead.take_while(|it| {
+        let likely = ahead.take_while(|it| {
             sum += f64::from(it.log_probability);
             sum >= least
         });
-        certain.last().map_or(start, |it| it.end)
+        likely.last().map_or(start, |it| it.end)
     }
 
     /// Whether a part starts at a byte_idx, so that the probability of the text from there on is
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_certain_while_the_product_is_high() {
+    fn text_is_likely_while_the_product_is_high() {
         let it = of(&[(3, 0.9), (5, 0.8), (9, 0.5)]);
         assert_eq!([0.3, 0.5, 0.8, 0.95].map(|min| it.likely_end(0, min)), [9, 5, 3, 0]);
         assert!(it.is_below(0.37) && !it.is_below(0.35));

@@ -40,7 +40,7 @@ pub enum Verdict {
     NotYet,
     /// The model predicts that nothing follows the cursor.
     Empty(FinishReason),
-    /// The model is not sure enough how the text continues.
+    /// No text would save keystrokes on average, because the model is not sure how it continues.
     Unsure {
         /// Whether a new generation would give the same result. Otherwise the model may be surer
         /// inside a word, or beyond the end of this generation.
@@ -169,7 +169,7 @@ impl AnchoredText {
     fn compare(&self, typed: &str, progress: &Progress) -> Verdict {
         let text = progress.text.as_str();
         if let Some(rest) = text.strip_prefix(typed).filter(|rest| !rest.is_empty()) {
-            return self.cut_to_worthwhile(typed, rest, progress);
+            return self.cut_to_best_end(typed, rest, progress);
         }
         let Some(finish) = &progress.finish else {
             let all = format!("{text}{}", progress.held_back);
@@ -195,7 +195,7 @@ impl AnchoredText {
 
     /// Cuts the text after the typed part where it saves the most keystrokes on average, taking the
     /// typed part as given. Shown text stays.
-    fn cut_to_worthwhile(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
+    fn cut_to_best_end(&self, typed: &str, rest: &str, progress: &Progress) -> Verdict {
         let (Some(min), Some(confidence)) = (self.min_probability, &progress.confidence) else {
             return Verdict::Shows(rest.to_owned());
         };
