@@ -233,7 +233,7 @@ impl<M: Model> Work<'_, M> {
             let n_wanted = request.max_tokens - run.candidate.n_generated - 1;
             let n_most = n_room.min(n_wanted);
             let draft = match lookup.draft(&history, &elsewhere, n_most) {
-                looked_up if run.candidate.healing.is_done() => looked_up.to_vec(),
+                looked_up if run.candidate.healing.is_done() => looked_up,
                 _ => {
                     let n_written = history.len() - request.prompt.ids.len();
                     let same =

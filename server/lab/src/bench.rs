@@ -101,7 +101,7 @@ pub enum Part {
     Table,
     /// Prefill speed by chunk size.
     Chunks,
-    /// Decode with and without lookup.
+    /// Decode with and without draft tokens.
     Lookup,
     /// Whether lookup and reuse leave generated text unchanged.
     Sameness,

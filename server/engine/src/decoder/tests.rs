@@ -1,5 +1,6 @@
 //! The decoder's invariants, tested with a scripted model.
 
+mod drafts;
 mod probability;
 
 use std::sync::Arc;
@@ -172,22 +173,6 @@ fn healing_invalid_utf8_shows_nothing() {
 }
 
 #[test]
-fn repeated_text_is_drafted() {
-    let line = "    values.push(compute(values.len()));\n";
-    let script = Script::new(&line.repeat(4)).unwrap();
-    let controls = script.controls();
-    let mut decoder = script.into_decoder().with_lookup(Mode::Fixed(8));
-    let mut request = request(&decoder, &line.repeat(2), 0);
-    request.max_tokens = 80;
-    let done = run(&mut decoder, request);
-    assert!(done.text.starts_with(line.trim_end()), "{}", done.text);
-    let GenerationMetrics { generated, drafted, accepted, .. } = done.figures;
-    assert!(accepted >= 35, "{accepted} of {drafted} draft tokens accepted, {generated} generated");
-    let n_steps = controls.reads().iter().filter(|read| read.n_past >= 2 * line.len()).count();
-    assert!(n_steps + accepted <= generated, "an accepted token costs no step");
-}
-
-#[test]
 fn candidates_differ_and_the_first_is_greedy() {
     let mut decoder = script().into_decoder();
     let likeliest = complete(&mut decoder, "fn main() {\n    let ", 0).text;
@@ -339,14 +324,14 @@ proptest! {
     fn drafts_do_not_change_the_text(
         edits in proptest::collection::vec(edit(), 1..6),
         n_healed in 0..9usize,
-        n_drafted in 1..16usize,
+        mode in drafts::mode(),
         seed in proptest::option::of(any::<u64>()),
         min_probability in proptest::option::of(0.01f32..1.0),
     ) {
         let sampling = seed.map_or(Sampling::Greedy, |seed| Sampling::Random {
             temperature: 1.0, top_k: 8, top_p: 0.95, seed,
         });
-        let mut with = script().into_decoder().with_lookup(Mode::Fixed(n_drafted));
+        let mut with = script().into_decoder().with_lookup(mode);
         let mut without = script().into_decoder();
         for context in contexts(&edits) {
             let [with, without] = [&mut with, &mut without].map(|decoder| {

@@ -93,8 +93,7 @@ pub(super) fn run(
         Ok(Engine::start(move || Ok(decoder)))
     };
     if arguments.wants(Part::Lookup) {
-        let engines = [engine(Mode::Off, &options)?, engine(Mode::Adaptive, &options)?];
-        decode::run(out, [&engines[0], &engines[1]], &vocabulary, arguments.rounds)?;
+        decode::run(out, |mode| engine(mode, &options), &vocabulary, arguments.rounds)?;
     }
     if arguments.wants(Part::Sameness) {
         // One slot, so that the KV cache of an earlier prompt is not reused.
