@@ -5,6 +5,7 @@
 #   test-editors        lint, run the unit tests, then the real editors with the real server and model
 #   lint-editors        check formats, lints, types, generated files and the workflows in .github
 #   typing              type whole functions with the real model and count lost suggestions; minutes
+#   latency             measure the time from a key to a suggestion in VS Code and Neovim; minutes
 #   editors-settings    write the server's settings into the extension's manifest
 #   editors-pictures    update the pictures of the READMEs from the screenshots of the last test
 #
@@ -27,7 +28,7 @@ VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
 .PHONY: editors vsix test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
-.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins session-table typing
+.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins session-table typing latency
 
 editors: $(EDITORS_TOOLS) $(NEOVIM_DEBS) $(EDITORS)/hx/hx $(VSCODE_RUN) ## Fetch the editors that are tested, build the extension
 
@@ -69,6 +70,10 @@ session-table: $(EDITORS)/venv/installed
 typing: build $(VSCODE_RUN) $(EDITORS)/nvim-0.11 ## Type whole functions into VS Code and Neovim with the real model, and count lost suggestions
 	@cd tests/editors && $(EDITORS_PYTEST) -s test_typing.py
 	@TYPING_MODEL=1 $(EDITORS_BIN)/node --test tests/editors/vscode.typing.test.mjs
+
+LATENCY := $(CURDIR)/$(EDITORS_BIN)/python latency.py
+latency: build $(VSCODE_RUN) $(EDITORS)/nvim-0.11 ## Measure the time from a key to a suggestion at rested places in VS Code and Neovim
+	@cd tests/editors && $(LATENCY) neovim && $(LATENCY) neovim 0 && $(LATENCY) vscode && $(LATENCY) vscode 0
 
 test-plugins: $(EDITORS_TOOLS)
 	@cd $(VSCODE) && $(EDITORS_NPM) run --silent test

@@ -27,6 +27,8 @@ NETWORK_ERRORS = (
     ConnectionError,
     ssl.SSLError,
 )
+#: The advice after an interrupted download.
+RESUMES = "the partial download is kept: run again to resume"
 #: The longest wait for a connection or for the next bytes.
 _TIMEOUT_S = 20.0
 #: Small, so that a slow connection shows progress and an interruption loses little.
@@ -142,11 +144,7 @@ def resume(url: str, part: Path, size: int, progress: Progress) -> None:
                     done += len(chunk)
                     progress.advance(len(chunk))
     except NETWORK_ERRORS as error:
-        raise FetchFailed(
-            f"{url}: {error}; the partial download is kept: run again to resume"
-        ) from None
+        raise FetchFailed(f"{url}: {error}", RESUMES) from None
     if size_of(part) < size:
-        raise FetchFailed(
-            f"{url}: the connection ended after {size_of(part)} of {size} bytes; the partial "
-            "download is kept: run again to resume"
-        )
+        problem = f"{url}: the connection ended after {size_of(part)} of {size} bytes"
+        raise FetchFailed(problem, RESUMES)

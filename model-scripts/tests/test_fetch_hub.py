@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import http.server
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,12 +12,13 @@ import sys
 import threading
 import time
 from subprocess import DEVNULL, PIPE
+from types import SimpleNamespace
 
 import pytest
 import toy
 from test_fetch import wheel
 
-from foretell_models import download
+from foretell_models import cli, download
 from foretell_models.catalogue import load
 from foretell_models.errors import UsageError
 
@@ -27,7 +29,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
     """One repository at one commit. Large files are on another host, which the hub redirects to.
 
     The tag of a large file is its SHA-256, that of a small one Git's hash. A large download pauses
-    in the middle while the gate is closed, and the next one ends at `breaks_at` if that is set.
+    in the middle while the gate is closed, and the next one ends at `breaks_at` if that is set;
+    with `is_broken`, every one does.
     """
 
     def do_HEAD(self):
@@ -68,7 +71,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
         server = self.server
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
         server.starts.append(start)
-        end, server.breaks_at = server.breaks_at, None
+        end = server.breaks_at
+        if not server.is_broken:
+            server.breaks_at = None
         self.send_headers(206 if start else 200, {}, body[start:])
         with contextlib.suppress(OSError):
             self.wfile.write(body[start : len(body) // 2][:end])
@@ -91,6 +96,7 @@ def hub(tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     server.commit, server.tags, server.tokens = COMMIT, {}, []
     server.starts, server.breaks_at, server.gate = [], None, threading.Event()
+    server.is_broken = False
     server.gate.set()
     server.files = {path.name: path.read_bytes() for path in folder.iterdir()}
     thread = threading.Thread(target=server.serve_forever)
@@ -284,6 +290,28 @@ def test_broken_download_continues(hub, two_sources, tmp_path):
     hub.breaks_at = 300_000
     assert fetch(tmp_path, address(hub)) == [f"toy/toy at commit {COMMIT}"]
     assert hub.starts == [0, 300_000]
+
+
+def test_next_source_gets_the_space_of_a_broken_download(
+    hub, two_sources, tmp_path, monkeypatch, capsys
+):
+    hub.breaks_at, hub.is_broken = 300_000, True
+    monkeypatch.setenv("FORETELL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_ENDPOINT", address(hub))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    staging = tmp_path / "home" / "sources" / "toy" / ".staging"
+
+    def disk_usage(_folder):
+        """A disk that has room for the package, but not beside a partial download."""
+        n_bytes = sum(path.stat().st_size for path in staging.glob("hub-*"))
+        return SimpleNamespace(free=4 * len(CONTENT) - n_bytes)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    assert cli.main(["fetch", "toy", "--catalogue", str(two_sources)]) == 0
+    assert (tmp_path / TARGET).read_bytes() == CONTENT
+    message = capsys.readouterr().err
+    assert "bytes; trying the next source" in message and "run again" not in message
 
 
 def test_next_run_resumes(hub, two_sources, tmp_path):

@@ -131,16 +131,23 @@ def test_cursor_is_sent_before_the_first_key(scripted: Scripted, tmp_path: Path)
         position: dict[str, int] = scripted.sent("textDocument/didFocus")[n_sent - 1]["position"]
         return position
 
+    # In normal mode, the position is the end of the line, where `A` and `o` insert.
     scripted.vim.type("gg")
-    assert next_position("the position after a rest") == {"line": 0, "character": 0}
+    line = scripted.vim.buffer()[0]
+    assert next_position("the position after a rest") == {"line": 0, "character": len(line)}
     scripted.vim.type("jj$i")
     assert next_position("the position in insert mode") == {"line": 2, "character": 5}
     scripted.vim.type("<Esc>")
-    assert next_position("the position after leaving insert mode") == {"line": 2, "character": 4}
+    assert next_position("the position after leaving insert mode") == {"line": 2, "character": 6}
     other = tmp_path / "other.txt"
     other.write_text("one\ntwo\n")
-    scripted.vim.open(other)
-    assert next_position("the position in another file") == {"line": 0, "character": 0}
+    scripted.vim.type("<Esc>")
+    scripted.vim.command(f"edit +2 {other}")
+    assert next_position("the position in another file") == {"line": 1, "character": 3}
+    scripted.vim.type("A")
+    scripted.vim.wait("insert mode", lambda: scripted.vim.lua("return vim.fn.mode()") == "i")
+    scripted.answered()
+    assert len(scripted.sent("textDocument/didFocus")) == n_sent, "it was sent before"
 
 
 def test_nothing_is_sent_while_suggestions_are_off(scripted: Scripted) -> None:

@@ -166,10 +166,29 @@ export class VSCode {
 
   /** Opens a file or switches to it, with the cursor at its end. */
   async open(file) {
+    await this.switchTo(file);
+    await this.#focus();
+  }
+
+  /** Opens a file or switches to it, with the cursor where it was. */
+  async switchTo(file) {
     this.file = file;
     await this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: this.file }).dblclick();
     await this.page.locator('.tab.active', { hasText: this.file }).waitFor();
-    await this.#focus();
+  }
+
+  /** Moves the cursor to the end of a line (from 1). */
+  async goTo(line) {
+    const at = this.page.locator('.statusbar-item', { hasText: `Ln ${line}, ` });
+    // The keys go to the previous editor while a file opens.
+    await this.waitFor(`line ${line}`, async () => {
+      await this.press('Control+g');
+      const input = this.page.locator('.quick-input-widget input');
+      if (await input.fill(`:${line}:1000`, { timeout: 2_000 }).then(() => true, () => false)) {
+        await this.press('Enter');
+      }
+      return at.waitFor({ timeout: 1_000 }).then(() => true, () => false);
+    });
   }
 
   async #focus() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -17,10 +18,16 @@ START_TIMEOUT_S = 240
 class InVSCode:
     draws_leading_space = True
 
-    def __init__(self, files: dict[str, str]) -> None:
+    def __init__(
+        self,
+        files: dict[str, str],
+        settings: dict[str, Any] | None = None,
+        program: Path | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
             [str(INSTALLED / "venv/bin/node"), "tests/editors/vscode_driver.mjs"],
             cwd=ROOT,
+            env={**os.environ, **({"FORETELL": str(program)} if program else {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -28,10 +35,16 @@ class InVSCode:
         # From the epoch to the start of the monotonic clock.
         self.monotonic_start_s = time.time() - time.monotonic()
         # An empty file is opened first, because the model loads meanwhile.
-        self.folder = Path(self._call("start", {"first.py": "", **files}))
+        self.folder = Path(self._call("start", {"first.py": "", **files}, settings or {}))
 
     def open(self, path: Path) -> None:
         self._call("open", path.name)
+
+    def switch_to(self, path: Path) -> None:
+        self._call("switch", path.name)
+
+    def go_to(self, line_idx: int) -> None:
+        self._call("goTo", line_idx + 1)
 
     def press(self, key: str) -> None:
         self._call("press", key)

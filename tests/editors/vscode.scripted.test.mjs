@@ -20,7 +20,7 @@ const focused = () => code.received('textDocument/didFocus').map(({ textDocument
 test('Set up can be cancelled, installs the model and restarts the server', async () => {
   await code.openNext();
   await code.waitForStatus('failed');
-  await code.waitForText('The model small is not installed');
+  await code.waitForText('The model small is not installed on the remote machine');
   await code.screenshot('vscode-no-model');
   await code.page.getByRole('button', { name: 'Set up', exact: true }).first().click();
   await code.waitForText('small: 10 %');

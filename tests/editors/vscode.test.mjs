@@ -150,7 +150,7 @@ test('killed server restarts', async () => {
 test('missing server is reported', async () => {
   code.setProgram('/nowhere/foretell');
   await code.waitForStatus('failed');
-  await code.waitForText('The program foretell is not installed');
+  await code.waitForText('The program foretell is not installed on the remote machine');
   await code.screenshot('vscode-missing');
   code.setProgram(code.program);
   await code.waitForStatus('ready');

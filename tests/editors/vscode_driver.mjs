@@ -17,14 +17,16 @@ const frame = ({ at, cursor, suggestion, menu }) => ({ at_s: at / 1000, line: cu
 
 const methods = {
   /** Returns the folder of the files. */
-  async start(files) {
-    code = await VSCode.start(files, { settings: SETTINGS });
+  async start(files, settings) {
+    code = await VSCode.start(files, { settings: { ...SETTINGS, ...settings } });
     await code.openNext();
     await code.waitForStatus('ready');
     await code.page.evaluate(RECORD);
     return code.workspace;
   },
   open: (file) => code.open(file),
+  switch: (file) => code.switchTo(file),
+  goTo: (line) => code.goTo(line),
   press: (key) => code.press(NAMES[key] ?? key),
   async click(text) {
     const line = code.page.locator('.editor-group-container.active .view-line', { hasText: text }).first();

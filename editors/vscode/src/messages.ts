@@ -45,9 +45,11 @@ const BUTTONS = {
   'How to install': 'foretell.openWalkthrough',
 };
 
+/** For notifications and tooltips, which do not format code. */
+export const withoutBackticks = (text: string): string => text.replaceAll('`', '');
+
 function warn(text: string, buttons: (keyof typeof BUTTONS)[]): void {
-  // Notifications show backticks.
-  void vscode.window.showWarningMessage(`Foretell: ${text.replaceAll('`', '')}`, ...buttons).then((button) => {
+  void vscode.window.showWarningMessage(`Foretell: ${withoutBackticks(text)}`, ...buttons).then((button) => {
     if (button) {
       void vscode.commands.executeCommand(BUTTONS[button]);
     }

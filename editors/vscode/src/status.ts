@@ -1,5 +1,6 @@
 /** The status bar item. */
 import * as vscode from 'vscode';
+import { withoutBackticks } from './messages';
 import { explain } from './reasons';
 
 export type State = 'loading' | 'ready' | 'thinking' | 'off' | 'failed';
@@ -87,7 +88,8 @@ export class Status implements vscode.Disposable {
     this.current = status;
     const isOff = this.off !== undefined && status.state !== 'failed';
     const state = isOff ? 'off' : status.state;
-    const message = (isOff ? this.off : (this.reason ?? status.message)) ?? MESSAGES[state];
+    const sentence = (isOff ? this.off : (this.reason ?? status.message)) ?? MESSAGES[state];
+    const message = withoutBackticks(sentence);
     this.item.text = `${ICONS[state]} Foretell${status.remote ? ' $(cloud)' : ''}`;
     this.item.tooltip = [
       `Foretell: ${message}`,

@@ -132,6 +132,7 @@ test('tasks of the program report that it is missing', async () => {
   fake.calls.length = 0;
   await Promise.all([run('doctor'), run('setup'), run('chooseModel')]);
   expect(fake.calls).toEqual(Array(3).fill('show Foretell: The program foretell is not installed.'));
+  expect(fake.statusBar.tooltip).toContain('Foretell: The program foretell is not installed.');
 });
 
 test('missing model offers the setup', async () => {

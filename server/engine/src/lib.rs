@@ -251,8 +251,13 @@ pub enum EngineState {
     Loading,
     /// The model takes requests.
     Ready,
-    /// The model takes requests, more slowly than configured, for this reason.
-    Slower(String),
+    /// The model takes requests, more slowly than configured: on another execution provider.
+    Slower {
+        /// The name of that provider.
+        provider: &'static str,
+        /// What happened.
+        message: String,
+    },
     /// The model cannot be used; the message says why and what to do.
     Failed(Failure),
 }

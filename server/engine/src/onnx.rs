@@ -221,10 +221,10 @@ impl OnnxModel {
 }
 
 fn slower(failed: Provider, other: Provider, why: &str) -> EngineState {
-    let (failed, other) = (failed.name(), other.name());
-    let message = format!("{failed} failed, {other} does its work until the next start: {why}");
+    let (failed, provider) = (failed.name(), other.name());
+    let message = format!("{failed} failed, {provider} does its work until the next start: {why}");
     tracing::warn!("{message}");
-    EngineState::Slower(message)
+    EngineState::Slower { provider, message }
 }
 
 impl Loaded {

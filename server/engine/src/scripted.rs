@@ -447,7 +447,10 @@ impl Model for Script {
                 Fault::Error | Fault::Panic => {}
                 Fault::FallsBack => {
                     buffers.iter_mut().for_each(|it| *it = Buffer::default());
-                    self.state = EngineState::Slower("a scripted way that is slower".into());
+                    self.state = EngineState::Slower {
+                        provider: "cpu",
+                        message: "a scripted way that is slower".into(),
+                    };
                 }
                 Fault::Breaks => {
                     self.state = EngineState::Failed(Failure::message("a scripted end"));

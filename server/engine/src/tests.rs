@@ -83,7 +83,8 @@ fn fallback_is_reported_once_and_clears_caches() {
     assert_eq!((again.finish.unwrap().name(), again.figures.reused), ("end_of_text", 0));
     assert_eq!(finished(engine.generate(request("fn main"))).text, whole.text);
     block_on(states.changed()).unwrap();
-    let slower = EngineState::Slower("a scripted way that is slower".into());
+    let slower =
+        EngineState::Slower { provider: "cpu", message: "a scripted way that is slower".into() };
     assert_eq!(*states.borrow_and_update(), slower);
     drop(engine);
     assert!(block_on(states.changed()).is_err(), "the state changes once");

@@ -77,7 +77,7 @@ impl StatusReporter {
     /// status only.
     async fn warn_of_degradation(&self, state: &EngineState, is_loading: bool) {
         let message = match state {
-            EngineState::Slower(message) => message.clone(),
+            EngineState::Slower { message, .. } => message.clone(),
             EngineState::Failed(failure) if !is_loading => failure.to_string(),
             _ => return,
         };
@@ -123,7 +123,7 @@ fn params(session: &Session, state: &EngineState) -> StatusParams {
         _ if !session.config().suggest.enabled => (StatusState::Off, None),
         EngineState::Failed(failure) => (StatusState::Failed, Some(failure.to_string())),
         EngineState::Ready => (StatusState::Ready, None),
-        EngineState::Slower(message) => (StatusState::Ready, Some(message.clone())),
+        EngineState::Slower { message, .. } => (StatusState::Ready, Some(message.clone())),
         EngineState::Loading => (StatusState::Loading, None),
     };
     StatusParams { state, message, ..StatusParams::default() }

@@ -1,6 +1,6 @@
 //! The description of a local engine, for clients that show it.
 
-use foretell_engine::bundle::Manifest;
+use foretell_engine::{EngineState, bundle::Manifest};
 use serde::Serialize;
 
 /// The model, its execution provider and its speed.
@@ -23,5 +23,33 @@ impl About {
         let Manifest { name, title, .. } = manifest;
         let model = if title.is_empty() { name } else { title }.clone();
         Self { model, provider, n_threads, prefill_tokens_per_s: None }
+    }
+
+    /// The description in a state of the engine, which may have fallen back to another provider.
+    #[must_use]
+    pub fn in_state(self, state: &EngineState) -> Self {
+        let provider = match state {
+            EngineState::Slower { provider, .. } => provider,
+            _ => self.provider,
+        };
+        Self { provider, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fallback_is_named() {
+        let about = About {
+            model: "a model".into(),
+            provider: "cuda",
+            n_threads: 2,
+            prefill_tokens_per_s: None,
+        };
+        assert_eq!(about.clone().in_state(&EngineState::Ready).provider, "cuda");
+        let state = EngineState::Slower { provider: "cpu", message: String::new() };
+        assert_eq!(about.in_state(&state).provider, "cpu");
     }
 }

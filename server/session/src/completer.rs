@@ -178,7 +178,8 @@ impl Completer {
     #[must_use]
     pub fn about(&self) -> Option<About> {
         let prefill_tokens_per_s = self.engine.prefill_tokens_per_s();
-        self.about.get().map(|it| About { prefill_tokens_per_s, ..it.clone() })
+        let about = self.about.get()?.clone().in_state(&self.engine.state());
+        Some(About { prefill_tokens_per_s, ..about })
     }
 
     /// A handle on the engine, to wait until its thread has ended.

@@ -43,9 +43,8 @@ use foretell_engine::{
     remote::{BYTES_PER_TOKEN, Format, PromptFormat},
     vocabulary::{Vocabulary, VocabularyError, byte_vocabulary},
 };
-use foretell_policy as policy;
 use formats::{OtherFile, Preamble, PromptSources};
-use layout::{Layout, Part};
+use layout::{Layout, Part, after_start};
 pub use place::place;
 use recent_layouts::RecentLayouts;
 use window::Sizes;
@@ -192,9 +191,36 @@ impl Prompter {
         let cursor = cursor.min(snapshot.rope.len_chars());
         let layout = self.layout(first, snapshot, cursor);
         let prompt = self.assemble(&layout, snapshot, cursor);
+        let (layout, prompt) = match self.nearer(first, &prompt, snapshot, cursor) {
+            Some(nearer) => {
+                self.recent.keep(Some(layout));
+                nearer
+            }
+            None => (layout, prompt),
+        };
         self.layout = Some(layout);
         self.visits.visit(&snapshot.uri, cursor);
         prompt
+    }
+
+    /// A new narrow window and its prompt, if that takes clearly less time to prefill than a prompt
+    /// that exceeds the limit of the first window: the cursor has moved far below the anchor, or
+    /// the text after it has changed.
+    fn nearer(
+        &self,
+        first: Option<Sizes>,
+        prompt: &Prompt,
+        snapshot: &Snapshot,
+        cursor: usize,
+    ) -> Option<(Layout, Prompt)> {
+        let limit = first?.n_tokens()?;
+        let n_to_prefill = self.recent.n_to_prefill(prompt);
+        if n_to_prefill <= limit {
+            return None;
+        }
+        let layout = self.first_layout(first, snapshot, cursor, after_start(snapshot, cursor));
+        let nearer = self.assemble(&layout, snapshot, cursor);
+        (3 * self.recent.n_to_prefill(&nearer) < 2 * n_to_prefill).then_some((layout, nearer))
     }
 
     /// The prompt with the whole window, to prefill while the user pauses. `None` unless the current
@@ -463,17 +489,6 @@ impl Prompter {
 #[must_use]
 pub fn to_lf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// The char_idx where the suffix starts: the cursor, or the end of the line if only auto-closed
-/// text follows the cursor.
-fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
-    let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
-    if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
-        line_end
-    } else {
-        cursor
-    }
 }
 
 #[cfg(test)]

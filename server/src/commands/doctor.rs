@@ -273,7 +273,7 @@ fn check_speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Res
 
 /// A warning if the selected provider failed and a slower one is used.
 fn slower(state: EngineState) -> Option<Check> {
-    let EngineState::Slower(message) = state else { return None };
+    let EngineState::Slower { message, .. } = state else { return None };
     let to_do = "run `foretell setup` to detect the hardware again, or with `--provider cpu` for the CPU only";
     Some(Check::new("provider", Mark::Attention, message).with_to_do(to_do))
 }
@@ -320,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_provider_that_did_not_work_is_worth_a_look() {
-        let check = slower(EngineState::Slower("cuda failed".into())).unwrap();
+        let check =
+            slower(EngineState::Slower { provider: "cpu", message: "cuda failed".into() }).unwrap();
         assert_eq!((check.mark, &*check.text), (Mark::Attention, "cuda failed"));
         assert_eq!(slower(EngineState::Ready), None);
     }

@@ -51,12 +51,12 @@ function M.setup(opts)
   end
   highlight()
   on('ColorScheme', highlight)
-  on('BufEnter', focus.send)
+  on('BufEnter', focus.send_soon)
   on('ModeChanged', focus.send, '[^i]*:i*')
   on('CursorMoved', focus.send_at_rest)
   if config.current.native then
     server.on_ready = function(buf)
-      focus.send()
+      focus.send_soon()
       require('foretell.native').follow(buf)
     end
   else
@@ -74,7 +74,7 @@ function M.setup(opts)
     on('InsertEnter', follow_cmp)
     server.on_update = ghost.on_update
     server.on_ready = function(buf)
-      focus.send()
+      focus.send_soon()
       ghost.on_ready(buf)
     end
   end

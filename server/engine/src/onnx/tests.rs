@@ -23,7 +23,10 @@ fn clear_inputs(model: &mut OnnxModel) {
 fn unloadable_provider_falls_back_if_automatic() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let mut model = OnnxModel::load_on(Provider::Cuda, &bundle, &options).unwrap();
-    let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
+    let EngineState::Slower { provider, message } = model.state() else {
+        panic!("{:?}", model.state())
+    };
+    assert_eq!(provider, "cpu");
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     model.resize(0, 257, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap().len(), bundle.manifest.vocab_size);
@@ -41,7 +44,10 @@ fn failing_provider_is_replaced_once() {
     model.loaded.provider = Provider::Cuda;
     clear_inputs(&mut model);
     assert!(matches!(model.read(0, 3, &TOKENS, 1), Err(ModelError::Failed(_))));
-    let EngineState::Slower(message) = model.state() else { panic!("{:?}", model.state()) };
+    let EngineState::Slower { provider, message } = model.state() else {
+        panic!("{:?}", model.state())
+    };
+    assert_eq!(provider, "cpu");
     assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
     assert_eq!(model.loaded.provider, Provider::Cpu);
     model.resize(0, 128, 0).unwrap();
@@ -49,7 +55,7 @@ fn failing_provider_is_replaced_once() {
     // The CPU has no fallback: a second failure changes nothing.
     clear_inputs(&mut model);
     assert!(model.read(0, 3, &TOKENS, 1).is_err());
-    assert_eq!(model.state(), EngineState::Slower(message));
+    assert_eq!(model.state(), EngineState::Slower { provider, message });
 }
 
 #[test]

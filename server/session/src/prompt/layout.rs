@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{formats::Preamble, window::Sizes};
-use crate::document::Edit;
+use crate::document::{Edit, Snapshot};
+use foretell_policy as policy;
 
 /// A part of the window, with its tokens.
 #[derive(Debug, Default)]
@@ -43,5 +44,16 @@ impl Layout {
     /// Where the window starts in the document.
     pub(super) fn start_char_idx(&self) -> usize {
         self.anchor_char_idx - self.before.text.chars().count().min(self.anchor_char_idx)
+    }
+}
+
+/// The char_idx where the suffix starts: the cursor, or the end of the line if only auto-closed
+/// text follows the cursor.
+pub(super) fn after_start(snapshot: &Snapshot, cursor: usize) -> usize {
+    let line_end = snapshot.line_range(snapshot.rope.char_to_line(cursor)).end.max(cursor);
+    if line_end - cursor < 64 && policy::only_closers(&snapshot.slice(cursor..line_end)) {
+        line_end
+    } else {
+        cursor
     }
 }

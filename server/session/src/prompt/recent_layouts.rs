@@ -36,11 +36,16 @@ impl RecentLayouts {
 
     /// Whether most of a prompt is in one of the KV caches.
     pub(super) fn is_cached(&self, prompt: &Prompt) -> bool {
+        let n_cached = prompt.ids.len() - self.n_to_prefill(prompt);
+        100 * n_cached >= CACHED_PERCENT * prompt.ids.len()
+    }
+
+    /// The number of a prompt's tokens that are in none of the KV caches.
+    pub(super) fn n_to_prefill(&self, prompt: &Prompt) -> usize {
         let n_common = |cached: &Vec<u32>| {
             cached.iter().zip(&prompt.ids).take_while(|(cached, wanted)| cached == wanted).count()
         };
-        let n_cached = self.cached.iter().map(n_common).max().unwrap_or(0);
-        100 * n_cached >= CACHED_PERCENT * prompt.ids.len()
+        prompt.ids.len() - self.cached.iter().map(n_common).max().unwrap_or(0)
     }
 
     /// The index of the most recent layout for which `is_wanted` holds.

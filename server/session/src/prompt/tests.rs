@@ -102,6 +102,7 @@ fn window_widens_once_it_is_prefilled() {
     let snapshot = Snapshot::of_text("a", "", &text.replace('ˇ', ""));
     let wider = prompter.wider(&snapshot, 48).expect("a wider window exists");
     assert_eq!(written(&mut prompter, &text), narrow, "until the wider prompt is prefilled");
+    prompter.set_cached(vec![wider.ids.clone()]);
     prompter.widen();
     assert_eq!(written(&mut prompter, &text), format!("<P>{a}\n{b}\n<S>\n{c}<M>1\n2‹ fo›"));
     assert_eq!(prompter.prompt(&snapshot, 48), wider, "the prefilled prompt is the next one");
@@ -124,6 +125,21 @@ fn cached_place_keeps_its_layout() {
     prompter.prompt(&b, 60);
     prompter.set_cached(vec![]);
     assert_ne!(prompter.prompt(&a, 60), first, "a layout without a cached prompt is not kept");
+}
+
+#[test]
+fn place_far_below_the_anchor_gets_a_new_narrow_window() {
+    let window = Window { first_ms: Some(1_000), ..Window::default() };
+    let mut prompter = prompter(window, PSM);
+    let file = Snapshot::of_text("a", "", &"ten bytes\n".repeat(60));
+    prompter.set_tokens_per_s(60.0);
+    let top = prompter.prompt(&file, 100);
+    prompter.set_cached(vec![top.ids.clone()]);
+    assert_eq!(prompter.prompt(&file, 120).ids[..40], top.ids[..40], "two lines below");
+    let below = prompter.prompt(&file, 300);
+    assert!(below.ids.len() < 70, "{}", below.ids.len());
+    prompter.set_cached(vec![top.ids.clone(), below.ids]);
+    assert_eq!(prompter.prompt(&file, 100), top, "the place above is kept");
 }
 
 #[test]

@@ -67,6 +67,11 @@ impl Sizes {
         Self::first(&Window { first_ms, ..*window }, tokens_per_s)
     }
 
+    /// The limit of all parts together, if there is one.
+    pub(super) fn n_tokens(&self) -> Option<usize> {
+        self.budget.map(|it| it.n_tokens)
+    }
+
     /// The window around a text of `n_middle` tokens from the anchor to the cursor.
     pub(super) fn beside(self, n_middle: usize) -> Self {
         self.budget.map_or(self, |it| self.within(it.n_tokens.saturating_sub(n_middle)))

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use foretell_config::prefetch::OnBattery;
 use foretell_engine::{FinishReason, Progress};
 
-use super::State;
+use super::{Stage as ActiveStage, State};
 use crate::{
     document::{Position, PositionEncoding, Snapshot},
     session::{
@@ -95,8 +95,22 @@ impl State {
         {
             return;
         }
+        self.leave_response();
         self.focus = Some(Focus { uri, cursor, since: now, widens, stage: Stage::Pending });
         self.prefill_focus(now);
+    }
+
+    /// Stops what is generated at the place of the last response, which the user has left. It would
+    /// delay the prefill.
+    fn leave_response(&mut self) {
+        let Some(active) = &mut self.active else { return };
+        match active.stage {
+            ActiveStage::Following(_) => self.drop_suggestion(),
+            ActiveStage::Resting(_) | ActiveStage::Done => {}
+            _ => return,
+        }
+        self.set_stage(ActiveStage::Done);
+        self.drop_prefetch();
     }
 
     /// Whether a place may be prefilled, and the active request has not done it already.

@@ -22,6 +22,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     last_request: Option<Instant>,
+    /// Whether the last request is the first one after a pause.
+    follows_pause: bool,
     /// The average interval between two requests.
     between: Option<Duration>,
     /// When the generation started of which nothing was shown yet.
@@ -49,12 +51,15 @@ impl Throttle {
     /// A request arrived.
     pub(super) fn request(&mut self, now: Instant) {
         let since = self.last_request.replace(now).map(|last| now.duration_since(last));
-        if let Some(since) = since.filter(|since| *since < REST) {
+        let since = since.filter(|since| *since < REST);
+        self.follows_pause = since.is_none();
+        if let Some(since) = since {
             average(&mut self.between, since);
         }
     }
 
-    /// How long to wait before the next generation; `None` if the limit is reached.
+    /// How long to wait before the next generation; `None` if the limit is reached. The first one
+    /// after a pause starts at once: the user waits for it.
     pub(super) fn next(&mut self, now: Instant, suggest: &Suggest) -> Option<Duration> {
         forget_before(&mut self.runs, now);
         if suggest.runs_per_minute > 0 {
@@ -63,13 +68,14 @@ impl Throttle {
             }
             self.runs.push_back(now);
         }
-        self.running_since = Some(now);
         let too_fast = match (self.between, self.first_text) {
-            (Some(between), Some(first_text)) => between < first_text,
+            (Some(between), Some(first_text)) => between < first_text && !self.follows_pause,
             _ => false,
         };
-        let wait = if too_fast { suggest.debounce_ms } else { 0 };
-        Some(Duration::from_millis(wait))
+        let wait = Duration::from_millis(if too_fast { suggest.debounce_ms } else { 0 });
+        // Without the wait, which would otherwise prolong itself.
+        self.running_since = Some(now + wait);
+        Some(wait)
     }
 
     /// Whether a place may be prefilled before the user types. Such prefills only run while they
@@ -90,7 +96,7 @@ impl Throttle {
     /// A text was shown.
     pub(super) fn shown(&mut self, now: Instant) {
         if let Some(since) = self.running_since.take() {
-            average(&mut self.first_text, now.duration_since(since));
+            average(&mut self.first_text, now.saturating_duration_since(since));
         }
     }
 }
@@ -125,6 +131,28 @@ mod tests {
         check(90, 120, 60);
         check(150, 120, 0);
         check(5_000, 120, 0);
+    }
+
+    #[test]
+    fn first_key_after_a_pause_is_not_delayed() {
+        let (mut pace, start) = (Throttle::default(), Instant::now());
+        let suggest = Suggest { debounce_ms: 60, ..Suggest::default() };
+        let mut wait_ms = |at_ms, first_text_ms| {
+            let now = start + Duration::from_millis(at_ms);
+            pace.request(now);
+            let wait = pace.next(now, &suggest).unwrap();
+            pace.shown(now + wait + Duration::from_millis(first_text_ms));
+            wait.as_millis()
+        };
+        assert_eq!([0, 90, 180].map(|at_ms| wait_ms(at_ms, 200)), [0, 60, 60]);
+        assert_eq!(wait_ms(2_000, 200), 0);
+        assert_eq!(wait_ms(2_090, 80), 60);
+        let waits = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|key| wait_ms(2_090 + 90 * key, 80));
+        assert_eq!(
+            waits.last(),
+            Some(&0),
+            "the wait itself does not make the text late: {waits:?}"
+        );
     }
 
     #[test]

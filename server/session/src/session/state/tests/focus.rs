@@ -98,6 +98,22 @@ impl Rests {
         self
     }
 
+    /// Generates `text` for the last request, completely or so far.
+    fn generated(mut self, text: &str, finish: Option<FinishReason>) -> Self {
+        let progress = Progress { text: text.into(), finish, ..Progress::default() };
+        let id = self.last.unwrap();
+        self.trace.push(format!("{} writes", id.0));
+        self.handle(Event::Progress { id, progress });
+        self
+    }
+
+    /// The request's timer for a pause elapses.
+    fn pause(mut self) -> Self {
+        let (id, timer) = (RequestId(self.n_asked), Timer::Rest);
+        self.handle(Event::Timer { id, timer });
+        self
+    }
+
     fn ask(mut self, uri: &str, cursor: usize) -> Self {
         self.n_asked += 1;
         let id = RequestId(self.n_asked);
@@ -209,6 +225,23 @@ fn requested_place_is_not_prefilled_again() {
 fn focus_keeps_a_running_request() {
     let it = rests().ask("a.rs", 3).focus("b.rs", Some((0, 1)));
     it.check(&["ask", "generate a.rs:3", "first b.rs:1"]);
+}
+
+#[test]
+fn nothing_is_generated_at_a_place_that_was_left() {
+    let written = |finish| rests().ask("a.rs", 5).generated(" = 1", finish);
+    let end = Some(FinishReason::Stopped(StopRule::LineEnd));
+    let is_prefetch = |it: &String| it.starts_with("generate a.rs:9");
+
+    let it = written(end.clone()).focus("b.rs", Some((0, 1))).pause();
+    assert!(!it.trace.iter().any(is_prefetch), "{:?}", it.trace);
+    let it = written(end).pause();
+    assert!(it.trace.iter().any(is_prefetch), "{:?}", it.trace);
+    let cancelled = format!("cancel {}", it.last.unwrap().0);
+    let it = it.focus("b.rs", Some((0, 1)));
+    assert!(it.trace.contains(&cancelled), "{:?}", it.trace);
+    let it = written(None).focus("b.rs", Some((0, 1)));
+    assert!(it.trace.contains(&"cancel 1".to_owned()), "{:?}", it.trace);
 }
 
 #[test]
