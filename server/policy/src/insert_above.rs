@@ -82,6 +82,11 @@ pub(super) fn line_ends(
     starts.filter(move |start| text[*start..].starts_with(indent)).map(|it| it + indent.len())
 }
 
+/// The last of [`line_ends`], or 0.
+pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
+    line_ends(context, text, n_bytes).next_back().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
@@ -246,9 +251,4 @@ mod tests {
         "#]],
         );
     }
-}
-
-/// The last of [`line_ends`], or 0.
-pub(super) fn whole_lines(context: &CursorContext, text: &str, n_bytes: usize) -> usize {
-    line_ends(context, text, n_bytes).next_back().unwrap_or(0)
 }

@@ -15,8 +15,7 @@ use super::{
 };
 
 /// The thresholds of the curve; 0 shows everything.
-pub(super) const THRESHOLDS: [f32; 10] =
-    [0.0, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5];
+pub(super) const THRESHOLDS: [f32; 10] = [0.0, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5];
 
 /// The thresholds of the settings' levels, after 0.
 pub(super) fn levels() -> [f32; 4] {

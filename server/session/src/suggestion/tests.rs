@@ -226,7 +226,13 @@ fn further_text_must_pay() {
     let after_sum = |further| [("sum", 0.8), further];
     check_sure(&after_sum(("(", 0.65)), "", LINE_END, 0, r#"shows "sum""#);
     check_sure(&after_sum(("(", 0.9)), "", LINE_END, 0, r#"shows "sum(""#);
-    check_sure(&after_sum(("(items, start)", 0.65)), "", LINE_END, 0, r#"shows "sum(items, start)""#);
+    check_sure(
+        &after_sum(("(items, start)", 0.65)),
+        "",
+        LINE_END,
+        0,
+        r#"shows "sum(items, start)""#,
+    );
     // A long text may be less likely, but not below the minimum probability.
     let long = "(items, start=first_of_many_values, default=None)";
     check_sure(&[("sum", 0.2), (long, 0.9)], "", LINE_END, 0, &format!("shows \"sum{long}\""));
