@@ -451,10 +451,7 @@ fn ends(text: &str) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        CursorContext, Phase, Policy, StopRule, Style,
-        certainty::{Rest, longest},
-    };
+    use crate::{CursorContext, Phase, Policy, StopRule, Style, certainty};
 
     /// Compares the kept part of a text at the end of a complete line, and the part of it that is
     /// shown if the text is certain up to `|`.
@@ -479,8 +476,8 @@ mod tests {
         let policy = Policy::new(context.clone()).with_style(style);
         let cut = policy.cut(&text, Phase::Final);
         assert_eq!((&text[..cut.keep_bytes], cut.stop), (kept, stop));
-        let rest = Rest { typed: "", text: kept, held_back: "", is_whole: true };
-        let n_bytes = longest(&context, rest, n_certain.min(kept.len()));
+        let rest = certainty::Rest { typed: "", text: kept, held_back: "", is_whole: true };
+        let n_bytes = certainty::longest(&context, rest, n_certain.min(kept.len()));
         assert_eq!(&kept[..n_bytes], shown);
         let without = Policy::new(context).cut(&text, Phase::Final);
         assert_eq!((without.keep_bytes, without.stop), (0, Some(StopRule::LineEnd)));
