@@ -43,7 +43,7 @@ pub struct Rest<'a> {
     /// The text after it that may not be shown yet. It shows whether `text` ends at a word
     /// boundary.
     pub held_back: &'a str,
-    /// Whether no more text will follow. If so, a `text` that is certain throughout is not cut.
+    /// Whether no more text will follow. If so, `text` may end where it ends, even inside a word.
     pub is_whole: bool,
 }
 
