@@ -33,7 +33,7 @@ fn doctor_reports_rates_and_editors() {
         "✓ provider  cpu, ",
         "✓ model     qwen2.5-coder-0.5b",
         "✓ licence   Apache-2.0 (model): free for any use",
-        "✓ eagerness shows texts with a calibrated probability of at least 10 %\n",
+        "✓ eagerness shows what saves keystrokes on average, with a calibrated probability of at least 10 %\n",
         "            calibration measured for qwen2.5-coder-0.5b, ",
         "✓ speed     prefill ",
         " latency   about ",

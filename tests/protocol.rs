@@ -129,7 +129,7 @@ fn next_line_is_computed_ahead() {
     let says = "fn f() {\n    first();\n    second();\n}\n";
     // The model is not sure that the line ends.
     let line_end = says.find("\n    second").unwrap();
-    let script = Script::new(says).unwrap().with_doubts(&[(line_end, 0.15)]);
+    let script = Script::new(says).unwrap().with_doubts(&[(line_end, 0.05)]);
     let controls = script.controls();
     let (mut client, _) = serve(script, &compute_ahead_config());
     initialize(&mut client);

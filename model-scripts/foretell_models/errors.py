@@ -31,7 +31,7 @@ class HashMismatch(UserError):
 class FetchFailed(UserError):
     """A download failed or is incomplete (exit code 5).
 
-    `advice` is for a user for whom no other source is tried.
+    `advice` is shown only if no other source is left.
     """
 
     exit_code = 5

@@ -140,7 +140,7 @@ def test_kernel_result_matches_stored_values(storage, tmp_path):
 @pytest.mark.parametrize("storage", [Storage(8), Storage(8, 64), Storage(4)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 33])
 def test_row_result_is_independent_of_batch(storage, count, tmp_path):
-    """Bit-identical for the storages of the default recipe; otherwise reuse would not be exact.
+    """Bit-identical for the storages of `mixed`; otherwise reuse would not be exact.
 
     The 4-bit head is excepted, because it only selects tokens that are rescored. On some CPUs (AVX2
     without AVX-512) it uses different kernels for one row and for several.

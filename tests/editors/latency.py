@@ -274,6 +274,9 @@ def main(editor: str, eagerness: str | None = None) -> None:
     print(f"{editor}, eagerness {eagerness or 'default'}; {machine()}")
     print(table(visits))
     print(server_usage)
+    for situation in SITUATIONS:
+        times = [it.times_ms for it in visits if it.situation == situation]
+        assert any(any(it) for it in times), f"{situation}: no suggestion was drawn"
 
 
 if __name__ == "__main__":

@@ -45,13 +45,13 @@ class Log:
         self.lock = threading.Lock()
         self.pending: set[Any] = set()
 
-    def write(self, message: dict[str, Any], at_s: float) -> None:
+    def write(self, message: dict[str, Any], at_s: float, is_from_server: bool) -> None:
         id_, params = message.get("id"), message.get("params") or {}
         facts: dict[str, Any] | None = None
         if message.get("method") == METHOD:
             self.pending.add(id_)
             facts = {"request": id_}
-        elif id_ in self.pending and "method" not in message:
+        elif is_from_server and id_ in self.pending and "method" not in message:
             self.pending.discard(id_)
             result = message.get("result") or []
             items = result if isinstance(result, list) else result["items"]
@@ -69,10 +69,11 @@ class Log:
             self.file.flush()
 
 
-def relay(source: IO[bytes], target: IO[bytes], log: Log) -> None:
+def relay(source: IO[bytes], target: IO[bytes], log: Log, is_from_server: bool) -> None:
     while message := read(source):
         # Before it is passed on: a response must not be logged before its request.
-        log.write(json.loads(message.split(b"\r\n\r\n", 1)[1]), time.monotonic())
+        content = json.loads(message.split(b"\r\n\r\n", 1)[1])
+        log.write(content, time.monotonic(), is_from_server)
         target.write(message)
         target.flush()
     target.close()
@@ -94,11 +95,11 @@ def main(log: Path, *command: str) -> None:
     shared = Log(log)
     shared.add(time.monotonic(), {"pid": server.pid})
     for run, *arguments in (
-        (relay, sys.stdin.buffer, server.stdin, shared),
+        (relay, sys.stdin.buffer, server.stdin, shared, False),
         (relay_log, server.stderr, shared),
     ):
         threading.Thread(target=run, args=arguments, daemon=True).start()
-    relay(server.stdout, sys.stdout.buffer, shared)
+    relay(server.stdout, sys.stdout.buffer, shared, True)
     sys.exit(server.wait())
 
 

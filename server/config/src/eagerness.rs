@@ -58,13 +58,13 @@ impl<'de> Deserialize<'de> for Eagerness {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Values {
-    /// A named threshold.
+    /// A named level.
     Name(Name),
-    /// Any other threshold.
+    /// Any other minimum probability.
     Threshold(#[schemars(range(min = 0, max = 1))] f64),
 }
 
-/// The named thresholds.
+/// The named levels.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_set_the_threshold() {
+    fn names_and_numbers_set_the_minimum_probability() {
         let of = |value| serde_json::from_value::<Eagerness>(value).map(Eagerness::min_probability);
         let found = [json!("calm"), json!("balanced"), json!("eager"), json!(0.25), json!(1)];
         let expected = [0.25, 0.1, 0.05, 0.25, 1.0].map(Some);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn min_certainty_sets_the_threshold() {
+    fn min_certainty_sets_the_minimum_probability() {
         let suggest = |value| serde_json::from_value::<crate::Suggest>(value).unwrap();
         assert_eq!(suggest(json!({"min_certainty": 60})).min_probability(), Some(0.6));
         let both = suggest(json!({"min_certainty": 60, "eagerness": "eager"}));

@@ -139,7 +139,7 @@ pub struct Suggest {
     #[schemars(range(max = 5_000))]
     pub delay_ms: u64,
     /// The pause before a generation starts, in milliseconds, while keystrokes arrive faster than
-    /// the first token; 0 disables it.
+    /// the first token; 0 disables it. The first key after a pause does not wait.
     #[schemars(range(max = 5_000))]
     pub debounce_ms: u64,
     /// The limit of generations per minute that keystrokes may start; 0 means no limit.
@@ -156,12 +156,13 @@ pub struct Suggest {
     /// editors insert themselves, is too short unless this is 0.
     #[schemars(range(max = 100))]
     pub min_chars: usize,
-    /// How sure the model must be of a suggestion. A suggestion is as long as it saves keystrokes on
-    /// average: a right text saves its characters, a wrong one costs keystrokes. A number from 0
-    /// (show everything) to 1 sets the minimum probability of a text, and 50 times as many
-    /// keystrokes for a wrong one: 0.25 for `calm`, 0.1 for `balanced`, 0.05 for `eager`. Of the default model's suggestions, 92 % (`calm`),
-    /// 77 % (`balanced`) and 65 % (`eager`) were right in the evaluation. Typing part of a
-    /// suggestion makes that part certain. Suggestions requested explicitly show everything.
+    /// How sure the model must be of a suggestion. A suggestion ends where it saves the most
+    /// keystrokes on average: if right, it saves its characters; if wrong, it costs time to read. A
+    /// number from 0 (show everything) to 1 is the minimum probability, and a wrong text is assumed
+    /// to cost 50 times that number in keystrokes: 0.25 for `calm`, 0.1 for `balanced`, 0.05 for
+    /// `eager`. Of the default model's suggestions, 92 % (`calm`), 77 % (`balanced`) and 65 %
+    /// (`eager`) were right in the evaluation. Typing part of a suggestion makes that part certain.
+    /// Suggestions requested explicitly show everything.
     #[schemars(with = "eagerness::Values")]
     pub eagerness: Eagerness,
     /// Deprecated, use `eagerness`: its number in percent. Only applies while `eagerness` has

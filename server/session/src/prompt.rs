@@ -189,22 +189,26 @@ impl Prompter {
             return self.prompt_from(first, &notebook, cursor);
         }
         let cursor = cursor.min(snapshot.rope.len_chars());
-        let layout = self.layout(first, snapshot, cursor);
-        let prompt = self.assemble(&layout, snapshot, cursor);
-        let (layout, prompt) = match self.nearer(first, &prompt, snapshot, cursor) {
-            Some(nearer) => {
-                self.recent.keep(Some(layout));
-                nearer
+        let (prompt, layout) = match self.earlier_layout(snapshot, cursor) {
+            None => self.first_prompt(first, snapshot, cursor),
+            Some(earlier) => {
+                let prompt = self.assemble(&earlier, snapshot, cursor);
+                match self.nearer(first, &prompt, snapshot, cursor) {
+                    None => (prompt, earlier),
+                    Some(nearer) => {
+                        self.recent.keep(Some(earlier));
+                        nearer
+                    }
+                }
             }
-            None => (layout, prompt),
         };
         self.layout = Some(layout);
         self.visits.visit(&snapshot.uri, cursor);
         prompt
     }
 
-    /// A new narrow window and its prompt, if that takes clearly less time to prefill than a prompt
-    /// that exceeds the limit of the first window: the cursor has moved far below the anchor, or
+    /// A prompt with a new narrow window, if it takes clearly less time to prefill than one that
+    /// exceeds the limit of the first window: the cursor has moved far below the anchor, or
     /// the text after it has changed.
     fn nearer(
         &self,
@@ -212,15 +216,14 @@ impl Prompter {
         prompt: &Prompt,
         snapshot: &Snapshot,
         cursor: usize,
-    ) -> Option<(Layout, Prompt)> {
+    ) -> Option<(Prompt, Layout)> {
         let limit = first?.n_tokens()?;
         let n_to_prefill = self.recent.n_to_prefill(prompt);
         if n_to_prefill <= limit {
             return None;
         }
-        let layout = self.first_layout(first, snapshot, cursor, after_start(snapshot, cursor));
-        let nearer = self.assemble(&layout, snapshot, cursor);
-        (3 * self.recent.n_to_prefill(&nearer) < 2 * n_to_prefill).then_some((layout, nearer))
+        let nearer = self.first_prompt(first, snapshot, cursor);
+        (3 * self.recent.n_to_prefill(&nearer.0) < 2 * n_to_prefill).then_some(nearer)
     }
 
     /// The prompt with the whole window, to prefill while the user pauses. `None` unless the current
@@ -293,21 +296,27 @@ impl Prompter {
         Prompt { ids, healed }
     }
 
-    /// The last layout if it still fits the cursor, an earlier one whose prompt is still cached, or
-    /// a new one with a narrow window of the size `first`.
-    fn layout(&mut self, first: Option<Sizes>, snapshot: &Snapshot, cursor: usize) -> Layout {
+    /// The last layout if it still fits the cursor, or an earlier one whose prompt is still cached.
+    fn earlier_layout(&mut self, snapshot: &Snapshot, cursor: usize) -> Option<Layout> {
         let after_start = after_start(snapshot, cursor);
         let last = self.layout.take();
         let fits = last.as_ref().is_some_and(|it| self.fits(it, snapshot, cursor));
         if !fits {
             self.recent.keep(last);
-            if let Some(layout) = self.recall(snapshot, cursor, after_start) {
-                return layout;
-            }
-            return self.first_layout(first, snapshot, cursor, after_start);
+            return self.recall(snapshot, cursor, after_start);
         }
-        let reused = last.and_then(|it| self.reuse(it, snapshot, cursor, after_start));
-        reused.unwrap_or_else(|| self.first_layout(first, snapshot, cursor, after_start))
+        last.and_then(|it| self.reuse(it, snapshot, cursor, after_start))
+    }
+
+    /// A prompt with a new layout.
+    fn first_prompt(
+        &self,
+        first: Option<Sizes>,
+        snapshot: &Snapshot,
+        cursor: usize,
+    ) -> (Prompt, Layout) {
+        let layout = self.first_layout(first, snapshot, cursor, after_start(snapshot, cursor));
+        (self.assemble(&layout, snapshot, cursor), layout)
     }
 
     /// An earlier layout that fits the cursor and whose prompt is still cached.

@@ -215,7 +215,7 @@ impl AnchoredText {
             // a prefetch of the next line.
             0 if starts_line(rest) && progress.finish.is_none() => Verdict::NotYet,
             0 => {
-                let is_final = !is_likely || is_whole;
+                let is_final = !is_likely || progress.finish.as_ref().is_some_and(ends_text);
                 let is_exact = is_final && confidence.is_boundary(typed.len());
                 unsure(typed.is_empty() || is_exact, rest)
             }
@@ -235,6 +235,16 @@ fn unsure(is_exact: bool, text: &str) -> Verdict {
 
 fn starts_line(text: &str) -> bool {
     text.trim_start_matches([' ', '\t']).starts_with('\n')
+}
+
+/// Whether a generation ended where its text does, not at a limit or at an unlikely token. Another
+/// one would end there, too.
+fn ends_text(finish: &FinishReason) -> bool {
+    match finish {
+        FinishReason::Stopped(rule) => *rule != StopRule::Unsure,
+        FinishReason::EndOfText => true,
+        _ => false,
+    }
 }
 
 /// Whether a text ended only because the model was unsure.
@@ -279,14 +289,14 @@ impl Suggestion {
         }
     }
 
-    /// The same suggestion with a probability threshold.
+    /// The same suggestion with a minimum probability of shown text.
     #[must_use]
     pub fn with_min_probability(mut self, min_probability: Option<f32>) -> Self {
         self.anchored.min_probability = min_probability;
         self
     }
 
-    /// Removes the probability threshold, because the user requested a suggestion.
+    /// Removes the minimum probability, because the user requested a suggestion.
     pub fn show_everything(&mut self) {
         self.anchored.min_probability = None;
     }
@@ -303,6 +313,14 @@ impl Suggestion {
             "" => is_unsure,
             after => !starts_line(after),
         }
+    }
+
+    /// The text after a cursor if its generation has reached the end of the text: also what is not
+    /// worth showing yet.
+    #[must_use]
+    pub fn known_rest<'p>(&self, cursor: usize, progress: &'p Progress) -> Option<&'p str> {
+        let is_known = progress.finish.as_ref().is_some_and(ends_text);
+        progress.text.get(self.n_typed_bytes(cursor)..).filter(|_| is_known)
     }
 
     /// Whether the user has seen everything that the suggestion can show, because its generation

@@ -56,7 +56,7 @@ pub(crate) enum Arguments {
         /// Its licence, for `foretell model list`: an SPDX expression.
         #[arg(long, value_name = "LICENCE")]
         licence: Option<String>,
-        /// The quantization recipe (docs/models.md); by default, 8 bits where they matter.
+        /// The quantization recipe (docs/models.md); by default, the faster of two 8-bit recipes.
         #[arg(long, value_name = "NAME")]
         quantization: Option<String>,
         /// The format of progress on standard output.

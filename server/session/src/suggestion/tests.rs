@@ -218,6 +218,9 @@ fn short_text_must_be_more_certain() {
     check_sure(&[("load_all", 0.5)], "", LINE_END, 0, r#"shows "load_all""#);
     check_sure(&[("load", 0.5)], "", LINE_END, 4, r#"shows "load""#);
     check_sure(&[("lo", 0.6), ("ad", 0.5)], "lo", LINE_END, 0, unsure);
+    // Another generation would go on beyond the limit.
+    let limit = Some(FinishReason::MaxTokens);
+    check_sure(&[("lo", 0.6), ("ad", 0.5)], "lo", limit, 0, "Unsure { is_exact: false }");
     check_sure(&[("lo", 0.6), ("ad", 0.8)], "lo", LINE_END, 0, r#"shows "ad""#);
 }
 

@@ -1,4 +1,4 @@
-//! Checks the probabilities that `suggest.eagerness` compares with its threshold.
+//! Checks the probabilities by which `suggest.eagerness` decides what is shown.
 
 use foretell_config::Config;
 use foretell_engine::{
@@ -15,23 +15,27 @@ const NAME: &str = "eagerness";
 pub(super) fn check_local(config: &Config, bundle: &Bundle) -> (Check, Option<Key>) {
     let read = Calibration::read(&bundle.calibration_path(), &bundle.calibration_key());
     let key = read.as_ref().ok().and_then(|it| it.as_ref()).map(|it| it.key().clone());
-    let Some(threshold) = config.suggest.min_probability() else { return (no_threshold(), key) };
+    let Some(min_probability) = config.suggest.min_probability() else {
+        return (shows_everything(), key);
+    };
     let check = match (read, &key) {
         (Err(error), _) => Check::new(NAME, Mark::Attention, error.to_string()),
         (Ok(_), None) => Check::new(
             NAME,
             Mark::Attention,
-            "no calibration was measured for this model, so the threshold applies to its own \
-             probabilities, which are often too high",
+            "no calibration was measured for this model, so its own probabilities decide, \
+             which are often too high",
         )
         .with_to_do(
             "if too many suggestions are wrong, set `suggest.eagerness` to \"calm\"; \
              `foretell eval --calibrate` measures a calibration",
         ),
         (Ok(_), Some(key)) => {
-            let percent = threshold * 100.0;
-            let text =
-                format!("shows texts with a calibrated probability of at least {percent:.0} %");
+            let percent = (min_probability * 1e3).round() / 10.0;
+            let text = format!(
+                "shows what saves keystrokes on average, with a calibrated probability of at \
+                 least {percent} %"
+            );
             Check::good(NAME, text).with_details(vec![format!(
                 "calibration measured for {}, {}, checkpoint {}",
                 key.model,
@@ -46,7 +50,7 @@ pub(super) fn check_local(config: &Config, bundle: &Bundle) -> (Check, Option<Ke
 /// Checks whether a remote server sends log-probabilities. `None` if it generated nothing.
 pub(super) fn check_remote(config: &Config, sends_them: Option<bool>) -> Option<Check> {
     if config.suggest.min_probability().is_none() {
-        return Some(no_threshold());
+        return Some(shows_everything());
     }
     Some(if sends_them? {
         Check::good(NAME, "the server sends log-probabilities; they are not calibrated")
@@ -57,6 +61,6 @@ pub(super) fn check_remote(config: &Config, sends_them: Option<bool>) -> Option<
     })
 }
 
-fn no_threshold() -> Check {
-    Check::good(NAME, "no threshold: all suggestions are shown")
+fn shows_everything() -> Check {
+    Check::good(NAME, "all suggestions are shown")
 }

@@ -85,7 +85,7 @@ impl State {
         self.advance_candidates(false, now);
     }
 
-    /// Lifts the suggestion's probability threshold. Returns whether it now shows a text that was
+    /// Lifts the suggestion's minimum probability. Returns whether it now shows a text that was
     /// not cut because the model was unsure.
     fn shows_everything(&mut self, request: &Request) -> bool {
         let Some(it) = &mut self.suggestion else { return false };

@@ -240,7 +240,7 @@ impl State {
             Some(Verdict::Unsure { is_exact: true }) => {
                 return self.respond(Answer::Empty(EmptyReason::unsure()), wait.asked, now);
             }
-            // The awaited text contradicts the typed text, or too little of it is certain.
+            // The awaited text contradicts the typed text, or no text is worth showing.
             Some(Verdict::Dismissed(_) | Verdict::Unsure { .. }) | None
                 if wait.source != Source::Model || wait.started != request.cursor =>
             {

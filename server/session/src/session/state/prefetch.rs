@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl State {
-    /// Turns a prefetch or cached text into the suggestion, with a probability threshold.
+    /// Turns a prefetch or cached text into the suggestion, with a minimum probability.
     pub(super) fn recall(
         &mut self,
         request: &Request,
@@ -73,16 +73,21 @@ impl State {
 
     /// Starts to generate the text that follows once `rest` is accepted. After the end of a line,
     /// that is the next line, because nothing is suggested after a complete line. Where the line
-    /// was cut because the model was unsure, that is the rest of the line.
+    /// was cut because the model was unsure, that is the rest of the line. If the generation has
+    /// reached the end of its text, all of the text is known, so what follows it is generated.
     pub(super) fn start_prefetch(&mut self, request: &Request, rest: &str) {
         let Request { snapshot, cursor, .. } = request;
         let CursorContext { line_after, .. } = cursor_context(snapshot, *cursor);
-        let is_cut = self.suggestion.as_ref().is_some_and(|it| {
-            let progress = self.progress(it.generation());
-            !rest.is_empty() && it.is_cut_in_line(*cursor, rest, &progress)
-        });
+        let is_line_end = line_after.trim().is_empty();
+        let suggestion = self.suggestion.as_ref().filter(|_| !rest.is_empty());
+        let suggestion = suggestion.map(|it| (it, self.progress(it.generation())));
+        let known = suggestion.as_ref().and_then(|(it, progress)| it.known_rest(*cursor, progress));
+        let rest = known.filter(|it| is_line_end && it.starts_with(rest)).unwrap_or(rest);
+        let is_cut = suggestion
+            .as_ref()
+            .is_some_and(|(it, progress)| it.is_cut_in_line(*cursor, rest, progress));
         // The model writes the indentation: an editor's own need not be that of the line before.
-        let line_break = if line_after.trim().is_empty() && !is_cut { "\n" } else { "" };
+        let line_break = if is_line_end && !is_cut { "\n" } else { "" };
         let mut accepted = snapshot.clone();
         accepted.rope.insert(*cursor, &format!("{rest}{line_break}"));
         let cursor = cursor + rest.chars().count() + line_break.len();

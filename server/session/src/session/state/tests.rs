@@ -509,7 +509,7 @@ proptest! {
     #[test]
     fn random_events_keep_the_invariants(
         acts in proptest::collection::vec(act(), 1..60),
-        threshold in prop_oneof![Just(0.0), Just(0.1), 0.02..0.5],
+        threshold in prop_oneof![Just(0.0), Just(0.1), 0.02..=1.0],
     ) {
         let mut world = World::with_threshold(threshold);
         for act in acts {

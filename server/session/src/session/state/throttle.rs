@@ -95,8 +95,11 @@ impl Throttle {
 
     /// A text was shown.
     pub(super) fn shown(&mut self, now: Instant) {
-        if let Some(since) = self.running_since.take() {
-            average(&mut self.first_text, now.saturating_duration_since(since));
+        // A text that appears before the generation starts is none of its text.
+        if let Some(since) = self.running_since.take()
+            && let Some(first_text) = now.checked_duration_since(since)
+        {
+            average(&mut self.first_text, first_text);
         }
     }
 }

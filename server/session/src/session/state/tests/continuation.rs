@@ -8,6 +8,22 @@ use crate::session::request::Source;
 /// generation was needed.
 fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Vec<String> {
     let mut world = World::new();
+    answered(&mut world, tokens, finish);
+    let mut answers = vec![world.shown()];
+    for part in parts {
+        world.type_text(part);
+        world.ask(false, Kind::Automatic);
+        world.start();
+        let answer = &world.asked[&world.last.unwrap()].answer;
+        let is_known = matches!(answer, Some(Answer::Shows { source: Source::TypeThrough, .. }));
+        let cost = if is_known { "" } else { " (generates)" };
+        answers.push(format!("{}{cost}", world.shown()));
+    }
+    answers
+}
+
+/// Requests a suggestion and generates tokens with the given probabilities.
+fn answered(world: &mut World, tokens: &[(&str, f32)], finish: FinishReason) {
     world.ask(false, Kind::Automatic);
     world.start();
     let id = *world.running.keys().next().unwrap();
@@ -21,17 +37,6 @@ fn continued(tokens: &[(&str, f32)], finish: FinishReason, parts: &[&str]) -> Ve
     world.running.clear();
     world.ended.insert(id);
     world.handle(Event::Progress { id, progress });
-    let mut answers = vec![world.shown()];
-    for part in parts {
-        world.type_text(part);
-        world.ask(false, Kind::Automatic);
-        world.start();
-        let answer = &world.asked[&world.last.unwrap()].answer;
-        let is_known = matches!(answer, Some(Answer::Shows { source: Source::TypeThrough, .. }));
-        let cost = if is_known { "" } else { " (generates)" };
-        answers.push(format!("{}{cost}", world.shown()));
-    }
-    answers
 }
 
 /// The running generations, without prefills.
@@ -70,6 +75,20 @@ fn accepted_word_keeps_what_was_shown() {
         continued(&tokens, line_end(), &[" = ", "a ", "+ "]),
         [" = a + b", "a + b", "+ b + c;", "b + c;"]
     );
+}
+
+#[test]
+fn known_text_is_not_generated_again() {
+    let tokens = [(" = sum", 0.9), ("(items)", 0.3), (";", 0.9)];
+    let mut world = World::new();
+    answered(&mut world, &tokens, line_end());
+    assert_eq!(world.shown(), " = sum");
+    let rest = world.timers.iter().position(|(timer, ..)| *timer == Timer::Rest).unwrap();
+    world.elapse(rest);
+    let prefetched = world.state.prefetch.as_ref().map(|(at, _)| at.clone());
+    let text = "let x = sum(items);\n";
+    let expected = Snapshot::of_text(URIS[0], "rust", text);
+    assert_eq!(prefetched, Some(Surroundings::new(&expected, text.len())));
 }
 
 #[test]
