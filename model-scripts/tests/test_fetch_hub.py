@@ -114,7 +114,8 @@ def address(server):
 
 def start(tmp_path, arguments, **environment):
     """Starts a command with an environment of its own."""
-    command = [sys.executable, "-m", "foretell_models", *arguments]
+    # A background job of a shell ignores interrupts, and its children would, too.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "foretell_models", *arguments]
     own = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "FORETELL_HOME": str(tmp_path / "home")}
     return subprocess.Popen(command, stdout=DEVNULL, stderr=PIPE, text=True, env=own | environment)
 
