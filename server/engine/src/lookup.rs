@@ -109,7 +109,7 @@ impl Lookup {
         draft
     }
 
-    /// What follows the longest match.
+    /// The tokens after the longest match, each with its class.
     fn looked_up(&self, history: &[u32], elsewhere: &[Vec<u32>]) -> Vec<(u32, Class)> {
         // The current generation is part of the history.
         let recent = self.recent.iter().take(self.recent.len().saturating_sub(1));

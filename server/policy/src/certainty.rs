@@ -26,8 +26,8 @@ pub const DEFAULT_MIN_PROBABILITY: f32 = 0.1;
 /// time to read three words. An assumption, not a measurement.
 pub const READING_COST_KEYS: f64 = 5.0;
 
-/// The cost of a wrong suggestion, in keystrokes, for a user who wants to see no text below this
-/// probability: [`READING_COST_KEYS`] at the default of 0.1, and proportionally more or less.
+/// The cost of a wrong suggestion at a minimum probability, in keystrokes: [`READING_COST_KEYS`] at
+/// the default minimum, and in proportion at others.
 #[must_use]
 pub fn reading_cost_keys(min_probability: f32) -> f64 {
     f64::from(min_probability / DEFAULT_MIN_PROBABILITY) * READING_COST_KEYS

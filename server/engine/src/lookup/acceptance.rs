@@ -2,7 +2,7 @@
 
 use super::matches::Support;
 
-/// What is known about a draft token before it is verified.
+/// The features of a draft token by which its acceptance is counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Class {
     /// How many tokens before it match.

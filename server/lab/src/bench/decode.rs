@@ -111,7 +111,7 @@ impl Total {
     }
 }
 
-/// What was measured in one mode, over all rounds.
+/// The totals of one mode over all rounds.
 #[derive(Default)]
 struct Column {
     /// Tokens per second, and their ratio to those without draft tokens, of each round.
