@@ -5,9 +5,11 @@ use std::{env, fs, io::Write, path::Path};
 fn main() -> std::io::Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model-scripts");
     let mut names = vec!["requirements.lock".to_owned()];
+    // Every file, including data: only folders (compiled files) and hidden files are left out.
     for entry in fs::read_dir(scripts.join("foretell_models"))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".py") || name.ends_with(".toml") {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_file() && !name.starts_with('.') {
             names.push(format!("foretell_models/{name}"));
         }
     }
