@@ -94,7 +94,7 @@ def test_neighbours_stay_within_16_bits(width):
     assert (np.abs(values * scale[:, None] - rows) <= 1.5 * scale[:, None]).all()
 
 
-@pytest.mark.parametrize("size", [1, 3, 8, 96, 896])
+@pytest.mark.parametrize("size", [1, 3, 8, 96, 896, 1536])
 def test_rotation_is_orthogonal(size):
     rows = RANDOM.standard_normal((5, size)).astype(np.float32)
     matrix = Rotation(size).apply(np.eye(size, dtype=np.float32))
