@@ -52,7 +52,7 @@ struct EngineOptions {
     #[arg(long, global = true, value_name = "FILE")]
     library: Option<PathBuf>,
 
-    /// The execution provider: auto, cpu, cuda or coreml.
+    /// The execution provider: auto, cpu, webgpu, cuda, coreml or mlx.
     #[arg(long, global = true)]
     provider: Option<String>,
 

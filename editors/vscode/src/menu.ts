@@ -25,7 +25,13 @@ export interface Stats {
   engine?: { model: string; provider: string; n_threads: number; prefill_tokens_per_s: number | null } | null;
 }
 
-const PROVIDERS: Partial<Record<string, string>> = { cpu: 'CPU', cuda: 'CUDA', coreml: 'Core ML' };
+const PROVIDERS: Partial<Record<string, string>> = {
+  cpu: 'CPU',
+  cuda: 'CUDA',
+  coreml: 'Core ML',
+  mlx: 'MLX',
+  webgpu: 'WebGPU',
+};
 
 /** The entry for the model in use, with its measured speed. */
 export function modelEntry({ engine, counts }: Stats, remote?: string): { label: string; description?: string; detail: string } {

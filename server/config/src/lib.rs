@@ -62,7 +62,7 @@ pub struct Model {
     /// to the data folder. Ignored in a workspace's file.
     pub library: Option<PathBuf>,
     /// The execution provider; `auto` selects the fastest one that is available.
-    #[schemars(with = "String", extend("enum" = ["auto", "coreml", "cuda", "cpu"]))]
+    #[schemars(with = "String", extend("enum" = ["auto", "cpu", "webgpu", "cuda", "coreml", "mlx"]))]
     pub provider: provider::Setting,
     /// The number of compute threads; null means one per fast core.
     #[schemars(range(min = 1, max = 256))]

@@ -26,7 +26,7 @@ use super::{
     Abort, EngineState, Failure, Model, ModelError,
     kv_memory::KvMemory,
     library::{RuntimeError, is_silent},
-    provider::{Choice, Provider, Setting, choose},
+    provider::{Available, Choice, PassedOver, Provider, Setting, Unavailable, choose, survey},
 };
 use crate::bundle::{Bundle, Manifest, weights::Weights};
 use kv_buffers::{KvBuffers, KvLayout};
@@ -129,7 +129,7 @@ impl OnnxModel {
         environment(&options.library)?;
         let manifest = &bundle.manifest;
         let Choice { provider, passed_over } =
-            choose(options.provider, &manifest.target, is_in_library)
+            choose(options.provider, &manifest.target, device)
                 .with_context(|| format!("{}", bundle.path.display()))?;
         for other in passed_over {
             tracing::info!("not used: {other}");
@@ -137,8 +137,11 @@ impl OnnxModel {
         Self::load_on(provider, bundle, options)
     }
 
-    /// Loads it for a provider, or for its replacement.
-    fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
+    /// Loads it for this provider, or, if `options.provider` is automatic, for its replacement.
+    ///
+    /// # Errors
+    /// If the library or the graph cannot be used, or there is not enough memory.
+    pub fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Loaded::new(bundle, options, provider) {
             Ok(loaded) => (loaded, EngineState::Ready),
@@ -280,15 +283,30 @@ fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
 /// If the library cannot be loaded, or no provider fits.
 pub fn provider(library: &Path, setting: Setting, target: &str) -> anyhow::Result<Choice> {
     environment(library)?;
-    Ok(choose(setting, target, is_in_library)?)
+    Ok(choose(setting, target, device)?)
 }
 
-fn is_in_library(provider: Provider) -> bool {
-    match provider {
+/// All providers: which of them a library offers for a bundle, and why not the others.
+///
+/// # Errors
+/// If the library cannot be loaded.
+pub fn providers(
+    library: &Path,
+    manifest: &Manifest,
+) -> Result<Vec<Result<Available, PassedOver>>, RuntimeError> {
+    environment(library)?;
+    Ok(survey(&manifest.target, device))
+}
+
+/// The name of a provider's device.
+fn device(provider: Provider) -> Result<String, Unavailable> {
+    let is_in_library = match provider {
         Provider::CoreMl => CoreML::is_available().unwrap_or(false),
         Provider::Cuda => CUDA::is_available().unwrap_or(false),
+        Provider::Mlx | Provider::WebGpu => false,
         Provider::Cpu => true,
-    }
+    };
+    is_in_library.then(|| provider.name().to_owned()).ok_or(Unavailable::NotInLibrary)
 }
 
 /// The graph with shared weights, or, if it does not load, the one for every machine: sharing is
@@ -322,7 +340,7 @@ fn open(
     match provider {
         Provider::CoreMl => CoreML::default().register(&mut builder)?,
         Provider::Cuda => CUDA::default().register(&mut builder)?,
-        Provider::Cpu => {}
+        Provider::Cpu | Provider::Mlx | Provider::WebGpu => {}
     }
     let builder = builder
         .with_intra_threads(n_threads)

@@ -11,13 +11,20 @@ pub enum Provider {
     CoreMl,
     /// NVIDIA's CUDA.
     Cuda,
+    /// Apple's MLX, a plugin.
+    Mlx,
+    /// WebGPU, a plugin: Vulkan, Direct3D 12 or Metal.
+    WebGpu,
     /// The CPU; every library contains it.
     Cpu,
 }
 
 impl Provider {
-    /// All providers, the fastest first.
-    pub const ALL: [Self; 3] = [Self::CoreMl, Self::Cuda, Self::Cpu];
+    /// All providers.
+    pub const ALL: [Self; 5] = [Self::CoreMl, Self::Cuda, Self::Mlx, Self::WebGpu, Self::Cpu];
+
+    /// Those that `auto` tries, the fastest first.
+    const AUTOMATIC: [Self; 3] = [Self::CoreMl, Self::Cuda, Self::Cpu];
 
     /// Its name in settings and in a bundle's manifest.
     #[must_use]
@@ -25,6 +32,8 @@ impl Provider {
         match self {
             Self::CoreMl => "coreml",
             Self::Cuda => "cuda",
+            Self::Mlx => "mlx",
+            Self::WebGpu => "webgpu",
             Self::Cpu => "cpu",
         }
     }
@@ -34,8 +43,15 @@ impl Provider {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
             Self::Cuda => "the one that `foretell setup --provider cuda` fetches, and CUDA 13",
+            Self::Mlx => "the MLX plugin, which `foretell setup` does not install yet",
+            Self::WebGpu => "the WebGPU plugin, which `foretell setup` does not install yet",
             Self::Cpu => "the one that `foretell setup` installs",
         }
+    }
+
+    /// Whether it runs graphs made for `target` at full speed.
+    fn runs(self, target: &str) -> bool {
+        self.name() == target || (self == Self::WebGpu && target == Self::Cpu.name())
     }
 }
 
@@ -52,15 +68,16 @@ pub enum Setting {
 
 impl Setting {
     /// The replacement for a provider that failed, if the choice is automatic. The CPU also runs
-    /// the graphs for CUDA, slowly.
+    /// the graphs for other providers, slowly.
     #[must_use]
     pub fn after(self, failed: Provider) -> Option<Provider> {
-        (self == Self::Auto && failed == Provider::Cuda).then_some(Provider::Cpu)
+        (self == Self::Auto && failed != Provider::Cpu).then_some(Provider::Cpu)
     }
 
     fn fits(self, provider: Provider, target: &str) -> bool {
         let insists = self == Self::Only(Provider::Cpu) && provider == Provider::Cpu;
-        provider.name() == target || (insists && target == Provider::Cuda.name())
+        let of_gpu = [Provider::Cuda, Provider::Mlx, Provider::WebGpu].map(Provider::name);
+        provider.runs(target) || (insists && of_gpu.contains(&target))
     }
 }
 
@@ -90,9 +107,9 @@ impl FromStr for Setting {
             return Ok(Self::Auto);
         }
         let provider = Provider::ALL.into_iter().find(|provider| provider.name() == name);
-        provider
-            .map(Self::Only)
-            .ok_or_else(|| format!("{name:?} is no provider; there are auto, cpu, cuda and coreml"))
+        provider.map(Self::Only).ok_or_else(|| {
+            format!("{name:?} is no provider; there are auto, cpu, webgpu, cuda, coreml and mlx")
+        })
     }
 }
 
@@ -104,9 +121,18 @@ pub struct PassedOver {
     reason: Reason,
 }
 
+/// Why a provider cannot be used, whatever the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unavailable {
+    /// The library does not contain it.
+    NotInLibrary,
+    /// Its plugin, driver or device is missing or cannot be used: the reason.
+    Unusable(String),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Reason {
-    NotInLibrary,
+    Unavailable(Unavailable),
     OtherTarget(String),
 }
 
@@ -114,11 +140,12 @@ impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.provider.name();
         match &self.reason {
-            Reason::NotInLibrary => write!(
+            Reason::Unavailable(Unavailable::NotInLibrary) => write!(
                 f,
                 "{name}: the ONNX Runtime library was built without it; it takes {}",
                 self.provider.remedy()
             ),
+            Reason::Unavailable(Unavailable::Unusable(reason)) => write!(f, "{name}: {reason}"),
             Reason::OtherTarget(target) => {
                 write!(
                     f,
@@ -144,31 +171,65 @@ pub struct Choice {
 #[error("no way to compute: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct NoneFits(pub Vec<PassedOver>);
 
-/// The provider for a graph made for `target`, and those that were skipped.
+/// The provider for a graph made for `target`, and those that were skipped. `device` returns the
+/// name of a provider's device.
 ///
 /// # Errors
 /// The reason for each provider if none fits.
 pub fn choose(
     setting: Setting,
     target: &str,
-    is_in_library: impl Fn(Provider) -> bool,
+    device: impl Fn(Provider) -> Result<String, Unavailable>,
 ) -> Result<Choice, NoneFits> {
     let wanted: &[Provider] = match &setting {
-        Setting::Auto => &Provider::ALL,
+        Setting::Auto => &Provider::AUTOMATIC,
         Setting::Only(provider) => std::slice::from_ref(provider),
     };
     let mut passed_over = Vec::new();
     for &provider in wanted {
-        let reason = if !setting.fits(provider, target) {
-            Reason::OtherTarget(target.to_owned())
-        } else if !is_in_library(provider) {
-            Reason::NotInLibrary
-        } else {
-            return Ok(Choice { provider, passed_over });
-        };
-        passed_over.push(PassedOver { provider, reason });
+        match check(setting, provider, target, &device) {
+            Ok(_) => return Ok(Choice { provider, passed_over }),
+            Err(reason) => passed_over.push(reason),
+        }
     }
     Err(NoneFits(passed_over))
+}
+
+/// A provider that can run a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// The provider.
+    pub provider: Provider,
+    /// The name of its device.
+    pub device: String,
+}
+
+/// All providers: which of them can run a graph made for `target`, and why not the others. The CPU
+/// runs every graph.
+pub fn survey(
+    target: &str,
+    device: impl Fn(Provider) -> Result<String, Unavailable>,
+) -> Vec<Result<Available, PassedOver>> {
+    Provider::ALL
+        .into_iter()
+        .map(|provider| check(Setting::Only(provider), provider, target, &device))
+        .collect()
+}
+
+fn check(
+    setting: Setting,
+    provider: Provider,
+    target: &str,
+    device: impl Fn(Provider) -> Result<String, Unavailable>,
+) -> Result<Available, PassedOver> {
+    let passed_over = |reason| PassedOver { provider, reason };
+    if !setting.fits(provider, target) {
+        return Err(passed_over(Reason::OtherTarget(target.to_owned())));
+    }
+    match device(provider) {
+        Ok(device) => Ok(Available { provider, device }),
+        Err(why) => Err(passed_over(Reason::Unavailable(why))),
+    }
 }
 
 #[cfg(test)]
@@ -179,9 +240,16 @@ mod tests {
         passed_over.iter().map(ToString::to_string).collect()
     }
 
+    fn only_cpu(provider: Provider) -> Result<String, Unavailable> {
+        (provider == Provider::Cpu).then(|| "x86".to_owned()).ok_or(Unavailable::NotInLibrary)
+    }
+
+    fn all(provider: Provider) -> Result<String, Unavailable> {
+        Ok(provider.name().to_owned())
+    }
+
     #[test]
     fn first_usable_provider_is_chosen() {
-        let only_cpu = |provider| provider == Provider::Cpu;
         let Choice { provider, passed_over } = choose(Setting::Auto, "cpu", only_cpu).unwrap();
         assert_eq!(provider, Provider::Cpu);
         assert_eq!(
@@ -195,14 +263,13 @@ mod tests {
 
     #[test]
     fn graph_target_selects_the_provider() {
-        let chosen = |target| choose(Setting::Auto, target, |_| true).unwrap().provider;
+        let chosen = |target| choose(Setting::Auto, target, all).unwrap().provider;
         assert_eq!((chosen("cuda"), chosen("cpu")), (Provider::Cuda, Provider::Cpu));
-        assert!(choose(Setting::Auto, "abacus", |_| true).is_err());
+        assert!(choose(Setting::Auto, "abacus", all).is_err());
     }
 
     #[test]
     fn unusable_graph_gives_a_reason_per_provider() {
-        let only_cpu = |provider| provider == Provider::Cpu;
         let error = choose(Setting::Auto, "cuda", only_cpu).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -212,7 +279,7 @@ mod tests {
              it takes the one that `foretell setup --provider cuda` fetches, and CUDA 13; \
              cpu: the model's graph is for cuda; import it with the target cpu for this"
         );
-        let error = choose(Setting::Only(Provider::Cuda), "cpu", |_| true).unwrap_err();
+        let error = choose(Setting::Only(Provider::Cuda), "cpu", all).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no way to compute: \
@@ -221,14 +288,37 @@ mod tests {
     }
 
     #[test]
-    fn cpu_replaces_cuda_only_if_automatic() {
+    fn cpu_replaces_others_only_if_automatic() {
         assert_eq!(Setting::Auto.after(Provider::Cuda), Some(Provider::Cpu));
+        assert_eq!(Setting::Auto.after(Provider::WebGpu), Some(Provider::Cpu));
         assert_eq!(Setting::Auto.after(Provider::Cpu), None);
         assert_eq!(Setting::Only(Provider::Cuda).after(Provider::Cuda), None);
         // An explicit choice is respected.
-        let chosen = choose(Setting::Only(Provider::Cpu), "cuda", |_| true).unwrap();
+        let chosen = choose(Setting::Only(Provider::Cpu), "cuda", all).unwrap();
         assert_eq!(chosen.provider, Provider::Cpu);
-        assert!(choose(Setting::Only(Provider::Cpu), "coreml", |_| true).is_err());
+        assert!(choose(Setting::Only(Provider::Cpu), "coreml", all).is_err());
+    }
+
+    #[test]
+    fn survey_has_every_provider_with_its_device_or_reason() {
+        let found = |provider| match provider {
+            Provider::WebGpu => Err(Unavailable::Unusable("there is no Vulkan driver".to_owned())),
+            _ => only_cpu(provider),
+        };
+        let survey: Vec<String> = survey("cpu", found)
+            .into_iter()
+            .map(|it| it.map_or_else(|why| why.to_string(), |it| format!("{it:?}")))
+            .collect();
+        assert_eq!(
+            survey,
+            [
+                "coreml: the model's graph is for cpu; import it with the target coreml for this",
+                "cuda: the model's graph is for cpu; import it with the target cuda for this",
+                "mlx: the model's graph is for cpu; import it with the target mlx for this",
+                "webgpu: there is no Vulkan driver",
+                "Available { provider: Cpu, device: \"x86\" }",
+            ]
+        );
     }
 
     #[test]

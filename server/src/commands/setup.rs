@@ -115,7 +115,8 @@ fn library_option(provider: Setting) -> &'static str {
     match provider {
         Setting::Auto => "auto",
         Setting::Only(Provider::Cuda) => "cuda",
-        Setting::Only(Provider::Cpu | Provider::CoreMl) => "cpu",
+        // A plugin works with any build.
+        Setting::Only(Provider::Cpu | Provider::CoreMl | Provider::Mlx | Provider::WebGpu) => "cpu",
     }
 }
 

@@ -60,7 +60,7 @@ fn out_of_range_values_are_reported() {
         json!({"model": {"context_tokens": 10, "provider": "tpu"}, "suggest": {"candidates": 99}}),
         &expect![[r#"
             client: "model.context_tokens" is 10; the minimum is 256
-            client: "model.provider" is "tpu": "tpu" is no provider; there are auto, cpu, cuda and coreml
+            client: "model.provider" is "tpu": "tpu" is no provider; there are auto, cpu, webgpu, cuda, coreml and mlx
             client: "suggest.candidates" is 99; the maximum is 8
         "#]],
     );

@@ -32,6 +32,7 @@ impl KvLayout {
             Provider::Cuda => AllocationDevice::CUDA,
             // Its graphs return the new rows, to be copied into a buffer: BUNDLE.md.
             Provider::CoreMl => return None,
+            Provider::Mlx | Provider::WebGpu => return None,
         };
         let Manifest { n_layers, n_kv_heads: n_heads, head_dim, .. } = *manifest;
         Some(Self { n_layers, n_heads, head_dim, element, element_bytes, device })
