@@ -126,7 +126,8 @@ class RotatedWeights:
         if part == "o":
             return self._head.apply(rows.reshape(-1, self.config.head_dim)).reshape(rows.shape)
         if part == "down":
-            return (rows.reshape(len(rows), -1, len(self.block)) @ self.block).reshape(rows.shape)
+            # Two dimensions: NumPy multiplies stacks of small matrices one by one.
+            return (rows.reshape(-1, len(self.block)) @ self.block).reshape(rows.shape)
         if part != "embed":
             norm = "final_norm" if part == "head" else f"{layer}.{_INPUTS[part]}"
             rows = rows * self._weights.vector(norm)
