@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     convert.set_defaults(run=_import)
     for command in (add, convert):
         command.add_argument("--quantization", help="quantization recipe; see README.md")
-    targets = ("cpu", "cuda", "coreml")
+    targets = ("cpu", "webgpu", "cuda", "coreml", "mlx")
     for command in (add, convert):
         command.add_argument(
             "--target", choices=targets, help="default: what the server's library supports"
@@ -88,14 +88,16 @@ def _parser() -> argparse.ArgumentParser:
     runtime = commands.add_parser("runtime", help="install the ONNX Runtime library")
     runtime.add_argument(
         "--library",
-        choices=("auto", "cpu", "cuda"),
+        choices=("auto", "cpu", "webgpu", "cuda", "mlx"),
         default="auto",
-        help="the build to install; auto (the default) detects a GPU and CUDA",
+        help="the build or plugin to install; auto (the default) detects a GPU and CUDA",
     )
     runtime.set_defaults(run=_runtime)
     tiny = commands.add_parser("tiny", help="make a small bundle with random weights, for tests")
     tiny.add_argument("--out", type=Path, required=True)
     tiny.add_argument("--seed", type=int, default=0)
+    tiny.add_argument("--target", choices=("cpu", "webgpu", "cuda"), default="cpu")
+    tiny.add_argument("--quantization", default="int8", help="quantization recipe; see README.md")
     tiny.set_defaults(run=_tiny)
     return parser
 
@@ -220,7 +222,9 @@ def _runtime(options: argparse.Namespace) -> int:
 
 def _tiny(options: argparse.Namespace) -> int:
     from foretell_models import tiny
+    from foretell_models.recipe import recipe_of
 
-    tiny.make(options.out.absolute(), options.seed)
+    recipe_of(options.quantization)
+    tiny.make(options.out.absolute(), options.seed, options.quantization, target=options.target)
     echo_path(options.out)
     return 0

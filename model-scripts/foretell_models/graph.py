@@ -1,4 +1,4 @@
-"""Writes the decoder as an ONNX graph for ONNX Runtime's CPU and CUDA providers.
+"""Writes the decoder as an ONNX graph for ONNX Runtime's providers, except Core ML.
 
 One GroupQueryAttention per layer works in place on a preallocated KV buffer that is bound as both
 `past` and `present`. `seqlens_k` says how much of it is valid, so rewinding only lowers a length.
@@ -23,15 +23,22 @@ from foretell_models.rotation import RotatedWeights
 
 
 def write_decoder(
-    folder: Path, weights: Weights, recipe: Recipe, float_type: npt.DTypeLike = np.float32
+    folder: Path,
+    weights: Weights,
+    recipe: Recipe,
+    float_type: npt.DTypeLike = np.float32,
+    separate: bool = False,
 ) -> None:
-    """Writes `model.onnx` and its data file into `folder`."""
+    """Writes `model.onnx` and its data file into `folder`.
+
+    With `separate`, attention gets Q, K and V as separate inputs, as MLX requires.
+    """
     if recipe.rotated and RotatedWeights.applies_to(weights.config):
         weights = RotatedWeights(weights)
     data = DataFile(folder)
     try:
         graph = GraphWriter(data, float_type)
-        _Decoder(graph, weights, recipe).write()
+        _Decoder(graph, weights, recipe, separate).write()
         graph.save(folder / "model.onnx", weights.config.architecture)
     finally:
         data.close()
@@ -40,8 +47,10 @@ def write_decoder(
 class _Decoder:
     """Builds the graph from the embedding to the logits."""
 
-    def __init__(self, graph: GraphWriter, weights: Weights, recipe: Recipe) -> None:
-        self.graph, self.weights, self.recipe = graph, weights, recipe
+    def __init__(
+        self, graph: GraphWriter, weights: Weights, recipe: Recipe, separate: bool
+    ) -> None:
+        self.graph, self.weights, self.recipe, self.separate = graph, weights, recipe, separate
         self.config: ModelConfig = weights.config
         self.linear = LinearWriter(graph, weights, recipe)
         self._tied_head: str | None = None
@@ -161,10 +170,16 @@ class _Decoder:
         )
         graph.node("Slice", [qkv, last, end, axis], [f"{index}.qkv.last"])
         graph.node("Concat", [qkv, f"{index}.qkv.last"], [f"{index}.qkv.all"], axis=1)
+        inputs = [f"{index}.qkv.all", "", ""]
+        if self.separate:
+            heads = np.array([c.n_heads, c.n_kv_heads, c.n_kv_heads], np.int64)
+            widths = graph.constant("qkv_widths", heads * c.head_dim, np.int64)
+            inputs = [f"{index}.{part}.all" for part in "qkv"]
+            graph.node("Split", [f"{index}.qkv.all", widths], inputs, axis=-1)
         window = {"local_window_size": c.window} if c.window else {}
         graph.node(
             "GroupQueryAttention",
-            [f"{index}.qkv.all", "", "", *names[:2], *self._lengths, "cos", "sin"],
+            [*inputs, *names[:2], *self._lengths, "cos", "sin"],
             [f"{out}.all", *names[2:]],
             CONTRIB,
             num_heads=c.n_heads,

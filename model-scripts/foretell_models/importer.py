@@ -20,7 +20,7 @@ from foretell_models.recipe import recipe_of
 from foretell_models.terminal import is_unprintable
 from foretell_models.tokenizer import Vocabulary
 
-TARGETS = ("cpu", "cuda", "coreml")
+TARGETS = ("cpu", "webgpu", "cuda", "coreml", "mlx")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def import_checkpoint(
         raise UsageError("name, title or licence contains control or invisible characters")
     if options.target not in TARGETS:
         raise UsageError(f"target {options.target!r} is not known; known: {', '.join(TARGETS)}")
-    if recipe and recipe.only_cpu and options.target == "cuda":
+    if recipe and recipe.only_cpu and options.target not in ("cpu", "coreml"):
         raise UsageError(f"quantization {recipe.name} is only for the target cpu")
     if not source.exists():
         raise UsageError(f"{source} does not exist")
@@ -65,14 +65,15 @@ def import_checkpoint(
         warn(f"{options.name} has no fill-in-the-middle tokens: it can only continue the prefix")
     files.clean_up(folder)
     with files.new_folder(folder) as temporary:
-        kv_type = "float32" if options.target == "cpu" else "float16"
+        kv_type = bundle.kv_type_of(options.target)
         graphs = None
         if options.target == "coreml":
             from foretell_models import static_graph
 
             graphs = static_graph.write_decoders(temporary, weights)
         else:
-            graph.write_decoder(temporary, weights, recipe, np.dtype(kv_type))
+            separate = options.target == "mlx"
+            graph.write_decoder(temporary, weights, recipe, np.dtype(kv_type), separate)
         vocabulary.tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         eprint(
             f"imported {options.name} ({recipe.name}, {options.target}) in "

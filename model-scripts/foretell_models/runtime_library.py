@@ -1,7 +1,8 @@
 """Installs the ONNX Runtime library for the server: the CPU build or the CUDA build.
 
 The CPU build (on macOS with Core ML) comes from the installed `onnxruntime` wheel. The CUDA build
-comes from a separate wheel, which is read as an archive.
+comes from a separate wheel, which is read as an archive. WebGPU and MLX are plugins of the CPU
+build.
 """
 
 import importlib.metadata
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from foretell_models import archive, files, gpu, paths
+from foretell_models import archive, files, gpu, paths, plugins
 from foretell_models.errors import FetchFailed, UsageError
 from foretell_models.progress import eprint, warn
 
@@ -20,6 +21,8 @@ _PATTERNS = (
     "libonnxruntime.so.*", "libonnxruntime*.dylib", "onnxruntime.dll",
     "libonnxruntime_providers_shared.*", "onnxruntime_providers_shared.dll",
 )  # fmt: skip
+#: The providers that are plugins, the preferred one first.
+PLUGINS = ("mlx", "webgpu")
 #: Copied last and removed first, so if it exists, the CUDA build is complete.
 _CUDA = "libonnxruntime_providers_cuda.so"
 #: Space for the CUDA wheel, 256 MB, and the extracted files, 313 MB.
@@ -38,21 +41,33 @@ def installed() -> list[Path]:
 
 
 def target() -> str:
-    """The bundle target that the library in the data folder supports: cpu or cuda."""
+    """The bundle target that suits the library and the plugins in the data folder."""
+    if _has_cuda():
+        return "cuda"
+    return next((it for it in PLUGINS if plugins.is_installed(it)), "cpu")
+
+
+def _has_cuda() -> bool:
     folder = paths.library_folder()
-    is_cuda = (folder / _CUDA).is_file() and (folder / f"libonnxruntime.so.{_version()}").is_file()
-    return "cuda" if is_cuda else "cpu"
+    return (folder / _CUDA).is_file() and (folder / f"libonnxruntime.so.{_version()}").is_file()
 
 
 def install(kind: str) -> list[Path]:
     """Installs the library into the data folder; returns its files.
 
-    `kind` is `cpu`, `cuda`, or `auto` to choose by the detected GPU.
+    `kind` is `cpu`, which removes plugins, `cuda`, a plugin, or `auto` to choose by the detected
+    GPU.
     """
     if kind == "cpu":
+        for plugin in PLUGINS:
+            plugins.remove(plugin)
         return _install_cpu()
     if kind == "cuda":
         return _install_cuda()
+    if kind in PLUGINS:
+        library = _install_cpu()
+        with files.lock(paths.lock_file("runtime")):
+            return [*library, *plugins.install(kind)]
     status = gpu.detect()
     eprint(status.message)
     if status.is_usable:
@@ -65,7 +80,7 @@ def install(kind: str) -> list[Path]:
 
 def ensure() -> None:
     """Installs the CPU library unless the CUDA library is installed."""
-    if target() == "cpu":
+    if not _has_cuda():
         _install_cpu()
 
 
@@ -87,7 +102,7 @@ def _install_cuda() -> list[Path]:
     main = f"libonnxruntime.so.{_version()}"
     names = [main, "libonnxruntime_providers_shared.so", _CUDA]
     with files.lock(paths.lock_file("runtime")):
-        if target() == "cpu":
+        if not _has_cuda():
             files.make_folder(folder)
             for leftover in folder.glob(f"{files.PARTIAL_PREFIX}wheel-*"):
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
 from foretell_models import bundle, files, graph
-from foretell_models.bundle import Manifest, Source
+from foretell_models.bundle import Manifest, Source, kv_type_of
 from foretell_models.model_config import Floats, ModelConfig, tensor_shapes
 from foretell_models.quantize import Grid
 from foretell_models.recipe import RECIPES
@@ -91,9 +91,14 @@ def byte_tokenizer() -> Tokenizer:
 
 
 def make(
-    folder: Path, seed: int = 0, quantization: str = "int8", config: ModelConfig = CONFIG
+    folder: Path,
+    seed: int = 0,
+    quantization: str = "int8",
+    config: ModelConfig = CONFIG,
+    target: str = "cpu",
 ) -> Manifest:
     """Makes the tiny bundle in `folder`, or one of other sizes."""
+    kv_type = kv_type_of(target)
     # Qwen2 has biases only on Q, K and V, and ties the head to the embedding.
     weights = RandomWeights(config, seed, ("head", "o_bias", "up_bias", "down_bias"))
     tokenizer = byte_tokenizer()
@@ -101,7 +106,7 @@ def make(
     fim = find_fim(ids)
     files.clean_up(folder)
     with files.new_folder(folder) as temporary:
-        graph.write_decoder(temporary, weights, RECIPES[quantization])
+        graph.write_decoder(temporary, weights, RECIPES[quantization], np.dtype(kv_type))
         tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         manifest = Manifest(
             name="tiny",
@@ -109,13 +114,13 @@ def make(
             licence="MIT OR Apache-2.0",
             source=Source("random", f"seed-{seed}", 0, "0" * 64),
             architecture=config.architecture,
-            target="cpu",
+            target=target,
             quantization=quantization,
             n_layers=config.n_layers,
             n_heads=config.n_heads,
             n_kv_heads=config.n_kv_heads,
             head_dim=config.head_dim,
-            kv_dtype="float32",
+            kv_dtype=kv_type,
             context_length=config.context_length,
             vocab_size=config.vocab_size,
             eos_ids=find_eos_ids(ids, [], fim),

@@ -26,6 +26,7 @@ def test_faster_recipe_is_chosen(seconds, chosen, says, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("config", "target"),
     [
+        (WIDE, "webgpu"),
         (WIDE, "cuda"),
         (WIDE, "coreml"),
         (tiny.CONFIG, "cpu"),

@@ -1,4 +1,4 @@
-"""The `cuda` and `coreml` graphs, tested without their hardware."""
+"""The graphs of other targets than `cpu`, tested without their hardware."""
 
 import numpy as np
 import onnx
@@ -11,6 +11,7 @@ from foretell_models import static_graph
 from foretell_models.bundle import read_manifest
 from foretell_models.importer import ImportOptions, import_checkpoint
 from foretell_models.model_config import FAMILIES
+from foretell_models.session import Session
 
 IDS = [(11 * index + index * index) % 270 for index in range(24)]
 PAST = 64
@@ -113,3 +114,29 @@ def test_cuda_graph_is_cpu_graph_in_fp16(quantization, tmp_path):
     assert read_manifest(tmp_path / "cuda").kv_dtype == "float16"
     logits = next(v for v in models["cuda"].graph.output if v.name == "logits")
     assert logits.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_webgpu_graph_is_cpu_graph_without_packed_weights(tmp_path):
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    for target in ("cpu", "webgpu"):
+        options = ImportOptions("x", "x", "MIT", "mixed", target)
+        import_checkpoint(source, tmp_path / target, options)
+    graphs = [(tmp_path / target / "model.onnx").read_bytes() for target in ("cpu", "webgpu")]
+    assert graphs[0] == graphs[1]
+    assert read_manifest(tmp_path / "webgpu").packed_bytes == 0
+
+
+def test_mlx_graph_has_separate_inputs_and_the_same_results(tmp_path):
+    """On the CPU; MLX has never run it."""
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    logits = {}
+    for target in ("cpu", "mlx"):
+        options = ImportOptions("x", "x", "MIT", "int8", target)
+        manifest = import_checkpoint(source, tmp_path / target, options)
+        session = Session(tmp_path / target, manifest, 64)
+        logits[target] = [session.step(IDS[:10]), session.step(IDS[10:], 3)]
+    for expected, found in zip(logits["cpu"], logits["mlx"], strict=True):
+        assert (expected == found).all()
+    model = onnx.load(tmp_path / "mlx" / "model.onnx", load_external_data=False)
+    attention = [node for node in model.graph.node if node.op_type == "GroupQueryAttention"]
+    assert [len(set(node.input[:3]) - {""}) for node in attention] == [3, 3]

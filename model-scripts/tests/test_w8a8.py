@@ -162,9 +162,10 @@ def test_shared_inputs_are_quantized_once(tiny_bundle):
     assert "MatMulNBits" not in kinds
 
 
-def test_cuda_target_is_rejected(tmp_path, capsys):
+@pytest.mark.parametrize("target", ["cuda", "webgpu", "mlx"])
+def test_other_targets_are_rejected(target, tmp_path, capsys):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     arguments = ["import", str(source), "--out", str(tmp_path / "out"), "--quantization", "w8a8"]
-    assert cli.main([*arguments, "--target", "cuda"]) == 2
+    assert cli.main([*arguments, "--target", target]) == 2
     assert "w8a8 is only for the target cpu" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
