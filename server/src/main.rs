@@ -128,7 +128,7 @@ enum Command {
     ///
     /// On a machine with an NVIDIA GPU and CUDA 13, setup fetches the GPU build and falls back to
     /// the CPU if it does not work. `--provider cpu` skips the GPU; `--provider cuda` fails without
-    /// it.
+    /// it. `--provider webgpu` installs the WebGPU plugin and a model for it.
     ///
     /// Setup creates a Python environment in the data folder for the packages that fetch and import
     /// models; it changes nothing else on this machine. An interrupted setup resumes where it

@@ -23,6 +23,7 @@ pub use foretell_fim::Order as FimOrder;
 use crate::{
     calibration::{self, Calibration},
     paths::data_folder,
+    provider::Graph,
     unicode::is_unprintable,
 };
 
@@ -347,6 +348,12 @@ impl Bundle {
 }
 
 impl Manifest {
+    /// The fields that decide which providers run the graph.
+    #[must_use]
+    pub fn graph(&self) -> Graph<'_> {
+        Graph { target: &self.target, recipe: &self.quantization }
+    }
+
     /// The size of the files on disk without the manifest, in bytes.
     #[must_use]
     pub fn n_bytes(&self) -> u64 {
@@ -434,7 +441,7 @@ fn holds(mut file: impl Read, bytes: &[u8]) -> io::Result<bool> {
     }
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+pub(crate) fn sha256(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

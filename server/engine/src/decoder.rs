@@ -159,7 +159,7 @@ impl<M: Model> Work<'_, M> {
         slots.reserve(self.slot, n_needed, model)?;
         let cache = slots.cache_mut(self.slot);
         let mut n_drafted = 0;
-        for chunk in ids[n_reused..].chunks(PREFILL_CHUNK) {
+        for chunk in ids[n_reused..].chunks(model.prefill_chunk()) {
             if run.is_cancelled() {
                 return Ok(ControlFlow::Break(FinishReason::Cancelled));
             }

@@ -22,6 +22,7 @@ mod logprobs;
 pub mod lookup;
 pub mod onnx;
 pub mod paths;
+pub mod plugins;
 mod progress;
 pub mod provider;
 mod queue;
@@ -96,6 +97,11 @@ pub trait Model: Send {
     /// [`EngineState::Ready`], or worse after a failure.
     fn state(&self) -> EngineState {
         EngineState::Ready
+    }
+
+    /// How many tokens of a prompt to evaluate between two checks for a cancel.
+    fn prefill_chunk(&self) -> usize {
+        decoder::PREFILL_CHUNK
     }
 
     /// Makes the next evaluation abortable, from any thread, and returns how to abort it. `None` if

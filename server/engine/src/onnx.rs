@@ -6,30 +6,33 @@
 //! whose length may differ from other slots'.
 
 mod kv_buffers;
+mod loaded;
+mod runtime;
 
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use anyhow::Context;
-use ort::{
-    environment::Environment,
-    ep::{CUDA, CoreML, ExecutionProvider},
-    session::{RunOptions, Session},
-};
+use ort::session::RunOptions;
 
 use super::{
     Abort, EngineState, Failure, Model, ModelError,
     kv_memory::KvMemory,
-    library::{RuntimeError, is_silent},
-    provider::{Available, Choice, PassedOver, Provider, Setting, Unavailable, choose, survey},
+    library::RuntimeError,
+    provider::{Available, Choice, Graph, PassedOver, Provider, Setting, choose, survey},
 };
-use crate::bundle::{Bundle, Manifest, weights::Weights};
-use kv_buffers::{KvBuffers, KvLayout};
+use crate::{
+    bundle::{Bundle, Manifest, weights::Weights},
+    decoder::PREFILL_CHUNK,
+};
+use kv_buffers::KvBuffers;
+use loaded::{Armed, Batch, Loaded, if_no_memory, max_rows};
+use runtime::{check_device, runtime};
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
@@ -37,31 +40,12 @@ impl From<ort::Error> for ModelError {
     }
 }
 
-/// Loads the library. It stays loaded until the process ends, so a second call with another path
-/// returns the first one.
-fn environment(library: &Path) -> Result<&'static Environment, RuntimeError> {
-    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-    if let Some(environment) = ENVIRONMENT.get() {
-        return Ok(environment);
-    }
-    if !is_silent() {
-        return Err(RuntimeError::NotSilent);
-    }
-    let invalid = |message| RuntimeError::Unusable { path: library.to_owned(), message };
-    let environment = ort::init_from(library)
-        .map_err(|error| invalid(error.to_string()))?
-        .with_telemetry(false)
-        .build()
-        .map_err(|error| invalid(error.to_string()))?;
-    Ok(ENVIRONMENT.get_or_init(|| environment))
-}
-
 /// Loads the library.
 ///
 /// # Errors
 /// See [`RuntimeError`].
 pub fn load_library(library: &Path) -> Result<(), RuntimeError> {
-    environment(library).map(|_| ())
+    runtime(library).map(|_| ())
 }
 
 /// How to run a model.
@@ -97,39 +81,14 @@ pub struct OnnxModel {
     armed: Option<Arc<Armed>>,
 }
 
-/// A session with its KV buffers.
-#[derive(Debug)]
-struct Loaded {
-    provider: Provider,
-    session: Session,
-    layout: KvLayout,
-    memory: KvMemory,
-    /// The buffers of each slot that has any.
-    slots: Vec<Option<KvBuffers>>,
-}
-
-/// The options of one evaluation, by which it can be aborted.
-struct Armed {
-    options: RunOptions,
-    was_ended: AtomicBool,
-}
-
-impl std::fmt::Debug for Armed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Armed").field("was_ended", &self.was_ended).finish_non_exhaustive()
-    }
-}
-
 impl OnnxModel {
     /// Opens a session on a bundle. KV buffers are allocated when a slot is used.
     ///
     /// # Errors
     /// If the library or the graph cannot be used, or there is not enough memory.
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
-        environment(&options.library)?;
-        let manifest = &bundle.manifest;
         let Choice { provider, passed_over } =
-            choose(options.provider, &manifest.target, device)
+            provider(&options.library, options.provider, bundle.manifest.graph())
                 .with_context(|| format!("{}", bundle.path.display()))?;
         for other in passed_over {
             tracing::info!("not used: {other}");
@@ -163,10 +122,11 @@ impl OnnxModel {
         self.loaded.provider
     }
 
-    /// After a failure: switches to another provider if there is one.
+    /// After a failure in use: switches to another provider if there is one, even if this one was
+    /// chosen explicitly. A device can be lost at any time, and the user is in the middle of work.
     fn fall_back(&mut self, why: &Failure) {
         let provider = self.loaded.provider;
-        let Some(other) = self.options.provider.after(provider) else {
+        let Some(other) = Setting::Auto.after(provider) else {
             return;
         };
         // Once: what does not help is not tried again.
@@ -192,34 +152,14 @@ impl OnnxModel {
         n_logits: usize,
     ) -> Result<(), ModelError> {
         let armed = self.armed.take();
-        let Loaded { session, slots, .. } = &mut self.loaded;
-        let Some(buffers) = &mut slots[slot] else {
-            return Err(ModelError::Failed(Failure::message("the slot has no KV buffers")));
-        };
-        buffers.bind(tokens, n_past + tokens.len(), n_logits)?;
-        let outputs = match &armed {
-            Some(armed) => session.run_binding_with_options(&buffers.binding, &armed.options),
-            None => session.run_binding(&buffers.binding),
-        };
-        let outputs = outputs.map_err(|error| match &armed {
-            Some(armed) if armed.was_ended.load(Ordering::Relaxed) => ModelError::Aborted,
-            _ => error.into(),
-        })?;
-        let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         let n_vocab = self.bundle.manifest.vocab_size;
-        if logits.len() != n_logits * n_vocab {
-            return Err(ModelError::Failed(Failure::message(format!(
-                "the model returned {} logits, {n_logits} times {n_vocab} were expected",
-                logits.len(),
-            ))));
-        }
         let n_kept = MAX_ROWS_KEPT * n_vocab;
-        if self.logits.capacity() > n_kept && logits.len() <= n_kept {
+        if self.logits.capacity() > n_kept && n_logits * n_vocab <= n_kept {
             self.logits = Vec::new();
         }
         self.logits.clear();
-        self.logits.extend_from_slice(logits);
-        Ok(())
+        let batch = Batch { n_past, tokens, n_logits };
+        self.loaded.evaluate(slot, batch, armed.as_deref(), n_vocab, &mut self.logits)
     }
 }
 
@@ -230,60 +170,13 @@ fn slower(failed: Provider, other: Provider, why: &str) -> EngineState {
     EngineState::Slower { provider, message }
 }
 
-impl Loaded {
-    fn new(bundle: &Bundle, options: &Options, provider: Provider) -> anyhow::Result<Self> {
-        let environment = environment(&options.library)?;
-        let manifest = &bundle.manifest;
-        let layout = KvLayout::of(manifest, provider).with_context(|| {
-            format!(
-                "{}: target {:?} with {:?} KV buffers can't be run: import the model again with \
-                 the target \"cpu\" or \"cuda\"",
-                bundle.path.display(),
-                manifest.target,
-                manifest.kv_dtype
-            )
-        })?;
-        let memory = KvMemory::within(
-            options.kv_cache_bytes,
-            layout.row_bytes(),
-            options.context_tokens.min(manifest.context_length),
-            options.max_slots,
-            layout.is_resizable(),
-        )?;
-        let session = open_either(environment, bundle, provider, options.n_threads)
-            .map_err(|error| if_no_memory(error, manifest))?;
-        // A graph without the KV inputs is rejected now, not at the first suggestion.
-        KvBuffers::new(&session, &layout, 1, None)
-            .context("the KV buffers cannot be bound")
-            .map_err(|error| if_no_memory(error, manifest))?;
-        let slots = (0..memory.n_slots).map(|_| None).collect();
-        let n_threads = options.n_threads;
-        tracing::debug!(provider = provider.name(), ?memory, n_threads, "model loaded");
-        Ok(Self { provider, session, layout, memory, slots })
-    }
-}
-
-/// Adds what to do if memory was missing; the runtime reports it in two ways.
-fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
-    let text = format!("{error:#}");
-    if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
-        return error;
-    }
-    let n_bytes = manifest.n_bytes().saturating_sub(manifest.packed_bytes);
-    error.context(format!(
-        "there is not enough memory for the model, which takes {} MB and what the KV cache may take: \
-         close other programs, or choose a smaller model",
-        n_bytes / 1_000_000
-    ))
-}
-
-/// The provider that a library selects for a graph of a target.
+/// The provider that a library selects for a graph.
 ///
 /// # Errors
 /// If the library cannot be loaded, or no provider fits.
-pub fn provider(library: &Path, setting: Setting, target: &str) -> anyhow::Result<Choice> {
-    environment(library)?;
-    Ok(choose(setting, target, device)?)
+pub fn provider(library: &Path, setting: Setting, graph: Graph<'_>) -> anyhow::Result<Choice> {
+    let runtime = runtime(library)?;
+    Ok(choose(setting, graph, |provider| runtime.device(provider, library))?)
 }
 
 /// All providers: which of them a library offers for a bundle, and why not the others.
@@ -294,64 +187,8 @@ pub fn providers(
     library: &Path,
     manifest: &Manifest,
 ) -> Result<Vec<Result<Available, PassedOver>>, RuntimeError> {
-    environment(library)?;
-    Ok(survey(&manifest.target, device))
-}
-
-/// The name of a provider's device.
-fn device(provider: Provider) -> Result<String, Unavailable> {
-    let is_in_library = match provider {
-        Provider::CoreMl => CoreML::is_available().unwrap_or(false),
-        Provider::Cuda => CUDA::is_available().unwrap_or(false),
-        Provider::Mlx | Provider::WebGpu => false,
-        Provider::Cpu => true,
-    };
-    is_in_library.then(|| provider.name().to_owned()).ok_or(Unavailable::NotInLibrary)
-}
-
-/// The graph with shared weights, or, if it does not load, the one for every machine: sharing is
-/// not worth the model.
-fn open_either(
-    environment: &Environment,
-    bundle: &Bundle,
-    provider: Provider,
-    n_threads: usize,
-) -> anyhow::Result<Session> {
-    let open = |path: &Path| {
-        open(environment, path, provider, n_threads).with_context(|| format!("{}", path.display()))
-    };
-    let portable = bundle.portable_model();
-    open(&bundle.model()).or_else(|error| {
-        if bundle.model() == portable {
-            return Err(error);
-        }
-        tracing::warn!("the weights are not shared with other servers: {error:#}");
-        open(&portable)
-    })
-}
-
-fn open(
-    environment: &Environment,
-    model: &Path,
-    provider: Provider,
-    n_threads: usize,
-) -> Result<Session, ModelError> {
-    let mut builder = Session::builder(environment)?;
-    match provider {
-        Provider::CoreMl => CoreML::default().register(&mut builder)?,
-        Provider::Cuda => CUDA::default().register(&mut builder)?,
-        Provider::Cpu | Provider::Mlx | Provider::WebGpu => {}
-    }
-    let builder = builder
-        .with_intra_threads(n_threads)
-        .map_err(ort::Error::from)?
-        // A spinning thread takes time from everything else: on a shared machine, a step took twice
-        // as long with spinning. Idle threads must sleep.
-        .with_intra_op_spinning(false)
-        .map_err(ort::Error::from)?
-        .with_inter_threads(1)
-        .map_err(ort::Error::from)?;
-    Ok({ builder }.commit_from_file(model)?)
+    let runtime = runtime(library)?;
+    Ok(survey(manifest.graph(), |provider| runtime.device(provider, library)))
 }
 
 impl Model for OnnxModel {
@@ -362,7 +199,8 @@ impl Model for OnnxModel {
     fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError> {
         let Loaded { session, layout, slots, .. } = &mut self.loaded;
         let old = slots[slot].take().map(|old| (old, n_kept));
-        let resized = KvBuffers::new(session, layout, n_rows, old).map_err(|error| {
+        let resized = KvBuffers::new(session, layout, n_rows, old);
+        let resized = resized.and_then(|it| check_device().map(|()| it)).map_err(|error| {
             let error = anyhow::Error::new(error).context("the KV buffers cannot be allocated");
             Failure::new(if_no_memory(error, &self.bundle.manifest))
         });
@@ -375,6 +213,14 @@ impl Model for OnnxModel {
                 self.fall_back(&why);
                 Err(ModelError::Failed(why))
             }
+        }
+    }
+
+    fn prefill_chunk(&self) -> usize {
+        match max_rows(self.loaded.provider) {
+            // Whole evaluations only.
+            n_rows if n_rows < PREFILL_CHUNK => PREFILL_CHUNK / n_rows * n_rows,
+            _ => PREFILL_CHUNK,
         }
     }
 

@@ -43,15 +43,36 @@ impl Provider {
         match self {
             Self::CoreMl => "a macOS build of ONNX Runtime",
             Self::Cuda => "the one that `foretell setup --provider cuda` fetches, and CUDA 13",
-            Self::Mlx => "the MLX plugin, which `foretell setup` does not install yet",
-            Self::WebGpu => "the WebGPU plugin, which `foretell setup` does not install yet",
+            // Plugins have reasons of their own.
+            Self::Mlx | Self::WebGpu => "its plugin",
             Self::Cpu => "the one that `foretell setup` installs",
         }
     }
 
-    /// Whether it runs graphs made for `target` at full speed.
-    fn runs(self, target: &str) -> bool {
-        self.name() == target || (self == Self::WebGpu && target == Self::Cpu.name())
+    /// Whether it runs a graph at full speed. WebGPU and the CPU share their graphs, except for the
+    /// recipes that only the CPU computes.
+    fn runs(self, graph: Graph<'_>) -> bool {
+        let shared = [Self::Cpu.name(), Self::WebGpu.name()];
+        match self {
+            Self::Cpu => shared.contains(&graph.target),
+            Self::WebGpu => shared.contains(&graph.target) && !graph.is_for_cpu_only(),
+            _ => self.name() == graph.target,
+        }
+    }
+}
+
+/// The fields of a manifest that decide which providers run its graph.
+#[derive(Debug, Clone, Copy)]
+pub struct Graph<'a> {
+    /// The provider that the graph was made for.
+    pub target: &'a str,
+    /// How the weights are stored.
+    pub recipe: &'a str,
+}
+
+impl Graph<'_> {
+    fn is_for_cpu_only(self) -> bool {
+        self.recipe == "w8a8"
     }
 }
 
@@ -74,10 +95,10 @@ impl Setting {
         (self == Self::Auto && failed != Provider::Cpu).then_some(Provider::Cpu)
     }
 
-    fn fits(self, provider: Provider, target: &str) -> bool {
+    fn fits(self, provider: Provider, graph: Graph<'_>) -> bool {
         let insists = self == Self::Only(Provider::Cpu) && provider == Provider::Cpu;
-        let of_gpu = [Provider::Cuda, Provider::Mlx, Provider::WebGpu].map(Provider::name);
-        provider.runs(target) || (insists && of_gpu.contains(&target))
+        let of_gpu = [Provider::Cuda, Provider::Mlx].map(Provider::name);
+        provider.runs(graph) || (insists && of_gpu.contains(&graph.target))
     }
 }
 
@@ -134,6 +155,15 @@ pub enum Unavailable {
 enum Reason {
     Unavailable(Unavailable),
     OtherTarget(String),
+    OtherRecipe(String),
+}
+
+impl Unavailable {
+    /// The reason, with the provider's name.
+    #[must_use]
+    pub fn describe(self, provider: Provider) -> String {
+        PassedOver { provider, reason: Reason::Unavailable(self) }.to_string()
+    }
 }
 
 impl fmt::Display for PassedOver {
@@ -146,6 +176,13 @@ impl fmt::Display for PassedOver {
                 self.provider.remedy()
             ),
             Reason::Unavailable(Unavailable::Unusable(reason)) => write!(f, "{name}: {reason}"),
+            Reason::OtherRecipe(recipe) => {
+                write!(
+                    f,
+                    "{name}: only the CPU computes the model's recipe {recipe}; \
+                     import it with the target {name} for this"
+                )
+            }
             Reason::OtherTarget(target) => {
                 write!(
                     f,
@@ -171,14 +208,14 @@ pub struct Choice {
 #[error("no way to compute: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct NoneFits(pub Vec<PassedOver>);
 
-/// The provider for a graph made for `target`, and those that were skipped. `device` returns the
-/// name of a provider's device.
+/// The provider for a graph, and those that were skipped. `device` returns the name of a provider's
+/// device.
 ///
 /// # Errors
 /// The reason for each provider if none fits.
 pub fn choose(
     setting: Setting,
-    target: &str,
+    graph: Graph<'_>,
     device: impl Fn(Provider) -> Result<String, Unavailable>,
 ) -> Result<Choice, NoneFits> {
     let wanted: &[Provider] = match &setting {
@@ -187,7 +224,7 @@ pub fn choose(
     };
     let mut passed_over = Vec::new();
     for &provider in wanted {
-        match check(setting, provider, target, &device) {
+        match check(setting, provider, graph, &device) {
             Ok(_) => return Ok(Choice { provider, passed_over }),
             Err(reason) => passed_over.push(reason),
         }
@@ -204,27 +241,30 @@ pub struct Available {
     pub device: String,
 }
 
-/// All providers: which of them can run a graph made for `target`, and why not the others. The CPU
-/// runs every graph.
+/// All providers: which of them can run a graph, and why not the others.
 pub fn survey(
-    target: &str,
+    graph: Graph<'_>,
     device: impl Fn(Provider) -> Result<String, Unavailable>,
 ) -> Vec<Result<Available, PassedOver>> {
     Provider::ALL
         .into_iter()
-        .map(|provider| check(Setting::Only(provider), provider, target, &device))
+        .map(|provider| check(Setting::Only(provider), provider, graph, &device))
         .collect()
 }
 
 fn check(
     setting: Setting,
     provider: Provider,
-    target: &str,
+    graph: Graph<'_>,
     device: impl Fn(Provider) -> Result<String, Unavailable>,
 ) -> Result<Available, PassedOver> {
     let passed_over = |reason| PassedOver { provider, reason };
-    if !setting.fits(provider, target) {
-        return Err(passed_over(Reason::OtherTarget(target.to_owned())));
+    if !setting.fits(provider, graph) {
+        let is_recipe = provider == Provider::WebGpu && graph.target == Provider::Cpu.name();
+        return Err(passed_over(match is_recipe {
+            true => Reason::OtherRecipe(graph.recipe.to_owned()),
+            false => Reason::OtherTarget(graph.target.to_owned()),
+        }));
     }
     match device(provider) {
         Ok(device) => Ok(Available { provider, device }),
@@ -240,6 +280,10 @@ mod tests {
         passed_over.iter().map(ToString::to_string).collect()
     }
 
+    fn of(target: &str) -> Graph<'_> {
+        Graph { target, recipe: "mixed" }
+    }
+
     fn only_cpu(provider: Provider) -> Result<String, Unavailable> {
         (provider == Provider::Cpu).then(|| "x86".to_owned()).ok_or(Unavailable::NotInLibrary)
     }
@@ -250,7 +294,7 @@ mod tests {
 
     #[test]
     fn first_usable_provider_is_chosen() {
-        let Choice { provider, passed_over } = choose(Setting::Auto, "cpu", only_cpu).unwrap();
+        let Choice { provider, passed_over } = choose(Setting::Auto, of("cpu"), only_cpu).unwrap();
         assert_eq!(provider, Provider::Cpu);
         assert_eq!(
             reasons(&passed_over),
@@ -263,14 +307,14 @@ mod tests {
 
     #[test]
     fn graph_target_selects_the_provider() {
-        let chosen = |target| choose(Setting::Auto, target, all).unwrap().provider;
+        let chosen = |target| choose(Setting::Auto, of(target), all).unwrap().provider;
         assert_eq!((chosen("cuda"), chosen("cpu")), (Provider::Cuda, Provider::Cpu));
-        assert!(choose(Setting::Auto, "abacus", all).is_err());
+        assert!(choose(Setting::Auto, of("abacus"), all).is_err());
     }
 
     #[test]
     fn unusable_graph_gives_a_reason_per_provider() {
-        let error = choose(Setting::Auto, "cuda", only_cpu).unwrap_err();
+        let error = choose(Setting::Auto, of("cuda"), only_cpu).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no way to compute: \
@@ -279,7 +323,7 @@ mod tests {
              it takes the one that `foretell setup --provider cuda` fetches, and CUDA 13; \
              cpu: the model's graph is for cuda; import it with the target cpu for this"
         );
-        let error = choose(Setting::Only(Provider::Cuda), "cpu", all).unwrap_err();
+        let error = choose(Setting::Only(Provider::Cuda), of("cpu"), all).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no way to compute: \
@@ -294,9 +338,25 @@ mod tests {
         assert_eq!(Setting::Auto.after(Provider::Cpu), None);
         assert_eq!(Setting::Only(Provider::Cuda).after(Provider::Cuda), None);
         // An explicit choice is respected.
-        let chosen = choose(Setting::Only(Provider::Cpu), "cuda", all).unwrap();
+        let chosen = choose(Setting::Only(Provider::Cpu), of("cuda"), all).unwrap();
         assert_eq!(chosen.provider, Provider::Cpu);
-        assert!(choose(Setting::Only(Provider::Cpu), "coreml", all).is_err());
+        assert!(choose(Setting::Only(Provider::Cpu), of("coreml"), all).is_err());
+    }
+
+    #[test]
+    fn webgpu_and_the_cpu_share_graphs_except_for_the_recipe_of_the_cpu() {
+        for target in ["cpu", "webgpu"] {
+            let chosen = choose(Setting::Only(Provider::WebGpu), of(target), all).unwrap();
+            assert_eq!(chosen.provider, Provider::WebGpu);
+            assert_eq!(choose(Setting::Auto, of(target), all).unwrap().provider, Provider::Cpu);
+        }
+        let graph = Graph { target: "cpu", recipe: "w8a8" };
+        let error = choose(Setting::Only(Provider::WebGpu), graph, all).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no way to compute: webgpu: only the CPU computes the model's recipe w8a8; \
+             import it with the target webgpu for this"
+        );
     }
 
     #[test]
@@ -305,7 +365,7 @@ mod tests {
             Provider::WebGpu => Err(Unavailable::Unusable("there is no Vulkan driver".to_owned())),
             _ => only_cpu(provider),
         };
-        let survey: Vec<String> = survey("cpu", found)
+        let survey: Vec<String> = survey(of("cpu"), found)
             .into_iter()
             .map(|it| it.map_or_else(|why| why.to_string(), |it| format!("{it:?}")))
             .collect();

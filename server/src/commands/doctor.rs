@@ -20,6 +20,7 @@ use foretell_engine::{
     library::RUNTIME_VERSION,
     onnx,
     paths::{data_folder, model_path},
+    provider::Graph,
 };
 use foretell_lsp::Startup;
 use serde_json::json;
@@ -130,8 +131,10 @@ fn check_settings(invalid: Vec<String>) -> Check {
 fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Result<Local> {
     let is_quick = options.quick;
     let bundle = Bundle::open(&model_path(&config.model.name));
-    let target = bundle.as_ref().map_or("cpu", |it| it.manifest.target.as_str());
-    let can_run = check_runtime(page, config, target)?;
+    // Without a model, that of the CPU.
+    let graph = Graph { target: "cpu", recipe: "mixed" };
+    let graph = bundle.as_ref().map_or(graph, |it| it.manifest.graph());
+    let can_run = check_runtime(page, config, graph)?;
     let bundle = bundle.and_then(|bundle| {
         let hashes = match options {
             Options { quick: true, .. } => "hashes not verified",
@@ -169,7 +172,7 @@ fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Re
 }
 
 /// Checks the library and the provider. Returns whether both can be used.
-fn check_runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<bool> {
+fn check_runtime(page: &mut Page, config: &Config, graph: Graph<'_>) -> io::Result<bool> {
     let library = library::find_library(config.model.library.as_deref())
         .and_then(|path| onnx::load_library(&path).map(|()| path));
     let path = match library {
@@ -185,7 +188,7 @@ fn check_runtime(page: &mut Page, config: &Config, target: &str) -> io::Result<b
         }
         _ => Check::good("library", text),
     })?;
-    let choice = match onnx::provider(&path, config.model.provider, target) {
+    let choice = match onnx::provider(&path, config.model.provider, graph) {
         Ok(it) => it,
         Err(error) => return page.add(Check::bad("provider", error)).map(|()| false),
     };

@@ -9,6 +9,7 @@ use foretell_engine::{
     library::RUNTIME_VERSION,
     onnx::Options,
     paths::{data_folder, model_path},
+    plugins::Plugin,
     provider::{Provider, Setting},
 };
 
@@ -56,9 +57,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     let scripts = Scripts::set_up(from.as_deref(), *progress)?;
     let library = library_option(config.model.provider);
     if let Some(folder) = save {
-        if library == "cuda" {
-            packages.push(format!("onnxruntime-gpu=={RUNTIME_VERSION}"));
-        }
+        packages.extend(library_package(config.model.provider));
         scripts.save(folder, &packages)?;
         let model = name.as_deref().map_or(String::new(), |it| format!(" {it}"));
         let next = format!(
@@ -72,7 +71,7 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     // After the library: a model is prepared for the provider that the library supports.
     scripts.run(Stage::Model, &["add", first])?;
     if let Err(error) = try_gpu(config, first) {
-        if library == "cuda" {
+        if config.model.provider != Setting::Auto {
             return Err(error);
         }
         let note = format!("{error:#}\nUsing the CPU instead. `--provider cpu` skips the GPU.");
@@ -109,24 +108,33 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The library to fetch. `auto` selects the GPU build if there is a GPU with CUDA. The CPU build
-/// for Macs includes Core ML.
+/// The library to fetch, with a plugin if the provider is one. `auto` selects the GPU build if there
+/// is a GPU with CUDA. The CPU build for Macs includes Core ML.
 fn library_option(provider: Setting) -> &'static str {
     match provider {
         Setting::Auto => "auto",
-        Setting::Only(Provider::Cuda) => "cuda",
-        // A plugin works with any build.
-        Setting::Only(Provider::Cpu | Provider::CoreMl | Provider::Mlx | Provider::WebGpu) => "cpu",
+        Setting::Only(Provider::Cpu | Provider::CoreMl) => "cpu",
+        Setting::Only(provider) => provider.name(),
     }
 }
 
-/// Runs a model that was prepared for the GPU on the GPU only. Does nothing for other models.
+/// The package that contains the library, unless it is that of the CPU.
+fn library_package(provider: Setting) -> Option<String> {
+    match provider {
+        Setting::Auto => None,
+        Setting::Only(Provider::Cuda) => Some(format!("onnxruntime-gpu=={RUNTIME_VERSION}")),
+        Setting::Only(provider) => Plugin::of(provider).map(Plugin::requirement),
+    }
+}
+
+/// Runs a model that was prepared for a GPU there only. Does nothing for other models.
 fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
     let bundle = Bundle::open(&model_path(name))?;
-    if bundle.manifest.target != Provider::Cuda.name() {
+    let of_gpu = [Provider::Cuda, Provider::WebGpu, Provider::Mlx];
+    let Some(provider) = of_gpu.into_iter().find(|it| it.name() == bundle.manifest.target) else {
         return Ok(());
-    }
-    let provider = Setting::Only(Provider::Cuda);
+    };
+    let provider = Setting::Only(provider);
     let options = Options { provider, ..config.model.options()? };
     Rates::measure(&bundle, &options).context("the GPU cannot be used")?;
     Ok(())

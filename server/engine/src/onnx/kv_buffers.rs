@@ -6,7 +6,8 @@ use ort::{
     value::{DynTensor, Tensor, TensorElementType},
 };
 
-use crate::{ModelError, bundle::Manifest, provider::Provider};
+use super::runtime::Runtime;
+use crate::{Failure, ModelError, bundle::Manifest, provider::Provider};
 
 /// The shape of KV buffers except for their length, and their location.
 #[derive(Debug, Clone)]
@@ -16,26 +17,40 @@ pub(super) struct KvLayout {
     head_dim: usize,
     element: TensorElementType,
     element_bytes: usize,
-    device: AllocationDevice<'static>,
+    place: Place,
+}
+
+/// The memory that buffers are in.
+#[derive(Debug, Clone)]
+enum Place {
+    Cpu,
+    Cuda,
+    /// The device of a plugin.
+    Plugin(&'static Runtime, Provider),
 }
 
 impl KvLayout {
     /// `None` if the engine cannot run such a graph.
-    pub(super) fn of(manifest: &Manifest, provider: Provider) -> Option<Self> {
+    pub(super) fn of(
+        manifest: &Manifest,
+        provider: Provider,
+        runtime: &'static Runtime,
+    ) -> Option<Self> {
         let (element, element_bytes) = match manifest.kv_dtype.as_str() {
             "float32" => (TensorElementType::Float32, 4),
             "float16" => (TensorElementType::Float16, 2),
             _ => return None,
         };
-        let device = match provider {
-            Provider::Cpu => AllocationDevice::CPU,
-            Provider::Cuda => AllocationDevice::CUDA,
+        let place = match provider {
+            // MLX shares the CPU's memory.
+            Provider::Cpu | Provider::Mlx => Place::Cpu,
+            Provider::Cuda => Place::Cuda,
+            Provider::WebGpu => Place::Plugin(runtime, provider),
             // Its graphs return the new rows, to be copied into a buffer: BUNDLE.md.
             Provider::CoreMl => return None,
-            Provider::Mlx | Provider::WebGpu => return None,
         };
         let Manifest { n_layers, n_kv_heads: n_heads, head_dim, .. } = *manifest;
-        Some(Self { n_layers, n_heads, head_dim, element, element_bytes, device })
+        Some(Self { n_layers, n_heads, head_dim, element, element_bytes, place })
     }
 
     /// The size of one row of all buffers of a slot.
@@ -45,17 +60,26 @@ impl KvLayout {
 
     /// Whether rows can be copied from one buffer to another.
     pub(super) fn is_resizable(&self) -> bool {
-        self.device == AllocationDevice::CPU && self.element == TensorElementType::Float32
+        matches!(self.place, Place::Cpu) && self.element == TensorElementType::Float32
     }
 
     /// The allocator. On the CPU, it is not the session's arena, which never returns memory.
     fn allocator(&self, session: &Session) -> Result<Allocator, ModelError> {
-        if self.device == AllocationDevice::CPU {
-            return Ok(Allocator::default());
+        match self.place {
+            Place::Cpu => Ok(Allocator::default()),
+            Place::Cuda => {
+                let (device, kind) = (AllocationDevice::CUDA, AllocatorType::Device);
+                let memory = MemoryInfo::new(device, 0, kind, MemoryType::Default)?;
+                Ok(Allocator::new(session, memory)?)
+            }
+            Place::Plugin(runtime, provider) => {
+                let device = runtime.plugin_device(provider);
+                let device = device.ok_or_else(|| {
+                    ModelError::Failed(Failure::message("the plugin's device is gone"))
+                })?;
+                Ok(Allocator::new(session, device.memory_info(false))?)
+            }
         }
-        let device = self.device.clone();
-        let memory = MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)?;
-        Ok(Allocator::new(session, memory)?)
     }
 }
 
