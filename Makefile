@@ -50,6 +50,7 @@ test: prerequisites ## Run all tests and lints; fetches the model and the tools 
 	@cd packaging && ../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 	@$(MAKE) --no-print-directory test-remote-or-skip
 	@$(MAKE) --no-print-directory test-editors-or-skip
+	@$(MAKE) --no-print-directory test-webgpu-or-skip
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -rs -p no:cacheprovider .
 
 # Takes hours; run by hand.
@@ -67,7 +68,7 @@ test-programs: lint-rust
 	@MAKEFLAGS= cargo test --release --locked --no-run
 
 fetched:
-	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors >target/fetched.log 2>&1 || true
+	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors $(WEBGPU)/installed >target/fetched.log 2>&1 || true
 
 test-remote: $(VENV)/remote-installed build ## Test the remote engine against a llama.cpp server
 	@cd tests/remote && ../../$(BIN)/python -m pytest -q -p no:cacheprovider --timeout 900 .
@@ -171,3 +172,4 @@ $(VENV)/dev-installed: $(VENV)/installed model-scripts/requirements-dev.lock
 	@touch $@
 
 include editors/editors.mk
+include tests/gpu/gpu.mk

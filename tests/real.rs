@@ -10,3 +10,5 @@
 
 mod engine_real;
 mod real_model;
+#[cfg(target_os = "linux")]
+mod webgpu;
