@@ -19,7 +19,7 @@ HEAD = """\
 Generated from `Cargo.lock` and `editors/vscode/package-lock.json` by `make docs-generated`.
 Licence texts are in each package's source, and in `licences/` of the packages that `make dist` makes.
 
-- **ONNX Runtime** is fetched by `foretell setup` or `make model` from the package `onnxruntime`, or `onnxruntime-gpu` for CUDA. Its licence is MIT; the package includes its third-party notices.
+- **ONNX Runtime** is fetched by `foretell setup` or `make model` from the package `onnxruntime`, or `onnxruntime-gpu` for CUDA; its plugins from `onnxruntime-ep-webgpu` and `onnxruntime-ep-mlx`. Their licence is MIT; the packages include their third-party notices.
 - **Models** have their own licences, listed in the catalogue and in each bundle's manifest. The default model, Qwen2.5-Coder 0.5B Instruct, is under Apache-2.0.
 - **Python packages** for importing models are installed into `.venv` and are not part of the server: `model-scripts/requirements.lock`.
 - **Evaluation cases** are excerpts from packages: `tests/eval/SOURCES.md`. The files on which the policy is measured are from packages too: `tests/oracle/SOURCES.md`.
