@@ -35,7 +35,7 @@ echo "Vulkan drivers:" "${VK_ICD_FILENAMES-${drivers//$'\n'/ }}"
 number() { sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" <<<"$2"; }
 
 # tokens LINE: the most likely token of each step, joined with commas.
-tokens() { grep -o '\[\[[0-9]*' <<<"$1" | tr -d '[' | paste -sd,; }
+tokens() { grep -o '\[\[[0-9][0-9]*' <<<"$1" | tr -d '[' | paste -sd,; }
 
 # try MODEL PROVIDER [REFERENCE]: one trial, in a process of its own; its result is in $result.
 try() {

@@ -22,6 +22,6 @@ strip "$folder/home/foretell"
 
 cd "$folder/home"
 tar -cJf ../program.tar.xz foretell lib models/tiny models/tiny-cuda
-tar -cJf - models/smollm2-135m | split -b 56m - ../smollm2.tar.xz-
+tar -cJf - models/smollm2-135m | split -b 45m - ../smollm2.tar.xz-
 rm -rf "${folder:?}/home"
 ls -l "$folder"
