@@ -1,5 +1,7 @@
 //! `foretell doctor` and `foretell model`, and the shell completions and manual pages for packages.
 
+use std::{os::unix::process::ExitStatusExt, process::Stdio};
+
 use expect_test::{Expect, expect};
 use serde_json::Value;
 
@@ -26,11 +28,12 @@ fn doctor_reports_rates_and_editors() {
         command.env("XDG_CONFIG_HOME", home.path()).env("PATH", helix.parent().unwrap());
         run(&mut command)
     };
-    let (output, out, _) = doctor(&[]);
+    let (output, out, _) = doctor(&["--retry-providers"]);
     assert!(output.status.success(), "{out}");
     for part in [
         "✓ library   ",
         "✓ provider  cpu, ",
+        "            nothing to measure: there is no choice\n",
         "✓ model     qwen2.5-coder-0.5b",
         "✓ licence   Apache-2.0 (model): free for any use",
         "✓ eagerness shows what saves keystrokes on average, with a calibrated probability of at least 10 %\n",
@@ -58,6 +61,29 @@ fn doctor_reports_rates_and_editors() {
         "name": "Helix", "program": helix, "set_up_in": settings, "page": "editors/helix/README.md",
     });
     assert_eq!(json["editors"], serde_json::json!([editor]));
+}
+
+#[test]
+fn trial_prints_one_line_and_ends_with_its_parent() {
+    let mut command = foretell(&["try-provider", "--provider", "cpu"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let parent = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(parent);
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ran"]["steps"].as_array().unwrap().len(), 32, "{report}");
+    assert!(report["ran"]["first_text_ms"].as_f64().unwrap() > 0.0, "{report}");
+    let mut command = foretell(&["try-provider", "--provider", "cuda"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let parent = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    drop(parent);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(!output.status.success() && report["failed"].is_string(), "{report}");
+    let mut command = foretell(&["try-provider", "--provider", "cpu"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!((output.status.signal(), &*output.stdout), (Some(9), &b""[..]));
 }
 
 #[test]

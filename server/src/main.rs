@@ -170,6 +170,9 @@ enum Command {
         /// Verify the model's hashes even if its files have not changed since the last time.
         #[arg(long, conflicts_with = "quick")]
         verify: bool,
+        /// Measure the providers again, those that failed included, and select the fastest one.
+        #[arg(long, conflicts_with = "quick")]
+        retry_providers: bool,
         #[command(flatten)]
         engine: EngineOptions,
     },
@@ -180,6 +183,9 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Try one provider and print the result as one line of JSON.
+    #[command(hide = true)]
+    TryProvider(WithEngine<commands::try_provider::Arguments>),
     /// Write the manual pages to a folder.
     #[command(hide = true)]
     Man {
@@ -199,6 +205,7 @@ impl Command {
             Self::Bench(it) => &it.engine,
             Self::Eval(it) => &it.engine,
             Self::Setup(it) => &it.engine,
+            Self::TryProvider(it) => &it.engine,
             Self::Model(_) | Self::Stats { .. } | Self::Completions { .. } | Self::Man { .. } => {
                 return EngineOptions::default();
             }
@@ -387,13 +394,17 @@ fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => foretell_lab::bench::run(&settings(&startup), &arguments.own),
         Command::Eval(arguments) => foretell_lab::eval::run(&settings(&startup), &arguments.own),
         Command::Setup(arguments) => commands::setup::run(&settings(&startup), &arguments.own),
+        Command::TryProvider(arguments) => {
+            commands::try_provider::run(&settings(&startup), &arguments.own)
+        }
         Command::Model(arguments) => {
             commands::model::run(&settings(&startup).model.name, &arguments)
         }
         Command::Config { schema, .. } => commands::config::run(&startup, schema),
         Command::Stats { json, markdown } => commands::stats::run(json, markdown),
-        Command::Doctor { json, quick, verify, .. } => {
-            commands::doctor::run(&startup, commands::doctor::Options { json, quick, verify })
+        Command::Doctor { json, quick, verify, retry_providers, .. } => {
+            let options = commands::doctor::Options { json, quick, verify, retry_providers };
+            commands::doctor::run(&startup, options)
         }
         Command::Completions { shell } => {
             commands::shell_assets::completions(command_line(), shell)

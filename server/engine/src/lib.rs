@@ -30,8 +30,10 @@ mod rate;
 pub mod remote;
 pub mod sampler;
 pub mod scripted;
+pub mod selection;
 pub mod slots;
 mod threads;
+pub mod trial;
 pub mod unicode;
 pub mod vocabulary;
 

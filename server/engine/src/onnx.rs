@@ -25,6 +25,7 @@ use super::{
     kv_memory::KvMemory,
     library::RuntimeError,
     provider::{Available, Choice, Graph, PassedOver, Provider, Setting, choose, survey},
+    selection::Records,
 };
 use crate::{
     bundle::{Bundle, Manifest, weights::Weights},
@@ -74,6 +75,7 @@ const MAX_ROWS_KEPT: usize = 12;
 pub struct OnnxModel {
     bundle: Bundle,
     options: Options,
+    records: Records,
     weights: Weights,
     loaded: Loaded,
     state: EngineState,
@@ -93,7 +95,15 @@ impl OnnxModel {
         for other in passed_over {
             tracing::info!("not used: {other}");
         }
-        Self::load_on(provider, bundle, options)
+        let provider = match options.provider {
+            Setting::Auto => {
+                let surveyed = providers(&options.library, &bundle.manifest)?;
+                let available: Vec<Available> = surveyed.into_iter().flatten().collect();
+                Records::of_user().select(bundle, &available)
+            }
+            Setting::Only(_) => provider,
+        };
+        Self::load_with(Records::of_user(), provider, bundle, options)
     }
 
     /// Loads it for this provider, or, if `options.provider` is automatic, for its replacement.
@@ -101,19 +111,30 @@ impl OnnxModel {
     /// # Errors
     /// If the library or the graph cannot be used, or there is not enough memory.
     pub fn load_on(provider: Provider, bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
+        Self::load_with(Records::of_user(), provider, bundle, options)
+    }
+
+    fn load_with(
+        records: Records,
+        provider: Provider,
+        bundle: &Bundle,
+        options: &Options,
+    ) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Loaded::new(bundle, options, provider) {
             Ok(loaded) => (loaded, EngineState::Ready),
             Err(error) => match options.provider.after(provider) {
                 Some(other) => {
-                    let loaded = Loaded::new(bundle, options, other)?;
-                    (loaded, slower(provider, other, &format!("{error:#}")))
+                    let why = format!("{error:#}");
+                    records.remember_failure(bundle, provider, &why);
+                    (Loaded::new(bundle, options, other)?, slower(provider, other, &why))
                 }
                 None => return Err(error),
             },
         };
         let (bundle, options) = (bundle.clone(), options.clone());
-        Ok(Self { bundle, options, weights, loaded, state, logits: Vec::new(), armed: None })
+        let (logits, armed) = (Vec::new(), None);
+        Ok(Self { bundle, options, records, weights, loaded, state, logits, armed })
     }
 
     /// The execution provider that the model runs on.
@@ -131,6 +152,7 @@ impl OnnxModel {
         };
         // Once: what does not help is not tried again.
         self.options.provider = Setting::Only(other);
+        self.records.remember_failure(&self.bundle, provider, &why.to_string());
         let state = slower(provider, other, &why.to_string());
         self.state = match Loaded::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
@@ -165,7 +187,10 @@ impl OnnxModel {
 
 fn slower(failed: Provider, other: Provider, why: &str) -> EngineState {
     let (failed, provider) = (failed.name(), other.name());
-    let message = format!("{failed} failed, {provider} does its work until the next start: {why}");
+    let message = format!(
+        "{failed} failed, {provider} does its work until an update or \
+         `foretell doctor --retry-providers`: {why}"
+    );
     tracing::warn!("{message}");
     EngineState::Slower { provider, message }
 }

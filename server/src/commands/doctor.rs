@@ -3,6 +3,7 @@
 mod check;
 mod eagerness;
 mod editors;
+mod provider;
 mod remote;
 
 use std::{
@@ -20,17 +21,18 @@ use foretell_engine::{
     library::RUNTIME_VERSION,
     onnx,
     paths::{data_folder, model_path},
-    provider::Graph,
 };
 use foretell_lsp::Startup;
 use serde_json::json;
 
-use super::rates::{Rates, choice, seconds};
+use super::{
+    model::catalogue::is_free,
+    providers::table::Row,
+    rates::{Rates, choice, seconds},
+};
 use check::{Check, Mark};
 use editors::Places;
-
-/// Licences that allow any use of a model, including commercial use.
-const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
+use provider::{Checked, Measure};
 
 const HASHES_MATCH: &str = "all hashes match";
 
@@ -43,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// Whether to hash the model's files even if they have not changed.
     pub(crate) verify: bool,
+    /// Whether to measure the providers even if nothing has changed.
+    pub(crate) retry_providers: bool,
 }
 
 /// Checks what suggestions need, measures the model's speed, and looks for editors. The exit code
@@ -56,7 +60,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
     let (config, invalid) = startup.config();
     page.add(check_settings(invalid))?;
     page.add(Check::good("data", data_folder().display().to_string()))?;
-    let Local { rates, calibration } = match config.engine.remote_url() {
+    let Local { rates, calibration, providers } = match config.engine.remote_url() {
         Some(url) if is_quick => {
             page.add(Check::new("remote", Mark::Skipped, format!("{url}: not contacted")))?;
             Local::default()
@@ -78,6 +82,7 @@ pub(crate) fn run(startup: &Startup, options: Options) -> anyhow::Result<ExitCod
         let value = json!({
             "ok": is_ok,
             "checks": page.checks,
+            "providers": providers,
             "calibration": calibration,
             "rates": rates,
             "latency": rates.map(Rates::latency),
@@ -95,6 +100,8 @@ struct Local {
     rates: Option<Rates>,
     /// The model that its calibration was measured for.
     calibration: Option<Key>,
+    /// The measured providers, if there is a choice.
+    providers: Option<Vec<Row>>,
 }
 
 /// The checks so far. Without `--json`, each is printed immediately, because measuring takes
@@ -131,10 +138,8 @@ fn check_settings(invalid: Vec<String>) -> Check {
 fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Result<Local> {
     let is_quick = options.quick;
     let bundle = Bundle::open(&model_path(&config.model.name));
-    // Without a model, that of the CPU.
-    let graph = Graph { target: "cpu", recipe: "mixed" };
-    let graph = bundle.as_ref().map_or(graph, |it| it.manifest.graph());
-    let can_run = check_runtime(page, config, graph)?;
+    let Runtime { can_run, providers, rates } =
+        check_runtime(page, config, bundle.as_ref().ok(), options)?;
     let bundle = bundle.and_then(|bundle| {
         let hashes = match options {
             Options { quick: true, .. } => "hashes not verified",
@@ -156,7 +161,7 @@ fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Re
             page.add(Check::bad("model", error))?;
             let missing = if can_run { "model" } else { "library" };
             page.add(Check::skipped("speed", missing))?;
-            return Ok(Local::default());
+            return Ok(Local { providers, ..Local::default() });
         }
     };
     let (eagerness, calibration) = eagerness::check_local(config, &bundle);
@@ -166,18 +171,36 @@ fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Re
         (true, true) => {
             page.add(Check::new("speed", Mark::Skipped, "not measured")).map(|()| None)?
         }
-        (true, false) => check_speed(page, config, &bundle)?,
+        (true, false) => check_speed(page, config, &bundle, rates)?,
     };
-    Ok(Local { rates, calibration })
+    Ok(Local { rates, calibration, providers })
 }
 
-/// Checks the library and the provider. Returns whether both can be used.
-fn check_runtime(page: &mut Page, config: &Config, graph: Graph<'_>) -> io::Result<bool> {
+/// What is known about the library and the provider.
+#[derive(Default)]
+struct Runtime {
+    /// Whether both can be used.
+    can_run: bool,
+    /// The measured providers, if there is a choice.
+    providers: Option<Vec<Row>>,
+    /// The measured rates of the selected provider, unless it is the CPU.
+    rates: Option<Rates>,
+}
+
+/// Checks the library and the provider.
+fn check_runtime(
+    page: &mut Page,
+    config: &Config,
+    bundle: Option<&Bundle>,
+    options: Options,
+) -> io::Result<Runtime> {
     let library = library::find_library(config.model.library.as_deref())
         .and_then(|path| onnx::load_library(&path).map(|()| path));
     let path = match library {
         Ok(path) => path,
-        Err(error) => return page.add(Check::bad("library", error)).map(|()| false),
+        Err(error) => {
+            return page.add(Check::bad("library", error)).map(|()| Runtime::default());
+        }
     };
     let text = path.display().to_string();
     page.add(match version_in_name(&path) {
@@ -188,15 +211,15 @@ fn check_runtime(page: &mut Page, config: &Config, graph: Graph<'_>) -> io::Resu
         }
         _ => Check::good("library", text),
     })?;
-    let choice = match onnx::provider(&path, config.model.provider, graph) {
-        Ok(it) => it,
-        Err(error) => return page.add(Check::bad("provider", error)).map(|()| false),
+    let measure = match options {
+        Options { quick: true, .. } => Measure::Never,
+        Options { retry_providers: true, .. } => Measure::Again,
+        _ => Measure::IfChanged,
     };
-    let text = format!("{}, {} threads", choice.provider.name(), config.model.n_threads());
-    let has_gpu = cfg!(target_os = "macos") || Path::new("/proc/driver/nvidia/version").exists();
-    let passed_over = choice.passed_over.iter().filter(|_| has_gpu);
-    let details = passed_over.map(|it| format!("not {it}")).collect();
-    page.add(Check::good("provider", text).with_details(details)).map(|()| true)
+    let Checked { check, rows, rates } = provider::check(config, &path, bundle, measure);
+    let can_run = check.mark != Mark::Bad;
+    page.add(check)?;
+    Ok(Runtime { can_run, providers: rows, rates })
 }
 
 /// The version in a library's file name: the runtime does not report it.
@@ -227,7 +250,7 @@ fn check_model(bundle: &Bundle, hashes: &str) -> Check {
 }
 
 fn check_licence(licence: &str) -> Check {
-    if FREE_LICENCES.contains(&licence) {
+    if is_free(licence) {
         return Check::good("licence", format!("{licence} (model): free for any use"));
     }
     let text = format!("{licence} (model): not known to be free for any use");
@@ -235,9 +258,19 @@ fn check_licence(licence: &str) -> Check {
         .with_to_do("read it before you use the model's output at work")
 }
 
-/// Measures the model's rates, and checks what latency and advice follow from them.
-fn check_speed(page: &mut Page, config: &Config, bundle: &Bundle) -> anyhow::Result<Option<Rates>> {
-    let (rates, state) = match Rates::measure(bundle, &config.model.options()?) {
+/// Measures the model's rates, unless they are known, and checks what latency and advice follow from
+/// them.
+fn check_speed(
+    page: &mut Page,
+    config: &Config,
+    bundle: &Bundle,
+    known: Option<Rates>,
+) -> anyhow::Result<Option<Rates>> {
+    let measured = match known {
+        Some(rates) => Ok((rates, EngineState::Ready)),
+        None => Rates::measure(bundle, &config.model.options()?),
+    };
+    let (rates, state) = match measured {
         Ok(measured) => measured,
         Err(error) => {
             page.add(Check::bad("speed", format!("{error:#}")))?;

@@ -14,6 +14,8 @@ use foretell_engine::{
     bundle::{Bundle, DEFAULT_MODEL},
     decoder::PREFILL_CHUNK,
     onnx::{OnnxModel, Options},
+    selection::Figures,
+    trial,
 };
 use serde::Serialize;
 
@@ -23,7 +25,7 @@ use crate::commands::model::catalogue;
 const MEASURE_TIME: Duration = Duration::from_secs(1);
 /// Tokens prefilled before the first suggestion in a new file: ARCHITECTURE.md, "The anchored
 /// prompt".
-const FIRST_TOKENS: f64 = 160.0;
+const FIRST_TOKENS: f64 = trial::PROMPT_TOKENS as f64;
 /// Tokens in a whole prompt.
 const WINDOW_TOKENS: f64 = 700.0;
 /// Tokens in a line of code.
@@ -42,6 +44,13 @@ pub(crate) struct Rates {
     pub(crate) prefill_tokens_per_s: f64,
     /// Without lookup.
     pub(crate) decode_tokens_per_s: f64,
+}
+
+impl From<&Figures> for Rates {
+    fn from(figures: &Figures) -> Self {
+        let Figures { load_ms, prefill_tokens_per_s, decode_tokens_per_s, .. } = *figures;
+        Self { load_ms, prefill_tokens_per_s, decode_tokens_per_s }
+    }
 }
 
 impl Rates {
@@ -83,6 +92,15 @@ impl Rates {
         Ok((Self { load_ms, prefill_tokens_per_s, decode_tokens_per_s }, model.state()))
     }
 
+    /// The rates of a model that takes so many times as long.
+    fn times_slower(self, times: f64) -> Self {
+        Self {
+            load_ms: self.load_ms * times,
+            prefill_tokens_per_s: self.prefill_tokens_per_s / times,
+            decode_tokens_per_s: self.decode_tokens_per_s / times,
+        }
+    }
+
     /// The latency to expect at these rates.
     pub(crate) fn latency(self) -> Latency {
         let read_ms = |n_tokens: f64| 1e3 * n_tokens / self.prefill_tokens_per_s;
@@ -104,14 +122,19 @@ impl Rates {
             let why = format!("smaller, so a line takes less than {}", seconds(latency.line_ms));
             return smaller_than(name).map(|it| Advice { setting, value: quoted(&it), why });
         }
-        let larger = choice::choose(self, memory_bytes);
+        let better = choice::suitable(self, memory_bytes).into_iter().find(|it| is_free(it))?;
         let why = "better, and this machine is fast enough for it".to_owned();
-        (name == DEFAULT_MODEL && larger != name).then(|| Advice {
+        (name == DEFAULT_MODEL && better != name).then(|| Advice {
             setting,
-            value: quoted(larger),
+            value: quoted(better),
             why,
         })
     }
+}
+
+/// Whether a model of the catalogue has a licence that allows any use.
+pub(crate) fn is_free(name: &str) -> bool {
+    catalogue::entries().is_ok_and(|entries| entries.get(name).is_some_and(|it| it.is_free()))
 }
 
 fn quoted(name: &str) -> String {

@@ -7,24 +7,24 @@ use foretell_config::Config;
 use foretell_engine::{
     bundle::{Bundle, DEFAULT_MODEL},
     library::RUNTIME_VERSION,
-    onnx::Options,
     paths::{data_folder, model_path},
     plugins::Plugin,
-    provider::{Provider, Setting},
+    provider::{Available, Provider, Setting},
 };
 
 use super::{
     model::{self, catalogue},
     progress::{Format, Stage},
+    providers::{self, Candidates, Priority, table},
     python_env::Scripts,
-    rates::{Rates, choice, seconds},
+    rates::{Rates, choice, is_free, seconds},
 };
 
 /// The arguments of `foretell setup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A model from `foretell model list`. By default, setup chooses one by this machine's memory
-    /// and by the speed of the smallest good model, measured for 3 seconds.
+    /// and by the speed of the smallest good model, measured for a few seconds.
     // Not `model`: an argument of that name would share its value with the global `--model`.
     #[arg(value_name = "MODEL")]
     name: Option<String>,
@@ -79,26 +79,10 @@ pub(crate) fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<Exit
         scripts.run(Stage::Library, &["runtime", "--library", "cpu"])?;
         scripts.run(Stage::Model, &["add", first])?;
     }
+    let measured = measure_providers(config, first, *progress)?;
     let mut selected = first;
     if name.is_none() {
-        let (rates, _) =
-            Rates::measure(&Bundle::open(&model_path(first))?, &config.model.options()?)?;
-        let memory_bytes = choice::memory_bytes();
-        let chosen = choice::choose(rates, memory_bytes);
-        let latency = rates.latency();
-        let result = format!(
-            "{first} is installed: {} to the first suggestion in a new file, {} per line; memory: {}.",
-            seconds(latency.first_text_ms),
-            seconds(latency.line_ms),
-            memory_bytes.map_or("unknown".into(), |it| format!("{} GB", it / 1_000_000_000)),
-        );
-        progress.print(Stage::Speed, &result)?;
-        if chosen != first && from.is_none() {
-            let note = format!("This machine can run a better model: {chosen}.");
-            progress.print(Stage::Model, &note)?;
-            scripts.run(Stage::Model, &["add", chosen])?;
-            selected = chosen;
-        }
+        selected = choose_model(config, measured, &scripts, from.is_none(), *progress)?;
     }
     if config.model.name != selected {
         progress.print(Stage::Done, &model::select(selected)?)?;
@@ -127,15 +111,102 @@ fn library_package(provider: Setting) -> Option<String> {
     }
 }
 
-/// Runs a model that was prepared for a GPU there only. Does nothing for other models.
+/// Runs a model that was prepared for a GPU there only, in a process of its own. Does nothing for
+/// other models.
 fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
     let bundle = Bundle::open(&model_path(name))?;
     let of_gpu = [Provider::Cuda, Provider::WebGpu, Provider::Mlx];
     let Some(provider) = of_gpu.into_iter().find(|it| it.name() == bundle.manifest.target) else {
         return Ok(());
     };
-    let provider = Setting::Only(provider);
-    let options = Options { provider, ..config.model.options()? };
-    Rates::measure(&bundle, &options).context("the GPU cannot be used")?;
-    Ok(())
+    let tried = providers::try_one(&bundle, &config.model.options()?, provider);
+    tried.map(|_| ()).context("the GPU cannot be used")
+}
+
+/// Measures the providers of a model and prints the selection, if there is a choice. Returns the
+/// rates on the selected one.
+fn measure_providers(
+    config: &Config,
+    name: &str,
+    progress: Format,
+) -> anyhow::Result<Option<Rates>> {
+    let bundle = Bundle::open(&model_path(name))?;
+    let Some(candidates) = Candidates::of(&bundle, &config.model.options()?)? else {
+        return Ok(None);
+    };
+    let mut on_start = |it: &Available| {
+        let Available { provider, device } = it;
+        progress.print(Stage::Speed, &format!("Measuring {} on {device}.", provider.name()))
+    };
+    let measured = match candidates.current() {
+        Some(record) => Ok(record),
+        None => candidates.measure(Priority::Normal, &mut on_start),
+    };
+    let record = match measured {
+        Ok(record) => record,
+        // The CPU is used, and the first server measures again.
+        Err(error) => {
+            progress.print(Stage::Speed, &format!("The providers were not measured: {error:#}"))?;
+            return Ok(None);
+        }
+    };
+    let table = table::lines(&table::rows(&record)).join("\n");
+    progress.print(Stage::Speed, &format!("{table}\nSelected: {}.", table::summary(&record)))?;
+    Ok(record.selected().and_then(|it| it.figures.as_ref()).map(Rates::from))
+}
+
+/// Adds a better model than the default one if this machine is predicted and then measured to be
+/// fast enough for it. Returns the model to use.
+fn choose_model(
+    config: &Config,
+    measured: Option<Rates>,
+    scripts: &Scripts,
+    may_add: bool,
+    progress: Format,
+) -> anyhow::Result<&'static str> {
+    let rates = |name: &str, measured: Option<Rates>| match measured {
+        Some(rates) => Ok(rates),
+        None => Rates::measure(&Bundle::open(&model_path(name))?, &config.model.options()?)
+            .map(|(rates, _)| rates),
+    };
+    let default_rates = rates(DEFAULT_MODEL, measured)?;
+    let memory_bytes = choice::memory_bytes();
+    let latency = default_rates.latency();
+    let result = format!(
+        "{DEFAULT_MODEL} is installed: {} to the first suggestion in a new file, {} per line; memory: {}.",
+        seconds(latency.first_text_ms),
+        seconds(latency.line_ms),
+        memory_bytes.map_or("unknown".into(), |it| format!("{} GB", it / 1_000_000_000)),
+    );
+    progress.print(Stage::Speed, &result)?;
+    if !may_add {
+        return Ok(DEFAULT_MODEL);
+    }
+    for better in choice::suitable(default_rates, memory_bytes) {
+        if better == DEFAULT_MODEL {
+            break;
+        }
+        if !is_free(better) {
+            let note = format!(
+                "This machine is fast enough for {better}, but its licence does not allow every \
+                 use: see `foretell model list`."
+            );
+            progress.print(Stage::Model, &note)?;
+            continue;
+        }
+        let note = format!("This machine can run a better model: {better}.");
+        progress.print(Stage::Model, &note)?;
+        scripts.run(Stage::Model, &["add", better])?;
+        let better_rates = rates(better, measure_providers(config, better, progress)?)?;
+        if choice::is_fast(better_rates) {
+            return Ok(better);
+        }
+        let note = format!(
+            "{better} takes {} to the first suggestion, which is too slow; `foretell model remove \
+             {better}` removes it.",
+            seconds(better_rates.latency().first_text_ms)
+        );
+        progress.print(Stage::Speed, &note)?;
+    }
+    Ok(DEFAULT_MODEL)
 }

@@ -3,7 +3,11 @@
 
 use super::*;
 use crate::library::find_library;
-use crate::{bundle::DEFAULT_MODEL, paths::model_path};
+use crate::{
+    bundle::DEFAULT_MODEL,
+    paths::model_path,
+    selection::{Figures, Outcome, Record},
+};
 
 fn bundle_and_options(provider: Setting) -> (Bundle, Options) {
     let bundle = Bundle::open(&model_path(DEFAULT_MODEL)).expect("run `make model` first");
@@ -27,17 +31,51 @@ fn unloadable_provider_falls_back_if_automatic() {
         panic!("{:?}", model.state())
     };
     assert_eq!(provider, "cpu");
-    assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
+    assert!(message.starts_with("cuda failed, cpu does its work until an update or "));
     model.resize(0, 257, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap().len(), bundle.manifest.vocab_size);
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cuda));
     assert!(OnnxModel::load_on(Provider::Cuda, &bundle, &options).is_err());
 }
 
+/// A record that selects CUDA.
+fn record() -> Record {
+    let outcome = |(provider, first_text_ms): (Provider, f64)| Outcome {
+        provider: provider.name().into(),
+        device: String::new(),
+        figures: Some(Figures {
+            load_ms: 1.0,
+            first_text_ms,
+            prefill_tokens_per_s: 1.0,
+            decode_tokens_per_s: 1.0,
+        }),
+        agreement: None,
+        why_not: None,
+    };
+    let outcomes = [(Provider::Cpu, 800.0), (Provider::Cuda, 90.0)].map(outcome).to_vec();
+    Record { outcomes, ..Record::default() }
+}
+
+#[test]
+fn unloadable_provider_is_not_selected_again() {
+    let (bundle, options) = bundle_and_options(Setting::Auto);
+    let folder = tempfile::tempdir().unwrap();
+    let records = Records::new(folder.path().to_owned());
+    records.write(&bundle, &record()).unwrap();
+    OnnxModel::load_with(records.clone(), Provider::Cuda, &bundle, &options).unwrap();
+    let record = records.read(&bundle).unwrap();
+    assert_eq!(record.selected().unwrap().provider, "cpu");
+    assert_ne!(record.why_not(&record.outcomes[1]), None);
+}
+
 #[test]
 fn failing_provider_is_replaced_once() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
-    let mut model = OnnxModel::load_on(Provider::Cpu, &bundle, &options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let records = Records::new(folder.path().to_owned());
+    records.write(&bundle, &record()).unwrap();
+    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
+    let mut model = loaded.unwrap();
     model.resize(0, 128, 0).unwrap();
     let expected = model.read(0, 0, &TOKENS, 1).unwrap().to_vec();
     // The session is really a CPU session; it fails because its input buffers are missing.
@@ -48,8 +86,10 @@ fn failing_provider_is_replaced_once() {
         panic!("{:?}", model.state())
     };
     assert_eq!(provider, "cpu");
-    assert!(message.starts_with("cuda failed, cpu does its work until the next start: "));
+    assert!(message.starts_with("cuda failed, cpu does its work until an update or "));
     assert_eq!(model.loaded.provider, Provider::Cpu);
+    // The next start does not try it again.
+    assert_eq!(records.read(&bundle).unwrap().selected().unwrap().provider, "cpu");
     model.resize(0, 128, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap(), expected);
     // The CPU has no fallback: a second failure changes nothing.

@@ -7,6 +7,14 @@ use serde::Deserialize;
 
 const CATALOGUE: &str = include_str!("../../../../model-scripts/foretell_models/catalogue.toml");
 
+/// Licences that allow any use of a model, including commercial use.
+const FREE_LICENCES: [&str; 5] = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC"];
+
+/// Whether a licence is known to allow any use of a model.
+pub(crate) fn is_free(licence: &str) -> bool {
+    FREE_LICENCES.contains(&licence)
+}
+
 /// A model in the catalogue.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Entry {
@@ -49,6 +57,11 @@ fn yes() -> bool {
 }
 
 impl Entry {
+    /// Whether its licence is known to allow any use.
+    pub(crate) fn is_free(&self) -> bool {
+        is_free(&self.licence)
+    }
+
     /// The download size in bytes, if the catalogue has it.
     pub(crate) fn n_bytes(&self) -> Option<u64> {
         self.sources.iter().find_map(|it| it.size)

@@ -1,0 +1,287 @@
+//! Which provider `auto` selects: the fastest one whose results agree with the CPU's, as measured on
+//! this machine.
+//!
+//! The measurements of a bundle are a file in the data folder, together with the versions of
+//! everything that can change them. Without such a record, `auto` is the CPU. After a change, the
+//! previous selection applies until the providers have been measured again.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    bundle::Bundle,
+    paths::{create_private_folder, data_folder},
+    provider::{Available, Provider},
+};
+
+/// The longest record, in bytes.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// Versions and states by subject: of Foretell, the library, its plugins and the drivers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions(BTreeMap<String, String>);
+
+impl Versions {
+    /// Those of this program and machine, for a library and the providers that it and its plugins
+    /// offer.
+    #[must_use]
+    pub fn now(library: &Path, available: &[Available]) -> Self {
+        let mut versions = BTreeMap::new();
+        let mut add = |subject: &str, state: String| {
+            versions.insert(subject.to_owned(), state);
+        };
+        add("Foretell", env!("CARGO_PKG_VERSION").to_owned());
+        add("the ONNX Runtime library", stamp(library));
+        add("the providers' libraries", provider_libraries(library));
+        let devices: Vec<String> =
+            available.iter().map(|it| format!("{}: {}", it.provider.name(), it.device)).collect();
+        add("the available providers", devices.join("\n"));
+        add("the drivers", drivers());
+        Self(versions)
+    }
+
+    /// The subjects that differ in another record.
+    #[must_use]
+    pub fn changed<'a>(&'a self, before: &Self) -> Vec<&'a str> {
+        let is_changed = |it: &(&String, &String)| before.0.get(it.0) != Some(it.1);
+        self.0.iter().filter(is_changed).map(|(subject, _)| subject.as_str()).collect()
+    }
+}
+
+/// The path, size and modification time of a file. Links are followed, since a package manager
+/// replaces what they refer to.
+fn stamp(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Ok(metadata) = fs::metadata(&path) else { return format!("{}: missing", path.display()) };
+    let modified = metadata.modified().ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    let ms = modified.map_or(0, |it| it.as_millis());
+    format!("{}: {} bytes, {ms}", path.display(), metadata.len())
+}
+
+/// The libraries of providers, next to the library and in the data folder.
+fn provider_libraries(library: &Path) -> String {
+    let folders =
+        library.parent().map(Path::to_owned).into_iter().chain([data_folder().join("lib")]);
+    let entries = folders.flat_map(|it| fs::read_dir(it).into_iter().flatten().flatten());
+    let named = entries.filter(|it| it.file_name().to_string_lossy().contains("onnxruntime"));
+    let mut paths: Vec<PathBuf> = named.map(|it| it.path()).filter(|it| it != library).collect();
+    paths.sort();
+    paths.dedup();
+    paths.iter().map(|it| stamp(it)).collect::<Vec<_>>().join("\n")
+}
+
+/// What is visible of the graphics drivers without loading them. On Windows, that is nothing.
+fn drivers() -> String {
+    // The kernel contains the drivers of most GPUs, and macOS all of them.
+    let files = [
+        "/proc/sys/kernel/osrelease",
+        "/proc/driver/nvidia/version",
+        "/System/Library/CoreServices/SystemVersion.plist",
+    ];
+    let texts = files.iter().filter_map(|it| fs::read_to_string(it).ok());
+    let mut states: Vec<String> = texts.map(|it| it.trim().to_owned()).collect();
+    let variables = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+    let named = variables.iter().filter_map(std::env::var_os);
+    let named = named.flat_map(|it| std::env::split_paths(&it).collect::<Vec<_>>());
+    let folders = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let entries = folders.iter().flat_map(|it| fs::read_dir(it).into_iter().flatten().flatten());
+    let mut manifests: Vec<PathBuf> = named.chain(entries.map(|it| it.path())).collect();
+    manifests.sort();
+    states.extend(manifests.iter().map(|it| stamp(it)));
+    states.join("\n")
+}
+
+/// The speed of a provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The time to load the model.
+    pub load_ms: f64,
+    /// The time to prefill the prompt and evaluate two more tokens.
+    pub first_text_ms: f64,
+    /// Without draft tokens.
+    pub prefill_tokens_per_s: f64,
+    /// Without draft tokens.
+    pub decode_tokens_per_s: f64,
+}
+
+/// How a provider's results agree with the CPU's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// The steps with the same most likely token.
+    pub n_equal: usize,
+    /// All steps.
+    pub n_steps: usize,
+    /// The largest difference of a logit.
+    pub difference: f32,
+}
+
+/// The result of one provider's trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The provider's name.
+    pub provider: String,
+    /// Its device's name.
+    pub device: String,
+    /// Its speed, if it ran.
+    pub figures: Option<Figures>,
+    /// How its results agree with the CPU's. `None` for the CPU, and if they do not agree.
+    pub agreement: Option<Agreement>,
+    /// Why it does not qualify.
+    pub why_not: Option<String>,
+}
+
+/// The measurements of a bundle's providers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The model's name, for readers of the file.
+    pub model: String,
+    /// What the measurements were made with.
+    pub versions: Versions,
+    /// The trials, the CPU's first.
+    pub outcomes: Vec<Outcome>,
+    /// The providers that failed in use since then, with the reasons.
+    #[serde(default)]
+    pub failed_in_use: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Why a provider does not qualify, if it does not.
+    #[must_use]
+    pub fn why_not<'a>(&'a self, outcome: &'a Outcome) -> Option<&'a str> {
+        let failed_in_use = self.failed_in_use.get(&outcome.provider);
+        outcome.why_not.as_ref().or(failed_in_use).map(String::as_str)
+    }
+
+    /// The qualifying provider with the shortest time to the first text.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Outcome> {
+        let is_suitable = |it: &&Outcome| self.why_not(it).is_none();
+        let timed = self.outcomes.iter().filter(is_suitable).filter_map(|it| {
+            let figures = it.figures.as_ref()?;
+            Some((figures.first_text_ms, it))
+        });
+        timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+    }
+}
+
+/// The records in a data folder.
+#[derive(Debug, Clone)]
+pub struct Records(PathBuf);
+
+impl Records {
+    /// Those in a folder.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Those of this user.
+    #[must_use]
+    pub fn of_user() -> Self {
+        Self::new(data_folder().join("providers"))
+    }
+
+    /// Copies of a bundle have the same record.
+    fn path(&self, bundle: &Bundle) -> PathBuf {
+        let mut digest = Sha256::new();
+        for (name, info) in &bundle.manifest.files {
+            digest.update(format!("{name} {}\n", info.sha256));
+        }
+        let digest: String = digest.finalize().iter().map(|it| format!("{it:02x}")).collect();
+        self.0.join(format!("{digest}.json"))
+    }
+
+    /// The record of a bundle. An unreadable one is reported and counts as missing.
+    #[must_use]
+    pub fn read(&self, bundle: &Bundle) -> Option<Record> {
+        let path = self.path(bundle);
+        let read = fs::metadata(&path).and_then(|metadata| {
+            if metadata.len() > MAX_BYTES {
+                return Err(io::Error::other("too long"));
+            }
+            Ok(serde_json::from_slice(&fs::read(&path)?)?)
+        });
+        match read {
+            Ok(record) => Some(record),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!("{}: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    /// Replaces the record of a bundle.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn write(&self, bundle: &Bundle, record: &Record) -> io::Result<()> {
+        create_private_folder(&self.0)?;
+        let path = self.path(bundle);
+        let partial = path.with_extension(format!("{}.partial", std::process::id()));
+        let written = fs::write(&partial, serde_json::to_vec_pretty(record)?)
+            .and_then(|()| fs::rename(&partial, &path));
+        if written.is_err() {
+            // It may not exist.
+            let _ = fs::remove_file(partial);
+        }
+        written
+    }
+
+    /// Records that a provider failed in use, so that `auto` does not select it again until it has
+    /// been measured again. Does nothing for a bundle without a record.
+    pub fn remember_failure(&self, bundle: &Bundle, provider: Provider, why: &str) {
+        let Some(mut record) = self.read(bundle) else { return };
+        record.failed_in_use.insert(provider.name().to_owned(), why.to_owned());
+        if let Err(error) = self.write(bundle, &record) {
+            tracing::warn!("cannot record that {} failed: {error}", provider.name());
+        }
+    }
+
+    /// Locks the records for a measurement until the result is dropped. `None` if another process
+    /// measures.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn lock(&self) -> io::Result<Option<File>> {
+        create_private_folder(&self.0)?;
+        let lock = File::create(self.0.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The provider for a bundle, if the choice is automatic: the one selected by the last
+    /// measurement, also before a change of versions, or the CPU.
+    #[must_use]
+    pub fn select(&self, bundle: &Bundle, available: &[Available]) -> Provider {
+        if !is_choice(available) {
+            return Provider::Cpu;
+        }
+        let record = self.read(bundle);
+        let selected = record.as_ref().and_then(Record::selected);
+        let selected = selected.and_then(|selected| {
+            available.iter().find(|it| it.provider.name() == selected.provider)
+        });
+        selected.map_or(Provider::Cpu, |it| it.provider)
+    }
+}
+
+/// Whether there is a provider other than the CPU. Otherwise, there is nothing to measure.
+#[must_use]
+pub fn is_choice(available: &[Available]) -> bool {
+    available.iter().any(|it| it.provider != Provider::Cpu)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Measures the providers that can run a model, each in a process of its own, and records which one
+//! `auto` selects.
+
+pub(crate) mod table;
+mod trial_process;
+
+use std::{io, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, bail};
+use foretell_config::Config;
+use foretell_engine::{
+    bundle::{Bundle, Manifest},
+    onnx::{self, Options},
+    paths::model_path,
+    provider::{Available, Provider, Setting},
+    selection::{Outcome, Record, Records, Versions, is_choice},
+    trial::Trial,
+};
+
+/// The command of a provider's trial, given the CPU's tokens.
+type TrialCommand<'a> = &'a dyn Fn(Provider, &[u32]) -> Command;
+
+/// Called before each trial.
+pub(crate) type OnStart<'a> = &'a mut dyn FnMut(&Available) -> io::Result<()>;
+
+/// Whether something else has priority over a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// The user waits for it.
+    Normal,
+    /// The user types.
+    Background,
+}
+
+/// The providers that `auto` can select for a model.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    bundle: Bundle,
+    options: Options,
+    available: Vec<Available>,
+    versions: Versions,
+    records: Records,
+}
+
+impl Candidates {
+    /// Those for a bundle. `None` if the settings name a provider, or the CPU is the only one.
+    ///
+    /// # Errors
+    /// If the library cannot be loaded.
+    pub(crate) fn of(bundle: &Bundle, options: &Options) -> anyhow::Result<Option<Self>> {
+        if options.provider != Setting::Auto {
+            return Ok(None);
+        }
+        let surveyed = onnx::providers(&options.library, &bundle.manifest)?;
+        let available: Vec<Available> = surveyed.into_iter().flatten().collect();
+        let versions = Versions::now(&options.library, &available);
+        let (bundle, options) = (bundle.clone(), options.clone());
+        let records = Records::of_user();
+        Ok(is_choice(&available).then_some(Self { bundle, options, available, versions, records }))
+    }
+
+    /// The last measurement, and what has changed since then.
+    pub(crate) fn record(&self) -> Option<(Record, Vec<&str>)> {
+        let record = self.records.read(&self.bundle)?;
+        let changed = self.versions.changed(&record.versions);
+        Some((record, changed))
+    }
+
+    /// The last measurement, if nothing has changed since then.
+    pub(crate) fn current(&self) -> Option<Record> {
+        self.record().filter(|(_, changed)| changed.is_empty()).map(|(record, _)| record)
+    }
+
+    /// Why the providers should be measured, if they should.
+    fn why_measure(&self) -> Option<String> {
+        match self.record() {
+            Some((_, changed)) if changed.is_empty() => None,
+            Some((_, changed)) => Some(format!("a change of {}", changed.join(", "))),
+            None => Some("the first start with this model".to_owned()),
+        }
+    }
+
+    /// Measures all providers and records the result.
+    ///
+    /// # Errors
+    /// If another process measures, or the result cannot be recorded.
+    pub(crate) fn measure(
+        &self,
+        priority: Priority,
+        on_start: OnStart<'_>,
+    ) -> anyhow::Result<Record> {
+        let program = std::env::current_exe()?;
+        let command = |provider, reference: &[u32]| {
+            trial_command(&program, &self.bundle, &self.options, provider, reference, priority)
+        };
+        self.measure_with(&command, limit(&self.bundle.manifest), on_start)
+    }
+
+    fn measure_with(
+        &self,
+        command: TrialCommand<'_>,
+        limit: Duration,
+        on_start: OnStart<'_>,
+    ) -> anyhow::Result<Record> {
+        let Some(_lock) = self.records.lock().context("the measurement cannot be recorded")? else {
+            bail!("another Foretell process is measuring the providers; try again in a minute");
+        };
+        let outcomes = measure(&self.available, command, limit, on_start)?;
+        let record = Record {
+            model: self.bundle.manifest.name.clone(),
+            versions: self.versions.clone(),
+            outcomes,
+            ..Record::default()
+        };
+        self.records.write(&self.bundle, &record).context("the measurement cannot be recorded")?;
+        Ok(record)
+    }
+}
+
+/// Tries one provider.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(crate) fn try_one(
+    bundle: &Bundle,
+    options: &Options,
+    provider: Provider,
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?;
+    let mut command = trial_command(&program, bundle, options, provider, &[], Priority::Normal);
+    let tried = trial_process::run(&mut command, limit(&bundle.manifest));
+    tried.map(|_| ()).map_err(anyhow::Error::msg)
+}
+
+/// Measures the providers of the model in the settings, in the background, if there is no current
+/// measurement.
+///
+/// # Errors
+/// If the model cannot be opened, or the result cannot be recorded.
+pub(crate) fn measure_if_changed(config: &Config) -> anyhow::Result<()> {
+    let options = config.model.options()?;
+    if options.provider != Setting::Auto {
+        return Ok(());
+    }
+    let bundle = Bundle::open(&model_path(&config.model.name))?;
+    let Some(candidates) = Candidates::of(&bundle, &options)? else { return Ok(()) };
+    let Some(why) = candidates.why_measure() else { return Ok(()) };
+    tracing::info!("measuring the providers after {why}");
+    let record = candidates.measure(Priority::Background, &mut |_| Ok(()))?;
+    tracing::info!("measured, for the next start: {}", table::summary(&record));
+    Ok(())
+}
+
+/// How long a trial may take. A model is read at 100 MB per second at least.
+fn limit(manifest: &Manifest) -> Duration {
+    Duration::from_secs(20 + manifest.n_bytes() / 100_000_000)
+}
+
+fn trial_command(
+    program: &Path,
+    bundle: &Bundle,
+    options: &Options,
+    provider: Provider,
+    reference: &[u32],
+    priority: Priority,
+) -> Command {
+    let mut command = Command::new(program);
+    command.args(["try-provider", "--provider", provider.name(), "--model"]).arg(&bundle.path);
+    command.arg("--library").arg(&options.library);
+    command.args(["--threads", &options.n_threads.to_string()]);
+    if !reference.is_empty() {
+        let ids: Vec<String> = reference.iter().map(ToString::to_string).collect();
+        command.args(["--reference", &ids.join(",")]);
+    }
+    if priority == Priority::Background {
+        command.arg("--background");
+    }
+    command
+}
+
+/// Tries the CPU, whose results are the reference, and then the other providers.
+fn measure(
+    available: &[Available],
+    command: TrialCommand<'_>,
+    limit: Duration,
+    on_start: OnStart<'_>,
+) -> io::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    let mut cpu: Option<Trial> = None;
+    let (first, others): (Vec<_>, Vec<_>) =
+        available.iter().partition(|it| it.provider == Provider::Cpu);
+    for candidate in first.into_iter().chain(others) {
+        let Available { provider, device } = candidate;
+        let is_cpu = *provider == Provider::Cpu;
+        let reference = cpu.as_ref().map(Trial::tokens).unwrap_or_default();
+        let tried = if is_cpu || cpu.is_some() {
+            on_start(candidate)?;
+            // Nothing is selected before the CPU has a result, so it gets more time.
+            let limit = if is_cpu { 2 * limit } else { limit };
+            trial_process::run(&mut command(*provider, &reference), limit)
+        } else {
+            Err("not measured, because there is no result of the CPU to compare with".to_owned())
+        };
+        let figures = tried.as_ref().ok().map(|it| it.figures.clone());
+        let agreed = tried
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|it| cpu.as_ref().map(|cpu| it.agreement(cpu)).transpose());
+        let (agreement, why_not) = match agreed {
+            Ok(agreement) => (agreement, None),
+            Err(why_not) => (None, Some(why_not)),
+        };
+        let (provider, device) = (provider.name().to_owned(), device.clone());
+        outcomes.push(Outcome { provider, device, figures, agreement, why_not });
+        if is_cpu {
+            cpu = tried.ok();
+        }
+    }
+    Ok(outcomes)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
