@@ -18,7 +18,7 @@ FORETELL := target/release/foretell
 # Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo focus test test-long test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo focus test test-long targets test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,7 +58,7 @@ focus: model build ## Measure the first suggestion at a prefilled place, and the
 	@cargo build --release --locked --quiet --example sessions
 	@target/release/examples/sessions focus $(FORETELL) $(wildcard tests/fixtures/code/*)
 
-test-long: soak fuzz typing latency ## Run the long tests: soak, fuzzers, typing and latency in editors, a million random sessions, the full evaluation
+test-long: soak fuzz typing latency targets ## Run the long tests: soak, fuzzers, typing and latency in editors, a million random sessions, the full evaluation
 	@PROPTEST_CASES=1000000 cargo test --release --locked -p foretell-session random_events
 	@$(MAKE) --no-print-directory eval EVAL_LIMIT=1000 OTHERS_LIMIT=1000
 
@@ -69,6 +69,13 @@ test-programs: lint-rust
 
 fetched:
 	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors $(WEBGPU)/installed >target/fetched.log 2>&1 || true
+
+TARGETS := target/targets
+targets: model ## Compare the default model's graphs for Core ML and MLX with those for the CPU, on the CPU (6 GB)
+	@$(BIN)/foretell-models fetch $(MODEL) >/dev/null
+	@for it in cpu-fp32 cpu-int8 coreml-fp32 coreml-fp16 mlx-int8; do test -e $(TARGETS)/$$it/foretell.json || \
+	$(BIN)/foretell-models import "$$($(BIN)/foretell-models path)"/sources/$(MODEL)/*.gguf --out $(TARGETS)/$$it --target $${it%-*} --quantization $${it#*-} || exit 1; done
+	@FORETELL_TARGETS=$(CURDIR)/$(TARGETS) cargo test --release --locked --test real default_model_agrees -- --ignored
 
 test-remote: $(VENV)/remote-installed build ## Test the remote engine against a llama.cpp server
 	@cd tests/remote && ../../$(BIN)/python -m pytest -q -p no:cacheprovider --timeout 900 .

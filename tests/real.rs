@@ -9,6 +9,8 @@
 )]
 
 mod engine_real;
+#[cfg(unix)]
+mod fixed_graphs;
 mod real_model;
 #[cfg(target_os = "linux")]
 mod webgpu;

@@ -106,11 +106,6 @@ class Manifest:
         return (json.dumps({"format": fields.pop("format"), **fields}, indent=2) + "\n").encode()
 
 
-def kv_type_of(target: str) -> str:
-    """The type of the KV buffers, and of all floats in the graph, for a target."""
-    return "float16" if target in ("cuda", "coreml") else "float32"
-
-
 def is_safe_name(name: object) -> bool:
     """Whether a file name stays inside its folder: one plain component, not hidden."""
     if not isinstance(name, str) or not name or name.startswith(".") or "\0" in name:

@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     tiny = commands.add_parser("tiny", help="make a small bundle with random weights, for tests")
     tiny.add_argument("--out", type=Path, required=True)
     tiny.add_argument("--seed", type=int, default=0)
-    tiny.add_argument("--target", choices=("cpu", "webgpu", "cuda"), default="cpu")
-    tiny.add_argument("--quantization", default="int8", help="quantization recipe; see README.md")
+    tiny.add_argument("--quantization", default="int8")
+    tiny.add_argument("--target", choices=targets, default="cpu")
     tiny.set_defaults(run=_tiny)
     return parser
 
@@ -222,9 +222,7 @@ def _runtime(options: argparse.Namespace) -> int:
 
 def _tiny(options: argparse.Namespace) -> int:
     from foretell_models import tiny
-    from foretell_models.recipe import recipe_of
 
-    recipe_of(options.quantization)
     tiny.make(options.out.absolute(), options.seed, options.quantization, target=options.target)
     echo_path(options.out)
     return 0

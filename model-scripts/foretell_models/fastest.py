@@ -22,16 +22,20 @@ _STEPS = 12
 _ROUNDS = 5
 #: Narrower models are too fast for the choice to matter.
 _MIN_WIDTH = 256
+#: Its head needs no rows in 8 bits, which the MLX provider leaves to the CPU.
+_FOR_MLX = "int8"
 
 
 def recipe_for(config: ModelConfig, target: str) -> str:
     """The recipe with 8 bits in every layer that is faster on this processor.
 
-    For targets other than the CPU, and for models that cannot be rotated or are so small that
+    For other targets, except MLX, and for models that cannot be rotated or are so small that
     measuring takes longer than it can save, that is `mixed`.
     """
     fast, portable = recipe.BY_SPEED
     is_small = config.hidden < _MIN_WIDTH
+    if target == "mlx":
+        return _FOR_MLX
     if target != "cpu" or is_small or not RotatedWeights.applies_to(config):
         return portable
     try:

@@ -7,6 +7,9 @@ One GroupQueryAttention per layer works in place on a preallocated KV buffer tha
 A row's result must not depend, to the last bit, on how many rows are evaluated with it, because
 rounding to 8 bits amplifies such a difference. The matrix products guarantee that. Attention takes
 another path for a single row, so each evaluation repeats its last row there and drops the result.
+
+MLX gets a graph of the operators that its provider computes, without that row: its results depend
+on the number of rows anyway.
 """
 
 import math
@@ -27,18 +30,18 @@ def write_decoder(
     weights: Weights,
     recipe: Recipe,
     float_type: npt.DTypeLike = np.float32,
-    separate: bool = False,
+    for_mlx: bool = False,
 ) -> None:
     """Writes `model.onnx` and its data file into `folder`.
 
-    With `separate`, attention gets Q, K and V as separate inputs, as MLX requires.
+    With `for_mlx`, it has only operators that the MLX provider computes.
     """
     if recipe.rotated and RotatedWeights.applies_to(weights.config):
         weights = RotatedWeights(weights)
     data = DataFile(folder)
     try:
         graph = GraphWriter(data, float_type)
-        _Decoder(graph, weights, recipe, separate).write()
+        _Decoder(graph, weights, recipe, for_mlx).write()
         graph.save(folder / "model.onnx", weights.config.architecture)
     finally:
         data.close()
@@ -47,12 +50,11 @@ def write_decoder(
 class _Decoder:
     """Builds the graph from the embedding to the logits."""
 
-    def __init__(
-        self, graph: GraphWriter, weights: Weights, recipe: Recipe, separate: bool
-    ) -> None:
-        self.graph, self.weights, self.recipe, self.separate = graph, weights, recipe, separate
+    def __init__(self, graph: GraphWriter, weights: Weights, recipe: Recipe, for_mlx: bool) -> None:
+        self.graph, self.weights, self.recipe = graph, weights, recipe
+        self.for_mlx = for_mlx
         self.config: ModelConfig = weights.config
-        self.linear = LinearWriter(graph, weights, recipe)
+        self.linear = LinearWriter(graph, weights, recipe, fused_bias=not for_mlx)
         self._tied_head: str | None = None
 
     def write(self) -> None:
@@ -69,12 +71,14 @@ class _Decoder:
             region = graph.data.reserve(graph.float_type, cache.shape)
             region.write_rows(0, cache)
             graph.stored(name, region)
-        self._lengths = [
-            graph.node(
-                "Add", [name, graph.constant(f"{name}.more", more, np.int32)], [f"{name}.all"]
-            )
-            for name, more in (("seqlens_k", [1]), ("total_sequence_length", 1))
-        ]
+        self._lengths = ["seqlens_k", "total_sequence_length"]
+        if not self.for_mlx:
+            self._lengths = [
+                graph.node(
+                    "Add", [name, graph.constant(f"{name}.more", more, np.int32)], [f"{name}.all"]
+                )
+                for name, more in (("seqlens_k", [1]), ("total_sequence_length", 1))
+            ]
         residual = self._embedding()
         x = self._first_norm(residual)
         update = ""
@@ -162,25 +166,31 @@ class _Decoder:
                 declare = graph.input if when == "past_key_values" else graph.output
                 shape: list[int | str] = [1, c.n_kv_heads, dimension, c.head_dim]
                 declare(names[-1], graph.float_type, shape)
-        qkv = self.linear.multiply(x, [f"{index}.{part}" for part in "qkv"], f"{index}.qkv")
+        parts = [f"{index}.{part}" for part in "qkv"]
         out = f"{index}.attention"
+        if self.for_mlx:
+            inputs = [self.linear.multiply(x, [part], part) for part in parts]
+            self._group_query_attention(inputs, names, out)
+            return self.linear.multiply(out, [f"{index}.o"], f"{index}.o")
+        qkv = self.linear.multiply(x, parts, f"{index}.qkv")
         zero, last, end, axis = (
             graph.constant(name, [value], np.int64)
             for name, value in (("zero", 0), ("last", -1), ("end", 2**62), ("token_axis", 1))
         )
         graph.node("Slice", [qkv, last, end, axis], [f"{index}.qkv.last"])
         graph.node("Concat", [qkv, f"{index}.qkv.last"], [f"{index}.qkv.all"], axis=1)
-        inputs = [f"{index}.qkv.all", "", ""]
-        if self.separate:
-            heads = np.array([c.n_heads, c.n_kv_heads, c.n_kv_heads], np.int64)
-            widths = graph.constant("qkv_widths", heads * c.head_dim, np.int64)
-            inputs = [f"{index}.{part}.all" for part in "qkv"]
-            graph.node("Split", [f"{index}.qkv.all", widths], inputs, axis=-1)
+        self._group_query_attention([f"{index}.qkv.all", "", ""], names, f"{out}.all")
+        graph.node("Slice", [f"{out}.all", zero, last, axis], [out])
+        return self.linear.multiply(out, [f"{index}.o"], f"{index}.o")
+
+    def _group_query_attention(self, qkv: list[str], kv: list[str], out: str) -> None:
+        """Adds the attention of Q, K and V, or of all in one, with the names of the KV buffers."""
+        c = self.config
         window = {"local_window_size": c.window} if c.window else {}
-        graph.node(
+        self.graph.node(
             "GroupQueryAttention",
-            [*inputs, *names[:2], *self._lengths, "cos", "sin"],
-            [f"{out}.all", *names[2:]],
+            [*qkv, *kv[:2], *self._lengths, "cos", "sin"],
+            [out, *kv[2:]],
             CONTRIB,
             num_heads=c.n_heads,
             kv_num_heads=c.n_kv_heads,
@@ -189,8 +199,6 @@ class _Decoder:
             scale=float(c.head_dim**-0.5),
             **window,
         )
-        graph.node("Slice", [f"{out}.all", zero, last, axis], [out])
-        return self.linear.multiply(out, [f"{index}.o"], f"{index}.o")
 
     def _feed_forward(self, index: int, x: str) -> str:
         graph, family = self.graph, self.config.family
@@ -225,6 +233,9 @@ class _Decoder:
 
     def _activation(self, x: str) -> str:
         out = f"{x}.active"
+        if self.config.family.activation == "silu" and self.for_mlx:
+            share = self.graph.node("Sigmoid", [x], [f"{x}.share"])
+            return self.graph.node("Mul", [x, share], [out])
         if self.config.family.activation == "silu":
             return self.graph.node("QuickGelu", [x], [out], CONTRIB, alpha=1.0)
         return self.graph.node("Gelu", [x], [out], approximate="tanh")

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from foretell_models import bundle, calibration, fastest, files, graph, packed, tokenizer
+from foretell_models import bundle, calibration, fastest, files, packed, targets, tokenizer
 from foretell_models.bundle import FileInfo, Manifest, Source
 from foretell_models.errors import BadSource, UsageError, UserError
 from foretell_models.gguf_reader import GgufFile
@@ -19,8 +17,6 @@ from foretell_models.progress import eprint, peak_memory, warn
 from foretell_models.recipe import recipe_of
 from foretell_models.terminal import is_unprintable
 from foretell_models.tokenizer import Vocabulary
-
-TARGETS = ("cpu", "webgpu", "cuda", "coreml", "mlx")
 
 
 @dataclass(frozen=True)
@@ -50,10 +46,14 @@ def import_checkpoint(
     recipe = recipe_of(options.quantization) if options.quantization else None
     if any(map(is_unprintable, f"{options.name}{options.title}{options.licence}")):
         raise UsageError("name, title or licence contains control or invisible characters")
-    if options.target not in TARGETS:
-        raise UsageError(f"target {options.target!r} is not known; known: {', '.join(TARGETS)}")
+    if options.target not in targets.TARGETS:
+        raise UsageError(
+            f"target {options.target!r} is not known; known: {', '.join(targets.TARGETS)}"
+        )
     if recipe and recipe.only_cpu and options.target not in ("cpu", "coreml"):
         raise UsageError(f"quantization {recipe.name} is only for the target cpu")
+    if recipe and recipe.only_half and options.target not in ("cuda", "coreml"):
+        raise UsageError(f"quantization {recipe.name} is only for the targets cuda and coreml")
     if not source.exists():
         raise UsageError(f"{source} does not exist")
     if source.is_dir():
@@ -65,15 +65,8 @@ def import_checkpoint(
         warn(f"{options.name} has no fill-in-the-middle tokens: it can only continue the prefix")
     files.clean_up(folder)
     with files.new_folder(folder) as temporary:
-        kv_type = bundle.kv_type_of(options.target)
-        graphs = None
-        if options.target == "coreml":
-            from foretell_models import static_graph
-
-            graphs = static_graph.write_decoders(temporary, weights)
-        else:
-            separate = options.target == "mlx"
-            graph.write_decoder(temporary, weights, recipe, np.dtype(kv_type), separate)
+        kv_type = targets.float_type(options.target, recipe.name)
+        graphs = targets.write_graphs(temporary, weights, recipe, options.target)
         vocabulary.tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         eprint(
             f"imported {options.name} ({recipe.name}, {options.target}) in "
@@ -125,7 +118,7 @@ def _manifest(
         source=source,
         architecture=c.architecture,
         target=options.target,
-        quantization=quantization if options.target != "coreml" else "fp16",
+        quantization=targets.stored_as(options.target, quantization),
         n_layers=c.n_layers,
         n_heads=c.n_heads,
         n_kv_heads=c.n_kv_heads,

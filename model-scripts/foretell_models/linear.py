@@ -36,10 +36,16 @@ class StoredMatrix:
 
 
 class LinearWriter:
-    """Writes matrices and the nodes that multiply by them."""
+    """Writes matrices and the nodes that multiply by them.
 
-    def __init__(self, graph: GraphWriter, weights: Weights, recipe: Recipe) -> None:
+    With `fused_bias`, a bias is an input of `MatMulNBits` instead of a node of its own.
+    """
+
+    def __init__(
+        self, graph: GraphWriter, weights: Weights, recipe: Recipe, fused_bias: bool = True
+    ) -> None:
         self.graph, self.weights, self.recipe = graph, weights, recipe
+        self._fused_bias = fused_bias
         self._shapes = tensor_shapes(weights.config)
         self._block_sums: set[str] = set()
         self._rows = RowQuantizer(graph)
@@ -139,6 +145,9 @@ class LinearWriter:
             graph.node("MatMul", [x, graph.stored(f"{out}.w", matrix.data)], [product])
             if bias is None:
                 return out
+            return graph.node("Add", [product, graph.constant(f"{out}.b", bias)], [out])
+        if bias is not None and not self._fused_bias:
+            product = self.apply(x, matrix, f"{out}.product")
             return graph.node("Add", [product, graph.constant(f"{out}.b", bias)], [out])
         assert matrix.scale is not None
         inputs = [

@@ -101,7 +101,8 @@ class Recipe:
     """A named recipe.
 
     If `candidates` > 0, a 4-bit head selects that many tokens and an 8-bit copy rescores them.
-    `rotated` spreads the residual stream's outliers over all channels first.
+    `rotated` spreads the residual stream's outliers over all channels first. `only_half` is for
+    targets with float16.
     """
 
     name: str
@@ -109,12 +110,14 @@ class Recipe:
     candidates: int = 0
     rotated: bool = False
     only_cpu: bool = False
+    only_half: bool = False
 
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe("fp32", _fp32),
+        Recipe("fp16", _fp32, only_half=True),
         Recipe("lossless", _lossless),
         Recipe("int8", _int8),
         Recipe("int8-rescored", _int8, candidates=64),

@@ -1,8 +1,8 @@
-"""Writes the decoder as fp16 graphs with standard operators and fixed shapes, for CoreML.
+"""Writes the decoder as graphs with standard operators and fixed shapes, for Core ML.
 
-One graph evaluates one token and returns logits; the others prefill a bucket of tokens and return
-none. All share one data file. The new KV rows are outputs, which the caller copies into its buffer.
-See BUNDLE.md.
+The floats are fp16, or float32 in the recipe `fp32`, except in norms and masks. One graph evaluates
+one token and returns logits; the others prefill a bucket of tokens and return none. All share one
+data file. The new KV rows are outputs, which the caller copies into its buffer. See BUNDLE.md.
 """
 
 import math
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from onnx import helper
 
 from foretell_models.errors import BadSource
 from foretell_models.linear import LinearWriter
@@ -17,8 +19,8 @@ from foretell_models.model_config import Weights, tensor_shapes
 from foretell_models.onnx_writer import DataFile, GraphWriter, Region
 from foretell_models.recipe import FLOAT, RECIPES
 
-#: Tokens per run of each prefill graph.
-BUCKETS = (16, 64, 256)
+#: Tokens per run of each prefill graph. The engine prefills 64 tokens at a time.
+BUCKETS = (16, 64)
 #: Slots of the KV buffers, which are inputs of every graph.
 PAST = 2048
 
@@ -33,12 +35,16 @@ COREML_OPERATORS = frozenset(
         "Unsqueeze",
     }
 )  # fmt: skip
-_FP16, _FP32 = 10, 1
+_FP32 = 1
 _HIDDEN_SLOT = -1e4  # Added to a score to mask it; within the range of fp16.
 
 
 def write_decoders(
-    folder: Path, weights: Weights, buckets: tuple[int, ...] = BUCKETS, past: int = PAST
+    folder: Path,
+    weights: Weights,
+    buckets: tuple[int, ...] = BUCKETS,
+    past: int = PAST,
+    float_type: npt.DTypeLike = np.float16,
 ) -> list[dict[str, object]]:
     """Writes `model.onnx` (one token) and one `prefill-N.onnx` per bucket; returns their list."""
     past = min(past, weights.config.context_length)
@@ -48,12 +54,13 @@ def write_decoders(
         )
     data = DataFile(folder)
     try:
-        matrices = _Matrices(data, weights)
+        matrices = _Matrices(data, weights, np.dtype(float_type))
         graphs: list[dict[str, object]] = []
         for tokens in (1, *buckets):
             name = "model.onnx" if tokens == 1 else f"prefill-{tokens}.onnx"
-            graph = GraphWriter(data, np.float16)
-            _StaticDecoder(graph, weights, matrices, tokens, past).write(with_head=tokens == 1)
+            graph = GraphWriter(data, float_type)
+            decoder = _StaticDecoder(graph, weights, matrices, tokens, past, past + max(buckets))
+            decoder.write(with_head=tokens == 1)
             graph.save(folder / name, weights.config.architecture)
             graphs.append({"file": name, "tokens": tokens, "past": past, "logits": tokens == 1})
     finally:
@@ -64,8 +71,8 @@ def write_decoders(
 class _Matrices:
     """Writes each matrix to the data file once, shared by all graphs."""
 
-    def __init__(self, data: DataFile, weights: Weights) -> None:
-        self.linear = LinearWriter(GraphWriter(data, np.float16), weights, RECIPES["fp32"])
+    def __init__(self, data: DataFile, weights: Weights, float_type: np.dtype[Any]) -> None:
+        self.linear = LinearWriter(GraphWriter(data, float_type), weights, RECIPES["fp32"])
         self.weights = weights
         self._regions: dict[str, Region] = {}
 
@@ -85,8 +92,9 @@ class _Matrices:
     def array(self, name: str, value: Any) -> Region:
         """A computed array."""
         if name not in self._regions:
-            region = self.linear.graph.data.reserve(np.float16, value.shape)
-            region.write_rows(0, value.astype(np.float16))
+            graph = self.linear.graph
+            region = graph.data.reserve(graph.float_type, value.shape)
+            region.write_rows(0, value)
             self._regions[name] = region
         return self._regions[name]
 
@@ -95,10 +103,18 @@ class _StaticDecoder:
     """Builds the graph for `tokens` new tokens after at most `past` earlier ones."""
 
     def __init__(
-        self, graph: GraphWriter, weights: Weights, matrices: _Matrices, tokens: int, past: int
+        self,
+        graph: GraphWriter,
+        weights: Weights,
+        matrices: _Matrices,
+        tokens: int,
+        past: int,
+        positions: int,
     ) -> None:
         self.graph, self.weights, self.matrices = graph, weights, matrices
         self.config, self.tokens, self.past = weights.config, tokens, past
+        self._positions = positions
+        self._float: int = helper.np_dtype_to_tensor_dtype(graph.float_type)
         self._shapes = tensor_shapes(weights.config)
 
     def write(self, with_head: bool) -> None:
@@ -132,7 +148,7 @@ class _StaticDecoder:
         """Adds the rotary rows for the positions, and the mask for empty slots and later tokens."""
         graph, c, tokens = self.graph, self.config, self.tokens
         places = self._reshape("position_ids", "places", [tokens, 1])
-        for name, cache in zip(("cos", "sin"), c.rotary(self.past + max(BUCKETS)), strict=True):
+        for name, cache in zip(("cos", "sin"), c.rotary(self._positions), strict=True):
             table = graph.stored(f"{name}.table", self.matrices.array(name, cache))
             rows = graph.node("GatherND", [table, places], [f"{name}.rows"])
             self._reshape(rows, name, [tokens, 1, c.head_dim // 2])
@@ -152,7 +168,7 @@ class _StaticDecoder:
         later = np.triu(np.full((tokens, tokens), _HIDDEN_SLOT), 1)
         graph.constant("hidden_new", later, np.float32)
         both = graph.node("Concat", ["hidden_past", "hidden_new"], ["hidden"], axis=1)
-        graph.node("Cast", [both], ["mask"], to=_FP16)
+        graph.node("Cast", [both], ["mask"], to=self._float)
 
     def _norm(self, x: str, name: str) -> str:
         graph, c = self.graph, self.config
@@ -165,7 +181,7 @@ class _StaticDecoder:
             normal = graph.node(
                 "LayerNormalization", [wide, one, shift], [f"{name}.n"], epsilon=c.norm_eps, axis=-1
             )
-            return graph.node("Cast", [normal], [name], to=_FP16)
+            return graph.node("Cast", [normal], [name], to=self._float)
         square = graph.node("Mul", [wide, wide], [f"{name}.square"])
         last = graph.constant("last_axis", [-1], np.int64)
         mean = graph.node("ReduceMean", [square, last], [f"{name}.mean"], keepdims=1)
@@ -173,7 +189,7 @@ class _StaticDecoder:
         safe = graph.node("Add", [mean, epsilon], [f"{name}.safe"])
         root = graph.node("Sqrt", [safe], [f"{name}.root"])
         normal = graph.node("Div", [wide, root], [f"{name}.n"])
-        narrow = graph.node("Cast", [normal], [f"{name}.narrow"], to=_FP16)
+        narrow = graph.node("Cast", [normal], [f"{name}.narrow"], to=self._float)
         return graph.node("Mul", [narrow, gain], [name])
 
     def _multiply(self, x: str, names: list[str], out: str) -> str:
@@ -216,9 +232,9 @@ class _StaticDecoder:
         total = {}
         for part, name in (("k", "key"), ("v", "value")):
             shape: list[int | str] = [1, c.n_kv_heads, self.past, c.head_dim]
-            past = graph.input(f"past_key_values.{index}.{name}", np.float16, shape)
+            past = graph.input(f"past_key_values.{index}.{name}", graph.float_type, shape)
             new = f"present.{index}.{name}"
-            graph.output(new, np.float16, [1, c.n_kv_heads, tokens, c.head_dim])
+            graph.output(new, graph.float_type, [1, c.n_kv_heads, tokens, c.head_dim])
             self._reshape(rows[part], new, [1, c.n_kv_heads, tokens, c.head_dim])
             joined = node("Concat", [past, new], [f"{at}{part}.joined"], axis=2)
             total[part] = self._reshape(

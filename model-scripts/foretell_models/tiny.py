@@ -9,11 +9,11 @@ import numpy as np
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from foretell_models import bundle, files, graph
-from foretell_models.bundle import Manifest, Source, kv_type_of
+from foretell_models import bundle, files, targets
+from foretell_models.bundle import Manifest, Source
 from foretell_models.model_config import Floats, ModelConfig, tensor_shapes
 from foretell_models.quantize import Grid
-from foretell_models.recipe import RECIPES
+from foretell_models.recipe import recipe_of
 from foretell_models.special_tokens import find_eos_ids, find_fim
 from foretell_models.tokenizer import QWEN2_SPLIT, byte_level
 
@@ -98,7 +98,6 @@ def make(
     target: str = "cpu",
 ) -> Manifest:
     """Makes the tiny bundle in `folder`, or one of other sizes."""
-    kv_type = kv_type_of(target)
     # Qwen2 has biases only on Q, K and V, and ties the head to the embedding.
     weights = RandomWeights(config, seed, ("head", "o_bias", "up_bias", "down_bias"))
     tokenizer = byte_tokenizer()
@@ -106,7 +105,7 @@ def make(
     fim = find_fim(ids)
     files.clean_up(folder)
     with files.new_folder(folder) as temporary:
-        graph.write_decoder(temporary, weights, RECIPES[quantization], np.dtype(kv_type))
+        graphs = targets.write_graphs(temporary, weights, recipe_of(quantization), target)
         tokenizer.save(str(temporary / "tokenizer.json"), pretty=False)
         manifest = Manifest(
             name="tiny",
@@ -115,17 +114,18 @@ def make(
             source=Source("random", f"seed-{seed}", 0, "0" * 64),
             architecture=config.architecture,
             target=target,
-            quantization=quantization,
+            quantization=targets.stored_as(target, quantization),
             n_layers=config.n_layers,
             n_heads=config.n_heads,
             n_kv_heads=config.n_kv_heads,
             head_dim=config.head_dim,
-            kv_dtype=kv_type,
+            kv_dtype=targets.float_type(target, quantization),
             context_length=config.context_length,
             vocab_size=config.vocab_size,
             eos_ids=find_eos_ids(ids, [], fim),
             fim=fim,
             files=bundle.describe_files(temporary),
+            graphs=graphs,
             importer=bundle.IMPORTER,
         )
         (temporary / bundle.MANIFEST).write_bytes(manifest.to_json())

@@ -38,6 +38,11 @@ def test_no_choice_needs_no_measurement(config, target, monkeypatch):
     assert fastest.recipe_for(config, target) == "mixed"
 
 
+def test_mlx_needs_no_measurement(monkeypatch):
+    monkeypatch.setattr(fastest, "measure", None)
+    assert fastest.recipe_for(WIDE, "mlx") == "int8"
+
+
 def test_failed_measurement_does_not_stop_the_import(monkeypatch, capsys):
     def measure(names, folder):
         raise RuntimeError("no kernel")

@@ -7,8 +7,9 @@ import pytest
 import toy
 from onnx import TensorProto
 
-from foretell_models import static_graph
+from foretell_models import static_graph, tiny
 from foretell_models.bundle import read_manifest
+from foretell_models.errors import UsageError
 from foretell_models.importer import ImportOptions, import_checkpoint
 from foretell_models.model_config import FAMILIES
 from foretell_models.session import Session
@@ -87,11 +88,48 @@ def test_prefill_and_decode_match_formulas(coreml):
         assert np.abs(found - expected[index]).max() < 0.02 * np.abs(expected[index]).max() + 0.02
 
 
+def test_recipe_fp32_gives_wide_fixed_graphs(tmp_path):
+    manifest = tiny.make(tmp_path / "tiny", quantization="fp32", target="coreml")
+    assert (manifest.quantization, manifest.kv_dtype) == ("fp32", "float32")
+    for graph in manifest.graphs:
+        model = onnx.load(tmp_path / "tiny" / graph["file"], load_external_data=False)
+        assert TensorProto.FLOAT16 not in {tensor.data_type for tensor in model.graph.initializer}
+        assert {node.op_type for node in model.graph.node} <= static_graph.COREML_OPERATORS
+
+
+@pytest.mark.parametrize("quantization", ["fp32", "int8", "int4"])
+def test_mlx_graph_has_its_operators_and_the_tokens_of_the_cpu_graph(quantization, tmp_path):
+    tokens = {}
+    for target in ("cpu", "mlx"):
+        folder = tmp_path / target
+        manifest = tiny.make(folder, quantization=quantization, target=target)
+        tokens[target] = Session(folder, manifest, 256, 1).greedy(IDS, 40, set())
+    assert tokens["mlx"] == tokens["cpu"]
+    model = onnx.load(tmp_path / "mlx" / "model.onnx", load_external_data=False)
+    assert "QuickGelu" not in {node.op_type for node in model.graph.node}
+    for node in model.graph.node:
+        if node.op_type == "GroupQueryAttention":
+            assert all(node.input[:3]), "Q, K and V are separate"
+        if node.op_type == "MatMulNBits":
+            assert len(node.input) <= 4, "no bias"
+
+
+@pytest.mark.parametrize(
+    ("quantization", "target", "message"),
+    [("w8a8", "mlx", "only for the target cpu"), ("fp16", "cpu", "only for the targets cuda and")],
+)
+def test_recipe_of_another_target_is_refused(quantization, target, message, tmp_path):
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    options = ImportOptions("x", "x", "MIT", quantization, target)
+    with pytest.raises(UsageError, match=message):
+        import_checkpoint(source, tmp_path / "out", options)
+
+
 def test_coreml_bundle_lists_its_graphs(tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
     import_checkpoint(source, tmp_path / "out", ImportOptions("x", "x", "MIT", "int8", "coreml"))
     manifest = read_manifest(tmp_path / "out")
-    assert [graph["tokens"] for graph in manifest.graphs] == [1, 16, 64, 256]
+    assert [graph["tokens"] for graph in manifest.graphs] == [1, 16, 64]
     assert {graph["file"] for graph in manifest.graphs} < set(manifest.files)
     assert (manifest.quantization, manifest.kv_dtype) == ("fp16", "float16")
 

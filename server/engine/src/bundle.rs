@@ -5,6 +5,7 @@
 //! file names cannot leave the folder, and lengths that the runtime trusts unchecked come only from
 //! a graph that was made on this machine.
 
+pub mod graphs;
 pub mod verified;
 pub mod weights;
 
@@ -19,6 +20,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use foretell_fim::Order as FimOrder;
+
+use graphs::FixedGraph;
 
 use crate::{
     calibration::{self, Calibration},
@@ -177,6 +180,9 @@ pub struct Manifest {
     /// The width of the residual stream; 0 if unknown.
     #[serde(default)]
     pub hidden_size: usize,
+    /// The graphs, if their shapes are fixed: the first evaluates one token.
+    #[serde(default)]
+    pub graphs: Option<Vec<FixedGraph>>,
     /// The length of the packed weights, at the end of the data file, in bytes.
     #[serde(default)]
     pub packed_bytes: u64,
@@ -205,7 +211,8 @@ const MANIFEST: &str = "foretell.json";
 /// Larger files are rejected: they are read as a whole. A graph with its weights next to it is
 /// below protobuf's limit.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
-const MAX_BYTES: [(&str, u64); 3] = [(MODEL, 2 << 30), (SHARED, 2 << 30), (TOKENIZER, 256 << 20)];
+const MAX_GRAPH_BYTES: u64 = 2 << 30;
+const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 
 impl Bundle {
     /// Reads the manifest and checks the sizes of all files and the hashes of the graph and the
@@ -231,10 +238,10 @@ impl Bundle {
         for (name, info) in &bundle.manifest.files {
             bundle.check_size(name, info)?;
         }
-        for name in [MODEL, SHARED, TOKENIZER] {
+        for name in bundle.manifest.graph_files().chain([SHARED, TOKENIZER]) {
             bundle.check_hash(name)?;
         }
-        bundle.check_is_not_packed()?;
+        bundle.manifest.graph_files().try_for_each(|name| bundle.check_is_not_packed(name))?;
         Ok(bundle)
     }
 
@@ -323,8 +330,8 @@ impl Bundle {
     }
 
     /// A graph with references to packed weights may lead the runtime out of its files.
-    fn check_is_not_packed(&self) -> Result<(), BundleError> {
-        let path = self.path.join(MODEL);
+    fn check_is_not_packed(&self, graph: &str) -> Result<(), BundleError> {
+        let path = self.path.join(graph);
         let found = File::open(&path).and_then(|file| holds(file, PACKED));
         match found {
             Ok(false) => Ok(()),
@@ -399,11 +406,13 @@ impl Manifest {
                 return Err(format!("`files` does not name {required}"));
             }
         }
-        for (name, most) in MAX_BYTES {
+        let graphs = self.graph_files().chain([SHARED]).map(|name| (name, MAX_GRAPH_BYTES));
+        for (name, most) in graphs.chain([(TOKENIZER, MAX_TOKENIZER_BYTES)]) {
             if let Some(FileInfo { size, .. }) = self.files.get(name).filter(|it| it.size > most) {
                 return Err(format!("{name} has {size} bytes, {most} are the most"));
             }
         }
+        self.check_graphs()?;
         match self.files.keys().find(|name| !is_plain_file_name(name)) {
             Some(name) => Err(format!("`files` names {name:?}, which is not a plain file name")),
             None => Ok(()),

@@ -171,7 +171,7 @@ impl<M: Model> Work<'_, M> {
                 self.queue.begin_read(cache.tokens(), &batch, abort);
             }
             let span = tracing::trace_span!("chunk", n_past = cache.len(), n_tokens = batch.len());
-            let n_rows = 1 + draft.len();
+            let n_rows = if is_last { 1 + draft.len() } else { 0 };
             let logits = span.in_scope(|| model.read(self.slot, cache.len(), &batch, n_rows));
             self.queue.end_read();
             cache.push(&batch, logits?, n_rows);

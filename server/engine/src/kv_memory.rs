@@ -58,6 +58,27 @@ impl KvMemory {
         Ok(Self { n_slots, n_rows, slot_rows, step_rows })
     }
 
+    /// Divides `limit_bytes` among up to `max_slots` slots of exactly `slot_rows` rows.
+    ///
+    /// # Errors
+    /// If not even one slot fits.
+    pub fn of_fixed_slots(
+        limit_bytes: usize,
+        row_bytes: usize,
+        slot_rows: usize,
+        max_slots: usize,
+    ) -> anyhow::Result<Self> {
+        let n_rows = limit_bytes / row_bytes;
+        anyhow::ensure!(
+            n_rows >= slot_rows,
+            "a KV cache of {} MB is too small: this model's graphs need {} MB",
+            limit_bytes / 1_000_000,
+            (slot_rows * row_bytes).div_ceil(1_000_000),
+        );
+        let n_slots = (n_rows / slot_rows).clamp(1, max_slots.max(1));
+        Ok(Self { n_slots, n_rows, slot_rows, step_rows: slot_rows })
+    }
+
     /// The largest number of tokens in one slot.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -97,6 +118,18 @@ mod tests {
         assert_eq!(within(10, 2048, false), Some((1, 406, 405)));
         assert_eq!(within(6, 2048, true), None);
         assert_eq!(within(6, 200, true), Some((1, 244, 200)), "a short context was asked for");
+    }
+
+    #[test]
+    fn fixed_slots_fit_or_are_refused() {
+        let within = |limit_mb: usize| {
+            let it = KvMemory::of_fixed_slots(limit_mb * 1_000_000, 12_288, 2048, MAX_SLOTS)?;
+            anyhow::Ok((it.n_slots, it.capacity(), it.rows_for(1)))
+        };
+        assert_eq!(within(128).unwrap(), (5, 2047, 2048));
+        assert_eq!(within(26).unwrap(), (1, 2047, 2048));
+        let error = within(25).unwrap_err().to_string();
+        assert_eq!(error, "a KV cache of 25 MB is too small: this model's graphs need 26 MB");
     }
 
     #[test]

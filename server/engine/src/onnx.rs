@@ -1,10 +1,14 @@
 //! The model in ONNX Runtime. Only this module uses `ort`.
 //!
-//! `model-scripts/BUNDLE.md` specifies the graph's inputs and outputs. Each KV buffer is one tensor
+//! `model-scripts/BUNDLE.md` specifies the graphs' inputs and outputs. Each KV buffer is one tensor
 //! bound both as `past` and as `present`: the runtime appends in place, `seqlens_k` says how much is
 //! valid, and rewinding costs nothing. A slot is a binding with its own buffers (`kv_buffers`),
-//! whose length may differ from other slots'.
+//! whose length may differ from other slots'. The target `coreml` has other graphs
+//! (`fixed_graphs`).
 
+mod buckets;
+mod fixed_graphs;
+mod graphs;
 mod kv_buffers;
 mod loaded;
 mod runtime;
@@ -31,9 +35,9 @@ use crate::{
     bundle::{Bundle, Manifest, weights::Weights},
     decoder::PREFILL_CHUNK,
 };
-use kv_buffers::KvBuffers;
-use loaded::{Armed, Batch, Loaded, if_no_memory, max_rows};
-use runtime::{check_device, runtime};
+use graphs::Graphs;
+use loaded::{Armed, Batch, if_no_memory, max_rows};
+use runtime::runtime;
 
 impl From<ort::Error> for ModelError {
     fn from(error: ort::Error) -> Self {
@@ -77,7 +81,7 @@ pub struct OnnxModel {
     options: Options,
     records: Records,
     weights: Weights,
-    loaded: Loaded,
+    loaded: Graphs,
     state: EngineState,
     logits: Vec<f32>,
     armed: Option<Arc<Armed>>,
@@ -121,13 +125,13 @@ impl OnnxModel {
         options: &Options,
     ) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
-        let (loaded, state) = match Loaded::new(bundle, options, provider) {
+        let (loaded, state) = match Graphs::new(bundle, options, provider) {
             Ok(loaded) => (loaded, EngineState::Ready),
             Err(error) => match options.provider.after(provider) {
                 Some(other) => {
                     let why = format!("{error:#}");
                     records.remember_failure(bundle, provider, &why);
-                    (Loaded::new(bundle, options, other)?, slower(provider, other, &why))
+                    (Graphs::new(bundle, options, other)?, slower(provider, other, &why))
                 }
                 None => return Err(error),
             },
@@ -140,13 +144,13 @@ impl OnnxModel {
     /// The execution provider that the model runs on.
     #[must_use]
     pub fn provider(&self) -> Provider {
-        self.loaded.provider
+        self.loaded.provider()
     }
 
     /// After a failure in use: switches to another provider if there is one, even if this one was
     /// chosen explicitly. A device can be lost at any time, and the user is in the middle of work.
     fn fall_back(&mut self, why: &Failure) {
-        let provider = self.loaded.provider;
+        let provider = self.loaded.provider();
         let Some(other) = Setting::Auto.after(provider) else {
             return;
         };
@@ -154,7 +158,7 @@ impl OnnxModel {
         self.options.provider = Setting::Only(other);
         self.records.remember_failure(&self.bundle, provider, &why.to_string());
         let state = slower(provider, other, &why.to_string());
-        self.state = match Loaded::new(&self.bundle, &self.options, other) {
+        self.state = match Graphs::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
                 self.loaded = loaded;
                 state
@@ -218,31 +222,25 @@ pub fn providers(
 
 impl Model for OnnxModel {
     fn memory(&self) -> KvMemory {
-        self.loaded.memory
+        self.loaded.memory()
+    }
+
+    fn capacity(&self) -> usize {
+        // The slots of fixed graphs may be longer.
+        self.memory().capacity().min(self.options.context_tokens)
     }
 
     fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError> {
-        let Loaded { session, layout, slots, .. } = &mut self.loaded;
-        let old = slots[slot].take().map(|old| (old, n_kept));
-        let resized = KvBuffers::new(session, layout, n_rows, old);
-        let resized = resized.and_then(|it| check_device().map(|()| it)).map_err(|error| {
+        self.loaded.resize(slot, n_rows, n_kept).map_err(|error| {
             let error = anyhow::Error::new(error).context("the KV buffers cannot be allocated");
-            Failure::new(if_no_memory(error, &self.bundle.manifest))
-        });
-        match resized {
-            Ok(buffers) => {
-                slots[slot] = Some(buffers);
-                Ok(())
-            }
-            Err(why) => {
-                self.fall_back(&why);
-                Err(ModelError::Failed(why))
-            }
-        }
+            let why = Failure::new(if_no_memory(error, &self.bundle.manifest));
+            self.fall_back(&why);
+            ModelError::Failed(why)
+        })
     }
 
     fn prefill_chunk(&self) -> usize {
-        match max_rows(self.loaded.provider) {
+        match max_rows(self.loaded.provider()) {
             // Whole evaluations only.
             n_rows if n_rows < PREFILL_CHUNK => PREFILL_CHUNK / n_rows * n_rows,
             _ => PREFILL_CHUNK,
@@ -250,7 +248,7 @@ impl Model for OnnxModel {
     }
 
     fn free(&mut self, slot: usize) {
-        self.loaded.slots[slot] = None;
+        self.loaded.free(slot);
     }
 
     fn state(&self) -> EngineState {
@@ -276,8 +274,7 @@ impl Model for OnnxModel {
         tokens: &[u32],
         n_logits: usize,
     ) -> Result<&[f32], ModelError> {
-        let n_rows = self.loaded.slots[slot].as_ref().map_or(0, |it| it.n_rows);
-        let capacity = n_rows.saturating_sub(1);
+        let capacity = self.loaded.n_rows(slot).saturating_sub(1);
         if n_past + tokens.len() > capacity || n_logits > tokens.len() || tokens.is_empty() {
             return Err(ModelError::Failed(Failure::message(format!(
                 "{} tokens after {n_past} with {n_logits} logits do not fit into {capacity}",

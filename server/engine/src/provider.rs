@@ -97,7 +97,7 @@ impl Setting {
 
     fn fits(self, provider: Provider, graph: Graph<'_>) -> bool {
         let insists = self == Self::Only(Provider::Cpu) && provider == Provider::Cpu;
-        let of_gpu = [Provider::Cuda, Provider::Mlx].map(Provider::name);
+        let of_gpu = [Provider::CoreMl, Provider::Cuda, Provider::Mlx].map(Provider::name);
         provider.runs(graph) || (insists && of_gpu.contains(&graph.target))
     }
 }
@@ -340,7 +340,7 @@ mod tests {
         // An explicit choice is respected.
         let chosen = choose(Setting::Only(Provider::Cpu), of("cuda"), all).unwrap();
         assert_eq!(chosen.provider, Provider::Cpu);
-        assert!(choose(Setting::Only(Provider::Cpu), of("coreml"), all).is_err());
+        assert!(choose(Setting::Only(Provider::Cpu), of("coreml"), all).is_ok());
     }
 
     #[test]

@@ -120,6 +120,35 @@ fn packed_graph_needs_a_mark_of_this_machine() {
 }
 
 #[test]
+fn implausible_fixed_graphs_are_refused() {
+    let graph = |file: &str, tokens: usize, past: usize| json!({"file": file, "tokens": tokens, "past": past, "logits": tokens == 1});
+    let first = graph(MODEL, 1, 128);
+    let open = |graphs: Value| {
+        let bundle = TestBundle::new();
+        let text = fs::read_to_string(bundle.0.join(MANIFEST)).unwrap();
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["graphs"] = graphs;
+        manifest["files"]["prefill-16.onnx"] = manifest["files"][MODEL].clone();
+        fs::copy(bundle.0.join(MODEL), bundle.0.join("prefill-16.onnx")).unwrap();
+        bundle.write(&manifest);
+        Bundle::open(&bundle.0).map(|_| ()).map_err(|_| bundle.error())
+    };
+    assert_eq!(open(json!([first, graph("prefill-16.onnx", 16, 128)])), Ok(()));
+    for (graphs, reason) in [
+        (json!([]), "`graphs` is empty"),
+        (json!([graph("prefill-16.onnx", 16, 128)]), "the first of `graphs` is not model.onnx"),
+        (json!([first, graph("prefill-16.onnx", 0, 128)]), "0 tokens"),
+        (json!([first, graph("prefill-16.onnx", 16, 64)]), "`past` is 64"),
+        (json!([graph(MODEL, 1, 257)]), "`past` is 257"),
+        (json!([first, graph("model.onnx.data", 16, 128)]), "is not a graph that `files` names"),
+        (json!([first, graph("../x.onnx", 16, 128)]), "is not a graph that `files` names"),
+    ] {
+        let error = open(graphs).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
 fn portable_graph_with_packed_weights_is_refused() {
     for n_bytes_before in [0, (1 << 20) - 4, (1 << 20) - 1, (1 << 20) + 1] {
         let bundle = TestBundle::new();

@@ -7,7 +7,7 @@
 
 use std::{fs::File, io, path::PathBuf, time::SystemTime};
 
-use super::{Bundle, BundleError, MODEL, SHARED, TOKENIZER};
+use super::{Bundle, BundleError, TOKENIZER};
 
 /// The files that a model's weights are mapped from.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Weights {
     /// # Errors
     /// If one cannot be opened.
     pub fn of(bundle: &Bundle) -> Result<Self, BundleError> {
-        let is_mapped = |name: &&String| ![MODEL, SHARED, TOKENIZER].contains(&name.as_str());
+        let is_mapped = |name: &&String| !name.ends_with(".onnx") && *name != TOKENIZER;
         let names = bundle.manifest.files.keys().filter(is_mapped);
         let open = |name: &String| {
             let path = bundle.path.join(name);

@@ -46,7 +46,7 @@ impl KvLayout {
             Provider::Cpu | Provider::Mlx => Place::Cpu,
             Provider::Cuda => Place::Cuda,
             Provider::WebGpu => Place::Plugin(runtime, provider),
-            // Its graphs return the new rows, to be copied into a buffer: BUNDLE.md.
+            // Its graphs return the new rows: see `fixed_graphs`.
             Provider::CoreMl => return None,
         };
         let Manifest { n_layers, n_kv_heads: n_heads, head_dim, .. } = *manifest;
@@ -95,7 +95,7 @@ pub(super) struct KvBuffers {
 }
 
 /// The suffixes of the names of the KV inputs and outputs.
-fn names(n_layers: usize) -> impl Iterator<Item = String> {
+pub(super) fn names(n_layers: usize) -> impl Iterator<Item = String> {
     (0..n_layers).flat_map(|layer| ["key", "value"].map(|part| format!("{layer}.{part}")))
 }
 

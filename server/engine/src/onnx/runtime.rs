@@ -6,10 +6,10 @@ use anyhow::Context;
 use ort::{
     device::Device,
     environment::Environment,
-    ep::{CUDA, CoreML, ExecutionProvider},
+    ep::{CUDA, CoreML, ExecutionProvider, coreml::ModelFormat},
     logging::LogLevel,
     memory::DeviceType,
-    session::Session,
+    session::{Session, builder::SessionBuilder},
 };
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
@@ -81,6 +81,9 @@ pub(super) fn check_device() -> Result<(), ModelError> {
     }
 }
 
+/// Changes the options of a session.
+type Configure = fn(SessionBuilder) -> Result<SessionBuilder, ort::Error<SessionBuilder>>;
+
 impl Runtime {
     /// The name of a provider's device.
     pub(super) fn device(&self, provider: Provider, library: &Path) -> Result<String, Unavailable> {
@@ -142,7 +145,7 @@ impl Runtime {
         n_threads: usize,
     ) -> anyhow::Result<Session> {
         let open = |path: &Path| {
-            self.open_graph(path, provider, n_threads)
+            self.open_graph(path, provider, n_threads, Ok)
                 .map_err(|error| explain(provider, error))
                 .with_context(|| format!("{}", path.display()))
         };
@@ -157,24 +160,52 @@ impl Runtime {
         })
     }
 
-    fn open_graph(
+    /// A session on one of several graphs with the same weights.
+    pub(super) fn open_fixed(
         &self,
         model: &Path,
         provider: Provider,
         n_threads: usize,
     ) -> Result<Session, ModelError> {
-        let mut builder = Session::builder(&self.environment)?;
+        let open = |configure: Configure| self.open_graph(model, provider, n_threads, configure);
+        if provider == Provider::Cpu {
+            // The graphs share the mapped weights; a packed copy would be private to each.
+            return open(|builder| builder.with_prepacking(false));
+        }
+        // The CPU computes what a provider leaves; that is reported. Never run on a Mac.
+        open(SessionBuilder::with_disable_cpu_fallback).or_else(|error| {
+            let (name, model) = (provider.name(), model.display());
+            tracing::warn!("{name} does not compute all of {model}: {error}");
+            open(Ok)
+        })
+    }
+
+    pub(super) fn open_graph(
+        &self,
+        model: &Path,
+        provider: Provider,
+        n_threads: usize,
+        configure: Configure,
+    ) -> Result<Session, ModelError> {
+        let builder = Session::builder(&self.environment)?;
+        let mut builder = configure(builder).map_err(ort::Error::from)?;
         match provider {
-            Provider::CoreMl => CoreML::default().register(&mut builder)?,
+            // The graphs use operators that the older format lacks. Not `with_static_input_shapes`:
+            // it computes wrong values in float16 on macOS 15 (onnxruntime#32569).
+            Provider::CoreMl => {
+                CoreML::default().with_model_format(ModelFormat::MLProgram).register(&mut builder)?;
+            }
             Provider::Cuda => CUDA::default().register(&mut builder)?,
             Provider::Cpu => {}
             Provider::Mlx | Provider::WebGpu => {
                 builder = builder
                     .with_devices(self.plugin_device(provider), None)
-                    .map_err(ort::Error::from)?
-                    // A node on the CPU would copy its inputs and outputs at each step.
-                    .with_config_entry("session.disable_cpu_ep_fallback", "1")
                     .map_err(ort::Error::from)?;
+                // A node on the CPU would copy its inputs and outputs at each step. MLX shares its
+                // memory, and leaves it the embedding.
+                if provider == Provider::WebGpu {
+                    builder = builder.with_disable_cpu_fallback().map_err(ort::Error::from)?;
+                }
             }
         }
         let builder = builder

@@ -20,7 +20,8 @@ fn bundle_and_options(provider: Setting) -> (Bundle, Options) {
 const TOKENS: [u32; 3] = [750, 1887, 368];
 
 fn clear_inputs(model: &mut OnnxModel) {
-    model.loaded.slots[0].as_mut().unwrap().binding.clear_inputs();
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
+    it.slots[0].as_mut().unwrap().binding.clear_inputs();
 }
 
 #[test]
@@ -79,7 +80,8 @@ fn failing_provider_is_replaced_once() {
     model.resize(0, 128, 0).unwrap();
     let expected = model.read(0, 0, &TOKENS, 1).unwrap().to_vec();
     // The session is really a CPU session; it fails because its input buffers are missing.
-    model.loaded.provider = Provider::Cuda;
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
+    it.provider = Provider::Cuda;
     clear_inputs(&mut model);
     assert!(matches!(model.read(0, 3, &TOKENS, 1), Err(ModelError::Failed(_))));
     let EngineState::Slower { provider, message } = model.state() else {
@@ -87,7 +89,7 @@ fn failing_provider_is_replaced_once() {
     };
     assert_eq!(provider, "cpu");
     assert!(message.starts_with("cuda failed, cpu does its work until an update or "));
-    assert_eq!(model.loaded.provider, Provider::Cpu);
+    assert_eq!(model.provider(), Provider::Cpu);
     // The next start does not try it again.
     assert_eq!(records.read(&bundle).unwrap().selected().unwrap().provider, "cpu");
     model.resize(0, 128, 0).unwrap();
@@ -96,6 +98,18 @@ fn failing_provider_is_replaced_once() {
     clear_inputs(&mut model);
     assert!(model.read(0, 3, &TOKENS, 1).is_err());
     assert_eq!(model.state(), EngineState::Slower { provider, message });
+}
+
+/// As with Core ML, if it cannot compute all of a graph.
+#[test]
+fn graph_that_a_provider_leaves_to_the_cpu_is_noticed() {
+    let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
+    let runtime = runtime(&options.library).unwrap();
+    let opened = runtime.open_graph(&bundle.portable_model(), Provider::Cpu, 1, |it| {
+        it.with_disable_cpu_fallback()
+    });
+    let error = opened.unwrap_err().to_string();
+    assert!(error.contains("fallback to CPU EP has been explicitly disabled"), "{error}");
 }
 
 #[test]
