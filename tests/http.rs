@@ -1,7 +1,7 @@
 //! `foretell serve --http`: programs that do not speak LSP, with a scripted model.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Stdio},
     thread,
@@ -47,24 +47,30 @@ fn start_with(says: &str, token: Option<&str>) -> Server {
 
 /// A request on a connection of its own.
 fn send(address: SocketAddr, head: &str, body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
+    try_send(address, head, body).unwrap()
+}
+
+fn try_send(address: SocketAddr, head: &str, body: &str) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
     let length = body.len();
-    let request = format!("{head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).unwrap();
-    stream
+    write!(stream, "{head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")?;
+    Ok(stream)
 }
 
 /// The status and the body of a response; a body in chunks is joined.
-fn receive(mut stream: TcpStream) -> (u16, String) {
-    let mut response = Vec::new();
-    // A server that refuses a request may reset the connection after its response.
-    let _ = stream.read_to_end(&mut response);
-    let response = String::from_utf8(response).unwrap();
-    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{response:?}"));
+fn receive(stream: TcpStream) -> (u16, String) {
+    try_receive(stream).unwrap()
+}
+
+/// An error if the server has closed the connection, which may cost its response.
+fn try_receive(mut stream: TcpStream) -> io::Result<(u16, String)> {
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    let (head, body) = response.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     assert!(!head.to_lowercase().contains("access-control"), "{head}");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     if !head.contains("transfer-encoding: chunked") {
-        return (status, body.to_owned());
+        return Ok((status, body.to_owned()));
     }
     let (mut text, mut rest) = (String::new(), body);
     while let Some((length, after)) = rest.split_once("\r\n") {
@@ -72,12 +78,15 @@ fn receive(mut stream: TcpStream) -> (u16, String) {
         text.push_str(&after[..length]);
         rest = after.get(length + 2..).unwrap_or_default();
     }
-    (status, text)
+    Ok((status, text))
 }
 
 fn post(address: SocketAddr, path: &str, body: &Value) -> (u16, String) {
-    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost");
-    receive(send(address, &head, &body.to_string()))
+    receive(send(address, &post_head(path), &body.to_string()))
+}
+
+fn post_head(path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: localhost")
 }
 
 /// The JSON of a successful response.
@@ -240,11 +249,11 @@ fn closed_connection_cancels() {
     let server = start(TEXT);
     server.model.hold();
     let request = json!({"input_prefix": BEFORE, "prompt": "", "input_suffix": AFTER}).to_string();
-    let head = "POST /infill HTTP/1.1\r\nhost: localhost";
-    let closed = send(server.address, head, &request);
+    let head = post_head("/infill");
+    let closed = send(server.address, &head, &request);
     server.model.wait_until_held();
     let elsewhere = json!({"input_prefix": "show(", "prompt": "", "input_suffix": ""}).to_string();
-    let next = send(server.address, head, &elsewhere);
+    let next = send(server.address, &head, &elsewhere);
     drop(closed);
     // Nobody reads it, and the next prompt has no use for it.
     server.model.wait_until_read_is_ended();
@@ -307,19 +316,19 @@ fn strangers_are_refused() {
 #[test]
 fn endless_requests_end() {
     let mut server = start(TEXT);
-    let head = "POST /infill HTTP/1.1\r\nhost: localhost\r\n";
+    let head = post_head("/infill");
     // A body without an end.
     let mut stream = TcpStream::connect(server.address).unwrap();
-    write!(stream, "{head}transfer-encoding: chunked\r\n\r\n").unwrap();
+    write!(stream, "{head}\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let n_chunks = (0..1000).take_while(|_| stream.write_all(chunk.as_bytes()).is_ok()).count();
     assert!(n_chunks < 200, "{n_chunks} chunks of 64 KiB were read");
     // A header without an end.
     let mut stream = TcpStream::connect(server.address).unwrap();
-    stream.write_all(format!("{head}x: {}", "x".repeat(1 << 17)).as_bytes()).unwrap();
-    assert_eq!(receive(stream).0, 431);
+    stream.write_all(format!("{head}\r\nx: {}", "x".repeat(1 << 17)).as_bytes()).unwrap();
+    assert!(try_receive(stream).is_ok_and(|it| it.0 == 431));
     for body in ["", "{", "[]", "{\"prompt\": [1, 2]}", "{\"prompt\": [\"a\", \"b\"]}"] {
-        let (status, answer) = receive(send(server.address, head.trim_end(), body));
+        let (status, answer) = receive(send(server.address, &head, body));
         assert!(status == 400 && answer.contains("invalid_request_error"), "{body}: {answer}");
     }
     assert_alive(&mut server.editor);
@@ -336,9 +345,10 @@ fn thousand_connections_are_bounded() {
     }
     assert_alive(&mut server.editor);
     drop(silent);
-    let request = json!({"prompt": BEFORE, "suffix": AFTER});
     // The server notices closed connections one by one.
-    while post(server.address, "/v1/completions", &request).0 == 503 {}
+    let request = json!({"prompt": BEFORE, "suffix": AFTER}).to_string();
+    let ask = || try_receive(try_send(server.address, &post_head("/v1/completions"), &request)?);
+    while !ask().is_ok_and(|it| it.0 == 200) {}
 }
 
 /// The editor's session answers.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use foretell_engine::{FinishReason, GenerationMetrics};
-use foretell_session::session::{EmptyReason, GuestAnswer, GuestPart, GuestRequest, Session};
+use foretell_session::session::{GuestAnswer, GuestPart, GuestRequest, Session};
 
 use crate::{error::ApiError, stop};
 
@@ -45,9 +46,14 @@ pub(crate) struct Answer {
     limits: Limits,
     /// How much of the text the client has, in bytes.
     n_sent_bytes: usize,
+    clock: Clock,
+}
+
+/// The time that an answer takes.
+struct Clock {
+    asked: Instant,
     /// When the first text was there.
     first: Option<Instant>,
-    asked: Instant,
 }
 
 impl Answer {
@@ -63,19 +69,25 @@ impl Answer {
                 None => None,
             },
         };
-        Ok(Self { guest, limits, n_sent_bytes: 0, first: None, asked: Instant::now() })
+        Ok(Self {
+            guest,
+            limits,
+            n_sent_bytes: 0,
+            clock: Clock { asked: Instant::now(), first: None },
+        })
     }
 
     /// The whole text.
     pub(crate) async fn whole(&mut self) -> Result<Piece, ApiError> {
         let Some(guest) = &mut self.guest else { return Ok(nothing()) };
-        let mut n_seen_bytes = 0;
+        let (mut n_seen_bytes, mut deadline) = (0, None);
         loop {
-            let part = next(guest, n_seen_bytes, self.asked).await?;
+            let part = next(guest, n_seen_bytes, self.clock.asked, deadline).await?;
             n_seen_bytes = part.text.len();
-            let (n_bytes, end) = judge(&part, &self.limits, &mut self.first);
+            deadline = self.clock.deadline(&part, &self.limits);
+            let (n_bytes, end) = judge(&part, &self.limits, deadline);
             if end.is_some() {
-                let figures = timed(part.figures, self.first);
+                let figures = timed(part.figures, self.clock.first);
                 return Ok(Piece { text: part.text[..n_bytes].to_owned(), end, figures });
             }
         }
@@ -85,15 +97,17 @@ impl Answer {
     pub(crate) async fn next(&mut self) -> Result<Piece, ApiError> {
         let Some(guest) = &mut self.guest else { return Ok(nothing()) };
         let mut n_seen_bytes = self.n_sent_bytes;
+        let mut deadline = self.clock.deadline(&guest.part(), &self.limits);
         loop {
-            let part = next(guest, n_seen_bytes, self.asked).await?;
+            let part = next(guest, n_seen_bytes, self.clock.asked, deadline).await?;
             n_seen_bytes = part.text.len();
-            let (n_bytes, end) = judge(&part, &self.limits, &mut self.first);
+            deadline = self.clock.deadline(&part, &self.limits);
+            let (n_bytes, end) = judge(&part, &self.limits, deadline);
             let text = part.text.get(self.n_sent_bytes..n_bytes).unwrap_or_default();
             if end.is_some() || !text.is_empty() {
                 self.n_sent_bytes += text.len();
                 guest.sent(self.n_sent_bytes);
-                let figures = timed(part.figures, self.first);
+                let figures = timed(part.figures, self.clock.first);
                 return Ok(Piece { text: text.to_owned(), end, figures });
             }
         }
@@ -107,34 +121,47 @@ impl Answer {
     }
 }
 
+/// The text once it is longer than `n_bytes` or complete, or as it is at `deadline`.
 async fn next(
     guest: &mut GuestAnswer,
     n_bytes: usize,
     asked: Instant,
+    deadline: Option<Instant>,
 ) -> Result<GuestPart, ApiError> {
-    let left = MAX_TIME.saturating_sub(asked.elapsed());
-    let part = tokio::time::timeout(left, guest.longer_than(n_bytes)).await;
-    let part = part.unwrap_or(Err(EmptyReason::RateLimited));
-    part.map_err(|reason| {
-        let busy = || ApiError::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "too busy");
-        ApiError::of(&reason).unwrap_or_else(busy)
-    })
+    let end = asked + MAX_TIME;
+    let until = deadline.map_or(end, |it| it.min(end));
+    match tokio::time::timeout_at(until.into(), guest.longer_than(n_bytes)).await {
+        Ok(Ok(part)) => Ok(part),
+        Ok(Err(reason)) => Err(ApiError::of(&reason).unwrap_or_else(busy)),
+        Err(_) if until < end => Ok(guest.part()),
+        Err(_) => Err(busy()),
+    }
 }
 
-/// How much of a text may be sent, in bytes, and whether it ends there. As in llama.cpp, a text may
-/// end at the limit of time once it has several lines.
-fn judge(part: &GuestPart, limits: &Limits, first: &mut Option<Instant>) -> (usize, Option<End>) {
-    if part.figures.generated > 0 {
-        first.get_or_insert_with(Instant::now);
+fn busy() -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the editor keeps the model busy")
+}
+
+impl Clock {
+    /// When a text ends at the limit of time. As in llama.cpp, one without a line break goes on.
+    fn deadline(&mut self, part: &GuestPart, limits: &Limits) -> Option<Instant> {
+        if part.figures.generated > 0 {
+            self.first.get_or_insert_with(Instant::now);
+        }
+        let deadline = self.first? + limits.max_time?;
+        part.text.contains('\n').then_some(deadline)
     }
+}
+
+/// How much of a text may be sent, in bytes, and whether it ends there.
+fn judge(part: &GuestPart, limits: &Limits, deadline: Option<Instant>) -> (usize, Option<End>) {
     let (n_bytes, stop) = stop::cut(&part.text, &limits.stops, part.finish.is_some());
-    let is_late = limits.max_time.zip(*first).is_some_and(|(most, first)| first.elapsed() > most);
+    let is_late = deadline.is_some_and(|it| Instant::now() >= it);
     let end = match (&part.finish, stop) {
         (_, Some(stop)) => Some(End::Word(stop.to_owned())),
         (Some(FinishReason::MaxTokens | FinishReason::ContextFull), None) => Some(End::Limit),
         (Some(_), None) => Some(End::Text),
-        (None, None) if is_late && part.text.contains('\n') => Some(End::Limit),
-        (None, None) => None,
+        (None, None) => is_late.then_some(End::Limit),
     };
     (n_bytes, end)
 }

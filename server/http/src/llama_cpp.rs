@@ -12,9 +12,12 @@ use crate::{
     answer::{Answer, End, Limits, Piece},
     error::ApiError,
     fim_prompt::{self, FimPrompt},
-    request::{self, Texts},
+    request::{self, Texts, text_of},
     routes::{Server, events, json_response},
 };
+
+/// The most excerpts that are looked at. llama.vim sends 16.
+const MAX_EXTRAS: usize = 64;
 
 /// The fields that have a meaning here. Sampling is always greedy, and the KV cache is always used.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +28,8 @@ struct Fields {
     input_extra: Option<Vec<Extra>>,
     prompt: Option<Texts>,
     n_predict: Option<i64>,
+    /// OpenAI's name, which some clients send here, too.
+    max_tokens: Option<i64>,
     stop: Option<Texts>,
     stream: Option<bool>,
     t_max_predict_ms: Option<i64>,
@@ -49,7 +54,7 @@ pub(crate) async fn infill(
     let prompt = text_of(fields.prompt.take())?;
     let before = fields.input_prefix.take().unwrap_or_default() + &prompt;
     let after = fields.input_suffix.take().unwrap_or_default();
-    let extras = fields.input_extra.take().unwrap_or_default().into_iter();
+    let extras = fields.input_extra.take().unwrap_or_default().into_iter().take(MAX_EXTRAS);
     let files: Vec<(String, String)> =
         extras.map(|it| (it.filename.unwrap_or_default(), it.text.unwrap_or_default())).collect();
     // llama.vim sends excerpts of the file itself, too: they name it.
@@ -72,27 +77,19 @@ pub(crate) async fn completion(
     respond(&server, fields, parts).await
 }
 
-/// The only text of a field.
-pub(crate) fn text_of(texts: Option<Texts>) -> Result<String, ApiError> {
-    let mut texts = texts.map(Texts::into_vec).unwrap_or_default();
-    match (texts.pop(), texts.pop()) {
-        (text, None) => Ok(text.unwrap_or_default()),
-        _ => Err(ApiError::invalid("only one prompt per request")),
-    }
-}
-
 async fn respond(
     server: &Arc<Server>,
     fields: Fields,
     parts: FimPrompt,
 ) -> Result<Response, ApiError> {
     let FimPrompt { before, after, path, others } = parts;
-    let max_tokens = fields.n_predict.and_then(|it| usize::try_from(it).ok());
+    let max_tokens = fields.n_predict.or(fields.max_tokens);
+    let max_tokens = max_tokens.and_then(|it| usize::try_from(it).ok());
     let is_raw = fields.raw.unwrap_or(server.is_raw);
     let guest = GuestRequest { path, before, after, others, max_tokens, is_raw };
     let max_time = fields.t_max_predict_ms.and_then(|it| u64::try_from(it).ok());
     let limits = Limits {
-        stops: fields.stop.map(Texts::into_vec).unwrap_or_default(),
+        stops: request::stops(fields.stop)?,
         max_time: max_time.filter(|it| *it > 0).map(Duration::from_millis),
     };
     let model = server.model();

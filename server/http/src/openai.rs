@@ -14,8 +14,7 @@ use crate::{
     answer::{Answer, End, Limits, Piece},
     error::ApiError,
     fim_prompt::{self, FimPrompt},
-    llama_cpp::text_of,
-    request::{self, Texts},
+    request::{self, Texts, text_of},
     routes::{Server, events, json_response},
 };
 
@@ -47,8 +46,7 @@ pub(crate) async fn completions(
     let max_tokens = fields.max_tokens.and_then(|it| usize::try_from(it).ok());
     let is_raw = fields.raw.unwrap_or(server.is_raw);
     let guest = GuestRequest { path, before, after, others, max_tokens, is_raw };
-    let stops = fields.stop.map(Texts::into_vec).unwrap_or_default();
-    let limits = Limits { stops, max_time: None };
+    let limits = Limits { stops: request::stops(fields.stop)?, max_time: None };
     let completion = Completion::new(&server);
     let mut answer = Answer::start(&server.session, guest, limits)?;
     if fields.stream.unwrap_or(false) {

@@ -12,7 +12,9 @@ use crate::error::ApiError;
 
 /// The longest body. Clients send some hundred lines around the cursor, and excerpts.
 pub(crate) const MAX_BODY_BYTES: usize = 2 << 20;
-/// How long a client may take to send it.
+/// The most strings in `stop`. Each is searched in each part of a text.
+const MAX_STOPS: usize = 64;
+/// How long a client may take to send the body.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Reads a body as JSON. Fields that this server does not know are ignored.
@@ -46,4 +48,22 @@ impl Texts {
             Self::Many(texts) => texts,
         }
     }
+}
+
+/// The only text of a field.
+pub(crate) fn text_of(texts: Option<Texts>) -> Result<String, ApiError> {
+    let mut texts = texts.map(Texts::into_vec).unwrap_or_default();
+    match (texts.pop(), texts.pop()) {
+        (text, None) => Ok(text.unwrap_or_default()),
+        _ => Err(ApiError::invalid("only one prompt per request")),
+    }
+}
+
+/// The strings before which a text ends.
+pub(crate) fn stops(texts: Option<Texts>) -> Result<Vec<String>, ApiError> {
+    let stops = texts.map(Texts::into_vec).unwrap_or_default();
+    if stops.len() > MAX_STOPS {
+        return Err(ApiError::invalid(format!("more than {MAX_STOPS} stop strings")));
+    }
+    Ok(stops)
 }

@@ -92,6 +92,7 @@ impl Session {
             let max_tokens = options.max_tokens.min(max_tokens.unwrap_or(usize::MAX));
             GenerationOptions { max_tokens, ..options }
         };
+        let options = GenerationOptions { max_tokens: options.max_tokens.max(1), ..options };
         let generation = job.generate(&options)?;
         let suggestion = Suggestion::new(&job.snapshot, job.cursor, GenerationId(0))
             .with_min_probability(options.min_probability);
@@ -171,7 +172,9 @@ impl GuestAnswer {
         }
     }
 
-    fn part(&self) -> GuestPart {
+    /// The text as it is.
+    #[must_use]
+    pub fn part(&self) -> GuestPart {
         let progress = self.generation.progress();
         let text = if self.options.is_raw {
             progress.text
