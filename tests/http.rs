@@ -239,7 +239,11 @@ fn limits_of_the_client_apply() {
         (answer["content"].as_str().unwrap().to_owned(), answer["stop_type"].clone())
     };
     assert_eq!(content(json!({"stop": [", "]})), ("add(1".into(), json!("word")));
-    assert_eq!(content(json!({"n_predict": 4, "raw": true})), ("add(".into(), json!("limit")));
+    assert_eq!(
+        content(json!({"n_predict": 4, "raw": true})),
+        ("add".into(), json!("limit")),
+        "with the healed space"
+    );
     let raw = content(json!({"raw": true}));
     assert_eq!(raw, (TEXT[BEFORE.len()..].into(), json!("eos")), "without the policy");
 }
@@ -282,7 +286,7 @@ fn editor_comes_first() {
     server.model.wait_until_read_is_ended();
     server.model.release();
     let items = server.editor.answer(id)["result"]["items"].clone();
-    assert_eq!(items[0]["insertText"], "total", "{items}");
+    assert!(items[0]["insertText"].as_str().unwrap().starts_with("total"), "{items}");
     assert_eq!(guest.join().unwrap()["content"], REST, "it starts again");
 }
 
@@ -327,7 +331,7 @@ fn endless_requests_end() {
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.write_all(format!("{head}\r\nx: {}", "x".repeat(1 << 17)).as_bytes()).unwrap();
     assert!(try_receive(stream).is_ok_and(|it| it.0 == 431));
-    for body in ["", "{", "[]", "{\"prompt\": [1, 2]}", "{\"prompt\": [\"a\", \"b\"]}"] {
+    for body in ["", "{", "1", "{\"prompt\": [1, 2]}", "{\"prompt\": [\"a\", \"b\"]}"] {
         let (status, answer) = receive(send(server.address, &head, body));
         assert!(status == 400 && answer.contains("invalid_request_error"), "{body}: {answer}");
     }
@@ -362,7 +366,8 @@ fn assert_alive(editor: &mut Client) {
             "context": {"triggerKind": 2},
         }),
     );
-    assert_eq!(editor.answer(id)["result"]["items"][0]["insertText"], "total");
+    let items = editor.answer(id)["result"]["items"].clone();
+    assert!(items[0]["insertText"].as_str().unwrap().starts_with("total"), "{items}");
 }
 
 /// The program without a model.

@@ -17,6 +17,7 @@ mod llama_cpp;
 mod openai;
 mod request;
 mod routes;
+mod server;
 mod stop;
 
 use std::{io, net::SocketAddr, sync::Arc, thread};

@@ -13,7 +13,7 @@ use crate::{
     error::ApiError,
     fim_prompt::{self, FimPrompt},
     request::{self, Texts, text_of},
-    routes::{Server, events, json_response},
+    server::{Server, events, json_response},
 };
 
 /// The most excerpts that are looked at. llama.vim sends 16.

@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     fim_prompt::{self, FimPrompt},
     request::{self, Texts, text_of},
-    routes::{Server, events, json_response},
+    server::{Server, events, json_response},
 };
 
 /// The fields that have a meaning here. Sampling is always greedy.
