@@ -11,7 +11,8 @@ use std::{
 use expect_test::expect;
 
 /// The folders of the server's crates, lowest layer first; "" is the binary.
-const CRATES: [&str; 8] = ["fim", "policy", "engine", "config", "session", "lsp", "lab", ""];
+const CRATES: [&str; 9] =
+    ["fim", "policy", "engine", "config", "session", "http", "lsp", "lab", ""];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -70,10 +71,11 @@ fn crates_depend_one_way() {
         writeln!(tree, "{name}: {}", ours.join(" ")).unwrap();
     }
     expect![[r#"
-        foretell: config engine lab lsp session
+        foretell: config engine http lab lsp session
         config: engine policy
         engine: fim policy
         fim: 
+        http: engine fim session
         lab: config engine lsp policy session
         lsp: config engine policy session
         policy: fim
@@ -90,7 +92,8 @@ fn libraries_stay_in_their_crates() {
     };
     assert_eq!(users("tower-lsp"), ["lsp"], "LSP types");
     assert_eq!(users("ort"), ["engine"], "the runtime");
-    assert_eq!(users("reqwest"), ["engine"], "sockets");
+    assert_eq!(users("reqwest"), ["engine"], "HTTP clients");
+    assert_eq!(users("axum"), ["http"], "HTTP servers");
     assert_eq!(users("dashmap"), ["session"], "documents");
     assert_eq!(users("clap"), ["", "lab"], "the command line");
 }
@@ -103,7 +106,8 @@ fn runtime_and_sockets_are_confined() {
     assert_eq!(sources_with(&["ort::", "use ort"]), runtime);
     assert_eq!(sources_with(&["unsafe "]), [""; 0], "no unsafe code");
     let opens = ["reqwest", "TcpStream", "UdpSocket", "TcpListener", "UnixStream", "tokio::net"];
-    assert_eq!(sources_with(&opens), ["engine/src/remote/client.rs"]);
+    let sockets = ["engine/src/remote/client.rs", "http/src/listener.rs"];
+    assert_eq!(sources_with(&opens), sockets);
 }
 
 /// Edges between modules.

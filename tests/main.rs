@@ -22,6 +22,7 @@ mod eval;
 mod faults;
 mod focus;
 mod hostile_input;
+mod http;
 mod lenient_input;
 mod notebooks;
 mod other_files;

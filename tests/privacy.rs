@@ -199,6 +199,38 @@ fn server_opens_no_socket_and_only_its_own_files() {
     }
 }
 
+/// With `--http`, the server waits for connections at that address, and makes none itself.
+#[test]
+#[cfg(target_os = "linux")]
+fn http_server_connects_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let [trace, log] = ["trace", "log"].map(|it| folder.path().join(it));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=%network", "-o"]).arg(&trace).arg(BINARY);
+    command.arg("--log").arg(&log).args(["serve", "--http", "127.0.0.1:0"]);
+    command.env("FORETELL_MODEL", "/nonexistent").env_remove("FORETELL_HTTP_TOKEN");
+    if Command::new("strace").arg("-V").output().is_err() {
+        return; // `server_opens_no_socket_and_only_its_own_files` says so.
+    }
+    let mut client = Client::start(&mut command);
+    client.initialize(json!({"processId": null, "capabilities": {}}));
+    let log = std::fs::read_to_string(&log).unwrap();
+    let (_, address) = log.split_once("listening on http://").unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut response = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 5"), "there is no model: {response}");
+    client.end();
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let calls = |name: &str| trace.lines().filter(|it| it.contains(name)).count();
+    assert_eq!([calls(" socket("), calls("bind("), calls("connect(")], [1, 1, 0], "{trace}");
+    assert!(trace.contains("inet_addr(\"127.0.0.1\")") && calls("accept4(") > 0, "{trace}");
+}
+
 /// Unless `ORT_DISABLE_TELEMETRY` is set before ONNX Runtime is loaded, it stores a machine id in
 /// the user's cache folder and sends usage data. An empty home proves that the server set it.
 #[test]

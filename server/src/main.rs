@@ -108,10 +108,15 @@ impl EngineOptions {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the language server on standard input and output (the default).
+    ///
+    /// With `--http`, it also answers programs on this machine that speak llama.cpp's or OpenAI's
+    /// protocol. Without it, no socket is opened.
     Serve {
         /// Accepted for clients that name the transport; there is no other.
         #[arg(long)]
         stdio: bool,
+        #[command(flatten)]
+        http: commands::serve::Http,
         #[command(flatten)]
         engine: EngineOptions,
     },
@@ -351,8 +356,11 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let command = arguments.command;
-    let command =
-        command.unwrap_or(Command::Serve { stdio: true, engine: EngineOptions::default() });
+    let command = command.unwrap_or(Command::Serve {
+        stdio: true,
+        http: commands::serve::Http::default(),
+        engine: EngineOptions::default(),
+    });
     let engine = command.engine().or(arguments.engine);
     let settings = engine.settings();
     // The log goes to standard error, because stdout carries the protocol; other commands log
@@ -362,7 +370,9 @@ fn main() -> ExitCode {
         (None, Command::Serve { .. }) => "info",
         (None, _) => "off",
     };
-    if matches!(command, Command::Serve { .. }) && std::io::stdin().is_terminal() {
+    if matches!(&command, Command::Serve { http, .. } if !http.is_alone())
+        && std::io::stdin().is_terminal()
+    {
         print_message(
             "this is a language server, waiting for an editor; `foretell help` lists the other commands, \
  Ctrl+C ends it",
@@ -387,7 +397,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, startup: Startup) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve { .. } => commands::serve::run(startup),
+        Command::Serve { http, .. } => commands::serve::run(startup, &http),
         Command::Complete(arguments) => {
             commands::complete::run(&settings(&startup), &arguments.own)
         }

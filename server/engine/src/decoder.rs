@@ -57,19 +57,20 @@ impl<M: Model> Backend for Decoder<M> {
 
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
-        let slot = self.slots.choose(&request.prompt.ids, kind == Kind::Prefill);
+        let slot = self.slots.choose(&request.prompt.ids, kind != Kind::Generate);
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
         let healed = self.vocabulary.bytes_of(&request.prompt.healed);
         let mut run = GenerationState::new(&request, healed, &progress, queue, asked);
         let mut work = Work { decoder: self, slot, queue };
-        let finish = match kind {
-            Kind::Prefill => work.prefill_only(&request, &mut run),
-            Kind::Generate => run.candidates(&request, |n, run| {
+        let finish = if kind.is_prefill() {
+            work.prefill_only(&request, &mut run)
+        } else {
+            run.candidates(&request, |n, run| {
                 let sampling = request.sampling.of_candidate(n, request.n_candidates);
                 work.generate(&request, Sampler::new(sampling), run)
-            }),
+            })
         };
         run.end(finish);
     }

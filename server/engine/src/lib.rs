@@ -281,6 +281,7 @@ pub struct Engine {
     state: watch::Receiver<EngineState>,
     rate: Arc<PrefillRate>,
     cached: Arc<Mutex<Vec<Vec<u32>>>>,
+    is_for_guests: bool,
 }
 
 /// Closes the queue when the last handle is dropped.
@@ -352,14 +353,23 @@ impl Engine {
             // The worker is gone with the closure, and has notified the queue.
             tracing::error!("the engine's thread could not be started: {error}");
         }
-        Self { asking: Arc::new(EngineHandle(queue)), state, rate, cached }
+        let asking = Arc::new(EngineHandle(queue));
+        Self { asking, state, rate, cached, is_for_guests: false }
+    }
+
+    /// A handle for guests: programs that share the engine with the editor. Everything for the
+    /// editor comes first, and ends their jobs with [`FinishReason::Cancelled`].
+    #[must_use]
+    pub fn for_guests(&self) -> Self {
+        Self { is_for_guests: true, ..self.clone() }
     }
 
     /// Starts a generation. The engine runs requests in order and skips those whose generation was
     /// dropped.
     #[must_use]
     pub fn generate(&self, request: Request) -> Generation {
-        self.push(Kind::Generate, request)
+        let kind = if self.is_for_guests { Kind::GuestGenerate } else { Kind::Generate };
+        self.push(kind, request)
     }
 
     /// Prefills a prompt that will be requested soon, while the engine is idle. The result never
@@ -368,7 +378,8 @@ impl Engine {
     /// background prefill replaces one that has not started.
     #[must_use]
     pub fn prefill(&self, prompt: Prompt) -> Generation {
-        self.push(Kind::Prefill, Request::new(prompt, Policy::default(), 0))
+        let kind = if self.is_for_guests { Kind::GuestPrefill } else { Kind::Prefill };
+        self.push(kind, Request::new(prompt, Policy::default(), 0))
     }
 
     fn push(&self, kind: Kind, request: Request) -> Generation {

@@ -22,7 +22,7 @@ pub enum FinishReason {
     Recalled,
     /// The prompt is prefilled, which is all that a background prefill does.
     PromptRead,
-    /// Nobody reads it any more, or a background prefill yielded to a request.
+    /// Nobody reads it any more, or it yielded to a more urgent job.
     Cancelled,
     /// The model cannot be used.
     Failed(Failure),

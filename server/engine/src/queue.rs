@@ -4,6 +4,9 @@
 //! the middle of one, but only if that helps: another job waits, and most of the chunk is not in
 //! its prompt. A user who types on needs the same tokens, and aborting each chunk for the next one
 //! would never finish any.
+//!
+//! A guest is a client without a session: a program that sends its text with every request.
+//! Everything for the editor comes before everything for guests, and preempts it.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -35,13 +38,28 @@ impl std::fmt::Debug for Abort {
     }
 }
 
-/// The purpose of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a job, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// A text that somebody waits for.
+    /// A text that the user of the editor waits for.
     Generate,
-    /// A prompt that will be requested soon.
+    /// A prompt that the editor will request soon.
     Prefill,
+    /// A text that a guest waits for.
+    GuestGenerate,
+    /// A prompt that a guest will request soon.
+    GuestPrefill,
+}
+
+impl Kind {
+    /// Whether the job only prefills a prompt.
+    pub(super) fn is_prefill(self) -> bool {
+        matches!(self, Self::Prefill | Self::GuestPrefill)
+    }
+
+    fn is_for_guest(self) -> bool {
+        self >= Self::GuestGenerate
+    }
 }
 
 #[derive(Debug)]
@@ -91,7 +109,6 @@ struct Running {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Job>,
-    prefill: Option<Job>,
     running: Option<Running>,
     /// The last handle was dropped.
     is_closed: bool,
@@ -118,11 +135,9 @@ impl Queue {
         if state.has_ended {
             return job.fail(thread_has_ended());
         }
-        state.waiting.retain(|it| !it.progress.is_closed());
-        match job.kind {
-            Kind::Generate => state.waiting.push_back(job),
-            Kind::Prefill => state.prefill = Some(job),
-        }
+        let is_replaced = |it: &Job| job.kind.is_prefill() && it.kind == job.kind;
+        state.waiting.retain(|it| !it.progress.is_closed() && !is_replaced(it));
+        state.waiting.push_back(job);
         state.abort_if_it_helps();
         self.changed.notify_all();
     }
@@ -132,9 +147,8 @@ impl Queue {
         let mut state = self.state();
         loop {
             state.running = None;
-            let job = state.waiting.pop_front().or_else(|| state.prefill.take());
-            match job {
-                Some(job) if job.progress.is_closed() => {}
+            state.waiting.retain(|it| !it.progress.is_closed());
+            match state.next().and_then(|index| state.waiting.remove(index)) {
                 Some(job) => {
                     let (kind, progress) = (job.kind, job.progress.clone());
                     state.running = Some(Running { kind, progress, read: None });
@@ -151,8 +165,7 @@ impl Queue {
     /// Whether all handles are dropped and no waiting job has a reader.
     pub(super) fn is_abandoned(&self) -> bool {
         let state = self.state();
-        let mut jobs = state.waiting.iter().chain(&state.prefill);
-        state.is_closed && jobs.all(|job| job.progress.is_closed())
+        state.is_closed && state.waiting.iter().all(|job| job.progress.is_closed())
     }
 
     /// Whether the running job must yield to a waiting one.
@@ -183,23 +196,35 @@ impl Queue {
     }
 
     /// Called when the last handle is dropped. A process that exits while the runtime computes
-    /// destroys its memory in use.
+    /// destroys its memory in use, and the next model needs the memory of this one, so the jobs of
+    /// guests end. They ask again.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
+        state.waiting.retain(|it| !it.kind.is_for_guest());
         state.abort_if_it_helps();
         self.changed.notify_all();
     }
 }
 
 impl State {
+    /// The index of the job to run next: of the most urgent ones, the first. Those without a reader
+    /// are left out.
+    fn next(&self) -> Option<usize> {
+        let jobs = self.waiting.iter().enumerate().filter(|(_, job)| !job.progress.is_closed());
+        jobs.min_by_key(|(_, job)| job.kind).map(|(index, _)| index)
+    }
+
     fn is_preempted(&self) -> bool {
-        let is_prefill = self.running.as_ref().is_some_and(|it| it.kind == Kind::Prefill);
-        is_prefill && self.waiting.iter().any(|job| !job.progress.is_closed())
+        let Some(Running { kind, .. }) = self.running else { return false };
+        let is_urgent = |job: &Job| job.kind < kind && !job.progress.is_closed();
+        let yields = kind != Kind::Generate && self.waiting.iter().any(is_urgent);
+        yields || (self.is_closed && kind.is_for_guest())
     }
 
     fn abort_if_it_helps(&mut self) {
         let is_preempted = self.is_preempted();
+        let next = self.next();
         let Some(running) = &mut self.running else {
             return;
         };
@@ -210,11 +235,8 @@ impl State {
             running.read.take().iter().for_each(|read| read.abort.call());
             return;
         }
-        let mut jobs = self.waiting.iter().chain(&self.prefill);
-        let Some(next) = jobs.find(|job| !job.progress.is_closed()) else {
-            return;
-        };
-        let wanted = &next.request.prompt.ids;
+        let Some(next) = next else { return };
+        let wanted = &self.waiting[next].request.prompt.ids;
         if let Some(read) = running.read.take_if(|read| read.is_useless_for(wanted)) {
             tracing::debug!(n_past = read.n_past, "cancel: the read is ended early");
             read.abort.call();
@@ -231,8 +253,7 @@ impl Drop for Worker {
         let mut state = self.0.state();
         state.has_ended = true;
         state.running = None;
-        let prefill = state.prefill.take();
-        for job in state.waiting.drain(..).chain(prefill) {
+        for job in state.waiting.drain(..) {
             job.fail(thread_has_ended());
         }
     }
@@ -244,23 +265,47 @@ mod tests {
     use crate::Prompt;
     use foretell_policy::Policy;
 
+    fn ask(queue: &Queue, kind: Kind, id: u32) -> watch::Receiver<Progress> {
+        let (progress, reader) = watch::channel(Progress::default());
+        let prompt = Prompt { ids: vec![id], healed: Vec::new() };
+        let request = Request::new(prompt, Policy::default(), 1);
+        queue.push(Job { kind, request, progress, asked: Instant::now() });
+        reader
+    }
+
+    fn next(queue: &Queue) -> Option<u32> {
+        queue.next().map(|job| job.request.prompt.ids[0])
+    }
+
     #[test]
     fn abandoned_jobs_are_dropped() {
         let queue = Queue::default();
-        let ask = |id| {
-            let (progress, reader) = watch::channel(Progress::default());
-            let prompt = Prompt { ids: vec![id], healed: Vec::new() };
-            let request = Request::new(prompt, Policy::default(), 1);
-            queue.push(Job { kind: Kind::Generate, request, progress, asked: Instant::now() });
-            reader
-        };
-        let first = ask(1);
-        (2..100).for_each(|id| drop(ask(id)));
-        let last = ask(100);
+        let first = ask(&queue, Kind::Generate, 1);
+        (2..100).for_each(|id| drop(ask(&queue, Kind::Generate, id)));
+        let last = ask(&queue, Kind::Generate, 100);
         let waiting: Vec<u32> =
             queue.state().waiting.iter().map(|job| job.request.prompt.ids[0]).collect();
         assert_eq!(waiting, [1, 100], "the order is kept");
-        assert_eq!(queue.next().map(|job| job.request.prompt.ids), Some(vec![1]));
+        assert_eq!(next(&queue), Some(1));
         drop((first, last));
+    }
+
+    #[test]
+    fn everything_for_the_editor_precedes_guests() {
+        let queue = Queue::default();
+        let background = ask(&queue, Kind::GuestPrefill, 6);
+        let guests = [1, 2].map(|id| ask(&queue, Kind::GuestGenerate, id));
+        assert_eq!(next(&queue), Some(1));
+        assert!(!queue.is_preempted(), "guests wait for each other");
+        let replaced = ask(&queue, Kind::Prefill, 3);
+        assert!(queue.is_preempted(), "a guest yields even to a prefill");
+        let prefill = ask(&queue, Kind::Prefill, 4);
+        let editor = ask(&queue, Kind::Generate, 5);
+        assert_eq!([next(&queue), next(&queue)], [Some(5), Some(4)]);
+        assert_eq!(next(&queue), Some(2));
+        queue.close();
+        assert!(queue.is_preempted(), "a model that is no longer wanted serves no guest");
+        assert_eq!(next(&queue), None);
+        drop((background, guests, replaced, prefill, editor));
     }
 }

@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 use super::{
     Backend, Failure, FinishReason, Request,
     generation_state::{GenerationState, ms_since},
-    queue::{Job, Kind, Queue},
+    queue::{Job, Queue},
     sampler::Sampling,
     vocabulary::VocabularyError,
 };
@@ -206,11 +206,11 @@ impl Backend for Remote {
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
         let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
-        let finish = match kind {
+        let finish = if kind.is_prefill() {
             // The server manages its own cache, so there is nothing to prefill.
-            Kind::Prefill => FinishReason::PromptRead,
-            Kind::Generate => run
-                .candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run))),
+            FinishReason::PromptRead
+        } else {
+            run.candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run)))
         };
         run.end(finish);
     }

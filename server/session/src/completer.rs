@@ -66,6 +66,8 @@ pub struct GenerationOptions {
     /// The minimum probability of shown text; the generation ends once the text falls below it.
     /// `None` shows everything.
     pub min_probability: Option<f32>,
+    /// Whether the text is left as the model writes it, without the policy.
+    pub is_raw: bool,
 }
 
 impl GenerationOptions {
@@ -78,6 +80,7 @@ impl GenerationOptions {
             max_tokens: suggest.max_tokens,
             n_candidates: 1,
             min_probability,
+            is_raw: false,
         }
     }
 
@@ -148,12 +151,29 @@ impl Completer {
     pub fn with_ablation(&self, parts: Ablation) -> Option<Self> {
         let prompter = self.prompter.get()?.lock();
         let prompter = prompter.variant(parts.layout, parts.healing, parts.other_files);
-        let prompter = Arc::new(OnceLock::from(Mutex::new(prompter)));
-        let (trees, scans) = (Arc::clone(&self.trees), Arc::clone(&self.scans));
-        let calibration =
-            if parts.calibration { Arc::clone(&self.calibration) } else { Arc::default() };
-        let (engine, about) = (self.engine.clone(), Arc::clone(&self.about));
-        Some(Self { engine, prompter, trees, scans, has_policy: parts.policy, calibration, about })
+        let it = self.with_prompter(self.engine.clone(), prompter);
+        let calibration = if parts.calibration { it.calibration } else { Arc::default() };
+        Some(Self { has_policy: parts.policy, calibration, ..it })
+    }
+
+    /// A completer for the same model that serves guests: with layouts of its own, and after
+    /// everything for the editor. `None` until the model is loaded.
+    #[must_use]
+    pub fn for_guests(&self) -> Option<Self> {
+        let prompter = self.prompter.get()?.lock().without_layout();
+        Some(self.with_prompter(self.engine.for_guests(), prompter))
+    }
+
+    fn with_prompter(&self, engine: Engine, prompter: Prompter) -> Self {
+        Self {
+            engine,
+            prompter: Arc::new(OnceLock::from(Mutex::new(prompter))),
+            trees: Arc::clone(&self.trees),
+            scans: Arc::clone(&self.scans),
+            has_policy: self.has_policy,
+            calibration: Arc::clone(&self.calibration),
+            about: Arc::clone(&self.about),
+        }
     }
 
     /// The engine's current state.
@@ -195,6 +215,13 @@ impl Completer {
         }
     }
 
+    /// Finds the prompt's anchors in a text that was sent as a whole, without edits.
+    pub fn follow(&self, snapshot: &Snapshot, cursor: usize) {
+        if let Some(prompter) = self.prompter.get() {
+            prompter.lock().follow(snapshot, cursor);
+        }
+    }
+
     /// Sets the other documents that the prompt may quote, the most important first; `others` is
     /// called only if the settings use them.
     pub fn set_others(&self, others: impl FnOnce() -> Vec<Snapshot>) {
@@ -227,7 +254,7 @@ impl Completer {
         cursor: usize,
         options: &GenerationOptions,
     ) -> Policy {
-        if !self.has_policy {
+        if !self.has_policy || options.is_raw {
             return Policy::none();
         }
         let syntax = prompt::syntax(&self.trees, snapshot, cursor);

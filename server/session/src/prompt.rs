@@ -163,11 +163,23 @@ impl Prompter {
         }
     }
 
+    /// The same prompter without a layout.
+    #[must_use]
+    pub fn without_layout(&self) -> Self {
+        self.variant(self.window.layout, self.heals, self.window.other_files)
+    }
+
     /// Shifts the anchors after an edit, so that an edit above the window keeps the layout.
     pub fn edited(&mut self, uri: &str, edit: &Edit) {
         self.visits.edited(uri, edit);
         let current = [&mut self.layout, &mut self.wider].into_iter().flatten();
         current.chain(self.recent.iter_mut()).for_each(|it| it.shift(uri, edit));
+    }
+
+    /// Finds the anchors in a text that was sent as a whole, without edits.
+    pub fn follow(&mut self, snapshot: &Snapshot, cursor: usize) {
+        let current = [&mut self.layout, &mut self.wider].into_iter().flatten();
+        current.chain(self.recent.iter_mut()).for_each(|it| it.follow(snapshot, cursor));
     }
 
     /// The prompt for a cursor (a char_idx, clamped to the end of the text). Updates the layout. For

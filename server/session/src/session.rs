@@ -5,6 +5,7 @@
 
 mod driver;
 pub mod event;
+mod guest;
 mod power;
 pub mod request;
 pub mod state;
@@ -38,6 +39,7 @@ use crate::{
 };
 use driver::{Delivery, Driver};
 use event::{Event, Settings};
+pub use guest::{GuestAnswer, GuestPart, GuestRequest};
 pub use request::{Answer, Part, Request, RequestId, RequestParams, Selected, Source};
 pub use state::UPDATE_INTERVAL;
 

@@ -1,9 +1,18 @@
-//! `foretell serve`: runs the language server.
+//! `foretell serve`: runs the language server, and the HTTP server if the user asks for it.
 
-use std::{process::ExitCode, sync::Arc, thread, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
+use anyhow::{Context, ensure};
 use foretell_config::{Config, engine::Kind};
 use foretell_engine::{EngineState, paths::data_folder};
+use foretell_http::{HttpError, Options};
 use foretell_lsp as server;
 use foretell_lsp::Startup;
 use foretell_session::{completer::Completer, session::Session, stats::Store};
@@ -17,11 +26,77 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 /// One thread each for reading messages, writing messages and reading workspace files, and a spare.
 const MAX_BLOCKING_THREADS: usize = 4;
 
-/// Serves one client on standard input and output, then exits the process.
+/// The port that llama.cpp's editor plugins expect.
+const HTTP_PORT: u16 = 8012;
+
+/// The environment variable with the token, instead of a file.
+const HTTP_TOKEN: &str = "FORETELL_HTTP_TOKEN";
+
+/// Options of the HTTP server.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Http {
+    /// Also answer HTTP requests at this address, for example 127.0.0.1:8012.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    http: Option<SocketAddr>,
+
+    /// Answer HTTP requests only, without an editor on standard input; at 127.0.0.1:8012 unless
+    /// `--http` names another address.
+    #[arg(long)]
+    http_only: bool,
+
+    /// Permit an address that other machines can reach. Requires a token.
+    #[arg(long)]
+    http_any: bool,
+
+    /// Require the token in this file from HTTP clients, as a bearer token (an API key). Without a
+    /// file, FORETELL_HTTP_TOKEN may contain it.
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
+
+    /// Return texts as the model writes them, without confidence and policy, unless a request has
+    /// `"raw": false`.
+    #[arg(long)]
+    http_raw: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let text = text.replace("localhost:", "127.0.0.1:");
+    text.parse().map_err(|_| "expected an IP address and a port, for example 127.0.0.1:8012")
+}
+
+impl Http {
+    /// Whether there is no editor.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.http_only
+    }
+
+    /// The options; `None` if the HTTP server is off.
+    fn options(&self) -> anyhow::Result<Option<Options>> {
+        let default = (Ipv4Addr::LOCALHOST, HTTP_PORT).into();
+        let Some(address) = self.http.or(self.http_only.then_some(default)) else {
+            let is_off = !self.http_any && !self.http_raw && self.http_token_file.is_none();
+            ensure!(is_off, "the options of the HTTP server require `--http`");
+            return Ok(None);
+        };
+        let token = match &self.http_token_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                Some(text.with_context(|| path.display().to_string())?.trim().to_owned())
+            }
+            None => std::env::var(HTTP_TOKEN).ok().filter(|it| !it.is_empty()),
+        };
+        let options = Options { address, is_any: self.http_any, token, is_raw: self.http_raw };
+        options.check()?;
+        Ok(Some(options))
+    }
+}
+
+/// Serves one client on standard input and output, guests with `http`, then exits the process.
 ///
 /// # Errors
-/// If the runtime cannot be created.
-pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
+/// If the runtime cannot be created, or guests cannot be served as the options say.
+pub(crate) fn run(startup: Startup, http: &Http) -> anyhow::Result<ExitCode> {
+    let options = http.options()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -29,6 +104,23 @@ pub(crate) fn run(startup: Startup) -> anyhow::Result<ExitCode> {
         .build()?;
     let handle = runtime.handle().clone();
     let session = Arc::new(Session::new(Box::new(move |config| start(config, &handle))));
+    if let Some(options) = options {
+        match foretell_http::serve(Arc::clone(&session), options) {
+            Ok(_) => {}
+            // Another editor may have started a server at this address.
+            Err(HttpError::Listen(address, error)) if !http.http_only => {
+                tracing::error!("cannot listen on {address}: {error}; the editor is served");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if http.http_only {
+        let (config, invalid) = startup.config();
+        invalid.iter().for_each(|it| tracing::warn!("{it}"));
+        session.configure(config);
+        runtime.block_on(session.ended());
+        return Ok(ExitCode::SUCCESS);
+    }
     let store = Store::new(&data_folder());
     let save_counts = |session: &Session| {
         if session.keeps_counts()

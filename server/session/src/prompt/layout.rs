@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{formats::Preamble, window::Sizes};
+use super::{ends::ends_with, formats::Preamble, window::Sizes};
 use crate::document::{Edit, Snapshot};
 use foretell_policy as policy;
 
@@ -38,6 +38,23 @@ impl Layout {
         let is_above = edit.removed.end <= self.start_char_idx() && edit.removed.start < anchor;
         if *self.uri == *uri && is_above {
             self.anchor_char_idx = anchor - edit.removed.len() + edit.inserted.chars().count();
+        }
+    }
+
+    /// Finds the anchor in a text that was sent as a whole: a client that sends a fixed number of
+    /// lines drops one above for each line that the user adds. The text before the anchor is
+    /// searched above the cursor.
+    pub(super) fn follow(&mut self, snapshot: &Snapshot, cursor: usize) {
+        let rope = &snapshot.rope;
+        let cursor = cursor.min(rope.len_chars());
+        let anchor = self.anchor_char_idx.min(cursor);
+        let text = &self.before.text;
+        if self.uri != snapshot.uri || text.is_empty() || ends_with(&rope.slice(..anchor), text) {
+            return;
+        }
+        let above = rope.slice(..cursor).to_string();
+        if let Some(start_byte_idx) = above.rfind(text.as_str()) {
+            self.anchor_char_idx = rope.byte_to_char(start_byte_idx + text.len());
         }
     }
 

@@ -349,3 +349,13 @@ fn typing_in_a_cell_only_extends_the_middle() {
         before = after;
     }
 }
+
+/// A client without a session sends a window of lines, which moves with the cursor.
+#[test]
+fn anchor_is_found_in_a_text_that_was_sent_again() {
+    let mut prompter = prompter(two_lines_up(), PSM);
+    assert_eq!(written(&mut prompter, "1\n2\n3\n4\n5\n6 foˇ\n7"), "<P>2\n3\n<S>\n7<M>4\n5\n6‹ fo›");
+    let moved = "2\n3\n4\n5\n6 fo\nbarˇ\n7";
+    prompter.follow(&Snapshot::of_text("a", "", &moved.replace('ˇ', "")), 16);
+    assert_eq!(written(&mut prompter, moved), "<P>2\n3\n<S>\n7<M>4\n5\n6 fo\n‹bar›");
+}

@@ -87,6 +87,8 @@ pub(super) struct Driver {
     documents: DashMap<Arc<str>, Published>,
     settings: Mutex<Arc<Settings>>,
     completer: Mutex<Option<Arc<Completer>>>,
+    /// The completer of the same model for guests, once one has asked.
+    guests: Mutex<Option<Arc<Completer>>>,
     pub(super) workspace: Mutex<WorkspaceContext>,
     delivery: Mutex<Option<Delivery>>,
     timers: Mutex<HashMap<Timer, AbortHandle>>,
@@ -332,7 +334,7 @@ impl Driver {
         generations.running.insert(id, Running { generation, watcher });
     }
 
-    fn why_not_started(&self) -> EmptyReason {
+    pub(super) fn why_not_started(&self) -> EmptyReason {
         match self.completer().map(|it| it.state()) {
             Some(EngineState::Failed(failure)) => EmptyReason::ModelFailed(failure),
             _ => EmptyReason::ModelLoading,
@@ -352,7 +354,18 @@ impl Driver {
     }
 
     pub(super) fn set_completer(&self, it: Option<Arc<Completer>>) -> Option<Arc<Completer>> {
-        std::mem::replace(&mut *self.completer.lock(), it)
+        let before = std::mem::replace(&mut *self.completer.lock(), it);
+        *self.guests.lock() = None;
+        before
+    }
+
+    /// The completer for guests. `None` until the model is loaded.
+    pub(super) fn guests_completer(&self) -> Option<Arc<Completer>> {
+        let mut guests = self.guests.lock();
+        if guests.is_none() {
+            *guests = self.completer()?.for_guests().map(Arc::new);
+        }
+        guests.clone()
     }
 
     pub(super) fn published(&self, uri: &str) -> Option<Snapshot> {
