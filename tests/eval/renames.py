@@ -61,7 +61,17 @@ def is_usable(name: dict[str, Any]) -> bool:
     is_known = all(data[at : at + len(word)] == word for at in places)
     at_declaration = [it for it in name["places"] if it[0] == name["at"]]
     is_plain = at_declaration and not any(at_declaration[0][1:])
-    return bool(is_known and is_plain and len(places) > 1 and word not in {b"self", b"this"})
+    is_resolved = Path(name["file"]).suffix not in {".c", ".h"} or is_whole(data, word, places)
+    return bool(is_known and is_plain and is_resolved and len(places) > 1 and word != b"self")
+
+
+def is_whole(data: bytes, word: bytes, places: list[int]) -> bool:
+    """Whether the places are all whole words between them: without all headers, libclang leaves
+    out what it cannot parse."""
+    text = re.sub(rb'"[^"\n]*"|//[^\n]*|/\*.*?\*/', lambda it: b" " * len(it[0]), data, flags=re.S)
+    end = text.find(b"\n}", max(places))
+    words = re.finditer(rb"(?<![.>])\b" + re.escape(word) + rb"\b", text[min(places) : end])
+    return len(list(words)) == len(places)
 
 
 def case(language: str, name: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +138,7 @@ def rust_name(
         others = [it for it in places if it != at and text[it - 1] != "."]
         is_single = len(re.findall(rf"\b{word}: ", text)) == 1 and not others
     else:
-        member = re.search(rf"(?:\.|::|'){word}\b|\b{word}(?:::|\s*: [A-Z\w(]+[,}}])", text[start:end])
+        member = re.search(rf"(?:\.|::|'){word}\b|\b{word}(?:::|: )", text[start:end])
         shadows = len(re.findall(declared, text[start:end])) > 1
         strings = any(text.rfind("\n", 0, it) < text.rfind('"', 0, it) for it in places)
         is_parameter_type = member is not None and kind == "parameter" and member.start() == at - start

@@ -7,7 +7,7 @@ use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 use crate::{
     history::Placed,
     languages::{Rules, rules},
-    rename::Rename,
+    rename::{Place, Rename},
     shape, words,
 };
 
@@ -67,11 +67,8 @@ impl Finder {
             return Vec::new();
         };
         let rename = Rename::of(text, placed);
-        let renames = rename.iter().flat_map(|it| self.renames(query, it, grammar));
-        let mut found: Vec<Candidate> = renames.collect();
-        if found.is_empty() {
-            found = self.repeats(query);
-        }
+        let renames = rename.and_then(|it| self.renames(query, &it, grammar));
+        let mut found = renames.unwrap_or_else(|| repeats(query));
         // The next one below, then from the start of the text.
         let at = last.range.end;
         found.sort_by_key(|it| (it.range.start < at, it.range.start));
@@ -82,29 +79,25 @@ impl Finder {
         found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
     }
 
-    fn renames(&self, query: &Query, rename: &Rename, grammar: Grammar) -> Vec<Candidate> {
+    /// The other places of a renamed name; `None` if the text does not say what it means.
+    fn renames(&self, query: &Query, rename: &Rename, grammar: Grammar) -> Option<Vec<Candidate>> {
         let Query { uri, text, .. } = query;
-        let Some(rules) = rules(grammar) else { return Vec::new() };
-        // A keyword is no name.
+        let rules = rules(grammar)?;
         if !self.is_name(query, rename, rules) {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let before = Arc::from(rename.before.as_str());
-        let Some(parsed) = self.before.parsed(uri, grammar, &before) else { return Vec::new() };
-        let places = rename.places(rules, &parsed.tree).into_iter();
-        let candidate = |it: crate::rename::Place| {
-            let old = text.get(it.range.clone())?.to_owned();
-            (old == rename.old).then_some(Candidate {
-                range: it.range,
-                old,
-                new: it.new,
-                kind: Kind::Rename,
-            })
+        let parsed = self.before.parsed(uri, grammar, &before)?;
+        let candidate = |it: Place| {
+            let (range, kind) = (it.range, Kind::Rename);
+            let old = text.get(range.clone()).filter(|old| **old == rename.old)?.to_owned();
+            Some(Candidate { range, old, new: it.new, kind })
         };
-        places.filter_map(candidate).collect()
+        let places = rename.places(rules, &parsed.tree)?;
+        Some(places.into_iter().filter_map(candidate).collect())
     }
 
-    /// Whether the new text is a name where it was written.
+    /// Whether the new text is a name where it was written, and not a keyword.
     fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
         let Query { uri, text, .. } = query;
         let parsed = self.now.parsed(uri, rules.grammar, text);
@@ -116,18 +109,17 @@ impl Finder {
                 || !text[rename.last.clone()].ends_with(&rename.new)
         })
     }
+}
 
-    fn repeats(&self, query: &Query) -> Vec<Candidate> {
-        let text = &query.text;
-        let repeats = shape::repeats(text, &query.placed).into_iter();
-        let candidate = |it: shape::Repeat| Candidate {
-            old: text[it.range.clone()].to_owned(),
-            range: it.range,
-            new: it.new,
-            kind: Kind::Repeat,
-        };
-        repeats.map(candidate).collect()
-    }
+fn repeats(query: &Query) -> Vec<Candidate> {
+    let text = &query.text;
+    let candidate = |it: shape::Repeat| Candidate {
+        old: text[it.range.clone()].to_owned(),
+        range: it.range,
+        new: it.new,
+        kind: Kind::Repeat,
+    };
+    shape::repeats(text, &query.placed).into_iter().map(candidate).collect()
 }
 
 /// Whether a candidate would change a text that the user has just written, or take back an edit. A

@@ -22,6 +22,9 @@ const OWN: [&str; 5] = ["self", "this", "cls", "Self", "super"];
 const LITERALS: [(&str, &str); 3] =
     [("struct_expression", "name"), ("composite_literal", "type"), ("struct_pattern", "type")];
 
+/// The start of the name of a type without one.
+const UNNAMED: &str = "struct in ";
+
 /// The type that a member belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Owner {
@@ -68,16 +71,39 @@ impl<'a, 't> Members<'a, 't> {
         };
         match found {
             Some(it) => Owner::Known(it),
-            None if self.owners.len() == 1 => {
-                Owner::Known(self.owners.first().cloned().unwrap_or_default())
-            }
-            None => Owner::Unknown,
+            None => self
+                .in_function(&it.path)
+                .or_else(|| self.only())
+                .map_or(Owner::Unknown, Owner::Known),
         }
+    }
+
+    /// The only named type with such a member.
+    fn only(&self) -> Option<String> {
+        let first = self.owners.first().filter(|it| self.owners.len() == 1)?;
+        (!first.starts_with(UNNAMED)).then(|| first.clone())
+    }
+
+    /// The unnamed type with such a member in the same function.
+    fn in_function(&self, path: &Path<'t>) -> Option<String> {
+        let name = self.unnamed(path)?;
+        self.owners.contains(&name).then_some(name)
+    }
+
+    /// A name for the types without a name in a function.
+    fn unnamed(&self, path: &Path<'t>) -> Option<String> {
+        let is_function =
+            |kind: &str| ["function_declaration", "method_declaration"].contains(&kind);
+        let function = path.steps().iter().find(|it| is_function(it.kind()))?;
+        Some(format!("{UNNAMED}{}", function.node.start_byte()))
     }
 
     /// The name of the type around a place.
     fn around(&self, path: &Path<'t>) -> Option<String> {
         let types = self.names.rules.types;
+        if path.kind(3) == "struct_type" && path.kind(4) != "type_spec" {
+            return self.unnamed(path);
+        }
         let (step, field) = path.steps().iter().skip(1).find_map(|step| {
             let (_, field) = types.iter().find(|it| it.0 == step.kind())?;
             Some((step, *field))
@@ -94,7 +120,11 @@ impl<'a, 't> Members<'a, 't> {
         let leaf = it.path.leaf().node;
         for step in it.path.steps().iter().skip(1).take(4) {
             if let Some((_, field)) = LITERALS.iter().find(|it| it.0 == step.kind()) {
-                let name = base_name(&text[step.child(field)?.byte_range()]);
+                let name = &text[step.child(field)?.byte_range()];
+                if name.contains("struct") {
+                    return None;
+                }
+                let name = base_name(name);
                 return if name == "Self" { self.around(&it.path) } else { Some(name) };
             }
         }

@@ -67,26 +67,28 @@ impl Rename {
         Some(Self { old: last.old, new: last.new, before, renamed, last: last.range })
     }
 
-    /// The places that remain, in their order in the current text. `now` is the tree of the current
-    /// text, `tree` that of the text before.
-    pub(crate) fn places(&self, rules: &'static Rules, tree: &Tree) -> Vec<Place> {
+    /// The places that remain, in their order in the current text. `tree` is that of the text before.
+    /// `None` if the text does not say what the name means.
+    pub(crate) fn places(&self, rules: &'static Rules, tree: &Tree) -> Option<Vec<Place>> {
         let names = Names::new(&self.before, tree, rules, &self.old);
-        let last = self.renamed.iter().find(|it| it.1 == self.last);
-        let Some(target) = last.and_then(|it| names.at(it.0.start)) else { return Vec::new() };
+        // The last place may be one that names follow, such as a keyword argument.
+        let mut renamed: Vec<_> = self.renamed.iter().collect();
+        renamed.sort_by_key(|it| it.1 != self.last);
+        let targets = renamed.into_iter().filter_map(|it| names.at(it.0.start));
+        let meaning = |target| (target, same_meaning(&names, target));
+        let (target, mut same) = targets.map(meaning).find(|(_, same)| !same.is_empty())?;
         let new = Names::new(&self.before, tree, rules, &self.new);
         if !is_free(&names, &new, target) {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let mut same = same_meaning(&names, target);
         same.sort_by_key(|it| it.range.start);
         same.dedup_by_key(|it| it.range.start);
         let is_left = |it: &&Occurrence<'_>| !self.renamed.iter().any(|(at, _)| *at == it.range);
-        let left = same.into_iter().filter(is_left);
-        left.filter_map(|it| {
+        let place = |it: &Occurrence<'_>| {
             let range = self.in_current(&it.range);
             Some(Place { range, new: self.new_text(&names, target, it)? })
-        })
-        .collect()
+        };
+        Some(same.into_iter().filter(is_left).filter_map(place).collect())
     }
 
     /// A range of the text before that was not renamed, in the current text.
@@ -190,7 +192,7 @@ fn keyword_arguments<'a, 't>(
         let call = it.path.up(3).filter(|_| it.path.kind(1) == "keyword_argument");
         let callee = call.and_then(|it| it.child("function"));
         let callee = callee.map(|it| &names.text[it.byte_range()]);
-        it.path.field(0) == "name" && callee.is_some_and(|it| it.rsplit('.').next() == Some(name))
+        it.path.field(0) == "name" && callee == Some(name)
     };
     names.occurrences.iter().filter(is_argument).collect()
 }
