@@ -23,6 +23,7 @@ mod faults;
 mod focus;
 mod hostile_input;
 mod lenient_input;
+mod next_edit;
 mod notebooks;
 mod other_files;
 mod privacy;

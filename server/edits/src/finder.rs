@@ -32,6 +32,8 @@ pub struct Query {
 pub enum Kind {
     /// Another place of a renamed name.
     Rename,
+    /// Another place of a renamed field, method or variant.
+    Member,
     /// The change of the last two edits at another place.
     Repeat,
 }
@@ -89,7 +91,8 @@ impl Finder {
         let before = Arc::from(rename.before.as_str());
         let parsed = self.before.parsed(uri, grammar, &before)?;
         let candidate = |it: Place| {
-            let (range, kind) = (it.range, Kind::Rename);
+            let kind = if it.of_member { Kind::Member } else { Kind::Rename };
+            let range = it.range;
             let old = text.get(range.clone()).filter(|old| **old == rename.old)?.to_owned();
             Some(Candidate { range, old, new: it.new, kind })
         };
@@ -129,7 +132,7 @@ fn is_recent(query: &Query, it: &Candidate) -> bool {
         |edit: &&Placed| edit.range.start <= it.range.end && edit.range.end >= it.range.start;
     query.placed.iter().filter(touches).any(|edit| {
         let word = words::common_suffix(&edit.after, &it.old);
-        let is_renamed = it.kind == Kind::Rename && word > 0 && !edit.before.is_empty();
+        let is_renamed = it.kind != Kind::Repeat && word > 0 && !edit.before.is_empty();
         !is_renamed || edit.before == it.new
     })
 }

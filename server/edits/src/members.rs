@@ -80,8 +80,9 @@ impl<'a, 't> Members<'a, 't> {
 
     /// The only named type with such a member.
     fn only(&self) -> Option<String> {
-        let first = self.owners.first().filter(|it| self.owners.len() == 1)?;
-        (!first.starts_with(UNNAMED)).then(|| first.clone())
+        let mut owners = self.owners.iter();
+        let first = owners.next().filter(|it| !it.starts_with(UNNAMED))?;
+        owners.next().is_none().then(|| first.clone())
     }
 
     /// The unnamed type with such a member in the same function.

@@ -45,6 +45,8 @@ pub(crate) struct Rename {
 pub(crate) struct Place {
     pub(crate) range: Range<usize>,
     pub(crate) new: String,
+    /// Whether it names a member of a type.
+    pub(crate) of_member: bool,
 }
 
 impl Rename {
@@ -86,7 +88,8 @@ impl Rename {
         let is_left = |it: &&Occurrence<'_>| !self.renamed.iter().any(|(at, _)| *at == it.range);
         let place = |it: &Occurrence<'_>| {
             let range = self.in_current(&it.range);
-            Some(Place { range, new: self.new_text(&names, target, it)? })
+            let new = self.new_text(&names, target, it)?;
+            Some(Place { range, new, of_member: is_member(&names, target) })
         };
         Some(same.into_iter().filter(is_left).filter_map(place).collect())
     }

@@ -4,7 +4,9 @@
 //! client. Events are handled one at a time, in the order of their arrival.
 
 mod driver;
+mod edit_deliveries;
 pub mod event;
+pub mod next_edit;
 mod power;
 pub mod request;
 pub mod state;

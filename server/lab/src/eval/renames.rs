@@ -93,9 +93,7 @@ pub(super) fn run(files: &[PathBuf], json: bool, shows_failures: bool) -> anyhow
         }
     }
     if json {
-        let named = |((group, language), it): (&(&str, String), &Tally)| {
-            serde_json::json!({"group": group, "language": language, "tally": it})
-        };
+        let named = |((group, language), it): (&(&str, String), &Tally)| serde_json::json!({"group": group, "language": language, "tally": it});
         let all: Vec<_> = tallies.iter().map(named).collect();
         println_out(&serde_json::to_string(&all)?);
         return Ok(());
