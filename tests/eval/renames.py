@@ -3,9 +3,17 @@
     python renames.py NAMES…   the output of the programs in `renames/`, and of `--rust`
     python renames.py --rust   the names of the Rust files
 
+The programs need the packages `jedi` and `libclang` (PyPI), `typescript` (npm), a Go toolchain and
+a JDK:
+
+    python renames/python_names.py FILE… ; python renames/c_names.py FILE…
+    TYPESCRIPT=node_modules/typescript node renames/names.mjs FILE…
+    go run renames/names.go FILE… ; java renames/Names.java FILE…
+
 Except for Rust, the places of a name are those that the language's own tools find: Jedi, the
-TypeScript compiler, Go's type checker, javac and libclang. For Rust, they are the whole words in the
-function, or for functions in the file, of names that are declared once and mean nothing else there.
+TypeScript compiler, Go's type checker, javac and libclang. For Rust, they are the whole words in
+the function, or for functions in the file, of names that are declared once and mean nothing else
+there.
 """
 
 from __future__ import annotations
@@ -132,17 +140,19 @@ def rust_name(
     """The whole words of a name in a range; `None` if one of them means something else."""
     word = re.escape(name)
     places = [start + it.start() for it in re.finditer(rf"\b{word}\b", text[start:end])]
-    declared = rf"(?:\blet |\blet mut |\bmut |\bfn |[|(,]\s*|\bfor |\bref |&){word}\b(?=\s*[:=|,)]| in )"
+    body = text[start:end]
+    before = r"(?:\blet |\blet mut |\bmut |\bfn |[|(,]\s*|\bfor |\bref |&)"
+    declared = rf"{before}{word}\b(?=\s*[:=|,)]| in )"
     if kind == "field":
         # Only as a field, and of no other type.
         others = [it for it in places if it != at and text[it - 1] != "."]
         is_single = len(re.findall(rf"\b{word}: ", text)) == 1 and not others
     else:
-        member = re.search(rf"(?:\.|::|'){word}\b|\b{word}(?:::|: )", text[start:end])
-        shadows = len(re.findall(declared, text[start:end])) > 1
+        member = re.search(rf"(?:\.|::|'){word}\b|\b{word}(?:::|: )", body)
+        shadows = len(re.findall(declared, body)) > 1
         strings = any(text.rfind("\n", 0, it) < text.rfind('"', 0, it) for it in places)
-        is_parameter_type = member is not None and kind == "parameter" and member.start() == at - start
-        is_single = (member is None or is_parameter_type) and not shadows and not strings
+        is_own_type = kind == "parameter" and member and member.start() == at - start
+        is_single = (not member or is_own_type) and not shadows and not strings
     if not is_single:
         return None
     offsets = [[len(text[:it].encode()), "", ""] for it in places]

@@ -65,9 +65,9 @@ impl Finder {
     pub fn find(&self, query: &Query) -> Vec<Candidate> {
         let Query { uri, language, text, placed } = query;
         let Some(grammar) = Grammar::of_document(uri, language) else { return Vec::new() };
-        let Some(last) = placed.first().filter(|_| text.len() <= MAX_SYNTAX_BYTES) else {
-            return Vec::new();
-        };
+        let is_there = |it: &Placed| text.get(it.range.clone()) == Some(&it.after);
+        let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
+        let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
         let rename = Rename::of(text, placed);
         let renames = rename.and_then(|it| self.renames(query, &it, grammar));
         let mut found = renames.unwrap_or_else(|| repeats(query));

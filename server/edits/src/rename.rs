@@ -154,6 +154,7 @@ fn same_meaning<'a, 't>(names: &'a Names<'t>, target: &Occurrence<'t>) -> Vec<&'
     if let Some(binding) = names.binding(target) {
         same.extend(of_binding(binding));
         same.extend(keyword_arguments(names, target));
+        same.extend(documented(names, target));
     }
     let member = same.iter().copied().find(|it| is_member(names, it));
     if let Some(member) = member.or(Some(target).filter(|it| is_member(names, it))) {
@@ -199,6 +200,45 @@ fn keyword_arguments<'a, 't>(
     };
     names.occurrences.iter().filter(is_argument).collect()
 }
+
+/// TypeScript and JavaScript: `@param name` in the comment above a function with that parameter.
+fn documented<'a, 't>(names: &'a Names<'t>, target: &Occurrence<'t>) -> Vec<&'a Occurrence<'t>> {
+    let binding = names.binding(target).map(|it| it.0);
+    let is_parameter = names.occurrences.iter().any(|it| {
+        matches!(it.role, Role::Declares { scope, .. } if Some(scope) == binding)
+            && it.path.is_in(&["formal_parameters"])
+    });
+    let steps = target.path.steps();
+    let function = steps.iter().position(|it| Some(it.node.id()) == binding);
+    let Some(function) = function.filter(|_| is_parameter && names.rules.grammar == Grammar::Tsx)
+    else {
+        return Vec::new();
+    };
+    let is_wrapper = |n: &usize| WRAPPERS.contains(&target.path.kind(*n));
+    let outermost = (function + 1..).take_while(is_wrapper).last().unwrap_or(function);
+    let comment = target.path.up(outermost).and_then(|it| it.node.prev_sibling());
+    let Some(comment) = comment.filter(|it| it.kind() == "comment") else { return Vec::new() };
+    let is_documented = |it: &&Occurrence<'t>| {
+        let before = names.text.get(comment.start_byte()..it.range.start);
+        let tag = before.and_then(|it| it.rsplit('\n').next()?.split_once("@param"));
+        tag.is_some_and(|(_, between)| {
+            let rest = between.trim().rsplit('}').next().unwrap_or_default().trim();
+            matches!(rest, "" | "[")
+        }) && it.range.end <= comment.end_byte()
+    };
+    names.occurrences.iter().filter(is_documented).collect()
+}
+
+/// The nodes between a function and the comment above it.
+const WRAPPERS: [&str; 7] = [
+    "export_statement",
+    "variable_declarator",
+    "lexical_declaration",
+    "variable_declaration",
+    "assignment_expression",
+    "expression_statement",
+    "pair",
+];
 
 /// The word that an edit replaced; `None` if it changed anything else.
 fn replaced(text: &str, edit: &Placed) -> Option<Replaced> {

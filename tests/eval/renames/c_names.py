@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from clang.cindex import Cursor, CursorKind, Index
 
@@ -19,7 +20,7 @@ USES = {CursorKind.DECL_REF_EXPR, CursorKind.MEMBER_REF_EXPR, CursorKind.MEMBER_
 def main() -> None:
     """Prints one JSON object per name."""
     for file in sys.argv[1:]:
-        data = open(file, "rb").read()
+        data = Path(file).read_bytes()
         unit = Index.create().parse(file, args=["-ferror-limit=0"])
         places: dict[str, set[int]] = {}
         declared: dict[str, tuple[Cursor, int]] = {}

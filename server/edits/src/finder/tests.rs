@@ -184,3 +184,20 @@ fn third_place_of_a_repeated_change_is_offered() {
         "#]],
     );
 }
+
+#[test]
+fn documented_parameters_follow() {
+    check(
+        "a.js",
+        "/**\n * @param {string} [name] the name\n */\nexport function f(«name») {\n  return name;\n}\n",
+        "label",
+        &expect![[r#"
+            /**
+             * @param {string} [‹2 name→label›] the name
+             */
+            export function f(label) {
+              return ‹1 name→label›;
+            }
+        "#]],
+    );
+}

@@ -194,6 +194,27 @@ fn failure(what: &str, case: &Case, text: &str, range: &Range<usize>) -> String 
 mod tests {
     use super::*;
 
+    /// The goals for the committed renames.
+    #[test]
+    fn places_of_renames_are_offered() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/eval");
+        let lines = fs::read_to_string(folder.join("renames.jsonl")).unwrap();
+        let (mut locals, mut members) = (Tally::default(), Tally::default());
+        for line in lines.lines() {
+            let case: Case = serde_json::from_str(line).unwrap();
+            let text = fs::read_to_string(folder.join(&case.path)).unwrap();
+            let is_local = ["parameter", "local"].contains(&case.kind.as_str());
+            let group = if is_local { &mut locals } else { &mut members };
+            group.add(&play(&case, &text, false));
+        }
+        assert!(locals.renames + members.renames >= 200);
+        for (it, least, most_wrong) in [(locals, 0.95, 0.02), (members, 0.8, 0.05)] {
+            let (places, offers) = (it.places as f64, (it.offered + it.wrong) as f64);
+            assert!(it.offered as f64 >= least * places, "{} of {}", it.offered, it.places);
+            assert!(it.wrong as f64 <= most_wrong * offers, "{} wrong", it.wrong);
+        }
+    }
+
     #[test]
     fn offers_are_counted() {
         let case = Case {
