@@ -148,11 +148,11 @@ def rust_name(
         others = [it for it in places if it != at and text[it - 1] != "."]
         is_single = len(re.findall(rf"\b{word}: ", text)) == 1 and not others
     else:
-        member = re.search(rf"(?:\.|::|'){word}\b|\b{word}(?:::|: )", body)
+        members = re.finditer(rf"(?:\.|::|'){word}\b|\b{word}(?:::|: )", body)
+        others = [it for it in members if kind != "parameter" or it.start() != at - start]
         shadows = len(re.findall(declared, body)) > 1
         strings = any(text.rfind("\n", 0, it) < text.rfind('"', 0, it) for it in places)
-        is_own_type = kind == "parameter" and member and member.start() == at - start
-        is_single = (not member or is_own_type) and not shadows and not strings
+        is_single = not others and not shadows and not strings
     if not is_single:
         return None
     offsets = [[len(text[:it].encode()), "", ""] for it in places]

@@ -17,7 +17,7 @@ use crate::{
 /// The fields of a node that contain what a member belongs to.
 const RECEIVERS: [&str; 5] = ["object", "value", "operand", "argument", "path"];
 /// The names of the current object or type.
-const OWN: [&str; 5] = ["self", "this", "cls", "Self", "super"];
+const OWN: [&str; 4] = ["self", "this", "cls", "Self"];
 /// Literals of a type, and the field of its name.
 const LITERALS: [(&str, &str); 3] =
     [("struct_expression", "name"), ("composite_literal", "type"), ("struct_pattern", "type")];
@@ -145,7 +145,8 @@ impl<'a, 't> Members<'a, 't> {
         if OWN.contains(&receiver) {
             return self.around(&it.path);
         }
-        if self.owners.contains(receiver) {
+        // The type above is another one.
+        if self.owners.contains(receiver) || receiver == "super" {
             return Some(receiver.to_owned());
         }
         words::is_identifier(receiver).then(|| self.declared_type(receiver, &it.path)).flatten()

@@ -201,3 +201,58 @@ fn documented_parameters_follow() {
         "#]],
     );
 }
+
+const PIECES: [&str; 14] = [
+    "let a = ",
+    "fn f(a: u8) {",
+    "def f(a, b=a):\n",
+    "{ a }",
+    "a",
+    "b",
+    "(a, b)",
+    ".a",
+    ";\n",
+    "}\n",
+    "\n",
+    " ",
+    "\"{a} é\"",
+    "for a in b ",
+];
+const FILES: [&str; 8] = ["a.rs", "a.py", "a.ts", "a.go", "a.java", "a.c", "a.cpp", "a.json"];
+
+proptest::proptest! {
+    /// Whatever is edited, offers are for the text that is there, and accepting them all ends.
+    #[test]
+    fn random_edits_lead_to_valid_offers(
+        pieces in proptest::collection::vec(0..PIECES.len(), 1..30),
+        edits in proptest::collection::vec((0..200usize, 0..3usize, "[abc(){}:é]{0,2}"), 1..8),
+        file in 0..FILES.len(),
+    ) {
+        let uri: Arc<str> = FILES[file].into();
+        let mut text: String = pieces.iter().map(|it| PIECES[*it]).collect();
+        let (finder, mut history) = (Finder::default(), History::default());
+        let floor = |text: &str, i: usize| (0..=i).rev().find(|i| text.is_char_boundary(*i)).unwrap();
+        let mut change = |text: &mut String, range: Range<usize>, new: &str| {
+            let old = text[range.clone()].to_owned();
+            text.replace_range(range.clone(), new);
+            history.record(&uri, range.start, &old, new);
+            let (placed, text) = (history.placed(&uri), text.as_str().into());
+            let query = Query { uri: Arc::clone(&uri), language: "".into(), text, placed };
+            finder.find(&query)
+        };
+        for (at, n_bytes, new) in edits {
+            let start = floor(&text, at % (text.len() + 1));
+            let end = floor(&text, (start + n_bytes).min(text.len()));
+            let mut found = change(&mut text, start..end, &new);
+            for _ in 0..200 {
+                for it in &found {
+                    assert_eq!(text[it.range.clone()], it.old);
+                    assert_ne!(it.old, it.new);
+                }
+                let Some(Candidate { range, new, .. }) = found.first().cloned() else { break };
+                found = change(&mut text, range, &new);
+            }
+            assert!(found.is_empty(), "offers without end");
+        }
+    }
+}
