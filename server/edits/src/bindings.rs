@@ -213,6 +213,12 @@ impl<'t> Names<'t> {
                 let is_associated = ["impl_item", "trait_item"].contains(&path.kind(3));
                 is_associated.then_some(Role::Member { defines: true })
             }
+            // `mod tests { use super::name; }`: a declaration in the same file.
+            (Grammar::Rust, _) if path.is_in(&["use_declaration"]) && path.is_in(&["mod_item"]) => {
+                let import = path.steps().iter().find(|it| it.kind() == "use_declaration")?;
+                let argument = &self.text[import.child("argument")?.byte_range()];
+                argument.starts_with("super::").then_some(Role::Refers)
+            }
             // A constant, or a variant without fields.
             (Grammar::Rust, kind) => {
                 let is_item = kind.ends_with("_item") || path.is_in(&["use_declaration"]);

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foretell_policy::Grammar;
 use tree_sitter::Node;
 
 use crate::{
@@ -22,6 +23,11 @@ const OWN: [&str; 4] = ["self", "this", "cls", "Self"];
 const LITERALS: [(&str, &str); 3] =
     [("struct_expression", "name"), ("composite_literal", "type"), ("struct_pattern", "type")];
 
+/// Nodes that import names from other files.
+const IMPORTS: [&str; 4] =
+    ["import_statement", "import_from_statement", "import_declaration", "use_declaration"];
+/// The type of an imported name, which is no type of this file.
+const IMPORT: &str = "import ";
 /// The start of the name of a type without one.
 const UNNAMED: &str = "struct in ";
 
@@ -166,9 +172,11 @@ impl<'a, 't> Members<'a, 't> {
                 && it.node.id() != names.tree.root_node().id()
         });
         let start = function.map_or(0, |it| it.node.start_byte());
-        let declared = self.declared.get(variable)?.iter().rev();
-        let mut known = declared.filter(|(it, _)| (start..at).contains(it));
-        known.next().map(|(_, name)| name.clone()).filter(|it| !it.is_empty())
+        let declared = self.declared.get(variable)?;
+        let mut known = declared.iter().rev().filter(|(it, _)| (start..at).contains(it));
+        let import = || declared.iter().find(|(_, name)| name == IMPORT);
+        let found = known.next().or_else(import);
+        found.map(|(_, name)| name.clone()).filter(|it| !it.is_empty())
     }
 
     /// Where a variable is declared, and the type that is written there.
@@ -177,12 +185,19 @@ impl<'a, 't> Members<'a, 't> {
         let all = Names::new(text, tree, rules, variable);
         let declarations =
             all.occurrences.iter().filter(|it| matches!(it.role, Role::Declares { .. }));
+        if rules.grammar == Grammar::Go && declarations.clone().next().is_none() {
+            // A package is declared by its path.
+            return vec![(0, IMPORT.to_owned())];
+        }
         declarations
             .map(|it| (it.range.start, self.type_of(&it.path).unwrap_or_default()))
             .collect()
     }
 
     fn type_of(&self, path: &Path<'t>) -> Option<String> {
+        if path.is_in(&IMPORTS) {
+            return Some(IMPORT.to_owned());
+        }
         for step in path.steps().iter().skip(1).take(4) {
             if let Some(it) = step.child("type") {
                 return Some(base_name(&self.names.text[it.byte_range()]));
@@ -190,6 +205,9 @@ impl<'a, 't> Members<'a, 't> {
             let value = ["value", "right"].iter().find_map(|it| step.child(it));
             if let Some(value) = value {
                 let text = &self.names.text[value.byte_range()];
+                if text.starts_with("require(") {
+                    return Some(IMPORT.to_owned());
+                }
                 let name = base_name(text.trim_start_matches("new "));
                 return self.owners.contains(&name).then_some(name);
             }
@@ -202,7 +220,7 @@ impl<'a, 't> Members<'a, 't> {
 fn is_definition(names: &Names<'_>, it: &Occurrence<'_>) -> bool {
     match it.role {
         Role::Member { defines } => {
-            defines || names.rules.grammar == foretell_policy::Grammar::Python && is_set(&it.path)
+            defines || names.rules.grammar == Grammar::Python && is_set(&it.path)
         }
         Role::Declares { .. } => is_in_class(names, it),
         Role::Refers | Role::Other => false,
@@ -213,7 +231,7 @@ fn is_definition(names: &Names<'_>, it: &Occurrence<'_>) -> bool {
 fn is_in_class(names: &Names<'_>, it: &Occurrence<'_>) -> bool {
     let Role::Declares { scope, .. } = it.role else { return false };
     let kind = it.path.steps().iter().find(|it| it.node.id() == scope).map(|it| it.kind());
-    names.rules.grammar == foretell_policy::Grammar::Python && kind == Some("class_definition")
+    names.rules.grammar == Grammar::Python && kind == Some("class_definition")
         || matches!(kind, Some("class_body" | "enum_body" | "interface_body"))
 }
 

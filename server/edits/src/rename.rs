@@ -159,7 +159,10 @@ fn same_meaning<'a, 't>(names: &'a Names<'t>, target: &Occurrence<'t>) -> Vec<&'
     let member = same.iter().copied().find(|it| is_member(names, it));
     if let Some(member) = member.or(Some(target).filter(|it| is_member(names, it))) {
         let of_type = Members::new(names).of_same_type(member);
-        let of_type = of_type.into_iter().filter(|it| is_method(it) == is_method(member));
+        // Java has fields and methods of the same name.
+        let is_java = names.rules.grammar == Grammar::Java;
+        let is_other = |it: &&Occurrence<'t>| is_java && is_method(it) != is_method(member);
+        let of_type = of_type.into_iter().filter(|it| !is_other(it));
         for it in of_type {
             same.push(it);
             // Java: `name` and `this.name`.
@@ -169,7 +172,6 @@ fn same_meaning<'a, 't>(names: &'a Names<'t>, target: &Occurrence<'t>) -> Vec<&'
     same
 }
 
-/// Java has fields and methods of the same name.
 fn is_method(it: &Occurrence<'_>) -> bool {
     matches!(it.path.kind(1), "method_invocation" | "method_declaration")
 }

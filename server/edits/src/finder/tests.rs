@@ -151,6 +151,35 @@ fn functions_are_followed_to_their_calls() {
 }
 
 #[test]
+fn methods_are_followed_to_their_calls() {
+    check(
+        "a.go",
+        "package a\n\nfunc (s *Stack) «Get»() int { return s.n }\n\nfunc f(a *Stack, b *Queue) int { return a.Get() + b.Get() }\n",
+        "Peek",
+        &expect![[r#"
+            package a
+
+            func (s *Stack) Peek() int { return s.n }
+
+            func f(a *Stack, b *Queue) int { return a.‹1 Get→Peek›() + b.Get() }
+        "#]],
+    );
+    check(
+        "a.rs",
+        "fn «get»() {}\n\nmod tests {\n    use super::{get, set};\n    fn f() { get() }\n}\n",
+        "load",
+        &expect![[r#"
+            fn load() {}
+
+            mod tests {
+                use super::{‹1 get→load›, set};
+                fn f() { ‹2 get→load›() }
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn existing_name_is_not_a_rename() {
     let text = "def f(a, b):\n    x = «a» + 1\n    return a + b\n";
     check("a.py", text, "b", &expect![["def f(a, b):\n    x = b + 1\n    return a + b\n"]]);
