@@ -18,16 +18,21 @@ use tower::Service;
 use tower_lsp::jsonrpc::{Request, Response};
 
 use crate::{
-    from_proto, notebook_sync,
+    from_proto,
+    lsp_ext::{ACCEPT_EDIT, REJECT_EDIT},
+    notebook_sync,
     params::{
-        Change, ChangedDocument, CodeAction, Completion, DocumentItem, Focus, InlineCompletion,
-        InlineEdit, OfDocument, Open, for_tower_lsp,
+        Change, ChangedDocument, CodeAction, Completion, DocumentItem, ExecuteCommand, Focus,
+        InlineCompletion, InlineEdit, OfDocument, Open, for_tower_lsp,
     },
 };
 use foretell_policy::Indent;
 use foretell_session::{
     document::{PositionEncoding, Snapshot},
-    session::{RequestParams, RequestSnapshot, Selected, Session, next_edit::PendingEdit},
+    session::{
+        RequestParams, RequestSnapshot, Selected, Session,
+        next_edit::{OfferId, PendingEdit},
+    },
 };
 
 /// The limit of concurrent handlers. Superseded ones end immediately, so only a client that floods
@@ -102,6 +107,12 @@ impl<S> DocumentSync<S> {
                     session.focus(&text_document.uri, position, self.shared.encoding());
                 }
             }
+            // Some clients send it as a notification.
+            "workspace/executeCommand" => {
+                if let Some(it) = params(request) {
+                    self.execute(&it);
+                }
+            }
             // Some clients send it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
@@ -122,6 +133,16 @@ impl<S> DocumentSync<S> {
                     notebook_sync::close(session, &it);
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Executes a command about an offered edit.
+    fn execute(&self, it: &ExecuteCommand) {
+        let Shared { session, .. } = &self.shared;
+        match (it.command.as_str(), it.offer().map(OfferId)) {
+            (ACCEPT_EDIT, Some(id)) => session.edit_accepted(id),
+            (REJECT_EDIT, Some(id)) => session.edit_rejected(id),
             _ => {}
         }
     }

@@ -38,8 +38,8 @@ use foretell_session::{
     stats,
 };
 use lsp_ext::{
-    ACCEPT_EDIT, AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, REJECT_EDIT, STATS,
-    StatusState, UpdateParams,
+    ACCEPT, AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, StatusState,
+    UpdateParams,
 };
 use params::{announces, text_at};
 pub use settings::Startup;
@@ -301,12 +301,8 @@ impl Foretell {
                 "engine": session.about(),
             }));
         }
-        if params.command == ACCEPT_EDIT || params.command == REJECT_EDIT {
-            match next_edit::offer_id(&params.arguments) {
-                Some(id) if params.command == ACCEPT_EDIT => session.edit_accepted(id),
-                Some(id) => session.edit_rejected(id),
-                None => {}
-            }
+        if params.command != ACCEPT {
+            // `DocumentSync` has executed it already.
             return Ok(Value::Null);
         }
         let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);

@@ -48,8 +48,8 @@ impl Foretell {
 
     /// `textDocument/didShowInlineEdit`.
     pub(crate) async fn shown_edit(&self, params: ShownEdit) {
-        if let Some(id) = offer_id(&params.item.command.arguments) {
-            self.shared.session.edit_shown(id);
+        if let Some(id) = params.item.command.offer() {
+            self.shared.session.edit_shown(OfferId(id));
         }
     }
 
@@ -58,11 +58,6 @@ impl Foretell {
         let edits = self.shared.session.pushed_edits();
         tokio::spawn(send_edits(self.client.clone(), edits, self.shared.encoding()));
     }
-}
-
-/// The offered edit that a command is about.
-pub(crate) fn offer_id(arguments: &[Value]) -> Option<OfferId> {
-    arguments.first().and_then(Value::as_u64).map(OfferId)
 }
 
 async fn answer(pending: &PendingEdit) -> Result<Option<EditOffer>> {

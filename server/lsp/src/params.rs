@@ -274,6 +274,13 @@ pub(crate) struct ExecuteCommand {
     pub(crate) arguments: Vec<Value>,
 }
 
+impl ExecuteCommand {
+    /// The number of the offered edit that the command is about.
+    pub(crate) fn offer(&self) -> Option<u64> {
+        self.arguments.first().and_then(Value::as_u64)
+    }
+}
+
 /// `workspace/didChangeConfiguration`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ChangeConfiguration {

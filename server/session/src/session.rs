@@ -5,6 +5,7 @@
 
 mod driver;
 mod edit_deliveries;
+pub mod edit_offer;
 pub mod event;
 pub mod next_edit;
 mod power;

@@ -156,21 +156,21 @@ fn play(case: &Case, text: &str, shows_failures: bool) -> Tally {
             left.iter().position(same).filter(|_| it.old == case.old)
         };
         let mut next = None;
-        for it in found.iter().filter(|it| !rejected.contains(&it.range)) {
+        for it in &found {
+            if rejected.contains(&it.range) {
+                continue;
+            }
             if let Some(i) = is_right(it) {
                 next = Some((it.range.clone(), left.remove(i).new));
                 tally.offered += 1;
                 break;
             }
             tally.wrong += 1;
+            rejected.push(it.range.clone());
             if shows_failures {
                 println_out(&failure("wrong", case, &text, &it.range));
             }
         }
-        rejected.extend(found.iter().map(|it| it.range.clone()).filter(|it| {
-            next.as_ref().is_none_or(|(next, _)| next != it)
-                && !left.iter().any(|place| place.at == it.start)
-        }));
         let Some(it) = next else { break };
         change = it;
     }

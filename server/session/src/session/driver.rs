@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Update,
     edit_deliveries::EditDeliveries,
+    edit_offer::{EditOffer, EditRequestId},
     event::{Effect, Event, Settings, Timer},
-    next_edit::{EditOffer, EditRequestId},
     power::Power,
     quotes_workspace,
     request::{Answer, Request, RequestId},

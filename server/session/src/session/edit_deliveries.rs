@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::next_edit::{EditOffer, EditRequestId};
+use super::edit_offer::{EditOffer, EditRequestId};
 use crate::document::Snapshot;
 
 /// Where a request's answer goes.

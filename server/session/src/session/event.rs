@@ -10,7 +10,7 @@ use foretell_config::{Config, exclude::Exclusions};
 use foretell_edits::{Candidate, Placed};
 use foretell_engine::Progress;
 
-use super::next_edit::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId};
+use super::edit_offer::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId};
 use super::request::{Answer, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,

@@ -2,7 +2,7 @@
 //! continues, and the offers.
 //!
 //! A search is for one version of one document; a later change makes it outdated. A request for the
-//! next edit waits for the running search, and is superseded by a change of its document. The
+//! next edit waits for the running search, and is superseded by any change. The
 //! request for a suggestion is not affected.
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::State;
 use crate::{
     document::{Edit, PositionEncoding, Snapshot},
     session::{
+        edit_offer::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId},
         event::Effect,
-        next_edit::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId},
     },
 };
 use foretell_config::next_edit::EditEagerness;
@@ -74,7 +74,8 @@ impl State {
         let Some(before) = before else { return };
         let uri = Arc::clone(&before.uri);
         self.next_edit.search.take_if(|it| it.snapshot.uri == uri);
-        self.supersede_edit(Some(&uri));
+        // The search that it waits for may be replaced, also by one in another document.
+        self.supersede_edit(None);
         if !self.offers_edits(&before) {
             return;
         }

@@ -7,7 +7,7 @@ use foretell_edits::{Candidate, Kind, Placed};
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::next_edit::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId};
+use crate::session::edit_offer::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId};
 
 const URIS: [&str; 2] = ["file:///a.rs", "file:///b.rs"];
 
