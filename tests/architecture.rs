@@ -11,8 +11,8 @@ use std::{
 use expect_test::expect;
 
 /// The folders of the server's crates, lowest layer first; "" is the binary.
-const CRATES: [&str; 9] =
-    ["fim", "policy", "engine", "config", "session", "http", "lsp", "lab", ""];
+const CRATES: [&str; 10] =
+    ["fim", "policy", "edits", "engine", "config", "session", "http", "lsp", "lab", ""];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -73,13 +73,14 @@ fn crates_depend_one_way() {
     expect![[r#"
         foretell: config engine http lab lsp session
         config: engine policy
+        edits: policy
         engine: fim policy
         fim: 
         http: engine fim session
-        lab: config engine lsp policy session
+        lab: config edits engine lsp policy session
         lsp: config engine policy session
         policy: fim
-        session: config engine fim policy
+        session: config edits engine fim policy
     "#]]
     .assert_eq(&tree);
 }

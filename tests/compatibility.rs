@@ -36,7 +36,11 @@ fn settings_load_unchanged() {
     assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
     let (_, effective) = out.split_once('\n').unwrap();
     // Settings that were added since.
-    let added = ["eagerness = \"balanced\"\n", "[prefetch]\non_battery = \"narrow\"\n\n"];
+    let added = [
+        "eagerness = \"balanced\"\n",
+        "[prefetch]\non_battery = \"narrow\"\n\n",
+        "[next_edit]\nenabled = true\n\n",
+    ];
     let effective = added.iter().fold(effective.to_owned(), |it, added| it.replace(added, ""));
     assert_eq!(effective, settings);
 }
@@ -50,8 +54,11 @@ fn statistics_load_unchanged() {
     let written: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let mut printed: Value = serde_json::from_str(&out).unwrap();
     // Counts that were added since.
-    let added = printed["last"].as_object_mut().unwrap().remove("probability");
+    let last = printed["last"].as_object_mut().unwrap();
+    let added = last.remove("probability");
     assert_eq!(added, Some(serde_json::json!({"accepted": {}, "dismissed": {}})));
+    let added = last.remove("edits");
+    assert_eq!(added, Some(serde_json::json!({"shown": 0, "accepted": 0, "rejected": 0})));
     assert_eq!(printed["last"], written, "{out}");
 }
 

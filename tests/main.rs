@@ -24,6 +24,7 @@ mod focus;
 mod hostile_input;
 mod http;
 mod lenient_input;
+mod next_edit;
 mod notebooks;
 mod other_files;
 mod privacy;

@@ -31,6 +31,12 @@ enum Act {
     Jump(u16),
     /// Inserts a line at the top.
     EditAbove,
+    /// Replaces the word `y` or `x` closest after the cursor, which starts a rename.
+    Rename,
+    /// Requests the next edit, waits for it, and accepts it.
+    NextEdit,
+    /// Requests the next edit, and types on.
+    AskEdit,
     /// Requests a suggestion at the cursor.
     Ask,
     /// Cancels the last request.
@@ -48,6 +54,9 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (1..5usize).prop_map(Act::Backspace),
         1 => any::<u16>().prop_map(Act::Jump),
         1 => Just(Act::EditAbove),
+        2 => Just(Act::Rename),
+        3 => Just(Act::NextEdit),
+        1 => Just(Act::AskEdit),
         8 => Just(Act::Ask),
         1 => Just(Act::Cancel),
         1 => (0..2usize).prop_map(Act::Switch),
@@ -70,6 +79,19 @@ impl Document {
         json!({"line": before.matches('\n').count(), "character": byte_idx - line_start})
     }
 
+    /// The byte range and the new text of an offered edit, which must be for this text.
+    fn range_of(&self, edit: &Value) -> (usize, usize, String) {
+        assert_eq!(edit["textDocument"], json!({"uri": self.uri, "version": self.version}));
+        let at = |it: &Value| {
+            let line = it["line"].as_u64().unwrap() as usize;
+            let lines = self.text.split_inclusive('\n').take(line);
+            lines.map(str::len).sum::<usize>() + it["character"].as_u64().unwrap() as usize
+        };
+        let (start, end) = (at(&edit["range"]["start"]), at(&edit["range"]["end"]));
+        assert_eq!(self.text[start..end], *edit["oldText"].as_str().unwrap());
+        (start, end, edit["text"].as_str().unwrap().to_owned())
+    }
+
     /// The params of a change that replaces a byte range.
     fn change(&mut self, start: usize, end: usize, text: &str) -> Value {
         let range = json!({"start": self.position(start), "end": self.position(end)});
@@ -78,6 +100,10 @@ impl Document {
         json!({"textDocument": {"uri": self.uri, "version": self.version},
             "contentChanges": [{"range": range, "text": text}]})
     }
+}
+
+fn edit_params(it: &Document) -> Value {
+    json!({"textDocument": {"uri": it.uri, "version": it.version}})
 }
 
 fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
@@ -98,6 +124,7 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
     }
     let mut here = 0;
     let mut asked: HashMap<i64, Value> = HashMap::new();
+    let mut edits_asked = Vec::new();
     let mut last: Option<(i64, i64)> = None;
     let mut shown = String::new();
     for act in acts {
@@ -134,6 +161,21 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
                 here = *to;
                 None
             }
+            Act::Rename => {
+                let word = it.text[it.cursor..].find(['x', 'y']).map(|at| it.cursor + at);
+                word.map(|start| (start, start + 1, "zz".to_owned()))
+            }
+            Act::NextEdit => {
+                let id = client.request("textDocument/copilotInlineEdit", edit_params(it));
+                let answer = client.answer(id);
+                let edit = answer["result"]["edits"].get(0).cloned();
+                edit.map(|edit| it.range_of(&edit)).inspect(|(start, ..)| it.cursor = *start)
+            }
+            Act::AskEdit => {
+                let id = client.request("textDocument/copilotInlineEdit", edit_params(it));
+                edits_asked.push(id);
+                None
+            }
             Act::Ask => {
                 let position = it.position(it.cursor);
                 let id = client.request(
@@ -165,6 +207,10 @@ fn play(client: &mut Client, session: &Arc<Session>, n: u64, acts: &[Act]) {
             let params = documents[here].change(start, end, &text);
             client.notify("textDocument/didChange", params);
         }
+    }
+    for id in edits_asked {
+        let answer = client.answer(id);
+        assert!(answer["result"]["edits"].is_array() || answer["error"]["code"] == -32800);
     }
     for (id, position) in asked {
         check(&client.answer(id), &position);

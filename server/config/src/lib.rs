@@ -9,6 +9,7 @@ pub mod edit;
 pub mod engine;
 pub mod exclude;
 pub mod layers;
+pub mod next_edit;
 pub mod prefetch;
 pub mod prompt;
 #[cfg(test)]
@@ -44,6 +45,8 @@ pub struct Config {
     pub prefetch: prefetch::Prefetch,
     /// What Foretell suggests, where and when.
     pub suggest: Suggest,
+    /// Edits that are offered after the user's own.
+    pub next_edit: next_edit::NextEdit,
     /// Suggestions for clients without inline completion.
     pub completion: Completion,
     /// Settings files in workspaces.

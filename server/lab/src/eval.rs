@@ -10,6 +10,7 @@ mod oracle;
 mod page;
 mod recorded;
 mod reliability;
+mod renames;
 mod replay;
 mod report;
 mod rows;
@@ -48,7 +49,7 @@ pub struct Arguments {
     /// Files of cases, one JSON object per line: `path`, `language`, `kind`, `prefix`, `suffix`,
     /// `expected`; or HumanEval's `prompt`, `suffix`, `canonical_solution`.
     #[arg(
-        long, required_unless_present_any = ["oracle", "recorded"], num_args = 1..,
+        long, required_unless_present_any = ["oracle", "recorded", "renames"], num_args = 1..,
         value_name = "FILE"
     )]
     cases: Vec<PathBuf>,
@@ -71,6 +72,18 @@ pub struct Arguments {
     /// model's.
     #[arg(long, conflicts_with = "cases", num_args = 1.., value_name = "FILE")]
     oracle: Vec<PathBuf>,
+
+    /// Play scripted renames without a model: how many of the other places the next edit offers, one
+    /// after the other, and how many offers are wrong.
+    #[arg(
+        long, conflicts_with_all = ["cases", "oracle", "recorded"], num_args = 1..,
+        value_name = "FILE"
+    )]
+    renames: Vec<PathBuf>,
+
+    /// With `--renames`, also print the missed places and the wrong offers.
+    #[arg(long, requires = "renames")]
+    missed: bool,
 
     /// With `--oracle`, print at most N failures of each language, kind of place and model output.
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -183,6 +196,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.oracle.is_empty() {
         let &Arguments { limit, failures: max_failures, json, .. } = arguments;
         oracle::run(&arguments.oracle, oracle::Options { limit, max_failures, json })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !arguments.renames.is_empty() {
+        renames::run(&arguments.renames, arguments.json, arguments.missed)?;
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();

@@ -18,16 +18,21 @@ use tower::Service;
 use tower_lsp::jsonrpc::{Request, Response};
 
 use crate::{
-    from_proto, notebook_sync,
+    from_proto,
+    lsp_ext::{ACCEPT_EDIT, REJECT_EDIT},
+    notebook_sync,
     params::{
-        Change, ChangedDocument, Completion, DocumentItem, Focus, InlineCompletion, OfDocument,
-        Open, for_tower_lsp,
+        Change, ChangedDocument, CodeAction, Completion, DocumentItem, ExecuteCommand, Focus,
+        InlineCompletion, InlineEdit, OfDocument, Open, for_tower_lsp,
     },
 };
 use foretell_policy::Indent;
 use foretell_session::{
     document::{PositionEncoding, Snapshot},
-    session::{RequestParams, RequestSnapshot, Selected, Session},
+    session::{
+        RequestParams, RequestSnapshot, Selected, Session,
+        next_edit::{OfferId, PendingEdit},
+    },
 };
 
 /// The limit of concurrent handlers. Superseded ones end immediately, so only a client that floods
@@ -40,6 +45,13 @@ pub const TEXT_SYNC: [&str; 3] =
 
 tokio::task_local! {
     static REQUEST_SNAPSHOT: RequestSnapshot;
+    static PENDING_EDIT: PendingEdit;
+}
+
+/// The request for the next edit whose handler is running; `None` if its document is not open.
+#[must_use]
+pub fn pending_edit() -> Option<PendingEdit> {
+    PENDING_EDIT.try_with(Clone::clone).ok()
 }
 
 /// The snapshot of the request whose handler is running; `None` if its document is not open.
@@ -58,7 +70,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn encoding(&self) -> PositionEncoding {
+    pub(crate) fn encoding(&self) -> PositionEncoding {
         self.encoding.get().copied().unwrap_or_default()
     }
 }
@@ -95,6 +107,12 @@ impl<S> DocumentSync<S> {
                     session.focus(&text_document.uri, position, self.shared.encoding());
                 }
             }
+            // Some clients send it as a notification.
+            "workspace/executeCommand" => {
+                if let Some(it) = params(request) {
+                    self.execute(&it);
+                }
+            }
             // Some clients send it without `shutdown`, and keep our input open.
             "exit" => session.end(),
             "textDocument/didClose" => {
@@ -115,6 +133,16 @@ impl<S> DocumentSync<S> {
                     notebook_sync::close(session, &it);
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Executes a command about an offered edit.
+    fn execute(&self, it: &ExecuteCommand) {
+        let Shared { session, .. } = &self.shared;
+        match (it.command.as_str(), it.offer().map(OfferId)) {
+            (ACCEPT_EDIT, Some(id)) => session.edit_accepted(id),
+            (REJECT_EDIT, Some(id)) => session.edit_rejected(id),
             _ => {}
         }
     }
@@ -183,6 +211,18 @@ impl<S> DocumentSync<S> {
         }
     }
 
+    /// Registers a request for the next edit in an open document.
+    fn begin_edit(&self, request: &Request) -> Option<PendingEdit> {
+        let document = match request.method() {
+            "textDocument/copilotInlineEdit" => params::<InlineEdit>(request)?.text_document,
+            "textDocument/codeAction" => params::<CodeAction>(request)?.text_document,
+            _ => return None,
+        };
+        self.snapshot(&document.uri)?;
+        let Shared { session, .. } = &self.shared;
+        Some(session.begin_edit(&document.uri, document.version, self.shared.encoding()))
+    }
+
     fn snapshot(&self, uri: &str) -> Option<Snapshot> {
         self.shared.session.snapshot(uri, self.shared.encoding())
     }
@@ -221,10 +261,12 @@ where
         let request = for_tower_lsp(request);
         self.sync_text(&request);
         let snapshot = self.snapshot_request(&request);
+        let pending = self.begin_edit(&request);
         let handler = self.inner.call(request);
-        match snapshot {
-            Some(snapshot) => Box::pin(REQUEST_SNAPSHOT.scope(snapshot, handler)),
-            None => Box::pin(handler),
+        match (snapshot, pending) {
+            (Some(snapshot), _) => Box::pin(REQUEST_SNAPSHOT.scope(snapshot, handler)),
+            (None, Some(pending)) => Box::pin(PENDING_EDIT.scope(pending, handler)),
+            (None, None) => Box::pin(handler),
         }
     }
 }

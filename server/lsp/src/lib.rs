@@ -4,6 +4,7 @@ pub mod document_sync;
 mod framing;
 mod from_proto;
 mod lsp_ext;
+mod next_edit;
 mod notebook_sync;
 mod params;
 mod settings;
@@ -37,7 +38,8 @@ use foretell_session::{
     stats,
 };
 use lsp_ext::{
-    AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, StatusState, UpdateParams,
+    ACCEPT, AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, StatusState,
+    UpdateParams,
 };
 use params::{announces, text_at};
 pub use settings::Startup;
@@ -93,6 +95,10 @@ impl LanguageServer for Foretell {
             Options::deserialize(&params["initializationOptions"]).unwrap_or_default();
         options.has_progress = announces(&params, "window/workDoneProgress");
         options.has_configuration = announces(&params, "workspace/configuration");
+        options.has_document_changes =
+            announces(&params, "workspace/workspaceEdit/documentChanges");
+        // A client that shows edits itself needs no code action.
+        let acts = announces(&params, "textDocument/codeAction") && !options.next_edit;
         let speaks_inline =
             announces(&params, "textDocument/inlineCompletion") || options.streaming;
         self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
@@ -106,6 +112,9 @@ impl LanguageServer for Foretell {
             MenuMode::Off => false,
         };
         tracing::debug!(?options, completes, "options");
+        if options.next_edit {
+            self.push_edits();
+        }
         let sync = lsp::TextDocumentSyncOptions {
             open_close: Some(true),
             change: Some(lsp::TextDocumentSyncKind::Incremental),
@@ -118,6 +127,7 @@ impl LanguageServer for Foretell {
                 notebook_document_sync: Some(notebook_sync::options().into()),
                 inline_completion_provider: Some(true.into()),
                 completion_provider: completes.then(to_proto::completion_options),
+                code_action_provider: acts.then_some(true.into()),
                 execute_command_provider: Some(lsp::ExecuteCommandOptions {
                     commands: COMMANDS.map(str::to_owned).to_vec(),
                     ..Default::default()
@@ -291,6 +301,10 @@ impl Foretell {
                 "engine": session.about(),
             }));
         }
+        if params.command != ACCEPT {
+            // `DocumentSync` has executed it already.
+            return Ok(Value::Null);
+        }
         let n_chars = params.arguments.first().and_then(Value::as_u64).unwrap_or(0);
         session.accepted(Part::Whole, usize::try_from(n_chars).unwrap_or(usize::MAX));
         Ok(Value::Null)
@@ -425,6 +439,9 @@ async fn serve_to_the_end(session: Arc<Session>, startup: Startup, input: Input,
         .custom_method("workspace/executeCommand", Foretell::execute_command)
         .custom_method("workspace/didChangeConfiguration", Foretell::change_configuration)
         .custom_method(front::DID_FOCUS, Foretell::applied)
+        .custom_method("textDocument/copilotInlineEdit", Foretell::inline_edit)
+        .custom_method("textDocument/codeAction", Foretell::code_action)
+        .custom_method("textDocument/didShowInlineEdit", Foretell::shown_edit)
         .custom_method("textDocument/didShowCompletion", Foretell::shown)
         .custom_method("textDocument/didPartiallyAcceptCompletion", Foretell::accepted_part);
     for method in front::TEXT_SYNC.into_iter().chain(notebook_sync::NOTEBOOK_SYNC) {

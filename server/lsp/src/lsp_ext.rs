@@ -10,8 +10,12 @@ use crate::params::lenient;
 pub(crate) const ACCEPT: &str = "foretell.accept";
 /// The command that returns the session's statistics.
 pub(crate) const STATS: &str = "foretell.stats";
+/// The command of every offered edit: the client runs it when the user accepts the edit.
+pub(crate) const ACCEPT_EDIT: &str = "foretell.acceptEdit";
+/// The command for an offered edit that the user rejects.
+pub(crate) const REJECT_EDIT: &str = "foretell.rejectEdit";
 /// All commands.
-pub(crate) const COMMANDS: [&str; 2] = [ACCEPT, STATS];
+pub(crate) const COMMANDS: [&str; 4] = [ACCEPT, STATS, ACCEPT_EDIT, REJECT_EDIT];
 
 /// What a client may send in `initializationOptions`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +27,9 @@ pub(crate) struct Options {
     /// Whether to send `foretell/inlineCompletion/update`.
     #[serde(deserialize_with = "lenient")]
     pub(crate) streaming: bool,
+    /// Whether to send `foretell/nextEdit`.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) next_edit: bool,
     /// Whether the user trusts the folders that are open, and so their `foretell.toml`.
     #[serde(deserialize_with = "lenient")]
     pub(crate) workspace_trusted: bool,
@@ -34,6 +41,9 @@ pub(crate) struct Options {
     /// The client's capability `workspace.configuration`.
     #[serde(skip)]
     pub(crate) has_configuration: bool,
+    /// The client's capability `workspace.workspaceEdit.documentChanges`.
+    #[serde(skip)]
+    pub(crate) has_document_changes: bool,
 }
 
 /// `textDocument/didPartiallyAcceptCompletion`, of Copilot's dialect.
@@ -110,5 +120,38 @@ impl lsp::Notification for InlineCompletionUpdate {
     type Params = UpdateParams;
     const METHOD: lsp::LspNotificationMethod<'static> =
         lsp::LspNotificationMethod::new("foretell/inlineCompletion/update");
+    const MESSAGE_DIRECTION: lsp::MessageDirection = lsp::MessageDirection::ServerToClient;
+}
+
+/// `foretell/nextEdit`: an edit as soon as it is found, for clients that ask for it.
+#[derive(Debug)]
+pub(crate) enum NextEdit {}
+
+/// An offered edit, in the form of Copilot's dialect.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineEdit {
+    /// The document and its version; the edit applies to no other version.
+    pub(crate) text_document: lsp::VersionedTextDocumentIdentifier,
+    /// What it replaces.
+    pub(crate) range: lsp::Range,
+    /// The new text.
+    pub(crate) text: String,
+    /// The text that it replaces.
+    pub(crate) old_text: String,
+    /// Run when the user accepts it.
+    pub(crate) command: lsp::Command,
+}
+
+/// The edits of an answer: one, or none.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InlineEdits {
+    pub(crate) edits: Vec<InlineEdit>,
+}
+
+impl lsp::Notification for NextEdit {
+    type Params = InlineEdits;
+    const METHOD: lsp::LspNotificationMethod<'static> =
+        lsp::LspNotificationMethod::new("foretell/nextEdit");
     const MESSAGE_DIRECTION: lsp::MessageDirection = lsp::MessageDirection::ServerToClient;
 }

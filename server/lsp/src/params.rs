@@ -214,6 +214,42 @@ impl InlineContext {
     }
 }
 
+/// `textDocument/copilotInlineEdit`, of Copilot's dialect.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InlineEdit {
+    pub(crate) text_document: Document,
+}
+
+/// `textDocument/codeAction`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeAction {
+    pub(crate) text_document: Document,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) context: CodeActionContext,
+}
+
+/// Which code actions are requested.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct CodeActionContext {
+    /// The kinds; all if absent.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) only: Option<Vec<String>>,
+}
+
+/// `textDocument/didShowInlineEdit`, of Copilot's dialect.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ShownEdit {
+    pub(crate) item: ShownItem,
+}
+
+/// An item that was shown.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ShownItem {
+    pub(crate) command: ExecuteCommand,
+}
+
 /// The selected item of the completion menu.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SelectedItem {
@@ -236,6 +272,13 @@ pub(crate) struct ExecuteCommand {
     pub(crate) command: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) arguments: Vec<Value>,
+}
+
+impl ExecuteCommand {
+    /// The number of the offered edit that the command is about.
+    pub(crate) fn offer(&self) -> Option<u64> {
+        self.arguments.first().and_then(Value::as_u64)
+    }
 }
 
 /// `workspace/didChangeConfiguration`.

@@ -1,12 +1,12 @@
 //! Types of the session as LSP types.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 
-use super::lsp_ext::ACCEPT;
+use super::lsp_ext::{ACCEPT, ACCEPT_EDIT, InlineEdit};
 use foretell_policy as policy;
 use foretell_session::document::{Position, PositionEncoding, Snapshot};
-use foretell_session::session::{Request, Selected};
+use foretell_session::session::{Request, Selected, next_edit::EditOffer};
 
 /// A position.
 pub(crate) fn position(it: Position) -> lsp::Position {
@@ -18,6 +18,47 @@ fn range(snapshot: &Snapshot, char_range: std::ops::Range<usize>) -> lsp::Range 
     let of = |char_idx| position(snapshot.position(char_idx));
     lsp::Range::new(of(char_range.start), of(char_range.end))
 }
+
+/// An offered edit.
+pub(crate) fn inline_edit(offer: &EditOffer, encoding: PositionEncoding) -> InlineEdit {
+    let snapshot = Snapshot { encoding, ..offer.snapshot.clone() };
+    let uri = lsp::Uri(snapshot.uri.to_string());
+    InlineEdit {
+        text_document: lsp::VersionedTextDocumentIdentifier {
+            version: snapshot.version,
+            text_document_identifier: lsp::TextDocumentIdentifier { uri },
+        },
+        range: range(&snapshot, offer.range.clone()),
+        text: offer.new.clone(),
+        old_text: offer.old.clone(),
+        command: lsp::Command {
+            title: "Accept".to_owned(),
+            command: ACCEPT_EDIT.to_owned(),
+            arguments: Some(vec![json!(offer.id.0)]),
+            ..Default::default()
+        },
+    }
+}
+
+/// The code action that applies an offered edit. Its title says where.
+pub(crate) fn code_action(offer: &EditOffer, edit: InlineEdit, with_changes: bool) -> Value {
+    let line = offer.snapshot.rope.char_to_line(offer.range.start) + 1;
+    let edits = json!([{"range": edit.range, "newText": edit.text}]);
+    let workspace_edit = if with_changes {
+        json!({"documentChanges": [{"textDocument": edit.text_document, "edits": edits}]})
+    } else {
+        json!({"changes": {&*offer.snapshot.uri: edits}})
+    };
+    json!({
+        "title": format!("Apply next edit (line {line}: {} → {})", offer.old, offer.new),
+        "kind": CODE_ACTION_KIND,
+        "edit": workspace_edit,
+        "command": edit.command,
+    })
+}
+
+/// The kind of the code action "Apply next edit".
+pub(crate) const CODE_ACTION_KIND: &str = "refactor.rewrite";
 
 /// The name of a position encoding.
 pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKind {

@@ -46,7 +46,7 @@ pub use indent::Indent;
 pub use invisible_chars::is_hidden;
 pub use place::CursorContext;
 pub use scans::Scans;
-pub use syntax::{MAX_BYTES as MAX_SYNTAX_BYTES, Syntax, Trees};
+pub use syntax::{Grammar, MAX_BYTES as MAX_SYNTAX_BYTES, Parsed, Syntax, Trees, errors};
 
 /// The default of [`Style::max_lines`].
 pub const MAX_LINES: usize = 16;

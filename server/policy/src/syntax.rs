@@ -13,9 +13,9 @@ use std::{
 use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::{Cut, Phase, StopRule, lines};
-use grammar::Grammar;
-pub use trees::Trees;
-use trees::{Errors, Parsed, errors};
+pub use grammar::Grammar;
+use trees::Errors;
+pub use trees::{Parsed, Trees, errors};
 
 /// A longer document is not parsed: the first parse would take too long.
 pub const MAX_BYTES: usize = 200_000;
@@ -65,8 +65,7 @@ impl Syntax {
         text: &str,
         cursor_byte_idx: usize,
     ) -> Option<Self> {
-        let extension = || Grammar::of(uri.rsplit(['.', '/']).next()?);
-        let grammar = Grammar::of(language).or_else(extension)?;
+        let grammar = Grammar::of_document(uri, language)?;
         (text.len() <= MAX_BYTES && text.is_char_boundary(cursor_byte_idx)).then(|| Self {
             trees: Arc::clone(trees),
             uri: Arc::clone(uri),

@@ -4,8 +4,11 @@
 //! client. Events are handled one at a time, in the order of their arrival.
 
 mod driver;
+mod edit_deliveries;
+pub mod edit_offer;
 pub mod event;
 mod guest;
+pub mod next_edit;
 mod power;
 pub mod request;
 pub mod state;

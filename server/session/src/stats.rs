@@ -31,6 +31,8 @@ pub struct Counts {
     pub offers: u64,
     /// What the user accepted.
     pub accepted: Accepted,
+    /// Offered edits.
+    pub edits: Edits,
     /// The probabilities of accepted and dismissed suggestions.
     pub probability: ByProbability,
     /// What the model did.
@@ -53,6 +55,18 @@ pub struct Accepted {
     pub partly: u64,
     /// Accepted characters.
     pub chars: u64,
+}
+
+/// Edits that were offered after the user's own, as the client reports them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Edits {
+    /// Shown edits.
+    pub shown: u64,
+    /// Accepted edits.
+    pub accepted: u64,
+    /// Rejected edits.
+    pub rejected: u64,
 }
 
 /// Suggestions by the probability of the text shown first, in tenths: 9 counts those from 0.9 to 1.
@@ -216,6 +230,10 @@ impl Counts {
         mine.whole += theirs.whole;
         mine.partly += theirs.partly;
         mine.chars += theirs.chars;
+        let (mine, theirs) = (&mut self.edits, &other.edits);
+        mine.shown += theirs.shown;
+        mine.accepted += theirs.accepted;
+        mine.rejected += theirs.rejected;
         self.probability.merge(&other.probability);
         let (mine, theirs) = (&mut self.model, &other.model);
         mine.runs += theirs.runs;

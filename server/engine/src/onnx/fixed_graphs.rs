@@ -76,7 +76,8 @@ impl FixedGraphs {
         let runtime = runtime(&options.library)?;
         let kv = KvShape::of(&bundle.manifest, graphs)
             .with_context(|| format!("{}: it has no KV buffers", bundle.path.display()))?;
-        let memory = KvMemory::of_fixed_slots(kv_cache_bytes, kv.row_bytes(), kv.n_rows, max_slots)?;
+        let memory =
+            KvMemory::of_fixed_slots(kv_cache_bytes, kv.row_bytes(), kv.n_rows, max_slots)?;
         let mut sessions = Vec::new();
         for graph in graphs {
             let path = bundle.path.join(&graph.file);

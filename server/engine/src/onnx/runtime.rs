@@ -193,7 +193,9 @@ impl Runtime {
             // The graphs use operators that the older format lacks. Not `with_static_input_shapes`:
             // it computes wrong values in float16 on macOS 15 (onnxruntime#32569).
             Provider::CoreMl => {
-                CoreML::default().with_model_format(ModelFormat::MLProgram).register(&mut builder)?;
+                CoreML::default()
+                    .with_model_format(ModelFormat::MLProgram)
+                    .register(&mut builder)?;
             }
             Provider::Cuda => CUDA::default().register(&mut builder)?,
             Provider::Cpu => {}

@@ -4,14 +4,22 @@ use tree_sitter::Language;
 
 /// A language with a grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grammar {
+pub enum Grammar {
+    /// Bash.
     Bash,
+    /// C.
     C,
+    /// C++.
     Cpp,
+    /// Go.
     Go,
+    /// Java.
     Java,
+    /// JSON.
     Json,
+    /// Python.
     Python,
+    /// Rust.
     Rust,
     /// JavaScript, TypeScript and JSX: three separate grammars would be twice as large.
     Tsx,
@@ -19,7 +27,8 @@ pub(super) enum Grammar {
 
 impl Grammar {
     /// The grammar of a language, by an editor's name for it or by a file's extension.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
         Some(match name {
             "shellscript" | "bash" | "sh" => Self::Bash,
             "c" => Self::C,
@@ -33,6 +42,12 @@ impl Grammar {
             | "typescriptreact" | "ts" | "tsx" | "mts" | "cts" => Self::Tsx,
             _ => return None,
         })
+    }
+
+    /// The grammar of a document, by the editor's name for its language, or by its extension.
+    #[must_use]
+    pub fn of_document(uri: &str, language: &str) -> Option<Self> {
+        Self::of(language).or_else(|| Self::of(uri.rsplit(['.', '/']).next()?))
     }
 
     pub(super) fn language(self) -> Language {

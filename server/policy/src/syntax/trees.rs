@@ -26,37 +26,36 @@ pub struct Trees(Mutex<Vec<Parsed>>);
 
 /// A text with its tree.
 #[derive(Debug, Clone)]
-pub(super) struct Parsed {
+pub struct Parsed {
     uri: Arc<str>,
     grammar: Grammar,
     text: Arc<str>,
-    pub(super) tree: Tree,
-    pub(super) errors: Errors,
+    /// The tree.
+    pub tree: Tree,
+    /// Its errors.
+    pub errors: Errors,
 }
 
 /// The errors in a tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Errors {
+pub struct Errors {
     /// Error nodes.
-    pub(super) n_wrong: usize,
+    pub n_wrong: usize,
     /// Missing tokens.
-    pub(super) n_missing: usize,
+    pub n_missing: usize,
 }
 
 impl Errors {
-    pub(super) fn n(self) -> usize {
+    /// All of them.
+    #[must_use]
+    pub fn n(self) -> usize {
         self.n_wrong + self.n_missing
     }
 }
 
 impl Trees {
     /// The tree of a document's text. `None` if parsing takes too long.
-    pub(super) fn parsed(
-        &self,
-        uri: &Arc<str>,
-        grammar: Grammar,
-        text: &Arc<str>,
-    ) -> Option<Parsed> {
+    pub fn parsed(&self, uri: &Arc<str>, grammar: Grammar, text: &Arc<str>) -> Option<Parsed> {
         let mut trees = self.0.lock();
         let at = trees.iter().position(|it| it.uri == *uri && it.grammar == grammar);
         let old = at.map(|at| trees.remove(at));
@@ -99,7 +98,8 @@ impl Parsed {
 
     /// Parses the text with a range of bytes replaced. `None` if the range is invalid or parsing
     /// takes too long.
-    pub(super) fn with(&self, range: Range<usize>, inserted: &str) -> Option<Tree> {
+    #[must_use]
+    pub fn with(&self, range: Range<usize>, inserted: &str) -> Option<Tree> {
         let (before, after) = (self.text.get(..range.start)?, self.text.get(range.end..)?);
         let start = point(self.text.as_bytes(), range.start);
         let end_of = |text: &str| {
@@ -158,7 +158,8 @@ fn parse(grammar: Grammar, pieces: &[&str], old: Option<&Tree>) -> Option<Tree> 
 }
 
 /// Counts the errors in a tree.
-pub(super) fn errors(tree: &Tree) -> Errors {
+#[must_use]
+pub fn errors(tree: &Tree) -> Errors {
     let mut cursor = tree.walk();
     let mut errors = Errors::default();
     loop {

@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Update,
+    edit_deliveries::EditDeliveries,
+    edit_offer::{EditOffer, EditRequestId},
     event::{Effect, Event, Settings, Timer},
     power::Power,
     quotes_workspace,
@@ -100,6 +102,7 @@ pub(super) struct Driver {
     /// needs no model does not wake the task.
     pending_edits: Mutex<Vec<(Arc<str>, Edit)>>,
     pub(super) n_requests: AtomicU64,
+    edits: EditDeliveries,
     /// Cancelled when the client is gone.
     pub(super) ended: CancellationToken,
 }
@@ -127,6 +130,22 @@ impl Driver {
             self.execute(&mut state, effect);
         }
         *self.delivery.lock() = delivery;
+    }
+
+    /// Handles a request for the next edit, whose answer goes to `answer`.
+    pub(super) fn begin_edit(
+        self: &Arc<Self>,
+        superseded: CancellationToken,
+        answer: oneshot::Sender<Option<EditOffer>>,
+        event: impl FnOnce(EditRequestId) -> Event,
+    ) {
+        let id = self.edits.add(superseded, answer);
+        self.handle(event(id));
+    }
+
+    /// Sets where found edits go.
+    pub(super) fn push_edits_to(&self, to: mpsc::UnboundedSender<EditOffer>) {
+        self.edits.push_to(to);
     }
 
     fn execute(self: &Arc<Self>, state: &mut State, effect: Effect) {
@@ -191,6 +210,17 @@ impl Driver {
                 self.queue(Job::PrefillWider(id, snapshot, cursor, within));
             }
             Effect::Widen => self.queue(Job::Widen),
+            Effect::FindEdits { id, snapshot, placed } => {
+                let driver = Arc::downgrade(self);
+                self.edits.find(snapshot, placed, move |found| {
+                    if let Some(driver) = driver.upgrade() {
+                        driver.handle(Event::EditsFound { id, found });
+                    }
+                });
+            }
+            Effect::AnswerEdit { id, offer } => self.edits.answer(id, offer),
+            Effect::SupersedeEdit { id } => self.edits.supersede(id),
+            Effect::PushEdit(offer) => self.edits.push(offer),
             Effect::Cancel { id, is_seen } => {
                 let mut generations = self.generations.lock();
                 let Some(Running { generation, watcher }) = generations.running.remove(&id) else {

@@ -7,8 +7,10 @@ use std::{
 };
 
 use foretell_config::{Config, exclude::Exclusions};
+use foretell_edits::{Candidate, Placed};
 use foretell_engine::Progress;
 
+use super::edit_offer::{EditOffer, EditRequest, EditRequestId, OfferId, SearchId};
 use super::request::{Answer, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
@@ -123,6 +125,23 @@ pub enum Event {
         /// How many characters.
         n_chars: usize,
     },
+    /// A request for the next edit arrived. It supersedes the one before it.
+    EditRequest(EditRequest),
+    /// The client shows edits as soon as they are found.
+    PushEdits,
+    /// A search for edits ended.
+    EditsFound {
+        /// The search.
+        id: SearchId,
+        /// What it found, the next edit first.
+        found: Vec<Candidate>,
+    },
+    /// The client showed an offered edit.
+    EditShown(OfferId),
+    /// The user accepted an offered edit.
+    EditAccepted(OfferId),
+    /// The user rejected an offered edit.
+    EditRejected(OfferId),
     /// The client is gone.
     End,
 }
@@ -249,6 +268,29 @@ pub enum Effect {
     },
     /// The whole window was prefilled: use it from now on.
     Widen,
+    /// Search for edits that may follow the last one.
+    FindEdits {
+        /// The search.
+        id: SearchId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The edits in it, the last one first.
+        placed: Vec<Placed>,
+    },
+    /// Answer a request for the next edit.
+    AnswerEdit {
+        /// The request.
+        id: EditRequestId,
+        /// The edit, if there is one.
+        offer: Option<EditOffer>,
+    },
+    /// A request for the next edit is superseded.
+    SupersedeEdit {
+        /// The request.
+        id: EditRequestId,
+    },
+    /// Send an edit to the client.
+    PushEdit(EditOffer),
     /// Cancel a generation, and count its cost if `is_seen` says whether its text was shown.
     Cancel {
         /// The generation.

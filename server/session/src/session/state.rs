@@ -9,6 +9,7 @@ mod acceptance;
 mod candidates;
 mod completion;
 mod menu_request;
+mod next_edit;
 mod notebooks;
 mod prefetch;
 mod prefill;
@@ -42,6 +43,7 @@ use crate::{
 use candidates::{Candidates, SelectedItem};
 use completion::Wait;
 use menu_request::TypedOn;
+use next_edit::NextEdit;
 use prefill::Focus;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};
@@ -120,6 +122,7 @@ pub struct State {
     prefill: Option<GenerationId>,
     focus: Option<Focus>,
     throttle: Throttle,
+    next_edit: NextEdit,
     reports_acceptance: bool,
     counts: Counts,
     has_ended: bool,
@@ -140,9 +143,11 @@ impl State {
                 self.publish(&uri);
             }
             Event::Change { uri, version, changes, encoding } => {
+                let before = self.documents.snapshot(&uri, encoding);
                 match self.documents.change(&uri, version, &changes, encoding) {
                     Some(edits) => {
                         self.publish(&uri);
+                        self.record_edits(before, &edits);
                         self.edit(&uri, edits, now);
                     }
                     None => tracing::warn!("ignored a change to a document that is not open"),
@@ -158,6 +163,7 @@ impl State {
                 self.has_model |= has_other_model;
                 self.settings = settings;
                 self.last_excluded = None;
+                self.forget_edits(None);
             }
             Event::Request(request) => self.begin(request, now),
             Event::Start { id, streams } => self.start(id, streams, now),
@@ -179,10 +185,17 @@ impl State {
                 self.focus(uri, position, encoding, on_battery, now);
             }
             Event::ModelReady => self.prefill_focus(now),
+            Event::EditRequest(request) => self.request_edit(request),
+            Event::PushEdits => self.next_edit.pushes = true,
+            Event::EditsFound { id, found } => self.edits_found(id, &found),
+            Event::EditShown(_) => self.counts.edits.shown += 1,
+            Event::EditAccepted(_) => self.counts.edits.accepted += 1,
+            Event::EditRejected(id) => self.reject_edit(id),
             Event::Accepted { part, n_chars } => self.accepted(part, n_chars),
             Event::End => {
                 self.has_ended = true;
                 self.drop_all();
+                self.forget_edits(None);
             }
         }
         self.cancel_unreferenced();
@@ -254,6 +267,7 @@ impl State {
     /// Forgets what concerns a document that was closed, or replaced.
     fn forget(&mut self, uri: &str) {
         self.supersede(Some(uri));
+        self.forget_edits(Some(uri));
         self.drop_focus(uri);
         if self.suggestion.as_ref().is_some_and(|it| it.uri() == uri) {
             self.drop_suggestion();

@@ -41,7 +41,7 @@ impl State {
 
     /// Whether `suggest.exclude` matches a document. Matching the globs takes longer than the rest of
     /// a keystroke, so the last result is kept.
-    fn is_excluded(&mut self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_excluded(&mut self, snapshot: &Snapshot) -> bool {
         let uri = &snapshot.uri;
         if let Some((last_uri, is_excluded)) = &self.last_excluded
             && last_uri == uri

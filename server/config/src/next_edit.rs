@@ -1,0 +1,40 @@
+//! Edits that are offered after the user's own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Edits that are offered after the user's own: one place is changed, and the others are offered
+/// one after the other. `suggest.enabled`, `suggest.languages` and `suggest.exclude` apply to them,
+/// too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct NextEdit {
+    /// Whether edits are offered, in editors that can show them.
+    pub enabled: bool,
+    /// Which edits are offered. `calm`: the other places of a renamed variable, parameter, function
+    /// or type; `balanced`: also those of fields and methods; `eager`: also a change that was made
+    /// twice, at other places that look the same.
+    #[schemars(with = "String", extend("enum" = ["calm", "balanced", "eager"]))]
+    pub eagerness: EditEagerness,
+}
+
+impl Default for NextEdit {
+    fn default() -> Self {
+        Self { enabled: true, eagerness: EditEagerness::default() }
+    }
+}
+
+/// The value of `next_edit.eagerness`.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum EditEagerness {
+    /// Names that the text declares.
+    Calm,
+    /// Also members of types.
+    #[default]
+    Balanced,
+    /// Also repeated changes.
+    Eager,
+}

@@ -1,0 +1,146 @@
+//! Finds the places where the last edit continues.
+
+use std::{ops::Range, sync::Arc};
+
+use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
+
+use crate::{
+    history::Placed,
+    languages::{Rules, rules},
+    rename::{Place, Rename},
+    shape, words,
+};
+
+/// The most candidates of one search.
+const MAX_CANDIDATES: usize = 8;
+
+/// A text and the edits that led to it.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The document's name; its trees are kept under it.
+    pub uri: Arc<str>,
+    /// The editor's name for its language.
+    pub language: Arc<str>,
+    /// The current text.
+    pub text: Arc<str>,
+    /// The edits in it, the last one first; see [`History::placed`](crate::History::placed).
+    pub placed: Vec<Placed>,
+}
+
+/// Why an edit is proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Another place of a renamed name.
+    Rename,
+    /// Another place of a renamed field, method or variant.
+    Member,
+    /// The change of the last two edits at another place.
+    Repeat,
+}
+
+/// An edit that may follow the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// What it replaces in the current text.
+    pub range: Range<usize>,
+    /// The text there.
+    pub old: String,
+    /// The new text.
+    pub new: String,
+    /// Why it is proposed.
+    pub kind: Kind,
+}
+
+/// Finds candidates. Keeps the syntax trees of recent documents.
+#[derive(Debug, Default)]
+pub struct Finder {
+    now: Arc<Trees>,
+    before: Arc<Trees>,
+}
+
+impl Finder {
+    /// The places where the last edit continues, the next one first. None of them adds syntax
+    /// errors, or changes what the user has just written.
+    #[must_use]
+    pub fn find(&self, query: &Query) -> Vec<Candidate> {
+        let Query { uri, language, text, placed } = query;
+        let Some(grammar) = Grammar::of_document(uri, language) else { return Vec::new() };
+        let is_there = |it: &Placed| text.get(it.range.clone()) == Some(&it.after);
+        let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
+        let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
+        let rename = Rename::of(text, placed);
+        let renames = rename.and_then(|it| self.renames(query, &it, grammar));
+        let mut found = renames.unwrap_or_else(|| repeats(query));
+        // The next one below, then from the start of the text.
+        let at = last.range.end;
+        found.sort_by_key(|it| (it.range.start < at, it.range.start));
+        let Some(parsed) = self.now.parsed(uri, grammar, text).filter(|_| !found.is_empty()) else {
+            return Vec::new();
+        };
+        let is_good = |it: &Candidate| !is_recent(query, it) && !adds_errors(&parsed, it);
+        found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
+    }
+
+    /// The other places of a renamed name; `None` if the text does not say what it means.
+    fn renames(&self, query: &Query, rename: &Rename, grammar: Grammar) -> Option<Vec<Candidate>> {
+        let Query { uri, text, .. } = query;
+        let rules = rules(grammar)?;
+        if !self.is_name(query, rename, rules) {
+            return Some(Vec::new());
+        }
+        let before = Arc::from(rename.before.as_str());
+        let parsed = self.before.parsed(uri, grammar, &before)?;
+        let candidate = |it: Place| {
+            let kind = if it.of_member { Kind::Member } else { Kind::Rename };
+            let range = it.range;
+            let old = text.get(range.clone()).filter(|old| **old == rename.old)?.to_owned();
+            Some(Candidate { range, old, new: it.new, kind })
+        };
+        let places = rename.places(rules, &parsed.tree)?;
+        Some(places.into_iter().filter_map(candidate).collect())
+    }
+
+    /// Whether the new text is a name where it was written, and not a keyword.
+    fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
+        let Query { uri, text, .. } = query;
+        let parsed = self.now.parsed(uri, rules.grammar, text);
+        parsed.is_some_and(|it| {
+            let start = rename.last.end - rename.new.len();
+            let leaf = crate::path::Path::to(&it.tree, &(start..rename.last.end)).leaf();
+            rules.names.contains(&leaf.kind())
+                || rules.members.contains(&leaf.kind())
+                || !text[rename.last.clone()].ends_with(&rename.new)
+        })
+    }
+}
+
+fn repeats(query: &Query) -> Vec<Candidate> {
+    let text = &query.text;
+    let candidate = |it: shape::Repeat| Candidate {
+        old: text[it.range.clone()].to_owned(),
+        range: it.range,
+        new: it.new,
+        kind: Kind::Repeat,
+    };
+    shape::repeats(text, &query.placed).into_iter().map(candidate).collect()
+}
+
+/// Whether a candidate would change a text that the user has just written, or take back an edit. A
+/// name that was renamed may be renamed again.
+fn is_recent(query: &Query, it: &Candidate) -> bool {
+    let touches =
+        |edit: &&Placed| edit.range.start <= it.range.end && edit.range.end >= it.range.start;
+    query.placed.iter().filter(touches).any(|edit| {
+        let word = words::common_suffix(&edit.after, &it.old);
+        let is_renamed = it.kind != Kind::Repeat && word > 0 && !edit.before.is_empty();
+        !is_renamed || edit.before == it.new
+    })
+}
+
+fn adds_errors(parsed: &Parsed, it: &Candidate) -> bool {
+    let with = parsed.with(it.range.clone(), &it.new);
+    with.is_none_or(|tree| errors(&tree).n() > parsed.errors.n())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::History;
+
+/// Replaces `«old»` by `new` at the marked places, as a user would, and marks the offered edits:
+/// `‹old→new›`, numbered in their order.
+fn offered(uri: &str, marked: &str, new: &str) -> String {
+    let uri: Arc<str> = uri.into();
+    let (mut text, mut history) = (marked.to_owned(), History::default());
+    while let (Some(start), Some(end)) = (text.find('«'), text.find('»')) {
+        let old = text[start + '«'.len_utf8()..end].to_owned();
+        text.replace_range(start..end + '»'.len_utf8(), new);
+        history.record(&uri, start, &old, new);
+    }
+    let text: Arc<str> = text.into();
+    let placed = history.placed(&uri);
+    let query = Query { uri, language: "".into(), text: Arc::clone(&text), placed };
+    let found = Finder::default().find(&query);
+    let mut numbered: Vec<(usize, &Candidate)> = found.iter().enumerate().collect();
+    numbered.sort_by_key(|(_, it)| std::cmp::Reverse(it.range.start));
+    let mut shown = text.to_string();
+    for (i, it) in numbered {
+        let new = format!("‹{} {}→{}›", i + 1, it.old, it.new);
+        shown.replace_range(it.range.clone(), &new);
+    }
+    shown
+}
+
+fn check(uri: &str, marked: &str, new: &str, expected: &Expect) {
+    expected.assert_eq(&offered(uri, marked, new));
+}
+
+#[test]
+fn uses_of_a_parameter_follow_its_name() {
+    check(
+        "a.py",
+        "def area(w, «height»):\n    if height < 0:  # height\n        raise ValueError(\"height\")\n    return w * height\n\ndef other(height):\n    return height\n",
+        "tall",
+        &expect![[r#"
+            def area(w, tall):
+                if ‹1 height→tall› < 0:  # height
+                    raise ValueError("height")
+                return w * ‹2 height→tall›
+
+            def other(height):
+                return height
+        "#]],
+    );
+}
+
+#[test]
+fn shadowed_names_are_left_alone() {
+    check(
+        "a.rs",
+        "fn f(«x»: u8) -> u8 {\n    let y = x + g(|x| x);\n    let x = x * 2;\n    x + y\n}\n",
+        "n",
+        &expect![[r#"
+            fn f(n: u8) -> u8 {
+                let y = ‹1 x→n› + g(|x| x);
+                let x = ‹2 x→n› * 2;
+                x + y
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn format_strings_and_shorthands_are_followed() {
+    check(
+        "a.rs",
+        "fn f(«x»: u8) -> P {\n    println!(\"{x} x {x:?}\", x);\n    P { x }\n}\n",
+        "n",
+        &expect![[r#"
+            fn f(n: u8) -> P {
+                println!("{‹1 x→n›} x {‹2 x→n›:?}", ‹3 x→n›);
+                P { ‹4 x→x: n› }
+            }
+        "#]],
+    );
+    check(
+        "a.ts",
+        "function f(«x»: number) {\n  return { x, y: x, z: o.x };\n}\n",
+        "n",
+        &expect![[r#"
+            function f(n: number) {
+              return { ‹1 x→x: n›, y: ‹2 x→n›, z: o.x };
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn offers_start_after_the_edit() {
+    check(
+        "a.go",
+        "package a\n\nfunc f(a int) int {\n\tt := a\n\t«t» += 1\n\treturn t\n}\n",
+        "sum",
+        &expect![[r#"
+            package a
+
+            func f(a int) int {
+            	‹2 t→sum› := a
+            	sum += 1
+            	return ‹1 t→sum›
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn fields_are_those_of_their_type() {
+    check(
+        "a.rs",
+        "struct A { «size»: u8 }\nstruct B { size: u8 }\nimpl A {\n    fn f(&self, b: &B) -> u8 { self.size + b.size }\n}\n",
+        "len",
+        &expect![[r#"
+            struct A { len: u8 }
+            struct B { size: u8 }
+            impl A {
+                fn f(&self, b: &B) -> u8 { self.‹1 size→len› + b.size }
+            }
+        "#]],
+    );
+    check(
+        "A.java",
+        "class A {\n  int «size»;\n  A(int size) { this.size = size; }\n  int size() { return size; }\n}\n",
+        "len",
+        &expect![[r#"
+            class A {
+              int len;
+              A(int size) { this.‹1 size→len› = size; }
+              int size() { return ‹2 size→len›; }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn functions_are_followed_to_their_calls() {
+    check(
+        "a.c",
+        "static int «get»(int i);\nint use(void) { return get(1) + x.get; }\nstatic int get(int i) { return i; }\n",
+        "load",
+        &expect![[r#"
+            static int load(int i);
+            int use(void) { return ‹1 get→load›(1) + x.get; }
+            static int ‹2 get→load›(int i) { return i; }
+        "#]],
+    );
+}
+
+#[test]
+fn methods_are_followed_to_their_calls() {
+    check(
+        "a.go",
+        "package a\n\nfunc (s *Stack) «Get»() int { return s.n }\n\nfunc f(a *Stack, b *Queue) int { return a.Get() + b.Get() }\n",
+        "Peek",
+        &expect![[r#"
+            package a
+
+            func (s *Stack) Peek() int { return s.n }
+
+            func f(a *Stack, b *Queue) int { return a.‹1 Get→Peek›() + b.Get() }
+        "#]],
+    );
+    check(
+        "a.rs",
+        "fn «get»() {}\n\nmod tests {\n    use super::{get, set};\n    fn f() { get() }\n}\n",
+        "load",
+        &expect![[r#"
+            fn load() {}
+
+            mod tests {
+                use super::{‹1 get→load›, set};
+                fn f() { ‹2 get→load›() }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn existing_name_is_not_a_rename() {
+    let text = "def f(a, b):\n    x = «a» + 1\n    return a + b\n";
+    check("a.py", text, "b", &expect![["def f(a, b):\n    x = b + 1\n    return a + b\n"]]);
+    let text = "def f(«a»):\n    return a\n";
+    check("a.py", text, "if", &expect![["def f(if):\n    return a\n"]]);
+}
+
+#[test]
+fn third_place_of_a_repeated_change_is_offered() {
+    check(
+        "a.py",
+        "open(a«»)\nopen(b«»)\nopen(c)\nclose(d)\nopen(e, f)\n",
+        ", \"r\"",
+        &expect![[r#"
+            open(a, "r")
+            open(b, "r")
+            open(c)
+            close(d)
+            open(e, f)
+        "#]],
+    );
+    check(
+        "a.py",
+        "x.«old_name»(1)\ny = x.«old_name»(2)\nz = x.old_name(3)\nx.old_names(3)\n",
+        "new_name",
+        &expect![[r#"
+            x.new_name(1)
+            y = x.new_name(2)
+            z = x.‹1 old_name→new_name›(3)
+            x.old_names(3)
+        "#]],
+    );
+}
+
+#[test]
+fn documented_parameters_follow() {
+    check(
+        "a.js",
+        "/**\n * @param {string} [name] the name\n */\nexport function f(«name») {\n  return name;\n}\n",
+        "label",
+        &expect![[r#"
+            /**
+             * @param {string} [‹2 name→label›] the name
+             */
+            export function f(label) {
+              return ‹1 name→label›;
+            }
+        "#]],
+    );
+}
+
+const PIECES: [&str; 14] = [
+    "let a = ",
+    "fn f(a: u8) {",
+    "def f(a, b=a):\n",
+    "{ a }",
+    "a",
+    "b",
+    "(a, b)",
+    ".a",
+    ";\n",
+    "}\n",
+    "\n",
+    " ",
+    "\"{a} é\"",
+    "for a in b ",
+];
+const FILES: [&str; 8] = ["a.rs", "a.py", "a.ts", "a.go", "a.java", "a.c", "a.cpp", "a.json"];
+
+proptest::proptest! {
+    /// Whatever is edited, offers are for the text that is there, and accepting them all ends.
+    #[test]
+    fn random_edits_lead_to_valid_offers(
+        pieces in proptest::collection::vec(0..PIECES.len(), 1..30),
+        edits in proptest::collection::vec((0..200usize, 0..3usize, "[abc(){}:é]{0,2}"), 1..8),
+        file in 0..FILES.len(),
+    ) {
+        let uri: Arc<str> = FILES[file].into();
+        let mut text: String = pieces.iter().map(|it| PIECES[*it]).collect();
+        let (finder, mut history) = (Finder::default(), History::default());
+        let floor = |text: &str, i: usize| (0..=i).rev().find(|i| text.is_char_boundary(*i)).unwrap();
+        let mut change = |text: &mut String, range: Range<usize>, new: &str| {
+            let old = text[range.clone()].to_owned();
+            text.replace_range(range.clone(), new);
+            history.record(&uri, range.start, &old, new);
+            let (placed, text) = (history.placed(&uri), text.as_str().into());
+            let query = Query { uri: Arc::clone(&uri), language: "".into(), text, placed };
+            finder.find(&query)
+        };
+        for (at, n_bytes, new) in edits {
+            let start = floor(&text, at % (text.len() + 1));
+            let end = floor(&text, (start + n_bytes).min(text.len()));
+            let mut found = change(&mut text, start..end, &new);
+            for _ in 0..200 {
+                for it in &found {
+                    assert_eq!(text[it.range.clone()], it.old);
+                    assert_ne!(it.old, it.new);
+                }
+                let Some(Candidate { range, new, .. }) = found.first().cloned() else { break };
+                found = change(&mut text, range, &new);
+            }
+            assert!(found.is_empty(), "offers without end");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The edit history: consecutive changes, grouped into edits.
+//!
+//! A change that touches the last edit extends it, so a word that is deleted and typed again is one
+//! edit. A line break starts another one. An edit that restores the text before an earlier edit
+//! removes it: the user has undone it.
+//!
+//! Each edit is stored as of the moment when it was made. Reverting the edits of a document from
+//! the last to the first restores the text before them.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+/// The maximum number of edits.
+const MAX_EDITS: usize = 64;
+/// The maximum size of all edits.
+const MAX_BYTES: usize = 64 * 1024;
+/// A longer change is not an edit but another text: a reload, a branch, a formatter.
+const MAX_CHANGE_BYTES: usize = 4 * 1024;
+
+/// An edit as of the moment when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edit {
+    uri: Arc<str>,
+    /// Where it starts, in the text after it.
+    start: usize,
+    before: String,
+    after: String,
+}
+
+/// An edit in the current text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Where its text is now.
+    pub range: Range<usize>,
+    /// What it replaced.
+    pub before: String,
+    /// Its text, that of `range`.
+    pub after: String,
+}
+
+/// The effect of a change on the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It started a new edit or extended the last one.
+    Edit,
+    /// It restored the text before an edit, which is removed.
+    Undo,
+    /// It is no edit: it changed nothing, or too much.
+    Nothing,
+}
+
+/// The latest edits of all documents; see the module's documentation.
+#[derive(Debug, Default)]
+pub struct History {
+    edits: VecDeque<Edit>,
+}
+
+impl History {
+    /// Records that `removed` was replaced by `inserted` at `start`.
+    pub fn record(
+        &mut self,
+        uri: &Arc<str>,
+        start: usize,
+        removed: &str,
+        inserted: &str,
+    ) -> Recorded {
+        if removed == inserted {
+            return Recorded::Nothing;
+        }
+        if removed.len().max(inserted.len()) > MAX_CHANGE_BYTES {
+            self.forget(uri);
+            return Recorded::Nothing;
+        }
+        if let Some(i) = self.reverted(uri, start, removed, inserted) {
+            self.remove(i);
+            return Recorded::Undo;
+        }
+        if let Some(last) = self.edits.back_mut().filter(|it| it.uri == *uri)
+            && last.extend(start, removed, inserted)
+        {
+            if last.before == last.after {
+                self.edits.pop_back();
+                return Recorded::Undo;
+            }
+        } else {
+            let (before, after) = (removed.to_owned(), inserted.to_owned());
+            self.edits.push_back(Edit { uri: Arc::clone(uri), start, before, after });
+        }
+        self.trim();
+        Recorded::Edit
+    }
+
+    /// Forgets the edits of a document.
+    pub fn forget(&mut self, uri: &str) {
+        self.edits.retain(|it| *it.uri != *uri);
+    }
+
+    /// The document of the last edit.
+    #[must_use]
+    pub fn last_uri(&self) -> Option<&Arc<str>> {
+        self.edits.back().map(|it| &it.uri)
+    }
+
+    /// The edits of a document in its current text, the last one first. Edits that later ones
+    /// changed are left out.
+    #[must_use]
+    pub fn placed(&self, uri: &str) -> Vec<Placed> {
+        let of_document = (0..self.edits.len()).rev().filter(|i| *self.edits[*i].uri == *uri);
+        let place = |i: usize| {
+            let Edit { before, after, .. } = &self.edits[i];
+            let range = self.range_before(i, self.edits.len())?;
+            Some(Placed { range, before: before.clone(), after: after.clone() })
+        };
+        of_document.filter_map(place).collect()
+    }
+
+    /// The range of edit `i` in the text before edit `end`. `None` if an edit in between overlaps it.
+    fn range_before(&self, i: usize, end: usize) -> Option<Range<usize>> {
+        let Edit { uri, start, after, .. } = &self.edits[i];
+        let mut range = *start..start + after.len();
+        for later in (i + 1..end).map(|i| &self.edits[i]).filter(|it| it.uri == *uri) {
+            if later.is_before(&range) {
+                let shift = |at: usize| at + later.after.len() - later.before.len();
+                range = shift(range.start)..shift(range.end);
+            } else if later.start < range.end {
+                return None;
+            }
+        }
+        Some(range)
+    }
+
+    /// The edit that a change reverts exactly.
+    fn reverted(&self, uri: &str, start: usize, removed: &str, inserted: &str) -> Option<usize> {
+        (0..self.edits.len()).rev().find(|i| {
+            let it = &self.edits[*i];
+            let range = start..start + removed.len();
+            (&*it.uri, &*it.after, &*it.before) == (uri, removed, inserted)
+                && self.range_before(*i, self.edits.len()) == Some(range)
+        })
+    }
+
+    /// Removes an edit as if it had never been made.
+    fn remove(&mut self, i: usize) {
+        let is_behind = |later: &usize| {
+            self.edits[*later].uri == self.edits[i].uri
+                && self.range_before(i, *later).is_some_and(|it| !self.edits[*later].is_before(&it))
+        };
+        let behind: Vec<usize> = (i + 1..self.edits.len()).filter(is_behind).collect();
+        let (n_more, n_less) = (self.edits[i].before.len(), self.edits[i].after.len());
+        for later in behind {
+            self.edits[later].start = self.edits[later].start + n_more - n_less;
+        }
+        self.edits.remove(i);
+    }
+
+    fn trim(&mut self) {
+        let n_bytes = |it: &Edit| it.before.len() + it.after.len();
+        let mut total: usize = self.edits.iter().map(n_bytes).sum();
+        while self.edits.len() > MAX_EDITS || total > MAX_BYTES {
+            total -= self.edits.pop_front().as_ref().map_or(total, n_bytes);
+        }
+    }
+}
+
+impl Edit {
+    /// Whether it ends before a range of the text that it changed.
+    fn is_before(&self, range: &Range<usize>) -> bool {
+        self.start + self.before.len() <= range.start
+    }
+
+    /// Extends the edit by a change of the text after it. Returns whether it touches the edit.
+    fn extend(&mut self, start: usize, removed: &str, inserted: &str) -> bool {
+        let (end, own_end) = (start + removed.len(), self.start + self.after.len());
+        let is_new_line = removed.is_empty() && inserted.contains('\n');
+        if start > own_end || end < self.start || is_new_line {
+            return false;
+        }
+        let n_left = self.start.saturating_sub(start);
+        let n_right = end.saturating_sub(own_end);
+        let kept_left = start.saturating_sub(self.start);
+        let kept_right = self.after.len() - own_end.saturating_sub(end);
+        let (left, right) = (&removed[..n_left], &removed[removed.len() - n_right..]);
+        self.before = format!("{left}{}{right}", self.before);
+        let rest = &self.after[kept_right..];
+        self.after = format!("{}{inserted}{rest}", &self.after[..kept_left]);
+        self.start = self.start.min(start);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

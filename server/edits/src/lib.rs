@@ -1,0 +1,22 @@
+//! The user's edits, and the places where they may continue.
+//!
+//! [`history`] groups the changes of a text into edits as a person would describe them. [`Finder`]
+//! proposes the places where the last edit continues: other uses of a renamed name ([`bindings`]),
+//! and lines of the same shape as two lines that were changed alike ([`shape`]). It needs no model.
+//!
+//! **Architecture Invariant:** this crate knows texts and syntax trees; documents, the protocol and
+//! the model are deliberately absent. All positions are byte indices.
+
+pub mod history;
+
+mod bindings;
+mod finder;
+mod languages;
+mod members;
+mod path;
+mod rename;
+mod shape;
+mod words;
+
+pub use finder::{Candidate, Finder, Kind, Query};
+pub use history::{History, Placed, Recorded};
