@@ -6,6 +6,7 @@ comes from a separate wheel, which is read as an archive.
 
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,9 @@ def _install_cpu() -> list[Path]:
     targets = []
     with files.lock(paths.lock_file("runtime")):
         (paths.library_folder() / _CUDA).unlink(missing_ok=True)
+        if os.environ.get("FORETELL_RUNTIME") == "installed":
+            # The server was installed with this wheel and finds its library.
+            return installed()
         for source in installed():
             target = paths.library_folder() / source.name
             # Libraries of other versions and builds differ in size.

@@ -24,6 +24,7 @@ pub mod onnx;
 pub mod paths;
 mod progress;
 pub mod provider;
+pub mod python_environment;
 mod queue;
 mod rate;
 pub mod remote;
