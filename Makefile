@@ -91,7 +91,7 @@ lint-python: $(VENV)/dev-installed prerequisites
 	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging tests/remote
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
-	@cd tests/docs && ../../$(BIN)/mypy --strict .
+	@cd tests/docs && MYPYPATH=../../docs:../../docs/demo ../../$(BIN)/mypy --strict .
 	@cd docs/demo && ../../$(BIN)/mypy --strict .
 	@$(BIN)/python packaging/third_party.py --check
 
