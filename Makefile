@@ -18,7 +18,7 @@ FORETELL := target/release/foretell
 # Installs only from lock files, and checks the hashes.
 PIP_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help model build demo focus test test-long targets test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist book locks docs-generated clean prerequisites
+.PHONY: help model build demo picture focus test test-long targets test-programs fetched test-remote test-remote-or-skip lint lint-rust lint-python bench eval oracle fuzz soak supply-chain install dist packages book locks docs-generated clean prerequisites
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,12 +29,14 @@ model: $(VENV)/installed ## Fetch and import the model and the runtime library (
 build: prerequisites ## Build the server
 	@cargo build --release --locked
 
-demo: model build ## Complete a line in the terminal, then replay typing against the real server
-	@cargo build --release --locked --quiet --example sessions
-	@printf '\n== foretell complete: docs/demo/word_counts.rs, line 8\n\n'
-	@$(FORETELL) complete docs/demo/word_counts.rs:8
-	@printf '\n== foretell serve: a method typed into a new file, one request per keystroke\n\n'
-	@target/release/examples/sessions typed $(FORETELL) docs/demo/vector.rs 31 3
+demo: prerequisites ## Complete parts of a file next to its real text, then type into the real server
+	@python3 docs/demo/prepare.py target/demo.log $(MAKE) --no-print-directory -j2 model build
+	@$(BIN)/python docs/demo/demo.py $(FORETELL)
+
+# Needs the model; the recording names the machine.
+picture: $(VENV)/dev-installed model build ## Record the README's picture on this machine
+	@$(BIN)/python docs/demo/picture.py record $(FORETELL)
+	@$(BIN)/python docs/demo/picture.py draw
 
 # Disables telemetry in the ONNX Runtime of the model scripts, too.
 export ORT_DISABLE_TELEMETRY := 1
@@ -91,13 +93,14 @@ lint-rust: prerequisites
 	@MAKEFLAGS= cargo clippy --release --locked --all-targets -- -D warnings
 
 lint-python: $(VENV)/dev-installed prerequisites
-	@$(BIN)/ruff check model-scripts tests/eval tests/oracle/*.py tests/docs
-	@$(BIN)/ruff format --check model-scripts tests/eval tests/oracle/*.py tests/docs
+	@$(BIN)/ruff check model-scripts tests/eval tests/oracle/*.py tests/docs docs
+	@$(BIN)/ruff format --check model-scripts tests/eval tests/oracle/*.py tests/docs docs
 	@$(BIN)/ruff check --config model-scripts/pyproject.toml packaging tests/remote
 	@$(BIN)/ruff format --config model-scripts/pyproject.toml --check packaging tests/remote
 	@cd model-scripts && ../$(BIN)/mypy --strict foretell_models
 	@cd packaging && MYPYPATH=../model-scripts ../$(BIN)/mypy --config-file ../model-scripts/pyproject.toml --strict .
-	@cd tests/docs && ../../$(BIN)/mypy --strict .
+	@cd tests/docs && MYPYPATH=../../docs:../../docs/demo ../../$(BIN)/mypy --strict .
+	@cd docs/demo && ../../$(BIN)/mypy --strict .
 	@$(BIN)/python packaging/third_party.py --check
 
 bench: model build ## Benchmark the engine, the server, and a session at 80 words per minute
@@ -136,10 +139,16 @@ install: model build ## Install binary, manual and completions below PREFIX (def
 	@echo "installed $(PREFIX)/bin/foretell"
 	@PATH="$(PREFIX)/bin:$$PATH" "$(PREFIX)/bin/foretell" doctor
 
-dist: $(VENV)/installed prerequisites vsix ## Make the release packages in target/packages: tarball, Debian package, VS Code extension
+dist: prerequisites ## Make the release packages in target/packages: wheel, tarball, Debian package, VS Code extensions
 	@cargo build --profile dist --locked
-	@$(BIN)/python packaging/dist.py --binary target/dist/foretell --out target/packages
-	@cp $(EDITORS)/foretell.vsix target/packages/ && echo target/packages/foretell.vsix
+	@$(MAKE) --no-print-directory packages
+
+# From a built program. A release sets REPOSITORY, which the links of the descriptions then lead to.
+packages: BINARY := target/dist/foretell
+packages: $(VENV)/dev-installed
+	@$(BIN)/python packaging/dist.py --binary $(BINARY) --out target/packages --repository "$(REPOSITORY)"
+	@$(MAKE) --no-print-directory -s vsix-platform BINARY=$(BINARY)
+	@cp $(EDITORS)/*.vsix target/packages/ && ls target/packages/*.vsix
 
 book: $(VENV)/dev-installed prerequisites ## Build the documentation as a book in target/book (first builds mdBook, a few minutes)
 	@test -x target/mdbook/bin/mdbook || { echo "building mdBook $(MDBOOK)"; cargo install --quiet --locked --no-default-features --features search --root target/mdbook --version $(MDBOOK) mdbook; }
@@ -149,9 +158,11 @@ book: $(VENV)/dev-installed prerequisites ## Build the documentation as a book i
 locks: $(VENV)/installed ## Regenerate the Python lock files, with hashes, from pyproject.toml and the .in files
 	@tests/lock_python.sh $(BIN)
 
-docs-generated: $(VENV)/installed build ## Regenerate the settings and third-party pages, and the extension's settings
+docs-generated: $(VENV)/dev-installed build ## Regenerate the settings and third-party pages, pictures and plots, and the extension's settings
 	@UPDATE_EXPECT=1 cargo test --release --locked --quiet -p foretell-config reference
 	@$(BIN)/python packaging/third_party.py
+	@$(BIN)/python docs/demo/picture.py draw
+	@$(BIN)/python docs/plots.py
 	@$(MAKE) --no-print-directory editors-settings
 
 clean: ## Remove build outputs; the model stays in the data folder

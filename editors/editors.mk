@@ -2,6 +2,7 @@
 #
 #   editors             fetch the editors that the tests drive, and build the extension
 #   vsix                build the VS Code extension into target/editors/foretell.vsix
+#   vsix-platform       build it with the program for this platform (BINARY, VSCODE_TARGET)
 #   test-editors        lint, run the unit tests, then the real editors with the real server and model
 #   lint-editors        check formats, lints, types, generated files and the workflows in .github
 #   typing              type whole functions with the real model and count lost suggestions; minutes
@@ -27,7 +28,7 @@ NEOVIM_DEBS := $(EDITORS)/nvim-0.10/nvim $(EDITORS)/nvim-0.12/nvim
 VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/editors/vscode*.test.mjs)
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
-.PHONY: editors vsix test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
+.PHONY: editors vsix vsix-platform test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
 .PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins session-table typing latency
 
 editors: $(EDITORS_TOOLS) $(NEOVIM_DEBS) $(EDITORS)/hx/hx $(VSCODE_RUN) ## Fetch the editors that are tested, build the extension
@@ -138,8 +139,21 @@ $(EDITORS)/code-server/installed: tests/editors/code-server/package-lock.json $(
 	@cd $(@D)/node_modules/code-server/lib/vscode/extensions && $(EDITORS_NPM) ci --silent --omit=dev --ignore-scripts
 	@touch $@
 
+# $(call package,OPTIONS,FILE): packages the extension. A release sets REPOSITORY, which the links
+# and pictures of the README then lead to.
+package = cp LICENSE-MIT $(VSCODE)/LICENSE-MIT.txt && cp LICENSE-APACHE $(VSCODE)/LICENSE-APACHE.txt && cp CHANGELOG.md $(VSCODE)/ && \
+	cd $(VSCODE) && $(EDITORS_NPM) run --silent build -- --log-level=warning && \
+	$(EDITORS_NPM) exec -- vsce package --skip-license --allow-missing-repository --no-dependencies $(LINKS) $(1) --out $(CURDIR)/$(2) >/dev/null && echo $(2)
+LINKS = $(if $(REPOSITORY),--baseContentUrl $(REPOSITORY)/blob/HEAD/editors/vscode --baseImagesUrl $(REPOSITORY)/raw/HEAD/editors/vscode,--no-rewrite-relative-links)
+
 $(EDITORS)/foretell.vsix: $(VSCODE)/node_modules/installed $(VSCODE_SOURCES)
-	@cp LICENSE-MIT $(VSCODE)/LICENSE-MIT.txt && cp LICENSE-APACHE $(VSCODE)/LICENSE-APACHE.txt
-	@cd $(VSCODE) && $(EDITORS_NPM) run --silent build -- --log-level=warning
-	@cd $(VSCODE) && $(EDITORS_NPM) exec -- vsce package --skip-license --allow-missing-repository --no-dependencies --no-rewrite-relative-links --out ../../$@ >/dev/null
-	@echo "$@"
+	@rm -rf $(VSCODE)/bin
+	@$(call package,,$@)
+
+# The extension with the program, which Visual Studio Marketplace and Open VSX serve to this platform.
+BINARY ?= $(FORETELL)
+VSCODE_TARGET ?= $(shell $(EDITORS_BIN)/node -p 'process.platform + "-" + process.arch')
+vsix-platform: $(EDITORS)/foretell.vsix
+	@mkdir -p $(VSCODE)/bin && cp $(BINARY) $(VSCODE)/bin/
+	@$(call package,--target $(VSCODE_TARGET),$(EDITORS)/foretell-$(VSCODE_TARGET).vsix)
+	@rm -rf $(VSCODE)/bin

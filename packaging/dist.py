@@ -1,4 +1,4 @@
-"""Makes the release packages: binary, runtime library, licences, manual, completions.
+"""Makes the release packages: a tarball, a Debian package and a Python wheel.
 
 `make dist` runs it in the environment of the model scripts, where the installed onnxruntime wheel
 has the runtime library.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import debian
+import python_wheel
 from foretell_models import runtime_library
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,17 +48,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", type=Path, required=True, help="the built `foretell`")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the packages")
+    parser.add_argument("--repository", default="", help="the URL for links in descriptions")
     options = parser.parse_args()
     binary: Path = options.binary.absolute()
     try:
-        version = _output([str(binary), "--version"]).split()[1]
-        host = _host()
-        name = f"foretell-{version}-{host}"
+        version = version_of(binary)
+        target = host()
+        name = f"foretell-{version}-{target}"
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / name
-            fill(folder, binary, host)
+            fill(folder, binary, target)
             options.out.mkdir(parents=True, exist_ok=True)
             print(pack(folder, options.out / f"{name}.tar.gz"))
+            print(python_wheel.build(folder, version, options.out, options.repository))
             if shutil.which("dpkg-deb"):
                 print(debian.build(folder, version, options.out))
             else:
@@ -68,7 +71,7 @@ def main() -> int:
     return 0
 
 
-def fill(folder: Path, binary: Path, host: str) -> None:
+def fill(folder: Path, binary: Path, target: str) -> None:
     """Creates the package folder; the binary looks for the library next to itself."""
     folder.mkdir()
     shutil.copy2(binary, folder)
@@ -82,7 +85,7 @@ def fill(folder: Path, binary: Path, host: str) -> None:
         (completions / file).write_text(_output([str(binary), "completions", shell]), "utf-8")
     licences = folder / "licences"
     licences.mkdir()
-    (licences / "crates.txt").write_text(crate_licences(crates(host)), "utf-8")
+    (licences / "crates.txt").write_text(crate_licences(crates(target)), "utf-8")
     spec = find_spec("onnxruntime")
     if spec is None or spec.origin is None:
         raise PackagingError("onnxruntime is not installed in this Python environment: install it")
@@ -199,7 +202,13 @@ def crates(host: str | None = None) -> list[dict[str, Any]]:
     return sorted(found_packages, key=lambda it: (it["name"], it["version"]))
 
 
-def _host() -> str:
+def version_of(binary: Path) -> str:
+    """The version that a program prints."""
+    return _output([str(binary), "--version"]).split()[1]
+
+
+def host() -> str:
+    """The target triple of this machine."""
     return next(
         line.removeprefix("host: ")
         for line in _output(["rustc", "-vV"]).splitlines()

@@ -1,5 +1,5 @@
 //! Interactive-style sessions with the real program and the real model, whose output is for people:
-//! `make demo`, `make bench` and `make soak` run them.
+//! `make bench`, `make soak` and `make focus` run them.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
 //! Types lines of a file with the real server process and the real model, and prints the suggestion
-//! after each key. `make demo` ends with it.
+//! after each key.
 //!
 //! Usage: `sessions typed SERVER FILE LINE N_LINES`. Opens FILE without N_LINES lines from LINE
 //! (counted from 1) on, and types them.

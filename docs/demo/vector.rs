@@ -1,4 +1,4 @@
-//! A small vector type, for `make demo`, which types its method `length`.
+//! A small vector type, for `sessions typed`, which types its method `length`.
 
 /// A vector in the plane.
 #[derive(Debug, Clone, Copy, PartialEq)]

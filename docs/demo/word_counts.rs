@@ -1,4 +1,4 @@
-//! An unfinished file, for `make demo`.
+//! An unfinished file, to try `foretell complete` with.
 
 use std::collections::HashMap;
 

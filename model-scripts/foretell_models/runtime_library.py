@@ -7,6 +7,7 @@ build.
 
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,9 @@ def _install_cpu() -> list[Path]:
     targets = []
     with files.lock(paths.lock_file("runtime")):
         (paths.library_folder() / _CUDA).unlink(missing_ok=True)
+        if os.environ.get("FORETELL_RUNTIME") == "installed":
+            # The server was installed with this wheel and finds its library.
+            return installed()
         for source in installed():
             target = paths.library_folder() / source.name
             # Libraries of other versions and builds differ in size.

@@ -95,6 +95,15 @@ def test_no_gpu_installs_cpu_library(machine):
     check(machine.runtime(), "cpu", "No working NVIDIA GPU found")
 
 
+def test_library_of_the_installed_server_is_not_copied(machine, monkeypatch):
+    monkeypatch.setenv("FORETELL_RUNTIME", "installed")
+    assert machine.runtime().returncode == 0
+    assert not paths.library_folder().exists()
+    monkeypatch.delenv("FORETELL_RUNTIME")
+    assert machine.runtime().returncode == 0
+    assert len(list(paths.library_folder().iterdir())) == len(runtime_library.installed())
+
+
 def test_missing_cuda_libraries_are_named(machine):
     machine.has_card()
     machine.has_cuda([name for name in gpu.REQUIRED_LIBRARIES if "cublasLt" not in name])

@@ -47,8 +47,8 @@ struct EngineOptions {
     #[arg(long, global = true, env = "FORETELL_MODEL")]
     model: Option<String>,
 
-    /// The ONNX Runtime library. By default: ORT_DYLIB_PATH, then next to this program, then the
-    /// data folder.
+    /// The ONNX Runtime library. By default: ORT_DYLIB_PATH, then next to this program, then where
+    /// pip installed it with this program, then the data folder.
     #[arg(long, global = true, value_name = "FILE")]
     library: Option<PathBuf>,
 

@@ -33,7 +33,7 @@ def test_named_files_exist(page: Path) -> None:
 def test_book_has_every_docs_page() -> None:
     docs = ROOT / "docs"
     listed = {docs / link for link in links(docs / "SUMMARY.md")}
-    assert {it for it in docs.glob("*.md") if it.name != "SUMMARY.md"} == listed
+    assert {it for it in docs.rglob("*.md") if it.name != "SUMMARY.md"} == listed
 
 
 def test_included_pages_have_no_relative_links() -> None:

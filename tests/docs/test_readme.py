@@ -21,7 +21,17 @@ SHELL = [it.code for it in BLOCKS if it.language == "sh"]
 EDITORS = ROOT / "target" / "editors"
 #: The expected output of each block of commands.
 PRINTS = {
-    "make demo": ["    for word in text.", "-- first token", "== foretell serve"],
+    "pip install foretell\nforetell setup": [
+        "Successfully installed foretell-",
+        "qwen2.5-coder-0.5b is up to date",
+        "Done.",
+    ],
+    "make demo": [
+        "3 parts are removed",
+        "the suggestion",
+        "characters with",
+        "The whole demo took",
+    ],
     "make install\nforetell doctor": ["installed ", "✓ library", "✓ model"],
     "make vsix\ncode --install-extension target/editors/foretell.vsix": [
         "was successfully installed"
@@ -51,7 +61,17 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     programs = home / "programs"
     programs.mkdir()
     _write_code(programs / "code", home)
-    path = [home / ".local/bin", programs, ROOT / "target/release", os.environ["PATH"]]
+    # `pip` finds the wheel of the built program, as it would in the package registry.
+    wheels = home / "wheels"
+    make = [ROOT / ".venv/bin/python", ROOT / "packaging/environment.py", home]
+    subprocess.run([*make, ROOT / "target/release/foretell"], check=True)
+    path = [
+        home / ".local/bin",
+        programs,
+        home / "environment/bin",
+        ROOT / "target/release",
+        os.environ["PATH"],
+    ]
     yield {
         "CARGO_HOME": str(real / ".cargo"),
         "RUSTUP_HOME": str(real / ".rustup"),
@@ -59,6 +79,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         "FORETELL_HOME": default_data.stdout.strip(),
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+        "HF_HUB_OFFLINE": "1",
         "PATH": ":".join(str(it) for it in path),
     }
 

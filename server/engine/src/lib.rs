@@ -25,6 +25,7 @@ pub mod paths;
 pub mod plugins;
 mod progress;
 pub mod provider;
+pub mod python_environment;
 mod queue;
 mod rate;
 pub mod remote;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::paths::data_folder;
+use crate::{
+    paths::{data_folder, program_folder},
+    python_environment::PythonEnvironment,
+};
 
 /// The version that `foretell setup` installs.
 pub const RUNTIME_VERSION: &str = "1.31.1";
@@ -54,8 +57,8 @@ pub enum RuntimeError {
 const CUDA_PART: &str = "libonnxruntime_providers_cuda.so";
 
 /// Where the library is looked for, best first: the setting, `ORT_DYLIB_PATH`, next to the binary,
-/// the data folder; the data folder before the binary's own if it contains the CUDA library. An
-/// explicit choice is the only candidate.
+/// the Python environment that the binary was installed into, the data folder; the data folder
+/// first if it contains the CUDA library. An explicit choice is the only candidate.
 #[must_use]
 pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
     // Not the working folder: that of a server is the workspace.
@@ -70,19 +73,17 @@ pub fn library_candidates(setting: Option<&Path>) -> Vec<PathBuf> {
     } else {
         [format!("libonnxruntime.so.{RUNTIME_VERSION}"), "libonnxruntime.so".into()]
     };
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    folders(beside, data_folder().join("lib"))
+    let own = program_folder().into_iter();
+    let environment = PythonEnvironment::of_this_program().map(|it| it.library_folder());
+    folders(own.chain(environment).collect(), data_folder().join("lib"))
         .into_iter()
         .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
         .collect()
 }
 
-fn folders(beside: Option<PathBuf>, data: PathBuf) -> Vec<PathBuf> {
-    let is_for_cuda = data.join(CUDA_PART).is_file();
-    let mut folders: Vec<PathBuf> = beside.into_iter().chain([data]).collect();
-    if is_for_cuda {
-        folders.reverse();
-    }
+fn folders(mut folders: Vec<PathBuf>, data: PathBuf) -> Vec<PathBuf> {
+    let position = if data.join(CUDA_PART).is_file() { 0 } else { folders.len() };
+    folders.insert(position, data);
     folders
 }
 
@@ -103,7 +104,7 @@ mod tests {
     fn cuda_library_folder_comes_first() {
         let folder = tempfile::tempdir().unwrap();
         let (beside, data) = (PathBuf::from("/beside"), folder.path().to_owned());
-        let searched = || folders(Some(beside.clone()), data.clone());
+        let searched = || folders(vec![beside.clone()], data.clone());
         assert_eq!(searched(), [beside.clone(), data.clone()]);
         std::fs::write(data.join(CUDA_PART), "").unwrap();
         assert_eq!(searched(), [data.clone(), beside.clone()]);

@@ -19,6 +19,13 @@ pub fn data_folder() -> PathBuf {
         .join("foretell")
 }
 
+/// The folder of the running program. Homebrew, pipx and uv link the program from another folder.
+#[must_use]
+pub fn program_folder() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    program.parent().map(Path::to_owned)
+}
+
 /// Creates a folder, and those above it that are missing, for this user only. One that is there
 /// already is left as it is.
 ///

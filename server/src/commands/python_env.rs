@@ -1,5 +1,6 @@
-//! Unpacks the model scripts, which are Python, and installs their requirements into a virtual
-//! environment in the data folder, for installations without the source.
+//! Unpacks the model scripts, which are Python, for installations without the source. Their
+//! requirements are in the Python environment that the program was installed into by pip, or else
+//! in a virtual environment in the data folder.
 
 use std::{
     fs::{self, File},
@@ -9,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use foretell_engine::paths::{create_private_folder, data_folder};
+use foretell_engine::{
+    paths::{create_private_folder, data_folder},
+    python_environment::PythonEnvironment,
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -30,6 +34,8 @@ const PYTHONS: [&str; 6] =
 #[derive(Debug)]
 pub(crate) struct Scripts {
     folder: PathBuf,
+    /// The Python of the environment that the program was installed into.
+    installed_python: Option<PathBuf>,
     /// The folder to install from instead of the network.
     from: Option<PathBuf>,
     format: Format,
@@ -45,7 +51,12 @@ impl Scripts {
     pub(crate) fn set_up(from: Option<&Path>, format: Format) -> anyhow::Result<Self> {
         let from = from.map(|it| it.canonicalize().with_context(|| format!("{}", it.display())));
         let folder = data_folder().join("model-scripts");
-        let it = Self { folder, from: from.transpose()?, format };
+        let mut it = Self { folder, installed_python: None, from: from.transpose()?, format };
+        it.installed_python = PythonEnvironment::of_this_program().and_then(|it| it.python);
+        if it.installed_python.is_some() && !it.works() {
+            // It was installed without its requirements.
+            it.installed_python = None;
+        }
         let digest = digest();
         let digest_file = it.folder.join(DIGEST_FILE);
         let is_complete = || {
@@ -64,6 +75,11 @@ impl Scripts {
         match fs::remove_file(&digest_file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
+        }
+        if it.installed_python.is_some() {
+            it.unpack().with_context(|| format!("{}", it.folder.display()))?;
+            fs::write(&digest_file, digest)?;
+            return Ok(it);
         }
         let python = find_python()?;
         let note = format!(
@@ -145,6 +161,9 @@ impl Scripts {
     }
 
     fn python(&self) -> PathBuf {
+        if let Some(python) = &self.installed_python {
+            return python.clone();
+        }
         let path = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
         self.folder.join("venv").join(path)
     }
@@ -161,6 +180,10 @@ impl Scripts {
         let mut command = Command::new(self.python());
         command.env("PYTHONPATH", self.folder.join("source")).env("PYTHONNOUSERSITE", "1");
         command.env("FORETELL_HOME", data_folder());
+        if self.installed_python.is_some() {
+            // The server finds the library in the environment, so no copy is needed.
+            command.env("FORETELL_RUNTIME", "installed");
+        }
         if self.format == Format::Json {
             command.env("FORETELL_PROGRESS", "json").env("PYTHONUNBUFFERED", "1");
         }

@@ -1,0 +1,130 @@
+"""`make demo`: removes parts of routes.py and completes them, then types one into the real server.
+
+usage: demo.py PROGRAM
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from client import Server, Typist
+
+FILE = Path(__file__).resolve().parent / "routes.py"
+#: Where a part begins, and how many lines it has.
+PLACES = (
+    ("        while queue:", 6),
+    ("                if link.end not in reached:", 3),
+    ("        self.links[link.start]", 2),
+)
+#: The part that is typed.
+TYPED = ("        total = 0", 4)
+IS_TERMINAL = sys.stdout.isatty()
+GREEN, YELLOW, GREY, BOLD, PLAIN = (
+    ("\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[1m", "\x1b[0m") if IS_TERMINAL else ("",) * 5
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the file: its first line counts from 1."""
+
+    line: int
+    before: str
+    text: str
+    after: str
+
+    @staticmethod
+    def find(start: str, n_lines: int) -> Part:
+        """The part that begins with a line."""
+        lines = FILE.read_text("utf-8").splitlines(keepends=True)
+        at = next(n for n, it in enumerate(lines) if it.startswith(start))
+        text = "".join(lines[at : at + n_lines])
+        indent = text[: len(text) - len(text.lstrip())]
+        before = "".join(lines[:at]) + indent
+        return Part(
+            at + 1, before, text.strip("\n")[len(indent) :], "\n" + "".join(lines[at + n_lines :])
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the demo."""
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    program = Path(arguments[0]).resolve()
+    began = time.monotonic()
+    parts = [Part.find(*it) for it in PLACES]
+    print(f"{BOLD}{FILE.name}: {len(parts)} parts are removed, and the model fills them in{PLAIN}")
+    n_right = sum(complete(program, part) for part in parts)
+    print(f"\n{n_right} of {len(parts)} first lines are those of the file.")
+    type_into(program, Part.find(*TYPED))
+    print(f"\nThe whole demo took {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def complete(program: Path, part: Part) -> bool:
+    """Prints a suggestion next to the original; returns whether its first line is right."""
+    command = [str(program), "complete", "--stdin", "--json", f"{FILE.name}:{part.line}"]
+    text = part.before + part.after
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True, text=True)
+    result = json.loads(done.stdout)
+    sure = (
+        f"{result['probability'] * 100:.0f} % sure of all of it, " if result["probability"] else ""
+    )
+    print(
+        f"\n{GREY}line {part.line}: {sure}first words after {result['first_token_ms']:.0f} ms, "
+        f"all after {result['total_ms']:.0f} ms{PLAIN}"
+    )
+    indent = part.before[part.before.rfind("\n") + 1 :]
+    suggested = (indent + result["text"]).splitlines() or [""]
+    original = (indent + part.text).splitlines()
+    depth = len(indent)
+    width = min(max(len(it) - depth for it in [*suggested, "the suggestion"]) + 2, _columns() // 2)
+    print(f"  {GREY}{'the suggestion':{width}}  the file{PLAIN}")
+    for n in range(max(len(suggested), len(original))):
+        left = suggested[n][depth:] if n < len(suggested) else ""
+        right = original[n][depth:] if n < len(original) else ""
+        colour = GREEN if left == right else YELLOW
+        print(f"  {colour}{left:{width}}{PLAIN}  {GREY}{right}{PLAIN}")
+    return bool(suggested[0] == original[0])
+
+
+def type_into(program: Path, part: Part) -> None:
+    """Types a part; in a terminal, shows it as an editor does."""
+    n_lines = part.text.count("\n") + 1
+    print(f"\n{BOLD}The same file in the server, as in an editor: typing {n_lines} lines{PLAIN}\n")
+    indent = part.before[part.before.rfind("\n") + 1 :]
+    n_drawn, waits, n_keys, last = 0, [], 0, ""
+    with Server(program) as server:
+        for frame in Typist(server, "python", part.before, part.text, part.after).frames():
+            if frame.typed != last:
+                n_keys, last = n_keys + 1, frame.typed
+                is_timed = False
+            if frame.latency_ms is not None and not is_timed:
+                waits.append(frame.latency_ms)
+                is_timed = True
+            if IS_TERMINAL:
+                shown = f"{indent}{frame.typed}{GREY}{frame.suggestion}{PLAIN}"
+                print("\x1b[F" * n_drawn + "\x1b[J" + shown)
+                n_drawn = shown.count("\n") + 1
+    if not IS_TERMINAL:
+        print(indent + part.text)
+    waits.sort()
+    print(
+        f"\n{GREEN}{len(part.text)} characters with {n_keys} keys; "
+        f"half of the suggestions came within {waits[len(waits) // 2]:.1f} ms of the key.{PLAIN}"
+    )
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
