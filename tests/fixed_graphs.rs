@@ -207,7 +207,7 @@ fn unexpected_graphs_and_too_little_memory_are_refused() {
     let bundle = tiny("coreml-fp16");
     let error = load(&bundle, 0).unwrap_err();
     assert!(error.to_string().starts_with("a KV cache of 0 MB is too small"), "{error:#}");
-    let mut other = bundle.clone();
+    let mut other = bundle;
     other.manifest.graphs.as_mut().unwrap()[1].tokens = 32;
     let error = format!("{:#}", load(&other, 128_000_000).unwrap_err());
     assert!(error.ends_with("prefill-16.onnx: input_ids is not i64 [1, 32]"), "{error}");

@@ -82,7 +82,7 @@ pub(super) fn check_device() -> Result<(), ModelError> {
 }
 
 /// Changes the options of a session.
-type Configure = fn(SessionBuilder) -> Result<SessionBuilder, ort::Error<SessionBuilder>>;
+type Configure = fn(SessionBuilder) -> Result<SessionBuilder, ort::Error>;
 
 impl Runtime {
     /// The name of a provider's device.
@@ -170,10 +170,10 @@ impl Runtime {
         let open = |configure: Configure| self.open_graph(model, provider, n_threads, configure);
         if provider == Provider::Cpu {
             // The graphs share the mapped weights; a packed copy would be private to each.
-            return open(|builder| builder.with_prepacking(false));
+            return open(|builder| Ok(builder.with_prepacking(false)?));
         }
         // The CPU computes what a provider leaves; that is reported. Never run on a Mac.
-        open(SessionBuilder::with_disable_cpu_fallback).or_else(|error| {
+        open(|builder| Ok(builder.with_disable_cpu_fallback()?)).or_else(|error| {
             let (name, model) = (provider.name(), model.display());
             tracing::warn!("{name} does not compute all of {model}: {error}");
             open(Ok)
@@ -188,7 +188,7 @@ impl Runtime {
         configure: Configure,
     ) -> Result<Session, ModelError> {
         let builder = Session::builder(&self.environment)?;
-        let mut builder = configure(builder).map_err(ort::Error::from)?;
+        let mut builder = configure(builder)?;
         match provider {
             // The graphs use operators that the older format lacks. Not `with_static_input_shapes`:
             // it computes wrong values in float16 on macOS 15 (onnxruntime#32569).

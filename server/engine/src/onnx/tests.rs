@@ -106,7 +106,7 @@ fn graph_that_a_provider_leaves_to_the_cpu_is_noticed() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let runtime = runtime(&options.library).unwrap();
     let opened = runtime.open_graph(&bundle.portable_model(), Provider::Cpu, 1, |it| {
-        it.with_disable_cpu_fallback()
+        Ok(it.with_disable_cpu_fallback()?)
     });
     let error = opened.unwrap_err().to_string();
     assert!(error.contains("fallback to CPU EP has been explicitly disabled"), "{error}");
