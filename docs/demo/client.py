@@ -12,10 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-#: The time between two keys: 80 words per minute.
-KEY_S = 0.15
-#: The time to read a suggestion before it is accepted.
-READING_S = 0.8
+
+@dataclass(frozen=True)
+class Pace:
+    """The time between two keys, and the time to read a suggestion before it is accepted."""
+
+    key_s: float
+    reading_s: float
+
+
+#: 80 words per minute.
+HUMAN = Pace(key_s=0.15, reading_s=0.8)
 #: A shorter suggestion is typed rather than accepted.
 WORTH_ACCEPTING = 6
 URI = "file:///demo"
@@ -111,18 +118,20 @@ class Server:
 class Typist:
     """Types a text between two others, and accepts a suggestion if it is what comes next."""
 
-    def __init__(self, server: Server, language: str, before: str, text: str, after: str) -> None:
-        self.server, self.before, self.text, self.after = server, before, text, after
+    def __init__(
+        self, server: Server, before: str, text: str, after: str, pace: Pace = HUMAN
+    ) -> None:
+        self.server, self.before, self.text, self.pace = server, before, text, pace
         self._typed = self._suggestion = ""
         self._version = 1
         self._start = self._key_at = 0.0
-        whole = {"uri": URI, "languageId": language, "version": 1, "text": before + after}
+        whole = {"uri": URI, "languageId": "python", "version": 1, "text": before + after}
         server.notify("textDocument/didOpen", {"textDocument": whole})
 
     def frames(self) -> Iterator[Frame]:
         """Types the whole text; yields what is shown after each key and each update."""
         self._start = self._key_at = time.monotonic()
-        yield from self._ask(READING_S, "")
+        yield from self._ask(self.pace.reading_s, "")
         while left := self.text[len(self._typed) :]:
             if len(self._suggestion) >= WORTH_ACCEPTING and left.startswith(self._suggestion):
                 key, new = "Tab", self._suggestion
@@ -137,9 +146,9 @@ class Typist:
                 yield self._frame(at_s, key, None)
             else:
                 self._suggestion = rest
-            yield from self._ask(KEY_S, key)
+            yield from self._ask(self.pace.key_s, key)
             if left.startswith(new + self._suggestion) and len(self._suggestion) >= WORTH_ACCEPTING:
-                yield from self._wait(READING_S)
+                yield from self._wait(self.pace.reading_s)
 
     def _insert(self, new: str) -> float:
         self._key_at = time.monotonic()

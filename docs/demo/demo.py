@@ -13,17 +13,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from client import Server, Typist
+from client import Pace, Server, Typist
 
 FILE = Path(__file__).resolve().parent / "routes.py"
 #: Where a part begins, and how many lines it has.
-PLACES = (
-    ("        while queue:", 6),
-    ("                if link.end not in reached:", 3),
-    ("        self.links[link.start]", 2),
-)
+PLACES = (("        while queue:", 6), ("        self.links[link.start]", 2))
 #: The part that is typed.
 TYPED = ("        total = 0", 4)
+#: Faster than a person, so that the demo is short.
+PACE = Pace(key_s=0.1, reading_s=0.4)
 IS_TERMINAL = sys.stdout.isatty()
 GREEN, YELLOW, GREY, BOLD, PLAIN = (
     ("\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[1m", "\x1b[0m") if IS_TERMINAL else ("",) * 5
@@ -102,7 +100,7 @@ def type_into(program: Path, part: Part) -> None:
     indent = part.before[part.before.rfind("\n") + 1 :]
     n_drawn, waits, n_keys, last = 0, [], 0, ""
     with Server(program) as server:
-        for frame in Typist(server, "python", part.before, part.text, part.after).frames():
+        for frame in Typist(server, part.before, part.text, part.after, PACE).frames():
             if frame.typed != last:
                 n_keys, last = n_keys + 1, frame.typed
                 is_timed = False

@@ -81,7 +81,7 @@ def record(server: Path) -> dict[str, Any]:
     """Types the lines; returns the session with the machine it ran on."""
     before, typed, after = parts()
     with Server(server) as running:
-        frames = list(Typist(running, "python", before, typed, after).frames())
+        frames = list(Typist(running, before, typed, after).frames())
     return {"machine": _machine(), "frames": [it.as_json() for it in frames]}
 
 

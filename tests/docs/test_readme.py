@@ -27,7 +27,7 @@ PRINTS = {
         "Done.",
     ],
     "make demo": [
-        "3 parts are removed",
+        "2 parts are removed",
         "the suggestion",
         "characters with",
         "The whole demo took",
