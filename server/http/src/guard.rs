@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{Options, error::ApiError};
 
-/// The path that needs no token: it says only that a server is there, as in llama.cpp.
+/// The path that needs no token: it reveals only that a server runs, as in llama.cpp.
 const PUBLIC_PATH: &str = "/health";
 
 /// Who may send requests.
@@ -74,12 +74,14 @@ fn is_for_loopback(request: &Request) -> bool {
 
 /// Whether a host with an optional port is a loopback address.
 fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
+    let (name, rest) = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some(parts) => parts,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+    let is_port = |it: &str| it.parse::<u16>().is_ok();
+    (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+        && (name.eq_ignore_ascii_case("localhost")
+            || name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback()))
 }
 
 /// Whether an `Origin` header is that of a website. A sandboxed frame of one sends `null`; editors
@@ -118,7 +120,14 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8012", "127.0.0.1:8012", "[::1]:8012", "127.8.9.1"] {
             assert_eq!(status(&guard, &[("host", host)]), 200, "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8012", ""] {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:8012",
+            "",
+            "[::1]evil.example",
+            "localhost:evil",
+        ] {
             assert_eq!(status(&guard, &[("host", host)]), 403, "{host}");
         }
         assert_eq!(status(&guard, &[]), 403);

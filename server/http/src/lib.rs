@@ -61,7 +61,7 @@ pub enum HttpError {
 }
 
 impl Options {
-    /// Checks that only those can connect who may.
+    /// Checks that only permitted clients can connect.
     ///
     /// # Errors
     /// Why not.

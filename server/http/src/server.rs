@@ -8,7 +8,9 @@ use axum::{
 };
 use foretell_session::session::{GuestRequest, Session};
 use futures_util::stream;
+use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::task::AbortHandle;
 
 use crate::{
     answer::{Answer, Piece},
@@ -19,9 +21,16 @@ use crate::{
 pub(crate) struct Server {
     pub(crate) session: Arc<Session>,
     pub(crate) is_raw: bool,
+    /// The background prefill. A new one ends it, because only the latest prompt is worth it.
+    prefill: Mutex<Option<AbortHandle>>,
 }
 
 impl Server {
+    /// Answers from a session.
+    pub(crate) fn new(session: Arc<Session>, is_raw: bool) -> Self {
+        Self { session, is_raw, prefill: Mutex::default() }
+    }
+
     /// The model's name.
     pub(crate) fn model(&self) -> String {
         self.session.config().model.name
@@ -30,7 +39,7 @@ impl Server {
     /// Prefills a prompt in the background.
     pub(crate) fn prefill(self: &Arc<Self>, request: GuestRequest) {
         let server = Arc::clone(self);
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             server
                 .until_end(async {
                     server.session.prefill_for_guest(request).await;
@@ -38,6 +47,9 @@ impl Server {
                 })
                 .await
         });
+        if let Some(earlier) = self.prefill.lock().replace(task.abort_handle()) {
+            earlier.abort();
+        }
     }
 
     /// Runs to the end of the future or of the session. A generation must not outlive the session:
