@@ -13,6 +13,8 @@ use crate::{
 
 /// The most candidates of one search.
 const MAX_CANDIDATES: usize = 8;
+/// The most occurrences of a name that is renamed: resolving them is quadratic.
+const MAX_OCCURRENCES: usize = 1_000;
 
 /// A text and the edits that led to it.
 #[derive(Debug, Clone)]
@@ -85,7 +87,8 @@ impl Finder {
     fn renames(&self, query: &Query, rename: &Rename, grammar: Grammar) -> Option<Vec<Candidate>> {
         let Query { uri, text, .. } = query;
         let rules = rules(grammar)?;
-        if !self.is_name(query, rename, rules) {
+        let is_frequent = rename.before.matches(&rename.old).nth(MAX_OCCURRENCES).is_some();
+        if is_frequent || !self.is_name(query, rename, rules) {
             return Some(Vec::new());
         }
         let before = Arc::from(rename.before.as_str());

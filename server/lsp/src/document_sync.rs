@@ -215,7 +215,9 @@ impl<S> DocumentSync<S> {
     fn begin_edit(&self, request: &Request) -> Option<PendingEdit> {
         let document = match request.method() {
             "textDocument/copilotInlineEdit" => params::<InlineEdit>(request)?.text_document,
-            "textDocument/codeAction" => params::<CodeAction>(request)?.text_document,
+            "textDocument/codeAction" => {
+                params::<CodeAction>(request).filter(CodeAction::is_wanted)?.text_document
+            }
             _ => return None,
         };
         self.snapshot(&document.uri)?;

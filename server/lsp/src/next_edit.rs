@@ -30,12 +30,9 @@ impl Foretell {
     }
 
     /// `textDocument/codeAction`, for clients that cannot show edits.
-    pub(crate) async fn code_action(&self, params: params::CodeAction) -> Result<Vec<Value>> {
-        let kind = to_proto::CODE_ACTION_KIND;
-        let contains = |it: &String| it.is_empty() || kind.starts_with(it.as_str());
-        let is_wanted = params.context.only.is_none_or(|it| it.iter().any(contains));
-        let pending = front::pending_edit().filter(|_| is_wanted);
-        let Some(pending) = pending else { return Ok(Vec::new()) };
+    pub(crate) async fn code_action(&self, _: params::CodeAction) -> Result<Vec<Value>> {
+        // An unwanted request has none.
+        let Some(pending) = front::pending_edit() else { return Ok(Vec::new()) };
         // The client shows an error to the user; it does not ask again.
         let offer = answer(&pending).await.unwrap_or_default();
         let with_changes = self.options.get().is_some_and(|it| it.has_document_changes);

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tower_lsp::{gen_lsp_types as lsp, jsonrpc::Request};
 
+use crate::to_proto::CODE_ACTION_KIND;
+
 /// A field's value, or the default if it is null or unreadable.
 pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     from: D,
@@ -228,6 +230,17 @@ pub(crate) struct CodeAction {
     pub(crate) text_document: Document,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) context: CodeActionContext,
+}
+
+impl CodeAction {
+    /// Whether the client wants actions of the kind of the next edit: of that kind or one above.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let is_above = |kind: &String| {
+            let rest = CODE_ACTION_KIND.strip_prefix(kind.as_str());
+            rest.is_some_and(|it| kind.is_empty() || it.is_empty() || it.starts_with('.'))
+        };
+        self.context.only.as_ref().is_none_or(|it| it.iter().any(is_above))
+    }
 }
 
 /// Which code actions are requested.

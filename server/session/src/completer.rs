@@ -161,7 +161,9 @@ impl Completer {
     #[must_use]
     pub fn for_guests(&self) -> Option<Self> {
         let prompter = self.prompter.get()?.lock().without_layout();
-        Some(self.with_prompter(self.engine.for_guests(), prompter))
+        let it = self.with_prompter(self.engine.for_guests(), prompter);
+        // A guest's texts neither replace the editor's trees nor lock them while they are parsed.
+        Some(Self { trees: Arc::default(), scans: Arc::default(), ..it })
     }
 
     fn with_prompter(&self, engine: Engine, prompter: Prompter) -> Self {

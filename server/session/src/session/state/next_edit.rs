@@ -73,7 +73,7 @@ impl State {
     pub(super) fn record_edits(&mut self, before: Option<Snapshot>, edits: &[Edit]) {
         let Some(before) = before else { return };
         let uri = Arc::clone(&before.uri);
-        self.next_edit.search.take_if(|it| it.snapshot.uri == uri);
+        self.next_edit.search = None;
         // The search that it waits for may be replaced, also by one in another document.
         self.supersede_edit(None);
         if !self.offers_edits(&before) {
@@ -185,10 +185,10 @@ impl State {
 
     /// Remembers that the user rejected an offer. Nothing else is offered until the next edit.
     pub(super) fn reject_edit(&mut self, id: OfferId) {
-        self.counts.edits.rejected += 1;
         let NextEdit { search, rejected, .. } = &mut self.next_edit;
         let Some(Search { result: Some(result), .. }) = search else { return };
         if let Some(offer) = result.take_if(|it| it.id == id) {
+            self.counts.edits.rejected += 1;
             if rejected.len() == MAX_REJECTED {
                 rejected.remove(0);
             }

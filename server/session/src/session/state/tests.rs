@@ -378,8 +378,10 @@ impl World {
                 let here = URIS.iter().position(|it| **it == *snapshot.uri).unwrap();
                 assert_eq!(snapshot.rope, self.texts[here].as_str(), "a half-applied change");
             }
-            // Nothing to check, or checked in `next_edit`.
-            _ => {}
+            Effect::Unpublish { .. } | Effect::Edited { .. } | Effect::GatherContext { .. } => {}
+            // Checked in `next_edit`.
+            Effect::FindEdits { .. } | Effect::AnswerEdit { .. } => {}
+            Effect::SupersedeEdit { .. } | Effect::PushEdit(_) | Effect::Widen => {}
         }
     }
 
@@ -428,8 +430,7 @@ impl World {
                     self.running.remove(&id);
                     self.ended.insert(id);
                     self.asked.values_mut().for_each(|it| it.must_show.clear());
-                    let reason = EmptyReason::ModelLoading;
-                    self.handle(Event::NotStarted { id, reason });
+                    self.handle(Event::NotStarted { id, reason: EmptyReason::ModelLoading });
                 }
             }
             Act::Elapse(n) => self.elapse(n),
@@ -446,18 +447,6 @@ impl World {
         }
     }
 
-    fn focus(&mut self, here: usize, on_battery: bool) {
-        let (uri, position) = (URIS[here].to_owned(), Some(Position::new(0, 3)));
-        self.handle(Event::Focus { uri, position, encoding: PositionEncoding::Utf8, on_battery });
-    }
-
-    fn elapse_focus(&mut self) {
-        if let Some(at) = self.focus_timer.take() {
-            self.now = self.now.max(at);
-            self.handle(Event::FocusTimer);
-        }
-    }
-
     fn elapse(&mut self, n: usize) {
         if !self.timers.is_empty() {
             let (timer, id, at) = self.timers.remove(n % self.timers.len());
@@ -468,8 +457,7 @@ impl World {
 
     /// Reports progress of a generation that was cancelled or has ended.
     fn late(&mut self, n: usize) {
-        let id = self.ended.iter().nth(n % self.ended.len().max(1)).copied();
-        if let Some(id) = id {
+        if let Some(id) = self.ended.iter().nth(n % self.ended.len().max(1)).copied() {
             let progress = Progress { text: "late".into(), ..Progress::default() };
             if !self.state.generations.contains_key(&id) {
                 self.handle(Event::Progress { id, progress });

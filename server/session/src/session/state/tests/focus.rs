@@ -291,3 +291,22 @@ fn focus_waits_for_the_model() {
     it.handle(Event::ModelReady);
     it.check(&["first a.rs:3", "first a.rs:3"]);
 }
+
+impl World {
+    pub(super) fn focus(&mut self, here: usize, on_battery: bool) {
+        // The cursor is elsewhere, so the editor hides the suggestion.
+        self.left.clear();
+        if let Some(it) = self.last.and_then(|it| self.asked.get_mut(&it)) {
+            it.shown.clear();
+        }
+        let (uri, position) = (URIS[here].to_owned(), Some(Position::new(0, 3)));
+        self.handle(Event::Focus { uri, position, encoding: PositionEncoding::Utf8, on_battery });
+    }
+
+    pub(super) fn elapse_focus(&mut self) {
+        if let Some(at) = self.focus_timer.take() {
+            self.now = self.now.max(at);
+            self.handle(Event::FocusTimer);
+        }
+    }
+}
