@@ -55,9 +55,7 @@ impl Tally {
     }
 
     fn row(&self, name: &str) -> String {
-        let mut ms = self.ms.clone();
-        ms.sort_by(f64::total_cmp);
-        let at = |share: f64| ms.get((ms.len() as f64 * share) as usize).copied().unwrap_or(0.0);
+        let at = |q| foretell_session::stats::quantile(&self.ms, q).unwrap_or(0.0);
         let percent = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
         format!(
             "{name:<32}{:>8}{:>8}{:>9.1} %{:>8.1} %{:>9.2}{:>8.2}",
