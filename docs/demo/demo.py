@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -113,11 +114,11 @@ def type_into(program: Path, part: Part) -> None:
                 n_drawn = shown.count("\n") + 1
     if not IS_TERMINAL:
         print(indent + part.text)
-    waits.sort()
-    print(
-        f"\n{GREEN}{len(part.text)} characters with {n_keys} keys; "
-        f"half of the suggestions came within {waits[len(waits) // 2]:.1f} ms of the key.{PLAIN}"
-    )
+    times = ""
+    if waits:
+        median_ms = statistics.median(waits)
+        times = f"; half of the suggestions came within {median_ms:.1f} ms of the key"
+    print(f"\n{GREEN}{len(part.text)} characters with {n_keys} keys{times}.{PLAIN}")
 
 
 def _columns() -> int:

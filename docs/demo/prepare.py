@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         while child.poll() is None:
             time.sleep(0.5)
             took_s = time.monotonic() - began
-            # What is in place already takes a moment, and needs no line.
+            # A finished build takes a moment and needs no line.
             if took_s > 3 and (IS_TERMINAL or not is_said):
                 is_said = True
                 n_done = len(COMPILED.findall(log.read_text("utf-8", "replace")))
