@@ -119,7 +119,7 @@ fn assert_close(found: &[f32], expected: &[f32], bound: f32, what: &str) {
 }
 
 /// Follows the greedy tokens of the first bundle, and compares the logits of the second with them,
-/// and the tokens too if `bound` is small.
+/// and the tokens too if `same_tokens`.
 fn compare(expected: &Bundle, found: &Bundle, n_steps: usize, bound: f32, same_tokens: bool) {
     let mut sessions = [expected, found].map(|it| Session::new(it, 128_000_000));
     for (n, mut tokens) in prompts(expected, 20).into_iter().enumerate() {

@@ -174,7 +174,7 @@ def test_damaged_bundle_is_listed_as_damaged(home, catalogue, capsys):
         (
             ("import", "{source}", "--out", "{tmp}/out", "--quantization", "int3"),
             2,
-            "known: fp32, lossless, int8",
+            "known: fp32, fp16, lossless, int8",
         ),
         (("import", "{tmp}/zero", "--out", "{tmp}/out"), 3, "too short"),
         (("verify", "{tmp}"), 8, "is not a bundle"),

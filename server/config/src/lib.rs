@@ -64,7 +64,7 @@ pub struct Model {
     /// The ONNX Runtime library, if it is in an unusual place: an absolute path, or a path relative
     /// to the data folder. Ignored in a workspace's file.
     pub library: Option<PathBuf>,
-    /// The execution provider; `auto` selects the fastest one that is available.
+    /// The execution provider; `auto` selects the fastest one whose results agree with the CPU's.
     #[schemars(with = "String", extend("enum" = ["auto", "cpu", "webgpu", "cuda", "coreml", "mlx"]))]
     pub provider: provider::Setting,
     /// The number of compute threads; null means one per fast core.

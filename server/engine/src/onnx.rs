@@ -103,7 +103,7 @@ impl OnnxModel {
             Setting::Auto => {
                 let surveyed = providers(&options.library, &bundle.manifest)?;
                 let available: Vec<Available> = surveyed.into_iter().flatten().collect();
-                Records::of_user().select(bundle, &available)
+                Records::of_user().select(bundle, &available, provider)
             }
             Setting::Only(_) => provider,
         };
@@ -130,8 +130,9 @@ impl OnnxModel {
             Err(error) => match options.provider.after(provider) {
                 Some(other) => {
                     let why = format!("{error:#}");
-                    records.remember_failure(bundle, provider, &why);
-                    (Graphs::new(bundle, options, other)?, slower(provider, other, &why))
+                    let is_remembered = records.remember_failure(bundle, provider, &why);
+                    let loaded = Graphs::new(bundle, options, other)?;
+                    (loaded, slower(provider, other, &why, is_remembered))
                 }
                 None => return Err(error),
             },
@@ -154,10 +155,12 @@ impl OnnxModel {
         let Some(other) = Setting::Auto.after(provider) else {
             return;
         };
+        let text = why.to_string();
+        let is_remembered = self.options.provider == Setting::Auto
+            && self.records.remember_failure(&self.bundle, provider, &text);
         // Once: what does not help is not tried again.
         self.options.provider = Setting::Only(other);
-        self.records.remember_failure(&self.bundle, provider, &why.to_string());
-        let state = slower(provider, other, &why.to_string());
+        let state = slower(provider, other, &text, is_remembered);
         self.state = match Graphs::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
                 self.loaded = loaded;
@@ -189,12 +192,13 @@ impl OnnxModel {
     }
 }
 
-fn slower(failed: Provider, other: Provider, why: &str) -> EngineState {
+fn slower(failed: Provider, other: Provider, why: &str, is_remembered: bool) -> EngineState {
     let (failed, provider) = (failed.name(), other.name());
-    let message = format!(
-        "{failed} failed, {provider} does its work until an update or \
-         `foretell doctor --retry-providers`: {why}"
-    );
+    let until = match is_remembered {
+        true => " until an update or `foretell doctor --retry-providers`",
+        false => "",
+    };
+    let message = format!("{failed} failed, {provider} does its work{until}: {why}");
     tracing::warn!("{message}");
     EngineState::Slower { provider, message }
 }

@@ -23,8 +23,8 @@ impl Provider {
     /// All providers.
     pub const ALL: [Self; 5] = [Self::CoreMl, Self::Cuda, Self::Mlx, Self::WebGpu, Self::Cpu];
 
-    /// Those that `auto` tries, the fastest first.
-    const AUTOMATIC: [Self; 3] = [Self::CoreMl, Self::Cuda, Self::Cpu];
+    /// Those that `auto` considers before a measurement.
+    const AUTOMATIC: [Self; 4] = [Self::CoreMl, Self::Cuda, Self::Mlx, Self::Cpu];
 
     /// Its name in settings and in a bundle's manifest.
     #[must_use]
@@ -80,7 +80,7 @@ impl Graph<'_> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Setting {
-    /// The first suitable provider.
+    /// The fastest provider whose results agree with the CPU's.
     #[default]
     Auto,
     /// This provider, or an error.
@@ -301,6 +301,7 @@ mod tests {
             [
                 "coreml: the model's graph is for cpu; import it with the target coreml for this",
                 "cuda: the model's graph is for cpu; import it with the target cuda for this",
+                "mlx: the model's graph is for cpu; import it with the target mlx for this",
             ]
         );
     }
@@ -309,6 +310,7 @@ mod tests {
     fn graph_target_selects_the_provider() {
         let chosen = |target| choose(Setting::Auto, of(target), all).unwrap().provider;
         assert_eq!((chosen("cuda"), chosen("cpu")), (Provider::Cuda, Provider::Cpu));
+        assert_eq!((chosen("coreml"), chosen("mlx")), (Provider::CoreMl, Provider::Mlx));
         assert!(choose(Setting::Auto, of("abacus"), all).is_err());
     }
 
@@ -321,6 +323,7 @@ mod tests {
              coreml: the model's graph is for cuda; import it with the target coreml for this; \
              cuda: the ONNX Runtime library was built without it; \
              it takes the one that `foretell setup --provider cuda` fetches, and CUDA 13; \
+             mlx: the model's graph is for cuda; import it with the target mlx for this; \
              cpu: the model's graph is for cuda; import it with the target cpu for this"
         );
         let error = choose(Setting::Only(Provider::Cuda), of("cpu"), all).unwrap_err();

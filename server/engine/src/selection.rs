@@ -2,8 +2,9 @@
 //! this machine.
 //!
 //! The measurements of a bundle are a file in the data folder, together with the versions of
-//! everything that can change them. Without such a record, `auto` is the CPU. After a change, the
-//! previous selection applies until the providers have been measured again.
+//! everything that can change them. Without such a record, `auto` is the CPU, unless the graph was
+//! made for CUDA, Core ML or MLX. After a change, the previous selection applies until the providers
+//! have been measured again.
 
 use std::{
     collections::BTreeMap,
@@ -78,7 +79,8 @@ fn provider_libraries(library: &Path) -> String {
     paths.iter().map(|it| stamp(it)).collect::<Vec<_>>().join("\n")
 }
 
-/// What is visible of the graphics drivers without loading them. On Windows, that is nothing.
+/// The state of the graphics drivers, as far as it is visible without loading them; empty on
+/// Windows.
 fn drivers() -> String {
     // The kernel contains the drivers of most GPUs, and macOS all of them.
     let files = [
@@ -143,7 +145,7 @@ pub struct Outcome {
 pub struct Record {
     /// The model's name, for readers of the file.
     pub model: String,
-    /// What the measurements were made with.
+    /// The versions at the time of the measurements.
     pub versions: Versions,
     /// The trials, the CPU's first.
     pub outcomes: Vec<Outcome>,
@@ -237,13 +239,17 @@ impl Records {
     }
 
     /// Records that a provider failed in use, so that `auto` does not select it again until it has
-    /// been measured again. Does nothing for a bundle without a record.
-    pub fn remember_failure(&self, bundle: &Bundle, provider: Provider, why: &str) {
-        let Some(mut record) = self.read(bundle) else { return };
+    /// been measured again. Whether the record could be written.
+    #[must_use]
+    pub fn remember_failure(&self, bundle: &Bundle, provider: Provider, why: &str) -> bool {
+        let mut record = self.read(bundle).unwrap_or_default();
+        record.model.clone_from(&bundle.manifest.name);
         record.failed_in_use.insert(provider.name().to_owned(), why.to_owned());
-        if let Err(error) = self.write(bundle, &record) {
+        let written = self.write(bundle, &record);
+        if let Err(error) = &written {
             tracing::warn!("cannot record that {} failed: {error}", provider.name());
         }
+        written.is_ok()
     }
 
     /// Locks the records for a measurement until the result is dropped. `None` if another process
@@ -262,15 +268,20 @@ impl Records {
     }
 
     /// The provider for a bundle, if the choice is automatic: the one selected by the last
-    /// measurement, also before a change of versions, or the CPU.
+    /// measurement, also before a change of versions, or the CPU. Without a record, it is
+    /// `unmeasured`.
     #[must_use]
-    pub fn select(&self, bundle: &Bundle, available: &[Available]) -> Provider {
+    pub fn select(
+        &self,
+        bundle: &Bundle,
+        available: &[Available],
+        unmeasured: Provider,
+    ) -> Provider {
         if !is_choice(available) {
             return Provider::Cpu;
         }
-        let record = self.read(bundle);
-        let selected = record.as_ref().and_then(Record::selected);
-        let selected = selected.and_then(|selected| {
+        let Some(record) = self.read(bundle) else { return unmeasured };
+        let selected = record.selected().and_then(|selected| {
             available.iter().find(|it| it.provider.name() == selected.provider)
         });
         selected.map_or(Provider::Cpu, |it| it.provider)

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Model,
     bundle::Bundle,
-    decoder::PREFILL_CHUNK,
     onnx::{OnnxModel, Options},
     provider::{Provider, Setting},
     selection::{Agreement, Figures},
@@ -148,11 +147,13 @@ fn measure(
     Ok(Trial { figures, steps })
 }
 
-/// Prefills the prompt into an empty cache, and returns the logits of the next token.
+/// Prefills the prompt into an empty cache as the decoder does, and returns the logits of the next
+/// token.
 fn prefill<'a>(model: &'a mut impl Model, prompt: &[u32]) -> anyhow::Result<&'a [f32]> {
-    let n_before = (prompt.len() - 1) / PREFILL_CHUNK * PREFILL_CHUNK;
-    for (i, chunk) in prompt[..n_before].chunks(PREFILL_CHUNK).enumerate() {
-        model.read(0, i * PREFILL_CHUNK, chunk, 1)?;
+    let n_chunk = model.prefill_chunk();
+    let n_before = (prompt.len() - 1) / n_chunk * n_chunk;
+    for (i, chunk) in prompt[..n_before].chunks(n_chunk).enumerate() {
+        model.read(0, i * n_chunk, chunk, 0)?;
     }
     Ok(model.read(0, n_before, &prompt[n_before..], 1)?)
 }

@@ -176,7 +176,7 @@ fn check_local(page: &mut Page, config: &Config, options: Options) -> anyhow::Re
     Ok(Local { rates, calibration, providers })
 }
 
-/// What is known about the library and the provider.
+/// The state of the library and the provider.
 #[derive(Default)]
 struct Runtime {
     /// Whether both can be used.

@@ -53,10 +53,13 @@ impl Candidates {
         }
         let surveyed = onnx::providers(&options.library, &bundle.manifest)?;
         let available: Vec<Available> = surveyed.into_iter().flatten().collect();
+        if !is_choice(&available) {
+            return Ok(None);
+        }
         let versions = Versions::now(&options.library, &available);
         let (bundle, options) = (bundle.clone(), options.clone());
         let records = Records::of_user();
-        Ok(is_choice(&available).then_some(Self { bundle, options, available, versions, records }))
+        Ok(Some(Self { bundle, options, available, versions, records }))
     }
 
     /// The last measurement, and what has changed since then.
@@ -74,6 +77,9 @@ impl Candidates {
     /// Why the providers should be measured, if they should.
     fn why_measure(&self) -> Option<String> {
         match self.record() {
+            Some((record, _)) if record.outcomes.is_empty() => {
+                Some("a failure before the first measurement".to_owned())
+            }
             Some((_, changed)) if changed.is_empty() => None,
             Some((_, changed)) => Some(format!("a change of {}", changed.join(", "))),
             None => Some("the first start with this model".to_owned()),
@@ -83,7 +89,7 @@ impl Candidates {
     /// Measures all providers and records the result.
     ///
     /// # Errors
-    /// If another process measures, or the result cannot be recorded.
+    /// If another process measures, the CPU fails, or the result cannot be recorded.
     pub(crate) fn measure(
         &self,
         priority: Priority,
@@ -106,6 +112,10 @@ impl Candidates {
             bail!("another Foretell process is measuring the providers; try again in a minute");
         };
         let outcomes = measure(&self.available, command, limit, on_start)?;
+        // The last record is kept: without the CPU's results, this one says nothing.
+        if let Some(why) = outcomes.first().and_then(|it| it.why_not.as_deref()) {
+            bail!("the CPU, which the others are compared with, failed: {why}");
+        }
         let record = Record {
             model: self.bundle.manifest.name.clone(),
             versions: self.versions.clone(),

@@ -12,7 +12,6 @@ use foretell_config::Config;
 use foretell_engine::{
     EngineState, Model,
     bundle::{Bundle, DEFAULT_MODEL},
-    decoder::PREFILL_CHUNK,
     onnx::{OnnxModel, Options},
     selection::Figures,
     trial,
@@ -71,11 +70,11 @@ impl Rates {
         let load_ms = ms(start.elapsed());
         // Leaves half of a small context for the decode steps.
         let max_tokens = (model.capacity() / 2).min(WINDOW_TOKENS as usize);
-        let tokens = vec![0; PREFILL_CHUNK.min(max_tokens)];
+        let tokens = vec![0; model.prefill_chunk().min(max_tokens)];
         let (mut n_read, start) = (0, Instant::now());
         while n_read == 0 || (n_read + tokens.len() <= max_tokens && start.elapsed() < MEASURE_TIME)
         {
-            model.read(0, n_read, &tokens, 1)?;
+            model.read(0, n_read, &tokens, 0)?;
             n_read += tokens.len();
         }
         let prefill_tokens_per_s = n_read as f64 / start.elapsed().as_secs_f64();

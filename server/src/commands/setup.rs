@@ -120,7 +120,7 @@ fn try_gpu(config: &Config, name: &str) -> anyhow::Result<()> {
         return Ok(());
     };
     let tried = providers::try_one(&bundle, &config.model.options()?, provider);
-    tried.map(|_| ()).context("the GPU cannot be used")
+    tried.context("the GPU cannot be used")
 }
 
 /// Measures the providers of a model and prints the selection, if there is a choice. Returns the
@@ -144,7 +144,7 @@ fn measure_providers(
     };
     let record = match measured {
         Ok(record) => record,
-        // The CPU is used, and the first server measures again.
+        // Nothing is selected, and the first server measures again.
         Err(error) => {
             progress.print(Stage::Speed, &format!("The providers were not measured: {error:#}"))?;
             return Ok(None);
@@ -197,7 +197,15 @@ fn choose_model(
         let note = format!("This machine can run a better model: {better}.");
         progress.print(Stage::Model, &note)?;
         scripts.run(Stage::Model, &["add", better])?;
-        let better_rates = rates(better, measure_providers(config, better, progress)?)?;
+        let measured = measure_providers(config, better, progress);
+        let better_rates = match measured.and_then(|it| rates(better, it)) {
+            Ok(rates) => rates,
+            Err(error) => {
+                let note = format!("{better} cannot be used: {error:#}");
+                progress.print(Stage::Speed, &note)?;
+                continue;
+            }
+        };
         if choice::is_fast(better_rates) {
             return Ok(better);
         }

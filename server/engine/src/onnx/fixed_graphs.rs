@@ -74,6 +74,7 @@ impl FixedGraphs {
     ) -> anyhow::Result<Self> {
         let Options { kv_cache_bytes, max_slots, n_threads, .. } = *options;
         let runtime = runtime(&options.library)?;
+        let n_vocab = bundle.manifest.vocab_size;
         let kv = KvShape::of(&bundle.manifest, graphs)
             .with_context(|| format!("{}: it has no KV buffers", bundle.path.display()))?;
         let memory =
@@ -84,7 +85,7 @@ impl FixedGraphs {
             let session = runtime
                 .open_fixed(&path, provider, n_threads)
                 .map_err(anyhow::Error::new)
-                .and_then(|session| kv.check(&session, graph).map(|()| session))
+                .and_then(|session| kv.check(&session, graph, n_vocab).map(|()| session))
                 .with_context(|| format!("{}", path.display()))?;
             sessions.push(session);
         }
@@ -185,7 +186,7 @@ impl KvShape {
     }
 
     /// A graph with other inputs or outputs is rejected now, not at the first suggestion.
-    fn check(&self, session: &Session, graph: &FixedGraph) -> anyhow::Result<()> {
+    fn check(&self, session: &Session, graph: &FixedGraph, n_vocab: usize) -> anyhow::Result<()> {
         let integers = [1, graph.tokens];
         let buffer = |n_rows| [1, self.n_heads, n_rows, self.head_dim];
         for name in ["input_ids", "position_ids"] {
@@ -195,6 +196,10 @@ impl KvShape {
             let (past, present) = (format!("past_key_values.{name}"), format!("present.{name}"));
             check(session.inputs(), &past, self.element, &buffer(self.n_rows))?;
             check(session.outputs(), &present, self.element, &buffer(graph.tokens))?;
+        }
+        if graph.logits {
+            let logits = [1, graph.tokens, n_vocab];
+            check(session.outputs(), "logits", TensorElementType::Float32, &logits)?;
         }
         let n_inputs = 2 + self.names.len();
         anyhow::ensure!(session.inputs().len() == n_inputs, "it has more than {n_inputs} inputs");

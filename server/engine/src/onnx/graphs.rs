@@ -1,4 +1,4 @@
-//! What runs a model: one graph that writes to the KV buffers in place, or several with fixed
+//! The graphs of a bundle: one that writes to the KV buffers in place, or several with fixed
 //! shapes.
 
 use super::{
@@ -63,7 +63,9 @@ impl Graphs {
             Self::InPlace(it) => {
                 let old = it.slots[slot].take().map(|old| (old, n_kept));
                 let buffers = KvBuffers::new(&it.session, &it.layout, n_rows, old)?;
-                check_device()?;
+                if it.provider != Provider::Cpu {
+                    check_device()?;
+                }
                 it.slots[slot] = Some(buffers);
                 Ok(())
             }

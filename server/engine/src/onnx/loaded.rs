@@ -62,6 +62,8 @@ impl Loaded {
         options: &Options,
         provider: Provider,
     ) -> anyhow::Result<Self> {
+        // An earlier model's error is not this one's.
+        let _ = check_device();
         let runtime = runtime(&options.library)?;
         let manifest = &bundle.manifest;
         // Registers the plugin of a provider that was not selected by `provider`.

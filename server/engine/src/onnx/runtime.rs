@@ -26,8 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Runtime {
     environment: Environment,
-    /// What the library was loaded as.
-    is_version: String,
+    /// The library's version, without the patch level.
+    version: String,
     /// Registering a plugin a second time makes it crash later.
     registered: Mutex<Vec<(Provider, Result<(), String>)>>,
 }
@@ -51,8 +51,8 @@ pub(super) fn runtime(library: &Path) -> Result<&'static Runtime, RuntimeError> 
         .map_err(|error| invalid(error.to_string()))?;
     environment.set_log_level(LogLevel::Error);
     let minor = ort::util::probe(library).unwrap_or_default();
-    let runtime =
-        Runtime { environment, is_version: format!("1.{minor}"), registered: Mutex::default() };
+    let version = format!("1.{minor}");
+    let runtime = Runtime { environment, version, registered: Mutex::default() };
     Ok(RUNTIME.get_or_init(|| runtime))
 }
 
@@ -113,7 +113,7 @@ impl Runtime {
             return done.clone();
         }
         // A missing file is looked for again: it may be installed meanwhile.
-        let path = plugin.library(library, &self.is_version).map_err(|error| error.to_string())?;
+        let path = plugin.library(library, &self.version).map_err(|error| error.to_string())?;
         if provider == Provider::WebGpu {
             load_vulkan(&path)?;
         }
@@ -191,7 +191,7 @@ impl Runtime {
         let mut builder = configure(builder)?;
         match provider {
             // The graphs use operators that the older format lacks. Not `with_static_input_shapes`:
-            // it computes wrong values in float16 on macOS 15 (onnxruntime#32569).
+            // with it, Core ML computes wrong values in float16 on macOS 15.
             Provider::CoreMl => {
                 CoreML::default()
                     .with_model_format(ModelFormat::MLProgram)

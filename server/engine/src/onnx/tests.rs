@@ -27,12 +27,16 @@ fn clear_inputs(model: &mut OnnxModel) {
 #[test]
 fn unloadable_provider_falls_back_if_automatic() {
     let (bundle, options) = bundle_and_options(Setting::Auto);
-    let mut model = OnnxModel::load_on(Provider::Cuda, &bundle, &options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let records = Records::new(folder.path().to_owned());
+    let loaded = OnnxModel::load_with(records.clone(), Provider::Cuda, &bundle, &options);
+    let mut model = loaded.unwrap();
     let EngineState::Slower { provider, message } = model.state() else {
         panic!("{:?}", model.state())
     };
     assert_eq!(provider, "cpu");
     assert!(message.starts_with("cuda failed, cpu does its work until an update or "));
+    assert!(records.read(&bundle).unwrap().failed_in_use.contains_key("cuda"));
     model.resize(0, 257, 0).unwrap();
     assert_eq!(model.read(0, 0, &TOKENS, 1).unwrap().len(), bundle.manifest.vocab_size);
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cuda));

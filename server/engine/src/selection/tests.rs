@@ -56,8 +56,8 @@ const ALL: [Provider; 3] = [Provider::Cpu, Provider::Cuda, Provider::CoreMl];
 fn fastest_correct_provider_is_selected() {
     let Folder { records, .. } = Folder::new();
     let bundle = bundle("aa");
-    let select = || records.select(&bundle, &available(&ALL));
-    assert_eq!(select(), Provider::Cpu, "without a record");
+    let select = || records.select(&bundle, &available(&ALL), Provider::CoreMl);
+    assert_eq!(select(), Provider::CoreMl, "without a record");
     let outcomes = [
         outcome(Provider::Cpu, 800.0, None),
         outcome(Provider::Cuda, 90.0, None),
@@ -66,7 +66,7 @@ fn fastest_correct_provider_is_selected() {
     records.write(&bundle, &record(&outcomes)).unwrap();
     assert_eq!(select(), Provider::Cuda);
     let without = available(&[Provider::Cpu, Provider::CoreMl]);
-    assert_eq!(records.select(&bundle, &without), Provider::Cpu, "it is gone");
+    assert_eq!(records.select(&bundle, &without, Provider::CoreMl), Provider::Cpu, "gone");
     let slow = [outcome(Provider::Cpu, 800.0, None), outcome(Provider::Cuda, 801.0, None)];
     records.write(&bundle, &record(&slow)).unwrap();
     assert_eq!(select(), Provider::Cpu);
@@ -85,12 +85,15 @@ fn record_belongs_to_the_bundles_files() {
 fn failure_in_use_is_remembered_with_its_reason() {
     let Folder { records, folder } = Folder::new();
     let bundle = bundle("aa");
-    records.remember_failure(&bundle, Provider::Cuda, "lost");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was measured");
+    let select = || records.select(&bundle, &available(&ALL), Provider::Cuda);
+    assert_eq!(select(), Provider::Cuda);
+    assert!(records.remember_failure(&bundle, Provider::Cuda, "lost"));
+    assert_eq!(select(), Provider::Cpu, "before the first measurement");
     let outcomes = [outcome(Provider::Cpu, 800.0, None), outcome(Provider::Cuda, 90.0, None)];
     records.write(&bundle, &record(&outcomes)).unwrap();
-    records.remember_failure(&bundle, Provider::Cuda, "the device was lost");
-    assert_eq!(records.select(&bundle, &available(&ALL)), Provider::Cpu);
+    assert_eq!(select(), Provider::Cuda);
+    assert!(records.remember_failure(&bundle, Provider::Cuda, "the device was lost"));
+    assert_eq!(select(), Provider::Cpu);
     let record = records.read(&bundle).unwrap();
     assert_eq!(record.why_not(&record.outcomes[1]), Some("the device was lost"));
     // Only the record remains.
@@ -105,7 +108,7 @@ fn damaged_record_counts_as_missing() {
     for damaged in ["{\"model\":", &" ".repeat(1 << 17)] {
         fs::write(records.path(&bundle), damaged).unwrap();
         assert_eq!(records.read(&bundle), None);
-        assert_eq!(records.select(&bundle, &available(&ALL)), Provider::Cpu);
+        assert_eq!(records.select(&bundle, &available(&ALL), Provider::Cuda), Provider::Cuda);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Measure {
 /// The result of the check.
 pub(super) struct Checked {
     pub(super) check: Check,
-    /// What was measured, if there is a choice.
+    /// The measurements, if there is a choice.
     pub(super) rows: Option<Vec<Row>>,
     /// The rates of the selected provider, if it is not the CPU.
     pub(super) rates: Option<Rates>,
@@ -82,7 +82,8 @@ pub(super) fn check(
     };
     match record(&candidates, measure) {
         Ok(None) => {
-            let text = format!("cpu, {n_threads} threads, until the providers are measured");
+            let name = choice.provider.name();
+            let text = format!("{name}, {n_threads} threads, until the providers are measured");
             Check::good("provider", text).into()
         }
         Ok(Some((record, changed))) => of_record(&record, &changed, n_threads),

@@ -195,7 +195,7 @@ fn providers_are_measured_again_after_a_change() {
     let measure = || before.measure_with(&command, LIMIT, &mut |_| Ok(()));
     assert_eq!(measure().unwrap().selected().unwrap().provider, "webgpu");
     assert_eq!(before.why_measure(), None);
-    before.records.remember_failure(&before.bundle, Provider::WebGpu, "lost");
+    assert!(before.records.remember_failure(&before.bundle, Provider::WebGpu, "lost"));
     assert_eq!(before.why_measure(), None, "a failure is no reason to try it again");
     assert_eq!(before.current().unwrap().selected().unwrap().provider, "cpu");
     let after = candidates(folder.path(), "/lib.so.2");
@@ -203,6 +203,11 @@ fn providers_are_measured_again_after_a_change() {
     assert_eq!(after.current(), None);
     // Measuring again forgets the failure.
     assert_eq!(measure().unwrap().selected().unwrap().provider, "webgpu");
+    // A failure of the CPU leaves the record as it is.
+    let fails = before.measure_with(&|_, _| script("exit 3"), LIMIT, &mut |_| Ok(()));
+    let error = fails.unwrap_err().to_string();
+    assert!(error.ends_with("failed: crashed (exit status: 3)"), "{error}");
+    assert_eq!(before.current().unwrap().selected().unwrap().provider, "webgpu");
     let _lock = before.records.lock().unwrap();
     let error = measure().unwrap_err().to_string();
     assert!(error.starts_with("another Foretell process is measuring"), "{error}");
@@ -215,7 +220,7 @@ fn providers_are_measured_again_after_a_change() {
 }
 
 #[test]
-fn trial_is_told_what_to_try() {
+fn trial_gets_its_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let Candidates { bundle, options, .. } = candidates(folder.path(), "/lib.so");
     let arguments = |reference: &[u32], priority| {

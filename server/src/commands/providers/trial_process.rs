@@ -18,8 +18,8 @@ const MAX_MESSAGE_CHARS: usize = 200;
 /// How long a killed process may take to end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a trial to its end, and for no longer than `limit`. What it started is killed with it. It
-/// can tell from its standard input that this process has ended.
+/// Runs a trial to its end, and for no longer than `limit`. Its child processes are killed with it.
+/// It can tell from its standard input that this process has ended.
 ///
 /// # Errors
 /// Why there is no result.
@@ -64,7 +64,7 @@ impl Tail {
                     }
                 }
             }
-            // Fails only if nobody waits for it.
+            // Fails only if the receiver was dropped.
             let _ = sender.send(bytes);
         });
         Self(receiver)
