@@ -8,8 +8,6 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tower_lsp::{gen_lsp_types as lsp, jsonrpc::Request};
 
-use crate::to_proto::CODE_ACTION_KIND;
-
 /// A field's value, or the default if it is null or unreadable.
 pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     from: D,
@@ -222,6 +220,9 @@ impl InlineContext {
 pub(crate) struct InlineEdit {
     pub(crate) text_document: Document,
 }
+
+/// The kind of the code action "Apply next edit".
+pub(crate) const CODE_ACTION_KIND: &str = "refactor.rewrite";
 
 /// `textDocument/codeAction`.
 #[derive(Debug, Deserialize)]

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use tower_lsp::gen_lsp_types as lsp;
 
-use super::lsp_ext::{ACCEPT, ACCEPT_EDIT, InlineEdit};
+use super::{
+    lsp_ext::{ACCEPT, ACCEPT_EDIT, InlineEdit},
+    params::CODE_ACTION_KIND,
+};
 use foretell_policy as policy;
 use foretell_session::document::{Position, PositionEncoding, Snapshot};
 use foretell_session::session::{Request, Selected, next_edit::EditOffer};
@@ -56,9 +59,6 @@ pub(crate) fn code_action(offer: &EditOffer, edit: InlineEdit, with_changes: boo
         "command": edit.command,
     })
 }
-
-/// The kind of the code action "Apply next edit".
-pub(crate) const CODE_ACTION_KIND: &str = "refactor.rewrite";
 
 /// The name of a position encoding.
 pub(crate) fn position_encoding(it: PositionEncoding) -> lsp::PositionEncodingKind {

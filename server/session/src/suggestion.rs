@@ -138,12 +138,18 @@ impl AnchoredText {
         if !policy::only_closers(closed) {
             return moved;
         }
-        match (self.compare(&to_lf(typed), progress), closed.trim_start().chars().next()) {
-            (Verdict::Shows(rest), Some(closer)) => match policy::cut_closed(&rest, closer) {
-                "" => Verdict::Dismissed(DismissReason::UsedUp),
-                rest => Verdict::Shows(rest.to_owned()),
-            },
-            (verdict, _) => verdict,
+        let verdict = self.compare(&to_lf(typed), progress);
+        let Verdict::Shows(rest) = verdict else { return verdict };
+        let rest = match closed.trim_start().chars().next() {
+            Some(closer) => policy::cut_closed(&rest, closer),
+            None => rest.as_str(),
+        };
+        // A text inserted above a line ends with a line break, which alone is no suggestion.
+        match (rest.trim().is_empty(), &progress.finish) {
+            (false, _) => Verdict::Shows(rest.to_owned()),
+            (true, None) if !rest.is_empty() => Verdict::NotYet,
+            (true, Some(finish)) if typed.is_empty() => Verdict::Empty(finish.clone()),
+            (true, _) => Verdict::Dismissed(DismissReason::UsedUp),
         }
     }
 

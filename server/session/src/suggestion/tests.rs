@@ -76,6 +76,14 @@ fn incomplete_text_is_awaited() {
 }
 
 #[test]
+fn line_break_alone_is_no_suggestion() {
+    check("ˇ\nb", "a\n", &[("‹›\nb", "a")], 0, "Dismissed(UsedUp)");
+    check("ˇ\nb", "a\n…", &[("‹›\nb", "a")], 0, "NotYet");
+    check("ˇ\nb", "\n", &[], 0, "Empty(EndOfText)");
+    check("ˇ\nb", "a\nc", &[("‹›\nb", "a")], 0, r#"shows "\nc""#);
+}
+
+#[test]
 fn backspace_returns_into_the_suggestion() {
     check("let xˇ", " = 1;", &[("let x‹›", " ="), ("let x ‹=›", "")], 0, r#"shows "= 1;""#);
     check("let xˇ", " = 1;", &[("let x‹›", " = "), ("let x ‹= ›", "=")], 0, r#"shows " 1;""#);
