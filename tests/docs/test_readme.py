@@ -17,10 +17,7 @@ import pytest
 from pages import ROOT, Block, blocks
 
 BLOCKS = blocks(ROOT / "README.md")
-#: The demo first: it records the session that `foretell stats` shows.
-SHELL = sorted(
-    (it.code for it in BLOCKS if it.language == "sh"), key=lambda code: code != "make demo"
-)
+SHELL = [it.code for it in BLOCKS if it.language == "sh"]
 EDITORS = ROOT / "target" / "editors"
 #: The expected output of each block of commands.
 PRINTS = {
