@@ -15,7 +15,7 @@ use foretell_test_support::{
 };
 use serde_json::{Value, json};
 
-/// What the model knows.
+/// The scripted model's text.
 const TEXT: &str = "fn main() {\n    let total = add(1, 2);\n    show(total);\n}\n";
 /// The cursor is after `= `: the model continues with `add(1, 2);`.
 const BEFORE: &str = "fn main() {\n    let total = ";

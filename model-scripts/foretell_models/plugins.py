@@ -6,7 +6,6 @@ file is checked against its hash before it is put in its place.
 
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from foretell_models import archive, files, paths
+from foretell_models import archive, files, paths, wheel
 from foretell_models.errors import FetchFailed, UsageError
 
 _SYSTEMS = {"darwin": "macos", "win32": "windows"}
@@ -79,13 +78,14 @@ def install(provider: str) -> list[Path]:
     files.require_space(folder, 2 * n_bytes, f"the {provider} plugin")
     temporary = Path(tempfile.mkdtemp(prefix=f"{files.PARTIAL_PREFIX}wheel-", dir=folder))
     try:
-        wheel = _download(plugin, temporary)
+        requirement = f"{plugin.package}=={plugin.version}"
+        package = wheel.download(requirement, f"{plugin.provider} plugin", temporary)
         with files.space_errors(folder):
             for file in plugin.files:
                 member = f"{plugin.folder}/{file.name}"
-                archive.extract(wheel, member, temporary / file.name, file.size)
+                archive.extract(package, member, temporary / file.name, file.size)
                 if not _is(temporary / file.name, file):
-                    raise FetchFailed(f"{wheel.name}: {file.name} is not the known version")
+                    raise FetchFailed(f"{package.name}: {file.name} is not the known version")
         # The plugin last: if it exists, everything it needs does, too.
         for file, target in reversed(list(zip(plugin.files, targets, strict=True))):
             files.copy_file(temporary / file.name, target)
@@ -98,20 +98,6 @@ def _is(path: Path, file: File) -> bool:
     return (
         path.is_file() and path.stat().st_size == file.size and files.sha256_of(path) == file.sha256
     )
-
-
-def _download(plugin: Plugin, folder: Path) -> Path:
-    package = f"{plugin.package}=={plugin.version}"
-    command = [
-        sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
-        "--no-deps", "--only-binary", ":all:", "--dest", str(folder), package,
-    ]  # fmt: skip
-    standard_error = 2
-    result = subprocess.run(command, stdout=standard_error, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or len(wheels) != 1:
-        raise FetchFailed(f"pip could not download the {plugin.provider} plugin ({package})")
-    return wheels[0]
 
 
 def _system() -> str:

@@ -9,12 +9,10 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from foretell_models import archive, files, gpu, paths, plugins
+from foretell_models import archive, files, gpu, paths, plugins, wheel
 from foretell_models.errors import FetchFailed, UsageError
 from foretell_models.progress import eprint, warn
 
@@ -113,7 +111,9 @@ def _install_cuda() -> list[Path]:
             files.require_space(folder, _CUDA_BYTES, "the CUDA library")
             temporary = Path(tempfile.mkdtemp(prefix=f"{files.PARTIAL_PREFIX}wheel-", dir=folder))
             try:
-                _extract(_download(temporary), names, temporary)
+                requirement = f"onnxruntime-gpu=={_version()}"
+                package = wheel.download(requirement, "CUDA library", temporary)
+                _extract(package, names, temporary)
                 (folder / _CUDA).unlink(missing_ok=True)
                 for name in names:
                     files.copy_file(temporary / name, folder / name)
@@ -122,27 +122,12 @@ def _install_cuda() -> list[Path]:
     return [folder / name for name in names]
 
 
-def _download(folder: Path) -> Path:
-    """Downloads the CUDA wheel into `folder`. pip shows progress and caches the download."""
-    package = f"onnxruntime-gpu=={_version()}"
-    command = [
-        sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
-        "--no-deps", "--only-binary", ":all:", "--dest", str(folder), package,
-    ]  # fmt: skip
-    standard_error = 2
-    result = subprocess.run(command, stdout=standard_error, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or len(wheels) != 1:
-        raise FetchFailed(f"pip could not download the CUDA library ({package})")
-    return wheels[0]
-
-
-def _extract(wheel: Path, names: list[str], folder: Path) -> None:
+def _extract(package: Path, names: list[str], folder: Path) -> None:
     left = _MAX_BYTES
     with files.space_errors(folder):
         for name in names:
             member = str(PurePosixPath("onnxruntime/capi", name))
-            left -= archive.extract(wheel, member, folder / name, left)
+            left -= archive.extract(package, member, folder / name, left)
 
 
 def _version() -> str:

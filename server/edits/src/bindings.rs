@@ -176,7 +176,7 @@ impl<'t> Names<'t> {
         path.kind(outer) == "field_declaration" && path.field(outer - 1) == "declarator"
     }
 
-    /// What the tables do not say.
+    /// The role of a name in the cases that the tables do not cover.
     fn exception(&self, path: &Path<'t>) -> Option<Role> {
         let leaf = path.leaf();
         let parent = path.up(1)?;

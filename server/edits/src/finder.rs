@@ -43,7 +43,7 @@ pub enum Kind {
 /// An edit that may follow the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// What it replaces in the current text.
+    /// The range that it replaces in the current text.
     pub range: Range<usize>,
     /// The text there.
     pub old: String,

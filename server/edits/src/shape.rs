@@ -17,7 +17,7 @@ pub(crate) struct Repeat {
     pub(crate) new: String,
 }
 
-/// What an edit changed in its line, in tokens.
+/// The change of an edit's line, in tokens.
 #[derive(Debug)]
 struct LineChange<'a> {
     /// The tokens before the change.

@@ -33,7 +33,7 @@ pub(crate) enum End {
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Piece {
-    /// What follows the previous piece.
+    /// The text after the previous piece.
     pub(crate) text: String,
     pub(crate) end: Option<End>,
     pub(crate) figures: GenerationMetrics,

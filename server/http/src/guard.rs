@@ -19,7 +19,7 @@ use crate::{Options, error::ApiError};
 /// The path that needs no token: it reveals only that a server runs, as in llama.cpp.
 const PUBLIC_PATH: &str = "/health";
 
-/// Who may send requests.
+/// The clients that may send requests.
 #[derive(Debug)]
 pub(crate) struct Guard {
     token: Option<String>,

@@ -62,7 +62,7 @@ pub(crate) async fn completions(
     Ok(json_response(&completion.json(&piece)))
 }
 
-/// What all parts of a response have in common.
+/// The fields that all parts of a response have in common.
 struct Completion {
     id: String,
     created: u64,

@@ -1,4 +1,4 @@
-//! What the handlers share: the session, and the forms of a response.
+//! The session that the handlers share, and the forms of a response.
 
 use std::{convert::Infallible, sync::Arc};
 

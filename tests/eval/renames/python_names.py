@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def kind_of(name: object) -> str | None:
-    """What a definition defines."""
+    """The names that a definition defines."""
     parent = name.parent()
     if name.type == "param":
         return "parameter"

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A text, its history, and a user who types into it.
+/// A text, its history, and the keys typed into it.
 struct User {
     text: String,
     history: History,

@@ -1,4 +1,4 @@
-//! What is offered as the next edit, and for which request.
+//! The offered next edit, and the request that it answers.
 
 use std::{ops::Range, sync::Arc};
 
@@ -36,7 +36,7 @@ pub struct EditOffer {
     pub id: OfferId,
     /// The text that it applies to.
     pub snapshot: Snapshot,
-    /// What it replaces, in char_idx.
+    /// The range that it replaces, in char_idx.
     pub range: Range<usize>,
     /// The text there.
     pub old: String,

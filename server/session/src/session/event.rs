@@ -133,7 +133,7 @@ pub enum Event {
     EditsFound {
         /// The search.
         id: SearchId,
-        /// What it found, the next edit first.
+        /// The edits that it found, the next one first.
         found: Vec<Candidate>,
     },
     /// The client showed an offered edit.

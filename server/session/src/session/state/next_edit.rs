@@ -43,7 +43,7 @@ pub(super) struct NextEdit {
 struct Search {
     id: SearchId,
     snapshot: Snapshot,
-    /// What it found, once it has ended.
+    /// The result, once it has ended.
     result: Option<Option<EditOffer>>,
 }
 
