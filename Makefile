@@ -60,7 +60,8 @@ focus: model build ## Measure the first suggestion at a prefilled place, and the
 	@cargo build --release --locked --quiet --example sessions
 	@target/release/examples/sessions focus $(FORETELL) $(wildcard tests/fixtures/code/*)
 
-test-long: soak fuzz typing latency targets ## Run the long tests: soak, fuzzers, typing and latency in editors, a million random sessions, the full evaluation
+test-long: soak fuzz typing latency targets ## Run the long tests: soak, fuzzers, typing and latency in editors, all reference prompts, a million random sessions, the full evaluation
+	@REFERENCE_PROMPTS=all $(BIN)/python -m pytest -q model-scripts/tests/test_reference.py
 	@PROPTEST_CASES=1000000 cargo test --release --locked -p foretell-session random_events
 	@$(MAKE) --no-print-directory eval EVAL_LIMIT=1000 OTHERS_LIMIT=1000
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -19,12 +20,16 @@ from tokenizers import Tokenizer
 
 from foretell_models.bundle import read_manifest
 
+# All prompts take minutes; `make test-long` compares them.
+ALL_PROMPTS = os.environ.get("REFERENCE_PROMPTS") == "all"
+N_PROMPTS = 16
+
 
 @pytest.fixture(scope="module")
 def prompts():
-    """The 29 shortest prompts and the longest; the others add two minutes and test nothing new."""
+    """The shortest prompts and the longest, or all."""
     *shorter, longest = sorted(prompts_of("qwen2"), key=lambda prompt: len(prompt.ids))
-    return [*shorter[:29], longest]
+    return [*(shorter if ALL_PROMPTS else shorter[: N_PROMPTS - 1]), longest]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def exact(fp32_bundle, prompts):
 
 def test_prompts_cover_all_lengths(prompts):
     lengths = [len(prompt.ids) for prompt in prompts]
-    assert len(lengths) >= 30 and 20 <= min(lengths) < 40 and 800 < max(lengths) <= 1000
+    assert len(lengths) >= N_PROMPTS and 20 <= min(lengths) < 40 and 800 < max(lengths) <= 1000
 
 
 def test_fp32_matches_llama_cpp(prompts, exact, capsys):
