@@ -1,18 +1,14 @@
---- Ghost text from a code model on this machine.
+--- Ghost text from a code model on this machine, and the next place of a change.
 ---
 --- Call `require('foretell').setup()`.
 local config = require('foretell.config')
+local edit = require('foretell.edit')
 local focus = require('foretell.focus')
 local ghost = require('foretell.ghost')
 local server = require('foretell.server')
+local suggestion = require('foretell.suggestion')
 
 local M = {}
-
---- The module that displays suggestions.
----@return table `foretell.ghost`, or `foretell.native` for Neovim's own display
-local function display()
-  return config.current.native and require('foretell.native') or ghost
-end
 
 local follows_cmp = false
 
@@ -26,6 +22,15 @@ local function follow_cmp()
       cmp.event:on(event, vim.schedule_wrap(ghost.on_menu))
     end
   end
+end
+
+--- A default highlight group that adds a line through the text to another group.
+---@param name string
+---@return vim.api.keyset.highlight
+local function struck_through(name)
+  local group = vim.api.nvim_get_hl(0, { name = name, link = false })
+  local cterm = vim.tbl_extend('force', group.cterm or {}, { strikethrough = true })
+  return vim.tbl_extend('force', group, { default = true, strikethrough = true, cterm = cterm })
 end
 
 --- Starts Foretell. Settings: |foretell-settings|.
@@ -48,6 +53,9 @@ function M.setup(opts)
   local function highlight()
     vim.api.nvim_set_hl(0, 'ForetellGhost', { default = true, link = 'Comment' })
     vim.api.nvim_set_hl(0, 'ForetellMore', { default = true, link = 'NonText' })
+    vim.api.nvim_set_hl(0, 'ForetellEditOld', struck_through('DiffDelete'))
+    vim.api.nvim_set_hl(0, 'ForetellEditNew', { default = true, link = 'DiffAdd' })
+    vim.api.nvim_set_hl(0, 'ForetellEditHint', { default = true, link = 'NonText' })
   end
   highlight()
   on('ColorScheme', highlight)
@@ -78,56 +86,93 @@ function M.setup(opts)
       ghost.on_ready(buf)
     end
   end
+  if config.current.next_edit then
+    on({
+      'BufEnter',
+      'CompleteDone',
+      'CursorMoved',
+      'CursorMovedI',
+      'ModeChanged',
+      'VimResized',
+      'WinEnter',
+      'WinResized',
+      'WinScrolled',
+    }, edit.refresh)
+    on('User', vim.schedule_wrap(edit.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
+    ghost.on_drawn = edit.refresh
+    server.on_edits = edit.on_edits
+  end
   require('foretell.keys').map(config.current.keys)
   server.enable()
 end
 
---- Accepts the suggestion. Returns false if none is shown, for a fallback.
+--- Accepts the suggestion; without one, `next_edit()`. Returns false if there
+--- is neither, for a fallback.
 ---@return boolean
 function M.accept()
-  return display().accept()
+  return suggestion.display().accept() or edit.advance()
 end
 
 --- Accepts the first word of the suggestion.
 ---@return boolean
 function M.accept_word()
-  return display().accept('word')
+  return suggestion.display().accept('word')
 end
 
 --- Accepts the first line of the suggestion.
 ---@return boolean
 function M.accept_line()
-  return display().accept('line')
+  return suggestion.display().accept('line')
 end
 
 --- Shows the next candidate.
 ---@return boolean
 function M.next()
-  return display().cycle(1)
+  return suggestion.display().cycle(1)
 end
 
 --- Shows the previous candidate.
 ---@return boolean
 function M.previous()
-  return display().cycle(-1)
+  return suggestion.display().cycle(-1)
 end
 
---- Dismisses the suggestion until the next key.
+--- Dismisses the suggestion until the next key; without one, `reject_edit()`.
 ---@return boolean
 function M.dismiss()
-  return display().dismiss()
+  return suggestion.display().dismiss() or edit.reject()
 end
 
 --- Requests suggestions at the cursor.
 ---@return boolean
 function M.trigger()
-  return display().trigger()
+  return suggestion.display().trigger()
+end
+
+--- Jumps to the next edit; if the cursor is on its line, applies it instead.
+--- Returns false if none is shown, for a fallback.
+---@return boolean
+function M.next_edit()
+  return edit.advance()
+end
+
+--- Rejects the next edit: it is not offered again.
+---@return boolean
+function M.reject_edit()
+  return edit.reject()
+end
+
+--- Whether a next edit is shown that a key would act on. No key acts on it
+--- while there is a suggestion, a completion menu or a snippet.
+---@return boolean
+function M.has_edit()
+  return edit.is_ready()
 end
 
 --- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
-  return display().visible() ~= nil
+  return suggestion.is_visible()
 end
 
 --- Turns suggestions on or off, everywhere or in a buffer. The server keeps running.
@@ -146,6 +191,7 @@ function M.enable(on, buf)
   elseif not on then
     ghost.stop()
   end
+  edit.refresh()
   vim.cmd.redrawstatus({ bang = true })
 end
 
