@@ -1,7 +1,7 @@
 --- Draws a suggestion as virtual text, and counts which of its lines are visible. A line counts only
 --- if all of it is on screen, because accepting inserts visible lines only.
-local scope = require('foretell.scope')
 local text = require('foretell.text')
+local window = require('foretell.window')
 
 local M = {}
 
@@ -21,13 +21,6 @@ local CONTEXT_SHARE = 1 / 4
 ---@field is_overlay boolean        Whether the text covers the rest of the line.
 ---@field max_lines integer         How many lines may be shown.
 ---@field may_scroll boolean        Whether to scroll if there is too little room.
-
---- The width of the text in the current window, without signs and numbers.
----@return integer
-local function text_width()
-  local info = vim.fn.getwininfo(api.nvim_get_current_win())[1]
-  return math.max(info.width - info.textoff, 1)
-end
 
 --- How many screen rows are free below the cursor's line, including its virtual text; negative if
 --- the line does not end on screen.
@@ -54,7 +47,7 @@ local function n_free_columns(layout)
   if vim.wo.wrap then
     return math.huge
   end
-  return text_width() - (layout.vcol - vim.fn.winsaveview().leftcol)
+  return window.text_width() - (layout.vcol - vim.fn.winsaveview().leftcol)
 end
 
 ---@param layout foretell.Layout
@@ -78,7 +71,7 @@ end
 local function scroll(layout)
   local missing_columns = math.min(
     layout.first_width,
-    math.ceil(text_width() * (1 - CONTEXT_SHARE))
+    math.ceil(window.text_width() * (1 - CONTEXT_SHARE))
   ) - n_free_columns(layout)
   if missing_columns > 0 then
     vim.fn.winrestview({ leftcol = vim.fn.winsaveview().leftcol + missing_columns })
@@ -103,7 +96,7 @@ end
 ---@param line string without tabs
 ---@return string[] rows at least one
 local function wrapped(line)
-  return vim.wo.wrap and text.wrapped(line, text_width()) or { line }
+  return vim.wo.wrap and text.wrapped(line, window.text_width()) or { line }
 end
 
 --- Removes the suggestion from a buffer.
@@ -122,7 +115,7 @@ end
 function M.draw(remaining, options)
   local buf = api.nvim_get_current_buf()
   M.clear(buf)
-  scope.to_window(namespace)
+  window.scope(namespace)
   local at = api.nvim_win_get_cursor(0)
   local row, col = at[1] - 1, at[2]
   local tabstop, vcol = vim.bo[buf].tabstop, vim.fn.virtcol('.') - 1
@@ -140,7 +133,8 @@ function M.draw(remaining, options)
     end, rows),
     max_lines = options.max_lines,
   }
-  local is_wide = vim.wo.wrap and vcol % text_width() + layout.first_width > text_width()
+  local is_wide = vim.wo.wrap
+    and vcol % window.text_width() + layout.first_width > window.text_width()
   local has_cursorline = vim.wo.cursorline and vim.wo.cursorlineopt ~= 'number'
   local mark = { ---@type vim.api.keyset.set_extmark
     virt_text = {
@@ -150,7 +144,7 @@ function M.draw(remaining, options)
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
     -- Combined highlights would draw a suggestion before a bracket like MatchParen.
     hl_mode = 'replace',
-    scoped = scope.flag,
+    scoped = window.scoped,
   }
   mark.id = api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
   if options.may_scroll then

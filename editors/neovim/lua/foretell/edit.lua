@@ -86,12 +86,15 @@ function M.withdraw()
   state.offer = nil
 end
 
---- Whether the cursor is on the edit's line, and the edit is visible.
+--- Whether the cursor is at an edit: at its start, or on its line if that shows the edit.
 ---@param place foretell.EditPlace
 ---@return boolean
 local function is_here(place)
-  local row = api.nvim_win_get_cursor(0)[1] - 1
-  return row >= place.row and row <= place.end_row and display.is_on_screen(place)
+  local cursor = api.nvim_win_get_cursor(0)
+  local row, col = cursor[1] - 1, cursor[2]
+  return row >= place.row
+    and row <= place.end_row
+    and (col == place.col or display.is_on_screen(place))
 end
 
 --- Whether a key would act on the edit: it is shown, and no menu, snippet or suggestion owns the key.
@@ -212,13 +215,14 @@ function M.on_pause()
   end
 end
 
----@param place foretell.EditPlace
-local function jump(place)
+---@param offer foretell.Offer
+local function jump(offer)
   vim.cmd.mark("'")
-  api.nvim_win_set_cursor(0, { place.row + 1, place.col })
+  api.nvim_win_set_cursor(0, { offer.place.row + 1, offer.place.col })
   if vim.fn.foldclosed('.') ~= -1 then
     vim.cmd.foldopen({ bang = true })
   end
+  display.scroll(offer.place, offer.edit.text)
   suggestion.wait_for_key()
   M.refresh()
 end
@@ -267,7 +271,7 @@ function M.advance()
   if is_here(offer.place) then
     apply(offer)
   else
-    jump(offer.place)
+    jump(offer)
   end
   return true
 end

@@ -1,7 +1,7 @@
 --- Draws the next edit: the old text struck through, the new text next to it or below, and a hint at
 --- the cursor if the edit is not on screen.
-local scope = require('foretell.scope')
 local text = require('foretell.text')
+local window = require('foretell.window')
 
 local M = {}
 
@@ -27,21 +27,42 @@ end
 ---@param col integer
 ---@param mark vim.api.keyset.set_extmark
 local function set_mark(buf, row, col, mark)
-  mark.scoped = scope.flag
+  mark.scoped = window.scoped
   api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
 end
 
---- Whether the start of an edit is on screen in the current window.
+--- Whether the old text of an edit is on screen in the current window; of several lines, the first.
 ---@param place foretell.EditPlace
 ---@return boolean
 function M.is_on_screen(place)
   local lnum = place.row + 1
+  local last_col = place.row == place.end_row and math.max(place.end_col, place.col + 1)
+    or place.col + 1
+  local function is_visible(col)
+    return vim.fn.screenpos(0, lnum, col).row > 0
+  end
   -- `line('w$')` scrolls to the cursor first, as the next redraw does.
-  local last = vim.fn.line('w$')
-  return lnum <= last
+  return lnum <= vim.fn.line('w$')
     and lnum >= vim.fn.line('w0')
     and vim.fn.foldclosed(lnum) == -1
-    and vim.fn.screenpos(0, lnum, place.col + 1).row > 0
+    and is_visible(place.col + 1)
+    and is_visible(last_col)
+end
+
+--- Scrolls to the right until the old and the new text are on screen, if the cursor is before them.
+---@param place foretell.EditPlace
+---@param new string
+function M.scroll(place, new)
+  if vim.wo.wrap or place.row ~= place.end_row then
+    return
+  end
+  local view = vim.fn.winsaveview()
+  local end_vcol = vim.fn.virtcol({ place.row + 1, place.end_col }) + vim.fn.strdisplaywidth(new)
+  local max_leftcol = vim.fn.virtcol('.') - 1 -- the cursor's column
+  local leftcol = math.min(end_vcol - window.text_width(), max_leftcol)
+  if leftcol > view.leftcol then
+    vim.fn.winrestview({ leftcol = leftcol })
+  end
 end
 
 --- The lines that an edit makes of those that it touches. An insertion of whole lines makes only
@@ -93,7 +114,7 @@ end
 function M.draw(place, new, hint)
   local buf = api.nvim_get_current_buf()
   M.clear(buf)
-  scope.to_window(namespace)
+  window.scope(namespace)
   if place.row ~= place.end_row or place.col ~= place.end_col then
     set_mark(buf, place.row, place.col, {
       end_row = place.end_row,
