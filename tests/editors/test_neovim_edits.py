@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import SCREENS
+from conftest import SCREENS, WITHOUT_MODEL
 from neovim import Neovim
 from scripted import Scripted
 from test_neovim import NEOVIMS, start, wait_for_state
@@ -24,12 +24,6 @@ CODE = [
     *PADDING,
     "    return size - height",
 ]
-# The server has an engine, but no model.
-WITHOUT_MODEL = {
-    "suggest": {"trigger": "manual"},
-    "engine": {"kind": "remote", "remote": {"url": "http://127.0.0.1:9"}},
-    "stats": {"keep": False},
-}
 
 
 @pytest.fixture(scope="module", params=NEOVIMS)
@@ -215,22 +209,18 @@ def test_turning_suggestions_off_withdraws_the_edit(
 WORDS = ["one two", "one two", "three"]
 
 
-def offer(
-    scripted: Scripted,
-    line: int,
-    start: int,
-    old: str,
-    new: str,
-    behind: int = 0,
-) -> None:
-    """Passes an edit to the plugin as if the server had sent it, and shows it without a pause."""
+def offer(scripted: Scripted, line: int, column: int, old: str, new: str, behind: int = 0) -> None:
+    """Passes an edit to the plugin as if the server had sent it, and shows it without a pause.
+
+    `behind` is how many versions it is older than the document.
+    """
     lines = old.split("\n")
     end = {
         "line": line + len(lines) - 1,
-        "character": len(lines[-1]) + (start if len(lines) == 1 else 0),
+        "character": len(lines[-1]) + (column if len(lines) == 1 else 0),
     }
     edit: dict[str, Any] = {
-        "range": {"start": {"line": line, "character": start}, "end": end},
+        "range": {"start": {"line": line, "character": column}, "end": end},
         "oldText": old,
         "text": new,
         "command": {"title": "Accept", "command": "foretell.acceptEdit", "arguments": [7]},
@@ -340,12 +330,12 @@ def test_no_suggestion_is_requested_until_the_next_key(words: Scripted) -> None:
 
 def test_lines_are_drawn_below_or_above(words: Scripted) -> None:
     shown = []
-    for line, start, old, new in [
+    for line, column, old, new in [
         (0, 4, "two\none", "2\n3\n1"),
         (1, 7, "", "\n    inserted"),
         (1, 0, "", "inserted\n"),
     ]:
-        offer(words, line, start, old, new)
+        offer(words, line, column, old, new)
         shown.append(words.vim.screen().lines()[:6])
     assert shown[0][:5] == ["one two", "one two", "one 2", "3", "1 two"]
     assert shown[1][:4] == ["one two", "one two", "    inserted", "three"]

@@ -55,7 +55,7 @@ function M.setup(opts)
     vim.api.nvim_set_hl(0, 'ForetellMore', { default = true, link = 'NonText' })
     vim.api.nvim_set_hl(0, 'ForetellEditOld', struck_through('DiffDelete'))
     vim.api.nvim_set_hl(0, 'ForetellEditNew', { default = true, link = 'DiffAdd' })
-    vim.api.nvim_set_hl(0, 'ForetellEditHint', { default = true, link = 'NonText' })
+    vim.api.nvim_set_hl(0, 'ForetellEditHint', { default = true, link = 'Comment' })
   end
   highlight()
   on('ColorScheme', highlight)
