@@ -313,6 +313,25 @@ def test_snippet_owns_tab(words: Scripted) -> None:
     assert has_edit(words)
 
 
+def test_accept_works_in_an_expression_mapping(
+    words: Scripted, request: pytest.FixtureRequest
+) -> None:
+    """As in blink.cmp, whose keys call functions in one."""
+    request.addfinalizer(lambda: words.vim.command("iunmap <C-y>"))
+    words.vim.lua(
+        """
+        vim.keymap.set('i', '<C-y>', function()
+          return require('foretell').accept() and '' or '~'
+        end, { expr = true })
+        """
+    )
+    offer(words, 0, 0, "one", "four")
+    for _ in range(2):
+        press(words.vim, "<C-y>")
+    assert words.vim.buffer()[0] == "four two"
+    assert words.press("<C-y>")[0] == "four~ two"
+
+
 def test_no_suggestion_is_requested_until_the_next_key(words: Scripted) -> None:
     """A suggestion at the new place would own the next Tab."""
     offer(words, 0, 0, "one", "four")

@@ -106,23 +106,49 @@ function M.setup(opts)
   server.enable()
 end
 
+--- Whether the text cannot be changed now, as in an expression mapping.
+---@return boolean
+local function text_is_locked()
+  local _, why = pcall(vim.api.nvim_buf_set_lines, -1, 0, 0, false, {})
+  return tostring(why):find('E565', 1, true) ~= nil
+end
+
+--- Runs an action that changes the text, in an expression mapping right after it.
+---@param is_possible boolean
+---@param action fun(): boolean
+---@return boolean
+local function run_unlocked(is_possible, action)
+  if config.current.native or not text_is_locked() then
+    return action()
+  elseif is_possible then
+    vim.schedule(action)
+  end
+  return is_possible
+end
+
 --- Accepts the suggestion; without one, `next_edit()`. Returns false if there
 --- is neither, for a fallback.
 ---@return boolean
 function M.accept()
-  return suggestion.display().accept() or edit.advance()
+  return run_unlocked(M.is_visible() or M.has_edit(), function()
+    return suggestion.display().accept() or edit.advance()
+  end)
 end
 
 --- Accepts the first word of the suggestion.
 ---@return boolean
 function M.accept_word()
-  return suggestion.display().accept('word')
+  return run_unlocked(M.is_visible(), function()
+    return suggestion.display().accept('word')
+  end)
 end
 
 --- Accepts the first line of the suggestion.
 ---@return boolean
 function M.accept_line()
-  return suggestion.display().accept('line')
+  return run_unlocked(M.is_visible(), function()
+    return suggestion.display().accept('line')
+  end)
 end
 
 --- Shows the next candidate.
@@ -153,7 +179,7 @@ end
 --- Returns false if none is shown, for a fallback.
 ---@return boolean
 function M.next_edit()
-  return edit.advance()
+  return run_unlocked(M.has_edit(), edit.advance)
 end
 
 --- Rejects the next edit: it is not offered again.
