@@ -15,13 +15,12 @@ from scripted import Scripted
 from test_neovim import NEOVIMS, start, wait_for_state
 
 OLD, NEW = "height", "tall"
-PADDING = [f"    x{i} = {i}" for i in range(40)]
 CODE = [
     "def area(width, height):",
     "    size = width * height / 2",
     "    if height > 3 or height < 1:",
     "        print(height)",
-    *PADDING,
+    *[""] * 40,
     "    return size - height",
 ]
 
@@ -32,7 +31,7 @@ def vim(
 ) -> Iterator[Neovim]:
     folder = tmp_path_factory.mktemp("edits")
     vim = start(request.param, folder, server, settings=WITHOUT_MODEL)
-    vim.command("syntax on")
+    vim.command("syntax on | set laststatus=0")
     yield vim
     vim.end()
 
