@@ -120,11 +120,14 @@ def test_tab_works_in_insert_mode(code: Neovim) -> None:
 
 
 def test_applied_edit_is_one_undo_step(code: Neovim) -> None:
-    rename(code)
+    rename(code, "cwtall")
     before = code.buffer()
     press(code, "<Tab>")
     press(code, "<Tab>")
-    assert code.buffer() != before
+    code.type("!<Esc>")
+    code.wait("the key", lambda: "tall! / 2" in code.buffer()[1])
+    press(code, "u")
+    assert code.buffer()[1] == "    size = width * tall / 2"
     press(code, "u")
     assert code.buffer() == before
 
@@ -208,10 +211,18 @@ def test_turning_suggestions_off_withdraws_the_edit(
 WORDS = ["one two", "one two", "three"]
 
 
-def offer(scripted: Scripted, line: int, column: int, old: str, new: str, behind: int = 0) -> None:
+def offer(
+    scripted: Scripted,
+    line: int,
+    column: int,
+    old: str,
+    new: str,
+    behind: int = 0,
+    then: str = "require('foretell.edit').on_pause()",
+) -> object:
     """Passes an edit to the plugin as if the server had sent it, and shows it without a pause.
 
-    `behind` is how many versions it is older than the document.
+    `behind` is how many versions it is older than the document; `then` is what happens next.
     """
     lines = old.split("\n")
     end = {
@@ -224,15 +235,15 @@ def offer(scripted: Scripted, line: int, column: int, old: str, new: str, behind
         "text": new,
         "command": {"title": "Accept", "command": "foretell.acceptEdit", "arguments": [7]},
     }
-    scripted.vim.lua(
+    return scripted.vim.lua(
         """
         local edit, behind = ...
         local client = vim.lsp.get_clients({ name = 'foretell' })[1]
         local version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()] - behind
         edit.textDocument = { uri = vim.uri_from_bufnr(0), version = version }
         client.handlers['foretell/nextEdit'](nil, { edits = { edit } }, { client_id = client.id })
-        require('foretell.edit').on_pause()
-        """,
+        """
+        + then,
         edit,
         behind,
     )
@@ -259,6 +270,21 @@ def test_edit_of_another_version_or_text_is_not_shown(words: Scripted) -> None:
     words.vim.wait("the report", lambda: words.sent("textDocument/didShowInlineEdit"))
     shown = words.sent("textDocument/didShowInlineEdit")[-1]
     assert shown["item"]["command"]["arguments"] == [7]
+
+
+def test_edit_waits_for_a_pause_in_typing(words: Scripted) -> None:
+    shown = "return require('foretell').has_edit()"
+    assert not offer(words, 0, 0, "one", "four", then=shown)
+    words.vim.wait("the pause", lambda: has_edit(words))
+    press(words.vim, "<Tab>")
+    press(words.vim, "<Tab>")
+    assert offer(words, 1, 0, "one", "four", then=shown), "it follows an applied edit at once"
+
+
+def test_key_rejects_only_an_edit_that_was_seen(words: Scripted) -> None:
+    words.vim.type("<Esc>")
+    assert not offer(words, 0, 0, "one", "four", then="return require('foretell.edit').is_seen()")
+    assert has_edit(words)
 
 
 def test_suggestion_owns_tab(scripted: Scripted) -> None:
