@@ -17,11 +17,14 @@ local mapped = {} ---@type table<string, foretell.KeyMapping>
 --- The actions that are mapped in normal mode.
 local NORMAL = { next_edit = true, reject_edit = true }
 
---- The mode in which the key of an action is mapped.
+--- The mode in which the key of an action is mapped; nil if the settings turn the action off.
 ---@param action string
----@return 'i'|'n'
+---@return 'i'|'n'?
 function M.mode(action)
-  return NORMAL[action] and 'n' or 'i'
+  if not NORMAL[action] then
+    return 'i'
+  end
+  return config.current.next_edit and 'n' or nil
 end
 
 --- The `<Plug>` that acts as the key of an action without any mapping.
@@ -115,9 +118,10 @@ local function has_edit(action)
 end
 
 ---@param action string
+---@param mode 'i'|'n'
 ---@param key string
-local function map_one(action, key)
-  local mode, fallback = M.mode(action), bare_plug(action)
+local function map_one(action, mode, key)
+  local fallback = bare_plug(action)
   vim.keymap.set(mode, fallback, key)
   local previous = vim.fn.maparg(key, mode, false, true)
   if previous.buffer == 1 then
@@ -151,8 +155,9 @@ function M.map(keys)
     if not foretell[action] then
       error(('foretell: unknown setting %q; see :help foretell-keys'):format('keys.' .. action), 0)
     end
-    if key and (config.current.next_edit or not NORMAL[action]) then
-      map_one(action, key)
+    local mode = M.mode(action)
+    if key and mode then
+      map_one(action, mode, key)
     end
   end
 end
