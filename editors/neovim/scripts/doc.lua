@@ -98,9 +98,9 @@ a machine without network. It runs in a terminal; `q` closes it.
 Highlight groups:
     *hl-ForetellGhost*     the suggestion, linked to |hl-Comment| by default
     *hl-ForetellMore*      the note "… +3 lines", linked to |hl-NonText|
-    *hl-ForetellEditOld*   the text that an edit replaces: |hl-DiffDelete|,
-                           struck through
-    *hl-ForetellEditNew*   its new text, linked to |hl-DiffAdd|
+    *hl-ForetellEditOld*   the text that an edit replaces: |hl-DiffDelete|
+    *hl-ForetellEditStruck*  the line through this text
+    *hl-ForetellEditNew*   the new text: |hl-DiffAdd|
     *hl-ForetellEditHint*  the line of an edit off screen: |hl-Comment|
 
 The event `User ForetellStatus` fires whenever the status changes.

@@ -116,11 +116,13 @@ function M.draw(place, new, hint)
   M.clear(buf)
   window.scope(namespace)
   if place.row ~= place.end_row or place.col ~= place.end_col then
-    set_mark(buf, place.row, place.col, {
-      end_row = place.end_row,
-      end_col = place.end_col,
-      hl_group = 'ForetellEditOld',
-    })
+    for _, group in ipairs({ 'ForetellEditOld', 'ForetellEditStruck' }) do
+      set_mark(buf, place.row, place.col, {
+        end_row = place.end_row,
+        end_col = place.end_col,
+        hl_group = group,
+      })
+    end
   end
   local lines, tabstop = vim.split(new, '\n', { plain = true }), vim.bo[buf].tabstop
   if place.row == place.end_row and #lines == 1 then

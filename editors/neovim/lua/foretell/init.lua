@@ -24,15 +24,6 @@ local function follow_cmp()
   end
 end
 
---- A default highlight group that adds a line through the text to another group.
----@param name string
----@return vim.api.keyset.highlight
-local function struck_through(name)
-  local group = vim.api.nvim_get_hl(0, { name = name, link = false })
-  local cterm = vim.tbl_extend('force', group.cterm or {}, { strikethrough = true })
-  return vim.tbl_extend('force', group, { default = true, strikethrough = true, cterm = cterm })
-end
-
 --- Starts Foretell. Settings: |foretell-settings|.
 ---@param opts? table foretell.Config, with every field optional
 function M.setup(opts)
@@ -53,7 +44,13 @@ function M.setup(opts)
   local function highlight()
     vim.api.nvim_set_hl(0, 'ForetellGhost', { default = true, link = 'Comment' })
     vim.api.nvim_set_hl(0, 'ForetellMore', { default = true, link = 'NonText' })
-    vim.api.nvim_set_hl(0, 'ForetellEditOld', struck_through('DiffDelete'))
+    vim.api.nvim_set_hl(0, 'ForetellEditOld', { default = true, link = 'DiffDelete' })
+    -- A group of its own: a link cannot add an attribute.
+    vim.api.nvim_set_hl(0, 'ForetellEditStruck', {
+      default = true,
+      strikethrough = true,
+      cterm = { strikethrough = true },
+    })
     vim.api.nvim_set_hl(0, 'ForetellEditNew', { default = true, link = 'DiffAdd' })
     vim.api.nvim_set_hl(0, 'ForetellEditHint', { default = true, link = 'Comment' })
   end
