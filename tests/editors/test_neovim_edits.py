@@ -98,6 +98,7 @@ def test_rename_is_carried_through_with_tab(code: Neovim) -> None:
             code.wait("the offer at the cursor", lambda: struck(code) == OLD)
         press(code, "<Tab>")
         assert row(code) == line
+        assert code.lua("return vim.fn.expand('<cword>')") == NEW
         if i + 1 < len(at):
             code.wait("the next offer", lambda: code.lua("return require('foretell').has_edit()"))
     assert code.buffer() == [line.replace(OLD, NEW) for line in CODE]
