@@ -23,7 +23,7 @@ VSCODE_SOURCES := $(wildcard $(VSCODE)/src/*.ts $(VSCODE)/images/* $(VSCODE)/wal
 EDITORS_NPM := PATH="$(CURDIR)/$(EDITORS_BIN):$$PATH" npm --no-audit --no-fund --loglevel=error
 EDITORS_PYTEST := $(CURDIR)/$(EDITORS_BIN)/python -m pytest -q -rs --timeout 300
 EDITORS_TOOLS := $(VSCODE)/node_modules/installed $(EDITORS)/nvim-0.11
-NEOVIM_TESTS := test_neovim.py test_neovim_layout.py test_neovim_scripted.py test_session.py
+NEOVIM_TESTS := test_neovim.py test_neovim_edits.py test_neovim_layout.py test_neovim_scripted.py test_session.py
 NEOVIM_DEBS := $(EDITORS)/nvim-0.10/nvim $(EDITORS)/nvim-0.12/nvim
 VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/editors/vscode*.test.mjs)
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
@@ -96,7 +96,7 @@ editors-settings: $(EDITORS)/venv/installed
 
 editors-pictures:
 	@cp target/screens/vscode.png $(VSCODE)/images/
-	@cp target/screens/neovim.svg target/screens/helix.svg editors/images/
+	@cp target/screens/neovim.svg target/screens/neovim-edit.svg target/screens/helix.svg editors/images/
 
 $(EDITORS)/venv/installed: tests/editors/requirements.lock
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is missing: 'apt install python3 python3-venv', 'dnf install python3', 'brew install python'"; exit 1; }

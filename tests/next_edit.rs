@@ -122,6 +122,39 @@ fn renamed_places_are_offered_one_after_the_other() {
     assert_eq!(edits_counted(&mut typist.client), counted);
 }
 
+/// Replays the messages of Neovim 0.12.4 with sidekick.nvim 2.3.0 while a rename was carried
+/// through four places, and the last one undone. Each edit in a response is the client's next change.
+#[test]
+fn recorded_sidekick_session_applies_each_edit() {
+    let (mut client, _) = connect_with("nothing", &on_request_config());
+    let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
+    client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings}));
+    let mut offered: Option<Value> = None;
+    let mut edits_per_answer = Vec::new();
+    for line in include_str!("clients/edits.sidekick-2.3.0.jsonl").lines() {
+        let message: Value = serde_json::from_str(line).unwrap();
+        let (method, params) = (message["method"].as_str().unwrap(), message["params"].clone());
+        if let Some(edit) = offered.take() {
+            let change = &params["contentChanges"][0];
+            assert_eq!([&change["range"], &change["text"]], [&edit["range"], &edit["text"]]);
+        }
+        if message["id"].is_null() {
+            client.notify(method, params);
+            continue;
+        }
+        let id = client.request(method, params);
+        let answer = client.answer(id);
+        assert_eq!(answer.get("error"), None);
+        if method == "textDocument/copilotInlineEdit" {
+            let edits = answer["result"]["edits"].as_array().unwrap();
+            edits_per_answer.push(edits.len());
+            offered = edits.first().cloned();
+        }
+    }
+    assert_eq!(edits_per_answer, [1, 1, 1, 1, 0, 0]);
+    assert_eq!(edits_counted(&mut client)["accepted"], 4);
+}
+
 #[test]
 fn nothing_is_offered_for_another_version() {
     let mut typist = rename(&on_request_config(), &json!({}));

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / "target" / "editors"
 SCREENS = ROOT / "target" / "screens"
+# Settings of a server that starts at once and suggests nothing: its engine has no model to load.
+WITHOUT_MODEL = {
+    "suggest.trigger": "manual",
+    "engine.kind": "remote",
+    "engine.remote.url": "http://127.0.0.1:9",
+    "stats.keep": False,
+}
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,8 @@ def _cell(char: pyte.screens.Char) -> tuple[str, Style]:
     foreground, background = _colour(char.fg, FOREGROUND), _colour(char.bg, BACKGROUND)
     if char.reverse:
         foreground, background = background, foreground
-    return char.data or " ", Style(foreground, background, char.bold, char.italics)
+    looks = (char.bold, char.italics, char.strikethrough)
+    return char.data or " ", Style(foreground, background, *looks)
 
 
 def _colour(name: str, default: int) -> int:

@@ -55,6 +55,21 @@ test('length counts UTF-16 code units', function()
   equal(text.utf16_len('😀'), 2)
 end)
 
+test('position in any encoding is a byte of the line', function()
+  local line = 'aß😀b'
+  equal(text.byte_index(line, 3, 'utf-8'), 3)
+  equal(text.byte_index(line, 4, 'utf-16'), 7)
+  equal(text.byte_index(line, 3, 'utf-32'), 7)
+  equal(text.byte_index(line, 99, 'utf-8'), #line)
+  equal(text.byte_index(line, 99, 'utf-16'), #line)
+end)
+
+test('line wraps at the width', function()
+  equal(text.wrapped('', 4), { '' })
+  equal(text.wrapped('abcd', 4), { 'abcd' })
+  equal(text.wrapped('ab漢字c', 4), { 'ab漢', '字c' })
+end)
+
 test('added and passed closing brackets are replaced', function()
   for _, case in ipairs({
     -- after, now, replaced at the request, remaining; replaced now
@@ -189,6 +204,32 @@ test('key without a suggestion keeps its mapping', function()
   check([[lua vim.keymap.set('i', '<Tab>', _G.tab, { expr = true, remap = true })]], 'a\tyb')
   vim.cmd([[iunmap <Tab>]])
   vim.cmd([[iunmap x]])
+end)
+
+test('key in normal mode without an edit keeps its mapping', function()
+  local function text_after(typed)
+    vim.cmd.enew({ bang = true })
+    vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'one', 'two', 'three' })
+    vim.api.nvim_feedkeys(vim.keycode(typed), 'tx', false)
+    return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), ' ')
+  end
+  for map, want in pairs({
+    [ [[silent! nunmap <F5>]] ] = 'one two three',
+    [ [[nnoremap <F5> x]] ] = 'e two three',
+    [ [[nmap <F5> dd]] ] = 'three',
+    [ [[nmap <expr> <F5> 'x']] ] = 'e two three',
+  }) do
+    vim.cmd(map)
+    keys.map({ next_edit = '<F5>' })
+    equal(text_after('2<F5>'), want)
+    keys.map(false)
+    equal(text_after('2<F5>'), want)
+    vim.cmd([[silent! nunmap <F5>]])
+  end
+  config.set({ next_edit = false })
+  keys.map({ next_edit = '<F5>' })
+  equal(vim.fn.maparg('<F5>', 'n'), '')
+  config.set()
 end)
 
 test('buffer mapping does not hide the global one', function()

@@ -199,4 +199,5 @@ class Neovim:
         background = it.get("background", self.default.background)
         if it.get("reverse"):
             foreground, background = background, foreground
-        return Style(foreground, background, bool(it.get("bold")), bool(it.get("italic")))
+        looks = (bool(it.get(look)) for look in ("bold", "italic", "strikethrough"))
+        return Style(foreground, background, *looks)

@@ -17,6 +17,7 @@ class Style:
     background: int
     bold: bool = False
     italic: bool = False
+    struck: bool = False
 
 
 @dataclass
@@ -40,6 +41,11 @@ class Screen:
             for row in self.cells
         )
         return "\n".join(row.rstrip() for row in rows if row.strip())
+
+    def struck(self) -> str:
+        """The text that is struck through, without blank lines."""
+        rows = ("".join(char for char, style in row if style.struck) for row in self.cells)
+        return "\n".join(row for row in rows if row.strip())
 
     def save(self, path: Path) -> None:
         """Writes the screen as a .svg and a .txt file."""
@@ -89,6 +95,7 @@ def _rect(x: float, y: int, width: float, colour: int) -> str:
 def _text(x: int, y: int, text: str, style: Style) -> str:
     look = ' font-weight="bold"' if style.bold else ""
     look += ' font-style="italic"' if style.italic else ""
+    look += ' text-decoration="line-through"' if style.struck else ""
     return (
         f'<text x="{x * CELL_WIDTH:.1f}" y="{y * CELL_HEIGHT + 13.5}" xml:space="preserve" '
         f'textLength="{len(text) * CELL_WIDTH:.1f}" fill="#{style.foreground:06x}"{look}>'

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from conftest import INSTALLED, ROOT, SCREENS
+from conftest import INSTALLED, ROOT, SCREENS, WITHOUT_MODEL
 from helix import Helix
 from test_neovim import PYTHON
 
@@ -20,13 +20,19 @@ from test_neovim import PYTHON
 KIND = "snippet"
 
 
-def start_helix(folder: Path, server: Path, file: Path) -> Helix:
+def start_helix(
+    folder: Path, server: Path, file: Path, settings: dict[str, object] | None = None
+) -> Helix:
     """A Helix with our unmodified `languages.toml` and a Python file, after the model is loaded."""
     config = folder / "config" / "helix"
     config.mkdir(parents=True)
     ours = (ROOT / "editors" / "helix" / "languages.toml").read_text()
     (config / "languages.toml").write_text(ours)
     (config / "config.toml").write_text("[editor]\nidle-timeout = 50\ncompletion-timeout = 5\n")
+    if settings:
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+        (folder / "config" / "foretell").mkdir()
+        (folder / "config" / "foretell" / "foretell.toml").write_text("".join(lines))
     programs = folder / "bin"
     programs.mkdir()
     (programs / "foretell").symlink_to(server.resolve())
@@ -37,7 +43,8 @@ def start_helix(folder: Path, server: Path, file: Path) -> Helix:
         "PATH": f"{programs}:{os.environ['PATH']}",
     }
     helix = Helix(INSTALLED / "hx" / "hx", config / "config.toml", file, env)
-    helix.wait("the model", lambda _: "loaded in" in helix.log(), 120)
+    ready = re.compile("loaded in|remote engine")
+    helix.wait("the model", lambda _: ready.search(helix.log()), 120)
     return helix
 
 
@@ -85,6 +92,27 @@ def test_suggestion_is_menu_item_with_preview(helix: Helix) -> None:
     helix.wait("normal mode", lambda lines: " NOR " in lines[-2])
     helix.type("u")
     helix.wait("the undo", lambda _: label not in line())
+
+
+def test_code_action_applies_the_next_edit(server: Path, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.py"
+    file.write_text(PYTHON)
+    helix = start_helix(tmp_path, server, file, WITHOUT_MODEL)
+    helix.wait("the file", lambda lines: any("def is_odd" in line for line in lines))
+    helix.type("4ggf(wcvalue\x1b")
+    helix.wait("the first change", lambda lines: "def is_even(value):" in lines[3])
+    helix.type(" a")
+    title = "Apply next edit (line 6: number → value)"
+    helix.wait("the action", lambda lines: title in "\n".join(lines))
+    helix.screen().save(SCREENS / "helix-edit")
+    helix.type("\r")
+    helix.wait("the edit", lambda lines: lines[5].endswith("return value % 2 == 0"))
+    helix.type(" a")
+    helix.wait("no action", lambda lines: "No code actions available" in lines[-1])
+    helix.type("u")
+    helix.wait("the undo", lambda lines: lines[5].endswith("return number % 2 == 0"))
+    assert "def is_even(value):" in helix.lines()[3]
+    helix.end()
 
 
 def test_recorded_helix_session_gets_item(server: Path, tmp_path: Path) -> None:

@@ -55,6 +55,25 @@ a suggestion.
 
 A suggestion stays if a bracket that you type from it is closed automatically;
 accepting it replaces the closing bracket.
+
+==============================================================================
+NEXT EDIT                                                 *foretell-next-edit*
+
+After you change one place, such as the name of a parameter, Foretell finds
+the other places and offers one at a time: the old text is struck through, and
+the new text follows it or, if it has several lines, is drawn below. If the
+place is not on screen, a hint at the cursor names its line.
+
+<Tab> jumps there, and <Tab> on that line applies the edit, as one undo step;
+then the next place is offered. <Esc> in normal mode rejects an edit: it is
+not offered again. An edit disappears as soon as the text changes.
+
+In insert mode, an edit appears when you pause for 150 ms. A suggestion, a
+completion menu and a snippet own <Tab> first. If no edit is shown, the keys
+do what they did before; in normal mode, <Tab> is then |CTRL-I|.
+
+No model is needed. The server's settings `next_edit.enabled` and
+`next_edit.eagerness` say which edits are offered.
 ]]
 
 local COMMANDS = [[
@@ -77,8 +96,12 @@ a machine without network. It runs in a terminal; `q` closes it.
 `vim.g.foretell = false` and `vim.b.foretell = false` turn it off too; with
 `native`, only if they are set before the file is opened.
 Highlight groups:
-    *hl-ForetellGhost*  the suggestion, linked to |hl-Comment| by default
-    *hl-ForetellMore*   the note "… +3 lines", linked to |hl-NonText|
+    *hl-ForetellGhost*     the suggestion, linked to |hl-Comment| by default
+    *hl-ForetellMore*      the note "… +3 lines", linked to |hl-NonText|
+    *hl-ForetellEditOld*   the text that an edit replaces: |hl-DiffDelete|
+    *hl-ForetellEditStruck*  the line through this text
+    *hl-ForetellEditNew*   the new text: |hl-DiffAdd|
+    *hl-ForetellEditHint*  the line of an edit off screen: |hl-Comment|
 
 The event `User ForetellStatus` fires whenever the status changes.
 ]]
@@ -156,7 +179,7 @@ local lines = vim.split(HEAD, '\n')
 vim.list_extend(lines, heading('SETTINGS', 'foretell-settings'))
 vim.list_extend(lines, fields(settings, 'foretell.Config', config.defaults))
 vim.list_extend(lines, heading('KEYS', 'foretell-keys'))
-vim.list_extend(lines, { 'In insert mode. `false` maps none.', '' })
+vim.list_extend(lines, { 'In insert mode, unless another mode is named. `false` maps none.', '' })
 vim.list_extend(lines, fields(settings, 'foretell.Keys', config.defaults.keys))
 vim.list_extend(lines, vim.split(COMMANDS, '\n'))
 vim.list_extend(lines, heading('FUNCTIONS', 'foretell-functions'))

@@ -2,19 +2,22 @@
 local M = {}
 
 ---@class foretell.Keys
----@field accept? string|false       Accept the suggestion, or do what the key did before.
----@field accept_word? string|false  Accept its first word.
----@field accept_line? string|false  Accept its first line.
+---@field accept? string|false       Accept the suggestion; without one, jump to the next edit, then apply it.
+---@field accept_word? string|false  Accept the suggestion's first word.
+---@field accept_line? string|false  Accept the suggestion's first line.
 ---@field next? string|false         Show the next candidate.
 ---@field previous? string|false     Show the previous candidate.
----@field dismiss? string|false      Dismiss the suggestion.
+---@field dismiss? string|false      Dismiss the suggestion; without one, reject the next edit.
 ---@field trigger? string|false      Request a suggestion, also where they are not automatic.
+---@field next_edit? string|false    In normal mode: jump to the next edit, then apply it.
+---@field reject_edit? string|false  In normal mode: reject the next edit.
 
 ---@class foretell.Config
 ---@field cmd string[]                      The server's command.
 ---@field settings table<string, any>       The server's settings (`foretell config --schema`).
 ---@field filetypes table<string, boolean>  Turn file types on or off; "*" stands for all others.
----@field keys foretell.Keys|false          Keys in insert mode; `false` maps none.
+---@field keys foretell.Keys|false          Keys in insert and normal mode; `false` maps none.
+---@field next_edit boolean                 Show the next place of a change; without it, a code action applies it.
 ---@field hide_with_menu "lines"|boolean    What to hide while a completion menu is open: the lines below the cursor, everything (true), or nothing (false).
 ---@field streaming boolean                 Show the first words early and let the suggestion grow.
 ---@field native boolean                    Use Neovim 0.12's `vim.lsp.inline_completion` display.
@@ -32,7 +35,10 @@ M.defaults = {
     previous = '<M-[>',
     dismiss = '<C-]>',
     trigger = '<M-\\>',
+    next_edit = '<Tab>',
+    reject_edit = '<Esc>',
   },
+  next_edit = true,
   hide_with_menu = 'lines',
   streaming = true,
   native = false,

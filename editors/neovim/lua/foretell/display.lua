@@ -1,6 +1,7 @@
 --- Draws a suggestion as virtual text, and counts which of its lines are visible. A line counts only
 --- if all of it is on screen, because accepting inserts visible lines only.
 local text = require('foretell.text')
+local window = require('foretell.window')
 
 local M = {}
 
@@ -20,13 +21,6 @@ local CONTEXT_SHARE = 1 / 4
 ---@field is_overlay boolean        Whether the text covers the rest of the line.
 ---@field max_lines integer         How many lines may be shown.
 ---@field may_scroll boolean        Whether to scroll if there is too little room.
-
---- The width of the text in the current window, without signs and numbers.
----@return integer
-local function text_width()
-  local info = vim.fn.getwininfo(api.nvim_get_current_win())[1]
-  return math.max(info.width - info.textoff, 1)
-end
 
 --- How many screen rows are free below the cursor's line, including its virtual text; negative if
 --- the line does not end on screen.
@@ -53,7 +47,7 @@ local function n_free_columns(layout)
   if vim.wo.wrap then
     return math.huge
   end
-  return text_width() - (layout.vcol - vim.fn.winsaveview().leftcol)
+  return window.text_width() - (layout.vcol - vim.fn.winsaveview().leftcol)
 end
 
 ---@param layout foretell.Layout
@@ -77,7 +71,7 @@ end
 local function scroll(layout)
   local missing_columns = math.min(
     layout.first_width,
-    math.ceil(text_width() * (1 - CONTEXT_SHARE))
+    math.ceil(window.text_width() * (1 - CONTEXT_SHARE))
   ) - n_free_columns(layout)
   if missing_columns > 0 then
     vim.fn.winrestview({ leftcol = vim.fn.winsaveview().leftcol + missing_columns })
@@ -102,42 +96,7 @@ end
 ---@param line string without tabs
 ---@return string[] rows at least one
 local function wrapped(line)
-  local width = text_width()
-  if not vim.wo.wrap or vim.fn.strdisplaywidth(line) <= width then
-    return { line }
-  end
-  local rows, row, n_columns = {}, {}, 0
-  for _, char in ipairs(vim.fn.split(line, [[\zs]])) do
-    local char_columns = vim.fn.strdisplaywidth(char)
-    if n_columns + char_columns > width then
-      rows[#rows + 1], row, n_columns = table.concat(row), {}, 0
-    end
-    row[#row + 1], n_columns = char, n_columns + char_columns
-  end
-  rows[#rows + 1] = table.concat(row)
-  return rows
-end
-
---- The window that the namespace is limited to.
----@type integer?
-local scoped_win
-
---- Limits the namespace to the current window: another one with the same buffer shows no suggestion.
---- Neovim's functions for this are not stable yet. Without them, all windows of the buffer show it.
-local function scope_to_window()
-  local win = api.nvim_get_current_win()
-  if win == scoped_win then
-    return
-  end
-  if api.nvim__ns_set then
-    api.nvim__ns_set(namespace, { wins = { win } })
-  elseif api.nvim__win_add_ns then -- Neovim 0.10
-    if scoped_win and api.nvim_win_is_valid(scoped_win) then
-      api.nvim__win_del_ns(scoped_win, namespace)
-    end
-    api.nvim__win_add_ns(win, namespace)
-  end
-  scoped_win = win
+  return vim.wo.wrap and text.wrapped(line, window.text_width()) or { line }
 end
 
 --- Removes the suggestion from a buffer.
@@ -156,7 +115,7 @@ end
 function M.draw(remaining, options)
   local buf = api.nvim_get_current_buf()
   M.clear(buf)
-  scope_to_window()
+  window.scope(namespace)
   local at = api.nvim_win_get_cursor(0)
   local row, col = at[1] - 1, at[2]
   local tabstop, vcol = vim.bo[buf].tabstop, vim.fn.virtcol('.') - 1
@@ -174,7 +133,8 @@ function M.draw(remaining, options)
     end, rows),
     max_lines = options.max_lines,
   }
-  local is_wide = vim.wo.wrap and vcol % text_width() + layout.first_width > text_width()
+  local is_wide = vim.wo.wrap
+    and vcol % window.text_width() + layout.first_width > window.text_width()
   local has_cursorline = vim.wo.cursorline and vim.wo.cursorlineopt ~= 'number'
   local mark = { ---@type vim.api.keyset.set_extmark
     virt_text = {
@@ -184,7 +144,7 @@ function M.draw(remaining, options)
     virt_text_pos = options.is_overlay and not is_wide and 'overlay' or 'inline',
     -- Combined highlights would draw a suggestion before a bracket like MatchParen.
     hl_mode = 'replace',
-    scoped = api.nvim__win_add_ns ~= nil or nil, -- only known to Neovim 0.10
+    scoped = window.scoped,
   }
   mark.id = api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
   if options.may_scroll then

@@ -1,6 +1,7 @@
 --- The suggestion on screen: requests it, keeps it while the user types into it, and accepts it.
 local config = require('foretell.config')
 local display = require('foretell.display')
+local menu = require('foretell.menu')
 local server = require('foretell.server')
 local text = require('foretell.text')
 
@@ -93,32 +94,26 @@ local function untyped_text(it)
   return n_replaced and remaining, n_replaced or 0
 end
 
-local function menu_is_open()
-  if vim.fn.pumvisible() == 1 then
-    return true
-  end
-  local cmp, blink = package.loaded['cmp'], package.loaded['blink.cmp']
-  return (cmp and cmp.visible and cmp.visible())
-    or (blink and blink.is_menu_visible and blink.is_menu_visible())
-    or false
-end
-
 --- How many lines of a suggestion may be shown: a menu covers or moves those below the cursor.
 ---@return integer n_lines 0 hides the suggestion
 local function max_lines()
   local hides = config.current.hide_with_menu
-  if not hides or not menu_is_open() then
+  if not hides or not menu.is_open() then
     return math.huge
   end
   return hides == 'lines' and 1 or 0
 end
 
+--- Called after the suggestion was drawn or removed.
+M.on_drawn = function() end
+
 --- Removes the suggestion from the screen.
 function M.clear()
   if state.shown then
     display.clear(state.shown.buf)
+    state.shown = nil
+    M.on_drawn()
   end
-  state.shown = nil
 end
 
 ---@param it foretell.Suggestion
@@ -161,6 +156,7 @@ function M.refresh(may_scroll)
   state.note = is_visible and 'The last suggestion was shown.'
     or 'The last suggestion had no room in the window.'
   report_shown(it)
+  M.on_drawn()
 end
 
 --- Draws the suggestion again after a completion menu has opened or closed.
@@ -222,6 +218,15 @@ function M.request(invoked)
   end, buf)
   -- The client sends pending edits before a request, so this is the request's version.
   request.version = vim.lsp.util.buf_versions[buf]
+end
+
+--- Removes the suggestion, and requests none before the next key.
+function M.wait_for_key()
+  if in_insert_mode() then
+    -- The events of the current key must not request one.
+    state.request, state.seen, state.is_dismissed = nil, snapshot(), true
+    M.clear()
+  end
 end
 
 --- Requests suggestions at the cursor by the user's key.

@@ -1,6 +1,7 @@
 --- `:checkhealth foretell`
 local config = require('foretell.config')
 local foretell = require('foretell')
+local keys = require('foretell.keys')
 local server = require('foretell.server')
 
 local M = {}
@@ -16,7 +17,8 @@ local function check_editor()
     vim.health.error('Neovim 0.10 or later is required')
   end
   for name, key in pairs(config.current.keys or {}) do
-    local map = key and vim.fn.maparg(key, 'i', false, true)
+    local mode = keys.mode(name)
+    local map = key and mode and vim.fn.maparg(key, mode, false, true)
     if map and not vim.startswith(map.desc or '', 'Foretell') then
       local found = map.desc or map.rhs or 'none'
       local advice = ("set another key for `%s`, or call require('foretell').%s() in that mapping"):format(

@@ -1,18 +1,14 @@
---- Ghost text from a code model on this machine.
+--- Ghost text from a code model on this machine, and the next place of a change.
 ---
 --- Call `require('foretell').setup()`.
 local config = require('foretell.config')
+local edit = require('foretell.edit')
 local focus = require('foretell.focus')
 local ghost = require('foretell.ghost')
 local server = require('foretell.server')
+local suggestion = require('foretell.suggestion')
 
 local M = {}
-
---- The module that displays suggestions.
----@return table `foretell.ghost`, or `foretell.native` for Neovim's own display
-local function display()
-  return config.current.native and require('foretell.native') or ghost
-end
 
 local follows_cmp = false
 
@@ -48,6 +44,15 @@ function M.setup(opts)
   local function highlight()
     vim.api.nvim_set_hl(0, 'ForetellGhost', { default = true, link = 'Comment' })
     vim.api.nvim_set_hl(0, 'ForetellMore', { default = true, link = 'NonText' })
+    vim.api.nvim_set_hl(0, 'ForetellEditOld', { default = true, link = 'DiffDelete' })
+    -- A group of its own: a link cannot add an attribute.
+    vim.api.nvim_set_hl(0, 'ForetellEditStruck', {
+      default = true,
+      strikethrough = true,
+      cterm = { strikethrough = true },
+    })
+    vim.api.nvim_set_hl(0, 'ForetellEditNew', { default = true, link = 'DiffAdd' })
+    vim.api.nvim_set_hl(0, 'ForetellEditHint', { default = true, link = 'Comment' })
   end
   highlight()
   on('ColorScheme', highlight)
@@ -78,56 +83,119 @@ function M.setup(opts)
       ghost.on_ready(buf)
     end
   end
+  if config.current.next_edit then
+    on({
+      'BufEnter',
+      'CompleteDone',
+      'CursorMoved',
+      'CursorMovedI',
+      'ModeChanged',
+      'VimResized',
+      'WinEnter',
+      'WinResized',
+      'WinScrolled',
+    }, edit.refresh)
+    on('User', vim.schedule_wrap(edit.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
+    ghost.on_drawn = edit.refresh
+    server.on_edits = edit.on_edits
+  end
   require('foretell.keys').map(config.current.keys)
   server.enable()
 end
 
---- Accepts the suggestion. Returns false if none is shown, for a fallback.
+--- Whether the text cannot be changed now, as in an expression mapping.
+---@return boolean
+local function text_is_locked()
+  local _, why = pcall(vim.api.nvim_buf_set_lines, -1, 0, 0, false, {})
+  return tostring(why):find('E565', 1, true) ~= nil
+end
+
+--- Runs an action that changes the text, in an expression mapping right after it.
+---@param is_possible boolean
+---@param action fun(): boolean
+---@return boolean
+local function run_unlocked(is_possible, action)
+  if config.current.native or not text_is_locked() then
+    return action()
+  elseif is_possible then
+    vim.schedule(action)
+  end
+  return is_possible
+end
+
+--- Accepts the suggestion; without one, `next_edit()`. Returns false if there
+--- is neither, for a fallback.
 ---@return boolean
 function M.accept()
-  return display().accept()
+  return run_unlocked(M.is_visible() or M.has_edit(), function()
+    return suggestion.display().accept() or edit.advance()
+  end)
 end
 
 --- Accepts the first word of the suggestion.
 ---@return boolean
 function M.accept_word()
-  return display().accept('word')
+  return run_unlocked(M.is_visible(), function()
+    return suggestion.display().accept('word')
+  end)
 end
 
 --- Accepts the first line of the suggestion.
 ---@return boolean
 function M.accept_line()
-  return display().accept('line')
+  return run_unlocked(M.is_visible(), function()
+    return suggestion.display().accept('line')
+  end)
 end
 
 --- Shows the next candidate.
 ---@return boolean
 function M.next()
-  return display().cycle(1)
+  return suggestion.display().cycle(1)
 end
 
 --- Shows the previous candidate.
 ---@return boolean
 function M.previous()
-  return display().cycle(-1)
+  return suggestion.display().cycle(-1)
 end
 
---- Dismisses the suggestion until the next key.
+--- Dismisses the suggestion until the next key; without one, `reject_edit()`.
 ---@return boolean
 function M.dismiss()
-  return display().dismiss()
+  return suggestion.display().dismiss() or edit.reject()
 end
 
 --- Requests suggestions at the cursor.
 ---@return boolean
 function M.trigger()
-  return display().trigger()
+  return suggestion.display().trigger()
+end
+
+--- Jumps to the next edit; if the cursor is on its line, applies it instead.
+--- Returns false if none is shown, for a fallback.
+---@return boolean
+function M.next_edit()
+  return run_unlocked(M.has_edit(), edit.advance)
+end
+
+--- Rejects the next edit: it is not offered again.
+---@return boolean
+function M.reject_edit()
+  return edit.reject()
+end
+
+--- Whether a next edit is shown that a key would act on. No key acts on it
+--- while there is a suggestion, a completion menu or a snippet.
+---@return boolean
+function M.has_edit()
+  return edit.is_ready()
 end
 
 --- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
-  return display().visible() ~= nil
+  return suggestion.is_visible()
 end
 
 --- Turns suggestions on or off, everywhere or in a buffer. The server keeps running.
@@ -146,6 +214,7 @@ function M.enable(on, buf)
   elseif not on then
     ghost.stop()
   end
+  edit.refresh()
   vim.cmd.redrawstatus({ bang = true })
 end
 

@@ -1,16 +1,31 @@
---- Keys in insert mode. Without a suggestion, each does what it did before.
+--- Keys in insert and normal mode. Without a suggestion or a next edit, each does what it did before.
 local M = {}
 
 local foretell = require('foretell')
 local config = require('foretell.config')
+local edit = require('foretell.edit')
 
 ---@class foretell.KeyMapping
+---@field mode 'i'|'n'
 ---@field key string
 ---@field callback function  The callback of our mapping, which identifies it.
 ---@field previous table     The mapping before ours, as `maparg()` returns it; empty if none.
 
 --- The mappings of the last `map()`, by action.
 local mapped = {} ---@type table<string, foretell.KeyMapping>
+
+--- The actions that are mapped in normal mode.
+local NORMAL = { next_edit = true, reject_edit = true }
+
+--- The mode in which the key of an action is mapped; nil if the settings turn the action off.
+---@param action string
+---@return 'i'|'n'?
+function M.mode(action)
+  if not NORMAL[action] then
+    return 'i'
+  end
+  return config.current.next_edit and 'n' or nil
+end
 
 --- The `<Plug>` that acts as the key of an action without any mapping.
 ---@param action string
@@ -40,7 +55,7 @@ end
 ---@param action string
 ---@param plug string
 local function keep_previous(action, plug)
-  local old = mapped[action].previous
+  local old, mode = mapped[action].previous, mapped[action].mode
   local new = vim.tbl_extend('force', old, { lhs = plug, lhsraw = vim.keycode(plug) })
   new.lhsrawalt = nil
   if old.noremap == 0 and old.expr == 1 then
@@ -61,17 +76,17 @@ local function keep_previous(action, plug)
       end
     end
   end
-  vim.fn.mapset('i', false, new)
+  vim.fn.mapset(mode, false, new)
 end
 
 --- Restores the keys of an earlier `map()`, except those with a newer mapping.
 local function restore()
-  for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
-    for _, it in pairs(mapped) do
+  for _, it in pairs(mapped) do
+    for _, map in ipairs(vim.api.nvim_get_keymap(it.mode)) do
       if map.callback == it.callback then
-        vim.keymap.del('i', it.key)
+        vim.keymap.del(it.mode, it.key)
         if not vim.tbl_isempty(it.previous) then
-          vim.fn.mapset('i', false, it.previous)
+          vim.fn.mapset(it.mode, false, it.previous)
         end
       end
     end
@@ -80,10 +95,11 @@ local function restore()
 end
 
 --- The global mapping of a key, as `maparg()` returns it; empty if there is none.
+---@param mode 'i'|'n'
 ---@param lhsraw string
 ---@return table
-local function global_mapping(lhsraw)
-  for _, map in ipairs(vim.api.nvim_get_keymap('i')) do
+local function global_mapping(mode, lhsraw)
+  for _, map in ipairs(vim.api.nvim_get_keymap(mode)) do
     if map.lhsraw == lhsraw then
       return map
     end
@@ -91,29 +107,44 @@ local function global_mapping(lhsraw)
   return {}
 end
 
+--- Whether there is a next edit that an action is about.
 ---@param action string
+---@return boolean
+local function has_edit(action)
+  if action == 'reject_edit' then
+    return edit.is_seen()
+  end
+  return vim.list_contains({ 'accept', 'dismiss', 'next_edit' }, action) and edit.is_ready()
+end
+
+---@param action string
+---@param mode 'i'|'n'
 ---@param key string
-local function map_one(action, key)
+local function map_one(action, mode, key)
   local fallback = bare_plug(action)
-  vim.keymap.set('i', fallback, key)
-  local previous = vim.fn.maparg(key, 'i', false, true)
+  vim.keymap.set(mode, fallback, key)
+  local previous = vim.fn.maparg(key, mode, false, true)
   if previous.buffer == 1 then
-    previous = global_mapping(previous.lhsraw) -- a buffer-local mapping precedes ours anyway
+    previous = global_mapping(mode, previous.lhsraw) -- a buffer-local mapping precedes ours anyway
   end
   local command = ("<Cmd>lua require('foretell').%s()<CR>"):format(action)
   local function callback()
-    if config.current.native then
+    if has_edit(action) then
+      return command
+    elseif NORMAL[action] then
+      return fallback
+    elseif config.current.native then
       return foretell[action]() and '' or fallback
     end
     return (action == 'trigger' or foretell.is_visible()) and command or fallback
   end
-  mapped[action] = { key = key, callback = callback, previous = previous }
+  mapped[action] = { mode = mode, key = key, callback = callback, previous = previous }
   if not vim.tbl_isempty(previous) then
     fallback = ('<Plug>(foretell-without-%s)'):format(action)
     keep_previous(action, fallback)
   end
   local desc = 'Foretell: ' .. action:gsub('_', ' ')
-  vim.keymap.set('i', key, callback, { expr = true, remap = true, desc = desc })
+  vim.keymap.set(mode, key, callback, { expr = true, remap = true, desc = desc })
 end
 
 --- Maps keys, and restores those of an earlier call.
@@ -124,8 +155,9 @@ function M.map(keys)
     if not foretell[action] then
       error(('foretell: unknown setting %q; see :help foretell-keys'):format('keys.' .. action), 0)
     end
-    if key then
-      map_one(action, key)
+    local mode = M.mode(action)
+    if key and mode then
+      map_one(action, mode, key)
     end
   end
 end

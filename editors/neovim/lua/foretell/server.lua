@@ -16,6 +16,8 @@ M.status = { state = 'loading' }
 
 ---@type fun(params: table, client_id: integer) Called for each update of a suggestion.
 M.on_update = function() end
+---@type fun(params: table, client_id: integer) Called for each edit that the server has found.
+M.on_edits = function() end
 ---@type fun(buf: integer) Called when the server attaches to a buffer or has loaded its model.
 M.on_ready = function() end
 
@@ -89,6 +91,7 @@ local function client_config()
     init_options = {
       status = true,
       streaming = config.current.streaming and not config.current.native,
+      nextEdit = config.current.next_edit,
       settings = settings,
     },
     settings = { foretell = settings },
@@ -108,6 +111,9 @@ local function client_config()
       end,
       ['foretell/inlineCompletion/update'] = function(_, params, ctx)
         M.on_update(params, ctx.client_id)
+      end,
+      ['foretell/nextEdit'] = function(_, params, ctx)
+        M.on_edits(params, ctx.client_id)
       end,
     },
     on_attach = function(_, buf)

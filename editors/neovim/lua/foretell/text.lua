@@ -23,6 +23,21 @@ function M.utf16_len(text)
     or select(2, vim.str_utfindex(text))
 end
 
+--- The index of a byte of a line.
+---@param line string
+---@param index integer in code units of the encoding; may be beyond the end
+---@param encoding string of positions: utf-8, utf-16 or utf-32
+---@return integer
+function M.byte_index(line, index, encoding)
+  if encoding == 'utf-8' then
+    return math.min(index, #line)
+  elseif vim.fn.has('nvim-0.11') == 1 then
+    return vim.str_byteindex(line, encoding, index, false)
+  end
+  local is_valid, byte_idx = pcall(vim.str_byteindex, line, index, encoding == 'utf-16')
+  return is_valid and byte_idx or #line
+end
+
 --- How many bytes after the cursor a suggestion replaces now. Since its request, typing may have
 --- added closing brackets and quotes there, or moved over those that it replaces.
 ---@param after string the text after the cursor at the request
@@ -63,6 +78,26 @@ function M.expand_tabs(line, column, tabstop)
     return before .. (' '):rep(n_spaces)
   end)
   return expanded
+end
+
+--- Splits a line into rows of a width.
+---@param line string without tabs
+---@param width integer
+---@return string[] rows at least one
+function M.wrapped(line, width)
+  if vim.fn.strdisplaywidth(line) <= width then
+    return { line }
+  end
+  local rows, row, n_columns = {}, {}, 0
+  for _, char in ipairs(vim.fn.split(line, [[\zs]])) do
+    local char_columns = vim.fn.strdisplaywidth(char)
+    if n_columns + char_columns > width then
+      rows[#rows + 1], row, n_columns = table.concat(row), {}, 0
+    end
+    row[#row + 1], n_columns = char, n_columns + char_columns
+  end
+  rows[#rows + 1] = table.concat(row)
+  return rows
 end
 
 return M

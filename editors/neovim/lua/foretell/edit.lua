@@ -1,0 +1,291 @@
+--- The next edit: another place for the user's last change, which the server has found. It is shown
+--- until its document changes. A key jumps to it, and then applies it.
+local config = require('foretell.config')
+local display = require('foretell.edit_display')
+local menu = require('foretell.menu')
+local server = require('foretell.server')
+local suggestion = require('foretell.suggestion')
+local text = require('foretell.text')
+
+local M = {}
+
+local api = vim.api
+--- How long an edit waits for further keys in insert mode, in ms: each key of a new name changes it.
+local PAUSE_MS = 150
+--- How long an edit must have been shown before a key in normal mode rejects it, in ms: the user may
+--- have pressed <Esc> again before seeing it.
+local SEEN_MS = 300
+local timer = assert(vim.uv.new_timer())
+
+---@class foretell.Edit        An edit as the server sends it (docs/protocol.md).
+---@field textDocument { uri: string, version: integer }
+---@field range lsp.Range
+---@field text string
+---@field oldText string
+---@field command lsp.Command  Accepts it; its arguments also reject it.
+
+---@class foretell.Offer           An edit for the current text of a buffer.
+---@field edit foretell.Edit
+---@field buf integer
+---@field client_id integer
+---@field place foretell.EditPlace
+---@field is_due boolean           Whether it may be shown.
+---@field shown_at_ms? integer     When it was first shown, by `vim.uv.now()`.
+
+---@class foretell.EditState
+---@field offer? foretell.Offer
+---@field applied_version? integer  The document's version after the last edit was applied.
+
+---@type foretell.EditState
+local state = {}
+
+local function mode()
+  return api.nvim_get_mode().mode:sub(1, 1)
+end
+
+--- The buffer of a document that a client has opened.
+---@param client vim.lsp.Client
+---@param uri string
+---@return integer?
+local function buffer(client, uri)
+  for buf in pairs(client.attached_buffers) do
+    if vim.uri_from_bufnr(buf) == uri then
+      return buf
+    end
+  end
+end
+
+--- Where an edit applies; nil if its old text is not there.
+---@param edit foretell.Edit
+---@param buf integer
+---@param encoding string of positions
+---@return foretell.EditPlace?
+local function find_place(edit, buf, encoding)
+  local function byte_idx(position)
+    local line = api.nvim_buf_get_lines(buf, position.line, position.line + 1, false)[1]
+    return line and text.byte_index(line, position.character, encoding)
+  end
+  local first, last = edit.range.start, edit.range['end']
+  local col, end_col = byte_idx(first), byte_idx(last)
+  if not col or not end_col then
+    return nil
+  end
+  local found = api.nvim_buf_get_text(buf, first.line, col, last.line, end_col, {})
+  if table.concat(found, '\n') ~= edit.oldText:gsub('\r\n', '\n') then
+    return nil
+  end
+  return { row = first.line, col = col, end_row = last.line, end_col = end_col }
+end
+
+--- Withdraws the edit from the screen.
+function M.withdraw()
+  timer:stop()
+  if state.offer then
+    display.clear(state.offer.buf)
+  end
+  state.offer = nil
+end
+
+--- Whether the cursor is at an edit: at its start, or on its line if that shows the edit.
+---@param place foretell.EditPlace
+---@return boolean
+local function is_here(place)
+  local cursor = api.nvim_win_get_cursor(0)
+  local row, col = cursor[1] - 1, cursor[2]
+  return row >= place.row
+    and row <= place.end_row
+    and (col == place.col or display.is_on_screen(place))
+end
+
+--- Whether a key would act on the edit: it is shown, and no menu, snippet or suggestion owns the key.
+---@return boolean
+function M.is_ready()
+  local offer = state.offer
+  return offer ~= nil
+    and offer.is_due
+    and offer.buf == api.nvim_get_current_buf()
+    and (mode() == 'i' or mode() == 'n')
+    and vim.bo.modifiable
+    and not menu.is_open()
+    and not menu.snippet_is_active()
+    and not suggestion.is_visible()
+end
+
+--- Whether a key in normal mode would reject the edit.
+---@return boolean
+function M.is_seen()
+  local offer = state.offer
+  return M.is_ready()
+    and offer ~= nil
+    and offer.shown_at_ms ~= nil
+    and vim.uv.now() - offer.shown_at_ms >= SEEN_MS
+end
+
+--- The hint for an edit that is not on screen: the key that jumps there, the line and the change.
+---@param offer foretell.Offer
+---@return string
+local function hint(offer)
+  local keys = config.current.keys
+  local key = keys and (mode() == 'i' and keys.accept or mode() == 'n' and keys.next_edit)
+  local label = not key and '→' or vim.keycode(key) == '\t' and '⇥' or key
+  local line = ('%s line %d'):format(label, offer.place.row + 1)
+  local old, new = offer.edit.oldText, offer.edit.text
+  if old == '' or (old .. new):find('\n') then
+    return line
+  end
+  return ('%s: %s → %s'):format(line, old, new)
+end
+
+---@param offer foretell.Offer
+local function report_shown(offer)
+  if not offer.shown_at_ms then
+    offer.shown_at_ms = vim.uv.now()
+    local client = vim.lsp.get_client_by_id(offer.client_id)
+    if client then
+      local params = { item = { command = offer.edit.command } }
+      server.call(client, 'notify', 'textDocument/didShowInlineEdit', params)
+    end
+  end
+end
+
+--- Draws the edit in the current window.
+function M.refresh()
+  local offer = state.offer
+  if not offer or offer.buf ~= api.nvim_get_current_buf() then
+    return
+  elseif not config.is_on(offer.buf) then -- may have been turned off since
+    M.withdraw()
+    return
+  end
+  if mode() ~= 'i' then
+    offer.is_due = true
+  end
+  if not offer.is_due then
+    return
+  end
+  local needs_hint = M.is_ready() and not display.is_on_screen(offer.place)
+  local new_text = offer.edit.text:gsub('\r\n', '\n')
+  display.draw(offer.place, new_text, needs_hint and hint(offer) or nil)
+  report_shown(offer)
+end
+
+--- Withdraws the edit as soon as its buffer changes.
+---@param offer foretell.Offer
+local function follow(offer)
+  local function on_change()
+    if state.offer == offer then
+      M.withdraw()
+    end
+    return true -- detaches
+  end
+  api.nvim_buf_attach(offer.buf, false, {
+    on_lines = on_change,
+    on_reload = on_change,
+    on_detach = on_change,
+  })
+end
+
+--- Shows the edit of `foretell/nextEdit`, in insert mode after a pause.
+---@param params { edits: foretell.Edit[] }
+---@param client_id integer
+function M.on_edits(params, client_id)
+  M.withdraw()
+  local edit, client = params.edits[1], vim.lsp.get_client_by_id(client_id)
+  local buf = edit and client and buffer(client, edit.textDocument.uri)
+  if not buf or not client or edit.textDocument.version ~= vim.lsp.util.buf_versions[buf] then
+    return
+  end
+  local place = find_place(edit, buf, client.offset_encoding)
+  if not place then
+    return
+  end
+  -- After an edit was applied, the next one appears at once.
+  local is_due = edit.textDocument.version == state.applied_version
+  state.offer = { edit = edit, buf = buf, client_id = client_id, place = place, is_due = is_due }
+  follow(state.offer)
+  timer:start(PAUSE_MS, 0, vim.schedule_wrap(M.on_pause))
+  M.refresh()
+end
+
+--- Shows the edit after a pause.
+function M.on_pause()
+  if state.offer then
+    state.offer.is_due = true
+    M.refresh()
+  end
+end
+
+---@param offer foretell.Offer
+local function jump(offer)
+  vim.cmd.mark("'")
+  api.nvim_win_set_cursor(0, { offer.place.row + 1, offer.place.col })
+  if vim.fn.foldclosed('.') ~= -1 then
+    vim.cmd.foldopen({ bang = true })
+  end
+  display.scroll(offer.place, offer.edit.text)
+  suggestion.wait_for_key()
+  M.refresh()
+end
+
+--- Runs a command of the server on an edit.
+---@param offer foretell.Offer
+---@param command string
+local function run(offer, command)
+  local client = vim.lsp.get_client_by_id(offer.client_id)
+  if client then
+    local params = { command = command, arguments = offer.edit.command.arguments }
+    -- The client sends pending changes before a request.
+    server.call(client, 'request', 'workspace/executeCommand', params, function() end, offer.buf)
+  end
+end
+
+---@param offer foretell.Offer
+local function apply(offer)
+  local client = vim.lsp.get_client_by_id(offer.client_id)
+  if not client then
+    M.withdraw()
+    return
+  end
+  local edit, place = offer.edit, offer.place
+  vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
+  local change = { range = edit.range, newText = edit.text }
+  vim.lsp.util.apply_text_edits({ change }, offer.buf, client.offset_encoding)
+  local lines = vim.split(edit.text, '\r?\n')
+  local col = (#lines == 1 and place.col or 0) + #lines[#lines]
+  -- In normal mode, the cursor is on the last character of the new text.
+  col = mode() == 'n' and math.max(col - 1, 0) or col
+  api.nvim_win_set_cursor(0, { place.row + #lines, col })
+  vim.go.undolevels = vim.go.undolevels
+  state.applied_version = vim.lsp.util.buf_versions[offer.buf]
+  suggestion.wait_for_key()
+  run(offer, edit.command.command)
+end
+
+--- Jumps to the edit, or applies it if the cursor is on its line.
+---@return boolean done false if no key would act on an edit
+function M.advance()
+  local offer = state.offer
+  if not offer or not M.is_ready() then
+    return false
+  end
+  if is_here(offer.place) then
+    apply(offer)
+  else
+    jump(offer)
+  end
+  return true
+end
+
+--- Rejects the edit: it is not offered again.
+---@return boolean done false if no key would act on an edit
+function M.reject()
+  local offer = state.offer
+  if not offer or not M.is_ready() then
+    return false
+  end
+  M.withdraw()
+  run(offer, 'foretell.rejectEdit')
+  return true
+end
+
+return M
