@@ -71,6 +71,28 @@ export const READ_SCREEN = () => {
   };
 };
 
+/**
+ * Runs in the page. The offered edit in the active editor: the old text, the new text, and the hint
+ * with its line. Empty texts where nothing is drawn.
+ */
+export const READ_EDIT = () => {
+  const text = (it) => it.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
+  const editor = document.querySelector('.editor-group-container.active .editor-instance');
+  const parts = [...(editor?.querySelectorAll('.view-lines > .view-line > span > span') ?? [])];
+  const struck = parts.filter((it) => getComputedStyle(it).textDecorationLine === 'line-through');
+  const drawn = parts.flatMap((part) => ['::before', '::after'].map((pseudo) => {
+    const { content } = getComputedStyle(part, pseudo);
+    return { part, text: content.startsWith('"') ? text(JSON.parse(content)) : '' };
+  }));
+  const hint = drawn.find((it) => it.text.startsWith(' Tab '));
+  return {
+    removed: struck.map((it) => text(it.textContent)).join(''),
+    inserted: drawn.filter((it) => it !== hint).map((it) => it.text).join(''),
+    hint: hint?.text.trim() ?? '',
+    line: hint ? text(hint.part.closest('.view-line').textContent) : '',
+  };
+};
+
 export class VSCode {
   /**
    * `files` are the texts of Python files, or texts by file name. Options:
@@ -296,6 +318,11 @@ export class VSCode {
 
   async line() {
     return (await this.page.evaluate(READ_SCREEN)).line;
+  }
+
+  /** The offered edit on screen. */
+  edit() {
+    return this.page.evaluate(READ_EDIT);
   }
 
   /** The tooltip of the status bar item. */
