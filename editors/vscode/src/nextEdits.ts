@@ -8,7 +8,7 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import { changeOf, isHere, isInsertion, sentence, type Range } from './editText';
-import { EditView } from './editView';
+import { EditView, type DrawnEdit } from './editView';
 
 /** `foretell/nextEdit`. */
 export interface NextEdit {
@@ -21,12 +21,9 @@ export interface NextEdit {
   }[];
 }
 
-interface Offer {
+interface Offer extends DrawnEdit {
   document: vscode.TextDocument;
   version: number;
-  range: vscode.Range;
-  text: string;
-  oldText: string;
   command: NextEdit['edits'][number]['command'];
   /** Whether the user has seen it. */
   isShown: boolean;
@@ -110,8 +107,7 @@ export class NextEdits implements vscode.Disposable {
       return;
     }
     const { editor, offer } = current;
-    const change = changeOf(offer.range, offer.oldText, offer.text);
-    this.view.draw(editor, change, hoverOf(offer), !this.options.hasSuggestion(editor));
+    this.view.draw(editor, offer, !this.options.hasSuggestion(editor));
     if (!offer.isShown) {
       offer.isShown = true;
       this.announce(offer);
@@ -206,14 +202,4 @@ export class NextEdits implements vscode.Disposable {
     this.listeners.forEach((it) => { it.dispose(); });
     this.view.dispose();
   }
-}
-
-/** The whole edit, with links for the mouse. */
-function hoverOf({ oldText, text }: Offer): vscode.MarkdownString {
-  const lines = (mark: string, it: string) => (it ? it.split('\n').map((line) => `${mark} ${line}`) : []);
-  const hover = new vscode.MarkdownString();
-  hover.isTrusted = { enabledCommands: ['foretell.acceptNextEdit', 'foretell.rejectNextEdit'] };
-  hover.appendCodeblock([...lines('-', oldText), ...lines('+', text)].join('\n'), 'diff');
-  hover.appendMarkdown('[Accept](command:foretell.acceptNextEdit "Tab") · [Reject](command:foretell.rejectNextEdit "Escape")');
-  return hover;
 }
