@@ -22,7 +22,7 @@ const FAR = `${AREA.split('\n')[0]}\n${'    # A comment.\n'.repeat(60)}    retur
 
 let code;
 before(async () => {
-  const near = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`area_${i}.py`, AREA]));
+  const near = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`area_${i}.py`, AREA]));
   // Suggestions appear on request only, so that they do not take the keys.
   const settings = { ...SETTINGS, 'foretell.suggest.trigger': 'manual' };
   code = await VSCode.start({ ...near, 'far.py': FAR }, { settings });
@@ -55,6 +55,13 @@ test('rename is carried through five places with Tab', async () => {
     await code.press('Tab');
   }
   await isGone();
+  await isSaved(RENAMED);
+});
+
+test('Tab ten times does not indent', async () => {
+  for (let n = 0; n < 10; n += 1) {
+    await code.press('Tab');
+  }
   await isSaved(RENAMED);
 });
 

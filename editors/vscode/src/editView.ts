@@ -33,7 +33,7 @@ export class EditView implements vscode.Disposable {
   });
   /** At the cursor, an insertion looks like a suggestion. */
   private readonly ghost = vscode.window.createTextEditorDecorationType({
-    before: { color: colour('editorGhostText.foreground') },
+    before: { color: colour('editorGhostText.foreground'), fontStyle: 'italic' },
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
   private readonly hint = vscode.window.createTextEditorDecorationType({

@@ -41,6 +41,9 @@ interface Options {
 /** How long the user must pause before an edit appears: each key of a new name leads to another one. */
 const PAUSE_MS = 250;
 
+/** How long the keys stay after an accepted edit, until the next one arrives: nobody indents that soon. */
+const HOLD_MS = 300;
+
 export class NextEdits implements vscode.Disposable {
   private readonly view = new EditView();
   private readonly listeners: vscode.Disposable[];
@@ -51,6 +54,8 @@ export class NextEdits implements vscode.Disposable {
   /** The version that the last accepted edit led to: the next edit appears without a pause. */
   private applied: { document: vscode.TextDocument; version: number } | undefined;
   private hasKeys = false;
+  /** Set while the keys stay without an edit. */
+  private held: { released: Promise<void>; release: () => void } | undefined;
   private endAnnouncement: (() => void) | undefined;
 
   constructor(private readonly options: Options) {
@@ -69,16 +74,21 @@ export class NextEdits implements vscode.Disposable {
     if (!edit || document?.version !== edit.textDocument.version) {
       return;
     }
-    this.withdraw();
+    clearTimeout(this.timer);
     const { version } = document;
     const { start, end } = edit.range;
     const range = new vscode.Range(start.line, start.character, end.line, end.character);
     const offer = { ...edit, document, version, range, isShown: false };
     const isNext = this.applied?.document === document && this.applied.version === version;
-    this.timer = setTimeout(() => {
+    const show = () => {
       this.offer = offer;
-      this.draw();
-    }, isNext ? 0 : PAUSE_MS);
+      this.releaseKeys();
+    };
+    if (isNext) {
+      show();
+    } else {
+      this.timer = setTimeout(show, PAUSE_MS);
+    }
   }
 
   private onChange({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
@@ -86,7 +96,7 @@ export class NextEdits implements vscode.Disposable {
       return; // It was saved, or is an output channel.
     }
     this.applied = this.isApplying ? { document, version: document.version } : undefined;
-    this.withdraw();
+    this.withdraw(this.isApplying);
   }
 
   /** The current edit, if it applies to the active editor. */
@@ -100,7 +110,7 @@ export class NextEdits implements vscode.Disposable {
   /** Draws the current edit, or what is new about it: the cursor, a suggestion, the lines on screen. */
   draw(): void {
     const current = this.current();
-    this.setKeys(current !== undefined);
+    this.setKeys(current !== undefined || this.held !== undefined);
     if (!current) {
       this.view.clear();
       this.endAnnouncement?.();
@@ -115,11 +125,15 @@ export class NextEdits implements vscode.Disposable {
     }
   }
 
-  /** The key: goes to the edit, or accepts it if the cursor is there. False if there is none. */
+  /** The key: goes to the edit, or accepts it if the cursor is there. False if the key is not for it. */
   async goOrAccept(): Promise<boolean> {
+    const wasHeld = this.held !== undefined;
+    while (this.held && !this.current()) {
+      await this.held.released;
+    }
     const current = this.current();
     if (!current) {
-      return false;
+      return wasHeld;
     }
     const { editor, offer } = current;
     if (isHere(offer.range, editor.selection.active)) {
@@ -140,7 +154,7 @@ export class NextEdits implements vscode.Disposable {
     const { editor, offer } = current;
     const change = changeOf(offer.range, offer.oldText, offer.text);
     const { start, end } = change.range;
-    this.withdraw();
+    this.withdraw(true);
     this.isApplying = true;
     try {
       const isApplied = await editor.edit((it) => {
@@ -172,10 +186,33 @@ export class NextEdits implements vscode.Disposable {
     void this.options.client().sendRequest('workspace/executeCommand', { command, arguments: args }).catch(() => undefined);
   }
 
-  /** Drops the current edit, also one that has not appeared yet. */
-  withdraw(): void {
+  /** Drops the current edit, also one that has not appeared yet. The keys stay if another one is expected. */
+  withdraw(expectsNext = false): void {
     clearTimeout(this.timer);
     this.offer = undefined;
+    if (expectsNext) {
+      this.holdKeys();
+    } else {
+      this.releaseKeys();
+    }
+  }
+
+  private holdKeys(): void {
+    this.held?.release();
+    const timer = setTimeout(() => { this.releaseKeys(); }, HOLD_MS);
+    let resolve!: () => void;
+    const released = new Promise<void>((it) => { resolve = it; });
+    const release = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    this.held = { released, release };
+    this.draw();
+  }
+
+  private releaseKeys(): void {
+    this.held?.release();
+    this.held = undefined;
     this.draw();
   }
 
