@@ -391,8 +391,9 @@ export class VSCode {
     });
   }
 
-  screenshot(name) {
-    return this.page.screenshot({ path: join(SCREENS, `${name}.png`) });
+  /** Saves a picture of the window, or of a part of it. */
+  screenshot(name, clip) {
+    return this.page.screenshot({ path: join(SCREENS, `${name}.png`), clip });
   }
 
   /** Polls until `probe` returns a truthy value. On timeout, fails with a screenshot. */

@@ -22,7 +22,7 @@ const FAR = `${AREA.split('\n')[0]}\n${'    # A comment.\n'.repeat(60)}    retur
 
 let code;
 before(async () => {
-  const near = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`area_${i}.py`, AREA]));
+  const near = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`area_${i}.py`, AREA]));
   // Suggestions appear on request only, so that they do not take the keys.
   const settings = { ...SETTINGS, 'foretell.suggest.trigger': 'manual' };
   code = await VSCode.start({ ...near, 'far.py': FAR }, { settings });
@@ -47,7 +47,7 @@ const isSaved = (text) => code.waitFor('the text', async () => (await code.saved
 
 test('rename is carried through five places with Tab', async () => {
   assert.deepEqual(await code.edit(), { removed: OLD, inserted: 'tall', hint: 'Tab to go here', line: '    if height < 0:' });
-  await code.screenshot('vscode-next-edit');
+  await code.screenshot('vscode-next-edit', { x: 300, y: 86, width: 560, height: 190 });
   for (let n = 0; n < 5; n += 1) {
     await hasHint('Tab to go here');
     await code.press('Tab');
@@ -55,13 +55,6 @@ test('rename is carried through five places with Tab', async () => {
     await code.press('Tab');
   }
   await isGone();
-  await isSaved(RENAMED);
-});
-
-test('Tab ten times does not indent', async () => {
-  for (let n = 0; n < 10; n += 1) {
-    await code.press('Tab');
-  }
   await isSaved(RENAMED);
 });
 

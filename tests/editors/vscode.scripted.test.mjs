@@ -133,9 +133,10 @@ test('catalogue has sizes', async () => {
   await code.press('Escape');
 });
 
-test('walkthrough has three steps', async () => {
+test('walkthrough has four steps', async () => {
   await code.command('Foretell: Get Started');
   await code.waitForText('Accept your first suggestion');
+  await code.waitForText('Rename one place, and press Tab for the others');
   await code.waitForText('Adjust it');
   await code.screenshot('vscode-walkthrough');
 });

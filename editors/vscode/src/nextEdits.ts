@@ -42,7 +42,7 @@ interface Options {
 const PAUSE_MS = 250;
 
 /** How long the keys stay after an accepted edit, until the next one arrives: nobody indents that soon. */
-const HOLD_MS = 300;
+const HOLD_MS = 500;
 
 export class NextEdits implements vscode.Disposable {
   private readonly view = new EditView();
