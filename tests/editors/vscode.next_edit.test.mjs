@@ -23,8 +23,9 @@ const FAR = `${AREA.split('\n')[0]}\n${'    # A comment.\n'.repeat(60)}    retur
 let code;
 before(async () => {
   const near = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`area_${i}.py`, AREA]));
-  // Suggestions appear on request only, so that they do not take the keys.
-  const settings = { ...SETTINGS, 'foretell.suggest.trigger': 'manual' };
+  // Suggestions and words appear on request only, so that they do not take the keys.
+  const quick = { other: 'off', comments: 'off', strings: 'off' };
+  const settings = { ...SETTINGS, 'foretell.suggest.trigger': 'manual', 'editor.quickSuggestions': quick };
   code = await VSCode.start({ ...near, 'far.py': FAR }, { settings });
   await code.waitForStatus('ready');
 });
@@ -38,6 +39,7 @@ beforeEach(async () => {
     await code.press(key);
   }
   await code.type('tall');
+  await code.saved(); // Then the extension knows all keys, and an edit for the first ones is gone.
   await code.waitFor('an edit', async () => (await code.edit()).hint !== '');
 });
 

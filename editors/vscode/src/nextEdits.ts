@@ -53,7 +53,8 @@ export class NextEdits implements vscode.Disposable {
   private isApplying = false;
   /** The version that the last accepted edit led to: the next edit appears without a pause. */
   private applied: { document: vscode.TextDocument; version: number } | undefined;
-  private hasKeys = false;
+  /** The last change of the keys. */
+  private keys: { isOn: boolean; isDone: boolean } = { isOn: false, isDone: true };
   /** Set while the keys stay without an edit. */
   private held: { released: Promise<void>; release: () => void } | undefined;
   private endAnnouncement: (() => void) | undefined;
@@ -115,6 +116,9 @@ export class NextEdits implements vscode.Disposable {
       this.view.clear();
       this.endAnnouncement?.();
       return;
+    }
+    if (!this.keys.isDone) {
+      return; // The hint must not appear before its key works.
     }
     const { editor, offer } = current;
     this.view.draw(editor, offer, !this.options.hasSuggestion(editor));
@@ -216,12 +220,17 @@ export class NextEdits implements vscode.Disposable {
     this.draw();
   }
 
-  /** Turns the keys on or off (package.json). */
+  /** Turns the keys on or off (package.json), then draws. */
   private setKeys(isOn: boolean): void {
-    if (this.hasKeys !== isOn) {
-      this.hasKeys = isOn;
-      void vscode.commands.executeCommand('setContext', 'foretell.nextEdit', isOn);
+    if (this.keys.isOn === isOn) {
+      return;
     }
+    const keys = { isOn, isDone: false };
+    this.keys = keys;
+    void vscode.commands.executeCommand('setContext', 'foretell.nextEdit', isOn).then(() => {
+      keys.isDone = true;
+      this.draw();
+    });
   }
 
   /** Makes a screen reader read the edit. Extensions have no other announcements than notifications. */

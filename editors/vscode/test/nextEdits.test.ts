@@ -25,7 +25,10 @@ vi.mock('vscode', () => {
     ProgressLocation: { Notification: 15 },
     TextEditorRevealType: { InCenterIfOutsideViewport: 2 },
     languages: { match: (_: unknown, { name }: { name: string }) => (name === 'output' ? 0 : 1) },
-    commands: { executeCommand: (_: string, name: string, value: boolean) => { fake.calls.push(`${name} ${value ? 'on' : 'off'}`); } },
+    commands: { executeCommand: (_: string, name: string, value: boolean) => {
+      fake.calls.push(`${name} ${value ? 'on' : 'off'}`);
+      return Promise.resolve();
+    } },
     window: {
       get activeTextEditor() { return fake.editor; },
       onDidChangeActiveTextEditor: listen('editor'),
@@ -84,9 +87,9 @@ function offer(version = document.version): void {
 /** What has happened since the last call. */
 const calls = () => fake.calls.splice(0);
 
-function show(): void {
+async function show(): Promise<void> {
   offer();
-  vi.runAllTimers();
+  await vi.runAllTimersAsync();
   calls();
 }
 
@@ -118,62 +121,67 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('edit appears when the user pauses', () => {
+test('edit appears when the user pauses', async () => {
   offer();
-  vi.advanceTimersByTime(200);
+  await vi.advanceTimersByTimeAsync(200);
   change(document);
   offer();
-  vi.advanceTimersByTime(249);
+  await vi.advanceTimersByTimeAsync(249);
   expect(calls()).toEqual([]);
   vi.advanceTimersByTime(1);
-  expect(calls()).toEqual(SHOWN);
+  expect(calls(), 'the keys work before the hint appears').toEqual(SHOWN.slice(0, 1));
+  await vi.runAllTimersAsync();
+  expect(calls()).toEqual(SHOWN.slice(1));
 });
 
-test('edit for another version never appears', () => {
+test('edit for another version never appears', async () => {
   offer(document.version - 1);
   offer();
   change(document);
-  vi.runAllTimers();
+  await vi.runAllTimersAsync();
   expect(calls()).toEqual([]);
 });
 
-test('change of any document withdraws the edit', () => {
+test('change of any document withdraws the edit', async () => {
   for (const it of [document, other]) {
-    show();
+    await show();
     change(it);
     expect(calls()).toEqual(['foretell.nextEdit off']);
   }
 });
 
-test('saving and output keep the edit', () => {
-  show();
+test('saving and output keep the edit', async () => {
+  await show();
   change(document, []);
   change(open('output'));
   expect(calls()).toEqual([]);
 });
 
-test('edit is hidden in another editor, with several cursors and while off', () => {
-  show();
-  const hides = (event: string) => {
+test('edit is hidden in another editor, with several cursors and while off', async () => {
+  await show();
+  const hides = async (event: string) => {
     fake.listeners.get(event)?.({});
+    await vi.runAllTimersAsync();
     expect(calls()).toEqual(['foretell.nextEdit off']);
   };
   fake.editor = { ...editor, document: other };
-  hides('editor');
+  await hides('editor');
   fake.editor = editor;
   fake.listeners.get('editor')?.({});
+  await vi.runAllTimersAsync();
   expect(calls(), 'shown again, and counted once').toEqual(SHOWN.slice(0, 2));
   editor.selections = [{}, {}];
-  hides('selection');
+  await hides('selection');
   editor.selections = [{}];
   fake.listeners.get('selection')?.({});
+  await vi.runAllTimersAsync();
   calls();
   isOn = false;
-  hides('lines');
+  await hides('lines');
 });
 
 test('Tab goes to the edit, then accepts it, and the next one appears at once', async () => {
-  show();
+  await show();
   expect(await nextEdits.goOrAccept()).toBe(true);
   expect(calls()).toEqual(['reveal']);
   editor.selection.active = { line: 1, character: 14 };
@@ -184,7 +192,7 @@ test('Tab goes to the edit, then accepts it, and the next one appears at once', 
 });
 
 test('Tab right after an accepted edit waits for the next one', async () => {
-  show();
+  await show();
   await nextEdits.accept();
   const tab = nextEdits.goOrAccept();
   offer();
@@ -192,36 +200,36 @@ test('Tab right after an accepted edit waits for the next one', async () => {
   expect(calls()).toEqual(['replace by tall', 'foretell.acceptEdit', ...SHOWN.slice(1), 'reveal']);
   await nextEdits.accept();
   const last = nextEdits.goOrAccept();
-  vi.advanceTimersByTime(500);
+  await vi.advanceTimersByTimeAsync(500);
   expect(await last, 'it does not indent').toBe(true);
   expect(calls()).toEqual(['replace by tall', 'foretell.acceptEdit', 'foretell.nextEdit off']);
   expect(await nextEdits.goOrAccept()).toBe(false);
 });
 
 test('Tab after a change does nothing here', async () => {
-  show();
+  await show();
   document.version += 1; // VS Code reports it later.
   expect(await nextEdits.goOrAccept()).toBe(false);
   expect(calls()).toEqual([]);
 });
 
-test('Escape rejects the edit', () => {
-  show();
+test('Escape rejects the edit', async () => {
+  await show();
   nextEdits.reject();
   expect(calls()).toEqual(['foretell.nextEdit off', 'foretell.rejectEdit']);
 });
 
-test('there is no hint while Tab accepts a suggestion', () => {
-  show();
+test('there is no hint while Tab accepts a suggestion', async () => {
+  await show();
   hasSuggestion = true;
   nextEdits.draw();
   expect(calls()).toEqual(['draw tall']);
 });
 
-test('screen readers hear the edit once', () => {
+test('screen readers hear the edit once', async () => {
   fake.accessibilitySupport = 'on';
   offer();
-  vi.runAllTimers();
+  await vi.runAllTimersAsync();
   nextEdits.draw();
   const heard = calls().filter((it) => it.startsWith('Next edit'));
   expect(heard).toEqual(['Next edit in line 2: height becomes tall. Tab goes there, Escape rejects it.']);
