@@ -96,6 +96,7 @@ editors-settings: $(EDITORS)/venv/installed
 
 editors-pictures:
 	@cp target/screens/vscode.png $(VSCODE)/images/
+	@cp target/screens/vscode-next-edit.png $(VSCODE)/images/next-edit.png
 	@cp target/screens/neovim.svg target/screens/neovim-edit.svg target/screens/helix.svg editors/images/
 
 $(EDITORS)/venv/installed: tests/editors/requirements.lock

@@ -3,11 +3,12 @@
 //
 // The script contains, by file name, the text that the user types. The server suggests the rest of
 // it: first a word or two, then more in updates at random times (reproducible by `seed`), even
-// while the user types into it. It follows the rules of docs/protocol.md.
+// while the user types into it. It follows the rules of docs/protocol.md. `edits` contains, by file
+// name, the next edit after every change.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [file, command] = process.argv.slice(2);
-const { needsSetup = false, reason, texts = {}, seed = 1, firstMs = [5, 90], updateMs = [16, 90], aheadLines = 3 } = JSON.parse(readFileSync(file, 'utf8'));
+const { needsSetup = false, reason, texts = {}, edits = {}, seed = 1, firstMs = [5, 90], updateMs = [16, 90], aheadLines = 3 } = JSON.parse(readFileSync(file, 'utf8'));
 /** Written by `setup`; without it, a script with `needsSetup` has no model. */
 const installed = `${file}.installed`;
 
@@ -161,6 +162,11 @@ const handlers = {
     }
     document.version = version;
     cancel(current);
+    const edit = edits[uri.split('/').at(-1)];
+    if (edit) {
+      const command = { command: 'foretell.acceptEdit', arguments: [version] };
+      send({ method: 'foretell/nextEdit', params: { edits: [{ ...edit, textDocument: { uri, version }, command }] } });
+    }
   },
   'textDocument/inlineCompletion': ({ id, params: { textDocument: { uri }, position, context } }) => {
     cancel(current);

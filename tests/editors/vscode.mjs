@@ -71,6 +71,28 @@ export const READ_SCREEN = () => {
   };
 };
 
+/**
+ * Runs in the page. The offered edit in the active editor: the old text, the new text, and the hint
+ * with its line. Empty texts where nothing is drawn.
+ */
+export const READ_EDIT = () => {
+  const text = (it) => it.replace(/[\u00a0\u00b7]/g, ' ').replace(/\u200b/g, '');
+  const editor = document.querySelector('.editor-group-container.active .editor-instance');
+  const parts = [...(editor?.querySelectorAll('.view-lines > .view-line > span > span') ?? [])];
+  const struck = parts.filter((it) => getComputedStyle(it).textDecorationLine === 'line-through');
+  const drawn = parts.flatMap((part) => ['::before', '::after'].map((pseudo) => {
+    const { content } = getComputedStyle(part, pseudo);
+    return { part, text: content.startsWith('"') ? text(JSON.parse(content)) : '' };
+  }));
+  const hint = drawn.find((it) => it.text.startsWith(' Tab '));
+  return {
+    removed: struck.map((it) => text(it.textContent)).join(''),
+    inserted: drawn.filter((it) => it !== hint).map((it) => it.text).join(''),
+    hint: hint?.text.trim() ?? '',
+    line: hint ? text(hint.part.closest('.view-line').textContent) : '',
+  };
+};
+
 export class VSCode {
   /**
    * `files` are the texts of Python files, or texts by file name. Options:
@@ -298,6 +320,11 @@ export class VSCode {
     return (await this.page.evaluate(READ_SCREEN)).line;
   }
 
+  /** The offered edit on screen. */
+  edit() {
+    return this.page.evaluate(READ_EDIT);
+  }
+
   /** The tooltip of the status bar item. */
   async statusTooltip() {
     const label = await this.#status().getAttribute('aria-label');
@@ -364,8 +391,9 @@ export class VSCode {
     });
   }
 
-  screenshot(name) {
-    return this.page.screenshot({ path: join(SCREENS, `${name}.png`) });
+  /** Saves a picture of the window, or of a part of it. */
+  screenshot(name, clip) {
+    return this.page.screenshot({ path: join(SCREENS, `${name}.png`), clip });
   }
 
   /** Polls until `probe` returns a truthy value. On timeout, fails with a screenshot. */

@@ -6,11 +6,14 @@ import { SETTINGS, VSCode } from './vscode.mjs';
 
 const TEXT = 'one\ntwo\nthree\n';
 const LONGER = `${TEXT}three_more = four\n`;
+/** The next edit after every change of `fifth.py`. */
+const EDIT = { range: { start: { line: 1, character: 0 }, end: { line: 1, character: 3 } }, text: 'deux(\n  2,\n)', oldText: 'two' };
 
 let code;
 before(async () => {
-  const files = Object.fromEntries(['first', 'second', 'third', 'fourth'].map((name) => [`${name}.py`, TEXT]));
-  const script = { needsSetup: true, reason: 'unsure', texts: { 'third.py': TEXT, 'fourth.py': LONGER } };
+  const files = Object.fromEntries(['first', 'second', 'third', 'fourth', 'fifth'].map((name) => [`${name}.py`, TEXT]));
+  const texts = { 'third.py': TEXT, 'fourth.py': LONGER, 'fifth.py': LONGER };
+  const script = { needsSetup: true, reason: 'unsure', texts, edits: { 'fifth.py': EDIT } };
   code = await VSCode.start(files, { settings: SETTINGS, script });
 });
 after(() => code?.end());
@@ -78,6 +81,31 @@ test('suggestion extends the selected item of the suggest widget', async () => {
   await code.press('Escape');
 });
 
+test('suggestion keeps Tab from the next edit', async () => {
+  await code.openNext();
+  await code.type('thr');
+  await code.waitFor('the rest', async () => (await code.ghost()).startsWith('ee_more = four'));
+  await code.waitFor('the edit', async () => (await code.edit()).inserted !== '');
+  assert.equal((await code.edit()).hint, '');
+  await code.screenshot('vscode-next-edit-and-suggestion');
+  await code.press('Tab');
+  await code.waitFor('the suggestion', async () => (await code.saved()).startsWith(`${TEXT}three_more = four`));
+});
+
+test('edit of several lines is drawn on one, accepted and reported', async () => {
+  await code.waitFor('the hint', async () => (await code.edit()).hint === 'Tab to go here');
+  assert.equal((await code.edit()).inserted, 'deux(⏎ 2,⏎ )');
+  await code.screenshot('vscode-next-edit-lines');
+  await code.press('Tab');
+  await code.press('Tab');
+  await code.waitFor('the edit', async () => (await code.saved()).startsWith('one\ndeux(\n  2,\n)\nthree'));
+  const commands = () => code.received('workspace/executeCommand').map((it) => it.command);
+  assert.equal(commands().at(-1), 'foretell.acceptEdit');
+  await code.waitFor('the next edit', async () => (await code.edit()).hint !== '');
+  await code.press('Escape');
+  await code.waitFor('the rejection', () => commands().at(-1) === 'foretell.rejectEdit');
+});
+
 test('statistics are a read-only page', async () => {
   await code.command('Foretell: Statistics');
   await code.waitFor('the page', async () => /Characters saved\s+210/.test(await code.pageText()));
@@ -105,9 +133,10 @@ test('catalogue has sizes', async () => {
   await code.press('Escape');
 });
 
-test('walkthrough has three steps', async () => {
+test('walkthrough has four steps', async () => {
   await code.command('Foretell: Get Started');
   await code.waitForText('Accept your first suggestion');
+  await code.waitForText('Rename one place, and press Tab for the others');
   await code.waitForText('Adjust it');
   await code.screenshot('vscode-walkthrough');
 });

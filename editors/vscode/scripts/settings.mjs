@@ -40,6 +40,7 @@ const GROUPS = [
       'suggest.trigger': 'When suggestions appear',
       'suggest.languages': 'Languages',
       'suggest.max_lines': 'Longest suggestion',
+      'next_edit.enabled': 'Next edits',
       'model.name': 'Model',
     },
   },

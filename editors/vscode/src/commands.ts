@@ -21,6 +21,9 @@ export function registerCommands(controller: Controller): vscode.Disposable[] {
     'foretell.endSnooze': () => { controller.snooze.end(); },
     'foretell.trigger': () => executeCommand('editor.action.inlineSuggest.trigger'),
     'foretell.dismiss': () => dismiss(controller),
+    'foretell.nextEdit': () => goToOrAcceptNextEdit(controller),
+    'foretell.acceptNextEdit': () => controller.server?.nextEdits.accept(),
+    'foretell.rejectNextEdit': () => controller.server?.nextEdits.reject(),
     'foretell.restart': () => controller.restart(),
     'foretell.setup': () => setUp(controller),
     'foretell.chooseModel': () => chooseModel(controller),
@@ -58,6 +61,13 @@ async function toggleLanguage(): Promise<void> {
 async function dismiss(controller: Controller): Promise<void> {
   controller.server?.stopStreaming();
   await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+}
+
+/** The edit may be outdated before VS Code knows that the key has its usual meaning again. */
+async function goToOrAcceptNextEdit(controller: Controller): Promise<void> {
+  if (!(await controller.server?.nextEdits.goOrAccept())) {
+    await vscode.commands.executeCommand('tab');
+  }
 }
 
 async function chooseProgram(): Promise<void> {

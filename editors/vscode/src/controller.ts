@@ -64,6 +64,9 @@ export class Controller implements vscode.Disposable {
   }
 
   async onConfigurationChanged(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    if (event.affectsConfiguration('foretell')) {
+      this.currentServer?.nextEdits.withdraw();
+    }
     if (event.affectsConfiguration('foretell.server.path') || event.affectsConfiguration('foretell.streaming') ||
       event.affectsConfiguration('editor.accessibilitySupport')) {
       await this.restart();

@@ -1,8 +1,9 @@
-/** One run of the server: its language client, its status, and the updates of its suggestions. */
+/** One run of the server: its language client, its status, the updates of its suggestions, its edits. */
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction } from 'vscode-languageclient/node';
 import { Client } from './client';
 import { Focus } from './focus';
+import { NextEdits, type NextEdit } from './nextEdits';
 import type { ServerStatus } from './status';
 import { Suggestions, type Update } from './suggestions';
 
@@ -24,6 +25,7 @@ const SELECTOR = [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-
 
 export class Server {
   readonly client: Client;
+  readonly nextEdits: NextEdits;
   private readonly suggestions: Suggestions;
   private readonly focus = new Focus((document, position) => { this.sendFocus(document, position); });
   /** When the server was restarted within the window, in ms since the epoch. */
@@ -31,7 +33,11 @@ export class Server {
   private isLoading = true;
 
   constructor(private readonly options: Options) {
-    this.suggestions = new Suggestions(SELECTOR, () => this.client, options.isOn);
+    const client = () => this.client;
+    const { isOn } = options;
+    this.suggestions = new Suggestions(SELECTOR, client, isOn, () => { this.nextEdits.draw(); });
+    const hasSuggestion = (editor: vscode.TextEditor) => this.suggestions.isAt(editor);
+    this.nextEdits = new NextEdits({ selector: SELECTOR, client, isOn, hasSuggestion });
     this.client = new Client(
       'foretell',
       'Foretell',
@@ -41,6 +47,7 @@ export class Server {
         initializationOptions: () => ({
           status: true,
           streaming: options.streaming,
+          nextEdit: true,
           workspaceTrusted: vscode.workspace.isTrusted,
           settings: options.settings(),
         }),
@@ -71,6 +78,7 @@ export class Server {
     this.client.onNotification('foretell/inlineCompletion/update', (update: Update) => {
       this.suggestions.onUpdate(update);
     });
+    this.client.onNotification('foretell/nextEdit', (edit: NextEdit) => { this.nextEdits.onEdit(edit); });
   }
 
   start(): Promise<void> {
@@ -87,18 +95,21 @@ export class Server {
     }
   }
 
-  /** Stops updating the suggestion on screen. */
+  /** Stops updating the suggestion on screen, which the caller hides. */
   stopStreaming(): void {
     this.suggestions.stop();
+    this.nextEdits.draw();
   }
 
   async stop(): Promise<void> {
     this.focus.dispose();
+    this.nextEdits.dispose();
     this.suggestions.dispose();
     await this.client.end();
   }
 
   private onClosed(): { action: CloseAction; message?: string; handled?: boolean } {
+    this.nextEdits.withdraw();
     if (this.client.isEnding) {
       return { action: CloseAction.DoNotRestart, handled: true };
     }

@@ -65,11 +65,15 @@ export class Suggestions implements vscode.Disposable {
   /** Whether there is an update that VS Code has not fetched yet. */
   private hasUpdate = false;
   private isRetriggering = false;
+  /** Where VS Code last got a suggestion. */
+  private shown: Place | undefined;
 
   constructor(
     selector: vscode.DocumentSelector,
     private readonly client: () => LanguageClient,
     private readonly isOn: (document: vscode.TextDocument) => boolean,
+    /** Called when VS Code gets a suggestion. */
+    private readonly onShown: () => void,
   ) {
     this.retrigger = new Retrigger(selector, 'foretell.foretell');
   }
@@ -90,8 +94,17 @@ export class Suggestions implements vscode.Disposable {
     this.streamingItem.start(placeOf(document, position));
     const result = await next(document, position, context, token);
     const items = Array.isArray(result) ? result : result?.items;
+    if (items?.length && !token.isCancellationRequested) {
+      this.shown = placeOf(document, position);
+      this.onShown();
+    }
     return items && prepare(items, document, position, context);
   };
+
+  /** Whether there is probably a suggestion at an editor's cursor: VS Code does not tell. */
+  isAt({ document, selection }: vscode.TextEditor): boolean {
+    return this.shown !== undefined && samePlace(this.shown, placeOf(document, selection.active));
+  }
 
   /** Requests a suggestion at the cursor, where the last request got none. */
   requestAgain(): void {
@@ -141,6 +154,7 @@ export class Suggestions implements vscode.Disposable {
   stop(): void {
     this.streamingItem.stop();
     this.hasUpdate = false;
+    this.shown = undefined;
   }
 
   dispose(): void {

@@ -90,7 +90,7 @@ test('README has no relative links, which VS Code does not resolve', () => {
 test('important settings come first', () => {
   const [first, ...rest] = manifest.contributes.configuration;
   expect(Object.keys(first?.properties ?? {})).toEqual(
-    ['suggest.enabled', 'suggest.eagerness', 'suggest.trigger', 'suggest.languages', 'suggest.max_lines', 'model.name']
+    ['suggest.enabled', 'suggest.eagerness', 'suggest.trigger', 'suggest.languages', 'suggest.max_lines', 'next_edit.enabled', 'model.name']
       .map((name) => `foretell.${name}`),
   );
   expect(rest.map(({ title }) => title).at(-1)).toBe('Advanced');
