@@ -154,6 +154,7 @@ packages: $(VENV)/dev-installed
 book: $(VENV)/dev-installed prerequisites ## Build the documentation as a book in target/book (first builds mdBook, a few minutes)
 	@test -x target/mdbook/bin/mdbook || { echo "building mdBook $(MDBOOK)"; cargo install --quiet --locked --no-default-features --features search --root target/mdbook --version $(MDBOOK) mdbook; }
 	@target/mdbook/bin/mdbook build docs
+	@find target/book \( -name '*.py' -o -name '*.toml' -o -name '*.rs' -o -name '*.json' \) -delete
 	@cd tests/docs && ../../$(BIN)/python -m pytest -q -p no:cacheprovider test_links.py
 
 locks: $(VENV)/installed ## Regenerate the Python lock files, with hashes, from pyproject.toml and the .in files

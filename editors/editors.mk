@@ -5,6 +5,7 @@
 #   vsix-platform       build it with the program for this platform (BINARY, VSCODE_TARGET)
 #   test-editors        lint, run the unit tests, then the real editors with the real server and model
 #   lint-editors        check formats, lints, types, generated files and the workflows in .github
+#   test-coc            test coc.nvim in Vim 9; COC is the folder of a built one, which no registry has
 #   typing              type whole functions with the real model and count lost suggestions; minutes
 #   latency             measure the time from a key to a suggestion in VS Code and Neovim; minutes
 #   editors-settings    write the server's settings into the extension's manifest
@@ -29,7 +30,7 @@ VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
 .PHONY: editors vsix vsix-platform test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
-.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-plugins session-table typing latency
+.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-coc test-plugins session-table typing latency
 
 editors: $(EDITORS_TOOLS) $(NEOVIM_DEBS) $(EDITORS)/hx/hx $(VSCODE_RUN) ## Fetch the editors that are tested, build the extension
 
@@ -59,6 +60,10 @@ test-neovim-debs: $(NEOVIM_DEBS) $(EDITORS)/venv/installed
 
 test-helix: $(EDITORS)/hx/hx $(EDITORS)/venv/installed
 	@cd tests/editors && $(EDITORS_PYTEST) test_helix.py test_session.py -k helix
+
+test-coc: $(EDITORS)/vim-9.0/vim.basic $(EDITORS)/venv/installed
+	@test -e "$(COC)/build/index.js" || { echo "COC is not the folder of a coc.nvim with build/index.js (its branch 'release' has that)"; exit 1; }
+	@cd tests/editors && COC="$(abspath $(COC))" $(EDITORS_PYTEST) test_coc.py
 
 test-vscode: $(VSCODE_RUN)
 	@$(VSCODE_TEST) || { echo "RETRIED: VS Code, once"; $(VSCODE_TEST); }
@@ -121,6 +126,10 @@ $(EDITORS)/nvim-0.12/nvim: tests/editors/unpack_deb.sh
 $(EDITORS)/hx/hx: tests/editors/unpack_deb.sh
 	@echo "fetching Helix"
 	@$< sid hx hx $(@D)
+
+$(EDITORS)/vim-9.0/vim.basic: tests/editors/unpack_deb.sh
+	@echo "fetching Vim 9.0"
+	@$< bookworm vim vim.basic $(@D)
 
 $(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json $(EDITORS)/venv/installed
 	@echo "fetching the tools of the extension, and Chromium"

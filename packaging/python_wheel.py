@@ -24,6 +24,8 @@ _PLACES = {
     "completions/foretell.bash": "share/bash-completion/completions/foretell",
     "completions/_foretell": "share/zsh/site-functions/_foretell",
     "completions/foretell.fish": "share/fish/vendor_completions.d/foretell.fish",
+    # pip removes an emptied folder only if a file is directly in it.
+    "README.md": "share/foretell/README.md",
     "editors/neovim": "share/foretell/editors/neovim",
     "editors/helix": "share/foretell/editors/helix",
 }

@@ -48,7 +48,7 @@ class Machine:
 
     def files(self) -> set[str]:
         folder = self.environment
-        return {str(it.relative_to(folder)) for it in folder.rglob("*foretell*") if not it.is_dir()}
+        return {str(it.relative_to(folder)) for it in folder.rglob("*foretell*")}
 
 
 @pytest.fixture

@@ -79,7 +79,9 @@ fn counts(session: &Session) -> foretell_session::stats::Counts {
 #[test]
 fn recorded_handshakes_work() {
     let mut trace = String::new();
-    for name in ["helix-25.07.1", "nvim-0.11.4", "nvim-0.12-dev", "vscode-1.139.1"] {
+    for name in
+        ["coc.nvim-2026-08", "helix-25.07.1", "nvim-0.11.4", "nvim-0.12-dev", "vscode-1.139.1"]
+    {
         let path =
             format!("{}/../tests/clients/initialize.{name}.json", env!("CARGO_MANIFEST_DIR"));
         let recorded: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -89,17 +91,18 @@ fn recorded_handshakes_work() {
         let capabilities = &result["capabilities"];
         let in_menu = capabilities.get("completionProvider").is_some();
         let encoding = &capabilities["positionEncoding"];
-        trace.push_str(&format!("{name:<15} {encoding} in the menu: {in_menu}\n"));
+        trace.push_str(&format!("{name:<16} {encoding} in the menu: {in_menu}\n"));
         wait_until_loaded(&session);
         let mut typist = Typist::open(client, URI, "fn main() {\n    priˇ\n}\n");
         assert_eq!(typist.ask_and_see().0, Seen::Grey("ntln!(\"hello\");".into()), "{name}");
         assert!(typist.client.end().is_none());
     }
     expect![[r#"
-        helix-25.07.1   "utf-8" in the menu: true
-        nvim-0.11.4     "utf-8" in the menu: true
-        nvim-0.12-dev   "utf-8" in the menu: false
-        vscode-1.139.1  "utf-16" in the menu: false
+        coc.nvim-2026-08 "utf-16" in the menu: false
+        helix-25.07.1    "utf-8" in the menu: true
+        nvim-0.11.4      "utf-8" in the menu: true
+        nvim-0.12-dev    "utf-8" in the menu: false
+        vscode-1.139.1   "utf-16" in the menu: false
     "#]]
     .assert_eq(&trace);
 }
@@ -246,6 +249,10 @@ fn item_extends_the_selected_menu_item() {
     typist.replace(2, "println!");
     assert_eq!(typist.ask_and_see().0, Seen::Grey("(\"hello\");".into()));
     assert_eq!(controls.reads().len(), n_reads, "no model call");
+    // An item away from the cursor is left over from a menu that has closed.
+    let left = json!({"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 2}});
+    let selected = json!({"context": {"selectedCompletionInfo": {"range": left, "text": "enum"}}});
+    assert_eq!(items(&mut typist, selected)[0]["insertText"], "(\"hello\");");
 }
 
 #[test]

@@ -22,7 +22,7 @@ PLACES = (("        while queue:", 6), ("        self.links[link.start]", 2))
 #: The part that is typed.
 TYPED = ("        total = 0", 4)
 #: Faster than a person, so that the demo is short.
-PACE = Pace(key_s=0.1, reading_s=0.4)
+PACE = Pace(key_s=0.06, reading_s=0.25)
 IS_TERMINAL = sys.stdout.isatty()
 GREEN, YELLOW, GREY, BOLD, PLAIN = (
     ("\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[1m", "\x1b[0m") if IS_TERMINAL else ("",) * 5

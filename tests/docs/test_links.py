@@ -37,9 +37,10 @@ def test_book_has_every_docs_page() -> None:
 
 
 def test_included_pages_have_no_relative_links() -> None:
-    # Relative links would resolve differently in the book.
+    # They would resolve differently in the book, which rewrites those of the README only.
     included = [ROOT / "docs" / link for it in (ROOT / "docs").glob("*.md") for link in links(it)]
     included = [it for it in included if it.resolve().parent == ROOT]
+    included = [it for it in included if it.name != "README.md"]
     assert included
     for page in included:
         assert [link for link in links(page) if ":" not in link] == [], page.name

@@ -11,7 +11,7 @@ from pages import ROOT
 
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "docs/demo")]
 
-import book_editors  # noqa: E402
+import book_pages  # noqa: E402
 import picture  # noqa: E402
 import plots  # noqa: E402
 
@@ -29,21 +29,26 @@ def test_picture_shows_the_recorded_session() -> None:
     assert session["frames"][-1]["typed"] == picture.parts()[1]
 
 
-def test_links_of_editor_pages_lead_to_chapters() -> None:
-    chapters = book_editors.sources()
-    assert len(chapters) == 9
+def test_links_of_included_pages_lead_to_chapters() -> None:
+    chapters = book_pages.sources()
+    assert len(chapters) == 10
     source = ROOT / "editors/pages/coc.md"
-    text = book_editors.rewritten(source.read_text("utf-8"), source, chapters[source], chapters)
+    text = book_pages.rewritten(source.read_text("utf-8"), source, chapters[source], chapters)
     assert "](neovim.md)" in text
     source = ROOT / "editors/helix/README.md"
-    text = book_editors.rewritten(source.read_text("utf-8"), source, chapters[source], chapters)
+    text = book_pages.rewritten(source.read_text("utf-8"), source, chapters[source], chapters)
     assert "](data:image/svg+xml;base64," in text
+    source = ROOT / "README.md"
+    text = book_pages.rewritten(source.read_text("utf-8"), source, chapters[source], chapters)
+    for link in ["](demo/session.svg)", "](http.md)", "](security.md)", "](editors/vscode.md)"]:
+        assert link in text
+    assert "](THIRD_PARTY.md)" not in text
 
 
 def test_preprocessor_speaks_to_mdbook() -> None:
     chapter = {"name": "Zed", "content": "[a](coc.md)", "path": "editors/zed.md", "sub_items": []}
     book = {"items": [{"Chapter": chapter}, "Separator"]}
-    command = [sys.executable, str(Path(book_editors.__file__))]
+    command = [sys.executable, str(Path(book_pages.__file__))]
     sent = json.dumps([{}, book])
     done = subprocess.run(command, input=sent, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == book

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SCREENS
-from helix import BACKGROUND, Helix
+from helix import Helix
 from neovim import Neovim
 from session import Frame, Session, files
 from terminal import Screen, Style
@@ -137,7 +137,7 @@ class InHelix:
 
     def _label(self, cells: list[tuple[str, Style]]) -> str:
         """The label of a menu's row, which has another background than the text."""
-        row = "".join(char for char, style in cells if style.background != BACKGROUND)
+        row = "".join(char for char, style in cells if style.background != Helix.BACKGROUND)
         item = re.match(rf"\s*(\S.*?) +{KIND}\b", row)
         return item[1].split(" …")[0] if item else ""
 

@@ -40,9 +40,10 @@ rm -rf "$apt"
 root=$folder/root
 loader=$(find "$root" -name 'ld-linux*.so.*' -type f | head -n 1)
 libraries=$(find "$root" -name '*.so*' -printf '%h\n' | grep -v '/gconv' | sort -u | paste -sd:)
+vim=$(find "$root/usr/share" -name filetype.vim -printf '%h\n' | head -n 1)
 cat >"$folder/$program" <<END
 #!/bin/sh
-export VIMRUNTIME="$root/usr/share/nvim/runtime" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
+export VIMRUNTIME="$vim" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
 exec "$loader" --argv0 "\$0" --library-path "$libraries" "$root/usr/bin/$program" "\$@"
 END
 chmod +x "$folder/$program"

@@ -113,11 +113,8 @@ impl Answer {
         }
     }
 
-    /// Ends the generation, and prepares the prompt of the next request in the background.
-    pub(crate) fn finish(self) {
-        if let Some(guest) = self.guest {
-            tokio::spawn(guest.widen());
-        }
+    pub(crate) fn into_guest(self) -> Option<GuestAnswer> {
+        self.guest
     }
 }
 

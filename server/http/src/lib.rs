@@ -9,6 +9,7 @@
 //! [`guard`] sees every request first.
 
 mod answer;
+mod background;
 mod error;
 mod fim_prompt;
 mod guard;

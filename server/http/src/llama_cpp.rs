@@ -109,7 +109,7 @@ async fn respond(
         return Ok(events(server, answer, write));
     }
     let piece = server.until_end(answer.whole()).await?;
-    answer.finish();
+    server.finish(answer);
     Ok(json_response(&selected(last(&piece, &model), fields.response_fields)))
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn completions(
         return Ok(events(&server, answer, write));
     }
     let piece = server.until_end(answer.whole()).await?;
-    answer.finish();
+    server.finish(answer);
     Ok(json_response(&completion.json(&piece)))
 }
 

@@ -8,12 +8,11 @@ use axum::{
 };
 use foretell_session::session::{GuestRequest, Session};
 use futures_util::stream;
-use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::task::AbortHandle;
 
 use crate::{
     answer::{Answer, Piece},
+    background::Background,
     error::ApiError,
 };
 
@@ -21,14 +20,13 @@ use crate::{
 pub(crate) struct Server {
     pub(crate) session: Arc<Session>,
     pub(crate) is_raw: bool,
-    /// The background prefill. A new one ends it, because only the latest prompt is worth it.
-    prefill: Mutex<Option<AbortHandle>>,
+    prefill: Background,
 }
 
 impl Server {
     /// Answers from a session.
     pub(crate) fn new(session: Arc<Session>, is_raw: bool) -> Self {
-        Self { session, is_raw, prefill: Mutex::default() }
+        Self { session, is_raw, prefill: Background::default() }
     }
 
     /// The model's name.
@@ -39,17 +37,23 @@ impl Server {
     /// Prefills a prompt in the background.
     pub(crate) fn prefill(self: &Arc<Self>, request: GuestRequest) {
         let server = Arc::clone(self);
-        let task = tokio::spawn(async move {
-            server
-                .until_end(async {
-                    server.session.prefill_for_guest(request).await;
-                    Ok(())
-                })
-                .await
-        });
-        if let Some(earlier) = self.prefill.lock().replace(task.abort_handle()) {
-            earlier.abort();
+        self.in_background(async move { server.session.prefill_for_guest(request).await });
+    }
+
+    /// Ends an answer, and prefills the prompt of the client's next request in the background.
+    pub(crate) fn finish(self: &Arc<Self>, answer: Answer) {
+        if let Some(guest) = answer.into_guest() {
+            self.in_background(guest.widen());
         }
+    }
+
+    fn in_background(self: &Arc<Self>, prefill: impl Future<Output = ()> + Send + 'static) {
+        let server = Arc::clone(self);
+        let prefill = async {
+            prefill.await;
+            Ok(())
+        };
+        self.prefill.run(async move { server.until_end(prefill).await });
     }
 
     /// Runs to the end of the future or of the session. A generation must not outlive the session:
@@ -90,7 +94,7 @@ pub(crate) fn events(
             lines = match server.until_end(running.next()).await {
                 Ok(piece) => {
                     match piece.end {
-                        Some(_) => running.finish(),
+                        Some(_) => server.finish(running),
                         None => answer = Some(running),
                     }
                     write(&piece).into_iter()

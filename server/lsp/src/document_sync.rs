@@ -181,15 +181,20 @@ impl<S> DocumentSync<S> {
                 let InlineCompletion { text_document, position, context, formatting_options } =
                     params(request)?;
                 let snapshot = self.snapshot(&text_document.uri)?;
+                let char_idx = |it| snapshot.char_idx(from_proto::position(it));
+                let cursor = char_idx(position);
+                let invoked = context.is_invoked();
+                let selected = context.selected_completion_info.map(|it| {
+                    let (start, end) = (char_idx(it.range.start), char_idx(it.range.end));
+                    Selected { range: start.min(end)..start.max(end), text: it.text }
+                });
                 let ask = RequestParams {
                     lives_on: false,
-                    cursor: snapshot.char_idx(from_proto::position(position)),
-                    invoked: context.is_invoked(),
-                    selected: context.selected_completion_info.map(|it| {
-                        let idx = |it| snapshot.char_idx(from_proto::position(it));
-                        let (start, end) = (idx(it.range.start), idx(it.range.end));
-                        Selected { range: start.min(end)..start.max(end), text: it.text }
-                    }),
+                    cursor,
+                    invoked,
+                    // coc.nvim still sends an item after its menu has closed.
+                    selected: selected
+                        .filter(|it| (it.range.start..=it.range.end).contains(&cursor)),
                     version: text_document.version,
                     indent: formatting_options.map(|it| Indent {
                         with_spaces: it.insert_spaces,

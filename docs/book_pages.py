@@ -1,6 +1,6 @@
-"""A preprocessor of mdBook: makes the links and pictures of the editors' pages work in the book.
+"""A preprocessor of mdBook: makes the links and pictures of included pages work in the book.
 
-The pages are in `editors`, next to the plugins, and the chapters include them.
+The README and the editors' pages, which are next to the plugins, have links of their own places.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent
 #: A chapter's file consists of one such line.
 _INCLUDE = re.compile(r"\{\{#include (\S+)\}\}\s*")
-_LINK = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#)([^)#\s]+)")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)([^)]*)\)")
+#: The chapters of files in the root.
+_IN_ROOT = {
+    DOCS.parent / f"{name.upper()}.md": DOCS / f"{name}.md"
+    for name in ["architecture", "contributing", "security"]
+} | {DOCS.parent / "CHANGELOG.md": DOCS / "changelog.md"}
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -33,9 +38,13 @@ def main() -> int:
 
 
 def sources() -> dict[Path, Path]:
-    """The chapters that include a page of `editors`, by that page."""
+    """The chapters that include the README or a page of `editors`, by that page."""
     found = {}
-    for chapter in [DOCS / "editors.md", *sorted((DOCS / "editors").glob("*.md"))]:
+    for chapter in [
+        DOCS / "start.md",
+        DOCS / "editors.md",
+        *sorted((DOCS / "editors").glob("*.md")),
+    ]:
         included = _INCLUDE.fullmatch(chapter.read_text("utf-8"))
         if included:
             found[(chapter.parent / included[1]).resolve()] = chapter
@@ -57,16 +66,15 @@ def rewritten(text: str, source: Path, chapter: Path, chapters: dict[Path, Path]
     """The text of a page, with links as seen from its chapter and with its pictures inside."""
 
     def link(match: re.Match[str]) -> str:
-        target = (source.parent / match[2]).resolve()
-        if target in chapters:
-            return f"{match[1]}({os.path.relpath(chapters[target], chapter.parent)}"
-        if target.suffix in _TYPES:
+        mark, name, place, rest = match.groups()
+        target = (source.parent / place).resolve()
+        if DOCS not in target.parents and target.suffix in _TYPES:
             data = base64.b64encode(target.read_bytes()).decode()
-            return f"{match[1]}(data:{_TYPES[target.suffix]};base64,{data}"
-        if DOCS in target.parents:
-            return f"{match[1]}({os.path.relpath(target, chapter.parent)}"
-        # The book does not contain the file.
-        return f"{match[1]}(#"
+            return f"{mark}[{name}](data:{_TYPES[target.suffix]};base64,{data})"
+        target = chapters.get(target, _IN_ROOT.get(target, target))
+        if DOCS not in target.parents:
+            return name  # The book does not contain the file.
+        return f"{mark}[{name}]({os.path.relpath(target, chapter.parent)}{rest})"
 
     return _LINK.sub(link, text)
 

@@ -1,0 +1,39 @@
+//! Work for requests that may come.
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+/// At most one task. A new one ends it, because only the latest prompt is worth a prefill.
+#[derive(Debug, Default)]
+pub(crate) struct Background(Mutex<Option<AbortHandle>>);
+
+impl Background {
+    /// Runs a task in place of the one before.
+    pub(crate) fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) {
+        let task = tokio::spawn(task).abort_handle();
+        if let Some(earlier) = self.0.lock().replace(task) {
+            earlier.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn task_ends_the_one_before() {
+        let background = Background::default();
+        let (alive, ended) = oneshot::channel::<()>();
+        background.run(async move {
+            pending::<()>().await;
+            alive.send(())
+        });
+        background.run(async {});
+        assert!(ended.await.is_err(), "the task is dropped before its end");
+    }
+}
