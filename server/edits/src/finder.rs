@@ -82,8 +82,13 @@ impl Finder {
         let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
         let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
         let rename = Rename::of(text, placed);
-        let renames = rename.and_then(|it| self.renames(query, &it, grammar));
-        let mut found = renames.unwrap_or_else(|| repeats(query));
+        let renames = rename.as_ref().and_then(|it| self.renames(query, it, grammar));
+        let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
+        if !is_rename {
+            found = repeats(query);
+        } else if found.is_empty() {
+            found.extend(rename.iter().flat_map(|it| mentions(query, it)));
+        }
         // The next one below, then from the start of the text.
         let at = last.range.end;
         found.sort_by_key(|it| (it.range.start < at, it.range.start));
@@ -94,8 +99,9 @@ impl Finder {
             let texts = rules(grammar).map_or(&[][..], |it| it.texts);
             Path::to(&parsed.tree, range).is_in(texts)
         };
-        let was_text = is_text(&last.range);
-        // In strings and comments, only a change of a string or comment is repeated.
+        // In strings and comments, only a change of a string or comment is repeated; a renamed name
+        // is mentioned there, and means itself elsewhere.
+        let was_text = is_rename || is_text(&last.range);
         let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
         let is_good =
             |it: &Candidate| is_like(it) && !is_recent(query, it) && !adds_errors(&parsed, it);
@@ -140,6 +146,15 @@ impl Finder {
                 || !text[rename.last.clone()].ends_with(&rename.new)
         })
     }
+}
+
+/// Where a text may mention a renamed name, if that hardly means anything else.
+fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
+    let is_possible = words::is_distinctive(old);
+    let places = words::occurrences(&query.text, old).filter(|_| is_possible);
+    let candidate =
+        |range| Candidate { range, old: old.clone(), new: new.clone(), kind: Kind::Similar };
+    places.map(candidate).collect()
 }
 
 fn repeats(query: &Query) -> Vec<Candidate> {

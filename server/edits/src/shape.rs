@@ -5,6 +5,7 @@
 //! neighbours must agree on both sides, and the place is only a guess.
 
 mod line_change;
+mod whole_lines;
 
 use std::ops::Range;
 
@@ -58,9 +59,14 @@ pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
             let others: Vec<&Placed> = edits.into_iter().filter(|other| *other != it).collect();
             LineChange::of(text, &[it], &others)
         };
-        let Some(own) = change(last) else { return found };
+        let Some(own) = change(last) else { return whole_lines::deleted(text, placed) };
         let examples = placed[1..].iter().filter_map(change);
-        found = continued(text, std::iter::once(own).chain(examples).collect());
+        let changes: Vec<LineChange<'_>> = std::iter::once(own).chain(examples).collect();
+        let next_line = whole_lines::next_line(text, &changes);
+        found = continued(text, changes);
+        if found.is_empty() {
+            found.extend(next_line);
+        }
     }
     found
 }

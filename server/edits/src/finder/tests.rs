@@ -286,7 +286,7 @@ fn white_space_around_a_repeated_change_is_kept() {
             class A {
               public void a() {}
               public void b() {}
-              void c() {}
+              ‹1? →public ›void c() {}
               public void d() {}
             }
         "#]],
@@ -328,6 +328,37 @@ fn all_changes_of_a_line_are_repeated_together() {
     let texts: Vec<(&str, &str)> = found.iter().map(|it| (&*it.old, &*it.new)).collect();
     assert_eq!(texts, [("fmt.Print(&b, ", "b.Write(")]);
     assert_eq!(found[0].kind, Kind::Repeat);
+}
+
+#[test]
+fn equal_lines_are_deleted() {
+    check(
+        "a.py",
+        "def f():\n«    log.debug(1)\n»    g()\n\ndef h():\n    log.debug(1)\n    log.debug(2)\n",
+        "",
+        &expect![[r#"
+            def f():
+                g()
+
+            def h():
+            ‹1?     log.debug(1)
+            →›    log.debug(2)
+        "#]],
+    );
+}
+
+#[test]
+fn comments_mention_renamed_names() {
+    check(
+        "a.py",
+        "def f(«height_px»):\n    # height_px in pixels\n    return g(a.height_px)\n",
+        "tall",
+        &expect![[r#"
+            def f(tall):
+                # ‹1? height_px→tall› in pixels
+                return g(a.height_px)
+        "#]],
+    );
 }
 
 #[test]

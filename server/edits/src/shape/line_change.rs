@@ -10,6 +10,8 @@ const MAX_INSERTED: usize = 60;
 /// How edits changed a line.
 #[derive(Debug)]
 pub(crate) struct LineChange<'a> {
+    /// Where the change starts in the current text.
+    pub(crate) start: usize,
     /// The tokens before the change, up to the next edit of the line.
     pub(crate) left: Vec<&'a str>,
     pub(crate) removed: Vec<String>,
@@ -87,6 +89,7 @@ impl<'a> LineChange<'a> {
             original.map(|it| &line[it.clone()]).collect::<Vec<_>>()
         };
         Some(Self {
+            start: start + spot.removed.start,
             left: texts(&new_tokens[..n_left]),
             removed: old_tokens[removed.clone()]
                 .iter()
