@@ -248,6 +248,27 @@ fn one_change_is_repeated_as_a_guess_where_its_neighbours_agree() {
 }
 
 #[test]
+fn guessed_members_belong_to_the_same_thing() {
+    check(
+        "a.go",
+        "package a\n\nfunc f() {\n\tif mode.«IsEnabled» {\n\t}\n\tif other.IsEnabled {\n\t}\n\tif mode.IsEnabled {\n\t}\n}\n",
+        "IsOn",
+        &expect![[r#"
+            package a
+
+            func f() {
+            	if mode.IsOn {
+            	}
+            	if other.IsEnabled {
+            	}
+            	if mode.‹1? IsEnabled→IsOn› {
+            	}
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn words_in_strings_follow_words_in_strings() {
     check(
         "a.ts",

@@ -112,14 +112,19 @@ impl<'a> LineChange<'a> {
     /// a replacement or deletion.
     pub(crate) fn context_of_one(&self) -> (usize, usize) {
         let [removed] = self.removed.as_slice() else { return (1, 1) };
+        // A member follows what it belongs to.
+        match self.left.as_slice() {
+            [.., "."] => return (2, 1),
+            [.., ":", ":"] | [.., "-", ">"] => return (3, 1),
+            _ => {}
+        }
         let is_name = matches!(self.inserted.as_slice(), [one] if words::is_identifier(one));
         if is_name && words::is_distinctive(removed) {
             return (0, 0);
         }
-        // A called function, or the name before a member.
-        let is_member = matches!(self.left.last(), Some(&"." | &":" | &">"));
+        // A called function, or the name before a member, is the same one anywhere.
         let is_subject = matches!(self.right.first(), Some(&"." | &"(" | &":"));
-        (usize::from(is_member || !is_subject), 1)
+        (usize::from(!is_subject), 1)
     }
 
     /// Whether the inserted text says something, but is not written for one place.
