@@ -352,6 +352,22 @@ fn all_changes_of_a_line_are_repeated_together() {
 }
 
 #[test]
+fn next_line_of_a_list_is_guessed() {
+    check(
+        "a.ts",
+        "import {\n  «»Match,\n  Path,\n  match as m,\n} from './types'\n",
+        "type ",
+        &expect![[r#"
+            import {
+              type Match,
+              ‹1? →type ›Path,
+              match as m,
+            } from './types'
+        "#]],
+    );
+}
+
+#[test]
 fn equal_lines_are_deleted() {
     check(
         "a.py",

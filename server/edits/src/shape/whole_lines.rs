@@ -36,41 +36,48 @@ pub(super) fn deleted(text: &str, placed: &[Placed]) -> Vec<Repeat> {
     .collect()
 }
 
-/// The next line, if the same text was inserted at the same end of the last two.
+/// The next line, if the same text was inserted at the same end of the last two; or of the last
+/// one, if all of the line is of the same kind.
 pub(super) fn next_line(text: &str, changes: &[LineChange<'_>]) -> Option<Repeat> {
-    let [last, previous, ..] = changes else { return None };
+    let (last, others) = changes.split_first()?;
     let at_start = |it: &LineChange<'_>| it.left.is_empty() && !it.right.is_empty();
     let at_end = |it: &LineChange<'_>| it.right.is_empty() && !it.left.is_empty();
-    let is_start = at_start(last) && at_start(previous);
-    let is_possible = last.removed.is_empty()
-        && last.is_like(previous)
-        && last.is_short_insertion()
-        && (is_start || at_end(last) && at_end(previous));
-    let (lower, upper) = (line_at(text, last.start), line_at(text, previous.start));
-    let range = if lower.start == upper.end + 1 {
-        line_at(text, (lower.end + 1).min(text.len()))
-    } else if upper.start == lower.end + 1 && lower.start > 0 {
-        line_at(text, lower.start - 1)
-    } else {
-        return None;
-    };
-    let line = text[range.clone()].trim_end();
-    let tokens: Vec<Range<usize>> = tokens(line);
-    let texts: Vec<&str> = tokens.iter().map(|it| &line[it.clone()]).collect();
-    let at = if is_start { 0 } else { tokens.len() };
-    let own: Vec<&str> = if is_start { texts } else { texts.into_iter().rev().collect() };
-    let same_kinds = |it: &LineChange<'_>| {
-        let its: Vec<&str> =
-            if is_start { it.right.clone() } else { it.left.iter().rev().copied().collect() };
-        let n = its.len().min(MAX_KINDS);
-        own.len() >= n && own[..n].iter().zip(&its).all(|(a, b)| kind(a) == kind(b))
-    };
-    if !is_possible || own.is_empty() || !same_kinds(last) || !same_kinds(previous) {
+    let is_start = at_start(last);
+    if !last.removed.is_empty() || !last.is_short_insertion() || !is_start && !at_end(last) {
         return None;
     }
+    let own = line_at(text, last.start);
+    let below = (own.end + 1 < text.len()).then(|| line_at(text, own.end + 1));
+    let above = own.start.checked_sub(1).map(|it| line_at(text, it));
+    let is_same_end =
+        |it: &&LineChange<'_>| it.is_like(last) && if is_start { at_start(it) } else { at_end(it) };
+    let is_in = |it: &LineChange<'_>, line: &Option<Range<usize>>| {
+        line.as_ref().is_some_and(|line| line.contains(&it.start) || line.end == it.start)
+    };
+    let previous = others.first().filter(is_same_end);
+    let (next, n_kinds) = match previous {
+        Some(it) if is_in(it, &above) => (below, MAX_KINDS),
+        Some(it) if is_in(it, &below) => (above, MAX_KINDS),
+        _ => (below, usize::MAX),
+    };
+    let range = next?;
+    let line = text[range.clone()].trim_end();
+    let tokens: Vec<Range<usize>> = tokens(line);
+    let mut texts: Vec<&str> = tokens.iter().map(|it| &line[it.clone()]).collect();
+    let mut its = if is_start { last.right.clone() } else { last.left.clone() };
+    if !is_start {
+        texts.reverse();
+        its.reverse();
+    }
+    let kinds = |of: &[&str]| of.iter().take(n_kinds).map(|it| kind(it).to_owned()).collect();
+    let (texts, its): (Vec<String>, Vec<String>) = (kinds(&texts), kinds(&its));
+    if texts.is_empty() || texts != its {
+        return None;
+    }
+    let at = if is_start { 0 } else { tokens.len() };
     let spot = Spot::of(&tokens, &(at..at), line.len()).shifted(range.start);
     let (range, new) = last.at(&spot);
-    Some(Repeat { range, new, n_examples: 2, inserts: true })
+    Some(Repeat { range, new, n_examples: 1, inserts: true })
 }
 
 /// What a token must have in common with another one: that it is a word, or its text.
