@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use foretell_config::{Config, Suggest};
+use foretell_config::{
+    Config, Suggest,
+    next_edit::{EditEagerness, NextEdit},
+};
 use foretell_engine::scripted::Script;
 use foretell_session::{document::PositionEncoding, session::Session};
 use foretell_test_support::lsp_client::Client;
@@ -253,7 +256,8 @@ fn requests_are_answered_once_and_texts_match() {
     let n_sessions = std::env::var("FORETELL_SESSIONS").map_or(500, |n| n.parse().unwrap());
     // These users type faster than any real one; no deadline or debounce may hide the model.
     let suggest = Suggest { deadline_ms: 60_000, debounce_ms: 0, ..Suggest::default() };
-    let config = Config { suggest, ..Config::default() };
+    let next_edit = NextEdit { eagerness: EditEagerness::Eager, ..NextEdit::default() };
+    let config = Config { suggest, next_edit, ..Config::default() };
     let (client, session) = serve(Script::new(SAYS).unwrap(), &config);
     let client = std::cell::RefCell::new(client);
     initialize(&mut client.borrow_mut());

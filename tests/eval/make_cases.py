@@ -83,7 +83,7 @@ def main() -> None:
         (HERE / name).write_text(text)
         print(f"{name}: {text.count(chr(10))} cases, {len(text) // 1024} KiB")
     (HERE / "SHA256SUMS").write_text(recorded)
-    write_licences(packages + changed, arguments.cache)
+    write_licences(packages + changed, arguments.cache, "SOURCES.md", "evaluation cases")
 
 
 def candidates(packages: list[Package], cache: Path) -> Iterator[Case]:
@@ -167,13 +167,13 @@ def to_jsonl(cases: list[Case]) -> str:
     return "".join(json.dumps(vars(it), ensure_ascii=False) + "\n" for it in cases)
 
 
-def write_licences(packages: list[Package], cache: Path) -> None:
-    """Writes SOURCES.md and each package's licence text."""
+def write_licences(packages: list[Package], cache: Path, name: str, what: str) -> None:
+    """Writes a table of the packages to the file `name`, and each package's licence text."""
     folder = HERE / "licences"
     folder.mkdir(exist_ok=True)
-    lines = ["# Sources of the evaluation cases\n"]
+    lines = [f"# Sources of the {what}\n"]
     lines.append(
-        "The cases are excerpts from these packages, each under its own licence (`licences/`)."
+        f"The {what} are excerpts from these packages, each under its own licence (`licences/`)."
     )
     lines.append("Each case has the path of its file.\n")
     lines.append("| package | version | registry | licence | language | half |")
@@ -188,7 +188,7 @@ def write_licences(packages: list[Package], cache: Path) -> None:
             (folder / f"{it.name.replace('/', '+')}.txt").write_text(text)
         else:
             print(f"{it.name} has no licence file")
-    (HERE / "SOURCES.md").write_text("\n".join(lines) + "\n")
+    (HERE / name).write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -165,8 +165,10 @@ fn talk(client: &mut Client, session: &Session, choices: &mut Choices<'_>) {
                 ));
             }
             8 => {
+                let method =
+                    choices.of(&["textDocument/completion", "textDocument/copilotInlineEdit"]);
                 let params = json!({"textDocument": document, "position": at});
-                asked.insert(client.request("textDocument/completion", params));
+                asked.insert(client.request(method, params));
             }
             9 => {
                 let id = asked.last().copied().unwrap_or(7);

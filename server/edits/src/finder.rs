@@ -7,6 +7,7 @@ use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 use crate::{
     history::Placed,
     languages::{Rules, rules},
+    path::Path,
     rename::{Place, Rename},
     shape, words,
 };
@@ -36,8 +37,18 @@ pub enum Kind {
     Rename,
     /// Another place of a renamed field, method or variant.
     Member,
-    /// The change of the last two edits at another place.
+    /// A replacement or deletion that was made twice, at another place.
     Repeat,
+    /// A guess: an insertion, or a change that was made once, at a place that looks the same.
+    Similar,
+}
+
+impl Kind {
+    /// Whether the text says that the place means the same name.
+    #[must_use]
+    pub fn is_name(self) -> bool {
+        matches!(self, Self::Rename | Self::Member)
+    }
 }
 
 /// An edit that may follow the last one.
@@ -71,15 +82,29 @@ impl Finder {
         let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
         let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
         let rename = Rename::of(text, placed);
-        let renames = rename.and_then(|it| self.renames(query, &it, grammar));
-        let mut found = renames.unwrap_or_else(|| repeats(query));
+        let renames = rename.as_ref().and_then(|it| self.renames(query, it, grammar));
+        let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
+        if !is_rename {
+            found = repeats(query);
+        } else if found.is_empty() {
+            found.extend(rename.iter().flat_map(|it| mentions(query, it)));
+        }
         // The next one below, then from the start of the text.
         let at = last.range.end;
         found.sort_by_key(|it| (it.range.start < at, it.range.start));
         let Some(parsed) = self.now.parsed(uri, grammar, text).filter(|_| !found.is_empty()) else {
             return Vec::new();
         };
-        let is_good = |it: &Candidate| !is_recent(query, it) && !adds_errors(&parsed, it);
+        let is_text = |range: &Range<usize>| {
+            let texts = rules(grammar).map_or(&[][..], |it| it.texts);
+            Path::to(&parsed.tree, range).is_in(texts)
+        };
+        // In strings and comments, only a change of a string or comment is repeated; a renamed name
+        // is mentioned there, and means itself elsewhere.
+        let was_text = is_rename || is_text(&last.range);
+        let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
+        let is_good =
+            |it: &Candidate| is_like(it) && !is_recent(query, it) && !adds_errors(&parsed, it);
         found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
     }
 
@@ -88,8 +113,11 @@ impl Finder {
         let Query { uri, text, .. } = query;
         let rules = rules(grammar)?;
         let is_frequent = rename.before.matches(&rename.old).nth(MAX_OCCURRENCES).is_some();
-        if is_frequent || !self.is_name(query, rename, rules) {
+        if is_frequent {
             return Some(Vec::new());
+        }
+        if !self.is_name(query, rename, rules) {
+            return None;
         }
         let before = Arc::from(rename.before.as_str());
         let parsed = self.before.parsed(uri, grammar, &before)?;
@@ -103,18 +131,30 @@ impl Finder {
         Some(places.into_iter().filter_map(candidate).collect())
     }
 
-    /// Whether the new text is a name where it was written, and not a keyword.
+    /// Whether the new text is a name where it was written, and not a keyword; in a string or comment,
+    /// it may stand for one.
     fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
         let Query { uri, text, .. } = query;
         let parsed = self.now.parsed(uri, rules.grammar, text);
         parsed.is_some_and(|it| {
             let start = rename.last.end - rename.new.len();
-            let leaf = crate::path::Path::to(&it.tree, &(start..rename.last.end)).leaf();
-            rules.names.contains(&leaf.kind())
+            let path = Path::to(&it.tree, &(start..rename.last.end));
+            let leaf = path.leaf();
+            path.is_in(rules.texts)
+                || rules.names.contains(&leaf.kind())
                 || rules.members.contains(&leaf.kind())
                 || !text[rename.last.clone()].ends_with(&rename.new)
         })
     }
+}
+
+/// Where a text may mention a renamed name, if that hardly means anything else.
+fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
+    let is_possible = words::is_distinctive(old);
+    let places = words::occurrences(&query.text, old).filter(|_| is_possible);
+    let candidate =
+        |range| Candidate { range, old: old.clone(), new: new.clone(), kind: Kind::Similar };
+    places.map(candidate).collect()
 }
 
 fn repeats(query: &Query) -> Vec<Candidate> {
@@ -123,7 +163,7 @@ fn repeats(query: &Query) -> Vec<Candidate> {
         old: text[it.range.clone()].to_owned(),
         range: it.range,
         new: it.new,
-        kind: Kind::Repeat,
+        kind: if it.n_examples > 1 && !it.inserts { Kind::Repeat } else { Kind::Similar },
     };
     shape::repeats(text, &query.placed).into_iter().map(candidate).collect()
 }
@@ -135,7 +175,7 @@ fn is_recent(query: &Query, it: &Candidate) -> bool {
         |edit: &&Placed| edit.range.start <= it.range.end && edit.range.end >= it.range.start;
     query.placed.iter().filter(touches).any(|edit| {
         let word = words::common_suffix(&edit.after, &it.old);
-        let is_renamed = it.kind != Kind::Repeat && word > 0 && !edit.before.is_empty();
+        let is_renamed = it.kind.is_name() && word > 0 && !edit.before.is_empty();
         !is_renamed || edit.before == it.new
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! [`history`] groups the changes of a text into edits as a person would describe them. [`Finder`]
 //! proposes the places where the last edit continues: other uses of a renamed name ([`bindings`]),
-//! and lines of the same shape as two lines that were changed alike ([`shape`]). It needs no model.
+//! and lines of the same shape as lines that were changed ([`shape`]). It needs no model, but some of
+//! its candidates are guesses ([`Kind::Similar`]) that only a model can judge.
 //!
 //! **Architecture Invariant:** this crate knows texts and syntax trees; documents, the protocol and
 //! the model are deliberately absent. All positions are byte indices.

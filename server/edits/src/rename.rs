@@ -25,6 +25,8 @@ struct Replaced {
     before: String,
     old: String,
     new: String,
+    /// Whether `old` was written once for two names, and now only for one of them.
+    was_shorthand: bool,
 }
 
 /// A rename that the user has begun.
@@ -38,6 +40,7 @@ pub(crate) struct Rename {
     renamed: Vec<(Range<usize>, Range<usize>)>,
     /// The last one, in the current text.
     pub(crate) last: Range<usize>,
+    was_shorthand: bool,
 }
 
 /// Another place of the name, and its new text.
@@ -66,11 +69,12 @@ impl Rename {
             renamed.push((start..start + it.old.len(), it.range));
         }
         before += text.get(done..)?;
-        Some(Self { old: last.old, new: last.new, before, renamed, last: last.range })
+        let Replaced { old, new, range: last, was_shorthand, .. } = last;
+        Some(Self { old, new, before, renamed, last, was_shorthand })
     }
 
     /// The places that remain, in their order in the current text. `tree` is that of the text before.
-    /// `None` if the text does not say what the name means.
+    /// `None` if the text does not say what the name means, or if it is no rename.
     pub(crate) fn places(&self, rules: &'static Rules, tree: &Tree) -> Option<Vec<Place>> {
         let names = Names::new(&self.before, tree, rules, &self.old);
         // The last place may be one that names follow, such as a keyword argument.
@@ -78,10 +82,17 @@ impl Rename {
         renamed.sort_by_key(|it| it.1 != self.last);
         let targets = renamed.into_iter().filter_map(|it| names.at(it.0.start));
         let meaning = |target| (target, same_meaning(&names, target));
-        let (target, mut same) = targets.map(meaning).find(|(_, same)| !same.is_empty())?;
+        // `name: Type` is no rename, unlike `{ name: other }`.
+        let is_possible = |it: &&Occurrence<'_>| !self.was_shorthand || is_shorthand(it);
+        let targets: Vec<_> = targets.filter(is_possible).collect();
+        let again = targets.iter().filter(|it| is_assigned_again(&names, it));
+        let from = again.map(|it| statement_end(it)).min().unwrap_or(0);
+        let (target, mut same) =
+            targets.into_iter().map(meaning).find(|(_, same)| !same.is_empty())?;
+        same.retain(|it| it.range.start >= from);
         let new = Names::new(&self.before, tree, rules, &self.new);
         if !is_free(&names, &new, target) {
-            return Some(Vec::new());
+            return None;
         }
         same.sort_by_key(|it| it.range.start);
         same.dedup_by_key(|it| it.range.start);
@@ -110,9 +121,7 @@ impl Rename {
     ) -> Option<String> {
         let Self { old, new, .. } = self;
         let of_member = is_member(names, target);
-        let leaf = it.path.leaf();
-        let is_shorthand = leaf.kind().starts_with("shorthand_")
-            || it.path.kind(1) == "shorthand_field_initializer";
+        let is_shorthand = is_field_shorthand(it);
         let has_alias = it.path.up(1).is_some_and(|it| it.child("alias").is_some());
         Some(match it.path.kind(1) {
             _ if is_shorthand && of_member => return None,
@@ -122,6 +131,43 @@ impl Rename {
             _ => new.clone(),
         })
     }
+}
+
+/// Whether a name stands for a field and its value.
+fn is_field_shorthand(it: &Occurrence<'_>) -> bool {
+    it.path.leaf().kind().starts_with("shorthand_")
+        || it.path.kind(1) == "shorthand_field_initializer"
+}
+
+/// Whether a place may become two names: a field and its value, or an imported or exported name.
+fn is_shorthand(it: &Occurrence<'_>) -> bool {
+    const LISTS: [&str; 5] = [
+        "import_specifier",
+        "export_specifier",
+        "import_statement",
+        "import_from_statement",
+        "use_declaration",
+    ];
+    is_field_shorthand(it) || it.path.is_in(&LISTS)
+}
+
+/// Python: whether a place assigns a value that depends on the old one, so that a new name may be a
+/// new variable: `text = clean(text)`.
+fn is_assigned_again(names: &Names<'_>, target: &Occurrence<'_>) -> bool {
+    let Some(statement) = target.path.up(1) else { return false };
+    let is_assigned = names.rules.grammar == Grammar::Python
+        && statement.kind() == "assignment"
+        && target.path.field(0) == "left";
+    let is_used = |it: &Occurrence<'_>| {
+        it.range.start > target.range.start
+            && it.range.end <= statement.node.end_byte()
+            && names.binding(it) == names.binding(target)
+    };
+    is_assigned && names.occurrences.iter().any(is_used)
+}
+
+fn statement_end(target: &Occurrence<'_>) -> usize {
+    target.path.up(1).map_or(target.range.end, |it| it.node.end_byte())
 }
 
 /// Whether the new name is free, so that the edit is a rename, not a reference to something else.
@@ -266,7 +312,8 @@ fn replaced(text: &str, edit: &Placed) -> Option<Replaced> {
             };
             let (old, new) = (old.to_owned(), new.to_owned());
             let is_word = words::is_identifier(&old) && words::is_identifier(&new);
-            return is_word.then(|| Replaced { range, before: old.clone(), old, new });
+            let before = old.clone();
+            return is_word.then_some(Replaced { range, before, old, new, was_shorthand: true });
         }
     }
     let (n_left, n_right) = (words::n_before(text, range.start), words::n_after(text, range.end));
@@ -274,5 +321,7 @@ fn replaced(text: &str, edit: &Placed) -> Option<Replaced> {
     let new = text[range.clone()].to_owned();
     let old = format!("{}{before}{}", &new[..n_left], &new[new.len() - n_right..]);
     let is_word = words::is_identifier(&old) && words::is_identifier(&new);
-    (is_word && old != new).then(|| Replaced { range, before: old.clone(), old, new })
+    let before = old.clone();
+    let is_renamed = is_word && old != new;
+    is_renamed.then_some(Replaced { range, before, old, new, was_shorthand: false })
 }

@@ -1,110 +1,134 @@
-//! Lines of the same shape as two lines that were changed alike.
+//! Lines of the same shape as lines that were changed.
 //!
 //! After the same tokens were replaced between the same neighbours twice, the third such place is
-//! probably next. One edit alone does not show what it has in common with other lines.
+//! probably next. One edit alone does not show what it has in common with other lines, so its
+//! neighbours must agree on both sides, and the place is only a guess.
+
+mod line_change;
+mod whole_lines;
 
 use std::ops::Range;
 
 use crate::{history::Placed, words};
+use line_change::{LineChange, Spot, line_at, tokens};
 
 /// The maximum number of tokens on each side that must agree.
 const MAX_CONTEXT: usize = 4;
+/// The number of edits that may have been examples of the same change.
+const MAX_EXAMPLES: usize = 16;
 
 /// The same change at another place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Repeat {
     pub(crate) range: Range<usize>,
     pub(crate) new: String,
+    /// How often the change was made already.
+    pub(crate) n_examples: usize,
+    /// Whether it only inserts a text.
+    pub(crate) inserts: bool,
 }
 
-/// The change of an edit's line, in tokens.
-#[derive(Debug)]
-struct LineChange<'a> {
-    /// The tokens before the change.
-    left: Vec<&'a str>,
-    removed: Vec<String>,
-    inserted: &'a str,
-    right: Vec<&'a str>,
-}
-
-/// The places where the last two edits continue, in their order.
+/// The places where the last edit continues, in the order of the text: with all changes of its line
+/// if possible, else with its own.
 pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
-    let [last, previous, ..] = placed else { return Vec::new() };
-    let change = |it: &Placed| LineChange::of(text, it);
-    let (Some(a), Some(b)) = (change(last), change(previous)) else { return Vec::new() };
-    if a.removed != b.removed || a.inserted != b.inserted {
-        return Vec::new();
-    }
-    let left = a.left.iter().rev().zip(b.left.iter().rev());
-    let n_left = left.take(MAX_CONTEXT).take_while(|(a, b)| a == b).count();
-    let n_right =
-        a.right.iter().zip(&b.right).take(MAX_CONTEXT).take_while(|(a, b)| a == b).count();
-    let left = &a.left[a.left.len() - n_left..];
-    let right = &a.right[..n_right];
-    let removed: Vec<&str> = a.removed.iter().map(String::as_str).collect();
-    let pattern = [left, &removed, right].concat();
-    let is_word = |it: &&&str| it.starts_with(words::is_word);
-    // Between brackets and commas alone, too much looks alike.
-    if pattern.iter().filter(is_word).count() == 0 || pattern.len() < 2 {
-        return Vec::new();
-    }
+    let placed = &placed[..placed.len().min(MAX_EXAMPLES)];
+    let Some(last) = placed.first() else { return Vec::new() };
+    let line = line_at(text, last.range.start);
+    let of_line = |line: &Range<usize>| {
+        let is_in = |it: &&Placed| line.start <= it.range.start && it.range.end <= line.end;
+        placed.iter().filter(is_in).collect::<Vec<&Placed>>()
+    };
     let mut found = Vec::new();
-    for (start, line) in lines(text) {
-        let tokens: Vec<Range<usize>> = tokens(line);
-        let texts: Vec<&str> = tokens.iter().map(|it| &line[it.clone()]).collect();
-        for at in 0..texts.len().saturating_sub(pattern.len() - 1) {
-            if texts[at..at + pattern.len()] != pattern {
-                continue;
+    let own = of_line(&line);
+    if let Some(change) = LineChange::of(text, &own, &[]).filter(|_| own.len() > 1) {
+        let mut lines = vec![line.start];
+        let mut examples = vec![change];
+        for it in placed {
+            let line = line_at(text, it.range.start);
+            if !lines.contains(&line.start) {
+                lines.push(line.start);
+                examples.extend(LineChange::of(text, &of_line(&line), &[]));
             }
-            let first = at + n_left;
-            let end = first + removed.len();
-            let range = if removed.is_empty() {
-                // Where the inserted text starts in the edited line, relative to its neighbours.
-                let at = if n_left > 0 { tokens[first - 1].end } else { tokens[first].start };
-                at..at
-            } else {
-                tokens[first].start..tokens[end - 1].end
-            };
-            let range = start + range.start..start + range.end;
-            found.push(Repeat { range, new: a.inserted.to_owned() });
+        }
+        found = continued(text, examples);
+        found.retain(|it| it.n_examples > 1);
+    }
+    if found.is_empty() {
+        let change = |it: &Placed| {
+            let edits = of_line(&line_at(text, it.range.start));
+            let others: Vec<&Placed> = edits.into_iter().filter(|other| *other != it).collect();
+            LineChange::of(text, &[it], &others)
+        };
+        let Some(own) = change(last) else { return whole_lines::deleted(text, placed) };
+        let examples = placed[1..].iter().filter_map(change);
+        let changes: Vec<LineChange<'_>> = std::iter::once(own).chain(examples).collect();
+        let next_line = whole_lines::next_line(text, &changes);
+        found = continued(text, changes);
+        if found.is_empty() {
+            found.extend(next_line);
         }
     }
     found
 }
 
-impl<'a> LineChange<'a> {
-    /// `None` if the edit is not within one line, or nothing of it is left.
-    fn of(text: &'a str, Placed { range, before, .. }: &Placed) -> Option<Self> {
-        let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-        let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
-        let line = &text[start..end];
-        if before.contains('\n') || text[range.clone()].contains('\n') {
-            return None;
-        }
-        let (head, tail) = (&text[start..range.start], &text[range.end..end]);
-        let old = format!("{head}{before}{tail}");
-        let (old_tokens, new_tokens) = (tokens(&old), tokens(line));
-        let same = |a: &Range<usize>, b: &Range<usize>| old[a.clone()] == line[b.clone()];
-        let n_most = old_tokens.len().min(new_tokens.len());
-        let pairs = old_tokens.iter().zip(&new_tokens);
-        let n_left = pairs.take_while(|(a, b)| same(a, b) && b.end <= range.end - start).count();
-        let pairs = old_tokens.iter().rev().zip(new_tokens.iter().rev());
-        let n_right = pairs.take(n_most - n_left).take_while(|(a, b)| same(a, b)).count();
-        let texts = |of: &[Range<usize>]| of.iter().map(|it| &line[it.clone()]).collect();
-        let removed = &old_tokens[n_left..old_tokens.len() - n_right];
-        let inserted = &new_tokens[n_left..new_tokens.len() - n_right];
-        let (left, right) = (&new_tokens[..n_left], &new_tokens[new_tokens.len() - n_right..]);
-        // White space belongs to an inserted text.
-        let from = if removed.is_empty() {
-            left.last().map_or(0, |it| it.end)
-        } else {
-            inserted.first()?.start
-        };
-        let to = inserted.last().map_or(from, |it| it.end);
-        let inserted = line.get(from..to).filter(|it| !it.trim().is_empty())?;
-        let removed = removed.iter().map(|it| old[it.clone()].to_owned()).collect();
-        Some(Self { left: texts(left), removed, inserted, right: texts(right) })
+/// The places where the first change may be repeated. The others may be examples of it.
+fn continued(text: &str, mut changes: Vec<LineChange<'_>>) -> Vec<Repeat> {
+    let first = changes.remove(0);
+    let examples: Vec<&LineChange<'_>> = changes.iter().filter(|it| it.is_like(&first)).collect();
+    let n_examples = 1 + examples.len();
+    let common = |side: &dyn Fn(&LineChange<'_>) -> Vec<String>| {
+        let own = side(&first);
+        let same =
+            |it: &&LineChange<'_>| side(it).iter().zip(&own).take_while(|(a, b)| a == b).count();
+        let n = examples.iter().map(same).min().unwrap_or(own.len()).min(MAX_CONTEXT);
+        own[..n].to_vec()
+    };
+    let owned = |it: &&str| (*it).to_owned();
+    let mut left = common(&|it| it.left.iter().rev().map(owned).collect());
+    let mut right = common(&|it| it.right.iter().map(owned).collect());
+    if n_examples == 1 && !first.removed.is_empty() {
+        let (n_left, n_right) = first.context_of_one();
+        left.truncate(n_left);
+        right.truncate(n_right);
     }
+    left.reverse();
+    let n_left = left.len();
+    let pattern: Vec<&str> =
+        left.iter().chain(&first.removed).chain(&right).map(String::as_str).collect();
+    let is_word = |it: &String| it.starts_with(words::is_word);
+    if !first.removed.is_empty() && !first.removed.iter().any(is_word) {
+        return Vec::new();
+    }
+    if first.removed.is_empty() && !first.is_short_insertion() {
+        return Vec::new();
+    }
+    // It means another type elsewhere.
+    if n_examples == 1 && first.inserted.contains(&"Self") {
+        return Vec::new();
+    }
+    let longest =
+        pattern.iter().filter(|it| it.starts_with(words::is_word)).max_by_key(|it| it.len());
+    // Between brackets and commas alone, too much looks alike.
+    let says_enough = pattern.len() > 1 || words::is_distinctive(&pattern.concat());
+    let Some(longest) = longest.filter(|_| says_enough) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (start, line) in lines(text).filter(|it| it.1.contains(longest)) {
+        let tokens: Vec<Range<usize>> = tokens(line);
+        let texts: Vec<&str> = tokens.iter().map(|it| &line[it.clone()]).collect();
+        for at in 0..texts.len().saturating_sub(pattern.len() - 1) {
+            if texts[at..at + pattern.len()] == pattern {
+                let removed = at + n_left..at + n_left + first.removed.len();
+                if first.removed.is_empty() && first.is_there(&texts, removed.start) {
+                    continue;
+                }
+                let spot = Spot::of(&tokens, &removed, line.len()).shifted(start);
+                let (range, new) = first.at(&spot);
+                let inserts = first.removed.is_empty();
+                found.push(Repeat { range, new, n_examples, inserts });
+            }
+        }
+    }
+    found
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -113,18 +137,4 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         *at += line.len();
         Some((start, line.trim_end()))
     })
-}
-
-/// The words and the other characters of a line.
-fn tokens(line: &str) -> Vec<Range<usize>> {
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(c) = line[at..].chars().next() {
-        let n = if words::is_word(c) { words::n_after(line, at) } else { c.len_utf8() };
-        if !c.is_whitespace() {
-            tokens.push(at..at + n);
-        }
-        at += n;
-    }
-    tokens
 }

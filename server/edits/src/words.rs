@@ -12,6 +12,13 @@ pub(crate) fn is_identifier(text: &str) -> bool {
     text.chars().all(is_word) && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
+/// Whether a word hardly means two things in a file: a name of several parts.
+pub(crate) fn is_distinctive(word: &str) -> bool {
+    let has_parts = word.trim_matches('_').contains('_')
+        || word.chars().skip(1).any(char::is_uppercase) && word.chars().any(char::is_lowercase);
+    is_identifier(word) && word.len() >= 6 && has_parts
+}
+
 /// The number of bytes of the word before `byte_idx`.
 pub(crate) fn n_before(text: &str, byte_idx: usize) -> usize {
     let before = text[..byte_idx].chars().rev();

@@ -4,6 +4,7 @@
 mod answers;
 mod calibrate;
 mod cases;
+mod edits;
 mod fit;
 mod measures;
 mod oracle;
@@ -49,7 +50,7 @@ pub struct Arguments {
     /// Files of cases, one JSON object per line: `path`, `language`, `kind`, `prefix`, `suffix`,
     /// `expected`; or HumanEval's `prompt`, `suffix`, `canonical_solution`.
     #[arg(
-        long, required_unless_present_any = ["oracle", "recorded", "renames"], num_args = 1..,
+        long, required_unless_present_any = ["oracle", "recorded", "renames", "edits"], num_args = 1..,
         value_name = "FILE"
     )]
     cases: Vec<PathBuf>,
@@ -81,8 +82,17 @@ pub struct Arguments {
     )]
     renames: Vec<PathBuf>,
 
-    /// With `--renames`, also print the missed places and the wrong offers.
-    #[arg(long, requires = "renames")]
+    /// Replay real edits without a model: how many offers of the next edit lead to the new version of
+    /// the file, how many of the changes that are alike are offered, and in how many files nothing is
+    /// offered once the last change is made.
+    #[arg(
+        long, conflicts_with_all = ["cases", "oracle", "recorded", "renames"], num_args = 1..,
+        value_name = "FILE"
+    )]
+    edits: Vec<PathBuf>,
+
+    /// With `--renames` or `--edits`, also print the missed places and the wrong offers.
+    #[arg(long, conflicts_with_all = ["cases", "oracle", "recorded"])]
     missed: bool,
 
     /// With `--oracle`, print at most N failures of each language, kind of place and model output.
@@ -200,6 +210,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     if !arguments.renames.is_empty() {
         renames::run(&arguments.renames, arguments.json, arguments.missed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !arguments.edits.is_empty() {
+        let &Arguments { json, missed, .. } = arguments;
+        let printed =
+            edits::run(&arguments.edits, &edits::WITHOUT_MODEL, edits::Output { json, missed })?;
+        io::stdout().lock().write_all(printed.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();

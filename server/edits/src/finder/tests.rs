@@ -4,7 +4,7 @@ use super::*;
 use crate::History;
 
 /// Replaces `«old»` by `new` at the marked places, as a user would, and marks the offered edits:
-/// `‹old→new›`, numbered in their order.
+/// `‹old→new›`, numbered in their order, with a question mark if they are guesses.
 fn offered(uri: &str, marked: &str, new: &str) -> String {
     let uri: Arc<str> = uri.into();
     let (mut text, mut history) = (marked.to_owned(), History::default());
@@ -21,7 +21,8 @@ fn offered(uri: &str, marked: &str, new: &str) -> String {
     numbered.sort_by_key(|(_, it)| std::cmp::Reverse(it.range.start));
     let mut shown = text.to_string();
     for (i, it) in numbered {
-        let new = format!("‹{} {}→{}›", i + 1, it.old, it.new);
+        let guess = if it.kind == Kind::Similar { "?" } else { "" };
+        let new = format!("‹{}{guess} {}→{}›", i + 1, it.old, it.new);
         shown.replace_range(it.range.clone(), &new);
     }
     shown
@@ -212,6 +213,216 @@ fn third_place_of_a_repeated_change_is_offered() {
             x.old_names(3)
         "#]],
     );
+}
+
+#[test]
+fn repeated_deletions_are_offered() {
+    check(
+        "a.py",
+        "a: «typing.»Any\nb = «typing.»cast(int, a)\nc: list[typing.Any]\nd = typings.cast(int, a)\n",
+        "",
+        &expect![[r#"
+            a: Any
+            b = cast(int, a)
+            c: list[‹1 typing.→›Any]
+            d = typings.cast(int, a)
+        "#]],
+    );
+}
+
+#[test]
+fn one_change_is_repeated_as_a_guess_where_its_neighbours_agree() {
+    check(
+        "a.c",
+        "void f(int n) {\n  if (n < 0) «exit»(1);\n  g(exit);\n  // exit(2)\n  while (n--) exit(n);\n}\n",
+        "abort",
+        &expect![[r#"
+            void f(int n) {
+              if (n < 0) abort(1);
+              g(exit);
+              // exit(2)
+              while (n--) ‹1? exit→abort›(n);
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn guessed_members_belong_to_the_same_thing() {
+    check(
+        "a.go",
+        "package a\n\nfunc f() {\n\tif mode.«IsEnabled» {\n\t}\n\tif other.IsEnabled {\n\t}\n\tif mode.IsEnabled {\n\t}\n}\n",
+        "IsOn",
+        &expect![[r#"
+            package a
+
+            func f() {
+            	if mode.IsOn {
+            	}
+            	if other.IsEnabled {
+            	}
+            	if mode.‹1? IsEnabled→IsOn› {
+            	}
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn words_in_strings_follow_words_in_strings() {
+    check(
+        "a.ts",
+        "is('«RequestHandler»')(a)\nis('RequestHandler')(b)\nconst c = new RequestHandler()\n",
+        "request",
+        &expect![[r#"
+            is('request')(a)
+            is('‹1? RequestHandler→request›')(b)
+            const c = new RequestHandler()
+        "#]],
+    );
+}
+
+#[test]
+fn names_of_other_files_are_guessed_if_they_are_distinctive() {
+    check(
+        "A.java",
+        "class A {\n  private «DevInternalSettings» a;\n  DevInternalSettings b() { return a; }\n}\n",
+        "DeveloperSettings",
+        &expect![[r#"
+            class A {
+              private DeveloperSettings a;
+              ‹1? DevInternalSettings→DeveloperSettings› b() { return a; }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn white_space_around_a_repeated_change_is_kept() {
+    check(
+        "a.java",
+        "class A {\n  «»void a() {}\n  «»void b() {}\n  void c() {}\n  public void d() {}\n}\n",
+        "public ",
+        &expect![[r#"
+            class A {
+              public void a() {}
+              public void b() {}
+              ‹1? →public ›void c() {}
+              public void d() {}
+            }
+        "#]],
+    );
+    check(
+        "a.py",
+        "def f(self, a«»):\n    pass\n\ndef g(self, a«»):\n    pass\n\ndef h(self, a):\n    pass\n",
+        ": str",
+        &expect![[r#"
+            def f(self, a: str):
+                pass
+
+            def g(self, a: str):
+                pass
+
+            def h(self, a‹1? →: str›):
+                pass
+        "#]],
+    );
+}
+
+/// Changes two lines as `fmt.Print(&b, ` to `b.Write(`, each in two steps.
+#[test]
+fn all_changes_of_a_line_are_repeated_together() {
+    let uri: Arc<str> = "a.go".into();
+    let line = "\tfmt.Print(&b, 1)\n";
+    let mut text = format!("package a\n\nfunc f() {{\n{line}\tg()\n{line}{line}}}\n");
+    let mut history = History::default();
+    for _ in 0..2 {
+        for (old, new) in [("fmt.Print(", "b.Write("), ("&b, ", "")] {
+            let at = text.find(old).unwrap();
+            text.replace_range(at..at + old.len(), new);
+            history.record(&uri, at, old, new);
+        }
+    }
+    let placed = history.placed(&uri);
+    let query = Query { uri, language: "".into(), text: text.as_str().into(), placed };
+    let found = Finder::default().find(&query);
+    let texts: Vec<(&str, &str)> = found.iter().map(|it| (&*it.old, &*it.new)).collect();
+    assert_eq!(texts, [("fmt.Print(&b, ", "b.Write(")]);
+    assert_eq!(found[0].kind, Kind::Repeat);
+}
+
+#[test]
+fn next_line_of_a_list_is_guessed() {
+    check(
+        "a.ts",
+        "import {\n  «»Match,\n  Path,\n  match as m,\n} from './types'\n",
+        "type ",
+        &expect![[r#"
+            import {
+              type Match,
+              ‹1? →type ›Path,
+              match as m,
+            } from './types'
+        "#]],
+    );
+}
+
+#[test]
+fn equal_lines_are_deleted() {
+    check(
+        "a.py",
+        "def f():\n«    log.debug(1)\n»    g()\n\ndef h():\n    log.debug(1)\n    log.debug(2)\n",
+        "",
+        &expect![[r#"
+            def f():
+                g()
+
+            def h():
+            ‹1?     log.debug(1)
+            →›    log.debug(2)
+        "#]],
+    );
+}
+
+#[test]
+fn comments_mention_renamed_names() {
+    check(
+        "a.py",
+        "def f(«height_px»):\n    # height_px in pixels\n    return g(a.height_px)\n",
+        "tall",
+        &expect![[r#"
+            def f(tall):
+                # ‹1? height_px→tall› in pixels
+                return g(a.height_px)
+        "#]],
+    );
+}
+
+#[test]
+fn annotation_is_not_a_rename() {
+    let text = "def f(a«»):\n    return a + 1\n";
+    check("a.py", text, ": str", &expect![["def f(a: str):\n    return a + 1\n"]]);
+}
+
+#[test]
+fn variable_that_is_split_keeps_its_old_part() {
+    check(
+        "a.py",
+        "def f(value):\n    «value» = int(value)\n    return value + 1\n",
+        "number",
+        &expect![[r#"
+            def f(value):
+                number = int(value)
+                return ‹1 value→number› + 1
+        "#]],
+    );
+}
+
+#[test]
+fn self_is_not_repeated_in_other_types() {
+    let text = "impl A {\n    fn new() -> «Path» { todo!() }\n}\nimpl B {\n    fn new() -> Path { todo!() }\n}\n";
+    let expected = text.replace("«Path»", "Self");
+    assert_eq!(offered("a.rs", text, "Self"), expected);
 }
 
 #[test]

@@ -147,7 +147,8 @@ fn play(case: &Case, text: &str, shows_failures: bool) -> Tally {
             text: text.as_str().into(),
             placed: history.placed(&uri),
         };
-        let found = finder.find(&query);
+        let mut found = finder.find(&query);
+        found.retain(|it| it.kind.is_name());
         tally.ms.push(start.elapsed().as_secs_f64() * 1e3);
         let is_right = |it: &Candidate| {
             let same = |place: &Left<'_>| place.at == it.range.start && place.new == it.new;

@@ -159,6 +159,8 @@ impl State {
             Kind::Rename => true,
             Kind::Member => eagerness >= EditEagerness::Balanced,
             Kind::Repeat => eagerness >= EditEagerness::Eager,
+            // Only the model can tell.
+            Kind::Similar => false,
         };
         let offers = found.iter().filter(is_wanted).map(|it| {
             let rope = &search.snapshot.rope;
