@@ -121,14 +121,28 @@ fn assert_close(found: &[f32], expected: &[f32], bound: f32, what: &str) {
 /// Follows the greedy tokens of the first bundle, and compares the logits of the second with them,
 /// and the tokens too if `same_tokens`.
 fn compare(expected: &Bundle, found: &Bundle, n_steps: usize, bound: f32, same_tokens: bool) {
-    let mut sessions = [expected, found].map(|it| Session::new(it, 128_000_000));
-    for (n, mut tokens) in prompts(expected, 20).into_iter().enumerate() {
-        for step in 0..n_steps {
-            let [expected, found] = sessions.each_mut().map(|it| it.logits(&tokens));
-            assert_close(&found, &expected, bound, &format!("prompt {n}, step {step}"));
-            let token = argmax(&expected).unwrap();
-            assert!(!same_tokens || argmax(&found) == Some(token), "prompt {n}, step {step}");
-            tokens.push(token);
+    // One model after the other: on the CPU, some graphs of the default model take 6 GB.
+    let mut session = Session::new(expected, 128_000_000);
+    let mut follow = |mut tokens: Vec<u32>| {
+        let mut next = || {
+            let logits = session.logits(&tokens);
+            tokens.push(argmax(&logits).unwrap());
+            logits
+        };
+        let logits: Vec<_> = (0..n_steps).map(|_| next()).collect();
+        (tokens, logits)
+    };
+    let followed: Vec<_> = prompts(expected, 20).into_iter().map(&mut follow).collect();
+    drop(session);
+    let mut session = Session::new(found, 128_000_000);
+    for (n, (tokens, expected)) in followed.iter().enumerate() {
+        let n_prompt = tokens.len() - n_steps;
+        for (step, expected) in expected.iter().enumerate() {
+            let n_tokens = n_prompt + step;
+            let found = session.logits(&tokens[..n_tokens]);
+            assert_close(&found, expected, bound, &format!("prompt {n}, step {step}"));
+            let is_same = argmax(&found) == Some(tokens[n_tokens]);
+            assert!(is_same || !same_tokens, "prompt {n}, step {step}");
         }
     }
 }
@@ -220,10 +234,20 @@ fn imported(name: &str) -> Bundle {
 }
 
 #[test]
-#[ignore = "imports 6 GB of bundles: `make targets`"]
-fn default_model_agrees_on_all_targets() {
+#[ignore = "imports 5 GB of bundles: `make targets`"]
+fn default_model_agrees_on_coreml_fp32() {
     compare(&imported("cpu-fp32"), &imported("coreml-fp32"), 8, 1e-3, true);
-    compare(&imported("cpu-fp32"), &imported("coreml-fp16"), 8, 0.5, true);
-    compare(&imported("cpu-int8"), &imported("mlx-int8"), 8, 1.0, true);
     reuse(&imported("coreml-fp32"), 48 << 20, 20, 1e-3);
+}
+
+#[test]
+#[ignore = "imports 4 GB of bundles: `make targets`"]
+fn default_model_agrees_on_coreml_fp16() {
+    compare(&imported("cpu-fp32"), &imported("coreml-fp16"), 8, 0.5, true);
+}
+
+#[test]
+#[ignore = "imports 2 GB of bundles: `make targets`"]
+fn default_model_agrees_on_mlx_int8() {
+    compare(&imported("cpu-int8"), &imported("mlx-int8"), 8, 1.0, true);
 }

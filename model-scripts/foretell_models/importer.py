@@ -54,6 +54,8 @@ def import_checkpoint(
         raise UsageError(f"quantization {recipe.name} is only for the target cpu")
     if recipe and recipe.only_half and options.target not in ("cuda", "coreml"):
         raise UsageError(f"quantization {recipe.name} is only for the targets cuda and coreml")
+    if recipe and recipe.only_webgpu and options.target != "webgpu":
+        raise UsageError(f"quantization {recipe.name} is only for the target webgpu")
     if not source.exists():
         raise UsageError(f"{source} does not exist")
     if source.is_dir():

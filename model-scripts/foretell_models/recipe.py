@@ -102,7 +102,8 @@ class Recipe:
 
     If `candidates` > 0, a 4-bit head selects that many tokens and an 8-bit copy rescores them.
     `rotated` spreads the residual stream's outliers over all channels first. `only_half` is for
-    targets with float16.
+    targets with float16. `only_webgpu` has every other float in float16, which only WebGPU
+    computes, on devices that support it.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Recipe:
     rotated: bool = False
     only_cpu: bool = False
     only_half: bool = False
+    only_webgpu: bool = False
 
 
 RECIPES: dict[str, Recipe] = {
@@ -122,6 +124,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe("int8", _int8),
         Recipe("int8-rescored", _int8, candidates=64),
         Recipe("mixed", _mixed, candidates=64),
+        Recipe("mixed-fp16", _mixed, candidates=64, only_webgpu=True),
         Recipe("int4", _int4),
         Recipe("w8a8", _w8a8, rotated=True, only_cpu=True),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from foretell_models import graph
 from foretell_models.model_config import Weights
-from foretell_models.recipe import Recipe
+from foretell_models.recipe import Recipe, recipe_of
 
 TARGETS = ("cpu", "webgpu", "cuda", "coreml", "mlx")
 
@@ -16,7 +16,9 @@ def float_type(target: str, quantization: str) -> str:
 
     The MLX provider has a fused rotary embedding only for float32.
     """
-    is_wide = target in ("cpu", "webgpu", "mlx") or (target, quantization) == ("coreml", "fp32")
+    if target == "webgpu":
+        return "float16" if recipe_of(quantization).only_webgpu else "float32"
+    is_wide = target in ("cpu", "mlx") or (target, quantization) == ("coreml", "fp32")
     return "float32" if is_wide else "float16"
 
 

@@ -116,7 +116,11 @@ def test_mlx_graph_has_its_operators_and_the_tokens_of_the_cpu_graph(quantizatio
 
 @pytest.mark.parametrize(
     ("quantization", "target", "message"),
-    [("w8a8", "mlx", "only for the target cpu"), ("fp16", "cpu", "only for the targets cuda and")],
+    [
+        ("w8a8", "mlx", "only for the target cpu"),
+        ("fp16", "cpu", "only for the targets cuda and"),
+        ("mixed-fp16", "cpu", "only for the target webgpu"),
+    ],
 )
 def test_recipe_of_another_target_is_refused(quantization, target, message, tmp_path):
     source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
@@ -162,6 +166,16 @@ def test_webgpu_graph_is_cpu_graph_without_packed_weights(tmp_path):
     graphs = [(tmp_path / target / "model.onnx").read_bytes() for target in ("cpu", "webgpu")]
     assert graphs[0] == graphs[1]
     assert read_manifest(tmp_path / "webgpu").packed_bytes == 0
+
+
+def test_webgpu_graph_in_float16_is_that_of_cuda(tmp_path):
+    source = toy.write_gguf(tmp_path / "toy.gguf", toy.weights(toy.config("qwen2")))
+    for target, quantization in (("cuda", "mixed"), ("webgpu", "mixed-fp16")):
+        options = ImportOptions("x", "x", "MIT", quantization, target)
+        import_checkpoint(source, tmp_path / target, options)
+    graphs = [(tmp_path / target / "model.onnx").read_bytes() for target in ("cuda", "webgpu")]
+    assert graphs[0] == graphs[1]
+    assert read_manifest(tmp_path / "webgpu").kv_dtype == "float16"
 
 
 def test_mlx_graph_has_separate_inputs_and_the_same_results(tmp_path):

@@ -1,9 +1,10 @@
 # Tests of GPU providers; the root Makefile includes this file.
 #
-#   test-webgpu    test the WebGPU provider on a software driver, without a GPU
-#   gpu-check      prepare the files that tests/gpu/check.sh needs on a machine with a GPU
+#   test-webgpu             test the WebGPU provider on a software driver, without a GPU
+#   webgpu-default-model    generate 16 tokens with the default model there; minutes
+#   gpu-check               prepare the files that tests/gpu/check.sh needs on a machine with a GPU
 
-.PHONY: test-webgpu test-webgpu-or-skip gpu-check
+.PHONY: test-webgpu test-webgpu-or-skip webgpu-default-model gpu-check
 
 # The folder below is a data folder for the tests. The driver forwards to SwiftShader, which is part of
 # the editor tests' Chromium.
@@ -14,8 +15,13 @@ WEBGPU_TEST := FORETELL_HOME=$(WEBGPU) VK_ICD_FILENAMES=$(WEBGPU)/driver.json OR
 
 test-webgpu: $(WEBGPU)/installed ## Test the WebGPU provider on a software driver, without a GPU
 	@rm -f $(WEBGPU)/lost
-	@$(WEBGPU_TEST) webgpu --skip lost
+	@$(WEBGPU_TEST) webgpu --skip lost --skip default_model
 	@$(WEBGPU_TEST) lost_device
+
+webgpu-default-model: $(WEBGPU)/installed model ## Generate 16 tokens with the default model on WebGPU on a software driver (10 minutes)
+	@source=$$($(BIN)/foretell-models fetch $(MODEL)) && { test -e $(WEBGPU)/models/default/foretell.json || \
+		$(BIN)/foretell-models import "$$source" --out $(WEBGPU)/models/default --target webgpu --quantization mixed; }
+	@FORETELL_WEBGPU_MODEL=$(WEBGPU)/models/default $(WEBGPU_TEST) default_model_generates --nocapture
 
 test-webgpu-or-skip:
 	@$(call or_skip,WebGPU,$(WEBGPU)/installed,test-webgpu)

@@ -8,7 +8,7 @@
 pub const MAX_SLOTS: usize = 24;
 
 /// Below this, there is no room for a useful prompt.
-const MIN_CAPACITY: usize = 256;
+pub(crate) const MIN_CAPACITY: usize = 256;
 
 /// Slots grow by this many rows. With fewer, growing would copy more often; with more, more of a
 /// slot would be unused.
@@ -77,6 +77,12 @@ impl KvMemory {
         );
         let n_slots = (n_rows / slot_rows).clamp(1, max_slots.max(1));
         Ok(Self { n_slots, n_rows, slot_rows, step_rows: slot_rows })
+    }
+
+    /// The same with fewer slots of the largest size.
+    #[must_use]
+    pub fn with_slots(self, n_slots: usize) -> Self {
+        Self { n_slots, n_rows: self.n_rows.min(n_slots * self.slot_rows), ..self }
     }
 
     /// The largest number of tokens in one slot.

@@ -65,8 +65,8 @@ pub use threads::default_n_threads;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The runtime or the bundle failed.
-    #[error("{0}")]
-    Failed(#[source] Failure),
+    #[error(transparent)]
+    Failed(Failure),
     /// The evaluation was aborted by its [`Abort`]. The buffers are unchanged.
     #[error("the evaluation was aborted")]
     Aborted,
@@ -260,6 +260,9 @@ pub enum EngineState {
     Loading,
     /// The model takes requests.
     Ready,
+    /// The model takes requests; the provider leaves a part of the work to the CPU, which the message
+    /// names.
+    Partial(String),
     /// The model takes requests, more slowly than configured: on another execution provider.
     Slower {
         /// The name of that provider.

@@ -28,7 +28,7 @@ use super::{
     Abort, EngineState, Failure, Model, ModelError,
     kv_memory::KvMemory,
     library::RuntimeError,
-    provider::{Available, Choice, Graph, PassedOver, Provider, Setting, choose, survey},
+    provider::{Choice, Graph, PassedOver, Provider, Setting, choose, installed},
     selection::Records,
 };
 use crate::{
@@ -93,21 +93,10 @@ impl OnnxModel {
     /// # Errors
     /// If the library or the graph cannot be used, or there is not enough memory.
     pub fn load(bundle: &Bundle, options: &Options) -> anyhow::Result<Self> {
-        let Choice { provider, passed_over } =
-            provider(&options.library, options.provider, bundle.manifest.graph())
-                .with_context(|| format!("{}", bundle.path.display()))?;
-        for other in passed_over {
-            tracing::info!("not used: {other}");
-        }
-        let provider = match options.provider {
-            Setting::Auto => {
-                let surveyed = providers(&options.library, &bundle.manifest)?;
-                let available: Vec<Available> = surveyed.into_iter().flatten().collect();
-                Records::of_user().select(bundle, &available, provider)
-            }
-            Setting::Only(_) => provider,
-        };
-        Self::load_with(Records::of_user(), provider, bundle, options)
+        let records = Records::of_user();
+        let provider = selected(&records, bundle, options)
+            .with_context(|| format!("{}", bundle.path.display()))?;
+        Self::load_with(records, provider, bundle, options)
     }
 
     /// Loads it for this provider, or, if `options.provider` is automatic, for its replacement.
@@ -126,18 +115,23 @@ impl OnnxModel {
     ) -> anyhow::Result<Self> {
         let weights = Weights::of(bundle)?;
         let (loaded, state) = match Graphs::new(bundle, options, provider) {
-            Ok(loaded) => (loaded, EngineState::Ready),
+            Ok(loaded) => {
+                let state = loaded.state();
+                (loaded, state)
+            }
             Err(error) => match options.provider.after(provider) {
                 Some(other) => {
                     let why = format!("{error:#}");
-                    let is_remembered = records.remember_failure(bundle, provider, &why);
+                    let until = remember(&records, bundle, provider, &why);
                     let loaded = Graphs::new(bundle, options, other)?;
-                    (loaded, slower(provider, other, &why, is_remembered))
+                    (loaded, slower(provider, other, &why, until))
                 }
                 None => return Err(error),
             },
         };
-        let (bundle, options) = (bundle.clone(), options.clone());
+        // Also the context of a replacement, because the slots are divided only once.
+        let context_tokens = options.context_tokens.min(loaded.memory().capacity());
+        let (bundle, options) = (bundle.clone(), Options { context_tokens, ..options.clone() });
         let (logits, armed) = (Vec::new(), None);
         Ok(Self { bundle, options, records, weights, loaded, state, logits, armed })
     }
@@ -156,11 +150,13 @@ impl OnnxModel {
             return;
         };
         let text = why.to_string();
-        let is_remembered = self.options.provider == Setting::Auto
-            && self.records.remember_failure(&self.bundle, provider, &text);
+        let until = match self.options.provider {
+            Setting::Auto => remember(&self.records, &self.bundle, provider, &text),
+            Setting::Only(_) => "",
+        };
         // Once: what does not help is not tried again.
         self.options.provider = Setting::Only(other);
-        let state = slower(provider, other, &text, is_remembered);
+        let state = slower(provider, other, &text, until);
         self.state = match Graphs::new(&self.bundle, &self.options, other) {
             Ok(loaded) => {
                 self.loaded = loaded;
@@ -192,12 +188,20 @@ impl OnnxModel {
     }
 }
 
-fn slower(failed: Provider, other: Provider, why: &str, is_remembered: bool) -> EngineState {
-    let (failed, provider) = (failed.name(), other.name());
-    let until = match is_remembered {
+/// Records a failure, unless memory was missing: other programs may have used it. Returns until when
+/// the provider is not used, as the end of a clause.
+fn remember(records: &Records, bundle: &Bundle, failed: Provider, why: &str) -> &'static str {
+    if loaded::is_no_memory(why) {
+        return " until the model is loaded again";
+    }
+    match records.remember_failure(bundle, failed, why) {
         true => " until an update or `foretell doctor --retry-providers`",
         false => "",
-    };
+    }
+}
+
+fn slower(failed: Provider, other: Provider, why: &str, until: &str) -> EngineState {
+    let (failed, provider) = (failed.name(), other.name());
     let message = format!("{failed} failed, {provider} does its work{until}: {why}");
     tracing::warn!("{message}");
     EngineState::Slower { provider, message }
@@ -212,16 +216,53 @@ pub fn provider(library: &Path, setting: Setting, graph: Graph<'_>) -> anyhow::R
     Ok(choose(setting, graph, |provider| runtime.device(provider, library))?)
 }
 
-/// All providers: which of them a library offers for a bundle, and why not the others.
+/// The provider for a bundle. If the choice is automatic, the record decides, and the plugins of the
+/// other providers are not loaded: their drivers would run in this process for nothing.
+fn selected(records: &Records, bundle: &Bundle, options: &Options) -> anyhow::Result<Provider> {
+    let fitting = |setting| provider(&options.library, setting, bundle.manifest.graph());
+    let recorded = match options.provider {
+        Setting::Auto => records.selected(bundle),
+        Setting::Only(_) => None,
+    };
+    match recorded {
+        None => {
+            let Choice { provider, passed_over } = fitting(options.provider)?;
+            for other in passed_over {
+                tracing::info!("not used: {other}");
+            }
+            Ok(provider)
+        }
+        Some(Provider::Cpu) => Ok(Provider::Cpu),
+        Some(recorded) => Ok(fitting(Setting::Only(recorded)).map_or_else(
+            |why| {
+                tracing::warn!("the selected provider is not used: {why}");
+                Provider::Cpu
+            },
+            |it| it.provider,
+        )),
+    }
+}
+
+/// The providers that a library and its installed plugins offer: those that a bundle's graph fits,
+/// and why it does not fit the others. No plugin is loaded.
 ///
 /// # Errors
 /// If the library cannot be loaded.
-pub fn providers(
+pub fn installed_providers(
     library: &Path,
     manifest: &Manifest,
-) -> Result<Vec<Result<Available, PassedOver>>, RuntimeError> {
+) -> Result<Vec<Result<Provider, PassedOver>>, RuntimeError> {
     let runtime = runtime(library)?;
-    Ok(survey(manifest.graph(), |provider| runtime.device(provider, library)))
+    Ok(installed(manifest.graph(), |provider| runtime.is_installed(provider, library)))
+}
+
+/// The name of a provider's device. Loads its plugin.
+///
+/// # Errors
+/// If the library cannot be loaded, or the provider cannot be used.
+pub fn device(library: &Path, provider: Provider) -> anyhow::Result<String> {
+    let device = runtime(library)?.device(provider, library);
+    device.map_err(|why| anyhow::Error::msg(why.describe(provider)))
 }
 
 impl Model for OnnxModel {
@@ -236,7 +277,7 @@ impl Model for OnnxModel {
 
     fn resize(&mut self, slot: usize, n_rows: usize, n_kept: usize) -> Result<(), ModelError> {
         self.loaded.resize(slot, n_rows, n_kept).map_err(|error| {
-            let error = anyhow::Error::new(error).context("the KV buffers cannot be allocated");
+            let error = anyhow::Error::new(error).context(loaded::KV_FAILED);
             let why = Failure::new(if_no_memory(error, &self.bundle.manifest));
             self.fall_back(&why);
             ModelError::Failed(why)

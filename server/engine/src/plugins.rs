@@ -111,14 +111,25 @@ impl Plugin {
         format!("{}=={}", self.package, self.version)
     }
 
-    /// Its library for a runtime library of a version: next to it, or in the data folder.
+    /// Its library for a runtime library of a version: next to it, or in the data folder. If both have
+    /// one, the first that is the known version.
     ///
     /// # Errors
     /// If it is missing, or not the known version.
     pub fn library(&'static self, runtime: &Path, version: &str) -> Result<PathBuf, PluginError> {
-        let beside = runtime.parent().map(Path::to_owned);
-        let folders: Vec<_> = beside.into_iter().chain([data_folder().join("lib")]).collect();
-        self.library_in(&folders, version)
+        self.library_in(&folders(runtime), version)
+    }
+
+    /// Whether it is installed for a runtime library, in whatever version.
+    #[must_use]
+    pub fn is_installed(&self, runtime: &Path) -> bool {
+        let [plugin, ..] = self.files() else { return false };
+        folders(runtime).iter().any(|it| it.join(&plugin.name).is_file())
+    }
+
+    /// The files for this system.
+    fn files(&self) -> &[Library] {
+        self.files.get(&system()).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn library_in(
@@ -126,19 +137,20 @@ impl Plugin {
         folders: &[PathBuf],
         version: &str,
     ) -> Result<PathBuf, PluginError> {
-        let system = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-        let files = self.files.get(&system).map(Vec::as_slice).unwrap_or_default();
-        let [plugin, ..] = files else { return Err(PluginError::NoSuchSystem(system)) };
-        let folder = folders.iter().find(|it| it.join(&plugin.name).is_file());
-        let folder = folder.ok_or(PluginError::Missing(&self.provider))?;
-        if !self.onnxruntime.iter().any(|it| it == version) {
-            let (found, known) = (version.to_owned(), self.onnxruntime.as_slice());
-            return Err(PluginError::OtherRuntime { found, known });
+        let files = self.files();
+        let [plugin, ..] = files else { return Err(PluginError::NoSuchSystem(system())) };
+        let mut first_error = None;
+        for folder in folders.iter().filter(|it| it.join(&plugin.name).is_file()) {
+            if !self.onnxruntime.iter().any(|it| it == version) {
+                let (found, known) = (version.to_owned(), self.onnxruntime.as_slice());
+                return Err(PluginError::OtherRuntime { found, known });
+            }
+            match files.iter().try_for_each(|it| self.check(&folder.join(&it.name), it)) {
+                Ok(()) => return Ok(folder.join(&plugin.name)),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
         }
-        for file in files {
-            self.check(&folder.join(&file.name), file)?;
-        }
-        Ok(folder.join(&plugin.name))
+        Err(first_error.unwrap_or(PluginError::Missing(&self.provider)))
     }
 
     fn check(&'static self, path: &Path, known: &Library) -> Result<(), PluginError> {
@@ -155,6 +167,15 @@ impl Plugin {
             provider: &self.provider,
         })
     }
+}
+
+fn folders(runtime: &Path) -> Vec<PathBuf> {
+    let beside = runtime.parent().map(Path::to_owned);
+    beside.into_iter().chain([data_folder().join("lib")]).collect()
+}
+
+fn system() -> String {
+    format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 #[cfg(test)]
@@ -182,9 +203,7 @@ mod tests {
     #[test]
     fn plugin_of_another_version_is_refused_with_the_reason() {
         let plugin = Plugin::of(Provider::WebGpu).unwrap();
-        let system = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-        let files = plugin.files.get(&system).expect("the table has this system");
-        let file = files.first().unwrap();
+        let file = plugin.files().first().expect("the table has this system");
         let folder = tempfile::tempdir().unwrap();
         let reason = |version: &str| {
             let folders = [PathBuf::from("/no-such-folder"), folder.path().to_owned()];
@@ -201,5 +220,50 @@ mod tests {
         std::fs::File::options().write(true).open(&path).unwrap().set_len(file.size).unwrap();
         assert!(reason(&version()).contains("is not version 0.4.0 of onnxruntime-ep-webgpu"));
         assert!(reason("1.17").contains("works with ONNX Runtime 1.31, the library is 1.17"));
+    }
+
+    /// A plugin whose known file contains `content`.
+    fn plugin_of(content: &str) -> &'static Plugin {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("known");
+        std::fs::write(&file, content).unwrap();
+        let library = Library {
+            name: "plugin.so".into(),
+            size: content.len() as u64,
+            sha256: sha256(&file).unwrap(),
+        };
+        Box::leak(Box::new(Plugin {
+            provider: "webgpu".into(),
+            package: "a-package".into(),
+            version: "1.0".into(),
+            onnxruntime: vec!["1.31".into()],
+            _folder: String::new(),
+            ep: String::new(),
+            files: [(system(), vec![library])].into(),
+        }))
+    }
+
+    #[test]
+    fn first_folder_with_the_known_version_is_used() {
+        let plugin = plugin_of("known");
+        let [beside, data] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let folders = [beside.path().to_owned(), data.path().to_owned()];
+        let write = |folder: usize, content: &str| {
+            std::fs::write(folders[folder].join("plugin.so"), content).unwrap();
+        };
+        let found = || {
+            let found = plugin.library_in(&folders, "1.31").map_err(|it| it.to_string())?;
+            Ok(folders.iter().position(|it| found.starts_with(it)))
+        };
+        write(1, "known");
+        assert_eq!(found(), Ok(Some(1)));
+        write(0, "older");
+        assert_eq!(found(), Ok(Some(1)), "the version decides");
+        write(0, "known");
+        assert_eq!(found(), Ok(Some(0)), "then the order");
+        write(0, "older");
+        write(1, "newer");
+        let error: String = found().unwrap_err();
+        assert!(error.starts_with(&*folders[0].join("plugin.so").to_string_lossy()), "{error}");
     }
 }

@@ -225,31 +225,21 @@ pub fn choose(
     let mut passed_over = Vec::new();
     for &provider in wanted {
         match check(setting, provider, graph, &device) {
-            Ok(_) => return Ok(Choice { provider, passed_over }),
+            Ok(()) => return Ok(Choice { provider, passed_over }),
             Err(reason) => passed_over.push(reason),
         }
     }
     Err(NoneFits(passed_over))
 }
 
-/// A provider that can run a graph.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Available {
-    /// The provider.
-    pub provider: Provider,
-    /// The name of its device.
-    pub device: String,
-}
-
-/// All providers: which of them can run a graph, and why not the others.
-pub fn survey(
+/// The installed providers: those that a graph fits, and why it does not fit the others. Nothing is
+/// loaded, so a driver may still be missing.
+pub fn installed(
     graph: Graph<'_>,
-    device: impl Fn(Provider) -> Result<String, Unavailable>,
-) -> Vec<Result<Available, PassedOver>> {
-    Provider::ALL
-        .into_iter()
-        .map(|provider| check(Setting::Only(provider), provider, graph, &device))
-        .collect()
+    is_installed: impl Fn(Provider) -> bool,
+) -> Vec<Result<Provider, PassedOver>> {
+    let installed = Provider::ALL.into_iter().filter(|it| is_installed(*it));
+    installed.map(|it| fit(Setting::Only(it), it, graph).map(|()| it)).collect()
 }
 
 fn check(
@@ -257,19 +247,22 @@ fn check(
     provider: Provider,
     graph: Graph<'_>,
     device: impl Fn(Provider) -> Result<String, Unavailable>,
-) -> Result<Available, PassedOver> {
-    let passed_over = |reason| PassedOver { provider, reason };
-    if !setting.fits(provider, graph) {
-        let is_recipe = provider == Provider::WebGpu && graph.target == Provider::Cpu.name();
-        return Err(passed_over(match is_recipe {
-            true => Reason::OtherRecipe(graph.recipe.to_owned()),
-            false => Reason::OtherTarget(graph.target.to_owned()),
-        }));
+) -> Result<(), PassedOver> {
+    fit(setting, provider, graph)?;
+    let unavailable = |why| PassedOver { provider, reason: Reason::Unavailable(why) };
+    device(provider).map(drop).map_err(unavailable)
+}
+
+fn fit(setting: Setting, provider: Provider, graph: Graph<'_>) -> Result<(), PassedOver> {
+    if setting.fits(provider, graph) {
+        return Ok(());
     }
-    match device(provider) {
-        Ok(device) => Ok(Available { provider, device }),
-        Err(why) => Err(passed_over(Reason::Unavailable(why))),
-    }
+    let is_recipe = provider == Provider::WebGpu && graph.target == Provider::Cpu.name();
+    let reason = match is_recipe {
+        true => Reason::OtherRecipe(graph.recipe.to_owned()),
+        false => Reason::OtherTarget(graph.target.to_owned()),
+    };
+    Err(PassedOver { provider, reason })
 }
 
 #[cfg(test)]
@@ -363,23 +356,22 @@ mod tests {
     }
 
     #[test]
-    fn survey_has_every_provider_with_its_device_or_reason() {
-        let found = |provider| match provider {
-            Provider::WebGpu => Err(Unavailable::Unusable("there is no Vulkan driver".to_owned())),
-            _ => only_cpu(provider),
+    fn installed_providers_fit_or_have_a_reason() {
+        let list = |graph, is_installed: fn(Provider) -> bool| {
+            let found = installed(graph, is_installed).into_iter();
+            found
+                .map(|it| it.map_or_else(|why| why.to_string(), |it| it.name().to_owned()))
+                .collect::<Vec<_>>()
         };
-        let survey: Vec<String> = survey(of("cpu"), found)
-            .into_iter()
-            .map(|it| it.map_or_else(|why| why.to_string(), |it| format!("{it:?}")))
-            .collect();
+        let is_installed = |it| matches!(it, Provider::WebGpu | Provider::Cpu);
+        assert_eq!(list(of("cpu"), is_installed), ["webgpu", "cpu"]);
+        assert_eq!(list(of("cpu"), |it| it == Provider::Cpu), ["cpu"]);
         assert_eq!(
-            survey,
+            list(Graph { target: "cpu", recipe: "w8a8" }, is_installed),
             [
-                "coreml: the model's graph is for cpu; import it with the target coreml for this",
-                "cuda: the model's graph is for cpu; import it with the target cuda for this",
-                "mlx: the model's graph is for cpu; import it with the target mlx for this",
-                "webgpu: there is no Vulkan driver",
-                "Available { provider: Cpu, device: \"x86\" }",
+                "webgpu: only the CPU computes the model's recipe w8a8; \
+                 import it with the target webgpu for this",
+                "cpu",
             ]
         );
     }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     bundle::Bundle,
     paths::{create_private_folder, data_folder},
-    provider::{Available, Provider},
+    provider::Provider,
 };
 
 /// The longest record, in bytes.
@@ -31,10 +31,10 @@ const MAX_BYTES: u64 = 1 << 16;
 pub struct Versions(BTreeMap<String, String>);
 
 impl Versions {
-    /// Those of this program and machine, for a library and the providers that it and its plugins
-    /// offer.
+    /// Those of this program and machine, for a library and the providers to measure. No plugin or
+    /// driver is loaded.
     #[must_use]
-    pub fn now(library: &Path, available: &[Available]) -> Self {
+    pub fn now(library: &Path, providers: &[Provider]) -> Self {
         let mut versions = BTreeMap::new();
         let mut add = |subject: &str, state: String| {
             versions.insert(subject.to_owned(), state);
@@ -42,10 +42,10 @@ impl Versions {
         add("Foretell", env!("CARGO_PKG_VERSION").to_owned());
         add("the ONNX Runtime library", stamp(library));
         add("the providers' libraries", provider_libraries(library));
-        let devices: Vec<String> =
-            available.iter().map(|it| format!("{}: {}", it.provider.name(), it.device)).collect();
-        add("the available providers", devices.join("\n"));
+        let names: Vec<&str> = providers.iter().map(|it| it.name()).collect();
+        add("the installed providers", names.join(", "));
         add("the drivers", drivers());
+        add("the graphics devices", graphics_devices(Path::new("/sys/class/drm")));
         Self(versions)
     }
 
@@ -101,6 +101,23 @@ fn drivers() -> String {
     states.join("\n")
 }
 
+/// The vendors and models of the graphics devices, and their drivers; empty except on Linux.
+fn graphics_devices(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut devices: Vec<String> = entries
+        .filter(|it| it.file_name().to_string_lossy().starts_with("renderD"))
+        .map(|it| {
+            let device = it.path().join("device");
+            let part = |name: &str| fs::read_to_string(device.join(name)).unwrap_or_default();
+            let driver = fs::read_link(device.join("driver")).unwrap_or_default();
+            let driver = driver.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            format!("{} {} {driver}", part("vendor").trim(), part("device").trim())
+        })
+        .collect();
+    devices.sort();
+    devices.join("\n")
+}
+
 /// The speed of a provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
@@ -136,6 +153,9 @@ pub struct Outcome {
     pub figures: Option<Figures>,
     /// How its results agree with the CPU's. `None` for the CPU, and if they do not agree.
     pub agreement: Option<Agreement>,
+    /// The part of the work that it leaves to the CPU, if there is one.
+    #[serde(default)]
+    pub left_to_cpu: Option<String>,
     /// Why it does not qualify.
     pub why_not: Option<String>,
 }
@@ -267,31 +287,20 @@ impl Records {
         }
     }
 
-    /// The provider for a bundle, if the choice is automatic: the one selected by the last
-    /// measurement, also before a change of versions, or the CPU. Without a record, it is
-    /// `unmeasured`.
+    /// The provider that the last measurement of a bundle selects, also before a change of versions;
+    /// the CPU if none qualifies. `None` without a record.
     #[must_use]
-    pub fn select(
-        &self,
-        bundle: &Bundle,
-        available: &[Available],
-        unmeasured: Provider,
-    ) -> Provider {
-        if !is_choice(available) {
-            return Provider::Cpu;
-        }
-        let Some(record) = self.read(bundle) else { return unmeasured };
-        let selected = record.selected().and_then(|selected| {
-            available.iter().find(|it| it.provider.name() == selected.provider)
-        });
-        selected.map_or(Provider::Cpu, |it| it.provider)
+    pub fn selected(&self, bundle: &Bundle) -> Option<Provider> {
+        let record = self.read(bundle)?;
+        let named = |name: &str| Provider::ALL.into_iter().find(|it| it.name() == name);
+        Some(record.selected().and_then(|it| named(&it.provider)).unwrap_or(Provider::Cpu))
     }
 }
 
 /// Whether there is a provider other than the CPU. Otherwise, there is nothing to measure.
 #[must_use]
-pub fn is_choice(available: &[Available]) -> bool {
-    available.iter().any(|it| it.provider != Provider::Cpu)
+pub fn is_choice(providers: &[Provider]) -> bool {
+    providers.iter().any(|it| *it != Provider::Cpu)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Model,
+    EngineState, Model,
     bundle::Bundle,
-    onnx::{OnnxModel, Options},
+    onnx::{OnnxModel, Options, device},
     provider::{Provider, Setting},
     selection::{Agreement, Figures},
     vocabulary::Vocabulary,
@@ -71,6 +71,12 @@ type Scored = (u32, f32);
 /// The result of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
+    /// The name of the provider's device.
+    #[serde(default)]
+    pub device: String,
+    /// The part of the work that the provider leaves to the CPU, if there is one.
+    #[serde(default)]
+    pub left_to_cpu: Option<String>,
     /// The speed.
     #[serde(flatten)]
     pub figures: Figures,
@@ -105,8 +111,16 @@ pub fn run(
     let start = Instant::now();
     let mut model = OnnxModel::load(bundle, &options)?;
     let load_ms = ms(start.elapsed());
+    let left_to_cpu = match model.state() {
+        EngineState::Partial(message) => Some(message),
+        _ => None,
+    };
     let trial = measure(&mut model, &prompt, reference)?;
-    Ok(Trial { figures: Figures { load_ms, ..trial.figures }, ..trial })
+    let device = match provider {
+        Provider::Cpu => format!("{} threads", options.n_threads),
+        _ => device(&options.library, provider)?,
+    };
+    Ok(Trial { device, left_to_cpu, figures: Figures { load_ms, ..trial.figures }, ..trial })
 }
 
 fn measure(
@@ -144,7 +158,7 @@ fn measure(
         prefill_tokens_per_s: 1e3 * n_prompt as f64 / prefill_ms,
         decode_tokens_per_s: 1e3 / step_ms,
     };
-    Ok(Trial { figures, steps })
+    Ok(Trial { device: String::new(), left_to_cpu: None, figures, steps })
 }
 
 /// Prefills the prompt into an empty cache as the decoder does, and returns the logits of the next
@@ -237,7 +251,8 @@ mod tests {
             prefill_tokens_per_s: 1.0,
             decode_tokens_per_s: 1.0,
         };
-        Trial { figures, steps: steps.iter().map(|it| it.to_vec()).collect() }
+        let steps = steps.iter().map(|it| it.to_vec()).collect();
+        Trial { device: String::new(), left_to_cpu: None, figures, steps }
     }
 
     #[test]

@@ -123,7 +123,9 @@ fn params(session: &Session, state: &EngineState) -> StatusParams {
         _ if !session.config().suggest.enabled => (StatusState::Off, None),
         EngineState::Failed(failure) => (StatusState::Failed, Some(failure.to_string())),
         EngineState::Ready => (StatusState::Ready, None),
-        EngineState::Slower { message, .. } => (StatusState::Ready, Some(message.clone())),
+        EngineState::Slower { message, .. } | EngineState::Partial(message) => {
+            (StatusState::Ready, Some(message.clone()))
+        }
         EngineState::Loading => (StatusState::Loading, None),
     };
     StatusParams { state, message, ..StatusParams::default() }

@@ -307,10 +307,17 @@ fn check_speed(
     Ok(Some(rates))
 }
 
-/// A warning if the selected provider failed and a slower one is used.
+/// A warning if the selected provider failed and a slower one is used, or if it leaves work to the
+/// CPU.
 fn slower(state: EngineState) -> Option<Check> {
-    let EngineState::Slower { message, .. } = state else { return None };
-    let to_do = "run `foretell setup` to detect the hardware again, or with `--provider cpu` for the CPU only";
+    let (message, to_do) = match state {
+        EngineState::Slower { message, .. } => (
+            message,
+            "run `foretell setup` to detect the hardware again, or with `--provider cpu` for the CPU only",
+        ),
+        EngineState::Partial(message) => (message, "compare it with `--provider cpu`"),
+        _ => return None,
+    };
     Some(Check::new("provider", Mark::Attention, message).with_to_do(to_do))
 }
 
@@ -359,6 +366,8 @@ mod tests {
         let check =
             slower(EngineState::Slower { provider: "cpu", message: "cuda failed".into() }).unwrap();
         assert_eq!((check.mark, &*check.text), (Mark::Attention, "cuda failed"));
+        let check = slower(EngineState::Partial("coreml leaves a part".into())).unwrap();
+        assert_eq!((check.mark, &*check.text), (Mark::Attention, "coreml leaves a part"));
         assert_eq!(slower(EngineState::Ready), None);
     }
 

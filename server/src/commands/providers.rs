@@ -12,7 +12,7 @@ use foretell_engine::{
     bundle::{Bundle, Manifest},
     onnx::{self, Options},
     paths::model_path,
-    provider::{Available, Provider, Setting},
+    provider::{PassedOver, Provider, Setting},
     selection::{Outcome, Record, Records, Versions, is_choice},
     trial::Trial,
 };
@@ -21,7 +21,7 @@ use foretell_engine::{
 type TrialCommand<'a> = &'a dyn Fn(Provider, &[u32]) -> Command;
 
 /// Called before each trial.
-pub(crate) type OnStart<'a> = &'a mut dyn FnMut(&Available) -> io::Result<()>;
+pub(crate) type OnStart<'a> = &'a mut dyn FnMut(Provider) -> io::Result<()>;
 
 /// Whether something else has priority over a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +37,14 @@ pub(crate) enum Priority {
 pub(crate) struct Candidates {
     bundle: Bundle,
     options: Options,
-    available: Vec<Available>,
+    providers: Vec<Provider>,
     versions: Versions,
     records: Records,
 }
 
 impl Candidates {
-    /// Those for a bundle. `None` if the settings name a provider, or the CPU is the only one.
+    /// Those for a bundle. `None` if the settings name a provider, or the CPU is the only one. Their
+    /// plugins are not loaded.
     ///
     /// # Errors
     /// If the library cannot be loaded.
@@ -51,15 +52,15 @@ impl Candidates {
         if options.provider != Setting::Auto {
             return Ok(None);
         }
-        let surveyed = onnx::providers(&options.library, &bundle.manifest)?;
-        let available: Vec<Available> = surveyed.into_iter().flatten().collect();
-        if !is_choice(&available) {
+        let installed = onnx::installed_providers(&options.library, &bundle.manifest)?;
+        let providers: Vec<Provider> = installed.into_iter().flatten().collect();
+        if !is_choice(&providers) {
             return Ok(None);
         }
-        let versions = Versions::now(&options.library, &available);
+        let versions = Versions::now(&options.library, &providers);
         let (bundle, options) = (bundle.clone(), options.clone());
         let records = Records::of_user();
-        Ok(Some(Self { bundle, options, available, versions, records }))
+        Ok(Some(Self { bundle, options, providers, versions, records }))
     }
 
     /// The last measurement, and what has changed since then.
@@ -102,6 +103,18 @@ impl Candidates {
         self.measure_with(&command, limit(&self.bundle.manifest), on_start)
     }
 
+    /// Measures them in the background if there is no current record.
+    fn measure_if_changed(
+        &self,
+        measure: impl FnOnce() -> anyhow::Result<Record>,
+    ) -> anyhow::Result<()> {
+        let Some(why) = self.why_measure() else { return Ok(()) };
+        tracing::info!("measuring the providers after {why}");
+        let record = measure()?;
+        tracing::info!("measured, for the next start: {}", table::summary(&record));
+        Ok(())
+    }
+
     fn measure_with(
         &self,
         command: TrialCommand<'_>,
@@ -111,7 +124,7 @@ impl Candidates {
         let Some(_lock) = self.records.lock().context("the measurement cannot be recorded")? else {
             bail!("another Foretell process is measuring the providers; try again in a minute");
         };
-        let outcomes = measure(&self.available, command, limit, on_start)?;
+        let outcomes = measure(&self.providers, command, limit, on_start)?;
         // The last record is kept: without the CPU's results, this one says nothing.
         if let Some(why) = outcomes.first().and_then(|it| it.why_not.as_deref()) {
             bail!("the CPU, which the others are compared with, failed: {why}");
@@ -154,11 +167,13 @@ pub(crate) fn measure_if_changed(config: &Config) -> anyhow::Result<()> {
     }
     let bundle = Bundle::open(&model_path(&config.model.name))?;
     let Some(candidates) = Candidates::of(&bundle, &options)? else { return Ok(()) };
-    let Some(why) = candidates.why_measure() else { return Ok(()) };
-    tracing::info!("measuring the providers after {why}");
-    let record = candidates.measure(Priority::Background, &mut |_| Ok(()))?;
-    tracing::info!("measured, for the next start: {}", table::summary(&record));
-    Ok(())
+    candidates.measure_if_changed(|| candidates.measure(Priority::Background, &mut |_| Ok(())))
+}
+
+/// Why installed providers cannot run a bundle.
+pub(crate) fn unfit(library: &Path, bundle: &Bundle) -> Vec<PassedOver> {
+    let installed = onnx::installed_providers(library, &bundle.manifest).unwrap_or_default();
+    installed.into_iter().filter_map(Result::err).collect()
 }
 
 /// How long a trial may take. A model is read at 100 MB per second at least.
@@ -190,43 +205,49 @@ fn trial_command(
 
 /// Tries the CPU, whose results are the reference, and then the other providers.
 fn measure(
-    available: &[Available],
+    providers: &[Provider],
     command: TrialCommand<'_>,
     limit: Duration,
     on_start: OnStart<'_>,
 ) -> io::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     let mut cpu: Option<Trial> = None;
-    let (first, others): (Vec<_>, Vec<_>) =
-        available.iter().partition(|it| it.provider == Provider::Cpu);
-    for candidate in first.into_iter().chain(others) {
-        let Available { provider, device } = candidate;
-        let is_cpu = *provider == Provider::Cpu;
+    let (first, others): (Vec<_>, Vec<_>) = providers.iter().partition(|it| **it == Provider::Cpu);
+    for provider in first.into_iter().chain(others).copied() {
+        let is_cpu = provider == Provider::Cpu;
         let reference = cpu.as_ref().map(Trial::tokens).unwrap_or_default();
         let tried = if is_cpu || cpu.is_some() {
-            on_start(candidate)?;
+            on_start(provider)?;
             // Nothing is selected before the CPU has a result, so it gets more time.
             let limit = if is_cpu { 2 * limit } else { limit };
-            trial_process::run(&mut command(*provider, &reference), limit)
+            trial_process::run(&mut command(provider, &reference), limit)
         } else {
             Err("not measured, because there is no result of the CPU to compare with".to_owned())
         };
-        let figures = tried.as_ref().ok().map(|it| it.figures.clone());
-        let agreed = tried
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|it| cpu.as_ref().map(|cpu| it.agreement(cpu)).transpose());
-        let (agreement, why_not) = match agreed {
-            Ok(agreement) => (agreement, None),
-            Err(why_not) => (None, Some(why_not)),
-        };
-        let (provider, device) = (provider.name().to_owned(), device.clone());
-        outcomes.push(Outcome { provider, device, figures, agreement, why_not });
+        outcomes.push(outcome(provider, &tried, cpu.as_ref()));
         if is_cpu {
             cpu = tried.ok();
         }
     }
     Ok(outcomes)
+}
+
+fn outcome(provider: Provider, tried: &Result<Trial, String>, cpu: Option<&Trial>) -> Outcome {
+    let agreed = tried.as_ref().map_err(Clone::clone);
+    let agreed = agreed.and_then(|it| cpu.map(|cpu| it.agreement(cpu)).transpose());
+    let (agreement, why_not) = match agreed {
+        Ok(agreement) => (agreement, None),
+        Err(why_not) => (None, Some(why_not)),
+    };
+    let trial = tried.as_ref().ok();
+    Outcome {
+        provider: provider.name().to_owned(),
+        device: trial.map(|it| it.device.clone()).unwrap_or_default(),
+        figures: trial.map(|it| it.figures.clone()),
+        left_to_cpu: trial.and_then(|it| it.left_to_cpu.clone()),
+        agreement,
+        why_not,
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use foretell_http::{HttpError, Options};
 use foretell_lsp as server;
 use foretell_lsp::Startup;
 use foretell_session::{completer::Completer, session::Session, stats::Store};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::providers;
 
@@ -149,25 +149,34 @@ pub(crate) fn run(startup: Startup, http: &Http) -> anyhow::Result<ExitCode> {
     std::process::exit(0)
 }
 
-/// Starts the engine. Once it has loaded its model, the providers are measured in the background if
-/// something has changed. The result applies when the model is loaded next: a provider is not
-/// exchanged while the user types.
+/// Starts the engine, and measures the providers in the background if something has changed.
 fn start(config: &Config, runtime: &Handle) -> Completer {
     let completer = Completer::start(config);
     if config.engine.kind == Kind::Local {
-        let (mut states, config) = (completer.states(), config.clone());
-        runtime.spawn(async move {
-            let loaded = states.wait_for(|it| *it != EngineState::Loading).await;
-            if !loaded.is_ok_and(|it| *it == EngineState::Ready) {
-                return;
-            }
-            // Not a thread of the runtime: it may take a minute.
-            thread::spawn(move || {
-                if let Err(error) = providers::measure_if_changed(&config) {
-                    tracing::warn!("the providers were not measured: {error:#}");
-                }
-            });
-        });
+        let config = config.clone();
+        let measure = move || providers::measure_if_changed(&config);
+        measure_once_loaded(completer.states(), runtime, measure);
     }
     completer
+}
+
+/// Measures the providers once the model is loaded and takes requests. The result applies when the
+/// model is loaded next: a provider is not exchanged while the user types.
+pub(super) fn measure_once_loaded(
+    mut states: watch::Receiver<EngineState>,
+    runtime: &Handle,
+    measure: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) {
+    runtime.spawn(async move {
+        let loaded = states.wait_for(|it| *it != EngineState::Loading).await;
+        if !loaded.is_ok_and(|it| matches!(*it, EngineState::Ready | EngineState::Partial(_))) {
+            return;
+        }
+        // Not a thread of the runtime: it may take a minute.
+        thread::spawn(move || {
+            if let Err(error) = measure() {
+                tracing::warn!("the providers were not measured: {error:#}");
+            }
+        });
+    });
 }

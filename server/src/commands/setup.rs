@@ -9,7 +9,7 @@ use foretell_engine::{
     library::RUNTIME_VERSION,
     paths::{data_folder, model_path},
     plugins::Plugin,
-    provider::{Available, Provider, Setting},
+    provider::{Provider, Setting},
 };
 
 use super::{
@@ -134,9 +134,8 @@ fn measure_providers(
     let Some(candidates) = Candidates::of(&bundle, &config.model.options()?)? else {
         return Ok(None);
     };
-    let mut on_start = |it: &Available| {
-        let Available { provider, device } = it;
-        progress.print(Stage::Speed, &format!("Measuring {} on {device}.", provider.name()))
+    let mut on_start = |provider: Provider| {
+        progress.print(Stage::Speed, &format!("Measuring {name} on {}.", provider.name()))
     };
     let measured = match candidates.current() {
         Some(record) => Ok(record),

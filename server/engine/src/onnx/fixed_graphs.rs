@@ -44,6 +44,8 @@ pub(super) struct FixedGraphs {
     sessions: Vec<Session>,
     /// How many tokens each evaluates.
     sizes: Vec<usize>,
+    /// The names of the graphs of which the CPU computes a part.
+    pub(super) partial: Vec<String>,
     kv: KvShape,
     pub(super) memory: KvMemory,
     /// The buffers of each slot that has any, in the order of `kv.names`.
@@ -79,20 +81,21 @@ impl FixedGraphs {
             .with_context(|| format!("{}: it has no KV buffers", bundle.path.display()))?;
         let memory =
             KvMemory::of_fixed_slots(kv_cache_bytes, kv.row_bytes(), kv.n_rows, max_slots)?;
-        let mut sessions = Vec::new();
+        let (mut sessions, mut partial) = (Vec::new(), Vec::new());
         for graph in graphs {
             let path = bundle.path.join(&graph.file);
-            let session = runtime
+            let (session, is_partial) = runtime
                 .open_fixed(&path, provider, n_threads)
                 .map_err(anyhow::Error::new)
-                .and_then(|session| kv.check(&session, graph, n_vocab).map(|()| session))
+                .and_then(|it| kv.check(&it.0, graph, n_vocab).map(|()| it))
                 .with_context(|| format!("{}", path.display()))?;
             sessions.push(session);
+            partial.extend(is_partial.then(|| graph.file.clone()));
         }
         let sizes = graphs.iter().map(|it| it.tokens).collect();
         let slots = (0..memory.n_slots).map(|_| None).collect();
         tracing::debug!(provider = provider.name(), ?memory, n_threads, "model loaded");
-        Ok(Self { provider, sessions, sizes, kv, memory, slots })
+        Ok(Self { provider, sessions, sizes, partial, kv, memory, slots })
     }
 
     /// The length of a slot's buffers.

@@ -8,7 +8,7 @@ use super::{
     loaded::{Armed, Batch, Loaded, if_no_memory},
     runtime::check_device,
 };
-use crate::{ModelError, bundle::Bundle, kv_memory::KvMemory, provider::Provider};
+use crate::{EngineState, ModelError, bundle::Bundle, kv_memory::KvMemory, provider::Provider};
 
 /// The graphs of a bundle with their KV buffers, on one provider.
 #[derive(Debug)]
@@ -35,6 +35,19 @@ impl Graphs {
         match self {
             Self::InPlace(it) => it.provider,
             Self::Fixed(it) => it.provider,
+        }
+    }
+
+    /// The state after loading: [`EngineState::Partial`] if the provider leaves a part of the work to
+    /// the CPU.
+    pub(super) fn state(&self) -> EngineState {
+        match self {
+            Self::Fixed(it) if !it.partial.is_empty() => EngineState::Partial(format!(
+                "{} leaves a part of {} to the CPU",
+                it.provider.name(),
+                it.partial.join(" and ")
+            )),
+            _ => EngineState::Ready,
         }
     }
 

@@ -58,6 +58,11 @@ impl KvLayout {
         2 * self.n_layers * self.n_heads * self.head_dim * self.element_bytes
     }
 
+    /// Whether the buffers are in the memory of a device that is not the CPU.
+    pub(super) fn is_on_device(&self) -> bool {
+        !matches!(self.place, Place::Cpu)
+    }
+
     /// Whether rows can be copied from one buffer to another.
     pub(super) fn is_resizable(&self) -> bool {
         matches!(self.place, Place::Cpu) && self.element == TensorElementType::Float32

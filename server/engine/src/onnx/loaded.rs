@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Failure, ModelError,
     bundle::{Bundle, Manifest},
-    kv_memory::KvMemory,
+    kv_memory::{KvMemory, MIN_CAPACITY},
     provider::Provider,
 };
 
@@ -79,16 +79,23 @@ impl Loaded {
                 manifest.kv_dtype
             )
         })?;
-        let memory = KvMemory::within(
-            options.kv_cache_bytes,
-            layout.row_bytes(),
-            options.context_tokens.min(manifest.context_length),
-            options.max_slots,
-            layout.is_resizable(),
-        )?;
+        let memory = |context_tokens: usize| {
+            let Options { kv_cache_bytes, max_slots, .. } = *options;
+            let (row_bytes, is_resizable) = (layout.row_bytes(), layout.is_resizable());
+            KvMemory::within(kv_cache_bytes, row_bytes, context_tokens, max_slots, is_resizable)
+        };
+        // A limit that is too low is found before the model is read.
+        let wanted = memory(options.context_tokens.min(manifest.context_length))?;
         let session = runtime
             .open(bundle, provider, options.n_threads)
             .map_err(|error| if_no_memory(error, manifest))?;
+        let memory = match layout.is_on_device() {
+            true => fitting(wanted, memory, |n_rows| {
+                let buffers = KvBuffers::new(&session, &layout, n_rows, None)?;
+                check_device().map(|()| buffers)
+            })?,
+            false => wanted,
+        };
         let slots = (0..memory.n_slots).map(|_| None).collect();
         let mut loaded = Self { provider, session, layout, memory, slots };
         loaded.try_out(manifest).map_err(|error| if_no_memory(error, manifest))?;
@@ -153,6 +160,38 @@ impl Loaded {
     }
 }
 
+/// The slots that a device has memory for: all of them, fewer, or one with a shorter context. All are
+/// allocated for this and freed again, because the free memory of a device is not known.
+fn fitting<B>(
+    wanted: KvMemory,
+    memory: impl Fn(usize) -> anyhow::Result<KvMemory>,
+    mut allocate: impl FnMut(usize) -> Result<B, ModelError>,
+) -> anyhow::Result<KvMemory> {
+    let mut memory_now = wanted;
+    loop {
+        let (mut slots, n_tokens) = (Vec::new(), memory_now.capacity());
+        let why = loop {
+            if slots.len() == memory_now.n_slots {
+                return Ok(memory_now);
+            }
+            match allocate(memory_now.slot_rows) {
+                Ok(slot) => slots.push(slot),
+                Err(why) => break why,
+            }
+        };
+        if !slots.is_empty() {
+            let (n_slots, n_wanted) = (slots.len(), memory_now.n_slots);
+            tracing::warn!("the device has memory for {n_slots} of {n_wanted} KV slots: {why}");
+            return Ok(memory_now.with_slots(n_slots));
+        }
+        if n_tokens / 2 < MIN_CAPACITY {
+            return Err(anyhow::Error::new(why).context(KV_FAILED));
+        }
+        tracing::warn!("the device has no memory for {n_tokens} tokens of context: {why}");
+        memory_now = memory(n_tokens / 2)?;
+    }
+}
+
 /// The number of rows that one evaluation may have on a provider.
 pub(super) fn max_rows(provider: Provider) -> usize {
     if provider == Provider::WebGpu { WEBGPU_ROWS } else { usize::MAX }
@@ -202,10 +241,26 @@ fn evaluate(
     Ok(())
 }
 
-/// Adds what to do if memory was missing; the runtime reports it in two ways.
+/// The beginning of the message if KV buffers cannot be allocated.
+pub(super) const KV_FAILED: &str = "the KV buffers cannot be allocated";
+
+/// Whether memory was missing, of the process or of the device. Other programs may have used it, so
+/// this says nothing about the next time.
+pub(super) fn is_no_memory(message: &str) -> bool {
+    let texts = [
+        "bad_alloc",
+        "Failed to allocate memory",
+        "out of memory",
+        "Out of memory",
+        "OutOfMemory",
+        KV_FAILED,
+    ];
+    texts.iter().any(|it| message.contains(it))
+}
+
+/// Adds what to do if memory was missing.
 pub(super) fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
-    let text = format!("{error:#}");
-    if !text.contains("bad_alloc") && !text.contains("Failed to allocate memory") {
+    if !is_no_memory(&format!("{error:#}")) {
         return error;
     }
     let n_bytes = manifest.n_bytes().saturating_sub(manifest.packed_bytes);
@@ -214,4 +269,33 @@ pub(super) fn if_no_memory(error: anyhow::Error, manifest: &Manifest) -> anyhow:
          close other programs, or choose a smaller model",
         n_bytes / 1_000_000
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slots and the context on a device with memory for so many rows.
+    fn on_device(n_rows_free: usize) -> Result<(usize, usize), String> {
+        const ROW_BYTES: usize = 1000;
+        let memory = |n_tokens| KvMemory::within(5_000 * ROW_BYTES, ROW_BYTES, n_tokens, 24, false);
+        let mut n_rows_left = n_rows_free;
+        let allocate = |n_rows: usize| {
+            n_rows_left = n_rows_left
+                .checked_sub(n_rows)
+                .ok_or_else(|| ModelError::Failed(Failure::message("out of memory")))?;
+            Ok(())
+        };
+        let found = fitting(memory(2048).unwrap(), memory, allocate);
+        found.map(|it| (it.n_slots, it.capacity())).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn device_with_less_memory_gets_fewer_slots_or_a_shorter_context() {
+        assert_eq!(on_device(6_000), Ok((2, 2048)));
+        assert_eq!(on_device(4_000), Ok((1, 2048)));
+        assert_eq!(on_device(1_100), Ok((1, 1024)));
+        assert_eq!(on_device(300), Ok((1, 256)));
+        assert_eq!(on_device(200), Err(format!("{KV_FAILED}: out of memory")));
+    }
 }

@@ -82,7 +82,7 @@ pub(super) fn check_device() -> Result<(), ModelError> {
 }
 
 /// Changes the options of a session.
-type Configure = fn(SessionBuilder) -> Result<SessionBuilder, ort::Error>;
+pub(super) type Configure = fn(SessionBuilder) -> Result<SessionBuilder, ort::Error>;
 
 impl Runtime {
     /// The name of a provider's device.
@@ -94,12 +94,21 @@ impl Runtime {
             })?;
             return Ok(describe(&device));
         }
-        let is_in_library = match provider {
-            Provider::CoreMl => CoreML::is_available().unwrap_or(false),
-            Provider::Cuda => CUDA::is_available().unwrap_or(false),
-            _ => provider == Provider::Cpu,
+        if !is_in_library(provider) {
+            return Err(Unavailable::NotInLibrary);
+        }
+        let device = match provider {
+            Provider::CoreMl => "Apple's GPU or Neural Engine",
+            Provider::Cuda => "an NVIDIA GPU",
+            _ => "the CPU",
         };
-        is_in_library.then(|| provider.name().to_owned()).ok_or(Unavailable::NotInLibrary)
+        Ok(device.to_owned())
+    }
+
+    /// Whether the library or an installed plugin contains a provider. The plugin is not loaded.
+    pub(super) fn is_installed(&self, provider: Provider, library: &Path) -> bool {
+        Plugin::of(provider)
+            .map_or_else(|| is_in_library(provider), |plugin| plugin.is_installed(library))
     }
 
     fn register(
@@ -160,24 +169,21 @@ impl Runtime {
         })
     }
 
-    /// A session on one of several graphs with the same weights.
+    /// A session on one of several graphs with the same weights, and whether the CPU computes a part
+    /// of it.
     pub(super) fn open_fixed(
         &self,
         model: &Path,
         provider: Provider,
         n_threads: usize,
-    ) -> Result<Session, ModelError> {
+    ) -> Result<(Session, bool), ModelError> {
         let open = |configure: Configure| self.open_graph(model, provider, n_threads, configure);
         if provider == Provider::Cpu {
             // The graphs share the mapped weights; a packed copy would be private to each.
-            return open(|builder| Ok(builder.with_prepacking(false)?));
+            return open(|builder| Ok(builder.with_prepacking(false)?)).map(|it| (it, false));
         }
-        // The CPU computes what a provider leaves; that is reported. Never run on a Mac.
-        open(|builder| Ok(builder.with_disable_cpu_fallback()?)).or_else(|error| {
-            let (name, model) = (provider.name(), model.display());
-            tracing::warn!("{name} does not compute all of {model}: {error}");
-            open(Ok)
-        })
+        // Never run on a Mac.
+        open_with_rest_on_cpu(open)
     }
 
     pub(super) fn open_graph(
@@ -221,6 +227,25 @@ impl Runtime {
             .map_err(ort::Error::from)?;
         Ok({ builder }.commit_from_file(model)?)
     }
+}
+
+fn is_in_library(provider: Provider) -> bool {
+    match provider {
+        Provider::CoreMl => CoreML::is_available().unwrap_or(false),
+        Provider::Cuda => CUDA::is_available().unwrap_or(false),
+        _ => provider == Provider::Cpu,
+    }
+}
+
+/// A session of which the CPU computes what the provider does not, and whether there is such a part.
+pub(super) fn open_with_rest_on_cpu(
+    open: impl Fn(Configure) -> Result<Session, ModelError>,
+) -> Result<(Session, bool), ModelError> {
+    open(|builder| Ok(builder.with_disable_cpu_fallback()?)).map(|it| (it, false)).or_else(|why| {
+        let session = open(Ok)?;
+        tracing::info!("the CPU computes a part of a graph: {why}");
+        Ok((session, true))
+    })
 }
 
 fn describe(device: &Device<'_>) -> String {

@@ -1,6 +1,7 @@
 //! KV buffers, and the fallback from a failing provider. Needs `make model` and a machine without a GPU, so that CUDA
 //! fails.
 
+use super::runtime::{Configure, open_with_rest_on_cpu};
 use super::*;
 use crate::library::find_library;
 use crate::{
@@ -55,6 +56,7 @@ fn record() -> Record {
             decode_tokens_per_s: 1.0,
         }),
         agreement: None,
+        left_to_cpu: None,
         why_not: None,
     };
     let outcomes = [(Provider::Cpu, 800.0), (Provider::Cuda, 90.0)].map(outcome).to_vec();
@@ -104,16 +106,41 @@ fn failing_provider_is_replaced_once() {
     assert_eq!(model.state(), EngineState::Slower { provider, message });
 }
 
+#[test]
+fn missing_memory_replaces_a_provider_for_one_load_only() {
+    let (bundle, options) = bundle_and_options(Setting::Auto);
+    let folder = tempfile::tempdir().unwrap();
+    let records = Records::new(folder.path().to_owned());
+    records.write(&bundle, &record()).unwrap();
+    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
+    let mut model = loaded.unwrap();
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
+    it.provider = Provider::Cuda;
+    assert!(model.resize(0, 1 << 40, 0).is_err(), "512 TB");
+    let EngineState::Slower { provider: "cpu", message } = model.state() else {
+        panic!("{:?}", model.state())
+    };
+    let expected = "cuda failed, cpu does its work until the model is loaded again: there is not";
+    assert!(message.starts_with(expected), "{message}");
+    assert_eq!(records.selected(&bundle), Some(Provider::Cuda));
+    model.resize(0, 128, 0).unwrap();
+    assert!(model.read(0, 0, &TOKENS, 1).is_ok());
+}
+
 /// As with Core ML, if it cannot compute all of a graph.
 #[test]
 fn graph_that_a_provider_leaves_to_the_cpu_is_noticed() {
     let (bundle, options) = bundle_and_options(Setting::Only(Provider::Cpu));
     let runtime = runtime(&options.library).unwrap();
-    let opened = runtime.open_graph(&bundle.portable_model(), Provider::Cpu, 1, |it| {
-        Ok(it.with_disable_cpu_fallback()?)
-    });
-    let error = opened.unwrap_err().to_string();
+    let open = |configure: Configure| {
+        runtime.open_graph(&bundle.portable_model(), Provider::Cpu, 1, configure)
+    };
+    let error = open(|it| Ok(it.with_disable_cpu_fallback()?)).unwrap_err().to_string();
     assert!(error.contains("fallback to CPU EP has been explicitly disabled"), "{error}");
+    let (_, is_partial) = open_with_rest_on_cpu(open).unwrap();
+    assert!(is_partial);
+    let (_, is_partial) = open_with_rest_on_cpu(|_| open(Ok)).unwrap();
+    assert!(!is_partial);
 }
 
 #[test]

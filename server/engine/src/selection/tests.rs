@@ -13,11 +13,6 @@ fn bundle(sha256: &str) -> Bundle {
     Bundle { path: "/none".into(), manifest }
 }
 
-fn available(providers: &[Provider]) -> Vec<Available> {
-    let of = |it: &Provider| Available { provider: *it, device: "a device".into() };
-    providers.iter().map(of).collect()
-}
-
 fn outcome(provider: Provider, first_text_ms: f64, why_not: Option<&str>) -> Outcome {
     let figures = Figures {
         load_ms: 1.0,
@@ -30,6 +25,7 @@ fn outcome(provider: Provider, first_text_ms: f64, why_not: Option<&str>) -> Out
         device: "a device".into(),
         figures: Some(figures),
         agreement: None,
+        left_to_cpu: None,
         why_not: why_not.map(str::to_owned),
     }
 }
@@ -50,26 +46,25 @@ impl Folder {
     }
 }
 
-const ALL: [Provider; 3] = [Provider::Cpu, Provider::Cuda, Provider::CoreMl];
-
 #[test]
 fn fastest_correct_provider_is_selected() {
     let Folder { records, .. } = Folder::new();
     let bundle = bundle("aa");
-    let select = || records.select(&bundle, &available(&ALL), Provider::CoreMl);
-    assert_eq!(select(), Provider::CoreMl, "without a record");
+    let selected = || records.selected(&bundle);
+    assert_eq!(selected(), None, "without a record");
     let outcomes = [
         outcome(Provider::Cpu, 800.0, None),
         outcome(Provider::Cuda, 90.0, None),
         outcome(Provider::CoreMl, 50.0, Some("12 of 32 tokens differ")),
     ];
     records.write(&bundle, &record(&outcomes)).unwrap();
-    assert_eq!(select(), Provider::Cuda);
-    let without = available(&[Provider::Cpu, Provider::CoreMl]);
-    assert_eq!(records.select(&bundle, &without, Provider::CoreMl), Provider::Cpu, "gone");
+    assert_eq!(selected(), Some(Provider::Cuda));
     let slow = [outcome(Provider::Cpu, 800.0, None), outcome(Provider::Cuda, 801.0, None)];
     records.write(&bundle, &record(&slow)).unwrap();
-    assert_eq!(select(), Provider::Cpu);
+    assert_eq!(selected(), Some(Provider::Cpu));
+    let none = [outcome(Provider::Cpu, 800.0, Some("it crashed"))];
+    records.write(&bundle, &record(&none)).unwrap();
+    assert_eq!(selected(), Some(Provider::Cpu), "none qualifies");
 }
 
 #[test]
@@ -85,15 +80,14 @@ fn record_belongs_to_the_bundles_files() {
 fn failure_in_use_is_remembered_with_its_reason() {
     let Folder { records, folder } = Folder::new();
     let bundle = bundle("aa");
-    let select = || records.select(&bundle, &available(&ALL), Provider::Cuda);
-    assert_eq!(select(), Provider::Cuda);
+    let selected = || records.selected(&bundle);
     assert!(records.remember_failure(&bundle, Provider::Cuda, "lost"));
-    assert_eq!(select(), Provider::Cpu, "before the first measurement");
+    assert_eq!(selected(), Some(Provider::Cpu), "before the first measurement");
     let outcomes = [outcome(Provider::Cpu, 800.0, None), outcome(Provider::Cuda, 90.0, None)];
     records.write(&bundle, &record(&outcomes)).unwrap();
-    assert_eq!(select(), Provider::Cuda);
+    assert_eq!(selected(), Some(Provider::Cuda));
     assert!(records.remember_failure(&bundle, Provider::Cuda, "the device was lost"));
-    assert_eq!(select(), Provider::Cpu);
+    assert_eq!(selected(), Some(Provider::Cpu));
     let record = records.read(&bundle).unwrap();
     assert_eq!(record.why_not(&record.outcomes[1]), Some("the device was lost"));
     // Only the record remains.
@@ -108,7 +102,7 @@ fn damaged_record_counts_as_missing() {
     for damaged in ["{\"model\":", &" ".repeat(1 << 17)] {
         fs::write(records.path(&bundle), damaged).unwrap();
         assert_eq!(records.read(&bundle), None);
-        assert_eq!(records.select(&bundle, &available(&ALL), Provider::Cuda), Provider::Cuda);
+        assert_eq!(records.selected(&bundle), None);
     }
 }
 
@@ -128,14 +122,30 @@ fn changed_files_change_the_versions() {
     let library = folder.path().join("libonnxruntime.so");
     let plugin = folder.path().join("libonnxruntime_providers_webgpu.so");
     fs::write(&library, "1").unwrap();
-    let now = |available: &[Available]| Versions::now(&library, available);
-    let before = now(&available(&ALL));
-    assert_eq!(now(&available(&ALL)).changed(&before), [""; 0]);
+    let now = |providers: &[Provider]| Versions::now(&library, providers);
+    let both = [Provider::WebGpu, Provider::Cpu];
+    let before = now(&both);
+    assert_eq!(now(&both).changed(&before), [""; 0]);
     fs::write(&library, "12").unwrap();
-    assert_eq!(now(&available(&ALL)).changed(&before), ["the ONNX Runtime library"]);
+    assert_eq!(now(&both).changed(&before), ["the ONNX Runtime library"]);
     fs::write(&plugin, "1").unwrap();
     let changed =
-        ["the ONNX Runtime library", "the available providers", "the providers' libraries"];
-    assert_eq!(now(&available(&ALL[..1])).changed(&before), changed);
-    assert_eq!(before.changed(&Versions::default()).len(), 5);
+        ["the ONNX Runtime library", "the installed providers", "the providers' libraries"];
+    assert_eq!(now(&both[1..]).changed(&before), changed);
+    assert_eq!(before.changed(&Versions::default()).len(), 6);
+}
+
+#[test]
+#[cfg(unix)]
+fn graphics_devices_are_named_by_vendor_model_and_driver() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(graphics_devices(&folder.path().join("none")), "");
+    for (name, model) in [("renderD129", "0x2\n"), ("renderD128", "0x1\n"), ("card0", "0x1\n")] {
+        let device = folder.path().join(name).join("device");
+        fs::create_dir_all(&device).unwrap();
+        fs::write(device.join("vendor"), "0x8086\n").unwrap();
+        fs::write(device.join("device"), model).unwrap();
+        std::os::unix::fs::symlink("../bus/pci/drivers/i915", device.join("driver")).unwrap();
+    }
+    assert_eq!(graphics_devices(folder.path()), "0x8086 0x1 i915\n0x8086 0x2 i915");
 }

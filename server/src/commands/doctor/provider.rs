@@ -9,7 +9,7 @@ use foretell_config::Config;
 use foretell_engine::{
     bundle::Bundle,
     onnx::{self, Options},
-    provider::{Available, Graph, Provider},
+    provider::{Graph, Provider, Setting},
     selection::Record,
 };
 
@@ -18,10 +18,13 @@ use crate::commands::{
     providers::{
         Candidates, Priority,
         table::{self, Row},
+        unfit as unfit_providers,
     },
     rates::Rates,
     terminal::printable,
 };
+
+const RETRY: &str = "`foretell doctor --retry-providers` measures again";
 
 /// When to measure the providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,13 @@ pub(super) fn check(
             cfg!(target_os = "macos") || Path::new("/proc/driver/nvidia/version").exists();
         let passed_over = choice.passed_over.iter().filter(|_| has_gpu);
         let mut details: Vec<String> = passed_over.map(|it| format!("not {it}")).collect();
+        let unfit = bundle.filter(|_| config.model.provider == Setting::Auto);
+        for it in unfit.map(|it| unfit_providers(library, it)).unwrap_or_default() {
+            let line = format!("not {it}");
+            if !details.contains(&line) {
+                details.push(line);
+            }
+        }
         if measure == Measure::Again {
             details.push("nothing to measure: there is no choice".to_owned());
         }
@@ -105,9 +115,8 @@ fn record(
         return Ok(known);
     }
     // This takes a while. Standard output may be JSON.
-    let mut on_start = |it: &Available| {
-        let Available { provider, device } = it;
-        let line = format!("measuring {} ({device})", provider.name());
+    let mut on_start = |it: Provider| {
+        let line = format!("measuring {}", it.name());
         writeln!(io::stderr().lock(), "{}", printable(&line))
     };
     let record = candidates.measure(Priority::Normal, &mut on_start)?;
@@ -129,11 +138,14 @@ fn of_record(record: &Record, changed: &[&str], n_threads: usize) -> Checked {
         let changed = changed.join(", ");
         details.push(format!("changed since then: {changed}; the next server measures again"));
     }
+    let has_failed = record.outcomes.iter().any(|it| it.figures.is_none());
+    if has_failed && record.failed_in_use.is_empty() {
+        details.push(format!("after a correction: {RETRY}"));
+    }
     let check = if record.failed_in_use.is_empty() {
         Check::good("provider", text)
     } else {
-        let to_do = "`foretell doctor --retry-providers` measures again";
-        Check::new("provider", Mark::Attention, text).with_to_do(to_do)
+        Check::new("provider", Mark::Attention, text).with_to_do(RETRY)
     };
     let figures = selected.filter(|_| !is_cpu).and_then(|it| it.figures.as_ref());
     let rates = figures.map(Rates::from);
@@ -157,6 +169,7 @@ mod tests {
                 decode_tokens_per_s: 50.0,
             }),
             agreement: None,
+            left_to_cpu: None,
             why_not: None,
         };
         let outcomes = vec![outcome("cpu", 800.0), outcome("webgpu", 90.0)];
@@ -170,6 +183,16 @@ mod tests {
         assert_eq!(checked.rates.map(|it| it.prefill_tokens_per_s), Some(1e3));
         let last = checked.check.details.last().unwrap();
         assert_eq!(last, "changed since then: the drivers; the next server measures again");
+    }
+
+    #[test]
+    fn provider_without_a_result_can_be_tried_again() {
+        let mut record = record();
+        record.outcomes[1].figures = None;
+        record.outcomes[1].why_not = Some("no result after 20 s".into());
+        let Checked { check, .. } = of_record(&record, &[], 2);
+        assert_eq!(check.mark, Mark::Good);
+        assert!(check.details.last().unwrap().ends_with(RETRY), "{check:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) struct Row {
 pub(crate) fn rows(record: &Record) -> Vec<Row> {
     let selected = record.selected().map(|it| it.provider.clone());
     let row = |outcome: &Outcome| {
-        let Outcome { provider, device, figures, agreement, why_not } = outcome;
+        let Outcome { provider, device, figures, agreement, left_to_cpu, why_not } = outcome;
         let reason = match (record.why_not(outcome), agreement) {
             (Some(why_not), _) => why_not.lines().collect::<Vec<_>>().join(" "),
             (None, None) => "the reference".to_owned(),
@@ -34,6 +34,10 @@ pub(crate) fn rows(record: &Record) -> Vec<Row> {
                     it.n_equal, it.n_steps, it.difference
                 )
             }
+        };
+        let reason = match left_to_cpu {
+            Some(part) => format!("{reason}; {part}"),
+            None => reason,
         };
         Row {
             provider: provider.clone(),
@@ -56,7 +60,7 @@ pub(crate) fn lines(rows: &[Row]) -> Vec<String> {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         [
             row.provider.clone(),
-            row.device.clone(),
+            or_dash(Some(row.device.clone()).filter(|it| !it.is_empty())),
             or_dash(row.is_correct.map(|it| if it { "yes" } else { "no" }.to_owned())),
             or_dash(row.first_text_ms.map(seconds)),
             or_dash(row.decode_tokens_per_s.map(|it| format!("{it:.1}"))),

@@ -9,9 +9,13 @@ use std::{
     time::Instant,
 };
 
-use foretell_engine::{selection::Figures, trial::Report};
+use foretell_engine::{
+    Engine, FinishReason, Prompt, Request, scripted::Script, selection::Figures, trial::Report,
+};
+use foretell_policy::Policy;
 
 use super::*;
+use crate::commands::serve::measure_once_loaded;
 
 /// How long a trial may take here; the CPU has twice as long.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -25,7 +29,8 @@ fn report(first_text_ms: f64, tokens: &[u32]) -> String {
         decode_tokens_per_s: 20.0,
     };
     let steps = tokens.iter().map(|it| vec![(*it, 9.0), (it + 1, 2.0)]).collect();
-    serde_json::to_string(&Report::Ran(Trial { figures, steps })).unwrap()
+    let (device, left_to_cpu) = ("a device".to_owned(), None);
+    serde_json::to_string(&Report::Ran(Trial { device, left_to_cpu, figures, steps })).unwrap()
 }
 
 fn script(text: &str) -> Command {
@@ -44,13 +49,14 @@ fn run(text: &str) -> Result<f64, String> {
 
 #[test]
 fn fastest_correct_provider_is_found() {
-    let available = Provider::ALL
-        .map(|provider| Available { provider, device: format!("{} device", provider.name()) });
     let folder = tempfile::tempdir().unwrap();
     let command = |provider: Provider, reference: &[u32]| {
         let text = match provider {
             Provider::Cpu => format!("{}; exec sleep 0.1", prints(&report(800.0, &[1, 2, 3]))),
-            Provider::WebGpu => prints(&report(90.0, reference)),
+            Provider::WebGpu => {
+                let part = r#""left_to_cpu":"webgpu leaves a part of model.onnx to the CPU""#;
+                prints(&report(90.0, reference).replace(r#""left_to_cpu":null"#, part))
+            }
             Provider::Cuda => prints(&report(20.0, &[1, 2, 9])),
             Provider::CoreMl => format!("{}; kill -SEGV $$", prints(&report(10.0, reference))),
             Provider::Mlx => "exec sleep 1000".to_owned(),
@@ -60,27 +66,27 @@ fn fastest_correct_provider_is_found() {
         command
     };
     let (mut tried, start) = (Vec::new(), Instant::now());
-    let mut on_start = |it: &Available| {
-        tried.push(it.provider);
+    let mut on_start = |it: Provider| {
+        tried.push(it);
         Ok(())
     };
-    let outcomes = measure(&available, &command, LIMIT, &mut on_start).unwrap();
+    let outcomes = measure(&Provider::ALL, &command, LIMIT, &mut on_start).unwrap();
     assert!(start.elapsed() < 10 * LIMIT, "{:?}", start.elapsed());
     assert_eq!((tried[0], tried.len()), (Provider::Cpu, Provider::ALL.len()));
     let record = Record { outcomes, ..Record::default() };
     assert_eq!(record.selected().unwrap().provider, "webgpu");
     let lines = table::lines(&table::rows(&record)).join("\n");
     expect_test::expect![[r#"
-        provider  device         correct  first text  tokens/s  reason
-        cpu       cpu device     yes      0.8 s       20.0      the reference
-        coreml    coreml device  -        -           -         crashed (signal: 11 (SIGSEGV))
-        cuda      cuda device    no       20 ms       20.0      1 of 3 tokens differ
-        mlx       mlx device     -        -           -         no result after 1 s
-        webgpu    webgpu device  yes      90 ms       20.0      the same tokens"#]]
+        provider  device    correct  first text  tokens/s  reason
+        cpu       a device  yes      0.8 s       20.0      the reference
+        coreml    -         -        -           -         crashed (signal: 11 (SIGSEGV))
+        cuda      a device  no       20 ms       20.0      1 of 3 tokens differ
+        mlx       -         -        -           -         no result after 1 s
+        webgpu    a device  yes      90 ms       20.0      the same tokens; webgpu leaves a part of model.onnx to the CPU"#]]
     .assert_eq(&lines);
     let summary = table::summary(&record);
     assert!(
-        summary.starts_with("webgpu (webgpu device), 90 ms to the first suggestion; cpu: 0.8 s, "),
+        summary.starts_with("webgpu (a device), 90 ms to the first suggestion; cpu: 0.8 s, "),
         "{summary}"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -88,14 +94,13 @@ fn fastest_correct_provider_is_found() {
 
 #[test]
 fn nothing_qualifies_without_the_cpus_tokens() {
-    let available = [Provider::WebGpu, Provider::Cpu]
-        .map(|provider| Available { provider, device: String::new() });
+    let providers = [Provider::WebGpu, Provider::Cpu];
     let mut tried = Vec::new();
-    let mut on_start = |it: &Available| {
-        tried.push(it.provider);
+    let mut on_start = |it: Provider| {
+        tried.push(it);
         Ok(())
     };
-    let outcomes = measure(&available, &|_, _| script("exit 3"), LIMIT, &mut on_start).unwrap();
+    let outcomes = measure(&providers, &|_, _| script("exit 3"), LIMIT, &mut on_start).unwrap();
     assert_eq!(tried, [Provider::Cpu]);
     let record = Record { outcomes, ..Record::default() };
     assert_eq!(record.selected(), None);
@@ -162,8 +167,7 @@ fn candidates(folder: &Path, library: &str) -> Candidates {
         "files": {},
     });
     let manifest = serde_json::from_value(manifest).unwrap();
-    let available = [Provider::WebGpu, Provider::Cpu]
-        .map(|provider| Available { provider, device: String::new() });
+    let providers = vec![Provider::WebGpu, Provider::Cpu];
     let options = Options {
         library: library.into(),
         context_tokens: 256,
@@ -174,9 +178,9 @@ fn candidates(folder: &Path, library: &str) -> Candidates {
     };
     Candidates {
         bundle: Bundle { path: "/none".into(), manifest },
-        versions: Versions::now(&options.library, &available),
+        versions: Versions::now(&options.library, &providers),
         options,
-        available: available.to_vec(),
+        providers,
         records: Records::new(folder.join("providers")),
     }
 }
@@ -217,6 +221,68 @@ fn providers_are_measured_again_after_a_change() {
         .collect();
     left.sort();
     assert_eq!(left, [None, Some("json".into())], "the lock and the record");
+}
+
+/// As in a server that starts after an update: the model answers while the providers are measured.
+/// One of them hangs, and one waits until the model has answered.
+#[test]
+fn server_measures_in_the_background_while_its_model_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let [started, goes_on, leftover] = ["started", "goes-on", "leftover"].map(|name| {
+        let pipe = folder.path().join(name);
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        pipe
+    });
+    let records = candidates(folder.path(), "/lib.so.2");
+    let all_ended = when_closed(&leftover);
+    // The pipe stays open between the trials.
+    let open_pipe = fs::File::options().write(true).open(&leftover).unwrap();
+    let names = [&started, &goes_on, &leftover].map(|it| it.display().to_string());
+    let (sender, measured) = channel();
+    let before = Instant::now();
+    let measure = {
+        let mut candidates = candidates(folder.path(), "/lib.so.2");
+        candidates.providers.push(Provider::Mlx);
+        move || {
+            let command = |provider, reference: &[u32]| {
+                let [started, goes_on, leftover] = &names;
+                script(&match provider {
+                    Provider::Cpu => format!(
+                        "exec 3>{leftover}; echo >{started}; read line <{goes_on}; {}",
+                        prints(&report(800.0, &[1, 2]))
+                    ),
+                    Provider::Mlx => format!("exec 3>{leftover}; sleep 1000 & wait"),
+                    _ => format!("exec 3>{leftover}; {}", prints(&report(90.0, reference))),
+                })
+            };
+            let limit = Duration::from_secs(5);
+            let result = candidates
+                .measure_if_changed(|| candidates.measure_with(&command, limit, &mut |_| Ok(())));
+            sender.send(result.map_err(|it| it.to_string())).unwrap();
+            Ok(())
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let script = Script::new("let a = 1;\n").unwrap();
+    let prompt = Prompt { ids: script.vocabulary().encode("let a"), healed: Vec::new() };
+    let engine = Engine::start(move || Ok(script.into_decoder()));
+    measure_once_loaded(engine.states(), runtime.handle(), measure);
+    // Opening the pipe waits until the first trial runs.
+    fs::read(&started).unwrap();
+    let mut generation = engine.generate(Request::new(prompt, Policy::none(), 4));
+    runtime.block_on(async { while generation.changed().await {} });
+    assert_eq!(generation.progress().finish, Some(FinishReason::MaxTokens));
+    assert_eq!(records.record(), None, "nothing is selected yet");
+    fs::write(&goes_on, "\n").unwrap();
+    assert_eq!(measured.recv_timeout(Duration::from_secs(60)), Ok(Ok(())));
+    assert!(before.elapsed() < Duration::from_secs(60));
+    assert_eq!(records.records.selected(&records.bundle), Some(Provider::WebGpu));
+    drop(open_pipe);
+    assert_ne!(
+        all_ended.recv_timeout(10 * LIMIT),
+        Err(RecvTimeoutError::Timeout),
+        "a trial is left"
+    );
 }
 
 #[test]
