@@ -373,18 +373,43 @@ def test_no_suggestion_is_requested_until_the_next_key(words: Scripted) -> None:
     assert len(words.sent("textDocument/inlineCompletion")) == n_requests + 1
 
 
-def test_lines_are_drawn_below_or_above(words: Scripted) -> None:
-    shown = []
-    for line, column, old, new in [
-        (0, 4, "two\none", "2\n3\n1"),
-        (1, 7, "", "\n    inserted"),
-        (1, 0, "", "inserted\n"),
-    ]:
-        offer(words, line, column, old, new)
-        shown.append(words.vim.screen().lines()[:6])
-    assert shown[0][:5] == ["one two", "one two", "one 2", "3", "1 two"]
-    assert shown[1][:4] == ["one two", "one two", "    inserted", "three"]
-    assert shown[2][:4] == ["one two", "inserted", "one two", "three"]
+ONE, TWO, THREE = WORDS
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "old", "new", "struck", "shown"),
+    [
+        (0, 4, "two\none", "2\n3\n1", "two\none", [ONE, TWO, "one 2", "3", "1 two"]),
+        (1, 7, "", "\n    new", "", [ONE, TWO, "    new", THREE]),
+        (1, 0, "", "new\n", "", [ONE, "new", TWO, THREE]),
+        (1, 0, "one two\n", "new\n", TWO, [ONE, TWO + "new", THREE]),
+        (1, 7, "\nthree", "\nnew", THREE, [ONE, TWO, THREE + "new"]),
+        (1, 0, "one two\n", "", TWO, [ONE, TWO, THREE]),
+        (2, 5, "", "\nnew", "", [ONE, TWO, THREE, "new"]),
+    ],
+    ids=["several", "below", "above", "whole", "whole-from-the-end", "removed", "last"],
+)
+def test_lines_are_drawn(
+    words: Scripted, line: int, column: int, old: str, new: str, struck: str, shown: list[str]
+) -> None:
+    offer(words, line, column, old, new)
+    screen = words.vim.screen()
+    assert screen.struck() == struck
+    assert screen.lines()[: len(shown)] == shown
+
+
+def test_last_line_is_removed(words: Scripted) -> None:
+    """The server has an empty line after the last line break, and the buffer has none."""
+    words.vim.type("<Esc>dd")
+    words.vim.wait("three lines", lambda: words.vim.buffer() == WORDS)
+    offer(words, 2, 0, "three\n", "")
+    assert words.vim.screen().struck() == THREE
+    words.vim.type("<Tab>")
+    words.vim.wait("two lines", lambda: words.vim.buffer() == WORDS[:2])
+    offer(words, 2, 0, "", "new\n")
+    assert words.vim.screen().lines()[2] == "new"
+    press(words.vim, "<Tab>")
+    assert words.vim.buffer() == [ONE, TWO, "new"]
 
 
 def test_lines_are_applied(words: Scripted) -> None:
