@@ -20,6 +20,12 @@ CODE = [
     "    size = width * height / 2",
     "    if height > 3 or height < 1:",
     "        print(height)",
+    "    for step in range(3):",
+    "        size += step",
+    "        if size > width:",
+    "            break",
+    "    else:",
+    "        print(size)",
     *[""] * 40,
     "    return size - height",
 ]
@@ -384,7 +390,7 @@ DRAWN: list[tuple[int, int, str, str, str, list[str]]] = [
     (1, 0, "", "new\n", "", [ONE, "new", TWO, THREE]),
     (1, 0, "one two\n", "new\n", TWO, [ONE, TWO + "new", THREE]),
     (1, 7, "\nthree", "\nnew", THREE, [ONE, TWO, THREE + "new"]),
-    (1, 0, "one two\n", "", TWO, [ONE, TWO, THREE]),
+    (1, 0, "one two\n", "", TWO, [ONE, TWO, THREE, ""]),
     (2, 5, "", "\nnew", "", [ONE, TWO, THREE, "new"]),
 ]
 
