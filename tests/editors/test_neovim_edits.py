@@ -20,6 +20,12 @@ CODE = [
     "    size = width * height / 2",
     "    if height > 3 or height < 1:",
     "        print(height)",
+    "    for step in range(3):",
+    "        size += step",
+    "        if size > width:",
+    "            break",
+    "    else:",
+    "        print(size)",
     *[""] * 40,
     "    return size - height",
 ]
@@ -308,24 +314,25 @@ def test_menu_owns_tab(words: Scripted, request: pytest.FixtureRequest) -> None:
     words.vim.wait("no menu", lambda: has_edit(words))
 
 
-@pytest.mark.parametrize("name", ["cmp", "blink.cmp", "luasnip"])
-def test_menu_or_snippet_of_a_plugin_owns_tab(words: Scripted, name: str) -> None:
-    """Uses a stand-in with the functions that the plugin calls."""
-    words.vim.lua(
-        """
-        local function is_open() return _G.is_open end
-        package.loaded[...] = {
-          visible = is_open, is_menu_visible = is_open, locally_jumpable = is_open,
-        }
-        """,
-        name,
-    )
+def test_menu_or_snippet_of_a_plugin_owns_tab(words: Scripted) -> None:
+    """Uses stand-ins with the functions that the plugin calls."""
     offer(words, 0, 0, "one", "four")
-    words.vim.lua("_G.is_open = true")
-    assert not has_edit(words)
-    words.vim.lua("_G.is_open = false")
-    assert has_edit(words)
-    words.vim.lua("package.loaded[...] = nil", name)
+    for name, function in [
+        ("cmp", "visible"),
+        ("blink.cmp", "is_menu_visible"),
+        ("luasnip", "locally_jumpable"),
+    ]:
+        words.vim.lua(
+            """
+            local name, called = ...
+            package.loaded[name] = { [called] = function() return true end }
+            """,
+            name,
+            function,
+        )
+        assert not has_edit(words), name
+        words.vim.lua("package.loaded[...] = nil", name)
+        assert has_edit(words)
 
 
 def test_snippet_owns_tab(words: Scripted) -> None:
@@ -373,18 +380,40 @@ def test_no_suggestion_is_requested_until_the_next_key(words: Scripted) -> None:
     assert len(words.sent("textDocument/inlineCompletion")) == n_requests + 1
 
 
-def test_lines_are_drawn_below_or_above(words: Scripted) -> None:
-    shown = []
-    for line, column, old, new in [
-        (0, 4, "two\none", "2\n3\n1"),
-        (1, 7, "", "\n    inserted"),
-        (1, 0, "", "inserted\n"),
-    ]:
+ONE, TWO, THREE = WORDS
+
+
+DRAWN: list[tuple[int, int, str, str, str, list[str]]] = [
+    # line, column, old, new; what is struck through, the first lines
+    (0, 4, "two\none", "2\n3\n1", "two\none", [ONE, TWO, "one 2", "3", "1 two"]),
+    (1, 7, "", "\n    new", "", [ONE, TWO, "    new", THREE]),
+    (1, 0, "", "new\n", "", [ONE, "new", TWO, THREE]),
+    (1, 0, "one two\n", "new\n", TWO, [ONE, TWO + "new", THREE]),
+    (1, 7, "\nthree", "\nnew", THREE, [ONE, TWO, THREE + "new"]),
+    (1, 0, "one two\n", "", TWO, [ONE, TWO, THREE, ""]),
+    (2, 5, "", "\nnew", "", [ONE, TWO, THREE, "new"]),
+]
+
+
+def test_lines_are_drawn(words: Scripted) -> None:
+    for line, column, old, new, struck_through, shown in DRAWN:
         offer(words, line, column, old, new)
-        shown.append(words.vim.screen().lines()[:6])
-    assert shown[0][:5] == ["one two", "one two", "one 2", "3", "1 two"]
-    assert shown[1][:4] == ["one two", "one two", "    inserted", "three"]
-    assert shown[2][:4] == ["one two", "inserted", "one two", "three"]
+        screen = words.vim.screen()
+        assert (screen.struck(), screen.lines()[: len(shown)]) == (struck_through, shown)
+
+
+def test_last_line_is_removed(words: Scripted) -> None:
+    """The server has an empty line after the last line break, and the buffer has none."""
+    words.vim.type("<Esc>dd")
+    words.vim.wait("three lines", lambda: words.vim.buffer() == WORDS)
+    offer(words, 2, 0, "three\n", "")
+    assert words.vim.screen().struck() == THREE
+    words.vim.type("<Tab>")
+    words.vim.wait("two lines", lambda: words.vim.buffer() == WORDS[:2])
+    offer(words, 2, 0, "", "new\n")
+    assert words.vim.screen().lines()[2] == "new"
+    press(words.vim, "<Tab>")
+    assert words.vim.buffer() == [ONE, TWO, "new"]
 
 
 def test_lines_are_applied(words: Scripted) -> None:

@@ -29,6 +29,7 @@ local timer = assert(vim.uv.new_timer())
 ---@field buf integer
 ---@field client_id integer
 ---@field place foretell.EditPlace
+---@field new string               The new text at this place.
 ---@field is_due boolean           Whether it may be shown.
 ---@field shown_at_ms? integer     When it was first shown, by `vim.uv.now()`.
 
@@ -55,26 +56,37 @@ local function buffer(client, uri)
   end
 end
 
---- Where an edit applies; nil if its old text is not there.
+--- Where an edit applies, and its new text there; nil if its old text is not there.
 ---@param edit foretell.Edit
 ---@param buf integer
 ---@param encoding string of positions
----@return foretell.EditPlace?
+---@return foretell.EditPlace? place, string new
 local function find_place(edit, buf, encoding)
-  local function byte_idx(position)
-    local line = api.nvim_buf_get_lines(buf, position.line, position.line + 1, false)[1]
-    return line and text.byte_index(line, position.character, encoding)
+  local n_lines = api.nvim_buf_line_count(buf)
+  local old, new = edit.oldText:gsub('\r\n', '\n'), edit.text:gsub('\r\n', '\n')
+  local function locate(position)
+    -- The server has an empty line after the last line break; the buffer has none.
+    local is_end = position.line == n_lines
+    local row = is_end and n_lines - 1 or position.line
+    local line = api.nvim_buf_get_lines(buf, row, row + 1, false)[1]
+    if line then
+      return row, is_end and #line or text.byte_index(line, position.character, encoding)
+    end
   end
-  local first, last = edit.range.start, edit.range['end']
-  local col, end_col = byte_idx(first), byte_idx(last)
-  if not col or not end_col then
-    return nil
+  local row, col = locate(edit.range.start)
+  local end_row, end_col = locate(edit.range['end'])
+  if not row or not end_row then
+    return nil, new
+  elseif edit.range.start.line == n_lines then
+    new = '\n' .. new:gsub('\n$', '')
+  elseif edit.range['end'].line == n_lines then
+    old, new = old:gsub('\n$', ''), new:gsub('\n$', '')
   end
-  local found = api.nvim_buf_get_text(buf, first.line, col, last.line, end_col, {})
-  if table.concat(found, '\n') ~= edit.oldText:gsub('\r\n', '\n') then
-    return nil
+  local found = api.nvim_buf_get_text(buf, row, col, end_row, end_col, {})
+  if table.concat(found, '\n') ~= old then
+    return nil, new
   end
-  return { row = first.line, col = col, end_row = last.line, end_col = end_col }
+  return { row = row, col = col, end_row = end_row, end_col = end_col }, new
 end
 
 --- Withdraws the edit from the screen.
@@ -129,8 +141,8 @@ local function hint(offer)
   local key = keys and (mode() == 'i' and keys.accept or mode() == 'n' and keys.next_edit)
   local label = not key and '→' or vim.keycode(key) == '\t' and '⇥' or key
   local line = ('%s line %d'):format(label, offer.place.row + 1)
-  local old, new = offer.edit.oldText, offer.edit.text
-  if old == '' or (old .. new):find('\n') then
+  local old, new = offer.edit.oldText, offer.new
+  if old == '' or new == '' or (old .. new):find('\n') then
     return line
   end
   return ('%s: %s → %s'):format(line, old, new)
@@ -164,8 +176,7 @@ function M.refresh()
     return
   end
   local needs_hint = M.is_ready() and not display.is_on_screen(offer.place)
-  local new_text = offer.edit.text:gsub('\r\n', '\n')
-  display.draw(offer.place, new_text, needs_hint and hint(offer) or nil)
+  display.draw(offer.place, offer.new, needs_hint and hint(offer) or nil)
   report_shown(offer)
 end
 
@@ -195,13 +206,20 @@ function M.on_edits(params, client_id)
   if not buf or not client or edit.textDocument.version ~= vim.lsp.util.buf_versions[buf] then
     return
   end
-  local place = find_place(edit, buf, client.offset_encoding)
+  local place, new = find_place(edit, buf, client.offset_encoding)
   if not place then
     return
   end
   -- After an edit was applied, the next one appears at once.
   local is_due = edit.textDocument.version == state.applied_version
-  state.offer = { edit = edit, buf = buf, client_id = client_id, place = place, is_due = is_due }
+  state.offer = {
+    edit = edit,
+    buf = buf,
+    client_id = client_id,
+    place = place,
+    new = new,
+    is_due = is_due,
+  }
   follow(state.offer)
   timer:start(PAUSE_MS, 0, vim.schedule_wrap(M.on_pause))
   M.refresh()
@@ -222,7 +240,7 @@ local function jump(offer)
   if vim.fn.foldclosed('.') ~= -1 then
     vim.cmd.foldopen({ bang = true })
   end
-  display.scroll(offer.place, offer.edit.text)
+  display.scroll(offer.place, offer.new)
   suggestion.wait_for_key()
   M.refresh()
 end
@@ -247,14 +265,22 @@ local function apply(offer)
     return
   end
   local edit, place = offer.edit, offer.place
+  local change = { range = edit.range, newText = edit.text } ---@type lsp.TextEdit
+  if edit.range.start.line == api.nvim_buf_line_count(offer.buf) then
+    -- `apply_text_edits()` would add an empty line.
+    local encoding = client.offset_encoding
+    local at = vim.lsp.util.character_offset(offer.buf, place.row, place.col, encoding)
+    local position = { line = place.row, character = at }
+    change = { range = { start = position, ['end'] = position }, newText = offer.new }
+  end
   vim.go.undolevels = vim.go.undolevels -- closes the undo block: see :help undo-break
-  local change = { range = edit.range, newText = edit.text }
   vim.lsp.util.apply_text_edits({ change }, offer.buf, client.offset_encoding)
-  local lines = vim.split(edit.text, '\r?\n')
+  local lines = vim.split(offer.new, '\n', { plain = true })
+  local row = math.min(place.row + #lines, api.nvim_buf_line_count(offer.buf))
   local col = (#lines == 1 and place.col or 0) + #lines[#lines]
   -- In normal mode, the cursor is on the last character of the new text.
   col = mode() == 'n' and math.max(col - 1, 0) or col
-  api.nvim_win_set_cursor(0, { place.row + #lines, col })
+  api.nvim_win_set_cursor(0, { row, col })
   vim.go.undolevels = vim.go.undolevels
   state.applied_version = vim.lsp.util.buf_versions[offer.buf]
   suggestion.wait_for_key()

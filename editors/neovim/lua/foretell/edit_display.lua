@@ -95,6 +95,26 @@ function M.new_lines(touched, place, new)
   return lines, is_above
 end
 
+--- An edit without the line break that its old and its new text end or start with.
+---@param touched string[] the lines from its first to its last row
+---@param place foretell.EditPlace
+---@param new string
+---@return foretell.EditPlace place, string new
+function M.without_shared_break(touched, place, new)
+  if place.row == place.end_row then
+    return place, new
+  end
+  local trimmed = vim.deepcopy(place)
+  if place.end_col == 0 and new:sub(-1) == '\n' then
+    trimmed.end_row, trimmed.end_col = place.end_row - 1, #touched[#touched - 1]
+    return trimmed, new:sub(1, -2)
+  elseif place.col == #touched[1] and new:sub(1, 1) == '\n' then
+    trimmed.row, trimmed.col = place.row + 1, 0
+    return trimmed, new:sub(2)
+  end
+  return place, new
+end
+
 ---@param lines [string, string?][][]
 ---@param tabstop integer
 local function expand_tabs(lines, tabstop)
@@ -115,6 +135,10 @@ function M.draw(place, new, hint)
   local buf = api.nvim_get_current_buf()
   M.clear(buf)
   window.scope(namespace)
+  local function touched_lines()
+    return api.nvim_buf_get_lines(buf, place.row, place.end_row + 1, false)
+  end
+  place, new = M.without_shared_break(touched_lines(), place, new)
   if place.row ~= place.end_row or place.col ~= place.end_col then
     for _, group in ipairs({ 'ForetellEditOld', 'ForetellEditStruck' }) do
       set_mark(buf, place.row, place.col, {
@@ -131,9 +155,8 @@ function M.draw(place, new, hint)
       virt_text = { { text.expand_tabs(lines[1], vcol, tabstop), 'ForetellEditNew' } },
       virt_text_pos = 'inline',
     })
-  else
-    local touched = api.nvim_buf_get_lines(buf, place.row, place.end_row + 1, false)
-    local new_lines, is_above = M.new_lines(touched, place, lines)
+  elseif new ~= '' then
+    local new_lines, is_above = M.new_lines(touched_lines(), place, lines)
     expand_tabs(new_lines, tabstop)
     local row = is_above and place.row or place.end_row
     set_mark(buf, row, 0, { virt_lines = new_lines, virt_lines_above = is_above })
