@@ -87,6 +87,18 @@ test('README has no relative links, which VS Code does not resolve', () => {
   expect(readme.match(/\]\((?!https:)[^)]*\)/g)).toBeNull();
 });
 
+test('keys of the next edit are left to others', () => {
+  const keys = manifest.contributes.keybindings.filter(({ when }) => when.startsWith('foretell.nextEdit && editorTextFocus'));
+  expect(keys.map(({ key }) => key)).toEqual(['tab', 'escape']);
+  const others = ['suggestWidgetVisible', 'inSnippetMode', 'inlineSuggestionVisible', 'editorHasSelection', 'editorHasMultipleSelections'];
+  for (const { when } of keys) {
+    expect(others.filter((it) => !when.includes(`!${it}`))).toEqual([]);
+  }
+  expect(keys[0]?.when).toContain('!editorTabMovesFocus');
+  expect(keys[0]?.when).toContain("(!vim.active || vim.mode == 'Insert')");
+  expect(keys[1]?.when).toContain('!vim.active');
+});
+
 test('important settings come first', () => {
   const [first, ...rest] = manifest.contributes.configuration;
   expect(Object.keys(first?.properties ?? {})).toEqual(
