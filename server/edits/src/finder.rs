@@ -103,8 +103,10 @@ impl Finder {
         // is mentioned there, and means itself elsewhere.
         let was_text = is_rename || is_text(&last.range);
         let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
-        let is_good =
-            |it: &Candidate| is_like(it) && !is_recent(query, it) && !adds_errors(&parsed, it);
+        let n_edits = rename.as_ref().map_or(placed.len(), |it| it.n_edits);
+        let is_good = |it: &Candidate| {
+            is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(&parsed, it)
+        };
         found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
     }
 
@@ -169,14 +171,16 @@ fn repeats(query: &Query) -> Vec<Candidate> {
 }
 
 /// Whether a candidate would change a text that the user has just written, or take back an edit. A
-/// name that was renamed may be renamed again.
-fn is_recent(query: &Query, it: &Candidate) -> bool {
-    let touches =
-        |edit: &&Placed| edit.range.start <= it.range.end && edit.range.end >= it.range.start;
-    query.placed.iter().filter(touches).any(|edit| {
-        let word = words::common_suffix(&edit.after, &it.old);
-        let is_renamed = it.kind.is_name() && word > 0 && !edit.before.is_empty();
-        !is_renamed || edit.before == it.new
+/// name may be renamed where it was written before the rename, which began `n_edits` ago, and where
+/// it was renamed before.
+fn is_recent(placed: &[Placed], n_edits: usize, it: &Candidate) -> bool {
+    let touches = |(_, edit): &(usize, &Placed)| {
+        edit.range.start <= it.range.end && edit.range.end >= it.range.start
+    };
+    placed.iter().enumerate().filter(touches).any(|(i, edit)| {
+        let is_renamed = words::common_suffix(&edit.after, &it.old) > 0 && !edit.before.is_empty();
+        let is_older = it.kind.is_name() && (i >= n_edits || is_renamed);
+        !is_older || edit.before == it.new
     })
 }
 

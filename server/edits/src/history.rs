@@ -1,7 +1,8 @@
 //! The edit history: consecutive changes, grouped into edits.
 //!
 //! A change that touches the last edit extends it, so a word that is deleted and typed again is one
-//! edit. A line break starts another one. An edit that restores the text before an earlier edit
+//! edit. A line break starts another one, and so does a change of another word than the last one of
+//! a text that was just written. An edit that restores the text before an earlier edit
 //! removes it: the user has undone it.
 //!
 //! Each edit is stored as of the moment when it was made. Reverting the edits of a document from
@@ -167,11 +168,20 @@ impl Edit {
         self.start + self.before.len() <= range.start
     }
 
+    /// Whether a change that ends at `end` is one of a word that the user has left: other words of
+    /// the same written text follow.
+    fn is_in_other_word(&self, end: usize) -> bool {
+        let is_written = self.before.is_empty() || self.after.contains('\n');
+        let follows = self.after.get(end.saturating_sub(self.start)..).unwrap_or_default();
+        let of_word = |c: char| c.is_alphanumeric() || c == '_';
+        is_written && follows.trim_start_matches(of_word).contains(of_word)
+    }
+
     /// Extends the edit by a change of the text after it. Returns whether it touches the edit.
     fn extend(&mut self, start: usize, removed: &str, inserted: &str) -> bool {
         let (end, own_end) = (start + removed.len(), self.start + self.after.len());
         let is_new_line = removed.is_empty() && inserted.contains('\n');
-        if start > own_end || end < self.start || is_new_line {
+        if start > own_end || end < self.start || is_new_line || self.is_in_other_word(end) {
             return false;
         }
         let n_left = self.start.saturating_sub(start);

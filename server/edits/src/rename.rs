@@ -40,6 +40,8 @@ pub(crate) struct Rename {
     renamed: Vec<(Range<usize>, Range<usize>)>,
     /// The last one, in the current text.
     pub(crate) last: Range<usize>,
+    /// The number of edits since the first place was renamed, with that one.
+    pub(crate) n_edits: usize,
     was_shorthand: bool,
 }
 
@@ -56,9 +58,10 @@ impl Rename {
     /// The rename that the last edit began or continued. `placed` has the last edit first.
     pub(crate) fn of(text: &str, placed: &[Placed]) -> Option<Self> {
         let last = replaced(text, placed.first()?)?;
-        let all = placed.iter().filter_map(|it| replaced(text, it));
-        let mut same: Vec<Replaced> =
-            all.filter(|it| it.old == last.old && it.new == last.new).collect();
+        let same = placed.iter().enumerate().filter_map(|(i, it)| Some((i, replaced(text, it)?)));
+        let same = same.filter(|(_, it)| it.old == last.old && it.new == last.new);
+        let (indices, mut same): (Vec<usize>, Vec<Replaced>) = same.unzip();
+        let n_edits = indices.last()? + 1;
         same.sort_by_key(|it| it.range.start);
         let (mut before, mut renamed, mut done) = (String::new(), Vec::new(), 0);
         for it in same {
@@ -70,7 +73,7 @@ impl Rename {
         }
         before += text.get(done..)?;
         let Replaced { old, new, range: last, was_shorthand, .. } = last;
-        Some(Self { old, new, before, renamed, last, was_shorthand })
+        Some(Self { old, new, before, renamed, last, n_edits, was_shorthand })
     }
 
     /// The places that remain, in their order in the current text. `tree` is that of the text before.

@@ -51,6 +51,26 @@ fn uses_of_a_parameter_follow_its_name() {
 }
 
 #[test]
+fn code_that_was_just_written_is_renamed() {
+    let uri: Arc<str> = "a.py".into();
+    let (mut text, mut history) = (String::new(), History::default());
+    let mut replace = |range: Range<usize>, new: &str| {
+        let old = text[range.clone()].to_owned();
+        text.replace_range(range.clone(), new);
+        history.record(&uri, range.start, &old, new);
+        (text.clone(), history.placed(&uri))
+    };
+    for (i, c) in "def area(width, height):\n    return width * height\n".chars().enumerate() {
+        replace(i..i, &c.to_string());
+    }
+    let (text, placed) = replace(16..22, "tall");
+    let query = Query { uri: uri.clone(), language: "".into(), text: text.into(), placed };
+    let found = Finder::default().find(&query);
+    let shown: Vec<_> = found.iter().map(|it| (it.range.clone(), it.new.as_str())).collect();
+    assert_eq!(shown, [(42..48, "tall")]);
+}
+
+#[test]
 fn shadowed_names_are_left_alone() {
     check(
         "a.rs",

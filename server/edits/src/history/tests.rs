@@ -62,6 +62,18 @@ fn each_typed_line_is_an_edit() {
 }
 
 #[test]
+fn other_word_of_a_written_text_is_an_edit() {
+    let mut user = User::new("");
+    user.replace(0..0, "f(a, b)");
+    user.replace(2..3, "one");
+    assert_eq!(user.edits(), pairs(&[("a", "one")]));
+    user.replace(0..10, "");
+    user.replace(0..0, "f()");
+    user.replace(2..2, "x");
+    assert_eq!(user.edits().first(), pairs(&[("", "f(x)")]).first(), "between brackets");
+}
+
+#[test]
 fn undo_removes_edits() {
     let mut user = User::new("one two");
     user.replace(0..3, "1");
