@@ -7,7 +7,7 @@ one at a place that the cursor has just reached, and one after each of the next 
 requests are answered in full, as llama.vim asks; the others are streams, which tell when the first
 text is there.
 
-Both servers use the same weights (FORETELL's default model must be imported from MODEL.gguf) and
+Both servers use the same weights (Foretell's default model must be imported from MODEL.gguf) and
 two threads. Prints medians as JSON.
 """
 
@@ -150,7 +150,15 @@ def llama_cpp(model: Path) -> tuple[Any, Server]:
 
 
 def foretell(program: Path) -> tuple[subprocess.Popen[str], Server]:
-    argv = [str(program), "serve", "--http-only", "--http", "127.0.0.1:0", "--threads", str(N_THREADS)]
+    argv = [
+        str(program),
+        "serve",
+        "--http-only",
+        "--http",
+        "127.0.0.1:0",
+        "--threads",
+        str(N_THREADS),
+    ]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     url = ""
