@@ -208,7 +208,11 @@ fn unreadable_open_closes_the_document() {
 #[test]
 fn unused_fields_of_a_request_are_not_read() {
     let mut typist = open();
+    let (start, end) = (json!({"line": 0, "character": 0}), json!({"line": 0, "character": 3}));
+    let left_over = json!({"text": "static", "range": {"start": start, "end": end}});
     for more in [
+        // The item of a menu that has closed, away from the cursor, as coc.nvim sends it.
+        json!({"context": {"triggerKind": 2, "selectedCompletionInfo": left_over}}),
         json!({"context": null}),
         json!({"context": {"triggerKind": 9}}),
         json!({"context": {"triggerKind": 2, "selectedCompletionInfo": {"text": 1}}}),

@@ -40,7 +40,7 @@ rm -rf "$apt"
 root=$folder/root
 loader=$(find "$root" -name 'ld-linux*.so.*' -type f | head -n 1)
 libraries=$(find "$root" -name '*.so*' -printf '%h\n' | grep -v '/gconv' | sort -u | paste -sd:)
-vim=$(find "$root/usr/share" -name filetype.vim -printf '%h\n' | head -n 1)
+vim=$(find "$root/usr/share" -name ftplugin.vim -printf '%h\n' | head -n 1)
 cat >"$folder/$program" <<END
 #!/bin/sh
 export VIMRUNTIME="$vim" HELIX_RUNTIME="$root/usr/lib/hx/runtime"
