@@ -73,9 +73,9 @@ test-programs: lint-rust
 fetched:
 	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors $(WEBGPU)/installed >target/fetched.log 2>&1 || true
 
-# Each target has a process of its own, whose memory is free before the next one: up to 7 GB.
+# Each target has a process of its own, whose memory is free before the next one.
 TARGETS := target/targets
-targets: model ## Compare the default model's graphs for Core ML and MLX with those for the CPU, on the CPU (10 minutes, 8 GB of disk, 7 GB of memory)
+targets: model ## Compare the default model's graphs for Core ML and MLX with those for the CPU, on the CPU (8 GB of disk)
 	@$(BIN)/foretell-models fetch $(MODEL) >/dev/null
 	@for it in coreml-fp32 coreml-fp16 mlx-int8; do \
 	for bundle in $$(test $$it = mlx-int8 && echo cpu-int8 || echo cpu-fp32) $$it; do test -e $(TARGETS)/$$bundle/foretell.json || \

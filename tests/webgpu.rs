@@ -126,7 +126,7 @@ fn aborted_read_keeps_the_cache_of_webgpu() {
 
 /// The default model, with the import's recipe for this provider: 16 tokens after a line of code.
 #[test]
-#[ignore = "takes ten minutes: `make webgpu-default-model`"]
+#[ignore = "takes minutes to hours: `make webgpu-default-model`"]
 fn default_model_generates_the_tokens_of_the_cpu() {
     const N_TOKENS: usize = 16;
     let folder =

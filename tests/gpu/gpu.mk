@@ -1,7 +1,7 @@
 # Tests of GPU providers; the root Makefile includes this file.
 #
 #   test-webgpu             test the WebGPU provider on a software driver, without a GPU
-#   webgpu-default-model    generate 16 tokens with the default model there; minutes
+#   webgpu-default-model    generate 16 tokens with the default model there; minutes to hours
 #   gpu-check               prepare the files that tests/gpu/check.sh needs on a machine with a GPU
 
 .PHONY: test-webgpu test-webgpu-or-skip webgpu-default-model gpu-check
@@ -18,7 +18,7 @@ test-webgpu: $(WEBGPU)/installed ## Test the WebGPU provider on a software drive
 	@$(WEBGPU_TEST) webgpu --skip lost --skip default_model
 	@$(WEBGPU_TEST) lost_device
 
-webgpu-default-model: $(WEBGPU)/installed model ## Generate 16 tokens with the default model on WebGPU on a software driver (10 minutes)
+webgpu-default-model: $(WEBGPU)/installed model ## Generate 16 tokens with the default model on WebGPU on a software driver (minutes to hours)
 	@source=$$($(BIN)/foretell-models fetch $(MODEL)) && { test -e $(WEBGPU)/models/default/foretell.json || \
 		$(BIN)/foretell-models import "$$source" --out $(WEBGPU)/models/default --target webgpu --quantization mixed; }
 	@FORETELL_WEBGPU_MODEL=$(WEBGPU)/models/default $(WEBGPU_TEST) default_model_generates --nocapture
