@@ -1,9 +1,10 @@
 //! Types lines of a real file at a user's pace, with the real server and the real model, and prints
 //! measures of what the user would see. `make bench` runs it.
 //!
-//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]`. Opens FILE without
-//! N_LINES lines from LINE (counted from 1) on and types them; a word is five characters. With
-//! `plain`, the client does not support streaming.
+//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain|next-edit]`. Opens FILE
+//! without N_LINES lines from LINE (counted from 1) on and types them; a word is five characters. With
+//! `plain`, the client does not support streaming; with `next-edit`, it shows the next edit, which is
+//! off otherwise.
 
 use std::{
     error::Error,
@@ -128,12 +129,16 @@ impl Editor {
 }
 
 pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let (streams, arguments) = match arguments.split_last() {
-        Some((last, rest)) if last == "plain" => (false, rest),
-        _ => (true, arguments),
+    let (streams, shows_edits, arguments) = match arguments.split_last() {
+        Some((last, rest)) if last == "plain" => (false, false, rest),
+        Some((last, rest)) if last == "next-edit" => (true, true, rest),
+        _ => (true, false, arguments),
     };
     let [server, file, line, n_lines, words] = arguments else {
-        return Err("usage: sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain]".into());
+        return Err(
+            "usage: sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain|next-edit]"
+                .into(),
+        );
     };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
@@ -154,7 +159,8 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     );
     let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
     client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
-        "initializationOptions": {"status": true, "streaming": streams}}));
+        "initializationOptions": {"status": true, "streaming": streams, "nextEdit": shows_edits,
+            "settings": {"next_edit": {"enabled": shows_edits, "eagerness": "eager"}}}}));
     let loaded = client.wait_for(|message| {
         message["method"] == "foretell/status" && message["params"]["state"] != "loading"
     });

@@ -11,6 +11,7 @@
 mod engine_real;
 #[cfg(unix)]
 mod fixed_graphs;
+mod judge_real;
 mod real_model;
 #[cfg(target_os = "linux")]
 mod webgpu;

@@ -1,5 +1,7 @@
 //! One job, from its prompt to its last token.
 
+mod score;
+
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use super::{
@@ -57,6 +59,9 @@ impl<M: Model> Backend for Decoder<M> {
 
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
+        if kind == Kind::Score {
+            return self.score(&request, &progress, queue, asked);
+        }
         let slot = self.slots.choose(&request.prompt.ids, kind != Kind::Generate);
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();

@@ -95,6 +95,14 @@ impl<'a> GenerationState<'a> {
         finish
     }
 
+    /// Publishes the log-probabilities of given texts, without waking readers.
+    pub(super) fn set_log_probabilities(&self, sums: Vec<f64>) {
+        self.progress.send_if_modified(|now| {
+            now.log_probabilities = sums;
+            false
+        });
+    }
+
     /// Waits until the last reader is dropped.
     pub(super) async fn reader_is_gone(&self) {
         self.progress.closed().await;

@@ -177,6 +177,8 @@ pub struct Request {
     pub min_probability: Option<f32>,
     /// Calibrates the model's probabilities; `None` leaves them unchanged.
     pub calibration: Option<Curve>,
+    /// The texts to score, for [`Engine::score`].
+    pub scored: Vec<Vec<u32>>,
 }
 
 impl Request {
@@ -191,6 +193,7 @@ impl Request {
             n_candidates: 1,
             min_probability: None,
             calibration: None,
+            scored: Vec::new(),
         }
     }
 
@@ -384,6 +387,18 @@ impl Engine {
     pub fn prefill(&self, prompt: Prompt) -> Generation {
         let kind = if self.is_for_guests { Kind::GuestPrefill } else { Kind::Prefill };
         self.push(kind, Request::new(prompt, Policy::default(), 0))
+    }
+
+    /// Computes the log-probability of each of several texts after the same prompt, which has at
+    /// least one token, while the engine is idle. The result ends with [`FinishReason::Scored`], with
+    /// [`FinishReason::Cancelled`] as soon as any other job arrives, or with
+    /// [`FinishReason::ContextFull`] if the texts would take the KV slot of the current place. A
+    /// newer call replaces one that has not started.
+    #[must_use]
+    pub fn score(&self, prompt: Vec<u32>, texts: Vec<Vec<u32>>) -> Generation {
+        let prompt = Prompt { ids: prompt, healed: Vec::new() };
+        let request = Request::new(prompt, Policy::default(), 0);
+        self.push(Kind::Score, Request { scored: texts, ..request })
     }
 
     fn push(&self, kind: Kind, request: Request) -> Generation {

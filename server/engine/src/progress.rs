@@ -22,6 +22,8 @@ pub enum FinishReason {
     Recalled,
     /// The prompt is prefilled, which is all that a background prefill does.
     PromptRead,
+    /// The log-probabilities of the given texts are known.
+    Scored,
     /// Nobody reads it any more, or it yielded to a more urgent job.
     Cancelled,
     /// The model cannot be used.
@@ -46,6 +48,7 @@ impl FinishReason {
             Self::NotText => "not_text",
             Self::Recalled => "recalled",
             Self::PromptRead => "prompt_read",
+            Self::Scored => "scored",
             Self::Cancelled => "cancelled",
             Self::Failed(_) => "failed",
         }
@@ -96,6 +99,9 @@ pub struct Progress {
     /// The confidence in `text` and in some of the text that is held back. `None` if it is unknown:
     /// without a text, or if a server sends no log-probabilities.
     pub confidence: Option<Confidence>,
+    /// The log-probability of each text of [`Engine::score`](crate::Engine::score), as the sum over
+    /// its tokens. Empty for any other job, and until it has ended.
+    pub log_probabilities: Vec<f64>,
     /// Set once, with the last text.
     pub finish: Option<FinishReason>,
     /// Complete once `finish` is set.

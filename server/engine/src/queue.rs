@@ -6,7 +6,8 @@
 //! would never finish any.
 //!
 //! A guest is a client without a session: a program that sends its text with every request.
-//! Everything for the editor comes before everything for guests, and preempts it.
+//! Everything for the editor comes before everything for guests, and preempts it. Scoring comes last:
+//! nobody waits for it, and it ends as soon as any other job arrives.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -49,6 +50,8 @@ pub(super) enum Kind {
     GuestGenerate,
     /// A prompt that a guest will request soon.
     GuestPrefill,
+    /// The probabilities of given texts.
+    Score,
 }
 
 impl Kind {
@@ -57,7 +60,13 @@ impl Kind {
         matches!(self, Self::Prefill | Self::GuestPrefill)
     }
 
-    fn is_for_guest(self) -> bool {
+    /// Whether a newer job of the same kind replaces one that has not started.
+    fn is_replaceable(self) -> bool {
+        self.is_prefill() || self == Self::Score
+    }
+
+    /// Whether the job ends with the last handle on the engine.
+    fn ends_with_handles(self) -> bool {
         self >= Self::GuestGenerate
     }
 }
@@ -128,14 +137,14 @@ impl Queue {
         self.state.lock()
     }
 
-    /// Adds a job. A new background prefill replaces a waiting one. During a long evaluation, jobs
+    /// Adds a job. A new background prefill replaces a waiting one, and so does scoring. During a long evaluation, jobs
     /// without a reader would pile up with their texts: they are dropped here.
     pub(super) fn push(&self, job: Job) {
         let mut state = self.state();
         if state.has_ended {
             return job.fail(thread_has_ended());
         }
-        let is_replaced = |it: &Job| job.kind.is_prefill() && it.kind == job.kind;
+        let is_replaced = |it: &Job| job.kind.is_replaceable() && it.kind == job.kind;
         state.waiting.retain(|it| !it.progress.is_closed() && !is_replaced(it));
         state.waiting.push_back(job);
         state.abort_if_it_helps();
@@ -201,7 +210,7 @@ impl Queue {
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
-        state.waiting.retain(|it| !it.kind.is_for_guest());
+        state.waiting.retain(|it| !it.kind.ends_with_handles());
         state.abort_if_it_helps();
         self.changed.notify_all();
     }
@@ -219,7 +228,7 @@ impl State {
         let Some(Running { kind, .. }) = self.running else { return false };
         let is_urgent = |job: &Job| job.kind < kind && !job.progress.is_closed();
         let yields = kind != Kind::Generate && self.waiting.iter().any(is_urgent);
-        yields || (self.is_closed && kind.is_for_guest())
+        yields || (self.is_closed && kind.ends_with_handles())
     }
 
     fn abort_if_it_helps(&mut self) {
@@ -307,5 +316,21 @@ mod tests {
         assert!(queue.is_preempted(), "a model that is no longer wanted serves no guest");
         assert_eq!(next(&queue), None);
         drop((background, guests, replaced, prefill, editor));
+    }
+
+    #[test]
+    fn scoring_yields_to_every_other_job() {
+        let queue = Queue::default();
+        let replaced = ask(&queue, Kind::Score, 1);
+        let scoring = ask(&queue, Kind::Score, 2);
+        assert_eq!(next(&queue), Some(2), "the latest one");
+        let others = [Kind::GuestPrefill, Kind::GuestGenerate, Kind::Prefill, Kind::Generate];
+        for kind in others {
+            assert!(!queue.is_preempted());
+            let other = ask(&queue, kind, 3);
+            assert!(queue.is_preempted(), "{kind:?}");
+            drop(other);
+        }
+        drop((replaced, scoring));
     }
 }

@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 use super::{
     Backend, Failure, FinishReason, Request,
     generation_state::{GenerationState, ms_since},
-    queue::{Job, Queue},
+    queue::{Job, Kind, Queue},
     sampler::Sampling,
     vocabulary::VocabularyError,
 };
@@ -206,8 +206,8 @@ impl Backend for Remote {
     fn run(&mut self, job: Job, queue: &Queue) {
         let Job { kind, request, progress, asked } = job;
         let mut run = GenerationState::new(&request, Vec::new(), &progress, queue, asked);
-        let finish = if kind.is_prefill() {
-            // The server manages its own cache, so there is nothing to prefill.
+        let finish = if kind.is_prefill() || kind == Kind::Score {
+            // The server manages its own cache, so there is nothing to prefill. It scores no texts.
             FinishReason::PromptRead
         } else {
             run.candidates(&request, |n, run| self.runtime.block_on(self.write(&request, n, run)))

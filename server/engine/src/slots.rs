@@ -68,6 +68,16 @@ impl Slots {
         slot
     }
 
+    /// The slot for `n_tokens` at no place of the user: the least recently used one, which it stays,
+    /// so its tokens are the first to go. `None` if the current place would lose its cache.
+    #[must_use]
+    pub fn spare(&self, n_tokens: usize) -> Option<usize> {
+        let (current, others) = self.recent.split_first()?;
+        let slot = *others.last()?;
+        let evicted = self.evicted_for(slot, n_tokens);
+        evicted.iter().all(|it| it.slot != *current).then_some(slot)
+    }
+
     /// The slots that lose their caches if `slot` grows to `n_tokens`: those worth least for the
     /// memory that they take.
     fn evicted_for(&self, slot: usize, n_tokens: usize) -> Vec<Evicted> {

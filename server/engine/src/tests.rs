@@ -261,3 +261,55 @@ fn thread_ends_with_the_last_handle() {
     let mut generation = generation;
     while block_on(generation.changed()) {}
 }
+
+/// The texts after `fn main`, scored.
+fn score(engine: &Engine, texts: &[&str]) -> Generation {
+    let texts = texts.iter().map(|it| prompt(it).ids).collect();
+    engine.score(prompt("fn main").ids, texts)
+}
+
+#[test]
+fn scores_are_the_log_probabilities_of_texts() {
+    let script = Script::new(TEXT).unwrap().with_slots(2).with_doubts(&[(7, 0.25)]);
+    let (engine, controls) = start(script);
+    controls.release();
+    let scored = finished(score(&engine, &["() ", "()+", ""]));
+    assert_eq!((&scored.finish, scored.text.as_str()), (&Some(FinishReason::Scored), ""));
+    let [likely, unlikely, empty] = scored.log_probabilities[..] else { panic!("{scored:?}") };
+    // All tokens but the first are certain.
+    assert!((likely.exp() - 0.25).abs() < 0.01, "{likely}");
+    assert!(unlikely < likely - 5.0, "{unlikely}");
+    assert_eq!(empty, 0.0);
+    let again = finished(score(&engine, &["() ", "()+", ""]));
+    assert_eq!(again.log_probabilities, scored.log_probabilities);
+    assert_eq!((scored.figures.reused, again.figures.reused), (0, "fn mai".len()));
+}
+
+#[test]
+fn scoring_yields_and_starts_again() {
+    let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(2));
+    let scoring = engine.score(prompt(&long('a')).ids, vec![vec![1], vec![2]]);
+    controls.permit(1);
+    controls.wait_until_held(); // before the second chunk
+    let asked = engine.generate(request("return"));
+    controls.wait_until_read_is_ended();
+    controls.release();
+    assert_eq!(finished(scoring).finish, Some(FinishReason::Cancelled));
+    assert_eq!(finished(asked).text, " naïve.len();");
+    let again = finished(engine.score(prompt(&long('a')).ids, vec![vec![1], vec![2]]));
+    assert_eq!(again.figures.reused, decoder::PREFILL_CHUNK);
+    assert_eq!(again.log_probabilities.len(), 2);
+}
+
+#[test]
+fn scoring_spares_the_current_place() {
+    for (n_slots, finish) in [(1, FinishReason::ContextFull), (2, FinishReason::Scored)] {
+        let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(n_slots));
+        controls.release();
+        finished(engine.generate(request("fn main")));
+        let scored = finished(engine.score(prompt("return").ids, vec![prompt("x").ids]));
+        assert_eq!(scored.finish, Some(finish));
+        let same = finished(engine.generate(request("fn main")));
+        assert_eq!(same.figures.read, 0, "{n_slots} slots");
+    }
+}

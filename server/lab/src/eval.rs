@@ -6,6 +6,7 @@ mod calibrate;
 mod cases;
 mod edits;
 mod fit;
+mod judged;
 mod measures;
 mod oracle;
 mod page;
@@ -36,7 +37,10 @@ use foretell_engine::{
     bundle::Bundle,
     calibration::{Calibration, Key},
 };
-use foretell_session::completer::{Ablation, Completer, GenerationOptions};
+use foretell_session::{
+    completer::{Ablation, Completer, GenerationOptions},
+    session::judge::MARGIN_NATS,
+};
 
 use crate::bench::{facts, html::page as page_of};
 use answers::{AnswerOptions, Outcome, Variants};
@@ -95,12 +99,17 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["cases", "oracle", "recorded"])]
     missed: bool,
 
+    /// With `--renames`, have the model judge the places, and as many others of the same names; with
+    /// `--edits`, have it judge what the syntax tree does not prove.
+    #[arg(long)]
+    judge: bool,
+
     /// With `--oracle`, print at most N failures of each language, kind of place and model output.
     #[arg(long, value_name = "N", default_value_t = 2)]
     failures: usize,
 
     /// Use only the first N cases of each file; with `--oracle`, N places of each kind, spread over
-    /// the file.
+    /// the file; with `--judge`, about N renames, spread over the file.
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
 
@@ -208,6 +217,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         oracle::run(&arguments.oracle, oracle::Options { limit, max_failures, json })?;
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.judge {
+        judge(config, arguments)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !arguments.renames.is_empty() {
         renames::run(&arguments.renames, arguments.json, arguments.missed)?;
         return Ok(ExitCode::SUCCESS);
@@ -251,6 +264,22 @@ pub fn run(config: &Config, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         html.write_all(page.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the model judge renames or replays of edits.
+fn judge(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { renames, edits, limit, json, missed, .. } = arguments;
+    ensure!(renames.is_empty() != edits.is_empty(), "--judge needs either --renames or --edits");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let completer = runtime.block_on(load_completer(config))?;
+    if edits.is_empty() {
+        return runtime.block_on(renames::judge::run(renames, &completer, *limit, *json));
+    }
+    let judge = judged::judge_candidates(&completer, &runtime);
+    let output = edits::Output { json: *json, missed: *missed };
+    let ways = [("judged", edits::Offers::judged(&judge, MARGIN_NATS as f32))];
+    io::stdout().lock().write_all(edits::run(edits, &ways, output)?.as_bytes())?;
+    Ok(())
 }
 
 /// The settings with the window size from the arguments.

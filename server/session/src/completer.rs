@@ -10,7 +10,10 @@ use crate::{
     about::About,
     document::{Edit, Snapshot},
     prompt,
-    prompt::Prompter,
+    prompt::{
+        Prompter,
+        judged::{JudgedEdit, JudgedPrompt},
+    },
 };
 use foretell_config::{
     Config, Suggest,
@@ -18,9 +21,9 @@ use foretell_config::{
     prompt::{OtherFiles, Split},
 };
 use foretell_engine::{
-    Engine, EngineState, Generation, Model, Request, bundle::Bundle, calibration::Calibration,
-    decoder::Decoder, lookup::Mode, onnx::OnnxModel, paths::model_path, remote::Remote,
-    sampler::Sampling, vocabulary::Vocabulary,
+    Engine, EngineState, Generation, Model, Progress, Request, bundle::Bundle,
+    calibration::Calibration, decoder::Decoder, lookup::Mode, onnx::OnnxModel, paths::model_path,
+    remote::Remote, sampler::Sampling, vocabulary::Vocabulary,
 };
 use foretell_policy::{Policy, Scans, Style, Trees};
 
@@ -320,11 +323,29 @@ impl Completer {
         Some(self.engine.prefill(prompt))
     }
 
+    /// Scores the text with and without an edit, while the engine is idle; see [`preference`]. `None`
+    /// until the model is loaded, and for a remote engine. Dropping the result cancels it.
+    #[must_use]
+    pub fn judge(&self, snapshot: &Snapshot, edit: &JudgedEdit) -> Option<Generation> {
+        let JudgedPrompt { prompt, texts } = self.prompter.get()?.lock().judged(snapshot, edit)?;
+        Some(self.engine.score(prompt, texts.into()))
+    }
+
     /// Switches to the whole window, once it is prefilled.
     pub fn widen(&self) {
         if let Some(prompter) = self.prompter.get() {
             prompter.lock().widen();
         }
+    }
+}
+
+/// How much the model prefers the text with an edit, in nats: the difference of the log-probabilities
+/// of the same lines with and without it. `None` unless [`Completer::judge`] has ended with a result.
+#[must_use]
+pub fn preference(progress: &Progress) -> Option<f64> {
+    match progress.log_probabilities[..] {
+        [without, with] => Some(with - without).filter(|it| !it.is_nan()),
+        _ => None,
     }
 }
 

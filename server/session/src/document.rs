@@ -136,6 +136,13 @@ impl Snapshot {
         self.rope.slice(range.start.min(end)..end).to_string()
     }
 
+    /// The char range of a byte range, clamped to the text.
+    #[must_use]
+    pub fn chars_of_bytes(&self, bytes: &Range<usize>) -> Range<usize> {
+        let char_idx = |it: usize| self.rope.byte_to_char(it.min(self.rope.len_bytes()));
+        char_idx(bytes.start)..char_idx(bytes.end)
+    }
+
     /// The char range of a line without its line break.
     #[must_use]
     pub fn line_range(&self, line_idx: usize) -> Range<usize> {

@@ -131,7 +131,9 @@ fn nothing_to_say(finish: &FinishReason) -> &'static str {
         FinishReason::MaxTokens => "The limit of suggest.max_tokens is reached.",
         FinishReason::ContextFull => "The text is too long for model.context_tokens.",
         FinishReason::NotText => "The model's output is not valid text.",
-        FinishReason::Recalled | FinishReason::PromptRead => "Nothing follows here.",
+        FinishReason::Recalled | FinishReason::PromptRead | FinishReason::Scored => {
+            "Nothing follows here."
+        }
         FinishReason::Cancelled => "The suggestion was cancelled.",
         FinishReason::Failed(_) => MODEL_FAILED,
     }

@@ -24,6 +24,7 @@ mod ends;
 mod file_comment;
 pub mod formats;
 mod healing;
+pub mod judged;
 mod layout;
 mod place;
 mod recent_layouts;

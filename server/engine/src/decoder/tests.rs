@@ -426,3 +426,32 @@ proptest! {
         prop_assert_eq!(out.as_str(), text.as_str());
     }
 }
+
+/// The log-probabilities of texts after a context, or `None` if they were not computed.
+fn score(decoder: &mut Decoder<Script>, context: &str, texts: &[String]) -> Option<Vec<f64>> {
+    let ids = |text: &str| decoder.vocabulary.encode(text);
+    let prompt = Prompt { ids: ids(context), healed: Vec::new() };
+    let scored = texts.iter().map(|it| ids(it)).collect();
+    let request = Request { scored, ..Request::new(prompt, Policy::default(), 0) };
+    let (progress, reader) = watch::channel(Progress::default());
+    let job = Job { kind: Kind::Score, ..job(request, progress) };
+    decoder.run(job, &Queue::default());
+    let done = reader.borrow().clone();
+    (done.finish == Some(FinishReason::Scored)).then_some(done.log_probabilities)
+}
+
+proptest! {
+    #[test]
+    fn warm_scores_equal_cold_ones(
+        rounds in prop::collection::vec(("[a-c]{1,80}", prop::collection::vec("[a-c]{0,40}", 2)), 1..6),
+    ) {
+        let mut warm = script().with_slots(2).into_decoder();
+        for (context, texts) in rounds {
+            complete(&mut warm, &context[..context.len() / 2 + 1], 0);
+            let mut cold = script().with_slots(2).into_decoder();
+            let expected = score(&mut cold, &context, &texts);
+            prop_assert!(expected.is_some());
+            prop_assert_eq!(score(&mut warm, &context, &texts), expected);
+        }
+    }
+}

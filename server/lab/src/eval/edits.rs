@@ -70,6 +70,13 @@ pub(super) struct Offers<'a> {
     pub(super) judge: Option<(&'a Judge<'a>, f32)>,
 }
 
+impl<'a> Offers<'a> {
+    /// All candidates that a judge accepts.
+    pub(super) fn judged(judge: &'a Judge<'a>, margin: f32) -> Self {
+        Offers { judge: Some((judge, margin)), ..offers(EditEagerness::Eager, true) }
+    }
+}
+
 impl Offers<'_> {
     fn has(&self, kind: Kind) -> bool {
         let least = match kind {

@@ -1,6 +1,8 @@
 //! `foretell eval --renames`: scripted renames. The first place is renamed as by a user, and each
 //! offered place is accepted or rejected as the known places say. Needs no model.
 
+pub(super) mod judge;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -76,10 +78,8 @@ impl Tally {
 pub(super) fn run(files: &[PathBuf], json: bool, shows_failures: bool) -> anyhow::Result<()> {
     let mut tallies: BTreeMap<(&str, String), Tally> = BTreeMap::new();
     for file in files {
-        let lines = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        for line in lines.lines() {
-            let case: Case = serde_json::from_str(line)?;
+        for case in cases(file)? {
             let path = folder.join(&case.path);
             let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let played = play(&case, &text, shows_failures);
@@ -109,6 +109,12 @@ pub(super) fn run(files: &[PathBuf], json: bool, shows_failures: bool) -> anyhow
         println_out(&it.row(&format!("{group}, all")));
     }
     Ok(())
+}
+
+/// Reads a file of renames.
+fn cases(file: &Path) -> anyhow::Result<Vec<Case>> {
+    let lines = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    lines.lines().map(|it| Ok(serde_json::from_str(it)?)).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

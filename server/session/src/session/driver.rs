@@ -37,6 +37,7 @@ use super::{
 use crate::{
     completer::{Completer, GenerationOptions},
     document::{Edit, Snapshot},
+    prompt::judged::JudgedEdit,
     stats::Counts,
     suggestion::GenerationId,
 };
@@ -79,6 +80,7 @@ enum Job {
     Prefill(GenerationId, Snapshot, usize),
     PrefillFirst(GenerationId, Snapshot, usize),
     PrefillWider(GenerationId, Snapshot, usize, Duration),
+    Judge(GenerationId, Snapshot, JudgedEdit),
     Widen,
 }
 
@@ -95,6 +97,7 @@ pub(super) struct Driver {
     delivery: Mutex<Option<Delivery>>,
     timers: Mutex<HashMap<Timer, AbortHandle>>,
     focus_timer: Mutex<Option<AbortHandle>>,
+    judge_timer: Mutex<Option<AbortHandle>>,
     power: Power,
     generations: Mutex<Generations>,
     jobs: OnceLock<mpsc::UnboundedSender<Job>>,
@@ -174,17 +177,25 @@ impl Driver {
                 }
             }
             Effect::SetTimer { id, timer, at } => {
-                let task = self.handle_at(at, Event::Timer { id, timer });
+                let task = self.handle_at(at, move |_| Event::Timer { id, timer });
                 if let Some(before) = self.timers.lock().insert(timer, task) {
                     before.abort();
                 }
             }
             Effect::SetFocusTimer { at } => {
-                let task = self.handle_at(at, Event::FocusTimer);
+                let task = self.handle_at(at, |_| Event::FocusTimer);
                 if let Some(before) = self.focus_timer.lock().replace(task) {
                     before.abort();
                 }
             }
+            Effect::SetJudgeTimer { at } => {
+                let event = |it: &Self| Event::JudgeTimer { on_battery: it.on_battery() };
+                let task = self.handle_at(at, event);
+                if let Some(before) = self.judge_timer.lock().replace(task) {
+                    before.abort();
+                }
+            }
+            Effect::Judge { id, snapshot, edit } => self.queue(Job::Judge(id, snapshot, edit)),
             Effect::GatherContext { snapshot } => {
                 // Nobody waits for this: what is not there yet is for the next prompt.
                 drop(self.gather_workspace(&snapshot));
@@ -235,13 +246,17 @@ impl Driver {
         }
     }
 
-    /// Handles an event as of `at`.
-    fn handle_at(self: &Arc<Self>, at: Instant, event: Event) -> AbortHandle {
+    /// Handles an event at a time.
+    fn handle_at(
+        self: &Arc<Self>,
+        at: Instant,
+        event: impl FnOnce(&Self) -> Event + Send + 'static,
+    ) -> AbortHandle {
         let driver = Arc::downgrade(self);
         let task = tokio::spawn(async move {
             tokio::time::sleep_until(at.into()).await;
             if let Some(driver) = driver.upgrade() {
-                driver.handle(event);
+                driver.handle(event(&driver));
             }
         });
         task.abort_handle()
@@ -336,6 +351,12 @@ impl Driver {
                 }
                 let wider = completer.and_then(|it| it.prefill_wider(&snapshot, cursor, within));
                 self.watch(id, wider);
+            }
+            (Job::Judge(id, snapshot, edit), completer) => {
+                if self.is_cancelled(id) {
+                    return;
+                }
+                self.watch(id, completer.and_then(|it| it.judge(&snapshot, &edit)));
             }
             (Job::Edited(..) | Job::Widen | Job::GatherContext(_), None) => {}
         }

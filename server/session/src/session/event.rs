@@ -15,6 +15,7 @@ use super::request::{Answer, Part, Request, RequestId};
 use crate::{
     completer::GenerationOptions,
     document::{Change, Edit, Position, PositionEncoding, Snapshot, notebook::NotebookChange},
+    prompt::judged::JudgedEdit,
     suggestion::GenerationId,
 };
 
@@ -135,6 +136,11 @@ pub enum Event {
         id: SearchId,
         /// The edits that it found, the next one first.
         found: Vec<Candidate>,
+    },
+    /// The judge's timer elapsed.
+    JudgeTimer {
+        /// Whether the machine runs on battery.
+        on_battery: bool,
     },
     /// The client showed an offered edit.
     EditShown(OfferId),
@@ -276,6 +282,20 @@ pub enum Effect {
         snapshot: Snapshot,
         /// The edits in it, the last one first.
         placed: Vec<Placed>,
+    },
+    /// Set the judge's timer, replacing a running one.
+    SetJudgeTimer {
+        /// When it elapses.
+        at: Instant,
+    },
+    /// Score the text with and without an edit, in the background.
+    Judge {
+        /// The generation's id.
+        id: GenerationId,
+        /// The text.
+        snapshot: Snapshot,
+        /// The edit.
+        edit: JudgedEdit,
     },
     /// Answer a request for the next edit.
     AnswerEdit {

@@ -8,6 +8,8 @@
 mod acceptance;
 mod candidates;
 mod completion;
+mod edit_search;
+pub mod judge;
 mod menu_request;
 mod next_edit;
 mod notebooks;
@@ -42,8 +44,8 @@ use crate::{
 
 use candidates::{Candidates, SelectedItem};
 use completion::Wait;
+use edit_search::NextEdit;
 use menu_request::TypedOn;
-use next_edit::NextEdit;
 use prefill::Focus;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};
@@ -147,7 +149,7 @@ impl State {
                 match self.documents.change(&uri, version, &changes, encoding) {
                     Some(edits) => {
                         self.publish(&uri);
-                        self.record_edits(before, &edits);
+                        self.record_edits(before, &edits, now);
                         self.edit(&uri, edits, now);
                     }
                     None => tracing::warn!("ignored a change to a document that is not open"),
@@ -172,6 +174,7 @@ impl State {
                     running.progress = progress;
                     self.advance(now);
                     self.advance_focus(now);
+                    self.advance_judge(id);
                 }
             }
             Event::NotStarted { id, reason } => self.not_started(id, reason),
@@ -187,7 +190,8 @@ impl State {
             Event::ModelReady => self.prefill_focus(now),
             Event::EditRequest(request) => self.request_edit(request),
             Event::PushEdits => self.next_edit.pushes = true,
-            Event::EditsFound { id, found } => self.edits_found(id, &found),
+            Event::EditsFound { id, found } => self.edits_found(id, found, now),
+            Event::JudgeTimer { on_battery } => self.judge_timer(on_battery, now),
             Event::EditShown(_) => self.counts.edits.shown += 1,
             Event::EditAccepted(_) => self.counts.edits.accepted += 1,
             Event::EditRejected(id) => self.reject_edit(id),
@@ -374,6 +378,7 @@ impl State {
         self.prefetch.take_if(|(_, it)| *it == id);
         self.prefill.take_if(|it| *it == id);
         self.focus_not_started(id, &reason);
+        self.judge_not_started(id);
         let is_awaited = self.active.as_ref().is_some_and(|it| match &it.stage {
             Stage::Waiting(_) => self.suggestion.is_none(),
             Stage::Candidates(it) => it.waits_for(id),
@@ -482,8 +487,10 @@ impl State {
         let suggestion = self.suggestion.as_ref().map(Suggestion::generation);
         let prefetch = self.prefetch.as_ref().map(|(_, id)| *id);
         let focus = self.focus.as_ref().and_then(Focus::generation);
-        let referenced = [suggestion, prefetch, self.prefill, focus, of_stage[0], of_stage[1]]
-            .map(|it| it.unwrap_or(GenerationId(0)));
+        let judge = self.next_edit.judge();
+        let referenced =
+            [suggestion, prefetch, self.prefill, focus, judge, of_stage[0], of_stage[1]]
+                .map(|it| it.unwrap_or(GenerationId(0)));
         let mut cancelled: Vec<GenerationId> =
             self.generations.keys().filter(|it| !referenced.contains(it)).copied().collect();
         cancelled.sort_unstable();

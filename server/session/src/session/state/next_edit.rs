@@ -2,15 +2,18 @@
 //! continues, and the offers.
 //!
 //! A search is for one version of one document; a later change makes it outdated. A request for the
-//! next edit waits for the running search, and is superseded by any change. The
-//! request for a suggestion is not affected.
+//! next edit waits for the running search and for the model's judgement ([`super::judge`]), and is
+//! superseded by any change. The request for a suggestion is not affected.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use foretell_edits::{Candidate, History, Kind, Recorded};
 use ropey::Rope;
 
-use super::State;
+use super::{
+    State,
+    edit_search::{NextEdit, Rejected, Search, Stage},
+};
 use crate::{
     document::{Edit, PositionEncoding, Snapshot},
     session::{
@@ -20,59 +23,21 @@ use crate::{
 };
 use foretell_config::next_edit::EditEagerness;
 
-/// The maximum number of rejected offers that are remembered.
-const MAX_REJECTED: usize = 64;
-
-/// See the module's documentation.
-#[derive(Debug, Default)]
-pub(super) struct NextEdit {
-    history: History,
-    /// Whether the last change was an undo: nothing is offered.
-    is_undone: bool,
-    /// Whether the client shows edits as soon as they are found.
-    pub(super) pushes: bool,
-    n_searches: u64,
-    n_offers: u64,
-    /// The last search, if it is for the current text of its document.
-    search: Option<Search>,
-    waiting: Option<EditRequest>,
-    rejected: Vec<Rejected>,
-}
-
-#[derive(Debug)]
-struct Search {
-    id: SearchId,
-    snapshot: Snapshot,
-    /// The result, once it has ended.
-    result: Option<Option<EditOffer>>,
-}
-
-/// A rejected offer, recognised by its line.
-#[derive(Debug, PartialEq, Eq)]
-struct Rejected {
-    uri: Arc<str>,
-    line: String,
-    /// In characters.
-    column: usize,
-    new: String,
-}
-
-impl Rejected {
-    fn of(offer: &EditOffer) -> Self {
-        let EditOffer { snapshot, range, new, .. } = offer;
-        let line_idx = snapshot.rope.char_to_line(range.start);
-        let line = snapshot.line_range(line_idx);
-        let column = range.start - line.start;
-        let (uri, line) = (Arc::clone(&snapshot.uri), snapshot.slice(line));
-        Self { uri, line, column, new: new.clone() }
+/// The lowest eagerness that offers a kind of candidate.
+fn least_eagerness(kind: Kind) -> EditEagerness {
+    match kind {
+        Kind::Rename => EditEagerness::Calm,
+        Kind::Member => EditEagerness::Balanced,
+        Kind::Repeat | Kind::Similar => EditEagerness::Eager,
     }
 }
 
 impl State {
     /// Records the edits of one notification, and searches for the next one if the client shows it.
-    pub(super) fn record_edits(&mut self, before: Option<Snapshot>, edits: &[Edit]) {
+    pub(super) fn record_edits(&mut self, before: Option<Snapshot>, edits: &[Edit], now: Instant) {
         let Some(before) = before else { return };
         let uri = Arc::clone(&before.uri);
+        self.next_edit.last_edit = Some(now);
         self.next_edit.search = None;
         // The search that it waits for may be replaced, also by one in another document.
         self.supersede_edit(None);
@@ -143,34 +108,45 @@ impl State {
         let placed = if is_last && !is_undone { history.placed(uri) } else { Vec::new() };
         self.next_edit.n_searches += 1;
         let id = SearchId(self.next_edit.n_searches);
-        let result = placed.is_empty().then_some(None);
-        if result.is_none() {
-            self.effects.push(Effect::FindEdits { id, snapshot: snapshot.clone(), placed });
+        let stage = if placed.is_empty() { Stage::Ended(None) } else { Stage::Running };
+        if !placed.is_empty() {
+            let (snapshot, placed) = (snapshot.clone(), placed.clone());
+            self.effects.push(Effect::FindEdits { id, snapshot, placed });
         }
-        self.next_edit.search = Some(Search { id, snapshot, result });
+        self.next_edit.search = Some(Search { id, snapshot, placed, stage });
     }
 
-    /// Handles the end of a search.
-    pub(super) fn edits_found(&mut self, id: SearchId, found: &[Candidate]) {
+    /// Handles the end of a search: offers the first candidate that the syntax tree proves, or has
+    /// the others judged.
+    pub(super) fn edits_found(&mut self, id: SearchId, found: Vec<Candidate>, now: Instant) {
         let eagerness = self.settings.config.next_edit.eagerness;
-        let NextEdit { search, rejected, n_offers, .. } = &mut self.next_edit;
+        let NextEdit { search, rejected, .. } = &mut self.next_edit;
         let Some(search) = search.as_mut().filter(|it| it.id == id) else { return };
-        let is_wanted = |it: &&Candidate| match it.kind {
-            Kind::Rename => true,
-            Kind::Member => eagerness >= EditEagerness::Balanced,
-            Kind::Repeat => eagerness >= EditEagerness::Eager,
-            // Only the model can tell.
-            Kind::Similar => false,
-        };
-        let offers = found.iter().filter(is_wanted).map(|it| {
-            let rope = &search.snapshot.rope;
-            let range = rope.byte_to_char(it.range.start)..rope.byte_to_char(it.range.end);
-            let (snapshot, id) = (search.snapshot.clone(), OfferId(*n_offers + 1));
-            EditOffer { id, snapshot, range, old: it.old.clone(), new: it.new.clone() }
+        let is_wanted = |it: &Candidate| eagerness >= least_eagerness(it.kind);
+        let is_rejected =
+            |it: &Candidate| rejected.contains(&Rejected::of_candidate(&search.snapshot, it));
+        let (certain, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .filter(|it| is_wanted(it) && !is_rejected(it))
+            .partition(|it| it.kind.is_name());
+        match certain.into_iter().next() {
+            None if !others.is_empty() => self.begin_judging(others, now),
+            first => self.end_search(first),
+        }
+    }
+
+    /// Ends the search with what to offer.
+    pub(super) fn end_search(&mut self, candidate: Option<Candidate>) {
+        let NextEdit { search: Some(search), n_offers, .. } = &mut self.next_edit else { return };
+        *n_offers += u64::from(candidate.is_some());
+        let offer = candidate.map(|it| EditOffer {
+            id: OfferId(*n_offers),
+            range: search.snapshot.chars_of_bytes(&it.range),
+            snapshot: search.snapshot.clone(),
+            old: it.old,
+            new: it.new,
         });
-        let offer = offers.into_iter().find(|it| !rejected.contains(&Rejected::of(it)));
-        *n_offers += u64::from(offer.is_some());
-        search.result = Some(offer.clone());
+        search.stage = Stage::Ended(offer.clone());
         self.answer_edit();
         if let Some(offer) = offer.filter(|_| self.next_edit.pushes) {
             self.effects.push(Effect::PushEdit(offer));
@@ -180,21 +156,18 @@ impl State {
     /// Answers the waiting request, if the search has ended.
     fn answer_edit(&mut self) {
         let NextEdit { search: Some(search), waiting, .. } = &mut self.next_edit else { return };
-        let Some(result) = &search.result else { return };
+        let Stage::Ended(offer) = &search.stage else { return };
         let Some(EditRequest { id, .. }) = waiting.take() else { return };
-        self.effects.push(Effect::AnswerEdit { id, offer: result.clone() });
+        self.effects.push(Effect::AnswerEdit { id, offer: offer.clone() });
     }
 
     /// Remembers that the user rejected an offer. Nothing else is offered until the next edit.
     pub(super) fn reject_edit(&mut self, id: OfferId) {
         let NextEdit { search, rejected, .. } = &mut self.next_edit;
-        let Some(Search { result: Some(result), .. }) = search else { return };
-        if let Some(offer) = result.take_if(|it| it.id == id) {
+        let Some(Search { stage: Stage::Ended(offer), .. }) = search else { return };
+        if let Some(offer) = offer.take_if(|it| it.id == id) {
             self.counts.edits.rejected += 1;
-            if rejected.len() == MAX_REJECTED {
-                rejected.remove(0);
-            }
-            rejected.push(Rejected::of(&offer));
+            Rejected::of(&offer).add_to(rejected);
         }
     }
 
@@ -205,6 +178,7 @@ impl State {
         let it = &mut self.next_edit;
         it.search.take_if(|it| is_concerned(&it.snapshot.uri));
         it.rejected.retain(|it| !is_concerned(&it.uri));
+        it.refused.retain(|it| !is_concerned(&it.uri));
         match uri {
             Some(uri) => it.history.forget(uri),
             None => it.history = History::default(),

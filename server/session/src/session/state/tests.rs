@@ -5,6 +5,7 @@ mod answers;
 mod asked_again;
 mod continuation;
 mod focus;
+mod judge;
 mod next_edit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -382,6 +383,7 @@ impl World {
             // Checked in `next_edit`.
             Effect::FindEdits { .. } | Effect::AnswerEdit { .. } => {}
             Effect::SupersedeEdit { .. } | Effect::PushEdit(_) | Effect::Widen => {}
+            Effect::SetJudgeTimer { .. } | Effect::Judge { .. } => {}
         }
     }
 

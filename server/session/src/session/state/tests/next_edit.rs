@@ -1,8 +1,9 @@
-//! Random edits, searches that end at any time, and requests: each request has one response, and
-//! every offer is for the current text.
+//! Random edits, searches and judgements that end at any time, and requests: each request has one
+//! response, and every offer is for the current text.
 
 use std::collections::BTreeMap;
 
+use foretell_config::next_edit::EditEagerness;
 use foretell_edits::{Candidate, Kind, Placed};
 use proptest::prelude::*;
 
@@ -16,8 +17,12 @@ enum Act {
     /// Replaces a character of a document, and undoes it at once if `true`.
     Edit(usize, usize, bool),
     Ask(usize, bool),
-    /// The n-th running search ends.
-    Found(usize),
+    /// The n-th running search ends, with candidates that are judged if `true`.
+    Found(usize, bool),
+    /// The last judgement ends: in favour of the edit, against it, or interrupted.
+    Judged(usize),
+    /// Time passes.
+    Wait(u64),
     Reject,
     Reopen(usize),
     Configure(bool),
@@ -27,7 +32,9 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => (0..2usize, 0..4usize, any::<bool>()).prop_map(|(it, at, undo)| Act::Edit(it, at, undo)),
         4 => (0..2usize, any::<bool>()).prop_map(|(it, stale)| Act::Ask(it, stale)),
-        4 => (0..3usize).prop_map(Act::Found),
+        4 => (0..3usize, any::<bool>()).prop_map(|(n, judged)| Act::Found(n, judged)),
+        4 => (0..3usize).prop_map(Act::Judged),
+        4 => prop_oneof![Just(100), Just(300), Just(4_000)].prop_map(Act::Wait),
         1 => Just(Act::Reject),
         1 => (0..2usize).prop_map(Act::Reopen),
         1 => any::<bool>().prop_map(Act::Configure),
@@ -36,6 +43,11 @@ fn act() -> impl Strategy<Value = Act> {
 
 struct World {
     state: State,
+    now: Instant,
+    timer: Option<Instant>,
+    /// The generation that judges.
+    judge: Option<GenerationId>,
+    last_edit: Option<Instant>,
     versions: [i32; 2],
     /// The running searches.
     searches: Vec<(SearchId, Snapshot, Vec<Placed>)>,
@@ -47,7 +59,7 @@ struct World {
 
 impl World {
     fn handle(&mut self, event: Event) {
-        for effect in self.state.handle(event, Instant::now()) {
+        for effect in self.state.handle(event, self.now) {
             match effect {
                 Effect::FindEdits { id, snapshot, placed } => {
                     assert!(!placed.is_empty());
@@ -61,6 +73,17 @@ impl World {
                     }
                     self.check(offer);
                 }
+                Effect::SetJudgeTimer { at } => self.timer = Some(at),
+                Effect::Judge { id, .. } => {
+                    assert!(self.judge.is_none(), "two judgements at once");
+                    let rested = self.last_edit.map(|it| self.now - it);
+                    assert!(
+                        rested.is_none_or(|it| it >= super::super::judge::PAUSE),
+                        "the user types"
+                    );
+                    self.judge = Some(id);
+                }
+                Effect::Cancel { id, .. } => drop(self.judge.take_if(|it| *it == id)),
                 Effect::SupersedeEdit { id } => self.asked.get_mut(&id.0).unwrap().2 += 1,
                 Effect::PushEdit(offer) => self.check(Some(offer)),
                 _ => {}
@@ -79,6 +102,7 @@ impl World {
 
     fn change(&mut self, here: usize, at: u32, text: &str) {
         self.versions[here] += 1;
+        self.last_edit = Some(self.now);
         let range = Some(Position::new(0, at)..Position::new(0, at + 1));
         let changes = vec![Change { range, text: text.into() }];
         let (uri, version) = (URIS[here].to_owned(), self.versions[here]);
@@ -112,14 +136,14 @@ impl World {
                 let id = EditRequestId(id);
                 self.handle(Event::EditRequest(EditRequest { id, uri, version, encoding }));
             }
-            Act::Found(n) if !self.searches.is_empty() => {
+            Act::Found(n, is_judged) if !self.searches.is_empty() => {
                 let n = n % self.searches.len();
                 let (id, snapshot, _) = self.searches.remove(n);
                 let candidate = |at: usize| Candidate {
                     range: at..at + 1,
                     old: snapshot.slice(at..at + 1),
                     new: "zz".into(),
-                    kind: Kind::Rename,
+                    kind: if is_judged { Kind::Repeat } else { Kind::Rename },
                 };
                 let found = vec![candidate(1), candidate(7)];
                 self.handle(Event::EditsFound { id, found });
@@ -130,13 +154,35 @@ impl World {
                     self.rejected.push(offer.id);
                 }
             }
-            Act::Found(_) => {}
+            Act::Found(..) => {}
+            Act::Judged(how) => {
+                let Some(id) = self.judge else { return };
+                let (finish, log_probabilities) = match how {
+                    0 => (FinishReason::Scored, vec![-90.0, -1.0]),
+                    1 => (FinishReason::Scored, vec![-1.0, -90.0]),
+                    _ => (FinishReason::Cancelled, vec![]),
+                };
+                // Its successor may start at once.
+                self.judge = None;
+                let finish = Some(finish);
+                let progress = Progress { finish, log_probabilities, ..Progress::default() };
+                self.handle(Event::Progress { id, progress });
+            }
+            Act::Wait(ms) => {
+                let end = self.now + Duration::from_millis(ms);
+                while let Some(at) = self.timer.take_if(|it| *it <= end) {
+                    self.now = at;
+                    self.handle(Event::JudgeTimer { on_battery: false });
+                }
+                self.now = end;
+            }
             Act::Reopen(here) => self.open(here),
             Act::Configure(enabled) => {
                 let mut config = Config::default();
                 config.next_edit.enabled = enabled;
+                config.next_edit.eagerness = EditEagerness::Eager;
                 let settings = Arc::new(Settings { config, ..Settings::default() });
-                self.handle(Event::Configured { settings, has_other_model: false });
+                self.handle(Event::Configured { settings, has_other_model: true });
             }
         }
     }
@@ -152,6 +198,10 @@ proptest! {
     ) {
         let mut world = World {
             state: State::default(),
+            now: Instant::now(),
+            timer: None,
+            judge: None,
+            last_edit: None,
             versions: [0, 0],
             searches: Vec::new(),
             asked: BTreeMap::new(),
