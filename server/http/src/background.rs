@@ -19,9 +19,9 @@ impl Background {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::{future::pending, time::Duration};
 
-    use tokio::sync::oneshot;
+    use tokio::{sync::oneshot, time::timeout};
 
     use super::*;
 
@@ -34,6 +34,7 @@ mod tests {
             alive.send(())
         });
         background.run(async {});
-        assert!(ended.await.is_err(), "the task is dropped before its end");
+        let ended = timeout(Duration::from_secs(10), ended).await.expect("the task is dropped");
+        assert!(ended.is_err(), "before its end");
     }
 }
