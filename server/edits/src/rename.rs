@@ -88,8 +88,10 @@ impl Rename {
         // `name: Type` is no rename, unlike `{ name: other }`.
         let is_possible = |it: &&Occurrence<'_>| !self.was_shorthand || is_shorthand(it);
         let targets: Vec<_> = targets.filter(is_possible).collect();
-        let again = targets.iter().filter(|it| is_assigned_again(&names, it));
-        let from = again.map(|it| statement_end(it)).min().unwrap_or(0);
+        // If an earlier place is renamed too, it is no new variable.
+        let first = targets.iter().min_by_key(|it| it.range.start);
+        let again = first.filter(|it| is_assigned_again(&names, it));
+        let from = again.map_or(0, |it| statement_end(it));
         let (target, mut same) =
             targets.into_iter().map(meaning).find(|(_, same)| !same.is_empty())?;
         same.retain(|it| it.range.start >= from);
