@@ -62,7 +62,7 @@ NEXT EDIT                                                 *foretell-next-edit*
 After you change one place, such as the name of a parameter, Foretell finds
 the other places and offers one at a time: the old text is struck through, and
 the new text follows it or, if it has several lines, is drawn below. If the
-place is not on screen, a hint at the cursor names its line.
+place is off-screen, a hint at the cursor names its line.
 
 <Tab> jumps there, and <Tab> on that line applies the edit, as one undo step;
 then the next place is offered. <Esc> in normal mode rejects an edit: it is
@@ -96,12 +96,12 @@ a machine without network. It runs in a terminal; `q` closes it.
 `vim.g.foretell = false` and `vim.b.foretell = false` turn it off too; with
 `native`, only if they are set before the file is opened.
 Highlight groups:
-    *hl-ForetellGhost*     the suggestion, linked to |hl-Comment| by default
-    *hl-ForetellMore*      the note "… +3 lines", linked to |hl-NonText|
-    *hl-ForetellEditOld*   the text that an edit replaces: |hl-DiffDelete|
+    *hl-ForetellGhost*       the suggestion, linked to |hl-Comment| by default
+    *hl-ForetellMore*        the note "… +3 lines", linked to |hl-NonText|
+    *hl-ForetellEditOld*     the text that an edit replaces: |hl-DiffDelete|
     *hl-ForetellEditStruck*  the line through this text
-    *hl-ForetellEditNew*   the new text: |hl-DiffAdd|
-    *hl-ForetellEditHint*  the line of an edit off screen: |hl-Comment|
+    *hl-ForetellEditNew*     the new text: |hl-DiffAdd|
+    *hl-ForetellEditHint*    the line of an off-screen edit: |hl-Comment|
 
 The event `User ForetellStatus` fires whenever the status changes.
 ]]

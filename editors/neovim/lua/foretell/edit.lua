@@ -1,5 +1,5 @@
---- The next edit: another place for the user's last change, which the server has found. It is shown
---- until its document changes. A key jumps to it, and then applies it.
+--- The next edit: the server has found another place for the user's last change. It is shown until
+--- its document changes. A key jumps to it, and then applies it.
 local config = require('foretell.config')
 local display = require('foretell.edit_display')
 local menu = require('foretell.menu')

@@ -31,7 +31,8 @@ local function set_mark(buf, row, col, mark)
   api.nvim_buf_set_extmark(buf, namespace, row, col, mark)
 end
 
---- Whether the old text of an edit is on screen in the current window; of several lines, the first.
+--- Whether the old text of an edit is on screen in the current window; if it has several lines,
+--- whether it starts there.
 ---@param place foretell.EditPlace
 ---@return boolean
 function M.is_on_screen(place)
@@ -65,8 +66,8 @@ function M.scroll(place, new)
   end
 end
 
---- The lines that an edit makes of those that it touches. An insertion of whole lines makes only
---- these, above or below the line that it leaves as it is.
+--- The lines that replace those that an edit touches. For an insertion of whole lines, only the new
+--- ones: they are drawn above or below the line at which they are inserted.
 ---@param touched string[] the lines from its first to its last row
 ---@param place foretell.EditPlace
 ---@param new string[] the lines of the new text
@@ -95,7 +96,7 @@ function M.new_lines(touched, place, new)
   return lines, is_above
 end
 
---- An edit without the line break that its old and its new text end or start with.
+--- An edit without the line break that both its old and its new text end with, or start with.
 ---@param touched string[] the lines from its first to its last row
 ---@param place foretell.EditPlace
 ---@param new string

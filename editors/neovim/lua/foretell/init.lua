@@ -1,4 +1,4 @@
---- Ghost text from a code model on this machine, and the next place of a change.
+--- Ghost text from a code model on this machine, and the next edit.
 ---
 --- Call `require('foretell').setup()`.
 local config = require('foretell.config')
@@ -106,6 +106,7 @@ end
 --- Whether the text cannot be changed now, as in an expression mapping.
 ---@return boolean
 local function text_is_locked()
+  -- There is no such buffer, so this fails in either case, with different errors.
   local _, why = pcall(vim.api.nvim_buf_set_lines, -1, 0, 0, false, {})
   return tostring(why):find('E565', 1, true) ~= nil
 end

@@ -107,7 +107,7 @@ local function global_mapping(mode, lhsraw)
   return {}
 end
 
---- Whether there is a next edit that an action is about.
+--- Whether there is a next edit that an action would jump to, apply or reject.
 ---@param action string
 ---@return boolean
 local function has_edit(action)

@@ -23,7 +23,7 @@ function M.utf16_len(text)
     or select(2, vim.str_utfindex(text))
 end
 
---- The index of a byte of a line.
+--- The byte index of a position in a line.
 ---@param line string
 ---@param index integer in code units of the encoding; may be beyond the end
 ---@param encoding string of positions: utf-8, utf-16 or utf-32
