@@ -63,7 +63,7 @@ async function dismiss(controller: Controller): Promise<void> {
   await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
 }
 
-/** The edit may be outdated before VS Code knows that the key has its usual meaning again. */
+/** Indents if there is no edit: VS Code may call this before it knows that the key has its usual meaning again. */
 async function goToOrAcceptNextEdit(controller: Controller): Promise<void> {
   if (!(await controller.server?.nextEdits.goOrAccept())) {
     await vscode.commands.executeCommand('tab');

@@ -10,7 +10,7 @@ export interface Range {
   end: Position;
 }
 
-/** What an edit changes, without the old text at one end of the new one. */
+/** An edit without the old text that its new text starts or ends with. */
 export interface Change {
   range: Range;
   text: string;
@@ -41,10 +41,10 @@ export function isHere({ start, end }: Range, cursor: Position): boolean {
   return isInLines && isNear(start) && isNear(end);
 }
 
-/** The longest text that is drawn; the hover has the whole text. */
+/** The maximum number of characters that are drawn; the hover has the whole text. */
 const MAX_DRAWN = 120;
 
-/** A text on one line, for a decoration, where several spaces would become one. */
+/** A text on one line, for a decoration: VS Code would draw several spaces as one. */
 export function onOneLine(text: string): string {
   const line = text.replace(/\r?\n\s*/g, '⏎ ');
   const shown = line.length > MAX_DRAWN ? `${line.slice(0, MAX_DRAWN)}…` : line;
@@ -71,6 +71,7 @@ export function hintOf(range: Range, cursor: Position, lines: { first: number; l
 
 /** The edit as a sentence, for screen readers. */
 export function sentence({ start }: Range, oldText: string, text: string): string {
-  const change = oldText ? `${oldText} becomes ${text}` : `insert ${text}`;
+  const replacement = text ? `${oldText} becomes ${text}` : `delete ${oldText}`;
+  const change = oldText ? replacement : `insert ${text}`;
   return `Next edit in line ${String(start.line + 1)}: ${change.replace(/\s+/g, ' ')}`;
 }

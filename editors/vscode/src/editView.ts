@@ -7,7 +7,7 @@ const colour = (name: string) => new vscode.ThemeColor(name);
 /** A line's end, whatever its length. */
 const LINE_END = Number.MAX_SAFE_INTEGER;
 
-/** What is drawn of an edit. */
+/** The parts of an edit that are drawn. */
 export interface DrawnEdit {
   range: vscode.Range;
   text: string;
@@ -22,7 +22,7 @@ export class EditView implements vscode.Disposable {
   });
   private readonly removed = vscode.window.createTextEditorDecorationType({
     textDecoration: 'line-through',
-    // The API's own background would extend below the new text, which shifts the end of the range.
+    // The background of the API would extend behind the new text, which shifts the end of the range.
     opacity: '1; background-color: var(--vscode-diffEditor-removedTextBackground)',
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });

@@ -3,7 +3,7 @@
  * rejects it.
  *
  * It is never an inline completion item: VS Code shows one item at a time, only at the cursor, and
- * tells no extension that the user has dismissed it.
+ * does not report its dismissal to extensions.
  */
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
@@ -25,7 +25,7 @@ interface Offer extends DrawnEdit {
   document: vscode.TextDocument;
   version: number;
   command: NextEdit['edits'][number]['command'];
-  /** Whether the user has seen it. */
+  /** Whether it was drawn and reported to the server. */
   isShown: boolean;
 }
 
@@ -38,10 +38,10 @@ interface Options {
   hasSuggestion: (editor: vscode.TextEditor) => boolean;
 }
 
-/** How long the user must pause before an edit appears: each key of a new name leads to another one. */
+/** How long the user must pause before an edit appears: each key of a new name leads to another edit. */
 const PAUSE_MS = 250;
 
-/** How long the keys stay after an accepted edit, until the next one arrives: nobody indents that soon. */
+/** How long the keys stay active after an accepted edit, while the next one is searched: nobody indents that soon. */
 const HOLD_MS = 500;
 
 export class NextEdits implements vscode.Disposable {
@@ -53,9 +53,9 @@ export class NextEdits implements vscode.Disposable {
   private isApplying = false;
   /** The version that the last accepted edit led to: the next edit appears without a pause. */
   private applied: { document: vscode.TextDocument; version: number } | undefined;
-  /** The last change of the keys. */
+  /** Whether the keys are on, and whether VS Code has applied that. */
   private keys: { isOn: boolean; isDone: boolean } = { isOn: false, isDone: true };
-  /** Set while the keys stay without an edit. */
+  /** Set while the keys stay active without an edit. */
   private held: { released: Promise<void>; release: () => void } | undefined;
   private endAnnouncement: (() => void) | undefined;
 
@@ -108,7 +108,7 @@ export class NextEdits implements vscode.Disposable {
     return isThere && editor.selections.length === 1 && this.options.isOn(offer.document) ? { editor, offer } : undefined;
   }
 
-  /** Draws the current edit, or what is new about it: the cursor, a suggestion, the lines on screen. */
+  /** Draws the current edit for the current cursor, suggestion and lines on screen. */
   draw(): void {
     const current = this.current();
     this.setKeys(current !== undefined || this.held !== undefined);
@@ -129,7 +129,7 @@ export class NextEdits implements vscode.Disposable {
     }
   }
 
-  /** The key: goes to the edit, or accepts it if the cursor is there. False if the key is not for it. */
+  /** Goes to the edit, or accepts it if the cursor is there. False if there is none, so that the key indents. */
   async goOrAccept(): Promise<boolean> {
     const wasHeld = this.held !== undefined;
     while (this.held && !this.current()) {
@@ -190,7 +190,7 @@ export class NextEdits implements vscode.Disposable {
     void this.options.client().sendRequest('workspace/executeCommand', { command, arguments: args }).catch(() => undefined);
   }
 
-  /** Drops the current edit, also one that has not appeared yet. The keys stay if another one is expected. */
+  /** Drops the current edit, also one that has not appeared yet. The keys stay active if another one is expected. */
   withdraw(expectsNext = false): void {
     clearTimeout(this.timer);
     this.offer = undefined;
@@ -233,7 +233,7 @@ export class NextEdits implements vscode.Disposable {
     });
   }
 
-  /** Makes a screen reader read the edit. Extensions have no other announcements than notifications. */
+  /** Makes a screen reader read the edit: an extension can announce something only by a notification. */
   private announce({ range, oldText, text }: Offer): void {
     if (vscode.workspace.getConfiguration('editor').get('accessibilitySupport') !== 'on') {
       return;

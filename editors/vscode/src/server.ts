@@ -1,4 +1,4 @@
-/** One run of the server: its language client, its status, the updates of its suggestions, its edits. */
+/** One run of the server: its language client, its status, the updates of its suggestions, and next edits. */
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction } from 'vscode-languageclient/node';
 import { Client } from './client';

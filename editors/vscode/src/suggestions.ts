@@ -65,7 +65,7 @@ export class Suggestions implements vscode.Disposable {
   /** Whether there is an update that VS Code has not fetched yet. */
   private hasUpdate = false;
   private isRetriggering = false;
-  /** Where VS Code last got a suggestion. */
+  /** The place of the last suggestion that VS Code got. */
   private shown: Place | undefined;
 
   constructor(
@@ -101,7 +101,7 @@ export class Suggestions implements vscode.Disposable {
     return items && prepare(items, document, position, context);
   };
 
-  /** Whether there is probably a suggestion at an editor's cursor: VS Code does not tell. */
+  /** Whether VS Code got its last suggestion for an editor's cursor. It does not report whether it shows it. */
   isAt({ document, selection }: vscode.TextEditor): boolean {
     return this.shown !== undefined && samePlace(this.shown, placeOf(document, selection.active));
   }

@@ -39,4 +39,5 @@ test('several lines are drawn on one, and the spaces are kept', () => {
 test('screen readers hear the line and the change', () => {
   expect(sentence(range(2, 0, 6), 'height', 'tall')).toBe('Next edit in line 3: height becomes tall');
   expect(sentence(range(2, 0, 0), '', ',\n  1')).toBe('Next edit in line 3: insert , 1');
+  expect(sentence(range(2, 0, 7), 'typing.', '')).toBe('Next edit in line 3: delete typing.');
 });
