@@ -1,6 +1,6 @@
 """A preprocessor of mdBook: makes the links and pictures of included pages work in the book.
 
-The README and the editors' pages, which are next to the plugins, have links of their own places.
+The links of the README and of the editors' pages are relative to the folders of these files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parent
 #: A chapter's file consists of one such line.
 _INCLUDE = re.compile(r"\{\{#include (\S+)\}\}\s*")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)([^)]*)\)")
-#: The chapters of files in the root.
+#: Other files of the root, and the chapters that include them.
 _IN_ROOT = {
     DOCS.parent / f"{name.upper()}.md": DOCS / f"{name}.md"
     for name in ["architecture", "contributing", "security"]
