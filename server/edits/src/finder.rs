@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether the text says that the place means the same name.
+    /// Whether the syntax shows that the place refers to the renamed name.
     #[must_use]
     pub fn is_name(self) -> bool {
         matches!(self, Self::Rename | Self::Member)
@@ -99,8 +99,8 @@ impl Finder {
             let texts = rules(grammar).map_or(&[][..], |it| it.texts);
             Path::to(&parsed.tree, range).is_in(texts)
         };
-        // In strings and comments, only a change of a string or comment is repeated; a renamed name
-        // is mentioned there, and means itself elsewhere.
+        // In strings and comments, only a change of a string or comment is repeated. They mention a
+        // renamed name; elsewhere, only the syntax tree decides what it refers to.
         let was_text = is_rename || is_text(&last.range);
         let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
         let n_edits = rename.as_ref().map_or(placed.len(), |it| it.n_edits);
@@ -133,8 +133,8 @@ impl Finder {
         Some(places.into_iter().filter_map(candidate).collect())
     }
 
-    /// Whether the new text is a name where it was written, and not a keyword; in a string or comment,
-    /// it may stand for one.
+    /// Whether the new text is a name where it was written, and not a keyword. In a string or comment,
+    /// it may be one.
     fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
         let Query { uri, text, .. } = query;
         let parsed = self.now.parsed(uri, rules.grammar, text);
@@ -150,7 +150,7 @@ impl Finder {
     }
 }
 
-/// Where a text may mention a renamed name, if that hardly means anything else.
+/// The places that may mention a renamed name, if it is unlikely to mean anything else.
 fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
     let is_possible = words::is_distinctive(old);
     let places = words::occurrences(&query.text, old).filter(|_| is_possible);

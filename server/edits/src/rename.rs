@@ -25,7 +25,7 @@ struct Replaced {
     before: String,
     old: String,
     new: String,
-    /// Whether `old` was written once for two names, and now only for one of them.
+    /// Whether `old` stood for two names, such as a field and its value, and now for one of them.
     was_shorthand: bool,
 }
 
@@ -77,7 +77,7 @@ impl Rename {
     }
 
     /// The places that remain, in their order in the current text. `tree` is that of the text before.
-    /// `None` if the text does not say what the name means, or if it is no rename.
+    /// `None` if the text does not show what the name refers to, or if the edit is not a rename.
     pub(crate) fn places(&self, rules: &'static Rules, tree: &Tree) -> Option<Vec<Place>> {
         let names = Names::new(&self.before, tree, rules, &self.old);
         // The last place may be one that names follow, such as a keyword argument.
@@ -85,7 +85,7 @@ impl Rename {
         renamed.sort_by_key(|it| it.1 != self.last);
         let targets = renamed.into_iter().filter_map(|it| names.at(it.0.start));
         let meaning = |target| (target, same_meaning(&names, target));
-        // `name: Type` is no rename, unlike `{ name: other }`.
+        // `name: Type` is not a rename, unlike `{ name: other }`.
         let is_possible = |it: &&Occurrence<'_>| !self.was_shorthand || is_shorthand(it);
         let targets: Vec<_> = targets.filter(is_possible).collect();
         // If an earlier place is renamed too, it is no new variable.

@@ -102,7 +102,7 @@ fn continued(text: &str, mut changes: Vec<LineChange<'_>>) -> Vec<Repeat> {
     if first.removed.is_empty() && !first.is_short_insertion() {
         return Vec::new();
     }
-    // It means another type elsewhere.
+    // `Self` is another type elsewhere.
     if n_examples == 1 && first.inserted.contains(&"Self") {
         return Vec::new();
     }

@@ -12,7 +12,7 @@ pub(crate) fn is_identifier(text: &str) -> bool {
     text.chars().all(is_word) && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// Whether a word hardly means two things in a file: a name of several parts.
+/// Whether a word is unlikely to mean two things in a file: it is a name of several parts.
 pub(crate) fn is_distinctive(word: &str) -> bool {
     let has_parts = word.trim_matches('_').contains('_')
         || word.chars().skip(1).any(char::is_uppercase) && word.chars().any(char::is_lowercase);

@@ -263,8 +263,8 @@ pub enum EngineState {
     Loading,
     /// The model takes requests.
     Ready,
-    /// The model takes requests; the provider leaves a part of the work to the CPU, which the message
-    /// names.
+    /// The model takes requests; the provider leaves a part of the work to the CPU. The message names
+    /// that part.
     Partial(String),
     /// The model takes requests, more slowly than configured: on another execution provider.
     Slower {

@@ -188,8 +188,8 @@ impl OnnxModel {
     }
 }
 
-/// Records a failure, unless memory was missing: other programs may have used it. Returns until when
-/// the provider is not used, as the end of a clause.
+/// Records a failure, unless memory was missing: other programs may have used it. Returns the part of
+/// the message that says how long the provider is not used.
 fn remember(records: &Records, bundle: &Bundle, failed: Provider, why: &str) -> &'static str {
     if loaded::is_no_memory(why) {
         return " until the model is loaded again";
@@ -217,7 +217,7 @@ pub fn provider(library: &Path, setting: Setting, graph: Graph<'_>) -> anyhow::R
 }
 
 /// The provider for a bundle. If the choice is automatic, the record decides, and the plugins of the
-/// other providers are not loaded: their drivers would run in this process for nothing.
+/// other providers are not loaded, so their drivers do not run in this process.
 fn selected(records: &Records, bundle: &Bundle, options: &Options) -> anyhow::Result<Provider> {
     let fitting = |setting| provider(&options.library, setting, bundle.manifest.graph());
     let recorded = match options.provider {

@@ -111,8 +111,8 @@ impl Plugin {
         format!("{}=={}", self.package, self.version)
     }
 
-    /// Its library for a runtime library of a version: next to it, or in the data folder. If both have
-    /// one, the first that is the known version.
+    /// Its library for a runtime library of a version: next to it, or in the data folder. If both
+    /// folders have one, the first with the known hash.
     ///
     /// # Errors
     /// If it is missing, or not the known version.
@@ -120,7 +120,7 @@ impl Plugin {
         self.library_in(&folders(runtime), version)
     }
 
-    /// Whether it is installed for a runtime library, in whatever version.
+    /// Whether any version of it is installed for a runtime library.
     #[must_use]
     pub fn is_installed(&self, runtime: &Path) -> bool {
         let [plugin, ..] = self.files() else { return false };

@@ -1,14 +1,14 @@
-//! Work for requests that may come.
+//! Work ahead of the next request.
 
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
-/// At most one task. A new one ends it, because only the latest prompt is worth a prefill.
+/// At most one task. A new one aborts it, because only the latest prompt is worth a prefill.
 #[derive(Debug, Default)]
 pub(crate) struct Background(Mutex<Option<AbortHandle>>);
 
 impl Background {
-    /// Runs a task in place of the one before.
+    /// Runs a task, and aborts the one before.
     pub(crate) fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) {
         let task = tokio::spawn(task).abort_handle();
         if let Some(earlier) = self.0.lock().replace(task) {

@@ -103,7 +103,7 @@ impl Candidates {
         self.measure_with(&command, limit(&self.bundle.manifest), on_start)
     }
 
-    /// Measures them in the background if there is no current record.
+    /// Measures them if there is no current record; called in the background.
     fn measure_if_changed(
         &self,
         measure: impl FnOnce() -> anyhow::Result<Record>,

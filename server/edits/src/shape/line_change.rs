@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{history::Placed, words};
 
-/// A longer insertion is not repeated.
+/// The maximum length of an insertion that is repeated, in bytes.
 const MAX_INSERTED: usize = 60;
 
 /// How edits changed a line.
@@ -78,7 +78,7 @@ impl<'a> LineChange<'a> {
             return None;
         }
         let spot = Spot::of(&new_tokens, &inserted, line.len());
-        // Other edits of the line are not there where the change is repeated.
+        // Where the change is repeated, the other edits of the line have not been made.
         let barriers = || others.iter().map(|it| &it.range);
         let from = barriers().filter(|it| it.end <= first).map(|it| it.end).max().unwrap_or(0);
         let to = barriers().filter(|it| it.start >= last).map(|it| it.start).min();
@@ -127,7 +127,7 @@ impl<'a> LineChange<'a> {
         (usize::from(!is_subject), 1)
     }
 
-    /// Whether the inserted text says something, but is not written for one place.
+    /// Whether the inserted text contains a word, and is short enough to apply to other places.
     pub(crate) fn is_short_insertion(&self) -> bool {
         let is_word = |it: &&str| it.len() > 1 && it.starts_with(words::is_word);
         self.new.len() <= MAX_INSERTED && self.inserted.iter().any(is_word)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{history::Placed, words};
 
-/// A shorter line says too little.
+/// The minimum length of a deleted line, in bytes: many shorter ones are equal by chance.
 const MIN_DELETED: usize = 8;
 /// The tokens at the changed end of a line that must be of the same kind.
 const MAX_KINDS: usize = 2;

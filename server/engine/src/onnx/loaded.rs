@@ -160,8 +160,8 @@ impl Loaded {
     }
 }
 
-/// The slots that a device has memory for: all of them, fewer, or one with a shorter context. All are
-/// allocated for this and freed again, because the free memory of a device is not known.
+/// The slots that a device has memory for: all of them, fewer, or some with a shorter context. They are
+/// allocated once and freed again, because the free memory of a device is not known.
 fn fitting<B>(
     wanted: KvMemory,
     memory: impl Fn(usize) -> anyhow::Result<KvMemory>,
@@ -241,7 +241,7 @@ fn evaluate(
     Ok(())
 }
 
-/// The beginning of the message if KV buffers cannot be allocated.
+/// The start of the message if KV buffers cannot be allocated.
 pub(super) const KV_FAILED: &str = "the KV buffers cannot be allocated";
 
 /// Whether memory was missing, of the process or of the device. Other programs may have used it, so

@@ -237,7 +237,8 @@ fn is_in_library(provider: Provider) -> bool {
     }
 }
 
-/// A session of which the CPU computes what the provider does not, and whether there is such a part.
+/// A session in which the CPU computes the operators that the provider lacks, and whether there are
+/// any.
 pub(super) fn open_with_rest_on_cpu(
     open: impl Fn(Configure) -> Result<Session, ModelError>,
 ) -> Result<(Session, bool), ModelError> {

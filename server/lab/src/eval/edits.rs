@@ -64,7 +64,7 @@ impl From<(usize, usize, String, Option<usize>)> for Change {
 #[derive(Clone, Copy)]
 pub(super) struct Offers<'a> {
     pub(super) eagerness: EditEagerness,
-    /// Whether changes are repeated after one example.
+    /// Whether guesses ([`Kind::Similar`]) are offered.
     pub(super) has_guesses: bool,
     /// Offers only the candidates that gain more than this, if a judge is given.
     pub(super) judge: Option<(&'a Judge<'a>, f32)>,
@@ -108,7 +108,7 @@ pub(super) struct Output {
     pub(super) missed: bool,
 }
 
-/// The tallies of the cases by group of kinds, and by one more property.
+/// The tallies of the cases: by the number of hunks, and by language or kind of change.
 #[derive(Debug, Default)]
 struct Tallies(BTreeMap<(&'static str, String), Tally>);
 

@@ -140,7 +140,7 @@ fn of_record(record: &Record, changed: &[&str], n_threads: usize) -> Checked {
     }
     let has_failed = record.outcomes.iter().any(|it| it.figures.is_none());
     if has_failed && record.failed_in_use.is_empty() {
-        details.push(format!("after a correction: {RETRY}"));
+        details.push(format!("once the cause is fixed, {RETRY}"));
     }
     let check = if record.failed_in_use.is_empty() {
         Check::good("provider", text)

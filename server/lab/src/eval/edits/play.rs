@@ -20,7 +20,7 @@ struct Replay<'a> {
     left: Vec<Change>,
     /// The groups of which a change was made.
     begun: HashSet<usize>,
-    /// The rejected offers: line, column and new text.
+    /// The rejected offers: text of the line, column and new text.
     rejected: HashSet<(String, usize, String)>,
     /// The end of the last change.
     cursor: usize,

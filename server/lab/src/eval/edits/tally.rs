@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
-/// See the module's documentation.
+/// Counts of offers and changes.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Tally {
     pub(super) cases: usize,
