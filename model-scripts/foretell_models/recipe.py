@@ -102,8 +102,8 @@ class Recipe:
 
     If `candidates` > 0, a 4-bit head selects that many tokens and an 8-bit copy rescores them.
     `rotated` spreads the residual stream's outliers over all channels first. `only_half` is for
-    targets with float16. `only_webgpu` has every other float in float16, which only WebGPU
-    computes, on devices that support it.
+    targets with float16. `only_webgpu` has float16 activations and KV buffers, for those WebGPU
+    devices that compute float16.
     """
 
     name: str

@@ -3,8 +3,8 @@
 //
 // The script contains, by file name, the text that the user types. The server suggests the rest of
 // it: first a word or two, then more in updates at random times (reproducible by `seed`), even
-// while the user types into it. It follows the rules of docs/protocol.md. `edits` contains, by file
-// name, the next edit after every change.
+// while the user types into it. `edits` contains, by file name, the next edit, which the server offers
+// after each change. It follows the rules of docs/protocol.md.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [file, command] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-"""The next edit in real Neovim versions: with the real server, whose renames need no model, and
-with edits of a test."""
+"""The next edit in real Neovim versions: with the real server, without a model, and with edits that
+the tests send."""
 
 from __future__ import annotations
 
@@ -165,8 +165,8 @@ def test_hint_leads_to_an_edit_off_screen(code: Neovim) -> None:
     code.lua("vim.api.nvim_buf_set_lines(0, 1, 4, false, {})")
     last = len(code.buffer())
     code.type("cwtall<Esc>")
-    hint = f"  ⇥ line {last}: height → tall"
-    code.wait("the hint", lambda: code.screen().lines()[0].endswith(hint.strip()))
+    hint = f"⇥ line {last}: height → tall"
+    code.wait("the hint", lambda: code.screen().lines()[0].endswith(hint))
     code.screen().save(SCREENS / "neovim-edit-hint")
     code.type("j")
     code.wait("the hint at the cursor", lambda: "⇥" in code.screen().lines()[1])
@@ -213,7 +213,7 @@ def test_turning_suggestions_off_withdraws_the_edit(
     assert struck(code) == ""
 
 
-# With edits of a test.
+# With edits that the tests send.
 
 WORDS = ["one two", "one two", "three"]
 
@@ -381,7 +381,6 @@ def test_no_suggestion_is_requested_until_the_next_key(words: Scripted) -> None:
 
 
 ONE, TWO, THREE = WORDS
-
 
 DRAWN: list[tuple[int, int, str, str, str, list[str]]] = [
     # line, column, old, new; what is struck through, the first lines

@@ -1,5 +1,5 @@
-// Restricted Mode in a real VS Code (code-server), with the real server: the next edit, where it is drawn
-// and its keys; then the trust in the workspace.
+// The next edit in a real VS Code (code-server) with the real server: the drawing and the keys. The window
+// starts in Restricted Mode; the last test trusts the workspace.
 // usage: node --test vscode.trust.test.mjs      after `make editors`
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';

@@ -134,7 +134,7 @@ def kind_of(old: str, group: list[Change]) -> str:
 
 
 def around(old: str, first: int, last: int, limit: int) -> tuple[int, int] | None:
-    """The range of whole lines around the changes, if possible of whole blocks at the margin."""
+    """The range of whole lines around the changes, if possible from block start to block start."""
     lines = old.splitlines(keepends=True)
     starts = offsets(lines)
     first_line, end_line = old.count("\n", 0, first), old.count("\n", 0, last) + 1
@@ -150,7 +150,7 @@ def around(old: str, first: int, last: int, limit: int) -> tuple[int, int] | Non
 
 
 def is_block_start(lines: list[str], at: int) -> bool:
-    """Whether a line starts a block at the margin, after an empty line."""
+    """Whether a line is not indented and follows an empty line."""
     if at in (0, len(lines)):
         return True
     return not lines[at - 1].strip() and re.match(r"[\w@#/]", lines[at]) is not None

@@ -26,7 +26,8 @@ from replays import path_of
 
 HERE = Path(__file__).parent
 SEED = 20251129
-# Number of cases for each language and half: with several hunks that are alike, and with one hunk.
+# Number of cases for each language and half: with several hunks and changes that are alike, and
+# with one hunk.
 QUOTA = 11
 # The most cases of each kind from two versions of a package, and the most with the same change.
 MAX_PER_PAIR, MAX_ALIKE = 8, 2

@@ -36,7 +36,7 @@ static int32_t submit_or_lose(void *queue, uint32_t n, const void *submits, uint
 
 static int32_t (*allocate)(void *, const struct VkMemoryAllocateInfo *, const void *, uint64_t *);
 
-// What is freed is not given back.
+// Freed memory still counts.
 static int32_t allocate_or_fail(void *device, const struct VkMemoryAllocateInfo *info, const void *callbacks, uint64_t *memory) {
     static _Atomic uint64_t n_allocated;
     const char *limit = getenv("LIMITED_DEVICE_BYTES");
