@@ -73,7 +73,7 @@ test-programs: lint-rust
 fetched:
 	@MAKEFLAGS= $(MAKE) --no-print-directory -k $(VENV)/dev-installed model editors $(WEBGPU)/installed >target/fetched.log 2>&1 || true
 
-# Each target has a process of its own, whose memory is free before the next one.
+# Each target is compared in a process of its own, which frees its memory before the next one.
 TARGETS := target/targets
 targets: model ## Compare the default model's graphs for Core ML and MLX with those for the CPU, on the CPU (8 GB of disk)
 	@$(BIN)/foretell-models fetch $(MODEL) >/dev/null

@@ -72,8 +72,8 @@ In insert mode, an edit appears when you pause for 150 ms. A suggestion, a
 completion menu and a snippet own <Tab> first. If no edit is shown, the keys
 do what they did before; in normal mode, <Tab> is then |CTRL-I|.
 
-No model is needed. The server's settings `next_edit.enabled` and
-`next_edit.eagerness` say which edits are offered.
+A rename needs no model. The server's settings `next_edit.enabled` and
+`next_edit.eagerness` decide which edits are offered.
 ]]
 
 local COMMANDS = [[
