@@ -12,8 +12,8 @@ pub struct NextEdit {
     /// Whether edits are offered, in editors that can show them.
     pub enabled: bool,
     /// Which edits are offered. `calm`: the other places of a renamed variable, parameter, function
-    /// or type; `balanced`: also those of fields and methods; `eager`: also a change that was made
-    /// twice, at other places that look the same.
+    /// or type; `balanced`: also those of fields and methods; `eager`: also the last change at other
+    /// places that look the same, judged by the model.
     #[schemars(with = "String", extend("enum" = ["calm", "balanced", "eager"]))]
     pub eagerness: EditEagerness,
 }
@@ -35,6 +35,6 @@ pub enum EditEagerness {
     /// Also members of types.
     #[default]
     Balanced,
-    /// Also repeated changes.
+    /// Also the last change at places that look the same.
     Eager,
 }
