@@ -137,8 +137,9 @@ impl Queue {
         self.state.lock()
     }
 
-    /// Adds a job. A new background prefill replaces a waiting one, and so does scoring. During a long evaluation, jobs
-    /// without a reader would pile up with their texts: they are dropped here.
+    /// Adds a job. A new background prefill replaces a waiting one, and new scoring replaces waiting
+    /// scoring. During a long evaluation, jobs without a reader would pile up with their texts: they
+    /// are dropped here.
     pub(super) fn push(&self, job: Job) {
         let mut state = self.state();
         if state.has_ended {

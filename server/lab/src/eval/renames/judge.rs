@@ -22,7 +22,7 @@ const MAX_PLACES: usize = 3;
 /// The margins to choose from, in nats.
 const MARGINS: [f64; 11] = [-2.0, -1.0, 0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0];
 
-/// What a judged place is.
+/// The kind of a judged place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum What {

@@ -29,7 +29,7 @@ pub(super) struct NextEdit {
     pub(super) search: Option<Search>,
     pub(super) waiting: Option<EditRequest>,
     pub(super) rejected: Vec<Rejected>,
-    /// The offers that the model rejected.
+    /// The candidates that the model rejected.
     pub(super) refused: Vec<Rejected>,
 }
 

@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// Ends the search with what to offer.
+    /// Ends the search with the candidate to offer.
     pub(super) fn end_search(&mut self, candidate: Option<Candidate>) {
         let NextEdit { search: Some(search), n_offers, .. } = &mut self.next_edit else { return };
         *n_offers += u64::from(candidate.is_some());
