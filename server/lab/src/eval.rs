@@ -100,7 +100,7 @@ pub struct Arguments {
     missed: bool,
 
     /// With `--renames`, have the model judge the places, and as many others of the same names; with
-    /// `--edits`, have it judge what the syntax tree does not prove.
+    /// `--edits`, have it judge the edits that the syntax tree does not prove.
     #[arg(long)]
     judge: bool,
 
