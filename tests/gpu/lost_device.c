@@ -1,5 +1,5 @@
-// A Vulkan driver that forwards to another one. It loses its device once a file exists, and has no more
-// memory than a variable says, in bytes.
+// A Vulkan driver that forwards to another one. It loses its device once a file exists, and its memory
+// is limited to LIMITED_DEVICE_BYTES, if that is set.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>

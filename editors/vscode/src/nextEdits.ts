@@ -41,7 +41,7 @@ interface Options {
 /** How long the user must pause before an edit appears: each key of a new name leads to another edit. */
 const PAUSE_MS = 250;
 
-/** How long the keys stay active after an accepted edit, while the next one is searched: nobody indents that soon. */
+/** How long the keys stay active after an accepted edit, until the next one arrives: nobody indents that soon. */
 const HOLD_MS = 500;
 
 export class NextEdits implements vscode.Disposable {
