@@ -1,5 +1,4 @@
-// A Vulkan driver that forwards to another one. It loses its device once a file exists, and its memory
-// is limited to LIMITED_DEVICE_BYTES, if that is set.
+// A Vulkan driver that forwards to another one and loses its device once a file exists.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,15 +7,7 @@
 
 typedef void (*Function)(void);
 typedef Function (*GetProcAddr)(void *object, const char *name);
-static const int32_t VK_ERROR_OUT_OF_DEVICE_MEMORY = -2;
 static const int32_t VK_ERROR_DEVICE_LOST = -4;
-
-struct VkMemoryAllocateInfo {
-    int32_t type;
-    const void *next;
-    uint64_t n_bytes;
-    uint32_t memory_type;
-};
 
 static void *driver(void) {
     static void *handle;
@@ -34,26 +25,11 @@ static int32_t submit_or_lose(void *queue, uint32_t n, const void *submits, uint
     return submit(queue, n, submits, fence);
 }
 
-static int32_t (*allocate)(void *, const struct VkMemoryAllocateInfo *, const void *, uint64_t *);
-
-// Freed memory still counts.
-static int32_t allocate_or_fail(void *device, const struct VkMemoryAllocateInfo *info, const void *callbacks, uint64_t *memory) {
-    static _Atomic uint64_t n_allocated;
-    const char *limit = getenv("LIMITED_DEVICE_BYTES");
-    n_allocated += info->n_bytes;
-    if (limit && n_allocated > strtoull(limit, 0, 10)) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    return allocate(device, info, callbacks, memory);
-}
-
 static Function of_device(void *device, const char *name) {
     Function found = device_get(device, name);
     if (found && strcmp(name, "vkQueueSubmit") == 0) {
         submit = (int32_t (*)(void *, uint32_t, const void *, uint64_t))found;
         return (Function)submit_or_lose;
-    }
-    if (found && strcmp(name, "vkAllocateMemory") == 0) {
-        allocate = (int32_t (*)(void *, const struct VkMemoryAllocateInfo *, const void *, uint64_t *))found;
-        return (Function)allocate_or_fail;
     }
     return found;
 }

@@ -152,11 +152,12 @@ impl Finder {
 
 /// The places that may mention a renamed name, if it is unlikely to mean anything else.
 fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
-    let is_possible = words::is_distinctive(old);
-    let places = words::occurrences(&query.text, old).filter(|_| is_possible);
+    if !words::is_distinctive(old) {
+        return Vec::new();
+    }
     let candidate =
         |range| Candidate { range, old: old.clone(), new: new.clone(), kind: Kind::Similar };
-    places.map(candidate).collect()
+    words::occurrences(&query.text, old).map(candidate).collect()
 }
 
 fn repeats(query: &Query) -> Vec<Candidate> {

@@ -53,11 +53,21 @@ pub(crate) fn code_action(offer: &EditOffer, edit: InlineEdit, with_changes: boo
         json!({"changes": {&*offer.snapshot.uri: edits}})
     };
     json!({
-        "title": format!("Apply next edit (line {line}: {} → {})", offer.old, offer.new),
+        "title": format!("Apply next edit (line {line}: {})", change_in_words(&offer.old, &offer.new)),
         "kind": CODE_ACTION_KIND,
         "edit": workspace_edit,
         "command": edit.command,
     })
+}
+
+/// A change on one line.
+fn change_in_words(old: &str, new: &str) -> String {
+    let change = match (old.trim().is_empty(), new.trim().is_empty()) {
+        (true, _) => format!("insert {new}"),
+        (_, true) => format!("delete {old}"),
+        _ => format!("{old} → {new}"),
+    };
+    change.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The name of a position encoding.
@@ -183,6 +193,13 @@ fn fenced(language: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::label;
+
+    #[test]
+    fn changes_are_named_on_one_line() {
+        assert_eq!(super::change_in_words("a", "b"), "a → b");
+        assert_eq!(super::change_in_words("typing.", ""), "delete typing.");
+        assert_eq!(super::change_in_words("", "x,\n    y"), "insert x, y");
+    }
 
     #[test]
     fn label_counts_further_lines() {
