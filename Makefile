@@ -9,7 +9,7 @@ OTHERS_LIMIT ?= 8
 ORACLE_LIMIT ?= 10
 MDBOOK := 0.5.4
 # Duration of each fuzz target in `make test`, and in `make fuzz`.
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 10
 FUZZ_LONG_SECONDS ?= 1800
 SOAK_MINUTES ?= 10
 VENV := .venv
