@@ -1,5 +1,5 @@
 //! Runs each target in `fuzz/targets.rs` on its corpus, then on random mutations of it for
-//! `FUZZ_SECONDS` (default 20). An input that violates an invariant is saved in `target/fuzz`; add
+//! `FUZZ_SECONDS` (default 10). An input that violates an invariant is saved in `target/fuzz`; add
 //! it to the corpus with the fix. `FUZZ_SEED` reproduces a run. `make fuzz` is the longer,
 //! coverage-guided version.
 
@@ -138,7 +138,7 @@ impl Watch {
 
 fn fuzz(name: &'static str) {
     let (_, target) = *TARGETS.iter().find(|it| it.0 == name).unwrap();
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(20, |it| it.parse().unwrap());
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(10, |it| it.parse().unwrap());
     let mut seeds = seeds(name);
     let number =
         std::env::var("FUZZ_SEED").map_or(u64::from(std::process::id()), |it| it.parse().unwrap());
