@@ -74,23 +74,37 @@ def main() -> None:
         for row in replays_of(package, before, arguments.cache)
     ]
     sets["replays.jsonl"] = "".join(json.dumps(it, ensure_ascii=False) + "\n" for it in replays)
+    if not write_sets(sets, HERE / "SHA256SUMS", check=arguments.check):
+        raise SystemExit("the cases do not match SHA256SUMS")
+    if arguments.check:
+        return
+    for name, text in sets.items():
+        print(f"{name}: {text.count(chr(10))} cases, {len(text) // 1024} KiB")
+    write_licences(packages + changed, arguments.cache, "SOURCES.md", "evaluation cases")
+
+
+def write_sets(sets: dict[str, str], sums: Path, *, check: bool) -> bool:
+    """Writes the sets and their hashes; with `check`, only compares the hashes."""
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sets.items()}
     recorded = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
-    if arguments.check:
-        same = recorded == (HERE / "SHA256SUMS").read_text()
-        raise SystemExit(0 if same else "the cases do not match SHA256SUMS")
+    if check:
+        return recorded == sums.read_text()
     for name, text in sets.items():
         (HERE / name).write_text(text)
-        print(f"{name}: {text.count(chr(10))} cases, {len(text) // 1024} KiB")
-    (HERE / "SHA256SUMS").write_text(recorded)
-    write_licences(packages + changed, arguments.cache, "SOURCES.md", "evaluation cases")
+    sums.write_text(recorded)
+    return True
+
+
+def is_generated(text: str) -> bool:
+    """Whether a file says at its start that a program wrote it."""
+    return "generated" in text[:400].lower()
 
 
 def candidates(packages: list[Package], cache: Path) -> Iterator[Case]:
     """All possible cases, in a fixed order."""
     for package in packages:
         for path, text in sources(package, cache).items():
-            if 1_500 <= len(text) <= 60_000 and "generated" not in text[:400].lower():
+            if 1_500 <= len(text) <= 60_000 and not is_generated(text):
                 name = path_of(package, path)
                 cases = cut(name, package.language, text, random.Random(f"{SEED} {name}"))
                 yield from (it for it in cases if not has_url(it))
@@ -101,7 +115,7 @@ def candidates_with_others(packages: list[Package], cache: Path) -> Iterator[Cas
     for package in packages:
         texts = sources(package, cache)
         for path, text in texts.items():
-            if 1_500 <= len(text) <= 60_000 and "generated" not in text[:400].lower():
+            if 1_500 <= len(text) <= 60_000 and not is_generated(text):
                 name = path_of(package, path)
                 seed = f"{SEED} {name} others"
                 cases = cases_with_others(name, path, package.language, texts, seed)

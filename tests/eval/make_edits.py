@@ -9,7 +9,6 @@ compares them. With `--whole`, the same edits are also written with their whole 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import random
 import tomllib
@@ -20,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edits import case
-from make_cases import write_licences
+from make_cases import is_generated, write_licences, write_sets
 from packages import Package, sources
 from replays import path_of
 
@@ -68,16 +67,13 @@ def main() -> None:
             arguments.whole.mkdir(exist_ok=True)
             whole = to_jsonl([it for _, it in rows])
             (arguments.whole / f"edits-{half}.jsonl").write_text(whole)
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sets.items()}
-    recorded = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
+    if not write_sets(sets, HERE / "edits.sha256", check=arguments.check):
+        raise SystemExit("the edits do not match edits.sha256")
     if arguments.check:
-        same = recorded == (HERE / "edits.sha256").read_text()
-        raise SystemExit(0 if same else "the edits do not match edits.sha256")
+        return
     for name, text in sets.items():
-        (HERE / name).write_text(text)
         kinds = Counter(json.loads(line)["kind"] for line in text.splitlines())
         print(f"{name}: {len(text.encode()) // 1024} KiB, {dict(kinds)}")
-    (HERE / "edits.sha256").write_text(recorded)
     write_licences(packages, arguments.cache, "EDITS.md", "edits")
 
 
@@ -87,7 +83,7 @@ def candidates(package: Package, versions: list[str], cache: Path) -> Iterator[R
         old = sources(replace(package, version=before), cache)
         new = sources(replace(package, version=after), cache)
         for path in sorted(old.keys() & new.keys()):
-            if old[path] == new[path] or "generated" in old[path][:400].lower():
+            if old[path] == new[path] or is_generated(old[path]):
                 continue
             name = path_of(replace(package, version=after), path)
             row = case(name, package.language, old[path], new[path])

@@ -170,8 +170,8 @@ pub(crate) fn measure_if_changed(config: &Config) -> anyhow::Result<()> {
     candidates.measure_if_changed(|| candidates.measure(Priority::Background, &mut |_| Ok(())))
 }
 
-/// Why installed providers cannot run a bundle.
-pub(crate) fn unfit(library: &Path, bundle: &Bundle) -> Vec<PassedOver> {
+/// The installed providers that cannot run a bundle, with the reasons.
+pub(crate) fn passed_over(library: &Path, bundle: &Bundle) -> Vec<PassedOver> {
     let installed = onnx::installed_providers(library, &bundle.manifest).unwrap_or_default();
     installed.into_iter().filter_map(Result::err).collect()
 }

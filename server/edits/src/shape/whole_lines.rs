@@ -80,7 +80,7 @@ pub(super) fn next_line(text: &str, changes: &[LineChange<'_>]) -> Option<Repeat
     Some(Repeat { range, new, n_examples: 1, inserts: true })
 }
 
-/// What a token must have in common with another one: that it is a word, or its text.
+/// The same for any two words; other tokens must have the same text.
 fn kind(token: &str) -> &str {
     if words::is_identifier(token) { "word" } else { token }
 }

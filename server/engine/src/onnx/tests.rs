@@ -63,12 +63,18 @@ fn record() -> Record {
     Record { outcomes, ..Record::default() }
 }
 
-#[test]
-fn unloadable_provider_is_not_selected_again() {
+/// A bundle whose record selects CUDA, and the folder of the records.
+fn recorded() -> (Bundle, Options, Records, tempfile::TempDir) {
     let (bundle, options) = bundle_and_options(Setting::Auto);
     let folder = tempfile::tempdir().unwrap();
     let records = Records::new(folder.path().to_owned());
     records.write(&bundle, &record()).unwrap();
+    (bundle, options, records, folder)
+}
+
+#[test]
+fn unloadable_provider_is_not_selected_again() {
+    let (bundle, options, records, _folder) = recorded();
     OnnxModel::load_with(records.clone(), Provider::Cuda, &bundle, &options).unwrap();
     let record = records.read(&bundle).unwrap();
     assert_eq!(record.selected().unwrap().provider, "cpu");
@@ -77,10 +83,7 @@ fn unloadable_provider_is_not_selected_again() {
 
 #[test]
 fn failing_provider_is_replaced_once() {
-    let (bundle, options) = bundle_and_options(Setting::Auto);
-    let folder = tempfile::tempdir().unwrap();
-    let records = Records::new(folder.path().to_owned());
-    records.write(&bundle, &record()).unwrap();
+    let (bundle, options, records, _folder) = recorded();
     let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
     let mut model = loaded.unwrap();
     model.resize(0, 128, 0).unwrap();
@@ -108,10 +111,7 @@ fn failing_provider_is_replaced_once() {
 
 #[test]
 fn missing_memory_replaces_a_provider_for_one_load_only() {
-    let (bundle, options) = bundle_and_options(Setting::Auto);
-    let folder = tempfile::tempdir().unwrap();
-    let records = Records::new(folder.path().to_owned());
-    records.write(&bundle, &record()).unwrap();
+    let (bundle, options, records, _folder) = recorded();
     let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
     let mut model = loaded.unwrap();
     let Graphs::InPlace(it) = &mut model.loaded else { panic!() };

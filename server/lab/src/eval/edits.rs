@@ -16,6 +16,7 @@ use std::{
 use anyhow::Context;
 use foretell_config::next_edit::EditEagerness;
 use foretell_edits::{Candidate, Kind, Query};
+use foretell_session::session::least_eagerness;
 use serde::Deserialize;
 
 use tally::Tally;
@@ -79,13 +80,10 @@ impl<'a> Offers<'a> {
 
 impl Offers<'_> {
     fn has(&self, kind: Kind) -> bool {
-        let least = match kind {
-            Kind::Rename => EditEagerness::Calm,
-            Kind::Member => EditEagerness::Balanced,
-            Kind::Repeat => EditEagerness::Eager,
-            Kind::Similar => return self.has_guesses,
-        };
-        self.eagerness >= least
+        match kind {
+            Kind::Similar => self.has_guesses,
+            _ => self.eagerness >= least_eagerness(kind),
+        }
     }
 }
 

@@ -46,6 +46,7 @@ use candidates::{Candidates, SelectedItem};
 use completion::Wait;
 use edit_search::NextEdit;
 use menu_request::TypedOn;
+pub use next_edit::least_eagerness;
 use prefill::Focus;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};

@@ -16,9 +16,8 @@ use foretell_engine::{
 use super::check::{Check, Mark};
 use crate::commands::{
     providers::{
-        Candidates, Priority,
+        Candidates, Priority, passed_over,
         table::{self, Row},
-        unfit as unfit_providers,
     },
     rates::Rates,
     terminal::printable,
@@ -75,10 +74,10 @@ pub(super) fn check(
     let Some(candidates) = candidates else {
         let has_gpu =
             cfg!(target_os = "macos") || Path::new("/proc/driver/nvidia/version").exists();
-        let passed_over = choice.passed_over.iter().filter(|_| has_gpu);
-        let mut details: Vec<String> = passed_over.map(|it| format!("not {it}")).collect();
-        let unfit = bundle.filter(|_| config.model.provider == Setting::Auto);
-        for it in unfit.map(|it| unfit_providers(library, it)).unwrap_or_default() {
+        let by_library = choice.passed_over.iter().filter(|_| has_gpu);
+        let mut details: Vec<String> = by_library.map(|it| format!("not {it}")).collect();
+        let bundle = bundle.filter(|_| config.model.provider == Setting::Auto);
+        for it in bundle.map(|it| passed_over(library, it)).unwrap_or_default() {
             let line = format!("not {it}");
             if !details.contains(&line) {
                 details.push(line);

@@ -1,4 +1,4 @@
-//! What was offered in one replay, or in several.
+//! Counts of the offers in replays.
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -24,7 +24,8 @@ use crate::{
 use foretell_config::next_edit::EditEagerness;
 
 /// The lowest eagerness that offers a kind of candidate.
-fn least_eagerness(kind: Kind) -> EditEagerness {
+#[must_use]
+pub fn least_eagerness(kind: Kind) -> EditEagerness {
     match kind {
         Kind::Rename => EditEagerness::Calm,
         Kind::Member => EditEagerness::Balanced,
