@@ -4,7 +4,8 @@ The steps are data (`session.json`), so that each editor plays the same ones:
 
     {"open": FILE}        opens a file or switches to it, with the cursor in insert mode at its end
     {"type": TEXT}        types one key every `key_ms`; a line break is the Enter key. The editor's
-                          automatic brackets and indentation are on
+                          automatic brackets and indentation are on; an editor that does not
+                          indent the body of a block gets the spaces as keys
     {"write": LINES}      types lines, in an editor that repeats the indentation of the line above
     {"follow": N}         types the next N characters of the suggestion on screen
     {"wrong": KEY}        types a key that contradicts the suggestion
@@ -43,6 +44,8 @@ class Driver(Protocol):
 
     # Whether the suggestion is drawn with its leading whitespace.
     draws_leading_space: bool
+    # Whether it indents the body of a new block.
+    indents_blocks: bool
 
     def open(self, path: Path) -> None: ...
 
@@ -162,8 +165,12 @@ class Session:
         self.watch(self.key_s)
 
     def do_type(self, text: str) -> None:
+        before = ""
         for key in text:
             self.press(key)
+            if before + key == ":\n" and not self.driver.indents_blocks:
+                self.do_type("    ")
+            before = key
 
     def do_write(self, lines: list[str]) -> None:
         indent = ""

@@ -24,6 +24,7 @@ inoremap <expr> ) getline('.')[col('.') - 1] == ')' ? "\<C-g>U\<Right>" : ')'
 
 class InNeovim:
     draws_leading_space = True
+    indents_blocks = True
 
     def __init__(self, vim: Neovim) -> None:
         self.vim = vim
@@ -72,9 +73,13 @@ class InNeovim:
 
 
 class InHelix:
-    """The suggestion is the item in the completion menu, without the word before the cursor."""
+    """The suggestion is the item in the completion menu, without the word before the cursor.
+
+    Debian's Helix has no grammars, so it only repeats the indentation of the line above.
+    """
 
     draws_leading_space = False
+    indents_blocks = False
 
     def __init__(self, helix: Helix) -> None:
         self.helix = helix
@@ -174,6 +179,7 @@ def test_session_in_helix(server: Path, tmp_path: Path) -> None:
     helix.end()
     assert report.n_agreeing_keys > 0, report
     assert report.n_wrong_frames == 0, report
+    assert report.is_accept_one_undo_step is not False, report
 
 
 def test_session_in_vscode(server: Path) -> None:

@@ -17,6 +17,7 @@ START_TIMEOUT_S = 240
 
 class InVSCode:
     draws_leading_space = True
+    indents_blocks = True
 
     def __init__(
         self,
