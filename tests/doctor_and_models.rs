@@ -203,11 +203,16 @@ fn model_use_keeps_comments_in_settings() {
     };
     assert_eq!((&of("mine")["is_used"], &of("mine")["is_here"]), (&true.into(), &true.into()));
     assert_eq!(of("qwen2.5-coder-1.5b")["bytes"], 1_117_320_768);
+    let verified = data.path().join("verified");
+    std::fs::create_dir(&verified).unwrap();
+    std::fs::write(verified.join("of-a-removed-model"), "/no/such/model\n").unwrap();
     let (output, out, _) = model(&["remove", "mine"]);
     assert!(output.status.success() && out.contains("Your settings still name it"), "{out}");
     assert!(!models.join("mine").is_symlink() && bundle.path().join("foretell.json").exists());
     assert_eq!(std::fs::read_dir(&models).unwrap().count(), 0);
-    assert_eq!(std::fs::read_dir(data.path().join("locks")).unwrap().count(), 0);
+    for folder in ["locks", "verified"] {
+        assert_eq!(std::fs::read_dir(data.path().join(folder)).unwrap().count(), 0, "{folder}");
+    }
     // The remains of a killed run.
     for left in [".partial-mine~removed/data", ".old-mine/data", ".partial-mine-too~x/data"] {
         std::fs::create_dir_all(models.join(left)).unwrap();

@@ -8,6 +8,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -44,7 +45,9 @@ impl Versions {
         add("the providers' libraries", provider_libraries(library));
         let names: Vec<&str> = providers.iter().map(|it| it.name()).collect();
         add("the installed providers", names.join(", "));
-        add("the drivers", drivers());
+        let named = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].map(std::env::var_os);
+        let named: Vec<OsString> = named.into_iter().flatten().collect();
+        add("the drivers", drivers(Path::new("/"), &named));
         add("the graphics devices", graphics_devices(Path::new("/sys/class/drm")));
         Self(versions)
     }
@@ -79,23 +82,22 @@ fn provider_libraries(library: &Path) -> String {
     paths.iter().map(|it| stamp(it)).collect::<Vec<_>>().join("\n")
 }
 
-/// The state of the graphics drivers, as far as it is visible without loading them; empty on
-/// Windows.
-fn drivers() -> String {
+/// The state of the graphics drivers below `root`, as far as it is visible without loading them, and
+/// of the Vulkan drivers in these lists of paths; empty on Windows.
+fn drivers(root: &Path, lists: &[OsString]) -> String {
     // The kernel contains the drivers of most GPUs, and macOS all of them.
     let files = [
-        "/proc/sys/kernel/osrelease",
-        "/proc/driver/nvidia/version",
-        "/System/Library/CoreServices/SystemVersion.plist",
+        "proc/sys/kernel/osrelease",
+        "proc/driver/nvidia/version",
+        "System/Library/CoreServices/SystemVersion.plist",
     ];
-    let texts = files.iter().filter_map(|it| fs::read_to_string(it).ok());
+    let texts = files.iter().filter_map(|it| fs::read_to_string(root.join(it)).ok());
     let mut states: Vec<String> = texts.map(|it| it.trim().to_owned()).collect();
-    let variables = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
-    let named = variables.iter().filter_map(std::env::var_os);
-    let named = named.flat_map(|it| std::env::split_paths(&it).collect::<Vec<_>>());
-    let folders = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
-    let entries = folders.iter().flat_map(|it| fs::read_dir(it).into_iter().flatten().flatten());
-    let mut manifests: Vec<PathBuf> = named.chain(entries.map(|it| it.path())).collect();
+    let named = lists.iter().flat_map(std::env::split_paths);
+    let folders = ["usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "etc/vulkan/icd.d"];
+    let folders = folders.iter().flat_map(|it| fs::read_dir(root.join(it)));
+    let entries = folders.flat_map(|it| it.flatten().map(|it| it.path()));
+    let mut manifests: Vec<PathBuf> = named.chain(entries).collect();
     manifests.sort();
     states.extend(manifests.iter().map(|it| stamp(it)));
     states.join("\n")

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use foretell_config::{edit::with_setting, layers::user_file};
 use foretell_engine::{
-    bundle::Bundle,
+    bundle::{Bundle, verified},
     paths::{create_private_folder, data_folder, model_path},
 };
 use serde::Serialize;
@@ -355,6 +355,7 @@ fn remove(name: &str, used: &str) -> anyhow::Result<()> {
             .and_then(|()| remove_all(&gone));
         removed.with_context(|| format!("{}", target.display()))?;
     }
+    verified::remove_outdated();
     // Remove the file while holding the lock: a process that opened it earlier still finds it
     // locked.
     let _ = fs::remove_file(lock_path(name));

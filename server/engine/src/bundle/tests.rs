@@ -338,6 +338,25 @@ fn files_are_hashed_again_only_after_a_change() {
 }
 
 #[test]
+fn records_of_removed_bundles_are_removed() {
+    let records = tempfile::tempdir().unwrap();
+    let n_records = || fs::read_dir(records.path()).unwrap().count();
+    let [kept, gone, other] = [(); 3].map(|()| TestBundle::new());
+    for bundle in [&kept, &gone] {
+        Bundle::open(&bundle.0).unwrap().verify_unless_in(records.path()).unwrap();
+    }
+    fs::write(records.path().join("of-an-earlier-version"), "model.onnx 1 2 aa\n").unwrap();
+    verified::remove_outdated_in(records.path());
+    assert_eq!(n_records(), 2);
+    drop(gone);
+    // Also at the next verification.
+    Bundle::open(&other.0).unwrap().verify_unless_in(records.path()).unwrap();
+    assert_eq!(n_records(), 2);
+    let kept = Bundle::open(&kept.0).unwrap().verify_unless_in(records.path()).unwrap();
+    assert_eq!(kept, verified::Verified::Unchanged);
+}
+
+#[test]
 fn files_are_hashed_where_nothing_can_be_recorded() {
     let (bundle, records) = (TestBundle::new(), tempfile::NamedTempFile::new().unwrap());
     let opened = Bundle::open(&bundle.0).unwrap();

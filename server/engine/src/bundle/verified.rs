@@ -1,6 +1,6 @@
 //! The record of a bundle's last verification, so that its files are hashed again only after a
-//! change. It is a file in the data folder, named after the bundle's path, with the size and the
-//! modification time of every file.
+//! change. It is a file in the data folder, named after the bundle's path, with that path and the size
+//! and the modification time of every file.
 
 use std::{
     fmt::Write,
@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, BundleError, hex, read_small};
+use super::{Bundle, BundleError, MANIFEST, hex, read_small};
 use crate::paths::data_folder;
 
 /// How a bundle was verified.
@@ -29,7 +29,7 @@ impl Bundle {
     /// # Errors
     /// As for [`Bundle::verify`].
     pub fn verify_if_changed(&self) -> Result<Verified, BundleError> {
-        self.verify_unless_in(&data_folder().join("verified"))
+        self.verify_unless_in(&folder())
     }
 
     pub(super) fn verify_unless_in(&self, records: &Path) -> Result<Verified, BundleError> {
@@ -45,20 +45,23 @@ impl Bundle {
             return Ok(Verified::Unchanged);
         }
         self.verify()?;
+        remove_outdated_in(records);
         if let Err(error) = fs::create_dir_all(records).and_then(|()| fs::write(&record, &state)) {
             tracing::debug!("{}: {error}", record.display());
         }
         Ok(Verified::Hashed)
     }
 
+    /// The path of the record.
     fn record_in(&self, records: &Path) -> io::Result<PathBuf> {
         let path = self.path.canonicalize()?;
         Ok(records.join(hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()))))
     }
 
-    /// A line for each file: its name, size, modification time and expected hash.
+    /// The path of the bundle, and a line for each file: its name, size, modification time and
+    /// expected hash.
     fn state(&self) -> io::Result<String> {
-        let mut state = String::new();
+        let mut state = format!("{}\n", self.path.canonicalize()?.display());
         for (name, info) in &self.manifest.files {
             let metadata = fs::metadata(self.path.join(name))?;
             let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
@@ -66,5 +69,28 @@ impl Bundle {
             let _ = writeln!(state, "{name} {} {ns} {}", metadata.len(), info.sha256);
         }
         Ok(state)
+    }
+}
+
+fn folder() -> PathBuf {
+    data_folder().join("verified")
+}
+
+/// Removes the records of bundles that no longer exist.
+pub fn remove_outdated() {
+    remove_outdated_in(&folder());
+}
+
+pub(super) fn remove_outdated_in(records: &Path) {
+    for record in fs::read_dir(records).into_iter().flatten().flatten().map(|it| it.path()) {
+        let text = read_small(&record).unwrap_or_default();
+        // One without a path is from an earlier version.
+        let bundle = Path::new(text.lines().next().unwrap_or_default());
+        if bundle.is_absolute() && bundle.join(MANIFEST).is_file() {
+            continue;
+        }
+        if let Err(error) = fs::remove_file(&record) {
+            tracing::debug!("{}: {error}", record.display());
+        }
     }
 }

@@ -181,13 +181,13 @@ fn fitting<B>(
         };
         if !slots.is_empty() {
             let (n_slots, n_wanted) = (slots.len(), memory_now.n_slots);
-            tracing::warn!("the device has memory for {n_slots} of {n_wanted} KV slots: {why}");
+            tracing::warn!("the device can hold {n_slots} of {n_wanted} KV slots: {why}");
             return Ok(memory_now.with_slots(n_slots));
         }
         if n_tokens / 2 < MIN_CAPACITY {
             return Err(anyhow::Error::new(why).context(KV_FAILED));
         }
-        tracing::warn!("the device has no memory for {n_tokens} tokens of context: {why}");
+        tracing::warn!("the device cannot hold {n_tokens} tokens of context: {why}");
         memory_now = memory(n_tokens / 2)?;
     }
 }
@@ -241,20 +241,25 @@ fn evaluate(
     Ok(())
 }
 
-/// The start of the message if KV buffers cannot be allocated.
+/// The start of the message if KV buffers cannot be allocated, for whatever reason.
 pub(super) const KV_FAILED: &str = "the KV buffers cannot be allocated";
 
 /// Whether memory was missing, of the process or of the device. Other programs may have used it, so
 /// this says nothing about the next time.
 pub(super) fn is_no_memory(message: &str) -> bool {
+    // Of the C++ library, ONNX Runtime, its plugins and CUDA, and of Vulkan and Direct3D.
     let texts = [
         "bad_alloc",
-        "Failed to allocate memory",
+        "failed to allocate memory",
+        "memory allocation failed",
+        "is smaller than requested bytes",
+        "failed to create gpu buffer",
         "out of memory",
-        "Out of memory",
-        "OutOfMemory",
-        KV_FAILED,
+        "outofmemory",
+        "out_of_host_memory",
+        "out_of_device_memory",
     ];
+    let message = message.to_lowercase();
     texts.iter().any(|it| message.contains(it))
 }
 
@@ -288,6 +293,22 @@ mod tests {
         };
         let found = fitting(memory(2048).unwrap(), memory, allocate);
         found.map(|it| (it.n_slots, it.capacity())).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn missing_memory_is_told_from_other_failures_of_the_kv_buffers() {
+        let is_missing = |why: &str| is_no_memory(&format!("{KV_FAILED}: {why}"));
+        for why in [
+            "std::bad_alloc",
+            "WebGPU device error(3): vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY",
+            "CUDA failure 2: out of memory",
+            "Failed to create GPU buffer: size=655360, usage=140.",
+        ] {
+            assert!(is_missing(why), "{why}");
+        }
+        for why in ["the plugin's device is gone", "WebGPU device lost (1): the driver crashed"] {
+            assert!(!is_missing(why), "{why}");
+        }
     }
 
     #[test]

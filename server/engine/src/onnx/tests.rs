@@ -1,8 +1,11 @@
 //! KV buffers, and the fallback from a failing provider. Needs `make model` and a machine without a GPU, so that CUDA
 //! fails.
 
-use super::runtime::{Configure, open_with_rest_on_cpu};
 use super::*;
+use super::{
+    kv_buffers::KvLayout,
+    runtime::{Configure, open_with_rest_on_cpu},
+};
 use crate::library::find_library;
 use crate::{
     bundle::DEFAULT_MODEL,
@@ -125,6 +128,37 @@ fn missing_memory_replaces_a_provider_for_one_load_only() {
     assert_eq!(records.selected(&bundle), Some(Provider::Cuda));
     model.resize(0, 128, 0).unwrap();
     assert!(model.read(0, 0, &TOKENS, 1).is_ok());
+}
+
+#[test]
+fn other_failure_of_the_kv_buffers_disqualifies_a_provider() {
+    let (bundle, options, records, _folder) = recorded();
+    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
+    let mut model = loaded.unwrap();
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
+    it.provider = Provider::Cuda;
+    // Buffers on a device that has gone.
+    let runtime = runtime(&options.library).unwrap();
+    it.layout = KvLayout::of(&bundle.manifest, Provider::WebGpu, runtime).unwrap();
+    assert!(model.resize(0, 128, 0).is_err());
+    let EngineState::Slower { provider: "cpu", message } = model.state() else {
+        panic!("{:?}", model.state())
+    };
+    assert!(message.starts_with("cuda failed, cpu does its work until an update or "), "{message}");
+    assert!(message.ends_with("cannot be allocated: the plugin's device is gone"), "{message}");
+    assert_eq!(records.selected(&bundle), Some(Provider::Cpu));
+}
+
+#[test]
+fn recorded_provider_that_cannot_be_used_is_replaced_by_the_cpu() {
+    let (bundle, options, records, _folder) = recorded();
+    // The graph is for the CPU, so CUDA cannot run it.
+    assert_eq!(records.selected(&bundle), Some(Provider::Cuda));
+    assert_eq!(selected(&records, &bundle, &options).unwrap(), Provider::Cpu);
+    // An explicit choice has no replacement.
+    let options = Options { provider: Setting::Only(Provider::Cuda), ..options };
+    let error = selected(&records, &bundle, &options).unwrap_err().to_string();
+    assert!(error.starts_with("no way to compute: cuda: "), "{error}");
 }
 
 /// As with Core ML, if it cannot compute all of a graph.

@@ -136,6 +136,31 @@ fn changed_files_change_the_versions() {
 }
 
 #[test]
+fn every_change_of_a_driver_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let elsewhere = root.path().join("driver.json");
+    let mut seen = vec![drivers(root.path(), &[])];
+    for (file, text) in [
+        ("proc/sys/kernel/osrelease", "6.1.0-1"),
+        ("proc/sys/kernel/osrelease", "6.1.0-2"),
+        ("proc/driver/nvidia/version", "NVRM version: 575.1"),
+        ("System/Library/CoreServices/SystemVersion.plist", "26.1"),
+        ("usr/share/vulkan/icd.d/intel.json", "{}"),
+        ("usr/share/vulkan/icd.d/intel.json", "{ }"),
+        ("usr/local/share/vulkan/icd.d/own.json", "{}"),
+        ("etc/vulkan/icd.d/other.json", "{}"),
+        ("driver.json", "{}"),
+    ] {
+        let file = root.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, text).unwrap();
+        let now = drivers(root.path(), &[elsewhere.clone().into_os_string()]);
+        assert!(!seen.contains(&now), "{}", file.display());
+        seen.push(now);
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn graphics_devices_are_named_by_vendor_model_and_driver() {
     let folder = tempfile::tempdir().unwrap();
