@@ -165,5 +165,6 @@ BINARY ?= $(FORETELL)
 VSCODE_TARGET ?= $(shell $(EDITORS_BIN)/node -p 'process.platform + "-" + process.arch')
 vsix-platform: $(EDITORS)/foretell.vsix
 	@mkdir -p $(VSCODE)/bin && cp $(BINARY) $(VSCODE)/bin/
+	@$(BIN)/python packaging/crate_licences.py $(VSCODE)/bin/foretell-licences.txt
 	@$(call package,--target $(VSCODE_TARGET),$(EDITORS)/foretell-$(VSCODE_TARGET).vsix)
 	@rm -rf $(VSCODE)/bin

@@ -21,6 +21,7 @@ def test_extension_contains_the_program(tmp_path: Path) -> None:
     with zipfile.ZipFile(ROOT / done.stdout.split()[-1]) as archive:
         manifest = archive.read("extension.vsixmanifest").decode()
         program = archive.getinfo("extension/bin/foretell")
+        licences = archive.read("extension/bin/foretell-licences.txt").decode()
         archive.extract(program, tmp_path)
     assert 'TargetPlatform="' in manifest
     # VS Code unpacks with the modes in the archive.
@@ -28,5 +29,6 @@ def test_extension_contains_the_program(tmp_path: Path) -> None:
     extracted.chmod(program.external_attr >> 16)
     printed = subprocess.run([extracted, "--version"], capture_output=True, text=True).stdout
     assert printed.startswith("foretell ")
+    assert "tower-lsp" in licences
     with zipfile.ZipFile(ROOT / "target/editors/foretell.vsix") as archive:
         assert not [name for name in archive.namelist() if name.startswith("extension/bin")]

@@ -5,10 +5,11 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use foretell_engine::scripted::{Controls, Script};
-use foretell_http::Options;
+use foretell_http::{Options, SEND_TIME};
 use foretell_test_support::{
     lsp_client::Client,
     scripted_server::{initialize, on_request_config, serve},
@@ -30,16 +31,17 @@ struct Server {
 }
 
 fn start(says: &str) -> Server {
-    start_with(says, None)
+    start_with(says, |_| {})
 }
 
-fn start_with(says: &str, token: Option<&str>) -> Server {
+fn start_with(says: &str, set: impl FnOnce(&mut Options)) -> Server {
     let script = Script::new(says).unwrap().with_slots(4);
     let model = script.controls();
     let (mut editor, session) = serve(script, &on_request_config());
     let address = ([127, 0, 0, 1], 0).into();
-    let token = token.map(str::to_owned);
-    let options = Options { address, is_any: false, token, is_raw: false };
+    let mut options =
+        Options { address, is_any: false, token: None, is_raw: false, send_time: SEND_TIME };
+    set(&mut options);
     let address = foretell_http::serve(session, options).unwrap();
     initialize(&mut editor);
     Server { editor, model, address }
@@ -293,7 +295,7 @@ fn editor_comes_first() {
 #[test]
 fn strangers_are_refused() {
     let token = "0123456789abcdef";
-    let server = start_with(TEXT, Some(token));
+    let server = start_with(TEXT, |it| it.token = Some(token.to_owned()));
     let request = json!({"prompt": BEFORE, "suffix": AFTER}).to_string();
     let status = |headers: &str| {
         let head = format!("POST /v1/completions HTTP/1.1\r\n{headers}");
@@ -334,6 +336,48 @@ fn endless_requests_end() {
     for body in ["", "{", "1", "{\"prompt\": [1, 2]}", "{\"prompt\": [\"a\", \"b\"]}"] {
         let (status, answer) = receive(send(server.address, &head, body));
         assert!(status == 400 && answer.contains("invalid_request_error"), "{body}: {answer}");
+    }
+    assert_alive(&mut server.editor);
+}
+
+/// Sends a byte whenever there is nothing to receive; returns the response with which the server
+/// ends the connection.
+fn trickle(mut stream: TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    let (mut response, mut buffer) = (Vec::new(), [0; 1024]);
+    for _ in 0..1000 {
+        let is_open = match stream.read(&mut buffer) {
+            Ok(n_bytes) => {
+                response.extend(&buffer[..n_bytes]);
+                n_bytes > 0
+            }
+            Err(error) => {
+                matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+                    && stream.write_all(b"x").is_ok()
+            }
+        };
+        if !is_open {
+            return String::from_utf8(response).unwrap();
+        }
+    }
+    panic!("the server still reads");
+}
+
+#[test]
+fn slow_requests_end() {
+    let mut server = start_with(TEXT, |it| it.send_time = Duration::from_millis(100));
+    let head = post_head("/infill");
+    for (start, response) in [
+        (format!("{head}\r\nx: "), ""),
+        (format!("{head}\r\ncontent-length: 100000\r\n\r\n"), "HTTP/1.1 408 "),
+        (format!("{head}\r\ntransfer-encoding: chunked\r\n\r\n10000\r\n"), "HTTP/1.1 408 "),
+    ] {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.write_all(start.as_bytes()).unwrap();
+        assert_alive(&mut server.editor);
+        let received = trickle(stream);
+        assert!(received.starts_with(response), "{start}: {received}");
+        assert_eq!(received.is_empty(), response.is_empty(), "{start}: {received}");
     }
     assert_alive(&mut server.editor);
 }

@@ -342,8 +342,8 @@ fn prefetch_does_not_delay_exit() {
     }
 }
 
-/// The texts of the updates up to the last one.
-fn updates(typist: &mut Typist) -> Vec<String> {
+/// The texts of the updates up to the last one, which has the probability.
+fn updates(typist: &mut Typist) -> (Vec<String>, f64) {
     let mut texts = Vec::new();
     loop {
         let it = typist.client.wait_for(|it| it["method"] == "foretell/inlineCompletion/update");
@@ -352,13 +352,16 @@ fn updates(typist: &mut Typist) -> Vec<String> {
         assert_eq!(params["position"], params["item"]["range"]["start"]);
         texts.push(params["item"]["insertText"].as_str().unwrap().to_owned());
         if params["done"] == true {
-            return texts;
+            return (texts, params["probability"].as_f64().unwrap());
         }
+        assert_eq!(params["probability"], Value::Null);
     }
 }
 
-fn open_streaming(marked: &str, says: &str) -> (Typist, Controls) {
-    let (mut client, controls) = connect(says);
+fn open_streaming(marked: &str, says: &str, doubts: &[(usize, f32)]) -> (Typist, Controls) {
+    let script = Script::new(says).unwrap().with_doubts(doubts);
+    let controls = script.controls();
+    let (mut client, _) = serve(script, &on_request_config());
     initialize_with(&mut client, json!({"status": true, "streaming": true}));
     (Typist::open(client, "file:///a.rs", marked), controls)
 }
@@ -366,7 +369,8 @@ fn open_streaming(marked: &str, says: &str) -> (Typist, Controls) {
 #[test]
 fn streamed_text_only_grows() {
     let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
-    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
+    let doubts = [(says.find("two").unwrap(), 0.9)];
+    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says, &doubts);
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();
@@ -374,8 +378,9 @@ fn streamed_text_only_grows() {
     let Seen::Grey(first) = typist.see(asked) else { panic!("a first piece") };
     assert!("let a = one();".starts_with(&first), "{first:?}");
     controls.release();
-    let texts = updates(&mut typist);
+    let (texts, probability) = updates(&mut typist);
     assert_eq!(texts.last().unwrap(), "let a = one();\n    let b = two();");
+    assert!((probability - 0.9).abs() < 0.02, "{probability}");
     for (shorter, longer) in [&first].into_iter().chain(&texts).zip(&texts) {
         assert!(longer.starts_with(shorter.as_str()), "{shorter:?} → {longer:?}");
     }
@@ -384,7 +389,7 @@ fn streamed_text_only_grows() {
 #[test]
 fn edit_ends_the_updates() {
     let says = "fn f() {\n    let a = one();\n    let b = two();\n}\n";
-    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says);
+    let (mut typist, controls) = open_streaming("fn f() {\n    ˇ\n}\n", says, &[]);
     controls.hold();
     let asked = typist.ask();
     controls.wait_until_held();

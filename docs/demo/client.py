@@ -26,6 +26,7 @@ HUMAN = Pace(key_s=0.15, reading_s=0.8)
 #: A shorter suggestion is typed rather than accepted.
 WORTH_ACCEPTING = 6
 URI = "file:///demo"
+UPDATE = "foretell/inlineCompletion/update"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Frame:
 
 
 class Server:
-    """A running `foretell serve`."""
+    """A running `foretell serve`, with settings that override the user's."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, settings: dict[str, Any] | None = None) -> None:
+        self._settings = settings or {}
         command = [str(program), "serve"]
         pipe = subprocess.PIPE
         self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
@@ -59,7 +61,7 @@ class Server:
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self) -> Server:
-        options = {"status": True, "streaming": True}
+        options = {"status": True, "streaming": True, "settings": self._settings}
         capabilities = {
             "general": {"positionEncodings": ["utf-16"]},
             "textDocument": {"inlineCompletion": {}},
@@ -91,6 +93,18 @@ class Server:
     def notify(self, method: str, params: Any) -> None:
         """Sends a notification."""
         self._write({"method": method, "params": params})
+
+    def open(self, uri: str, text: str) -> None:
+        """Opens a Python document."""
+        document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        self.notify("textDocument/didOpen", {"textDocument": document})
+
+    def ask(self, uri: str, version: int, before: str) -> int:
+        """Requests a suggestion after a text, with which the document begins; returns the id."""
+        document = {"uri": uri, "version": version}
+        position = position_after(before)
+        at = {"textDocument": document, "position": position, "context": {"triggerKind": 2}}
+        return self.request("textDocument/inlineCompletion", at)
 
     def next(self, timeout_s: float) -> dict[str, Any] | None:
         """The next message, or None after the time or at the end of the server."""
@@ -125,8 +139,13 @@ class Typist:
         self._typed = self._suggestion = ""
         self._version = 1
         self._start = self._key_at = 0.0
-        whole = {"uri": URI, "languageId": "python", "version": 1, "text": before + after}
-        server.notify("textDocument/didOpen", {"textDocument": whole})
+        server.open(URI, before + after)
+
+    def wait_for_model(self) -> None:
+        """Waits until the server has prefilled the prompt, and answers."""
+        asked = self.server.ask(URI, self._version, self.before)
+        while (message := self.server.next(60)) is not None and message.get("id") != asked:
+            pass
 
     def frames(self) -> Iterator[Frame]:
         """Types the whole text; yields what is shown after each key and each update."""
@@ -153,7 +172,7 @@ class Typist:
     def _insert(self, new: str) -> float:
         self._key_at = time.monotonic()
         self._version += 1
-        at = self._position()
+        at = position_after(self.before + self._typed)
         change = {"range": {"start": at, "end": at}, "text": new}
         document = {"uri": URI, "version": self._version}
         parameters = {"textDocument": document, "contentChanges": [change]}
@@ -162,9 +181,7 @@ class Typist:
         return self._key_at - self._start
 
     def _ask(self, patience_s: float, key: str) -> Iterator[Frame]:
-        document = {"uri": URI, "version": self._version}
-        at = {"textDocument": document, "position": self._position(), "context": {"triggerKind": 2}}
-        self._id = self.server.request("textDocument/inlineCompletion", at)
+        self._id = self.server.ask(URI, self._version, self.before + self._typed)
         self._key = key
         yield from self._wait(patience_s)
 
@@ -174,12 +191,11 @@ class Typist:
         while (message := self.server.next(until - time.monotonic())) is not None:
             parameters = message.get("params", {})
             if message.get("id") == self._id and "result" in message:
-                items = message["result"]["items"]
-                text = items[0]["insertText"] if items else ""
-            elif (
-                message.get("method") == "foretell/inlineCompletion/update"
-                and parameters["textDocument"]["version"] == self._version
-            ):
+                text = answered(message)
+            elif message.get("method") == UPDATE and parameters["textDocument"] == {
+                "uri": URI,
+                "version": self._version,
+            }:
                 text = parameters["item"]["insertText"]
             else:
                 continue
@@ -192,6 +208,13 @@ class Typist:
     def _frame(self, at_s: float, key: str, latency_ms: float | None) -> Frame:
         return Frame(round(at_s, 3), self._typed, self._suggestion, key, latency_ms)
 
-    def _position(self) -> dict[str, int]:
-        text = self.before + self._typed
-        return {"line": text.count("\n"), "character": len(text) - text.rfind("\n") - 1}
+
+def answered(response: dict[str, Any]) -> str:
+    """The text of a response to [`Server.ask`], which may be empty."""
+    items = response["result"]["items"]
+    return str(items[0]["insertText"]) if items else ""
+
+
+def position_after(text: str) -> dict[str, int]:
+    """The position at the end of a text."""
+    return {"line": text.count("\n"), "character": len(text) - text.rfind("\n") - 1}

@@ -5,24 +5,28 @@ usage: demo.py PROGRAM
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from client import Pace, Server, Typist
+from client import UPDATE, Pace, Server, Typist, answered
 
 FILE = Path(__file__).resolve().parent / "routes.py"
 #: Where a part begins, and how many lines it has.
 PLACES = (("        while queue:", 6), ("        self.links[link.start]", 2))
 #: The part that is typed.
 TYPED = ("        total = 0", 4)
-#: Faster than a person, so that the demo is short.
-PACE = Pace(key_s=0.06, reading_s=0.25)
+#: The model sees the whole file at once, and its suggestion is shown even if it is unsure.
+WHOLE = {"prompt": {"first_ms": None}}
+SETTINGS = {**WHOLE, "suggest": {"eagerness": 0}}
+#: A server that says nothing for this time is done with a suggestion.
+PATIENCE_S = 20
+#: Faster than a person, so that the demo is short; with less time, each key would supersede the
+#: request of the one before.
+PACE = Pace(key_s=0.09, reading_s=0.25)
 IS_TERMINAL = sys.stdout.isatty()
 GREEN, YELLOW, GREY, BOLD, PLAIN = (
     ("\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[1m", "\x1b[0m") if IS_TERMINAL else ("",) * 5
@@ -51,6 +55,16 @@ class Part:
         )
 
 
+@dataclass
+class Suggestion:
+    """A suggestion, its times, and the model's probability of it."""
+
+    text: str = ""
+    first_ms: float = 0
+    total_ms: float = 0
+    probability: float | None = None
+
+
 def main(arguments: list[str]) -> int:
     """Prints the demo."""
     if len(arguments) != 1:
@@ -60,28 +74,52 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     parts = [Part.find(*it) for it in PLACES]
     print(f"{BOLD}{FILE.name}: {len(parts)} parts are removed, and the model fills them in{PLAIN}")
-    n_right = sum(complete(program, part) for part in parts)
-    print(f"\n{n_right} of {len(parts)} first lines are those of the file.")
-    type_into(program, Part.find(*TYPED))
+    sys.stdout.flush()
+    with Server(program, SETTINGS) as server:
+        n_right = sum(show(part, suggestion(server, part)) for part in parts)
+        print(f"\n{n_right} of {len(parts)} first lines are those of the file.")
+        type_into(server, Part.find(*TYPED))
     print(f"\nThe whole demo took {time.monotonic() - began:.0f} s.")
     return 0
 
 
-def complete(program: Path, part: Part) -> bool:
+def suggestion(server: Server, part: Part) -> Suggestion:
+    """What the server suggests for a removed part."""
+    uri = f"file:///{FILE.stem}-{part.line}.py"
+    server.open(uri, part.before + part.after)
+    began = time.monotonic()
+    asked = server.ask(uri, 1, part.before)
+    found = Suggestion()
+    while (message := server.next(PATIENCE_S)) is not None:
+        parameters = message.get("params", {})
+        is_done = False
+        if message.get("id") == asked:
+            found.text = answered(message)
+            is_done = not found.text
+        elif message.get("method") == UPDATE and parameters["textDocument"]["uri"] == uri:
+            found.text = parameters["item"]["insertText"]
+            found.probability = parameters.get("probability")
+            is_done = parameters["done"]
+        else:
+            continue
+        found.total_ms = (time.monotonic() - began) * 1e3
+        found.first_ms = found.first_ms or found.total_ms
+        if is_done:
+            break
+    return found
+
+
+def show(part: Part, found: Suggestion) -> bool:
     """Prints a suggestion next to the original; returns whether its first line is right."""
-    command = [str(program), "complete", "--stdin", "--json", f"{FILE.name}:{part.line}"]
-    text = part.before + part.after
-    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True, text=True)
-    result = json.loads(done.stdout)
     sure = (
-        f"{result['probability'] * 100:.0f} % sure of all of it, " if result["probability"] else ""
+        "" if found.probability is None else f"{found.probability * 100:.0f} % sure of all of it, "
     )
     print(
-        f"\n{GREY}line {part.line}: {sure}first words after {result['first_token_ms']:.0f} ms, "
-        f"all after {result['total_ms']:.0f} ms{PLAIN}"
+        f"\n{GREY}line {part.line}: {sure}first words after {found.first_ms:.0f} ms, "
+        f"all after {found.total_ms:.0f} ms{PLAIN}"
     )
     indent = part.before[part.before.rfind("\n") + 1 :]
-    suggested = (indent + result["text"]).splitlines() or [""]
+    suggested = (indent + found.text).splitlines() or [""]
     original = (indent + part.text).splitlines()
     depth = len(indent)
     width = min(max(len(it) - depth for it in [*suggested, "the suggestion"]) + 2, _columns() // 2)
@@ -94,24 +132,26 @@ def complete(program: Path, part: Part) -> bool:
     return bool(suggested[0] == original[0])
 
 
-def type_into(program: Path, part: Part) -> None:
+def type_into(server: Server, part: Part) -> None:
     """Types a part; in a terminal, shows it as an editor does."""
+    server.notify("workspace/didChangeConfiguration", {"settings": {"foretell": WHOLE}})
     n_lines = part.text.count("\n") + 1
     print(f"\n{BOLD}The same file in the server, as in an editor: typing {n_lines} lines{PLAIN}\n")
     indent = part.before[part.before.rfind("\n") + 1 :]
-    n_drawn, waits, n_keys, last = 0, [], 0, ""
-    with Server(program) as server:
-        for frame in Typist(server, part.before, part.text, part.after, PACE).frames():
-            if frame.typed != last:
-                n_keys, last = n_keys + 1, frame.typed
-                is_timed = False
-            if frame.latency_ms is not None and not is_timed:
-                waits.append(frame.latency_ms)
-                is_timed = True
-            if IS_TERMINAL:
-                shown = f"{indent}{frame.typed}{GREY}{frame.suggestion}{PLAIN}"
-                print("\x1b[F" * n_drawn + "\x1b[J" + shown)
-                n_drawn = shown.count("\n") + 1
+    n_drawn, waits, n_keys, last, is_timed = 0, [], 0, "", False
+    typist = Typist(server, part.before, part.text, part.after, PACE)
+    typist.wait_for_model()
+    for frame in typist.frames():
+        if frame.typed != last:
+            n_keys, last = n_keys + 1, frame.typed
+            is_timed = False
+        if frame.latency_ms is not None and not is_timed:
+            waits.append(frame.latency_ms)
+            is_timed = True
+        if IS_TERMINAL:
+            shown = f"{indent}{frame.typed}{GREY}{frame.suggestion}{PLAIN}"
+            print("\x1b[F" * n_drawn + "\x1b[J" + shown)
+            n_drawn = shown.count("\n") + 1
     if not IS_TERMINAL:
         print(indent + part.text)
     times = ""

@@ -2,19 +2,20 @@
 
 usage: http_servers.py FORETELL MODEL.gguf SECONDS FILE...   (with .venv, after `make test-remote`)
 
-At each place, a line is typed key by key, and both servers get the same requests in turn: the first
-one at a place that the cursor has just reached, and one after each of the next keys. Half of the
-requests are answered in full, as llama.vim asks; the others are streams, which tell when the first
-text is there.
+At each place, a line is typed key by key into one server after the other: the first request is at a
+place that the cursor has just reached, and one follows each of the next keys. Half of the requests
+are answered in full, as llama.vim asks; the others are streams, which tell when the first text is
+there. A second Foretell returns the model's text as it is (`--http-raw`), as llama.cpp does.
 
-Both servers use the same weights (Foretell's default model must be imported from MODEL.gguf) and
-two threads. Prints medians as JSON.
+All servers use the same weights (Foretell's default model must be imported from MODEL.gguf) and two
+threads; while one is measured, the others are idle. Prints medians as JSON.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 N_THREADS = 2
-N_KEYS = 4
+# Of each half of the requests.
+N_KEYS = 3
+# Between an answer and the next key.
+PAUSE_S = 0.15
+# The processor time that an idle server uses in one pause, at most.
+IDLE_S = 0.015
 # What llama.vim sends around the cursor, in lines.
 N_BEFORE, N_AFTER = 256, 64
 PLACES_PER_FILE = 4
@@ -88,7 +94,8 @@ def median(values: list[float] | list[int]) -> float | None:
 
 
 class Server:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, process_id: int) -> None:
+        self.process_id = process_id
         parts = urlsplit(url)
         self.address = (str(parts.hostname), int(parts.port or 80))
         self.figures = Figures()
@@ -109,6 +116,18 @@ class Server:
                 if part.get("content") and first_ms is None:
                     first_ms = (time.perf_counter() - start) * 1e3
         return (time.perf_counter() - start) * 1e3, first_ms, part
+
+    def settle(self) -> None:
+        """Waits until the server no longer prefills ahead of the next request."""
+        before = -1.0
+        while (now := self.cpu_s()) - before > IDLE_S:
+            before = now
+            time.sleep(PAUSE_S)
+
+    def cpu_s(self) -> float:
+        """The processor time of the server so far; llama.cpp runs in this process."""
+        fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def measure(self, when: str, body: dict[str, Any]) -> None:
         whole_ms, first_ms, part = self.ask(body)
@@ -146,10 +165,10 @@ def llama_cpp(model: Path) -> tuple[Any, Server]:
     params.verbosity, params.n_gpu_layers = 0, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = N_THREADS
     server = xllamacpp.Server(params)
-    return server, Server(server.listening_address)
+    return server, Server(server.listening_address, os.getpid())
 
 
-def foretell(program: Path) -> tuple[subprocess.Popen[str], Server]:
+def foretell(program: Path, *options: str) -> tuple[subprocess.Popen[str], Server]:
     argv = [
         str(program),
         "serve",
@@ -158,6 +177,7 @@ def foretell(program: Path) -> tuple[subprocess.Popen[str], Server]:
         "127.0.0.1:0",
         "--threads",
         str(N_THREADS),
+        *options,
     ]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr
@@ -165,38 +185,43 @@ def foretell(program: Path) -> tuple[subprocess.Popen[str], Server]:
     for line in process.stderr:
         url = line.split()[-1] if "listening on" in line else url
         if "loaded in" in line:
-            return process, Server(url)
+            return process, Server(url, process.pid)
     raise SystemExit("foretell has ended")
 
 
 def main(program: str, model: str, seconds: str, *files: str) -> None:
     process, ours = foretell(Path(program))
+    raw_process, raw = foretell(Path(program), "--http-raw")
     try:
         peer, theirs = llama_cpp(Path(model))
-        n_places = measure(ours, theirs, float(seconds), [Path(file) for file in files])
+        servers = {"foretell": ours, "foretell --http-raw": raw, "llama.cpp": theirs}
+        n_places = measure([*servers.values()], float(seconds), [Path(file) for file in files])
         del peer
     finally:
         process.terminate()
-    result = {"foretell": ours.figures.summary(), "llama.cpp": theirs.figures.summary()}
+        raw_process.terminate()
+    result = {name: server.figures.summary() for name, server in servers.items()}
     print(json.dumps({"places": n_places, **result}, indent=1))
 
 
-def measure(ours: Server, theirs: Server, seconds: float, files: list[Path]) -> int:
+def measure(servers: list[Server], seconds: float, files: list[Path]) -> int:
     """Types at the first places of all files, then at the second ones, until the time is up."""
     end = time.monotonic() + seconds
-    for server in [ours, theirs]:
+    for server in servers:
         server.ask(Place([], "x = 1", [], 1).request(0, False))
+        server.settle()
     rows = zip(*(places(file) for file in files), strict=True)
     n_places = 0
     for place in (it for row in rows for it in row):
         if time.monotonic() > end:
             break
-        servers = [ours, theirs] if n_places % 4 < 2 else [theirs, ours]
-        for n_keys in range(2 * N_KEYS):
-            # Streams first at every other place.
-            body = place.request(n_keys, (n_keys < N_KEYS) == (n_places % 2 == 1))
-            for server in servers:
+        for server in servers:
+            for n_keys in range(2 * N_KEYS):
+                # Streams first at every other place.
+                body = place.request(n_keys, (n_keys < N_KEYS) == (n_places % 2 == 1))
                 server.measure("key" if n_keys else "new", body)
+                time.sleep(PAUSE_S)
+            server.settle()
         n_places += 1
     return n_places
 

@@ -21,12 +21,15 @@ mod routes;
 mod server;
 mod stop;
 
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use foretell_session::session::Session;
 
 /// The shortest token, in characters.
 const MIN_TOKEN_CHARS: usize = 16;
+
+/// How long a client may take to send a request's headers, and then its body.
+pub const SEND_TIME: Duration = Duration::from_secs(10);
 
 /// Where to listen, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Whether texts are returned as the model writes them, without confidence and policy.
     pub is_raw: bool,
+    /// [`SEND_TIME`], or less in a test.
+    pub send_time: Duration,
 }
 
 /// Why the server does not listen.
@@ -94,7 +99,8 @@ pub fn serve(session: Arc<Session>, options: Options) -> Result<SocketAddr, Http
     let runtime = runtime.map_err(HttpError::Start)?;
     let work = move || {
         let router = routes::router(Arc::clone(&session), &options);
-        if let Err(error) = runtime.block_on(listener::listen(listener, router, &session)) {
+        let listen = listener::listen(listener, router, options.send_time, &session);
+        if let Err(error) = runtime.block_on(listen) {
             tracing::error!("the HTTP server ends: {error}");
         }
     };
@@ -111,7 +117,7 @@ mod tests {
     fn other_machines_need_consent_and_a_token() {
         let check = |address: &str, is_any, token: Option<&str>| {
             let (address, token) = (address.parse().unwrap(), token.map(str::to_owned));
-            let options = Options { address, is_any, token, is_raw: false };
+            let options = Options { address, is_any, token, is_raw: false, send_time: SEND_TIME };
             options.check().map_err(|it| it.to_string().split(':').next().unwrap().to_owned())
         };
         let secret = Some("0123456789abcdef");

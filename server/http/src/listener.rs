@@ -20,8 +20,6 @@ use tokio::{net::TcpStream, sync::Semaphore};
 const MAX_CONNECTIONS: usize = 32;
 const MAX_HEADERS: usize = 64;
 const MAX_HEAD_BYTES: usize = 1 << 15;
-/// How long a client may take to send a request's headers, also between two requests.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The pause after the system refused a connection, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,10 +36,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)>
     Ok((listener, address))
 }
 
-/// Serves connections until the session ends.
+/// Serves connections until the session ends. A client has `head_time` to send a request's headers,
+/// also between two requests.
 pub(crate) async fn listen(
     listener: TcpListener,
     router: Router,
+    head_time: Duration,
     session: &Session,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -62,7 +62,7 @@ pub(crate) async fn listen(
         };
         let router = router.clone();
         tokio::spawn(async move {
-            serve(stream, router).await;
+            serve(stream, router, head_time).await;
             drop(permit);
         });
     }
@@ -70,12 +70,12 @@ pub(crate) async fn listen(
 
 /// Serves one connection. If the client closes it, hyper drops the running handler, and with it the
 /// generation.
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, router: Router, head_time: Duration) {
     // A response of two packets would otherwise wait for an acknowledgement of the first.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(head_time)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

@@ -50,7 +50,7 @@ pub(crate) async fn infill(
     State(server): State<Arc<Server>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let mut fields: Fields = request::json(body).await?;
+    let mut fields: Fields = request::json(body, server.body_time).await?;
     let prompt = text_of(fields.prompt.take())?;
     let before = fields.input_prefix.take().unwrap_or_default() + &prompt;
     let after = fields.input_suffix.take().unwrap_or_default();
@@ -70,7 +70,7 @@ pub(crate) async fn completion(
     State(server): State<Arc<Server>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let mut fields: Fields = request::json(body).await?;
+    let mut fields: Fields = request::json(body, server.body_time).await?;
     let prompt = text_of(fields.prompt.take())?;
     let parts = fim_prompt::split(&prompt);
     let parts = parts.unwrap_or(FimPrompt { before: prompt, ..FimPrompt::default() });

@@ -35,7 +35,7 @@ pub(crate) async fn completions(
     State(server): State<Arc<Server>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let fields: Fields = request::json(body).await?;
+    let fields: Fields = request::json(body, server.body_time).await?;
     let prompt = text_of(fields.prompt)?;
     let parts = match fields.suffix.filter(|it| !it.is_empty()) {
         Some(after) => FimPrompt { before: prompt, after, ..FimPrompt::default() },

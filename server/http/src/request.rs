@@ -14,12 +14,11 @@ use crate::error::ApiError;
 pub(crate) const MAX_BODY_BYTES: usize = 2 << 20;
 /// The most strings in `stop`. Each is searched in each part of a text.
 const MAX_STOPS: usize = 64;
-/// How long a client may take to send the body.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Reads a body as JSON. Fields that this server does not know are ignored.
-pub(crate) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
-    let bytes = tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_BODY_BYTES)).await;
+/// Reads a body as JSON, for which the client has `time`. Fields that this server does not know are
+/// ignored.
+pub(crate) async fn json<T: DeserializeOwned>(body: Body, time: Duration) -> Result<T, ApiError> {
+    let bytes = tokio::time::timeout(time, to_bytes(body, MAX_BODY_BYTES)).await;
     let bytes = bytes
         .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))?
         .map_err(|_| {

@@ -24,7 +24,7 @@ use crate::{
 
 /// All paths, behind the guard.
 pub(crate) fn router(session: Arc<Session>, options: &Options) -> Router {
-    let server = Arc::new(Server::new(session, options.is_raw));
+    let server = Arc::new(Server::new(session, options));
     let guard = Arc::new(Guard::new(options));
     Router::new()
         .route("/infill", post(llama_cpp::infill))

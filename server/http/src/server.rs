@@ -1,6 +1,6 @@
 //! The session that the handlers share, and the forms of a response.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     http::{StatusCode, header},
@@ -11,6 +11,7 @@ use futures_util::stream;
 use serde_json::Value;
 
 use crate::{
+    Options,
     answer::{Answer, Piece},
     background::Background,
     error::ApiError,
@@ -20,13 +21,16 @@ use crate::{
 pub(crate) struct Server {
     pub(crate) session: Arc<Session>,
     pub(crate) is_raw: bool,
+    /// How long a client may take to send a body.
+    pub(crate) body_time: Duration,
     prefill: Background,
 }
 
 impl Server {
     /// Answers from a session.
-    pub(crate) fn new(session: Arc<Session>, is_raw: bool) -> Self {
-        Self { session, is_raw, prefill: Background::default() }
+    pub(crate) fn new(session: Arc<Session>, options: &Options) -> Self {
+        let Options { is_raw, send_time: body_time, .. } = *options;
+        Self { session, is_raw, body_time, prefill: Background::default() }
     }
 
     /// The model's name.

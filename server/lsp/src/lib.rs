@@ -265,7 +265,7 @@ impl Foretell {
                     () = request.superseded.cancelled() => return,
                     update = updates.recv() => update,
                 };
-                let Some(Update { text, done }) = update else { return };
+                let Some(Update { text, done, probability }) = update else { return };
                 let Request { original, params, .. } = &request.request;
                 let params = UpdateParams {
                     text_document: lsp::VersionedTextDocumentIdentifier {
@@ -277,6 +277,7 @@ impl Foretell {
                     position: to_proto::position(original.position(params.cursor)),
                     item: to_proto::inline(&request.request, &text),
                     done,
+                    probability,
                 };
                 client.send_notification::<InlineCompletionUpdate>(params).await;
             }

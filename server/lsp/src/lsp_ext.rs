@@ -114,6 +114,9 @@ pub(crate) struct UpdateParams {
     pub(crate) item: lsp::InlineCompletionItem,
     /// Whether this is the last update.
     pub(crate) done: bool,
+    /// The model's probability of the item's text, with the last update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probability: Option<f64>,
 }
 
 impl lsp::Notification for InlineCompletionUpdate {

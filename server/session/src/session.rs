@@ -50,12 +50,14 @@ pub use state::{UPDATE_INTERVAL, judge, least_eagerness};
 pub type Load = Box<dyn Fn(&Config) -> Completer + Send + Sync>;
 
 /// A longer text for a request that has been answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Update {
     /// Replaces the previous text.
     pub text: String,
     /// Whether this is the last update.
     pub done: bool,
+    /// The model's probability of the text, with the last update.
+    pub probability: Option<f64>,
 }
 
 /// The receiving ends of a request's answer and updates.

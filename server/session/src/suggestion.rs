@@ -412,10 +412,21 @@ impl Suggestion {
     /// Records the probability of the first `n_bytes` that the suggestion offers at `cursor`. Only
     /// the first call has an effect.
     pub fn rate(&mut self, cursor: usize, n_bytes: usize, progress: &Progress) {
+        self.probability =
+            self.probability.or_else(|| self.probability_of(cursor, n_bytes, progress));
+    }
+
+    /// The model's probability of the first `n_bytes` that the suggestion offers at `cursor`.
+    #[must_use]
+    pub fn probability_of(
+        &self,
+        cursor: usize,
+        n_bytes: usize,
+        progress: &Progress,
+    ) -> Option<f64> {
         let start = self.n_typed_bytes(cursor);
         let confidence = progress.confidence.as_ref();
-        let probability = confidence.map(|it| it.log_probability(start, start + n_bytes).exp());
-        self.probability = self.probability.or(probability);
+        confidence.map(|it| it.log_probability(start, start + n_bytes).exp())
     }
 
     /// Records that the user accepted at least a part.

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use foretell_config::{Config, engine::Kind};
 use foretell_engine::{EngineState, paths::data_folder};
-use foretell_http::{HttpError, Options};
+use foretell_http::{HttpError, Options, SEND_TIME};
 use foretell_lsp as server;
 use foretell_lsp::Startup;
 use foretell_session::{completer::Completer, session::Session, stats::Store};
@@ -85,7 +85,13 @@ impl Http {
             }
             None => std::env::var(HTTP_TOKEN).ok().filter(|it| !it.is_empty()),
         };
-        let options = Options { address, is_any: self.http_any, token, is_raw: self.http_raw };
+        let options = Options {
+            address,
+            is_any: self.http_any,
+            token,
+            is_raw: self.http_raw,
+            send_time: SEND_TIME,
+        };
         options.check()?;
         Ok(Some(options))
     }

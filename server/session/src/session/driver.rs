@@ -171,9 +171,9 @@ impl Driver {
                 superseded.iter().for_each(|it| it.superseded.cancel());
                 self.timers.lock().drain().for_each(|(_, timer)| timer.abort());
             }
-            Effect::Update { id, text, done } => {
+            Effect::Update { id, text, done, probability } => {
                 if let Some(it) = self.delivery.lock().as_ref().filter(|it| it.id == id) {
-                    let _ = it.updates.send(Update { text, done });
+                    let _ = it.updates.send(Update { text, done, probability });
                 }
             }
             Effect::SetTimer { id, timer, at } => {

@@ -211,6 +211,8 @@ pub enum Effect {
         text: String,
         /// Whether this is the last update.
         done: bool,
+        /// The model's probability of the text, with the last update.
+        probability: Option<f64>,
     },
     /// Set a timer, replacing one of the same kind.
     SetTimer {

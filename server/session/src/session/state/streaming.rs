@@ -58,7 +58,10 @@ impl State {
         let n_bytes = self.remember_shown(request.cursor, &rest, n_bytes, now);
         let text = rest[..n_bytes].to_owned();
         if done || (text.len() > shown.len() && text.starts_with(&shown)) {
-            self.push(Effect::Update { id: request.id, text: text.clone(), done });
+            let probability = self.suggestion.as_ref().filter(|_| done).and_then(|it| {
+                it.probability_of(request.cursor, n_bytes, &self.progress(it.generation()))
+            });
+            self.push(Effect::Update { id: request.id, text: text.clone(), done, probability });
             self.follow(!done, text, now);
         }
     }

@@ -340,7 +340,8 @@ impl World {
                 }
                 asked.answer = Some(answer);
             }
-            Effect::Update { id, text, done } => {
+            Effect::Update { id, text, done, probability } => {
+                assert!(done || probability.is_none(), "{text:?} may still grow");
                 let asked = self.asked.get_mut(&id).unwrap();
                 assert!(asked.streams && !asked.is_superseded && !asked.is_done);
                 assert!(asked.answer.is_some(), "an update comes after the answer");
