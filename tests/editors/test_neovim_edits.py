@@ -225,11 +225,13 @@ def offer(
     old: str,
     new: str,
     behind: int = 0,
+    first: str = "",
     then: str = "require('foretell.edit').on_pause()",
 ) -> object:
     """Passes an edit to the plugin as if the server had sent it, and shows it without a pause.
 
-    `behind` is how many versions it is older than the document; `then` is what happens next.
+    `behind` is how many versions it is older than the document; `first` and `then` are what happens
+    before and after.
     """
     lines = old.split("\n")
     end = {
@@ -248,6 +250,9 @@ def offer(
         local client = vim.lsp.get_clients({ name = 'foretell' })[1]
         local version = vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()] - behind
         edit.textDocument = { uri = vim.uri_from_bufnr(0), version = version }
+        """
+        + first
+        + """
         client.handlers['foretell/nextEdit'](nil, { edits = { edit } }, { client_id = client.id })
         """
         + then,
@@ -279,13 +284,27 @@ def test_edit_of_another_version_or_text_is_not_shown(words: Scripted) -> None:
     assert shown["item"]["command"]["arguments"] == [7]
 
 
+KEY = "require('foretell.edit').on_change()"
+
+
 def test_edit_waits_for_a_pause_in_typing(words: Scripted) -> None:
     shown = "return require('foretell').has_edit()"
-    assert not offer(words, 0, 0, "one", "four", then=shown)
+    assert not offer(words, 0, 0, "one", "four", first=KEY, then=shown)
     words.vim.wait("the pause", lambda: has_edit(words))
+    later = "local now = vim.uv.now vim.uv.now = function() return now() + 150 end "
+    judged = offer(words, 1, 0, "one", "4", first=KEY + later, then=f"vim.uv.now = now {shown}")
+    assert judged, "it comes after a pause"
     press(words.vim, "<Tab>")
     press(words.vim, "<Tab>")
-    assert offer(words, 1, 0, "one", "four", then=shown), "it follows an applied edit at once"
+    next_edit = offer(words, 0, 0, "one", "four", first=KEY, then=shown)
+    assert next_edit, "it follows an applied edit at once"
+
+
+def test_edit_waits_for_a_pause_in_replace_mode(words: Scripted) -> None:
+    words.vim.type("<Esc>R")
+    drawn = "return #vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, {}) > 0"
+    assert not offer(words, 0, 0, "one", "four", first=KEY, then=drawn)
+    words.vim.wait("the pause", lambda: struck(words.vim) == "one")
 
 
 def test_key_rejects_only_an_edit_that_was_seen(words: Scripted) -> None:

@@ -38,7 +38,7 @@ interface Options {
   hasSuggestion: (editor: vscode.TextEditor) => boolean;
 }
 
-/** How long the user must pause before an edit appears: each key of a new name leads to another edit. */
+/** How long after the last change an edit appears at the earliest: each key of a new name leads to another edit. */
 const PAUSE_MS = 250;
 
 /** How long the keys stay active after an accepted edit, until the next one arrives: nobody indents that soon. */
@@ -51,6 +51,8 @@ export class NextEdits implements vscode.Disposable {
   private offer: Offer | undefined;
   private timer: NodeJS.Timeout | undefined;
   private isApplying = false;
+  /** When a document last changed, in ms. */
+  private changedAt = 0;
   /** The version that the last accepted edit led to: the next edit appears without a pause. */
   private applied: { document: vscode.TextDocument; version: number } | undefined;
   /** Whether the keys are on, and whether VS Code has applied that. */
@@ -85,10 +87,12 @@ export class NextEdits implements vscode.Disposable {
       this.offer = offer;
       this.releaseKeys();
     };
-    if (isNext) {
+    // A judged edit comes after a pause, and does not wait for another one.
+    const pauseMs = this.changedAt + PAUSE_MS - Date.now();
+    if (isNext || pauseMs <= 0) {
       show();
     } else {
-      this.timer = setTimeout(show, PAUSE_MS);
+      this.timer = setTimeout(show, pauseMs);
     }
   }
 
@@ -96,6 +100,7 @@ export class NextEdits implements vscode.Disposable {
     if (contentChanges.length === 0 || vscode.languages.match(this.options.selector, document) === 0) {
       return; // It was saved, or is an output channel.
     }
+    this.changedAt = Date.now();
     this.applied = this.isApplying ? { document, version: document.version } : undefined;
     this.withdraw(this.isApplying);
   }

@@ -122,6 +122,7 @@ afterEach(() => {
 });
 
 test('edit appears when the user pauses', async () => {
+  change(document);
   offer();
   await vi.advanceTimersByTimeAsync(200);
   change(document);
@@ -134,7 +135,16 @@ test('edit appears when the user pauses', async () => {
   expect(calls()).toEqual(SHOWN.slice(1));
 });
 
+test('edit that arrives after the pause appears at once', async () => {
+  change(document);
+  await vi.advanceTimersByTimeAsync(250);
+  offer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(calls()).toEqual(SHOWN);
+});
+
 test('edit for another version never appears', async () => {
+  change(document);
   offer(document.version - 1);
   offer();
   change(document);

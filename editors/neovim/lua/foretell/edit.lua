@@ -10,7 +10,8 @@ local text = require('foretell.text')
 local M = {}
 
 local api = vim.api
---- How long an edit waits for further keys in insert mode, in ms: each key of a new name changes it.
+--- How long after the last change an edit appears at the earliest while the user types, in ms: each
+--- key of a new name leads to another edit.
 local PAUSE_MS = 150
 --- How long an edit must have been shown before a key in normal mode rejects it, in ms: the user may
 --- have pressed <Esc> again before seeing it.
@@ -36,6 +37,7 @@ local timer = assert(vim.uv.new_timer())
 ---@class foretell.EditState
 ---@field offer? foretell.Offer
 ---@field applied_version? integer  The document's version after the last edit was applied.
+---@field changed_at_ms? integer    When a buffer last changed, by `vim.uv.now()`.
 
 ---@type foretell.EditState
 local state = {}
@@ -169,7 +171,7 @@ function M.refresh()
     M.withdraw()
     return
   end
-  if mode() ~= 'i' then
+  if mode() == 'n' then
     offer.is_due = true
   end
   if not offer.is_due then
@@ -196,7 +198,12 @@ local function follow(offer)
   })
 end
 
---- Shows the edit of `foretell/nextEdit`, in insert mode after a pause.
+--- Notes that the user has changed a text.
+function M.on_change()
+  state.changed_at_ms = vim.uv.now()
+end
+
+--- Shows the edit of `foretell/nextEdit`, while the user types after a pause.
 ---@param params { edits: foretell.Edit[] }
 ---@param client_id integer
 function M.on_edits(params, client_id)
@@ -210,8 +217,10 @@ function M.on_edits(params, client_id)
   if not place then
     return
   end
-  -- After an edit was applied, the next one appears at once.
-  local is_due = edit.textDocument.version == state.applied_version
+  local pause_ms = (state.changed_at_ms or vim.uv.now()) + PAUSE_MS - vim.uv.now()
+  -- After an edit was applied, the next one appears at once; so does a judged one, which comes after
+  -- a pause.
+  local is_due = edit.textDocument.version == state.applied_version or pause_ms <= 0
   state.offer = {
     edit = edit,
     buf = buf,
@@ -221,7 +230,7 @@ function M.on_edits(params, client_id)
     is_due = is_due,
   }
   follow(state.offer)
-  timer:start(PAUSE_MS, 0, vim.schedule_wrap(M.on_pause))
+  timer:start(math.max(pause_ms, 0), 0, vim.schedule_wrap(M.on_pause))
   M.refresh()
 end
 

@@ -95,6 +95,7 @@ function M.setup(opts)
       'WinResized',
       'WinScrolled',
     }, edit.refresh)
+    on({ 'TextChanged', 'TextChangedI', 'TextChangedP' }, edit.on_change)
     on('User', vim.schedule_wrap(edit.refresh), { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose' })
     ghost.on_drawn = edit.refresh
     server.on_edits = edit.on_edits

@@ -1,0 +1,37 @@
+"""Differences are cut into changes of a few tokens, and those that are alike form a group."""
+
+from __future__ import annotations
+
+from edits import case, changes
+
+OLD = "def area(width, height):\n    return width * height\n\n\nprint(area(2, 3))\n"
+
+
+def cut(old: str, new: str) -> list[tuple[str, str]]:
+    return [(old[it.start : it.end], it.inserted) for it in changes(old, new)]
+
+
+def test_changes_are_a_few_tokens() -> None:
+    assert cut(OLD, OLD.replace("height", "tall")) == [("height", "tall")] * 2
+    assert cut(OLD, OLD.replace("(2, 3)", "(2, 3, 4)")) == [("", ", 4")]
+    assert cut(OLD, OLD.replace("    return", "    # é\n    return")) == [("", "    # é\n")]
+
+
+def test_case_has_bytes_and_groups() -> None:
+    filler = "".join(f"x{i} = {i}\n" for i in range(9))
+    old = f"é = height\n{filler}{OLD}{filler}y = 1\n"
+    found = case("a.py", "python", old, old.replace("height", "tall").replace("y = 1", "y = 2"))
+    assert found is not None
+    row, whole = found
+    assert whole["kind"] == "word" and whole["text"] == old
+    assert [it[1:] for it in whole["changes"]] == [[6, "tall", 0]] * 3 + [[1, "2", None]]
+    for text, of in ((it["text"].encode(), it["changes"]) for it in (row, whole)):
+        assert [text[at : at + n] for at, n, *_ in of] == [b"height"] * 3 + [b"1"]
+
+
+def test_one_hunk_and_unsuitable_files() -> None:
+    one = case("a.py", "python", OLD, OLD.replace("height", "tall"))
+    assert one is not None and one[0]["kind"] == "one_hunk"
+    assert case("a.py", "python", OLD, OLD) is None
+    apart = f"a = 1\n{OLD}{OLD}b = 1\n"
+    assert case("a.py", "python", apart, apart.replace("a = 1", "a = 2").replace("b", "c")) is None
