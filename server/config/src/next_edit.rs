@@ -12,8 +12,9 @@ pub struct NextEdit {
     /// Whether edits are offered, in editors that can show them.
     pub enabled: bool,
     /// Which edits are offered. `calm`: the other places of a renamed variable, parameter, function
-    /// or type; `balanced`: also those of fields and methods; `eager`: also the last change at other
-    /// places that look the same, judged by the model.
+    /// or type; `balanced`: also those of fields and methods, and the last change at other places that
+    /// look the same, if the model on this machine agrees; `eager`: where it cannot judge, also a
+    /// change that was made twice.
     #[schemars(with = "String", extend("enum" = ["calm", "balanced", "eager"]))]
     pub eagerness: EditEagerness,
 }
@@ -32,9 +33,9 @@ impl Default for NextEdit {
 pub enum EditEagerness {
     /// Names that the text declares.
     Calm,
-    /// Also members of types.
+    /// Also members of types, and edits that the model prefers.
     #[default]
     Balanced,
-    /// Also the last change at places that look the same.
+    /// Also a repeated change, without the model.
     Eager,
 }

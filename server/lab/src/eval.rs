@@ -277,7 +277,7 @@ fn judge(config: &Config, arguments: &Arguments) -> anyhow::Result<()> {
     }
     let judge = judged::judge_candidates(&completer, &runtime);
     let output = edits::Output { json: *json, missed: *missed };
-    let ways = [("judged", edits::Offers::judged(&judge, MARGIN_NATS as f32))];
+    let ways = edits::judged(&judge, MARGIN_NATS as f32);
     io::stdout().lock().write_all(edits::run(edits, &ways, output)?.as_bytes())?;
     Ok(())
 }

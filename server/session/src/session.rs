@@ -44,7 +44,7 @@ use driver::{Delivery, Driver};
 use event::{Event, Settings};
 pub use guest::{GuestAnswer, GuestPart, GuestRequest};
 pub use request::{Answer, Part, Request, RequestId, RequestParams, Selected, Source};
-pub use state::{UPDATE_INTERVAL, judge, least_eagerness};
+pub use state::{UPDATE_INTERVAL, is_offered_unjudged, judge};
 
 /// Starts loading the model that the settings name.
 pub type Load = Box<dyn Fn(&Config) -> Completer + Send + Sync>;

@@ -16,9 +16,10 @@ use std::{
 use anyhow::Context;
 use foretell_config::next_edit::EditEagerness;
 use foretell_edits::{Candidate, Kind, Query};
-use foretell_session::session::least_eagerness;
+use foretell_session::session::is_offered_unjudged;
 use serde::Deserialize;
 
+use super::print_progress;
 use tally::Tally;
 
 /// By how many nats a candidate makes the file more likely; `None` if it cannot be judged.
@@ -71,21 +72,26 @@ pub(super) struct Offers<'a> {
     pub(super) judge: Option<(&'a Judge<'a>, f32)>,
 }
 
-impl<'a> Offers<'a> {
-    /// All candidates that a judge accepts.
-    pub(super) fn judged(judge: &'a Judge<'a>, margin: f32) -> Self {
-        Offers { judge: Some((judge, margin)), ..offers(EditEagerness::Eager, true) }
+/// All candidates unjudged, and those that a judge accepts with each of the margins.
+pub(super) fn judged<'a>(judge: &'a Judge<'a>, used: f32) -> Vec<(String, Offers<'a>)> {
+    let unjudged = offers(EditEagerness::Eager, true);
+    let mut ways = vec![("unjudged".to_owned(), unjudged)];
+    for margin in MARGINS {
+        let is_used = margin.to_bits() == used.to_bits();
+        let name = format!("judged, {margin} nats{}", if is_used { ", used" } else { "" });
+        ways.push((name, Offers { judge: Some((judge, margin)), ..unjudged }));
     }
+    ways
 }
 
 impl Offers<'_> {
     fn has(&self, kind: Kind) -> bool {
-        match kind {
-            Kind::Similar => self.has_guesses,
-            _ => self.eagerness >= least_eagerness(kind),
-        }
+        kind == Kind::Similar && self.has_guesses || is_offered_unjudged(kind, self.eagerness)
     }
 }
+
+/// The margins to choose from, in nats.
+const MARGINS: [f32; 8] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0];
 
 /// The ways to offer edits without a model.
 pub(super) const WITHOUT_MODEL: [(&str, Offers<'_>); 3] = [
@@ -125,18 +131,24 @@ impl Tallies {
 ///
 /// # Errors
 /// If a file cannot be read.
-pub(super) fn run(
+pub(super) fn run<N: AsRef<str>>(
     files: &[PathBuf],
-    ways: &[(&str, Offers<'_>)],
+    ways: &[(N, Offers<'_>)],
     output: Output,
 ) -> anyhow::Result<String> {
     let mut printed = String::new();
     let mut objects = Vec::new();
     for (name, offers) in ways {
+        let name = name.as_ref();
         let (mut tallies, mut kinds, mut log) =
             (Tallies::default(), Tally::default(), String::new());
         for file in files {
-            for case in cases(file)? {
+            let cases = cases(file)?;
+            let n_cases = cases.len();
+            for (n, case) in cases.into_iter().enumerate() {
+                if offers.judge.is_some() {
+                    print_progress(&format!("{name}: case {} of {n_cases}", n + 1));
+                }
                 let tally = play::play(&case, *offers, output.missed.then_some(&mut log));
                 tallies.add(&case, &tally);
                 kinds.add(&tally);

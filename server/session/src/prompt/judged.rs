@@ -12,10 +12,10 @@ use super::{End, Prompter, to_lf};
 use crate::document::Snapshot;
 
 /// The fewest lines above the place.
-const LINES_ABOVE: usize = 8;
+const LINES_ABOVE: usize = 4;
 /// The lines above start at a multiple of this, so that the prompts of neighbouring places start
 /// alike, and share the KV cache.
-const STEP_LINES: usize = 8;
+const STEP_LINES: usize = 4;
 /// How many lines above an edit, and below it, are part of its context.
 const LINES_AROUND_EDITS: usize = 1;
 /// How many of the last edits are part of the context.

@@ -46,7 +46,7 @@ use candidates::{Candidates, SelectedItem};
 use completion::Wait;
 use edit_search::NextEdit;
 use menu_request::TypedOn;
-pub use next_edit::least_eagerness;
+pub use next_edit::is_offered_unjudged;
 use prefill::Focus;
 pub use streaming::UPDATE_INTERVAL;
 use streaming::{Follow, Rest};
@@ -194,7 +194,7 @@ impl State {
             Event::EditsFound { id, found } => self.edits_found(id, found, now),
             Event::JudgeTimer { on_battery } => self.judge_timer(on_battery, now),
             Event::EditShown(_) => self.counts.edits.shown += 1,
-            Event::EditAccepted(_) => self.counts.edits.accepted += 1,
+            Event::EditAccepted(id) => self.edit_accepted(id, now),
             Event::EditRejected(id) => self.reject_edit(id),
             Event::Accepted { part, n_chars } => self.accepted(part, n_chars),
             Event::End => {

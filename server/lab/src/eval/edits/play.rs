@@ -3,11 +3,15 @@
 use std::{collections::HashSet, fmt::Write, ops::Range, sync::Arc, time::Instant};
 
 use foretell_edits::{Candidate, Finder, History, Query};
+use foretell_session::session::judge::MAX_JUDGED;
 
 use super::{Case, Change, Offers, tally::Tally};
 
 /// The most changes that one offer can make at once.
 const MAX_TOGETHER: usize = 4;
+
+/// An offer that is not made again: text of the line, column and new text.
+type Rejected = (String, usize, String);
 
 /// A user who goes from the old version to the new one.
 struct Replay<'a> {
@@ -20,8 +24,10 @@ struct Replay<'a> {
     left: Vec<Change>,
     /// The groups of which a change was made.
     begun: HashSet<usize>,
-    /// The rejected offers: text of the line, column and new text.
-    rejected: HashSet<(String, usize, String)>,
+    /// The offers that the user rejected.
+    rejected: HashSet<Rejected>,
+    /// The candidates that the judge rejected.
+    refused: HashSet<Rejected>,
     /// The end of the last change.
     cursor: usize,
     tally: Tally,
@@ -38,6 +44,7 @@ pub(super) fn play(case: &Case, offers: Offers<'_>, mut log: Option<&mut String>
         left: case.changes.clone(),
         begun: HashSet::new(),
         rejected: HashSet::new(),
+        refused: HashSet::new(),
         cursor: 0,
         tally: Tally { cases: 1, quiet: 1, never_wrong: 1, ..Tally::default() },
     };
@@ -98,19 +105,39 @@ impl Replay<'_> {
         let start = Instant::now();
         let found = self.finder.find(&query);
         self.tally.ms.push(start.elapsed().as_secs_f64() * 1e3);
-        let is_likely = |it: &Candidate| {
-            let judged = offers.judge.and_then(|(judge, least)| Some(judge(&query, it)? > least));
-            judged.unwrap_or(true)
-        };
-        let offer = found.into_iter().find(|it| {
-            offers.has(it.kind) && !self.rejected.contains(&self.as_rejected(it)) && is_likely(it)
-        })?;
+        let wanted = found.into_iter().filter(|it| {
+            let rejected = self.as_rejected(it);
+            let is_rejected = |by: &HashSet<Rejected>| by.contains(&rejected);
+            offers.has(it.kind) && !is_rejected(&self.rejected) && !is_rejected(&self.refused)
+        });
+        let wanted: Vec<Candidate> = wanted.collect();
+        let offer = self.first_likely(&query, wanted, offers)?;
         let of = self.changes_of(&offer);
         self.tally.shown += 1;
         self.tally.correct += usize::from(!of.is_empty());
         let counts = self.tally.kinds.entry(format!("{:?}", offer.kind)).or_default();
         *counts = [counts[0] + 1, counts[1] + usize::from(!of.is_empty())];
         Some((offer, of))
+    }
+
+    /// The first candidate that the judge accepts, as in the server: it judges a few, and none again.
+    fn first_likely(
+        &mut self,
+        query: &Query,
+        found: Vec<Candidate>,
+        offers: Offers<'_>,
+    ) -> Option<Candidate> {
+        let Some((judge, margin)) = offers.judge else { return found.into_iter().next() };
+        for it in found.into_iter().take(MAX_JUDGED) {
+            let Some(preference) = judge(query, &it) else { return Some(it) };
+            let is_correct = !self.changes_of(&it).is_empty();
+            self.tally.judged.push((format!("{:?}", it.kind), preference, is_correct));
+            if preference >= margin {
+                return Some(it);
+            }
+            self.refused.insert(self.as_rejected(&it));
+        }
+        None
     }
 
     /// The changes that lead to the same text as an offer.
@@ -174,7 +201,7 @@ impl Replay<'_> {
         self.history.record(&self.uri, range.start, &removed, new);
     }
 
-    fn as_rejected(&self, it: &Candidate) -> (String, usize, String) {
+    fn as_rejected(&self, it: &Candidate) -> Rejected {
         let start = self.text[..it.range.start].rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[start..].lines().next().unwrap_or_default();
         (line.to_owned(), it.range.start - start, it.new.clone())

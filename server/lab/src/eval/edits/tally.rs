@@ -23,6 +23,8 @@ pub(super) struct Tally {
     /// The time of each search.
     #[serde(skip)]
     pub(super) ms: Vec<f64>,
+    /// The judged candidates: kind, preference in nats, and whether it leads to the new version.
+    pub(super) judged: Vec<(String, f32, bool)>,
     /// Shown and correct offers by kind of candidate.
     pub(super) kinds: BTreeMap<String, [usize; 2]>,
 }
@@ -38,6 +40,7 @@ impl Tally {
         self.never_wrong += it.never_wrong;
         self.lines.extend(&it.lines);
         self.ms.extend(&it.ms);
+        self.judged.extend_from_slice(&it.judged);
         for (kind, [shown, correct]) in &it.kinds {
             let own = self.kinds.entry(kind.clone()).or_default();
             *own = [own[0] + shown, own[1] + correct];

@@ -23,6 +23,8 @@ pub(super) struct NextEdit {
     pub(super) pushes: bool,
     pub(super) n_searches: u64,
     pub(super) n_offers: u64,
+    /// The changes of any document since the last offer.
+    pub(super) n_changes_since_offer: usize,
     /// When the last edit was made.
     pub(super) last_edit: Option<Instant>,
     /// The last search, if it is for the current text of its document.

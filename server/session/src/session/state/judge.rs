@@ -1,23 +1,24 @@
 //! The model as the judge of edits that the syntax tree does not prove.
 //!
-//! Once the user pauses, the model scores the lines around a candidate with and without it. The
-//! candidate is offered if the model clearly prefers the text with it. A change drops the search, and
+//! Once the user pauses or has accepted an edit, the model scores the lines around a candidate with and without it. The
+//! candidate is offered if the model prefers the text with it. A change drops the search, and
 //! with it the judgement; every other job of the engine interrupts it, after which it starts again.
 //! Without a model on this machine, on battery power, or if the model takes too long, nothing is
-//! judged; then only changes that were made twice are offered, with `next_edit.eagerness = "eager"`.
+//! judged; then, with `next_edit.eagerness = "eager"`, changes that were made twice are offered.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use foretell_config::{engine, next_edit::EditEagerness, prefetch::OnBattery};
-use foretell_edits::{Candidate, Kind};
+use foretell_config::{engine, prefetch::OnBattery};
+use foretell_edits::Candidate;
 use foretell_engine::{FinishReason, Progress};
 
 use super::{
     State,
     edit_search::{Judging, NextEdit, Rejected, Search, Stage},
+    next_edit::is_offered_unjudged,
 };
 use crate::{
     completer::preference, prompt::judged::JudgedEdit, session::event::Effect,
@@ -29,9 +30,9 @@ pub(super) const PAUSE: Duration = Duration::from_millis(300);
 /// How long after the start it ends, even if unfinished.
 const END_AFTER: Duration = Duration::from_secs(3);
 /// How much more likely the text must be with the edit than without it, in nats (docs/eval.md).
-pub const MARGIN_NATS: f64 = 2.0;
+pub const MARGIN_NATS: f64 = 0.0;
 /// The most candidates that are judged in one search.
-const MAX_JUDGED: usize = 3;
+pub const MAX_JUDGED: usize = 3;
 
 impl State {
     /// Has candidates judged after a pause.
@@ -70,6 +71,13 @@ impl State {
             }
             Some(since) if now >= since + END_AFTER => self.give_up_judging(),
             Some(_) => {}
+        }
+    }
+
+    /// Ends the pause before the judge starts.
+    pub(super) fn judge_at_once(&mut self, now: Instant) {
+        if self.judging().is_some_and(|it| it.since.is_none()) {
+            self.effects.push(Effect::SetJudgeTimer { at: now });
         }
     }
 
@@ -136,9 +144,9 @@ impl State {
 
     /// Ends the search without a judgement.
     fn give_up_judging(&mut self) {
-        let is_eager = self.settings.config.next_edit.eagerness == EditEagerness::Eager;
+        let eagerness = self.settings.config.next_edit.eagerness;
         let left = self.judging().map(|it| std::mem::take(&mut it.left));
         let mut left = left.unwrap_or_default().into_iter();
-        self.end_search(left.find(|it| is_eager && it.kind == Kind::Repeat));
+        self.end_search(left.find(|it| is_offered_unjudged(it.kind, eagerness)));
     }
 }

@@ -23,15 +23,19 @@ use crate::{
 };
 use foretell_config::next_edit::EditEagerness;
 
-/// The lowest eagerness that offers a kind of candidate.
+/// Whether a kind of candidate is offered without a judgement of the model.
 #[must_use]
-pub fn least_eagerness(kind: Kind) -> EditEagerness {
+pub fn is_offered_unjudged(kind: Kind, eagerness: EditEagerness) -> bool {
     match kind {
-        Kind::Rename => EditEagerness::Calm,
-        Kind::Member => EditEagerness::Balanced,
-        Kind::Repeat | Kind::Similar => EditEagerness::Eager,
+        Kind::Rename => true,
+        Kind::Member => eagerness >= EditEagerness::Balanced,
+        Kind::Repeat => eagerness >= EditEagerness::Eager,
+        Kind::Similar => false,
     }
 }
+
+/// The lowest eagerness with which the model judges other candidates.
+const LEAST_TO_JUDGE: EditEagerness = EditEagerness::Balanced;
 
 impl State {
     /// Records the edits of one notification, and searches for the next one if the client shows it.
@@ -39,6 +43,7 @@ impl State {
         let Some(before) = before else { return };
         let uri = Arc::clone(&before.uri);
         self.next_edit.last_edit = Some(now);
+        self.next_edit.n_changes_since_offer += 1;
         self.next_edit.search = None;
         // The search that it waits for may be replaced, also by one in another document.
         self.supersede_edit(None);
@@ -123,7 +128,10 @@ impl State {
         let eagerness = self.settings.config.next_edit.eagerness;
         let NextEdit { search, rejected, .. } = &mut self.next_edit;
         let Some(search) = search.as_mut().filter(|it| it.id == id) else { return };
-        let is_wanted = |it: &Candidate| eagerness >= least_eagerness(it.kind);
+        let is_wanted = |it: &Candidate| {
+            let is_judged = !it.kind.is_name() && eagerness >= LEAST_TO_JUDGE;
+            is_judged || is_offered_unjudged(it.kind, eagerness)
+        };
         let is_rejected =
             |it: &Candidate| rejected.contains(&Rejected::of_candidate(&search.snapshot, it));
         let (certain, others): (Vec<_>, Vec<_>) = found
@@ -138,8 +146,15 @@ impl State {
 
     /// Ends the search with the candidate to offer.
     pub(super) fn end_search(&mut self, candidate: Option<Candidate>) {
-        let NextEdit { search: Some(search), n_offers, .. } = &mut self.next_edit else { return };
-        *n_offers += u64::from(candidate.is_some());
+        let NextEdit { search: Some(search), n_offers, n_changes_since_offer, .. } =
+            &mut self.next_edit
+        else {
+            return;
+        };
+        if candidate.is_some() {
+            *n_offers += 1;
+            *n_changes_since_offer = 0;
+        }
         let offer = candidate.map(|it| EditOffer {
             id: OfferId(*n_offers),
             range: search.snapshot.chars_of_bytes(&it.range),
@@ -160,6 +175,16 @@ impl State {
         let Stage::Ended(offer) = &search.stage else { return };
         let Some(EditRequest { id, .. }) = waiting.take() else { return };
         self.effects.push(Effect::AnswerEdit { id, offer: offer.clone() });
+    }
+
+    /// Counts an acceptance. If the last change applied this offer, nobody is typing, and the judge
+    /// of the next edit needs no pause.
+    pub(super) fn edit_accepted(&mut self, id: OfferId, now: Instant) {
+        self.counts.edits.accepted += 1;
+        if id.0 == self.next_edit.n_offers && self.next_edit.n_changes_since_offer == 1 {
+            self.next_edit.last_edit = None;
+            self.judge_at_once(now);
+        }
     }
 
     /// Remembers that the user rejected an offer. Nothing else is offered until the next edit.

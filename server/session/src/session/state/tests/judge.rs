@@ -132,6 +132,13 @@ impl Edits {
         self.ends(FinishReason::Scored, &[-9.0, MARGIN_NATS - 9.0 + nats])
     }
 
+    /// The change of `edit()` before was the accepted offer.
+    fn accepts_offer(mut self) -> Self {
+        let id = self.offer.as_ref().unwrap().id;
+        self.handle(Event::EditAccepted(id));
+        self
+    }
+
     fn rejects_offer(mut self) -> Self {
         let id = self.offer.take().unwrap().id;
         self.handle(Event::EditRejected(id));
@@ -211,11 +218,32 @@ fn rejected_candidate_is_not_offered_again() {
 }
 
 #[test]
+fn judge_needs_no_pause_after_an_accepted_edit() {
+    let offered = || edits().repeats("c").wait(400).prefers(1.0);
+    let shown = ["300 ms", "judge c → C", "offer c → C"];
+    let next = offered().repeats("d").accepts_offer().wait(0);
+    next.check(&[&shown[..], &["0 ms", "judge d → D"]].concat());
+    let typed_since = offered().repeats("d").repeats("d").accepts_offer().wait(299);
+    typed_since.check(&shown);
+}
+
+#[test]
 fn request_waits_for_the_judge() {
     let asked = edits().repeats("c").asks().wait(400).prefers(1.0);
     asked.check(&["300 ms", "judge c → C", "answer C", "offer c → C"]);
     let rejected = edits().repeats("c").asks().wait(400).prefers(-1.0);
     rejected.check(&["300 ms", "judge c → C", "answer nothing"]);
+}
+
+#[test]
+fn default_offers_only_what_the_model_prefers() {
+    let with = |eagerness| Edits::new(move |config| config.next_edit.eagerness = eagerness);
+    let found = [('c', Kind::Similar)];
+    let judged = with(EditEagerness::Balanced).edit(&found).wait(400).prefers(0.1);
+    judged.check(&["300 ms", "judge c → C", "offer c → C"]);
+    let unjudged = with(EditEagerness::Balanced).repeats("c").wait(5_000);
+    unjudged.check(&["300 ms", "judge c → C", "3300 ms", "cancel"]);
+    with(EditEagerness::Calm).repeats("c").wait(400).check(&[]);
 }
 
 /// Then the setting decides alone.
