@@ -22,8 +22,10 @@ TYPED = ("        total = 0", 4)
 #: The model sees the whole file at once, and its suggestion is shown even if it is unsure.
 WHOLE = {"prompt": {"first_ms": None}}
 SETTINGS = {**WHOLE, "suggest": {"eagerness": 0}}
-#: A server that says nothing for this time is done with a suggestion.
+#: The server may need this long for its first text.
 PATIENCE_S = 20
+#: If nothing follows for this time, the text was complete when the server answered.
+PAUSE_S = 3
 #: Faster than a person, so that the demo is short; with less time, each key would supersede the
 #: request of the one before.
 PACE = Pace(key_s=0.09, reading_s=0.25)
@@ -90,7 +92,7 @@ def suggestion(server: Server, part: Part) -> Suggestion:
     began = time.monotonic()
     asked = server.ask(uri, 1, part.before)
     found = Suggestion()
-    while (message := server.next(PATIENCE_S)) is not None:
+    while (message := server.next(PAUSE_S if found.text else PATIENCE_S)) is not None:
         parameters = message.get("params", {})
         is_done = False
         if message.get("id") == asked:

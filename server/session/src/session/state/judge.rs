@@ -1,8 +1,9 @@
 //! The model as the judge of edits that the syntax tree does not prove.
 //!
-//! Once the user pauses or has accepted an edit, the model scores the lines around a candidate with and without it. The
-//! candidate is offered if the model prefers the text with it. A change drops the search, and
-//! with it the judgement; every other job of the engine interrupts it, after which it starts again.
+//! Once the user pauses or has accepted an edit, the model scores the lines around a candidate with
+//! and without it. The candidate is offered if the model prefers the text with it. A change drops the
+//! search, and with it the judgement; every other job of the engine interrupts it, after which it
+//! starts again.
 //! Without a model on this machine, on battery power, or if the model takes too long, nothing is
 //! judged; then, with `next_edit.eagerness = "eager"`, changes that were made twice are offered.
 
