@@ -240,6 +240,8 @@ class Session:
 
     def judge(self, key: str, suggestion: str, shown: list[Frame]) -> None:
         """Counts the frames in which the suggestion does not follow a key."""
+        if key == " " and suggestion[0] != " " and not self.driver.draws_leading_space:
+            return  # The suggestion may begin with this space.
         rest = suggestion.removeprefix(key)
         suggestions = [it.suggestion for it in shown]
         n_lost = n_shrunk = n_wrong = 0
