@@ -75,6 +75,23 @@ fn recorded() -> (Bundle, Options, Records, tempfile::TempDir) {
     (bundle, options, records, folder)
 }
 
+/// A model on the CPU whose failures are those of CUDA.
+fn posing_as_cuda(bundle: &Bundle, options: &Options, records: &Records) -> OnnxModel {
+    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, bundle, options);
+    let mut model = loaded.unwrap();
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
+    it.provider = Provider::Cuda;
+    model
+}
+
+/// Why the CPU has replaced the provider of a model.
+fn message_of_slower_cpu(model: &OnnxModel) -> String {
+    match model.state() {
+        EngineState::Slower { provider: "cpu", message } => message,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn unloadable_provider_is_not_selected_again() {
     let (bundle, options, records, _folder) = recorded();
@@ -115,14 +132,9 @@ fn failing_provider_is_replaced_once() {
 #[test]
 fn missing_memory_replaces_a_provider_for_one_load_only() {
     let (bundle, options, records, _folder) = recorded();
-    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
-    let mut model = loaded.unwrap();
-    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
-    it.provider = Provider::Cuda;
+    let mut model = posing_as_cuda(&bundle, &options, &records);
     assert!(model.resize(0, 1 << 40, 0).is_err(), "512 TB");
-    let EngineState::Slower { provider: "cpu", message } = model.state() else {
-        panic!("{:?}", model.state())
-    };
+    let message = message_of_slower_cpu(&model);
     let expected = "cuda failed, cpu does its work until the model is loaded again: there is not";
     assert!(message.starts_with(expected), "{message}");
     assert_eq!(records.selected(&bundle), Some(Provider::Cuda));
@@ -133,17 +145,13 @@ fn missing_memory_replaces_a_provider_for_one_load_only() {
 #[test]
 fn other_failure_of_the_kv_buffers_disqualifies_a_provider() {
     let (bundle, options, records, _folder) = recorded();
-    let loaded = OnnxModel::load_with(records.clone(), Provider::Cpu, &bundle, &options);
-    let mut model = loaded.unwrap();
-    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
-    it.provider = Provider::Cuda;
+    let mut model = posing_as_cuda(&bundle, &options, &records);
     // Buffers on a device that has gone.
     let runtime = runtime(&options.library).unwrap();
+    let Graphs::InPlace(it) = &mut model.loaded else { panic!() };
     it.layout = KvLayout::of(&bundle.manifest, Provider::WebGpu, runtime).unwrap();
     assert!(model.resize(0, 128, 0).is_err());
-    let EngineState::Slower { provider: "cpu", message } = model.state() else {
-        panic!("{:?}", model.state())
-    };
+    let message = message_of_slower_cpu(&model);
     assert!(message.starts_with("cuda failed, cpu does its work until an update or "), "{message}");
     assert!(message.ends_with("cannot be allocated: the plugin's device is gone"), "{message}");
     assert_eq!(records.selected(&bundle), Some(Provider::Cpu));
