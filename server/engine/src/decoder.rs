@@ -58,17 +58,17 @@ impl<M: Model> Backend for Decoder<M> {
     }
 
     fn run(&mut self, job: Job, queue: &Queue) {
-        let Job { kind, request, progress, asked } = job;
-        if kind == Kind::Score {
-            return self.score(&request, &progress, queue, asked);
+        if job.kind == Kind::Score {
+            return self.score(&job, queue);
         }
+        let Job { kind, request, progress, asked } = job;
         let slot = self.slots.choose(&request.prompt.ids, kind != Kind::Generate);
         let n_tokens = request.prompt.ids.len();
         let _span = tracing::debug_span!("job", ?kind, n_tokens, slot).entered();
         tracing::debug!(queued_ms = ms_since(asked), "taken from the queue");
         let healed = self.vocabulary.bytes_of(&request.prompt.healed);
         let mut run = GenerationState::new(&request, healed, &progress, queue, asked);
-        let mut work = Work { decoder: self, slot, queue };
+        let mut work = Work { decoder: self, slot, queue, kind };
         let finish = if kind.is_prefill() {
             work.prefill_only(&request, &mut run)
         } else {
@@ -86,6 +86,7 @@ struct Work<'a, M> {
     decoder: &'a mut Decoder<M>,
     slot: usize,
     queue: &'a Queue,
+    kind: Kind,
 }
 
 type Step<T> = Result<ControlFlow<FinishReason, T>, ModelError>;
@@ -163,12 +164,14 @@ impl<M: Model> Work<'_, M> {
         }
         let n_needed = (ids.len() + draft.len()).min(model.capacity());
         slots.reserve(self.slot, n_needed, model)?;
-        let cache = slots.cache_mut(self.slot);
+        let n_chunk = model.prefill_chunk();
         let mut n_drafted = 0;
-        for chunk in ids[n_reused..].chunks(model.prefill_chunk()) {
-            if run.is_cancelled() {
+        for chunk in ids[n_reused..].chunks(n_chunk) {
+            if run.is_cancelled() || !self.score_between_chunks(n_needed)? {
                 return Ok(ControlFlow::Break(FinishReason::Cancelled));
             }
+            let Decoder { model, slots, .. } = &mut *self.decoder;
+            let cache = slots.cache_mut(self.slot);
             let is_last = cache.len() + chunk.len() == ids.len();
             let n_room = model.capacity() - cache.len() - chunk.len();
             let draft = if is_last { &draft[..draft.len().min(n_room)] } else { &[] };

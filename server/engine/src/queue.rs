@@ -6,8 +6,8 @@
 //! would never finish any.
 //!
 //! A guest is a client without a session: a program that sends its text with every request.
-//! Everything for the editor comes before everything for guests, and preempts it. Scoring comes last:
-//! nobody waits for it, and it ends as soon as any other job arrives.
+//! Everything for the editor comes before everything for guests, and preempts it. Scoring ends as soon
+//! as any other job arrives, and runs between two chunks of a background prefill.
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -170,6 +170,15 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Takes scoring out of the queue, to run it within the running job.
+    pub(super) fn take_scoring(&self, may_run: impl Fn(&Request) -> bool) -> Option<Job> {
+        let mut state = self.state();
+        let is_scoring =
+            |it: &Job| it.kind == Kind::Score && !it.progress.is_closed() && may_run(&it.request);
+        let index = state.waiting.iter().position(is_scoring)?;
+        state.waiting.remove(index)
     }
 
     /// Whether all handles are dropped and no waiting job has a reader.

@@ -69,13 +69,15 @@ impl Slots {
     }
 
     /// The slot for `n_tokens` at no place of the user: the least recently used one, which it stays,
-    /// so its tokens are the first to go. `None` if the current place would lose its cache.
+    /// so its tokens are the first to go. `None` if the current place or the slot `in_use` would lose
+    /// its cache.
     #[must_use]
-    pub fn spare(&self, n_tokens: usize) -> Option<usize> {
+    pub fn spare(&self, n_tokens: usize, in_use: Option<usize>) -> Option<usize> {
         let (current, others) = self.recent.split_first()?;
         let slot = *others.last()?;
+        let is_kept = |it: usize| it == *current || Some(it) == in_use;
         let evicted = self.evicted_for(slot, n_tokens);
-        evicted.iter().all(|it| it.slot != *current).then_some(slot)
+        (!is_kept(slot) && !evicted.iter().any(|it| is_kept(it.slot))).then_some(slot)
     }
 
     /// The slots that lose their caches if `slot` grows to `n_tokens`: those worth least for the

@@ -301,6 +301,45 @@ fn scoring_yields_and_starts_again() {
     assert_eq!(again.log_probabilities.len(), 2);
 }
 
+/// A background prefill before its second chunk, and scoring that waits.
+fn scoring_in_a_prefill(n_slots: usize) -> (Engine, Controls, Generation, Generation) {
+    let (engine, controls) = start(Script::new(TEXT).unwrap().with_slots(n_slots));
+    let prefill = engine.prefill(prompt(&long('a')));
+    controls.permit(1);
+    controls.wait_until_held();
+    let scoring = score(&engine, &["() ", "()+"]);
+    (engine, controls, prefill, scoring)
+}
+
+#[test]
+fn scoring_runs_between_the_chunks_of_a_background_prefill() {
+    let (engine, controls, prefill, scoring) = scoring_in_a_prefill(3);
+    controls.permit(1 + 3); // a chunk, then the prompt and two texts
+    controls.wait_until_held();
+    assert_eq!(scoring.progress().finish, Some(FinishReason::Scored));
+    assert_eq!(prefill.progress().finish, None);
+    controls.release();
+    assert_eq!(finished(prefill).finish, Some(FinishReason::PromptRead));
+    assert_eq!(finished(engine.prefill(prompt(&long('a')))).figures.read, 0);
+}
+
+#[test]
+fn scoring_waits_for_the_slot_of_a_background_prefill() {
+    let (_engine, controls, prefill, scoring) = scoring_in_a_prefill(2);
+    controls.release();
+    assert_eq!(finished(prefill).finish, Some(FinishReason::PromptRead));
+    assert_eq!(finished(scoring).finish, Some(FinishReason::Scored));
+}
+
+#[test]
+fn failed_scoring_ends_the_prefill() {
+    let (_engine, controls, prefill, scoring) = scoring_in_a_prefill(3);
+    controls.fail_after(1, Fault::Error);
+    controls.release();
+    assert!(matches!(finished(scoring).finish, Some(FinishReason::Failed(_))));
+    assert_eq!(finished(prefill).finish, Some(FinishReason::Cancelled));
+}
+
 #[test]
 fn scoring_spares_the_current_place() {
     for (n_slots, finish) in [(1, FinishReason::ContextFull), (2, FinishReason::Scored)] {

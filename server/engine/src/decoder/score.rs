@@ -1,13 +1,13 @@
 //! Log-probabilities of given texts: prefill only.
 
-use std::{ops::ControlFlow, time::Instant};
-
-use tokio::sync::watch;
+use std::ops::ControlFlow;
 
 use super::{Decoder, Step, Work};
 use crate::{
-    FinishReason, Model, Progress, Request, generation_state::GenerationState,
-    logprobs::log_probability, queue::Queue,
+    FinishReason, Model, ModelError, Request,
+    generation_state::GenerationState,
+    logprobs::log_probability,
+    queue::{Job, Queue},
 };
 
 /// How many tokens of a text are evaluated at once: each needs a row of logits.
@@ -15,21 +15,14 @@ const CHUNK: usize = 32;
 
 impl<M: Model> Decoder<M> {
     /// Scores the texts of a request in a slot that the user's current place does not need.
-    pub(super) fn score(
-        &mut self,
-        request: &Request,
-        progress: &watch::Sender<Progress>,
-        queue: &Queue,
-        asked: Instant,
-    ) {
-        let mut run = GenerationState::new(request, Vec::new(), progress, queue, asked);
-        let ids = request.prompt.ids.as_slice();
-        let n_longest = ids.len() + request.scored.iter().map(Vec::len).max().unwrap_or(0);
-        let slot = match self.slots.spare(n_longest) {
-            Some(slot) if n_longest <= self.model.capacity() => slot,
-            _ => return run.end(FinishReason::ContextFull),
+    pub(super) fn score(&mut self, job: &Job, queue: &Queue) {
+        let Job { request, progress, asked, kind } = job;
+        let mut run = GenerationState::new(request, Vec::new(), progress, queue, *asked);
+        let Some(slot) = self.spare_slot(request, None) else {
+            return run.end(FinishReason::ContextFull);
         };
-        let mut work = Work { decoder: self, slot, queue };
+        let n_longest = n_longest(request);
+        let mut work = Work { decoder: self, slot, queue, kind: *kind };
         let scored = work.log_probabilities(request, n_longest, &mut run);
         let finish = work.finish(scored.map(|it| match it {
             ControlFlow::Continue(sums) => {
@@ -40,9 +33,38 @@ impl<M: Model> Decoder<M> {
         }));
         run.end(finish);
     }
+
+    fn spare_slot(&self, request: &Request, in_use: Option<usize>) -> Option<usize> {
+        let n_longest = n_longest(request);
+        self.slots.spare(n_longest, in_use).filter(|_| n_longest <= self.model.capacity())
+    }
+}
+
+/// The tokens of the prompt with the longest text.
+fn n_longest(request: &Request) -> usize {
+    request.prompt.ids.len() + request.scored.iter().map(Vec::len).max().unwrap_or(0)
 }
 
 impl<M: Model> Work<'_, M> {
+    /// Runs waiting scoring before the next chunk of a background prefill: the user sees its result,
+    /// and the prefill may take seconds. `false` if the model has failed, which empties the caches.
+    pub(super) fn score_between_chunks(&mut self, n_needed: usize) -> Result<bool, ModelError> {
+        if !self.kind.is_prefill() {
+            return Ok(true);
+        }
+        let has_slot = |it: &Request| self.decoder.spare_slot(it, Some(self.slot)).is_some();
+        let Some(job) = self.queue.take_scoring(has_slot) else { return Ok(true) };
+        let n_held = self.decoder.slots.cache(self.slot).len();
+        self.decoder.score(&job, self.queue);
+        let Decoder { model, slots, .. } = &mut *self.decoder;
+        if slots.cache(self.slot).len() != n_held {
+            return Ok(false);
+        }
+        // Unused rows may be gone.
+        slots.reserve(self.slot, n_needed, model)?;
+        Ok(true)
+    }
+
     /// The sum of the log-probabilities of each text's tokens. The last text stays in the cache.
     fn log_probabilities(
         &mut self,
@@ -97,7 +119,7 @@ impl<M: Model> Work<'_, M> {
         tokens: &[u32],
         n_rows: usize,
         run: &mut GenerationState<'_>,
-    ) -> Result<Option<&[f32]>, crate::ModelError> {
+    ) -> Result<Option<&[f32]>, ModelError> {
         if run.is_cancelled() {
             return Ok(None);
         }

@@ -249,15 +249,16 @@ proptest! {
 
 #[test]
 fn spare_slot_costs_the_current_place_nothing() {
-    assert_eq!(Fixture::of_slots(1).slots.spare(10), None);
+    assert_eq!(Fixture::of_slots(1).slots.spare(10, None), None);
     let mut it = Fixture::of_slots(3);
     let (a, b) = (it.read(&place(1, 50)).0, it.read(&place(2, 50)).0);
-    let spare = it.slots.spare(10).unwrap();
+    let spare = it.slots.spare(10, None).unwrap();
     assert!(![a, b].contains(&spare));
-    assert_eq!(it.slots.spare(10), Some(spare), "it stays the same");
+    assert_eq!(it.slots.spare(10, None), Some(spare), "it stays the same");
+    assert_eq!(it.slots.spare(10, Some(spare)), None);
     // There is room for the current place and 200 rows more.
     let mut it = Fixture::of_rows(501);
     it.read(&place(1, 250));
-    assert!(it.slots.spare(150).is_some());
-    assert_eq!(it.slots.spare(250), None);
+    assert!(it.slots.spare(150, None).is_some());
+    assert_eq!(it.slots.spare(250, None), None);
 }
