@@ -41,8 +41,8 @@ interface Options {
 /** How long after the last change an edit appears at the earliest: each key of a new name leads to another edit. */
 const PAUSE_MS = 250;
 
-/** How long the keys stay active after an accepted edit, until the next one arrives: nobody indents that soon. */
-const HOLD_MS = 500;
+/** How long the keys stay active after an accepted edit, until the next one arrives, judged by the model: nobody indents that soon. */
+const HOLD_MS = 800;
 
 export class NextEdits implements vscode.Disposable {
   private readonly view = new EditView();

@@ -86,6 +86,11 @@ impl<'t> Names<'t> {
         }
     }
 
+    /// Whether the name is declared where a path leads.
+    pub(crate) fn is_known(&self, path: &Path<'t>, at: usize) -> bool {
+        self.resolve(path, at).is_some()
+    }
+
     /// The declaration of the name as seen from a place.
     fn resolve(&self, path: &Path<'t>, at: usize) -> Option<Binding> {
         let mut in_function = false;

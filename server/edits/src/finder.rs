@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 
 use crate::{
+    calls::{self, Agreement},
     history::Placed,
     languages::{Rules, rules},
     path::Path,
@@ -39,7 +40,8 @@ pub enum Kind {
     Member,
     /// A replacement or deletion that was made twice, at another place.
     Repeat,
-    /// A guess: an insertion, or a change that was made once, at a place that looks the same.
+    /// A guess: an insertion, or a change that was made once, at a place that looks the same; or an
+    /// argument of another call.
     Similar,
 }
 
@@ -85,7 +87,11 @@ impl Finder {
         let renames = rename.as_ref().and_then(|it| self.renames(query, it, grammar));
         let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
         if !is_rename {
-            found = repeats(query);
+            found = self.agreements(query, grammar);
+            let repeats = repeats(query);
+            let is_other = |it: &Candidate| !touches_any(&found, it);
+            let others: Vec<Candidate> = repeats.into_iter().filter(is_other).collect();
+            found.extend(others);
         } else if found.is_empty() {
             found.extend(rename.iter().flat_map(|it| mentions(query, it)));
         }
@@ -133,6 +139,22 @@ impl Finder {
         Some(places.into_iter().filter_map(candidate).collect())
     }
 
+    /// The calls and the definition of a function, one of which got or lost an argument.
+    fn agreements(&self, query: &Query, grammar: Grammar) -> Vec<Candidate> {
+        let Query { uri, text, placed, .. } = query;
+        let Some(rules) = rules(grammar) else { return Vec::new() };
+        let last = calls::last_edit(placed).filter(calls::may_change_a_list);
+        let Some((last, parsed)) = last.zip(self.now.parsed(uri, grammar, text)) else {
+            return Vec::new();
+        };
+        let found = calls::agreements(text, &parsed.tree, rules, uri, &last);
+        let candidate = |it: Agreement| {
+            let old = text[it.range.clone()].to_owned();
+            Candidate { range: it.range, old, new: it.new, kind: Kind::Similar }
+        };
+        found.into_iter().map(candidate).collect()
+    }
+
     /// Whether the new text is a name where it was written, and not a keyword. In a string or comment,
     /// it may be one.
     fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
@@ -158,6 +180,10 @@ fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
     let candidate =
         |range| Candidate { range, old: old.clone(), new: new.clone(), kind: Kind::Similar };
     words::occurrences(&query.text, old).map(candidate).collect()
+}
+
+fn touches_any(found: &[Candidate], it: &Candidate) -> bool {
+    found.iter().any(|of| of.range.start <= it.range.end && of.range.end >= it.range.start)
 }
 
 fn repeats(query: &Query) -> Vec<Candidate> {

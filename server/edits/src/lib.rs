@@ -2,8 +2,9 @@
 //!
 //! [`history`] groups the changes of a text into edits as a person would describe them. [`Finder`]
 //! proposes the places where the last edit continues: other uses of a renamed name ([`bindings`]),
-//! and lines of the same shape as lines that were changed ([`shape`]). It needs no model, but some of
-//! its candidates are guesses ([`Kind::Similar`]) that only a model can judge.
+//! the other calls of a function whose arguments were changed ([`calls`]), and lines of the same shape
+//! as lines that were changed ([`shape`]). It needs no model, but some of its candidates are guesses
+//! ([`Kind::Similar`]) that only a model can judge.
 //!
 //! **Architecture Invariant:** this crate knows texts and syntax trees; documents, the protocol and
 //! the model are deliberately absent. All positions are byte indices.
@@ -11,6 +12,7 @@
 pub mod history;
 
 mod bindings;
+mod calls;
 mod finder;
 mod languages;
 mod members;
