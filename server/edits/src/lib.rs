@@ -10,6 +10,7 @@
 
 pub mod history;
 
+mod adapted;
 mod bindings;
 mod finder;
 mod languages;

@@ -3,6 +3,8 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::History;
 
+mod quiet;
+
 /// Replaces `«old»` by `new` at the marked places, as a user would, and marks the offered edits:
 /// `‹old→new›`, numbered in their order, with a question mark if they are guesses.
 fn offered(uri: &str, marked: &str, new: &str) -> String {
