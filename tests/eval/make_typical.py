@@ -23,9 +23,13 @@ Change = tuple[int, int, str]
 
 def main() -> None:
     """Writes the set."""
+    (HERE / "edits-typical.jsonl").write_text(cases())
+
+
+def cases() -> str:
+    """The lines of the set."""
     edits = tomllib.loads((HERE / "typical_edits.toml").read_text())["edit"]
-    rows = [json.dumps(case(**edit), ensure_ascii=False) for edit in edits]
-    (HERE / "edits-typical.jsonl").write_text("\n".join(rows) + "\n")
+    return "".join(json.dumps(case(**edit), ensure_ascii=False) + "\n" for edit in edits)
 
 
 def case(
