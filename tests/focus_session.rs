@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_session::stats::quantile;
+use foretell_session::stats::{draw::rounded, quantile};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
@@ -103,9 +103,9 @@ impl Editor {
 fn report(what: &str, times: &[(f64, bool)]) {
     let ms: Vec<f64> = times.iter().map(|it| it.0).collect();
     let n_texts = times.iter().filter(|it| it.1).count();
-    let at = |q: f64| quantile(&ms, q).unwrap_or(f64::NAN);
+    let at = |q: f64| rounded(quantile(&ms, q), 0);
     println!(
-        "{what:<44} median {:>5.0} ms, p95 {:>5.0} ms ({} places, {n_texts} with a text)",
+        "{what:<44} median {:>5} ms, p95 {:>5} ms ({} places, {n_texts} with a text)",
         at(0.5),
         at(0.95),
         ms.len()

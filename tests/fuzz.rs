@@ -192,6 +192,11 @@ fn edits() {
 }
 
 #[test]
+fn next_edit() {
+    fuzz("next_edit");
+}
+
+#[test]
 fn manifest() {
     fuzz("manifest");
 }

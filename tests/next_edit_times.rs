@@ -11,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_session::stats::quantile;
 use foretell_test_support::{editor_sim::Typist, lsp_client::Client};
 use serde_json::json;
+
+use crate::median_and_p95;
 
 const BETWEEN_KEYS: Duration = Duration::from_millis(150);
 /// How long an offer may take.
@@ -57,13 +58,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             }
             client = typist.client;
         }
-        let at = |q| quantile(&times, q).unwrap_or(f64::NAN);
-        println!(
-            "{name}: {:.0} ms (median), {:.0} ms (p95) of {}; {n_missing} without an offer",
-            at(0.5),
-            at(0.95),
-            times.len()
-        );
+        println!("{name}: {}; {n_missing} without an offer", median_and_p95(&times));
     }
     client.end();
     Ok(ExitCode::SUCCESS)

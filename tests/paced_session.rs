@@ -1,10 +1,10 @@
 //! Types lines of a real file at a user's pace, with the real server and the real model, and prints
 //! measures of what the user would see. `make bench` runs it.
 //!
-//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain|next-edit]`. Opens FILE
-//! without N_LINES lines from LINE (counted from 1) on and types them; a word is five characters. With
-//! `plain`, the client does not support streaming; with `next-edit`, it shows the next edit, which is
-//! off otherwise.
+//! Usage: `sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain] [next-edit] [pauses]`. Opens
+//! FILE without N_LINES lines from LINE (counted from 1) on and types them; a word is five characters.
+//! With `plain`, the client does not support streaming; with `next-edit`, it shows the next edit, which
+//! is off otherwise; with `pauses`, the user looks up for a second at the end of each line.
 
 use std::{
     error::Error,
@@ -13,17 +13,24 @@ use std::{
 };
 
 use foretell_lab::flashed::n_wrong_chars;
-use foretell_session::stats::{Millis, quantile};
+use foretell_session::stats::{Millis, draw::rounded};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
-const URI: &str = "file:///typed";
+use crate::{
+    median_and_p95,
+    paced_offers::{Judgements, Offers},
+};
+
 /// The pause before the first key and after the last one.
 const FIRST_LOOK: Duration = Duration::from_secs(4);
+/// The pause at the end of a line, if there is one.
+const LINE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The editor's document and ghost text, and measures of what was shown.
 struct Editor {
     client: Client,
+    uri: String,
     text: String,
     cursor: usize,
     version: i64,
@@ -39,6 +46,7 @@ struct Editor {
     first_text_ms: Vec<f64>,
     n_flickers: usize,
     n_stale: usize,
+    offers: Offers,
 }
 
 /// A message that arrives within this time after an edit may have been sent before it, and does not
@@ -54,13 +62,14 @@ impl Editor {
 
     fn type_key(&mut self, key: &str) {
         let at = self.position();
+        self.offers.end_pause(self.edited);
         self.text.insert_str(self.cursor, key);
         self.cursor += key.len();
         self.version += 1;
         self.client.notify(
             "textDocument/didChange",
             json!({
-                "textDocument": {"uri": URI, "version": self.version},
+                "textDocument": {"uri": self.uri, "version": self.version},
                 "contentChanges": [{"range": {"start": at, "end": at}, "text": key}],
             }),
         );
@@ -73,7 +82,7 @@ impl Editor {
 
     fn ask(&mut self) {
         let params = json!({
-            "textDocument": {"uri": URI}, "position": self.position(),
+            "textDocument": {"uri": self.uri}, "position": self.position(),
             "context": {"triggerKind": 2},
         });
         let id = self.client.request("textDocument/inlineCompletion", params);
@@ -88,6 +97,11 @@ impl Editor {
                 let is_ours = params["textDocument"]["version"] == self.version
                     && params["position"] == self.position();
                 self.item(is_ours, &params["item"]["insertText"]);
+            } else if message["method"] == "foretell/nextEdit" {
+                let edit = &message["params"]["edits"][0];
+                if edit["textDocument"]["version"] == self.version {
+                    self.offers.add(edit, &self.text, self.cursor, &self.to_come);
+                }
             } else if let Some(items) = message["result"]["items"].as_array() {
                 let asked = self.asked.filter(|(id, _)| message["id"] == *id);
                 match (items.first(), asked) {
@@ -128,18 +142,25 @@ impl Editor {
     }
 }
 
+/// How the session differs from the usual one.
+struct Options {
+    streams: bool,
+    shows_edits: bool,
+    pauses: bool,
+}
+
 pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let (streams, shows_edits, arguments) = match arguments.split_last() {
-        Some((last, rest)) if last == "plain" => (false, false, rest),
-        Some((last, rest)) if last == "next-edit" => (true, true, rest),
-        _ => (true, false, arguments),
+    let usage = "usage: sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain] [next-edit] \
+                 [pauses]";
+    let [server, file, line, n_lines, words, options @ ..] = arguments else {
+        return Err(usage.into());
     };
-    let [server, file, line, n_lines, words] = arguments else {
-        return Err(
-            "usage: sessions paced SERVER FILE LINE N_LINES WORDS_A_MINUTE [plain|next-edit]"
-                .into(),
-        );
-    };
+    if options.iter().any(|it| !["plain", "next-edit", "pauses"].contains(&it.as_str())) {
+        return Err(usage.into());
+    }
+    let has = |name: &str| options.iter().any(|it| it == name);
+    let options =
+        Options { streams: !has("plain"), shows_edits: has("next-edit"), pauses: has("pauses") };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let (from, n_lines): (usize, usize) = (line.parse()?, n_lines.parse()?);
     let between_keys = Duration::from_secs_f64(60.0 / 5.0 / words.parse::<f64>()?);
@@ -152,25 +173,31 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let typed = typed.concat();
     let document = format!("{}\n{}", before.concat(), after.concat());
 
-    let mut client = Client::start(
-        Command::new(server)
-            .arg("serve")
-            .env("FORETELL_LOG", std::env::var("FORETELL_LOG").unwrap_or("error".into())),
-    );
+    let mut command = Command::new(server);
+    command
+        .arg("serve")
+        .env("FORETELL_LOG", std::env::var("FORETELL_LOG").unwrap_or("error".into()));
+    let folder = tempfile::tempdir()?;
+    let logged = options.shows_edits.then(|| Judgements::of(&mut command, folder.path()));
+    let judgements = logged.transpose()?;
+    let mut client = Client::start(&mut command);
     let encodings = json!({"general": {"positionEncodings": ["utf-8"]}});
     client.initialize(json!({"processId": null, "rootUri": null, "capabilities": encodings,
-        "initializationOptions": {"status": true, "streaming": streams, "nextEdit": shows_edits,
-            "settings": {"next_edit": {"enabled": shows_edits, "eagerness": "eager"}}}}));
+        "initializationOptions": {"status": true, "streaming": options.streams,
+            "nextEdit": options.shows_edits,
+            "settings": {"next_edit": {"enabled": options.shows_edits}}}}));
     let loaded = client.wait_for(|message| {
         message["method"] == "foretell/status" && message["params"]["state"] != "loading"
     });
     if let Some(message) = loaded.as_ref().and_then(|it| it["params"]["message"].as_str()) {
         return Err(message.into());
     }
-    let opened = json!({"uri": URI, "languageId": "rust", "version": 1, "text": document});
+    let uri = format!("file:///typed/{}", file.rsplit('/').next().unwrap_or(file));
+    let opened = json!({"uri": uri, "languageId": language(file), "version": 1, "text": document});
     client.notify("textDocument/didOpen", json!({"textDocument": opened}));
     let mut editor = Editor {
         client,
+        uri,
         text: document,
         cursor: before.concat().len(),
         version: 1,
@@ -182,6 +209,7 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         first_text_ms: Vec::new(),
         n_flickers: 0,
         n_stale: 0,
+        offers: Offers::default(),
     };
     editor.ask();
     editor.look_until(Instant::now() + FIRST_LOOK);
@@ -205,13 +233,18 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             };
             println!("{mark} {key:?} grey {:?}", editor.grey);
         }
+        if options.pauses && key.starts_with('\n') {
+            due += LINE_PAUSE;
+            editor.look_until(due);
+        }
         editor.type_key(key);
         due += between_keys.mul_f64(key.chars().filter(|c| *c != ' ').count().max(1) as f64);
         editor.look_until(due);
     }
     editor.look_until(Instant::now() + FIRST_LOOK);
+    editor.offers.end_pause(editor.edited);
     let all = editor.counts();
-    report(file, n_keys, n_predicted, words, streams);
+    report(file, n_keys, n_predicted, words, options.streams);
     println!("stale items {}, flickers {}", editor.n_stale, editor.n_flickers);
     println!("wrong characters flashed: {}", editor.n_wrong_chars);
     match (cold_cpu_s, cpu_s(editor.client.process_id())) {
@@ -219,11 +252,14 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         _ => println!("CPU time: not known on this system"),
     }
     println!(
-        "first text in a cold file {:.0} ms; after an empty screen: {}",
-        cold_ms.unwrap_or(f64::NAN),
-        quantiles(&editor.first_text_ms)
+        "first text in a cold file: {}; after an empty screen: {}",
+        cold_ms.map_or("none".to_owned(), |ms| format!("{ms:.0} ms")),
+        median_and_p95(&editor.first_text_ms)
     );
     session(&cold, &all);
+    if let Some(judgements) = judgements {
+        editor.offers.report(&judgements);
+    }
     editor.client.end();
     Ok(ExitCode::SUCCESS)
 }
@@ -267,12 +303,14 @@ fn report(file: &str, n_keys: usize, n_predicted: usize, words: &str, streams: b
     );
 }
 
-fn quantiles(times: &[f64]) -> String {
-    match (quantile(times, 0.5), quantile(times, 0.95)) {
-        (Some(p50), Some(p95)) => {
-            format!("{p50:.0} ms (median), {p95:.0} ms (p95) of {} times", times.len())
-        }
-        _ => "never".to_owned(),
+/// The editor's name for the language of a file.
+fn language(file: &str) -> &str {
+    match file.rsplit('.').next().unwrap_or_default() {
+        "rs" => "rust",
+        "py" => "python",
+        "ts" => "typescript",
+        "js" => "javascript",
+        other => other,
     }
 }
 
@@ -303,7 +341,7 @@ fn session(cold: &Value, all: &Value) {
         [("first_text_ms", "from the model"), ("other_text_ms", "without the model")]
     {
         let times: Millis = serde_json::from_value(all[name].clone()).unwrap_or_default();
-        let at = |q| times.quantile(q).unwrap_or(f64::NAN);
-        println!("in the server, {what}: {:.1} ms (median), {:.1} ms (p95)", at(0.5), at(0.95));
+        let at = |q| rounded(times.quantile(q), 1);
+        println!("in the server, {what}: {} ms (median), {} ms (p95)", at(0.5), at(0.95));
     }
 }

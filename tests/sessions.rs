@@ -11,12 +11,25 @@
 
 mod focus_session;
 mod next_edit_times;
+mod paced_offers;
 mod paced_session;
 mod soak;
 mod syntax_times;
 mod typed_session;
 
 use std::{error::Error, process::ExitCode};
+
+use foretell_session::stats::quantile;
+
+/// The median and the 95th percentile of times, and their number.
+fn median_and_p95(ms: &[f64]) -> String {
+    match (quantile(ms, 0.5), quantile(ms, 0.95)) {
+        (Some(p50), Some(p95)) => {
+            format!("{p50:.0} ms (median), {p95:.0} ms (p95) of {} times", ms.len())
+        }
+        _ => "never".to_owned(),
+    }
+}
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretell_session::stats::quantile;
+use foretell_session::stats::{draw::rounded, quantile};
 use foretell_test_support::lsp_client::Client;
 use serde_json::{Value, json};
 
@@ -208,26 +208,30 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
             other.end();
         }
         let now = process_usage(process_id);
-        let first = quantile(&std::mem::take(&mut done.first_ms), 0.5).unwrap_or_default();
+        let first = quantile(&std::mem::take(&mut done.first_ms), 0.5);
         let Done { n_lines, n_keys, n_clients, .. } = done;
         println!(
-            "{minute:>6} | {n_lines:>7} {n_keys:>7} {n_clients:>7} | {first:>14.0} | {:>11} {:>13} \
-             {:>8} {:>7}",
-            now.resident_kb, now.anonymous_kb, now.n_handles, now.n_threads
+            "{minute:>6} | {n_lines:>7} {n_keys:>7} {n_clients:>7} | {:>14} | {:>11} {:>13} {:>8} \
+             {:>7}",
+            rounded(first, 0),
+            now.resident_kb,
+            now.anonymous_kb,
+            now.n_handles,
+            now.n_threads
         );
-        first_medians.push(first);
+        first_medians.extend(first);
         all.push(now);
     }
     let n_warm = (all.len() / 2).clamp(1, 10) - 1;
     let (warm, last) = (all[n_warm], all[all.len() - 1]);
     let growth = |of: fn(&ProcessUsage) -> u64| 100.0 * (of(&last) as f64 / of(&warm) as f64 - 1.0);
     let (resident, anonymous) = (growth(|it| it.resident_kb), growth(|it| it.anonymous_kb));
-    let ms = |of: &[f64]| quantile(of, 0.5).unwrap_or_default();
+    let ms = |of: &[f64]| rounded(quantile(of, 0.5), 0);
     let third = first_medians.len().div_ceil(3);
     println!(
         "\nfrom minute {} to {minutes}: anonymous memory {anonymous:+.1} %, resident memory with \
          the model's pages {resident:+.1} %; handles {} to {}, threads {} to {}; first text \
-         {:.0} ms in the first third, {:.0} ms in the last",
+         {} ms in the first third, {} ms in the last",
         n_warm + 1,
         warm.n_handles,
         last.n_handles,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use foretell_lab::flashed::n_wrong_chars;
-use foretell_session::stats::quantile;
+use foretell_session::stats::{draw::rounded, quantile};
 use foretell_test_support::editor_sim::{Seen, Typist};
 use foretell_test_support::lsp_client::Client;
 use serde_json::json;
@@ -84,12 +84,12 @@ pub fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         println!("  the next key that needs the model        {:8.1} ms", ms(*next));
     }
     println!(
-        "  median of {:3} keys that need the model   {:8.1} ms",
+        "  median of {:3} keys that need the model   {:>8} ms",
         by_model.len(),
         median(&by_model)
     );
     println!(
-        "  median of {:3} keys typed through         {:8.1} ms",
+        "  median of {:3} keys typed through         {:>8} ms",
         without.len(),
         median(&without)
     );
@@ -101,9 +101,9 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn median(times: &[Duration]) -> f64 {
+fn median(times: &[Duration]) -> String {
     let times: Vec<f64> = times.iter().copied().map(ms).collect();
-    quantile(&times, 0.5).unwrap_or(f64::NAN)
+    rounded(quantile(&times, 0.5), 1)
 }
 
 fn report(key: &str, seen: &Seen, took: Duration) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import make_typical
 from edits import case, changes
 
 OLD = "def area(width, height):\n    return width * height\n\n\nprint(area(2, 3))\n"
@@ -35,3 +36,8 @@ def test_one_hunk_and_unsuitable_files() -> None:
     assert case("a.py", "python", OLD, OLD) is None
     apart = f"a = 1\n{OLD}{OLD}b = 1\n"
     assert case("a.py", "python", apart, apart.replace("a = 1", "a = 2").replace("b", "c")) is None
+
+
+def test_typical_edits_are_those_of_the_list() -> None:
+    written = (make_typical.HERE / "edits-typical.jsonl").read_text()
+    assert written == make_typical.cases(), "run make_typical.py"

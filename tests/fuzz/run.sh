@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- wire messages edits manifest tokenizer policy scanner
+[ $# -gt 0 ] || set -- wire messages edits next_edit manifest tokenizer policy scanner
 host=$(rustc -vV | sed -n 's/^host: //p')
 export CARGO_TARGET_DIR=target/libfuzzer ORT_DISABLE_TELEMETRY=1
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"

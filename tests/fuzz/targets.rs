@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "next_edit.rs"]
+mod next_edit;
+
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use foretell_engine::{
@@ -23,10 +26,11 @@ use foretell_test_support::{lsp_client::Client, scripted_server};
 pub type Target = fn(&[u8]);
 
 /// All targets and their names, which are also their folders in `corpus`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("wire", wire),
     ("messages", messages),
     ("edits", edits),
+    ("next_edit", next_edit::next_edit),
     ("manifest", manifest),
     ("tokenizer", tokenizer),
     ("policy", policy),

@@ -28,6 +28,13 @@ pub(crate) enum Role {
     Other,
 }
 
+impl Role {
+    /// Whether it is a declaration or a definition.
+    pub(crate) fn declares(self) -> bool {
+        matches!(self, Self::Declares { .. } | Self::Member { defines: true })
+    }
+}
+
 /// A place where a name occurs.
 #[derive(Debug)]
 pub(crate) struct Occurrence<'t> {

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 
 use crate::{
+    adapted::adapted,
     calls::{self, Agreement},
     history::Placed,
     languages::{Rules, rules},
@@ -83,17 +84,26 @@ impl Finder {
         let is_there = |it: &Placed| text.get(it.range.clone()) == Some(&it.after);
         let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
         let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
+        let adapted = adapted(text, placed);
         let rename = Rename::of(text, placed);
-        let renames = rename.as_ref().and_then(|it| self.renames(query, it, grammar));
+        let renames =
+            rename.as_ref().and_then(|it| self.renames(query, it, grammar, adapted.as_ref()));
         let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
         if !is_rename {
+            let tree = || self.now.parsed(uri, grammar, text);
+            let repeats =
+                repeats(query, &|| tree().is_some_and(|it| is_text(&it, grammar, &last.range)));
             found = self.agreements(query, grammar);
-            let repeats = repeats(query);
             let is_other = |it: &Candidate| !touches_any(&found, it);
             let others: Vec<Candidate> = repeats.into_iter().filter(is_other).collect();
             found.extend(others);
         } else if found.is_empty() {
             found.extend(rename.iter().flat_map(|it| mentions(query, it)));
+        }
+        // A change of what was just written says nothing about other lines.
+        if let Some(adapted) = &adapted {
+            let is_within = |it: &Range<usize>| adapted.start <= it.start && it.end <= adapted.end;
+            found.retain(|it| it.kind.is_name() || is_within(&it.range));
         }
         // The next one below, then from the start of the text.
         let at = last.range.end;
@@ -101,10 +111,10 @@ impl Finder {
         let Some(parsed) = self.now.parsed(uri, grammar, text).filter(|_| !found.is_empty()) else {
             return Vec::new();
         };
-        let is_text = |range: &Range<usize>| {
-            let texts = rules(grammar).map_or(&[][..], |it| it.texts);
-            Path::to(&parsed.tree, range).is_in(texts)
-        };
+        let is_text = |range: &Range<usize>| is_text(&parsed, grammar, range);
+        if is_unfinished(&parsed, last) {
+            found.retain(|it| it.kind.is_name());
+        }
         // In strings and comments, only a change of a string or comment is repeated. They mention a
         // renamed name; elsewhere, only the syntax tree decides what it refers to.
         let was_text = is_rename || is_text(&last.range);
@@ -117,7 +127,13 @@ impl Finder {
     }
 
     /// The other places of a renamed name; `None` if the text does not say what it means.
-    fn renames(&self, query: &Query, rename: &Rename, grammar: Grammar) -> Option<Vec<Candidate>> {
+    fn renames(
+        &self,
+        query: &Query,
+        rename: &Rename,
+        grammar: Grammar,
+        adapted: Option<&Range<usize>>,
+    ) -> Option<Vec<Candidate>> {
         let Query { uri, text, .. } = query;
         let rules = rules(grammar)?;
         let is_frequent = rename.before.matches(&rename.old).nth(MAX_OCCURRENCES).is_some();
@@ -135,7 +151,7 @@ impl Finder {
             let old = text.get(range.clone()).filter(|old| **old == rename.old)?.to_owned();
             Some(Candidate { range, old, new: it.new, kind })
         };
-        let places = rename.places(rules, &parsed.tree)?;
+        let places = rename.places(rules, &parsed.tree, adapted)?;
         Some(places.into_iter().filter_map(candidate).collect())
     }
 
@@ -186,7 +202,13 @@ fn touches_any(found: &[Candidate], it: &Candidate) -> bool {
     found.iter().any(|of| of.range.start <= it.range.end && of.range.end >= it.range.start)
 }
 
-fn repeats(query: &Query) -> Vec<Candidate> {
+/// Whether a range is in a string or comment.
+fn is_text(parsed: &Parsed, grammar: Grammar, range: &Range<usize>) -> bool {
+    let texts = rules(grammar).map_or(&[][..], |it| it.texts);
+    Path::to(&parsed.tree, range).is_in(texts)
+}
+
+fn repeats(query: &Query, is_in_text: &dyn Fn() -> bool) -> Vec<Candidate> {
     let text = &query.text;
     let candidate = |it: shape::Repeat| Candidate {
         old: text[it.range.clone()].to_owned(),
@@ -194,7 +216,7 @@ fn repeats(query: &Query) -> Vec<Candidate> {
         new: it.new,
         kind: if it.n_examples > 1 && !it.inserts { Kind::Repeat } else { Kind::Similar },
     };
-    shape::repeats(text, &query.placed).into_iter().map(candidate).collect()
+    shape::repeats(text, &query.placed, is_in_text).into_iter().map(candidate).collect()
 }
 
 /// Whether a candidate would change a text that the user has just written, or take back an edit. A
@@ -209,6 +231,13 @@ fn is_recent(placed: &[Placed], n_edits: usize, it: &Candidate) -> bool {
         let is_older = it.kind.is_name() && (i >= n_edits || is_renamed);
         !is_older || edit.before == it.new
     })
+}
+
+/// Whether an edit deleted a word that the syntax requires, so that another one will follow.
+fn is_unfinished(parsed: &Parsed, last: &Placed) -> bool {
+    let is_deletion = last.after.is_empty() && last.before.chars().all(words::is_word);
+    let before = is_deletion.then(|| parsed.with(last.range.clone(), &last.before)).flatten();
+    before.is_some_and(|tree| errors(&tree).n() < parsed.errors.n())
 }
 
 fn adds_errors(parsed: &Parsed, it: &Candidate) -> bool {

@@ -36,6 +36,9 @@ pub struct Placed {
     pub before: String,
     /// Its text, that of `range`.
     pub after: String,
+    /// If it is the last edit of its document: the text around it that an earlier one inserted, with
+    /// later changes.
+    pub written: Option<Range<usize>>,
 }
 
 /// The effect of a change on the history.
@@ -106,10 +109,12 @@ impl History {
     #[must_use]
     pub fn placed(&self, uri: &str) -> Vec<Placed> {
         let of_document = (0..self.edits.len()).rev().filter(|i| *self.edits[*i].uri == *uri);
+        let last = of_document.clone().next();
         let place = |i: usize| {
             let Edit { before, after, .. } = &self.edits[i];
             let range = self.range_before(i, self.edits.len())?;
-            Some(Placed { range, before: before.clone(), after: after.clone() })
+            let written = (Some(i) == last).then(|| self.written_around(i)).flatten();
+            Some(Placed { range, before: before.clone(), after: after.clone(), written })
         };
         of_document.filter_map(place).collect()
     }
@@ -124,6 +129,38 @@ impl History {
                 range = shift(range.start)..shift(range.end);
             } else if later.start < range.end {
                 return None;
+            }
+        }
+        Some(range)
+    }
+
+    /// The text that an edit before edit `i` inserted around it, in the current text.
+    fn written_around(&self, i: usize) -> Option<Range<usize>> {
+        let Edit { uri, start, before, .. } = &self.edits[i];
+        let is_around = |it: &usize| {
+            let earlier = &self.edits[*it];
+            let is_written = earlier.uri == *uri && earlier.before.is_empty();
+            let around = is_written.then(|| self.extent_before(*it, i)).flatten();
+            around.is_some_and(|it| it.start <= *start && start + before.len() <= it.end)
+        };
+        let earlier = (0..i).rev().find(is_around)?;
+        self.extent_before(earlier, self.edits.len())
+    }
+
+    /// The range of edit `i` with the changes that later ones made in it, in the text before edit
+    /// `end`. `None` if one of them reaches beyond it.
+    fn extent_before(&self, i: usize, end: usize) -> Option<Range<usize>> {
+        let Edit { uri, start, after, .. } = &self.edits[i];
+        let mut range = *start..start + after.len();
+        for later in (i + 1..end).map(|i| &self.edits[i]).filter(|it| it.uri == *uri) {
+            let later_end = later.start + later.before.len();
+            let is_before = later.is_before(&range);
+            if is_before || later.start < range.end {
+                if !is_before && (later.start < range.start || later_end > range.end) {
+                    return None;
+                }
+                let shift = |at: usize| at + later.after.len() - later.before.len();
+                range = if is_before { shift(range.start) } else { range.start }..shift(range.end);
             }
         }
         Some(range)

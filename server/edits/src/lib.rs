@@ -11,6 +11,7 @@
 
 pub mod history;
 
+mod adapted;
 mod bindings;
 mod calls;
 mod finder;

@@ -77,8 +77,14 @@ impl Rename {
     }
 
     /// The places that remain, in their order in the current text. `tree` is that of the text before.
-    /// `None` if the text does not show what the name refers to, or if the edit is not a rename.
-    pub(crate) fn places(&self, rules: &'static Rules, tree: &Tree) -> Option<Vec<Place>> {
+    /// `None` if the text does not show what the name refers to, or if the edit is not a rename. In a
+    /// copy that is being adapted, only its own places are renamed if the name is declared elsewhere.
+    pub(crate) fn places(
+        &self,
+        rules: &'static Rules,
+        tree: &Tree,
+        adapted: Option<&Range<usize>>,
+    ) -> Option<Vec<Place>> {
         let names = Names::new(&self.before, tree, rules, &self.old);
         // The last place may be one that names follow, such as a keyword argument.
         let mut renamed: Vec<_> = self.renamed.iter().collect();
@@ -95,6 +101,18 @@ impl Rename {
         let (target, mut same) =
             targets.into_iter().map(meaning).find(|(_, same)| !same.is_empty())?;
         same.retain(|it| it.range.start >= from);
+        if let Some(adapted) = adapted {
+            let is_inside =
+                |it: &Occurrence<'_>| adapted.contains(&self.in_current(&it.range).start);
+            // Some languages declare a name repeatedly in one scope.
+            let scope = names.binding(target).map(|it| it.0);
+            let again = names.occurrences.iter().filter(
+                |it| matches!(it.role, Role::Declares { scope: it, .. } if Some(it) == scope),
+            );
+            if same.iter().copied().chain(again).any(|it| it.role.declares() && !is_inside(it)) {
+                same.retain(|it| is_inside(it));
+            }
+        }
         let new = Names::new(&self.before, tree, rules, &self.new);
         if !is_free(&names, &new, target) {
             return None;
@@ -177,12 +195,7 @@ fn statement_end(target: &Occurrence<'_>) -> usize {
 
 /// Whether the new name is free, so that the edit is a rename, not a reference to something else.
 fn is_free(names: &Names<'_>, new: &Names<'_>, target: &Occurrence<'_>) -> bool {
-    let is_declaration = match target.role {
-        Role::Declares { .. } => true,
-        Role::Member { defines } => defines,
-        Role::Refers | Role::Other => false,
-    };
-    if !is_declaration {
+    if !target.role.declares() {
         return new.occurrences.iter().all(|it| it.role == Role::Other);
     }
     if is_member(names, target) {
@@ -295,7 +308,7 @@ const WRAPPERS: [&str; 7] = [
 
 /// The word that an edit replaced; `None` if it changed anything else.
 fn replaced(text: &str, edit: &Placed) -> Option<Replaced> {
-    let Placed { range, before, after } = edit;
+    let Placed { range, before, after, .. } = edit;
     let n_head = words::common_prefix(before, after);
     let n_tail = words::common_suffix(&before[n_head..], &after[n_head..]);
     let before = &before[n_head..before.len() - n_tail];

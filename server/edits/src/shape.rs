@@ -29,8 +29,8 @@ pub(crate) struct Repeat {
 }
 
 /// The places where the last edit continues, in the order of the text: with all changes of its line
-/// if possible, else with its own.
-pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
+/// if possible, else with its own. `is_in_text` says whether it is in a string or comment.
+pub(crate) fn repeats(text: &str, placed: &[Placed], is_in_text: &dyn Fn() -> bool) -> Vec<Repeat> {
     let placed = &placed[..placed.len().min(MAX_EXAMPLES)];
     let Some(last) = placed.first() else { return Vec::new() };
     let line = line_at(text, last.range.start);
@@ -50,7 +50,7 @@ pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
                 examples.extend(LineChange::of(text, &of_line(&line), &[]));
             }
         }
-        found = continued(text, examples);
+        found = continued(text, examples, is_in_text);
         found.retain(|it| it.n_examples > 1);
     }
     if found.is_empty() {
@@ -63,7 +63,7 @@ pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
         let examples = placed[1..].iter().filter_map(change);
         let changes: Vec<LineChange<'_>> = std::iter::once(own).chain(examples).collect();
         let next_line = whole_lines::next_line(text, &changes);
-        found = continued(text, changes);
+        found = continued(text, changes, is_in_text);
         if found.is_empty() {
             found.extend(next_line);
         }
@@ -72,7 +72,11 @@ pub(crate) fn repeats(text: &str, placed: &[Placed]) -> Vec<Repeat> {
 }
 
 /// The places where the first change may be repeated. The others may be examples of it.
-fn continued(text: &str, mut changes: Vec<LineChange<'_>>) -> Vec<Repeat> {
+fn continued(
+    text: &str,
+    mut changes: Vec<LineChange<'_>>,
+    is_in_text: &dyn Fn() -> bool,
+) -> Vec<Repeat> {
     let first = changes.remove(0);
     let examples: Vec<&LineChange<'_>> = changes.iter().filter(|it| it.is_like(&first)).collect();
     let n_examples = 1 + examples.len();
@@ -102,8 +106,7 @@ fn continued(text: &str, mut changes: Vec<LineChange<'_>>) -> Vec<Repeat> {
     if first.removed.is_empty() && !first.is_short_insertion() {
         return Vec::new();
     }
-    // `Self` is another type elsewhere.
-    if n_examples == 1 && first.inserted.contains(&"Self") {
+    if n_examples == 1 && first.means_other_elsewhere(is_in_text) {
         return Vec::new();
     }
     let longest =

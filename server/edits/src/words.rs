@@ -12,6 +12,13 @@ pub(crate) fn is_identifier(text: &str) -> bool {
     text.chars().all(is_word) && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
+/// Whether a word is a value, as languages write numbers and the like.
+pub(crate) fn is_value(word: &str) -> bool {
+    const VALUES: [&str; 9] =
+        ["true", "false", "null", "nil", "undefined", "True", "False", "None", "NULL"];
+    word.starts_with(|c: char| c.is_ascii_digit()) || VALUES.contains(&word)
+}
+
 /// Whether a word is unlikely to mean two things in a file: it is a name of several parts.
 pub(crate) fn is_distinctive(word: &str) -> bool {
     let has_parts = word.trim_matches('_').contains('_')

@@ -2,8 +2,8 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::History;
-
 mod calls;
+mod quiet;
 
 /// Replaces `«old»` by `new` at the marked places, as a user would, and marks the offered edits:
 /// `‹old→new›`, numbered in their order, with a question mark if they are guesses.

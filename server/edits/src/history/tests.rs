@@ -74,6 +74,20 @@ fn other_word_of_a_written_text_is_an_edit() {
 }
 
 #[test]
+fn change_of_a_written_text_has_its_range() {
+    let mut user = User::new("a\n");
+    user.replace(1..1, "\nb(c, d);");
+    let written = |user: &User| user.history.placed(&user.uri)[0].written.clone();
+    assert_eq!(written(&user), None);
+    user.replace(2..3, "f");
+    assert_eq!(written(&user), Some(1..10));
+    user.replace(0..1, "é");
+    assert_eq!(written(&user), None, "above it");
+    user.replace(5..6, "long");
+    assert_eq!((&*user.text, written(&user)), ("é\nf(long, d);\n", Some(2..14)));
+}
+
+#[test]
 fn undo_removes_edits() {
     let mut user = User::new("one two");
     user.replace(0..3, "1");

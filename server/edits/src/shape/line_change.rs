@@ -127,6 +127,18 @@ impl<'a> LineChange<'a> {
         (usize::from(!is_subject), 1)
     }
 
+    /// Whether the same tokens probably mean something else at another place: a value, the object
+    /// that a method belongs to, or `Self`. In a string or comment, a value is a word like others.
+    pub(crate) fn means_other_elsewhere(&self, is_in_text: &dyn Fn() -> bool) -> bool {
+        const OBJECTS: [&str; 4] = ["this", "self", "super", "cls"];
+        if self.inserted.contains(&"Self") {
+            return true;
+        }
+        let [removed] = self.removed.as_slice() else { return false };
+        let is_replaced_value = !self.inserted.is_empty() && words::is_value(removed);
+        OBJECTS.contains(&removed.as_str()) || is_replaced_value && !is_in_text()
+    }
+
     /// Whether the inserted text contains a word, and is short enough to apply to other places.
     pub(crate) fn is_short_insertion(&self) -> bool {
         let is_word = |it: &&str| it.len() > 1 && it.starts_with(words::is_word);

@@ -17,7 +17,7 @@ const MAX_KINDS: usize = 2;
 /// The lines that equal the one that the last edit deleted.
 pub(super) fn deleted(text: &str, placed: &[Placed]) -> Vec<Repeat> {
     let line = |it: &Placed| {
-        let Placed { range, before, after } = it;
+        let Placed { range, before, after, .. } = it;
         let starts = range.start == 0 || text[..range.start].ends_with('\n');
         let ends = range.end == text.len() || text[range.end..].starts_with('\n');
         let is_whole = starts && before.ends_with('\n') || ends && before.starts_with('\n');

@@ -115,7 +115,8 @@ pub(super) fn idle(
             return Ok(());
         };
         thread::sleep(Duration::from_secs(watched_s));
-        let used = machine::cpu_s().unwrap_or(f64::NAN) - before;
+        let Some(after) = machine::cpu_s() else { return Ok(()) };
+        let used = after - before;
         writeln!(out, "idle after {event}: {used:.2} s of CPU time in {watched_s} s")?;
         out.flush()?;
     }

@@ -10,6 +10,7 @@ use foretell_engine::{
     vocabulary::Vocabulary,
 };
 use foretell_policy::{CursorContext, Policy, StopRule};
+use foretell_session::stats::draw::rounded;
 
 use super::{
     fixtures::{EDITING, NEW_CODE, OTHER_CODE},
@@ -127,9 +128,9 @@ impl Display for Column {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:6.1} tok/s ({:.2} times); {} of {} draft tokens accepted; identical text: {}",
-            median(&self.speeds),
-            median(&self.ratios),
+            "{:>6} tok/s ({} times); {} of {} draft tokens accepted; identical text: {}",
+            rounded(Some(median(&self.speeds)), 1),
+            rounded(Some(median(&self.ratios)), 2),
             self.n_accepted,
             self.n_drafted,
             if self.has_other_text { "NO" } else { "yes" },

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use foretell_session::stats::draw::rounded;
+
 use super::{
     baseline::BenchEngine,
     median,
@@ -162,12 +164,12 @@ pub(super) fn run(
 fn row(out: &mut impl Write, name: &str, unit: &str, values: &[f64]) -> anyhow::Result<()> {
     write!(out, "{name:<30}{unit:>8}")?;
     for value in values {
-        write!(out, "{value:>18.1}")?;
+        write!(out, "{:>18}", rounded(Some(*value), 1))?;
     }
     let (ours, others) = values.split_first().unwrap_or((&f64::NAN, &[]));
     for other in others {
         let times = if unit == "tok/s" { ours / other } else { other / ours };
-        write!(out, "{times:>11.2}")?;
+        write!(out, "{:>11}", rounded(Some(times), 2))?;
     }
     writeln!(out)?;
     Ok(out.flush()?)
@@ -195,7 +197,7 @@ pub(super) fn chunks(
     }
     let rows = SIZES.into_iter().zip(&times).map(|(size, times)| {
         let ms = median(times);
-        (format!("{size} tokens, {ms:.1} ms"), vec![size as f64 * 1e3 / ms])
+        (format!("{size} tokens, {} ms", rounded(Some(ms), 1)), vec![size as f64 * 1e3 / ms])
     });
     out.bars(Bars {
         title: "Prefill of one chunk after 512 tokens, by chunk size",

@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::Context;
 use foretell_edits::{Candidate, Finder, History, Query};
+use foretell_session::stats::{draw::rounded, quantile};
 use serde::{Deserialize, Serialize};
 
 /// A rename: a line of the file.
@@ -57,10 +58,10 @@ impl Tally {
     }
 
     fn row(&self, name: &str) -> String {
-        let at = |q| foretell_session::stats::quantile(&self.ms, q).unwrap_or(0.0);
+        let at = |q| rounded(quantile(&self.ms, q), 2);
         let percent = |n: usize, of: usize| 100.0 * n as f64 / of.max(1) as f64;
         format!(
-            "{name:<32}{:>8}{:>8}{:>9.1} %{:>8.1} %{:>9.2}{:>8.2}",
+            "{name:<32}{:>8}{:>8}{:>9.1} %{:>8.1} %{:>9}{:>8}",
             self.renames,
             self.places,
             percent(self.offered, self.places),

@@ -92,19 +92,19 @@ pub fn times_row(
 /// A number with three significant digits, or a dash for `None`.
 #[must_use]
 pub fn figure(value: Option<f64>) -> String {
-    match value {
-        None => "-".to_owned(),
-        Some(it) if it.is_nan() => "-".to_owned(),
-        Some(it) => {
-            let n_decimals = match it.abs() {
-                it if it < 1.0 => 3,
-                it if it < 10.0 => 2,
-                it if it < 1000.0 => 1,
-                _ => 0,
-            };
-            format!("{it:.n_decimals$}")
-        }
-    }
+    let n_decimals = match value.map_or(0.0, f64::abs) {
+        it if it < 1.0 => 3,
+        it if it < 10.0 => 2,
+        it if it < 1000.0 => 1,
+        _ => 0,
+    };
+    rounded(value, n_decimals)
+}
+
+/// A number with so many decimals, or a dash for `None`.
+#[must_use]
+pub fn rounded(value: Option<f64>, n_decimals: usize) -> String {
+    value.filter(|it| !it.is_nan()).map_or("-".to_owned(), |it| format!("{it:.n_decimals$}"))
 }
 
 #[cfg(test)]

@@ -20,15 +20,17 @@ fn folder() -> PathBuf {
 }
 
 fn measured() -> Floors {
-    let cases = cases(&folder().join("edits-dev.jsonl")).unwrap();
     let mut floors = Floors::new();
-    for (name, offers) in WITHOUT_MODEL {
-        let mut tallies = Tallies::default();
-        for case in &cases {
-            tallies.add(case, &play::play(case, offers, None));
-        }
-        for ((hunks, _), it) in tallies.0.into_iter().filter(|((_, of), _)| of == ALL) {
-            floors.insert(format!("{name}, {hunks}"), it.percents().map(|it| it as u8));
+    for (set, file) in [("", "edits-dev.jsonl"), ("typical: ", "edits-typical.jsonl")] {
+        let cases = cases(&folder().join(file)).unwrap();
+        for (name, offers) in WITHOUT_MODEL {
+            let mut tallies = Tallies::default();
+            for case in &cases {
+                tallies.add(case, &play::play(case, offers, None));
+            }
+            for ((hunks, _), it) in tallies.0.into_iter().filter(|((_, of), _)| of == ALL) {
+                floors.insert(format!("{set}{name}, {hunks}"), it.percents().map(|it| it as u8));
+            }
         }
     }
     floors
@@ -67,7 +69,8 @@ fn real_edits_reach_their_floors() {
     assert!(
         below.is_empty(),
         "The next edit got worse on real edits. `foretell eval --edits \
-         tests/eval/edits-dev.jsonl --missed` prints the failures.\n{}",
+         tests/eval/edits-dev.jsonl tests/eval/edits-typical.jsonl --missed` prints the \
+         failures.\n{}",
         below.join("\n")
     );
 }
@@ -78,6 +81,13 @@ fn missing_and_lower_figures_are_below_their_floors() {
     let now = Floors::from([("a".into(), [95, 79, 70])]);
     assert_eq!(below(&now, &floors), ["a, offered: 79 % < 80 %"]);
     assert_eq!(below(&Floors::new(), &floors).len(), 3);
+}
+
+#[test]
+fn median_of_nothing_is_a_dash() {
+    let row = Tally::default().row("nothing");
+    let times: Vec<&str> = row.split_whitespace().rev().take(3).collect();
+    assert_eq!(times, ["-"; 3], "{row}");
 }
 
 const BALANCED: Offers<'_> = WITHOUT_MODEL[0].1;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use foretell_session::stats::{draw::rounded, quantile};
 use serde::Serialize;
 
 /// Counts of offers and changes.
@@ -75,17 +76,17 @@ impl Tally {
     }
 
     pub(super) fn row(&self, name: &str) -> String {
-        let at = |of: &[f64], q| foretell_session::stats::quantile(of, q).unwrap_or(0.0);
+        let at = |of: &[f64], q, n_decimals| rounded(quantile(of, q), n_decimals);
         let [correct, offered, quiet] = self.percents();
         let never_wrong = 100.0 * self.never_wrong as f64 / self.cases.max(1) as f64;
         format!(
-            "{name:<28}{:>6}{:>7}{correct:>8.1} %{:>7}{offered:>8.1} %{quiet:>7.1} %{never_wrong:>7.1} %{:>7.0}{:>8.2}{:>8.2}",
+            "{name:<28}{:>6}{:>7}{correct:>8.1} %{:>7}{offered:>8.1} %{quiet:>7.1} %{never_wrong:>7.1} %{:>7}{:>8}{:>8}",
             self.cases,
             self.shown,
             self.alike,
-            at(&self.lines, 0.5),
-            at(&self.ms, 0.5),
-            at(&self.ms, 0.95),
+            at(&self.lines, 0.5, 0),
+            at(&self.ms, 0.5, 2),
+            at(&self.ms, 0.95, 2),
         )
     }
 

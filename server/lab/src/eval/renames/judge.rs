@@ -10,7 +10,7 @@ use foretell_session::{
     document::Snapshot,
     prompt::judged::JudgedEdit,
     session::judge::MARGIN_NATS,
-    stats::quantile,
+    stats::{draw::rounded, quantile},
 };
 use serde::Serialize;
 
@@ -230,18 +230,18 @@ fn print(judgements: &[Judgement]) {
             };
             let nats: Vec<f64> = of.iter().map(|it| it.preference).collect();
             let ms: Vec<f64> = of.iter().map(|it| it.ms).collect();
-            let at = |values: &[f64], q| quantile(values, q).unwrap_or(0.0);
+            let at = |values: &[f64], q, n_decimals| rounded(quantile(values, q), n_decimals);
             println_out(&format!(
-                "{:<24}{:>8}{:>10.1} %{:>8.1}{:>8.1}{:>8.1}{:>8}{:>9.0}{:>9.0}",
+                "{:<24}{:>8}{:>10.1} %{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}",
                 format!("{name}: {label}"),
                 of.len(),
                 accepted(of.iter().copied(), MARGIN_NATS),
-                at(&nats, 0.1),
-                at(&nats, 0.5),
-                at(&nats, 0.9),
+                at(&nats, 0.1, 1),
+                at(&nats, 0.5, 1),
+                at(&nats, 0.9, 1),
                 "",
-                at(&ms, 0.5),
-                at(&ms, 0.95),
+                at(&ms, 0.5, 0),
+                at(&ms, 0.95, 0),
             ));
         }
     }
