@@ -6,6 +6,7 @@ use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 
 use crate::{
     history::Placed,
+    imports::{self, Import},
     languages::{Rules, rules},
     path::Path,
     rename::{Place, Rename},
@@ -28,6 +29,9 @@ pub struct Query {
     pub text: Arc<str>,
     /// The edits in it, the last one first; see [`History::placed`](crate::History::placed).
     pub placed: Vec<Placed>,
+    /// The imports of other documents in the language, see [`imports`](crate::imports()). `None` if
+    /// the text is not a whole file, but shares the imports of others, as a cell of a notebook does.
+    pub others: Option<Vec<Arc<[Import]>>>,
 }
 
 /// Why an edit is proposed.
@@ -39,7 +43,10 @@ pub enum Kind {
     Member,
     /// A replacement or deletion that was made twice, at another place.
     Repeat,
-    /// A guess: an insertion, or a change that was made once, at a place that looks the same.
+    /// An import that lost its last use, or one that a new name needs.
+    Import,
+    /// A guess: an insertion, or a change that was made once, at a place that looks the same; or an
+    /// unused import in Rust that may be a trait.
     Similar,
 }
 
@@ -48,6 +55,12 @@ impl Kind {
     #[must_use]
     pub fn is_name(self) -> bool {
         matches!(self, Self::Rename | Self::Member)
+    }
+
+    /// Whether the syntax shows that the edit is right.
+    #[must_use]
+    pub fn is_proved(self) -> bool {
+        self.is_name() || self == Self::Import
     }
 }
 
@@ -72,15 +85,31 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// The places where the last edit continues, the next one first. None of them adds syntax
-    /// errors, or changes what the user has just written.
+    /// The places where the last edit continues, the next one first, and then the imports that it
+    /// concerns. None of them adds syntax errors, or changes what the user has just written.
     #[must_use]
     pub fn find(&self, query: &Query) -> Vec<Candidate> {
-        let Query { uri, language, text, placed } = query;
+        let Query { uri, language, text, placed, .. } = query;
         let Some(grammar) = Grammar::of_document(uri, language) else { return Vec::new() };
         let is_there = |it: &Placed| text.get(it.range.clone()) == Some(&it.after);
         let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
         let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
+        let Some(parsed) = self.now.parsed(uri, grammar, text) else { return Vec::new() };
+        let mut found = self.continued(query, last, grammar, &parsed);
+        let imports = self.imports(query, grammar, &parsed);
+        found.extend(imports.into_iter().filter(|it| !adds_errors(&parsed, it)));
+        found
+    }
+
+    /// The places where the last edit continues.
+    fn continued(
+        &self,
+        query: &Query,
+        last: &Placed,
+        grammar: Grammar,
+        parsed: &Parsed,
+    ) -> Vec<Candidate> {
+        let Query { text, placed, .. } = query;
         let rename = Rename::of(text, placed);
         let renames = rename.as_ref().and_then(|it| self.renames(query, it, grammar));
         let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
@@ -92,9 +121,6 @@ impl Finder {
         // The next one below, then from the start of the text.
         let at = last.range.end;
         found.sort_by_key(|it| (it.range.start < at, it.range.start));
-        let Some(parsed) = self.now.parsed(uri, grammar, text).filter(|_| !found.is_empty()) else {
-            return Vec::new();
-        };
         let is_text = |range: &Range<usize>| {
             let texts = rules(grammar).map_or(&[][..], |it| it.texts);
             Path::to(&parsed.tree, range).is_in(texts)
@@ -105,9 +131,24 @@ impl Finder {
         let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
         let n_edits = rename.as_ref().map_or(placed.len(), |it| it.n_edits);
         let is_good = |it: &Candidate| {
-            is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(&parsed, it)
+            is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(parsed, it)
         };
         found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
+    }
+
+    /// The imports that the last edits made unused or necessary. While the text has syntax errors, the
+    /// user is in the middle of an edit.
+    fn imports(&self, query: &Query, grammar: Grammar, parsed: &Parsed) -> Vec<Candidate> {
+        let Query { uri, text, placed, others, .. } = query;
+        let rules = rules(grammar).filter(|_| imports::is_understood(grammar));
+        let (Some(rules), Some(others)) = (rules, others) else { return Vec::new() };
+        if parsed.errors.n() > 0 || imports::only_imports(uri) {
+            return Vec::new();
+        }
+        let parse = |before: &Arc<str>| self.before.parsed(uri, grammar, before);
+        let mut found = imports::unused(text, &parsed.tree, rules, placed, parse);
+        found.extend(imports::missing(text, &parsed.tree, rules, placed, others));
+        found
     }
 
     /// The other places of a renamed name; `None` if the text does not say what it means.
