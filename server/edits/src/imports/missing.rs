@@ -7,7 +7,7 @@ use tree_sitter::Tree;
 
 use super::{
     MAX_EDITS, Reverted, identifiers, join, place,
-    read::{Import, Statement, child, imports, statements},
+    read::{Import, Statement, child, imports, statement_kinds, statements},
     well_known, with_words,
 };
 use crate::{
@@ -152,6 +152,7 @@ fn is_missing(
     for it in &names.occurrences {
         match it.role {
             Role::Declares { .. } => return false,
+            Role::Refers if it.path.is_in(statement_kinds(rules.grammar)) => {}
             Role::Refers if !is_new(it) => return false,
             Role::Refers => needs |= is_needed(&names, it, import),
             Role::Member { .. } | Role::Other => {}

@@ -450,5 +450,6 @@ fn names_that_need_no_import_get_none() {
     quiet("a.ts", "import b from 'b';\n\nf(b, «»);\n", "a()", "import { a } from './a';\n");
     quiet("a.rs", "use b::c;\n\nfn f() {\n    c(«»)\n}\n", "a::b()", "use d::a;\nmod d;\n");
     quiet("a.rs", "use b::c;\n\nfn f() {\n    c(«»)\n}\n", "a::b()", "use crate::a;\n");
+    quiet("a.rs", "«use std::fmt;»\n\nfn f() {}\n", "use std::fmt::Write;", "");
     quiet("A.java", "package a;\n\nclass A {\n  Object a = «»;\n}\n", "B.of()", "import a.B;\n");
 }
