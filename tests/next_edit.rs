@@ -264,3 +264,24 @@ fn code_action_applies_the_next_edit() {
     assert_eq!(change["textDocument"], json!({"uri": URI, "version": TYPED}));
     assert_eq!(change["edits"][0]["newText"], "tall");
 }
+
+#[test]
+fn import_of_another_open_document_is_offered() {
+    let offered = |config: &Config, uri: &str| {
+        let (mut client, _) = connect_with("nothing", config);
+        client.initialize(json!({"processId": null, "rootUri": null, "capabilities": {}}));
+        let other = json!({"uri": "file:///b.rs", "languageId": "rust", "version": 1,
+            "text": "use std::fs;\n"});
+        client.notify("textDocument/didOpen", json!({"textDocument": other}));
+        let mut typist = Typist::open(client, uri, "use std::io;\n\nfn f(a: io::A) {\n    ˇ\n}\n");
+        typist.type_text("fs::a();");
+        let params = json!({"textDocument": {"uri": uri}, "position": typist.position(0)});
+        let id = typist.client.request("textDocument/copilotInlineEdit", params);
+        typist.client.answer(id)["result"]["edits"][0]["text"].clone()
+    };
+    let config = on_request_config();
+    assert_eq!(offered(&config, "file:///a.rs"), "use std::fs;\n");
+    assert_eq!(offered(&config, "vscode-notebook-cell:/a.ipynb#W0sZmlsZQ"), Value::Null);
+    let suggest = Suggest { exclude: vec!["**/b.rs".into()], ..config.suggest.clone() };
+    assert_eq!(offered(&Config { suggest, ..config }, "file:///a.rs"), Value::Null);
+}

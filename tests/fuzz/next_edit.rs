@@ -204,6 +204,7 @@ impl User {
             language: Arc::clone(&self.language),
             text,
             placed: placed.clone(),
+            others: Some(Vec::new()),
         };
         self.found = self.finder.find(&query);
         assert!(self.found.len() <= 8);

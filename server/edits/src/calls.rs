@@ -117,7 +117,7 @@ struct Changed<'t> {
 /// The last edit, with the edits that it adjoins: the history separates the words of a text.
 pub(crate) fn last_edit(placed: &[Placed]) -> Option<Placed> {
     let (mut last, others) = placed.split_first().map(|(last, it)| (last.clone(), it))?;
-    for Placed { range, before, after } in others {
+    for Placed { range, before, after, .. } in others {
         if range.end == last.range.start {
             last.range.start = range.start;
             last.after.insert_str(0, after);
@@ -133,7 +133,7 @@ pub(crate) fn last_edit(placed: &[Placed]) -> Option<Placed> {
     Some(last)
 }
 
-/// Whether an edit may have added or removed an element: a cheap look before the text is parsed.
+/// Whether an edit may have added or removed an element: a cheap look.
 pub(crate) fn may_change_a_list(Placed { before, after, .. }: &Placed) -> bool {
     let is_space = |it: &str| it.chars().all(|c| c == ',' || c.is_whitespace());
     is_space(before) != is_space(after)
@@ -199,7 +199,7 @@ impl<'t> Calls<'t> {
 
     /// What the last edit changed in a list; `None` if it is not one element with its comma.
     fn changed(&self, list: &List<'t>, last: &Placed) -> Option<Changed<'t>> {
-        let Placed { range, before, after } = last;
+        let Placed { range, before, after, .. } = last;
         let is_in = range.start > list.node.start_byte() && range.end < list.node.end_byte();
         let is_space = |it: &str| it.chars().all(|c| c == ',' || c.is_whitespace());
         if !is_in {

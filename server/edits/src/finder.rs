@@ -8,6 +8,7 @@ use crate::{
     adapted::adapted,
     calls::{self, Agreement},
     history::Placed,
+    imports::{self, Import},
     languages::{Rules, rules},
     path::Path,
     rename::{Place, Rename},
@@ -30,6 +31,9 @@ pub struct Query {
     pub text: Arc<str>,
     /// The edits in it, the last one first; see [`History::placed`](crate::History::placed).
     pub placed: Vec<Placed>,
+    /// The imports of other documents in the language, see [`imports`](crate::imports()). `None` if
+    /// the text is not a whole file, but shares the imports of others, as a cell of a notebook does.
+    pub others: Option<Vec<Arc<[Import]>>>,
 }
 
 /// Why an edit is proposed.
@@ -41,8 +45,10 @@ pub enum Kind {
     Member,
     /// A replacement or deletion that was made twice, at another place.
     Repeat,
-    /// A guess: an insertion, or a change that was made once, at a place that looks the same; or an
-    /// argument of another call.
+    /// An import that lost its last use, or one that a new name needs.
+    Import,
+    /// A guess: an insertion, or a change that was made once, at a place that looks the same; an
+    /// argument of another call; or an unused import in Rust that may be a trait.
     Similar,
 }
 
@@ -51,6 +57,12 @@ impl Kind {
     #[must_use]
     pub fn is_name(self) -> bool {
         matches!(self, Self::Rename | Self::Member)
+    }
+
+    /// Whether the syntax shows that the edit is right.
+    #[must_use]
+    pub fn is_proved(self) -> bool {
+        self.is_name() || self == Self::Import
     }
 }
 
@@ -75,25 +87,40 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// The places where the last edit continues, the next one first. None of them adds syntax
-    /// errors, or changes what the user has just written.
+    /// The places where the last edit continues, the next one first, and then the imports that it
+    /// concerns. None of them adds syntax errors, or changes what the user has just written.
     #[must_use]
     pub fn find(&self, query: &Query) -> Vec<Candidate> {
-        let Query { uri, language, text, placed } = query;
+        let Query { uri, language, text, placed, .. } = query;
         let Some(grammar) = Grammar::of_document(uri, language) else { return Vec::new() };
         let is_there = |it: &Placed| text.get(it.range.clone()) == Some(&it.after);
         let may_search = text.len() <= MAX_SYNTAX_BYTES && placed.iter().all(is_there);
         let Some(last) = placed.first().filter(|_| may_search) else { return Vec::new() };
+        let Some(parsed) = self.now.parsed(uri, grammar, text) else { return Vec::new() };
+        let mut found = self.continued(query, last, grammar, &parsed);
+        let imports = self.imports(query, grammar, &parsed);
+        found.extend(imports.into_iter().filter(|it| !adds_errors(&parsed, it)));
+        found.truncate(MAX_CANDIDATES);
+        found
+    }
+
+    /// The places where the last edit continues.
+    fn continued(
+        &self,
+        query: &Query,
+        last: &Placed,
+        grammar: Grammar,
+        parsed: &Parsed,
+    ) -> Vec<Candidate> {
+        let Query { text, placed, .. } = query;
         let adapted = adapted(text, placed);
         let rename = Rename::of(text, placed);
         let renames =
             rename.as_ref().and_then(|it| self.renames(query, it, grammar, adapted.as_ref()));
         let (is_rename, mut found) = (renames.is_some(), renames.unwrap_or_default());
         if !is_rename {
-            let tree = || self.now.parsed(uri, grammar, text);
-            let repeats =
-                repeats(query, &|| tree().is_some_and(|it| is_text(&it, grammar, &last.range)));
-            found = self.agreements(query, grammar);
+            let repeats = repeats(query, &|| is_text(parsed, grammar, &last.range));
+            found = agreements(query, grammar, parsed);
             let is_other = |it: &Candidate| !touches_any(&found, it);
             let others: Vec<Candidate> = repeats.into_iter().filter(is_other).collect();
             found.extend(others);
@@ -108,11 +135,8 @@ impl Finder {
         // The next one below, then from the start of the text.
         let at = last.range.end;
         found.sort_by_key(|it| (it.range.start < at, it.range.start));
-        let Some(parsed) = self.now.parsed(uri, grammar, text).filter(|_| !found.is_empty()) else {
-            return Vec::new();
-        };
-        let is_text = |range: &Range<usize>| is_text(&parsed, grammar, range);
-        if is_unfinished(&parsed, last) {
+        let is_text = |range: &Range<usize>| is_text(parsed, grammar, range);
+        if !found.is_empty() && is_unfinished(parsed, last) {
             found.retain(|it| it.kind.is_name());
         }
         // In strings and comments, only a change of a string or comment is repeated. They mention a
@@ -121,9 +145,24 @@ impl Finder {
         let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
         let n_edits = rename.as_ref().map_or(placed.len(), |it| it.n_edits);
         let is_good = |it: &Candidate| {
-            is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(&parsed, it)
+            is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(parsed, it)
         };
         found.into_iter().filter(is_good).take(MAX_CANDIDATES).collect()
+    }
+
+    /// The imports that the last edits made unused or necessary. While the text has syntax errors, the
+    /// user is in the middle of an edit.
+    fn imports(&self, query: &Query, grammar: Grammar, parsed: &Parsed) -> Vec<Candidate> {
+        let Query { uri, text, placed, others, .. } = query;
+        let rules = rules(grammar).filter(|_| imports::is_understood(grammar));
+        let (Some(rules), Some(others)) = (rules, others) else { return Vec::new() };
+        if parsed.errors.n() > 0 || imports::only_imports(uri) {
+            return Vec::new();
+        }
+        let parse = |before: &Arc<str>| self.before.parsed(uri, grammar, before);
+        let mut found = imports::unused(text, &parsed.tree, rules, placed, parse);
+        found.extend(imports::missing(text, &parsed.tree, rules, placed, others));
+        found
     }
 
     /// The other places of a renamed name; `None` if the text does not say what it means.
@@ -155,22 +194,6 @@ impl Finder {
         Some(places.into_iter().filter_map(candidate).collect())
     }
 
-    /// The calls and the definition of a function, one of which got or lost an argument.
-    fn agreements(&self, query: &Query, grammar: Grammar) -> Vec<Candidate> {
-        let Query { uri, text, placed, .. } = query;
-        let Some(rules) = rules(grammar) else { return Vec::new() };
-        let last = calls::last_edit(placed).filter(calls::may_change_a_list);
-        let Some((last, parsed)) = last.zip(self.now.parsed(uri, grammar, text)) else {
-            return Vec::new();
-        };
-        let found = calls::agreements(text, &parsed.tree, rules, uri, &last);
-        let candidate = |it: Agreement| {
-            let old = text[it.range.clone()].to_owned();
-            Candidate { range: it.range, old, new: it.new, kind: Kind::Similar }
-        };
-        found.into_iter().map(candidate).collect()
-    }
-
     /// Whether the new text is a name where it was written, and not a keyword. In a string or comment,
     /// it may be one.
     fn is_name(&self, query: &Query, rename: &Rename, rules: &Rules) -> bool {
@@ -196,6 +219,19 @@ fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
     let candidate =
         |range| Candidate { range, old: old.clone(), new: new.clone(), kind: Kind::Similar };
     words::occurrences(&query.text, old).map(candidate).collect()
+}
+
+/// The calls and the definition of a function, one of which got or lost an argument.
+fn agreements(query: &Query, grammar: Grammar, parsed: &Parsed) -> Vec<Candidate> {
+    let Query { uri, text, placed, .. } = query;
+    let last = calls::last_edit(placed).filter(calls::may_change_a_list);
+    let Some((last, rules)) = last.zip(rules(grammar)) else { return Vec::new() };
+    let found = calls::agreements(text, &parsed.tree, rules, uri, &last);
+    let candidate = |it: Agreement| {
+        let old = text[it.range.clone()].to_owned();
+        Candidate { range: it.range, old, new: it.new, kind: Kind::Similar }
+    };
+    found.into_iter().map(candidate).collect()
 }
 
 fn touches_any(found: &[Candidate], it: &Candidate) -> bool {

@@ -293,6 +293,12 @@ impl Documents {
         self.notebooks.of_cell(uri).is_some_and(|(it, _)| **it == *notebook)
     }
 
+    /// Whether a document is a cell of a notebook.
+    #[must_use]
+    pub fn is_cell(&self, uri: &str) -> bool {
+        self.notebooks.of_cell(uri).is_some() || notebook::notebook_of(uri).is_some()
+    }
+
     /// The cells of a cell's notebook in order, and the notebook's URI; `None` if the document is
     /// not a cell.
     fn cells(&self, uri: &str) -> Option<(Arc<str>, Vec<Cell>)> {

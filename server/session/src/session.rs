@@ -9,6 +9,7 @@ pub mod edit_offer;
 pub mod event;
 mod guest;
 pub mod next_edit;
+mod open_imports;
 mod power;
 pub mod request;
 pub mod state;

@@ -38,7 +38,7 @@ pub(super) fn judge_candidates<'a>(
 ) -> impl Fn(&Query, &Candidate) -> Option<f32> + 'a {
     let known: RefCell<HashMap<String, f32>> = RefCell::default();
     move |query, candidate| {
-        if candidate.kind.is_name() {
+        if candidate.kind.is_proved() {
             return None;
         }
         let key = format!("{query:?}{candidate:?}");

@@ -153,6 +153,7 @@ fn play(case: &Case, text: &str, shows_failures: bool) -> Tally {
             language: case.language.as_str().into(),
             text: text.as_str().into(),
             placed: history.placed(&uri),
+            others: None,
         };
         let mut found = finder.find(&query);
         found.retain(|it| it.kind.is_name());

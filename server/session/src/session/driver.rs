@@ -28,6 +28,7 @@ use super::{
     edit_deliveries::EditDeliveries,
     edit_offer::{EditOffer, EditRequestId},
     event::{Effect, Event, Settings, Timer},
+    open_imports::{Imports, OpenImports},
     power::Power,
     quotes_workspace,
     request::{Answer, Request, RequestId},
@@ -89,6 +90,7 @@ enum Job {
 pub(super) struct Driver {
     state: Mutex<State>,
     documents: DashMap<Arc<str>, Published>,
+    open_imports: OpenImports,
     settings: Mutex<Arc<Settings>>,
     completer: Mutex<Option<Arc<Completer>>>,
     /// The completer of the same model for guests, once one has asked.
@@ -221,12 +223,13 @@ impl Driver {
                 self.queue(Job::PrefillWider(id, snapshot, cursor, within));
             }
             Effect::Widen => self.queue(Job::Widen),
-            Effect::FindEdits { id, snapshot, placed } => {
+            Effect::FindEdits { id, snapshot, placed, is_cell } => {
                 let driver = Arc::downgrade(self);
-                self.edits.find(snapshot, placed, move |found| {
-                    if let Some(driver) = driver.upgrade() {
-                        driver.handle(Event::EditsFound { id, found });
-                    }
+                let (around, of) = (Weak::clone(&driver), (!is_cell).then(|| snapshot.clone()));
+                let others = move || Some(around.upgrade()?.imports_around(&of?));
+                self.edits.find(snapshot, placed, others, move |found| {
+                    let Some(driver) = driver.upgrade() else { return };
+                    driver.handle(Event::EditsFound { id, found });
                 });
             }
             Effect::AnswerEdit { id, offer } => self.edits.answer(id, offer),
@@ -437,6 +440,11 @@ impl Driver {
 
     pub(super) fn set_folders(&self, folders: Vec<PathBuf>) {
         *self.workspace.lock() = WorkspaceContext::of_folders(folders);
+    }
+
+    fn imports_around(&self, of: &Snapshot) -> Imports {
+        let open = self.documents.iter().map(|it| (it.snapshot.clone(), it.real_path.clone()));
+        self.open_imports.around(of, open.collect(), &self.settings())
     }
 
     fn is_excluded(&self, settings: &Settings, Snapshot { uri, language, .. }: &Snapshot) -> bool {

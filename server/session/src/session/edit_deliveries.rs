@@ -19,7 +19,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::edit_offer::{EditOffer, EditRequestId};
+use super::{
+    edit_offer::{EditOffer, EditRequestId},
+    open_imports::Imports,
+};
 use crate::document::Snapshot;
 
 /// Where a request's answer goes.
@@ -59,11 +62,12 @@ impl EditDeliveries {
     }
 
     /// Searches in a thread of its own, because the first parse of a long document takes 100 ms.
-    /// While one search runs, only the latest one waits.
+    /// While one search runs, only the latest one waits. `others` are the imports of other documents.
     pub(super) fn find(
         &self,
         snapshot: Snapshot,
         placed: Vec<Placed>,
+        others: impl FnOnce() -> Option<Imports> + Send + 'static,
         then: impl FnOnce(Vec<Candidate>) + Send + 'static,
     ) {
         let (finder, runtime) = (Arc::clone(&self.finder), Handle::try_current());
@@ -73,7 +77,10 @@ impl EditDeliveries {
             let find = || {
                 // A longer text is not parsed, so it need not be copied.
                 let text = (rope.len_bytes() <= MAX_SYNTAX_BYTES).then(|| rope.to_string().into());
-                text.map(|text| finder.find(&Query { uri, language, text, placed }))
+                text.map(|text| {
+                    let others = others();
+                    finder.find(&Query { uri, language, text, placed, others })
+                })
             };
             // A panic costs one search.
             then(catch_unwind(AssertUnwindSafe(find)).ok().flatten().unwrap_or_default());

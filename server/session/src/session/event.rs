@@ -284,6 +284,8 @@ pub enum Effect {
         snapshot: Snapshot,
         /// The edits in it, the last one first.
         placed: Vec<Placed>,
+        /// Whether it is a cell of a notebook, which shares the imports of other cells.
+        is_cell: bool,
     },
     /// Set the judge's timer, replacing a running one.
     SetJudgeTimer {

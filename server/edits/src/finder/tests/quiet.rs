@@ -23,7 +23,8 @@ fn offered_in_copy(uri: &str, marked: &str, is_above: bool, words: &[(&str, &str
         placed = replace(&mut text, at..at + old.len(), new);
     }
     let text = text.into();
-    let query = Query { uri: uri.clone(), language: "".into(), text, placed };
+    let query =
+        Query { uri: uri.clone(), language: "".into(), text, placed, others: Some(Vec::new()) };
     Finder::default().find(&query).into_iter().map(|it| it.new).collect()
 }
 
@@ -74,4 +75,10 @@ fn values_and_receivers_mean_something_else_elsewhere() {
             g('‹1? 1→2› a');
         "]],
     );
+}
+
+#[test]
+fn annotation_is_not_a_rename() {
+    let text = "def f(a«»):\n    return a + 1\n";
+    check("a.py", text, ": str", &expect![["def f(a: str):\n    return a + 1\n"]]);
 }

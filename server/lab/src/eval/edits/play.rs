@@ -101,6 +101,7 @@ impl Replay<'_> {
             language: self.case.language.as_str().into(),
             text: self.text.as_str().into(),
             placed: self.history.placed(&self.uri),
+            others: Some(Vec::new()),
         };
         let start = Instant::now();
         let found = self.finder.find(&query);
@@ -128,7 +129,12 @@ impl Replay<'_> {
         offers: Offers<'_>,
     ) -> Option<Candidate> {
         let Some((judge, margin)) = offers.judge else { return found.into_iter().next() };
-        for it in found.into_iter().take(MAX_JUDGED) {
+        let mut n_judged = 0;
+        for it in found {
+            n_judged += usize::from(!it.kind.is_proved());
+            if n_judged > MAX_JUDGED && !it.kind.is_proved() {
+                continue;
+            }
             let Some(preference) = judge(query, &it) else { return Some(it) };
             let is_correct = !self.changes_of(&it).is_empty();
             self.tally.judged.push((format!("{:?}", it.kind), preference, is_correct));

@@ -59,6 +59,8 @@ pub(super) enum Stage {
 pub(super) struct Judging {
     /// Those that are left, the current one first.
     pub(super) left: VecDeque<Candidate>,
+    /// What is offered after the pause if the model accepts none.
+    pub(super) import: Option<Candidate>,
     /// The generation that scores the current one, once the user pauses.
     pub(super) generation: Option<GenerationId>,
     /// When the first one started.

@@ -6,6 +6,8 @@
 //! starts again.
 //! Without a model on this machine, on battery power, or if the model takes too long, nothing is
 //! judged; then, with `next_edit.eagerness = "eager"`, changes that were made twice are offered.
+//! An import is offered without a judgement, but after the pause: a name that was deleted may come
+//! back.
 
 use std::{
     collections::VecDeque,
@@ -36,21 +38,33 @@ pub const MARGIN_NATS: f64 = 0.0;
 pub const MAX_JUDGED: usize = 3;
 
 impl State {
-    /// Has candidates judged after a pause.
-    pub(super) fn begin_judging(&mut self, mut candidates: Vec<Candidate>, now: Instant) {
+    /// Has candidates judged after a pause, and then offers `import` if none of them is accepted.
+    pub(super) fn begin_judging(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        import: Option<Candidate>,
+        now: Instant,
+    ) {
         let NextEdit { search: Some(search), refused, last_edit, .. } = &mut self.next_edit else {
             return;
         };
         candidates.retain(|it| !refused.contains(&Rejected::of_candidate(&search.snapshot, it)));
         candidates.truncate(MAX_JUDGED);
-        if candidates.is_empty() {
+        if candidates.is_empty() && import.is_none() {
             return self.end_search(None);
         }
-        let left = VecDeque::from(candidates);
-        search.stage = Stage::Judging(Judging { left, generation: None, since: None });
-        if self.settings.config.engine.kind == engine::Kind::Remote || !self.has_model {
-            return self.give_up_judging();
+        let can_judge = self.settings.config.engine.kind != engine::Kind::Remote && self.has_model;
+        let eagerness = self.settings.config.next_edit.eagerness;
+        if !can_judge {
+            let is_offered = |it: &&Candidate| is_offered_unjudged(it.kind, eagerness);
+            let unjudged = candidates.iter().find(is_offered).cloned();
+            if unjudged.is_some() || import.is_none() {
+                return self.end_search(unjudged);
+            }
+            candidates.clear();
         }
+        let left = VecDeque::from(candidates);
+        search.stage = Stage::Judging(Judging { left, import, generation: None, since: None });
         let at = last_edit.map_or(now, |it| it + PAUSE).max(now);
         self.effects.push(Effect::SetJudgeTimer { at });
     }
@@ -62,9 +76,10 @@ impl State {
         match judging.since {
             None => {
                 judging.since = Some(now);
+                let has_left = !judging.left.is_empty();
                 let on_battery =
                     on_battery && self.settings.config.prefetch.on_battery != OnBattery::Whole;
-                if on_battery {
+                if on_battery && has_left {
                     return self.give_up_judging();
                 }
                 self.effects.push(Effect::SetJudgeTimer { at: now + END_AFTER });
@@ -96,7 +111,7 @@ impl State {
         else {
             return;
         };
-        let Some(candidate) = it.left.front() else { return self.end_search(None) };
+        let Some(candidate) = it.left.front() else { return self.end_search(it.import.clone()) };
         let edit = JudgedEdit::new(snapshot, candidate, placed);
         let snapshot = snapshot.clone();
         let id = self.new_generation(Progress::default(), false);
@@ -146,8 +161,9 @@ impl State {
     /// Ends the search without a judgement.
     fn give_up_judging(&mut self) {
         let eagerness = self.settings.config.next_edit.eagerness;
-        let left = self.judging().map(|it| std::mem::take(&mut it.left));
-        let mut left = left.unwrap_or_default().into_iter();
-        self.end_search(left.find(|it| is_offered_unjudged(it.kind, eagerness)));
+        let Some(judging) = self.judging() else { return };
+        let (left, import) = (std::mem::take(&mut judging.left), judging.import.take());
+        let mut left = left.into_iter();
+        self.end_search(left.find(|it| is_offered_unjudged(it.kind, eagerness)).or(import));
     }
 }

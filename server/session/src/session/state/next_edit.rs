@@ -28,7 +28,7 @@ use foretell_config::next_edit::EditEagerness;
 pub fn is_offered_unjudged(kind: Kind, eagerness: EditEagerness) -> bool {
     match kind {
         Kind::Rename => true,
-        Kind::Member => eagerness >= EditEagerness::Balanced,
+        Kind::Member | Kind::Import => eagerness >= EditEagerness::Balanced,
         Kind::Repeat => eagerness >= EditEagerness::Eager,
         Kind::Similar => false,
     }
@@ -117,29 +117,33 @@ impl State {
         let stage = if placed.is_empty() { Stage::Ended(None) } else { Stage::Running };
         if !placed.is_empty() {
             let (snapshot, placed) = (snapshot.clone(), placed.clone());
-            self.effects.push(Effect::FindEdits { id, snapshot, placed });
+            let is_cell = self.documents.is_cell(uri);
+            self.effects.push(Effect::FindEdits { id, snapshot, placed, is_cell });
         }
         self.next_edit.search = Some(Search { id, snapshot, placed, stage });
     }
 
-    /// Handles the end of a search: offers the first candidate that the syntax tree proves, or has
-    /// the others judged.
+    /// Handles the end of a search: offers the first place of a renamed name, or has others judged. An
+    /// import is offered last, as accepting it would end the search for others.
     pub(super) fn edits_found(&mut self, id: SearchId, found: Vec<Candidate>, now: Instant) {
         let eagerness = self.settings.config.next_edit.eagerness;
         let NextEdit { search, rejected, .. } = &mut self.next_edit;
         let Some(search) = search.as_mut().filter(|it| it.id == id) else { return };
         let is_wanted = |it: &Candidate| {
-            let is_judged = !it.kind.is_name() && eagerness >= LEAST_TO_JUDGE;
+            let is_judged = !it.kind.is_proved() && eagerness >= LEAST_TO_JUDGE;
             is_judged || is_offered_unjudged(it.kind, eagerness)
         };
         let is_rejected =
             |it: &Candidate| rejected.contains(&Rejected::of_candidate(&search.snapshot, it));
-        let (certain, others): (Vec<_>, Vec<_>) = found
-            .into_iter()
-            .filter(|it| is_wanted(it) && !is_rejected(it))
-            .partition(|it| it.kind.is_name());
-        match certain.into_iter().next() {
-            None if !others.is_empty() => self.begin_judging(others, now),
+        let wanted = found.into_iter().filter(|it| is_wanted(it) && !is_rejected(it));
+        let (names, others): (Vec<_>, Vec<_>) = wanted.partition(|it| it.kind.is_name());
+        let (imports, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|it| it.kind == Kind::Import);
+        let import = imports.into_iter().next();
+        match names.into_iter().next() {
+            None if !others.is_empty() || import.is_some() => {
+                self.begin_judging(others, import, now);
+            }
             first => self.end_search(first),
         }
     }

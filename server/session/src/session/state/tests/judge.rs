@@ -276,3 +276,28 @@ fn excluded_documents_and_disabled_edits_are_not_judged() {
     off.handle(Event::Configured { settings, has_other_model: false });
     off.wait(400).check(&["300 ms"]);
 }
+
+#[test]
+fn import_is_offered_after_the_pause_unless_the_model_prefers_another_edit() {
+    let alone = || edits().edit(&[('c', Kind::Import)]);
+    alone().wait(400).check(&["300 ms", "offer c → C"]);
+    alone().wait(299).check(&[]);
+    let both = || edits().edit(&[('c', Kind::Import), ('d', Kind::Similar)]).wait(400);
+    let judged = ["300 ms", "judge d → D"];
+    both().prefers(0.1).check(&[&judged[..], &["offer d → D"]].concat());
+    both().prefers(-0.1).check(&[&judged[..], &["offer c → C"]].concat());
+    let renamed = edits().edit(&[('c', Kind::Import), ('d', Kind::Rename)]);
+    renamed.check(&["offer d → D"]);
+}
+
+#[test]
+fn import_needs_no_model() {
+    let remote = |config: &mut Config| config.engine.kind = EngineKind::Remote;
+    let found = [('c', Kind::Import), ('d', Kind::Similar)];
+    Edits::new(remote).edit(&found).wait(400).check(&["300 ms", "offer c → C"]);
+    let mut on_battery = edits();
+    on_battery.on_battery = true;
+    on_battery.edit(&found).wait(400).check(&["300 ms", "offer c → C"]);
+    let calm = |config: &mut Config| config.next_edit.eagerness = EditEagerness::Calm;
+    Edits::new(calm).edit(&found).wait(400).check(&[]);
+}

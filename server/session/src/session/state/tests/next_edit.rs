@@ -61,7 +61,7 @@ impl World {
     fn handle(&mut self, event: Event) {
         for effect in self.state.handle(event, self.now) {
             match effect {
-                Effect::FindEdits { id, snapshot, placed } => {
+                Effect::FindEdits { id, snapshot, placed, .. } => {
                     assert!(!placed.is_empty());
                     self.searches.push((id, snapshot, placed));
                 }
