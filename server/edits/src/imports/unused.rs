@@ -80,7 +80,7 @@ pub(crate) fn unused(
 
 /// Whether an unused name means nothing else.
 fn may_go(name: &str, grammar: Grammar) -> bool {
-    !name.starts_with('_') && !(grammar == Grammar::Tsx && JSX.contains(&name))
+    !(name.starts_with('_') || grammar == Grammar::Tsx && JSX.contains(&name))
 }
 
 fn is_used(text: &str, tree: &Tree, rules: &'static Rules, import: &Imported<'_>) -> bool {
@@ -122,7 +122,7 @@ impl<'t> Removal<'_, 't> {
                 } else if let Some(it) = self.left_alone(node, &list) {
                     Some(it)
                 } else {
-                    self.from_list(node, &list)
+                    self.of_list(node, &list)
                 };
             }
             if node.id() == statement.node.id() {
@@ -159,7 +159,7 @@ impl<'t> Removal<'_, 't> {
     }
 
     /// Removes a name with its comma.
-    fn from_list(&self, node: Node<'t>, list: &[Node<'t>]) -> Option<(Range<usize>, String)> {
+    fn of_list(&self, node: Node<'t>, list: &[Node<'t>]) -> Option<(Range<usize>, String)> {
         let text = self.text;
         let i = list.iter().position(|it| it.id() == node.id())?;
         let own = lines(text, &node.byte_range());
