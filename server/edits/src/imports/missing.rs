@@ -51,7 +51,9 @@ pub(crate) fn missing(
         let at: Vec<&Range<usize>> = at.collect();
         let is_known = well_known::is_known(&import.name, rules.grammar)
             || is_given(import, &there, text, tree, rules.grammar);
-        if is_known || !is_missing(text, tree, rules, import, &at) {
+        // Go's imports declare their names by their paths.
+        let is_there = there.iter().flat_map(|it| &it.names).any(|it| it.name == import.name);
+        if is_known || is_there || !is_missing(text, tree, rules, import, &at) {
             continue;
         }
         let joined = join::join(text, tree, rules.grammar, import);
