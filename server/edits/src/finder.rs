@@ -160,9 +160,13 @@ impl Finder {
             return Vec::new();
         }
         let parse = |before: &Arc<str>| self.before.parsed(uri, grammar, before);
-        let mut found = imports::unused(text, &parsed.tree, rules, placed, parse);
-        found.extend(imports::missing(text, &parsed.tree, rules, placed, others));
-        found
+        let unused = imports::unused(text, &parsed.tree, rules, placed, parse);
+        let missing = imports::missing(text, &parsed.tree, rules, placed, others);
+        let candidate = |imports::Change { range, new, is_certain }| {
+            let kind = if is_certain { Kind::Import } else { Kind::Similar };
+            Candidate { old: text[range.clone()].to_owned(), range, new, kind }
+        };
+        unused.into_iter().chain(missing).map(candidate).collect()
     }
 
     /// The other places of a renamed name; `None` if the text does not say what it means.

@@ -26,6 +26,15 @@ pub(crate) use unused::unused;
 /// How many of the last edits count.
 const MAX_EDITS: usize = 8;
 
+/// A change of the imports of a text.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) range: Range<usize>,
+    pub(crate) new: String,
+    /// Whether the syntax shows that it is right.
+    pub(crate) is_certain: bool,
+}
+
 /// Whether a text has been changed where it would be changed: an offer changes nothing that the user
 /// has written.
 pub(crate) fn is_written(placed: &[Placed], range: &Range<usize>) -> bool {

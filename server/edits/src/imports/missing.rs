@@ -6,13 +6,12 @@ use foretell_policy::Grammar;
 use tree_sitter::Tree;
 
 use super::{
-    MAX_EDITS, Reverted, identifiers, join, place,
+    Change, MAX_EDITS, Reverted, identifiers, join, place,
     read::{Import, Statement, child, imports, statement_kinds, statements},
     well_known, with_words,
 };
 use crate::{
     bindings::{Names, Occurrence, Role},
-    finder::{Candidate, Kind},
     history::Placed,
     languages::Rules,
 };
@@ -25,7 +24,7 @@ pub(crate) fn missing(
     rules: &'static Rules,
     placed: &[Placed],
     others: &[Arc<[Import]>],
-) -> Vec<Candidate> {
+) -> Vec<Change> {
     let written = written(text, placed);
     if written.is_empty() {
         return Vec::new();
@@ -51,13 +50,15 @@ pub(crate) fn missing(
         let at: Vec<&Range<usize>> = at.collect();
         let is_known = well_known::is_known(&import.name, rules.grammar)
             || is_given(import, &there, text, tree, rules.grammar);
-        if is_known || !is_missing(text, tree, rules, import, &at) {
+        // Go's imports declare their names by their paths.
+        let is_there = there.iter().flat_map(|it| &it.names).any(|it| it.name == import.name);
+        if is_known || is_there || !is_missing(text, tree, rules, import, &at) {
             continue;
         }
         let joined = join::join(text, tree, rules.grammar, import);
         let place = || place::place(text, tree, rules.grammar, import);
         let Some((at, new)) = joined.or_else(place) else { continue };
-        found.push(Candidate { range: at..at, old: String::new(), new, kind: Kind::Import });
+        found.push(Change { range: at..at, new, is_certain: true });
     }
     found
 }

@@ -451,5 +451,7 @@ fn names_that_need_no_import_get_none() {
     quiet("a.rs", "use b::c;\n\nfn f() {\n    c(«»)\n}\n", "a::b()", "use d::a;\nmod d;\n");
     quiet("a.rs", "use b::c;\n\nfn f() {\n    c(«»)\n}\n", "a::b()", "use crate::a;\n");
     quiet("a.rs", "«use std::fmt;»\n\nfn f() {}\n", "use std::fmt::Write;", "");
+    let file = "package a\n\nimport \"os\"\n\nfunc f() {\n\t«»\n}\n";
+    quiet("a.go", file, "os.Exit(1)", "package a\n\nimport \"os\"\n");
     quiet("A.java", "package a;\n\nclass A {\n  Object a = «»;\n}\n", "B.of()", "import a.B;\n");
 }

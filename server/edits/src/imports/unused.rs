@@ -6,17 +6,11 @@ use foretell_policy::{Grammar, Parsed};
 use tree_sitter::{Node, Tree};
 
 use super::{
-    MAX_EDITS, Reverted, identifiers, is_written,
+    Change, MAX_EDITS, Reverted, identifiers, is_written,
     read::{Imported, Statement, named_children, statements},
     uses::{is_no_trait, is_use, lines},
 };
-use crate::{
-    bindings::Names,
-    finder::{Candidate, Kind},
-    history::Placed,
-    languages::Rules,
-    words,
-};
+use crate::{bindings::Names, history::Placed, languages::Rules, words};
 
 /// A name that occurs more often has uses left.
 const MAX_OCCURRENCES: usize = 200;
@@ -30,7 +24,7 @@ pub(crate) fn unused(
     rules: &'static Rules,
     placed: &[Placed],
     parse: impl FnOnce(&Arc<str>) -> Option<Parsed>,
-) -> Vec<Candidate> {
+) -> Vec<Change> {
     let Some(last) = placed.first() else { return Vec::new() };
     let placed = &placed[..placed.len().min(MAX_EDITS)];
     let Some(reverted) = Reverted::new(text, placed) else { return Vec::new() };
@@ -72,8 +66,7 @@ pub(crate) fn unused(
             rules.grammar != Grammar::Rust || is_no_trait(&names, old) && !has_modules(tree);
         let removal = Removal { text, statement, grammar: rules.grammar }.of(import.node);
         let Some((range, new)) = removal.filter(|it| !is_written(placed, &it.0)) else { continue };
-        let kind = if is_certain { Kind::Import } else { Kind::Similar };
-        found.push(Candidate { old: text[range.clone()].to_owned(), range, new, kind });
+        found.push(Change { range, new, is_certain });
     }
     found
 }
@@ -122,7 +115,7 @@ impl<'t> Removal<'_, 't> {
                 } else if let Some(it) = self.left_alone(node, &list) {
                     Some(it)
                 } else {
-                    self.of_list(node, &list)
+                    self.with_comma(node, &list)
                 };
             }
             if node.id() == statement.node.id() {
@@ -159,7 +152,7 @@ impl<'t> Removal<'_, 't> {
     }
 
     /// Removes a name with its comma.
-    fn of_list(&self, node: Node<'t>, list: &[Node<'t>]) -> Option<(Range<usize>, String)> {
+    fn with_comma(&self, node: Node<'t>, list: &[Node<'t>]) -> Option<(Range<usize>, String)> {
         let text = self.text;
         let i = list.iter().position(|it| it.id() == node.id())?;
         let own = lines(text, &node.byte_range());
