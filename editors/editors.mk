@@ -6,6 +6,7 @@
 #   test-editors        lint, run the unit tests, then the real editors with the real server and model
 #   lint-editors        check formats, lints, types, generated files and the workflows in .github
 #   test-coc            test coc.nvim in Vim 9; COC is the folder of a built one, which no registry has
+#   test-emacs          test Emacs 30; LSP_MODE and COPILOT_EL are the folders of these packages' sources
 #   typing              type whole functions with the real model and count lost suggestions; minutes
 #   latency             measure the time from a key to a suggestion in VS Code and Neovim; minutes
 #   editors-settings    write the server's settings into the extension's manifest
@@ -30,7 +31,7 @@ VSCODE_TEST := $(EDITORS_BIN)/node --test --test-concurrency=1 $(wildcard tests/
 VSCODE_RUN := $(EDITORS)/code-server/installed $(EDITORS)/chromium/chrome $(EDITORS)/foretell.vsix
 
 .PHONY: editors vsix vsix-platform test-editors test-editors-or-skip lint-editors editors-settings editors-pictures
-.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-coc test-plugins session-table typing latency
+.PHONY: test-neovim test-neovim-debs test-helix test-vscode test-coc test-emacs test-plugins session-table typing latency
 
 editors: $(EDITORS_TOOLS) $(NEOVIM_DEBS) $(EDITORS)/hx/hx $(VSCODE_RUN) ## Fetch the editors that are tested, build the extension
 
@@ -64,6 +65,11 @@ test-helix: $(EDITORS)/hx/hx $(EDITORS)/venv/installed
 test-coc: $(EDITORS)/vim-9.0/vim.basic $(EDITORS)/venv/installed
 	@test -e "$(COC)/build/index.js" || { echo "COC is not the folder of a coc.nvim with build/index.js (its branch 'release' has that)"; exit 1; }
 	@cd tests/editors && COC="$(abspath $(COC))" $(EDITORS_PYTEST) test_coc.py
+
+test-emacs: $(EDITORS)/emacs-30/emacs-nox $(EDITORS)/venv/installed
+	@test -e "$(LSP_MODE)/lsp-mode.el" || { echo "LSP_MODE is not the folder of lsp-mode's source (github.com/emacs-lsp/lsp-mode)"; exit 1; }
+	@test -e "$(COPILOT_EL)/copilot-nes.el" || { echo "COPILOT_EL is not the folder of copilot.el's source (github.com/copilot-emacs/copilot.el)"; exit 1; }
+	@cd tests/editors && LSP_MODE="$(abspath $(LSP_MODE))" COPILOT_EL="$(abspath $(COPILOT_EL))" $(EDITORS_PYTEST) test_emacs.py
 
 test-vscode: $(VSCODE_RUN)
 	@$(VSCODE_TEST) || { echo "RETRIED: VS Code, once"; $(VSCODE_TEST); }
@@ -130,6 +136,11 @@ $(EDITORS)/hx/hx: tests/editors/unpack_deb.sh
 $(EDITORS)/vim-9.0/vim.basic: tests/editors/unpack_deb.sh
 	@echo "fetching Vim 9.0"
 	@$< bookworm vim vim.basic $(@D)
+
+# With the packages that lsp-mode needs.
+$(EDITORS)/emacs-30/emacs-nox: tests/editors/unpack_deb.sh
+	@echo "fetching Emacs 30"
+	@$< trixie emacs-nox emacs-nox $(@D) elpa-dash elpa-f elpa-ht elpa-lv elpa-markdown-mode elpa-spinner
 
 $(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json $(EDITORS)/venv/installed
 	@echo "fetching the tools of the extension, and Chromium"

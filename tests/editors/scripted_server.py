@@ -18,6 +18,7 @@ from typing import Any
 
 FOLDER = Path(sys.argv[1])
 CAPABILITIES = {
+    "positionEncoding": "utf-16",
     "textDocumentSync": {"openClose": True, "change": 1},
     "inlineCompletionProvider": True,
     "executeCommandProvider": {"commands": ["foretell.accept", "foretell.stats"]},

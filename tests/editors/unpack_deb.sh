@@ -1,9 +1,11 @@
 #!/bin/sh
 # Unpacks a Debian package and all that it needs, C library included, below a folder of ours.
 # Needs no root, changes nothing on the system, and runs on any Debian, whatever its release.
-# usage: unpack_deb.sh SUITE PACKAGE PROGRAM FOLDER      makes FOLDER/PROGRAM, a script that runs it
+# usage: unpack_deb.sh SUITE PACKAGE PROGRAM FOLDER [PACKAGE...]
+#        makes FOLDER/PROGRAM, a script that runs it; unpacks the further packages next to it
 set -eu
 suite=$1 package=$2 program=$3 folder=$4
+shift 4
 
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
     { echo "unpack_deb.sh: apt-get and dpkg-deb are missing: $package of Debian $suite can only be had on Debian" >&2; exit 3; }
@@ -32,7 +34,7 @@ APT::Sandbox::User "root";
 END
 export APT_CONFIG="$apt/apt.conf"
 apt-get update -qq
-apt-get install -qq --yes --download-only "$package" >/dev/null
+apt-get install -qq --yes --download-only "$package" "$@" >/dev/null
 for deb in "$apt"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$folder/root"; done
 ls "$apt/cache/archives" | grep "^${package}_" >"$folder/version"
 rm -rf "$apt"

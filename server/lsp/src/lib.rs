@@ -41,7 +41,7 @@ use lsp_ext::{
     ACCEPT, AcceptedPart, COMMANDS, InlineCompletionUpdate, Options, STATS, StatusState,
     UpdateParams,
 };
-use params::{announces, text_at};
+use params::{announces, client_of};
 pub use settings::Startup;
 use settings::{Changed, Layers, folders};
 use status::{LastStatus, StatusReporter};
@@ -81,9 +81,8 @@ impl LanguageServer for Foretell {
             .filter_map(Value::as_str)
             .collect();
         let encoding = *self.shared.encoding.get_or_init(|| from_proto::position_encoding(&kinds));
-        if let Some(name) = text_at(&params, "/clientInfo/name") {
+        if let Some((name, version)) = client_of(&params) {
             self.shared.session.set_of_editor();
-            let version = text_at(&params, "/clientInfo/version").unwrap_or("of unknown version");
             tracing::info!("client: {name:?} {version:?}, positions in {encoding:?}");
         }
         let process_id = params["processId"].as_i64().and_then(|it| i32::try_from(it).ok());
@@ -99,8 +98,9 @@ impl LanguageServer for Foretell {
             announces(&params, "workspace/workspaceEdit/documentChanges");
         // A client that shows edits itself needs no code action.
         let acts = announces(&params, "textDocument/codeAction") && !options.next_edit;
-        let speaks_inline =
-            announces(&params, "textDocument/inlineCompletion") || options.streaming;
+        // lsp-mode sends null for an empty object.
+        let inline = params.pointer("/capabilities/textDocument/inlineCompletion");
+        let speaks_inline = inline.is_some_and(|it| *it != false) || options.streaming;
         self.layers.client(options.settings.take(), &folders, options.workspace_trusted);
         self.shared.session.set_folders(folders);
         let options = self.options.get_or_init(|| options);

@@ -329,9 +329,12 @@ pub(crate) fn for_tower_lsp(request: Request) -> Request {
     builder.finish()
 }
 
-/// The client's string at a JSON pointer in the parameters of `initialize`.
-pub(crate) fn text_at<'a>(params: &'a Value, pointer: &str) -> Option<&'a str> {
-    params.pointer(pointer).and_then(Value::as_str)
+/// The client's name and version. In Copilot's dialect, they are among the options.
+pub(crate) fn client_of(params: &Value) -> Option<(&str, &str)> {
+    let places = ["/clientInfo", "/initializationOptions/editorPluginInfo"];
+    places.into_iter().filter_map(|it| params.pointer(it)).find_map(|it| {
+        Some((it["name"].as_str()?, it["version"].as_str().unwrap_or("of unknown version")))
+    })
 }
 
 /// Whether the client announces a capability, by its JSON pointer below `capabilities`: an object,
