@@ -95,6 +95,6 @@ mod tests {
         let mut config = Config::default();
         config.suggest.exclude = vec!["**/secret.py".to_owned()];
         let (exclusions, _) = Exclusions::new(&config.suggest.exclude);
-        assert_eq!(n(&Arc::new(Settings { config, exclusions, ..Settings::default() })), 0);
+        assert_eq!(n(&Arc::new(Settings { config, exclusions })), 0);
     }
 }
