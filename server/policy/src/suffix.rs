@@ -21,9 +21,11 @@ pub(super) enum Meets {
 const MIN_REST_CHARS: usize = 3;
 
 /// Whether a generated line must contain the rest of the cursor's line, because a complete line
-/// and the rest cannot share one line. This excludes auto-closed text and comments.
+/// and the rest cannot share one line. This excludes auto-closed text, comments and a short rest
+/// without a word, such as `;`.
 pub(super) fn must_follow(line_after: &str) -> bool {
-    is_long(line_after.trim()) && has_code(line_after)
+    let rest = line_after.trim();
+    (is_long(rest) || rest.starts_with(is_word)) && has_code(line_after)
 }
 
 /// Whether the rest of the cursor's line has code other than auto-closed text.

@@ -61,6 +61,13 @@ fn rest_of_a_word_is_joined() {
 }
 
 #[test]
+fn short_rest_with_a_word_must_follow() {
+    joins("python", "def f(n):\n    return ˇn\n", "2 * ");
+    joins("rust", "fn f(x: u8) {\n    g(ˇx);\n}\n", "1, ");
+    shows_nothing("python", "def f(number):\n    return nuˇm\n", "mber % 2 != 0");
+}
+
+#[test]
 fn broken_document_is_not_shown() {
     // Brackets, statements, a comment that contains the rest.
     shows_nothing("rust", "fn f(a: u8) {\n    let b = ˇ.min(9);\n}\n", "(a + 1");

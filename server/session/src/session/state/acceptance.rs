@@ -1,5 +1,7 @@
 //! What the user accepted.
 
+use foretell_policy as policy;
+
 use super::State;
 use crate::session::request::Part;
 use crate::{document::Edit, prompt::to_lf, stats::Accepted, suggestion::Verdict};
@@ -38,9 +40,27 @@ impl State {
         let Verdict::Shows(rest) = it.verdict(uri, cursor, &progress) else { return };
         let shown = &rest[..it.n_shown_bytes_of(cursor, &rest)];
         let inserted = to_lf(&edit.inserted);
-        if shown.starts_with(&inserted) {
+        if shown.starts_with(&inserted) && !is_of_one_key(&inserted) {
             let part = if inserted == shown { Part::Whole } else { Part::Some };
             self.count_accepted(part, inserted.chars().count());
         }
+    }
+}
+
+/// Whether an editor may have inserted several characters for one key: a line break with the
+/// indentation, or a bracket or quote with its closer.
+fn is_of_one_key(inserted: &str) -> bool {
+    let closer = inserted.strip_prefix(['(', '[', '{', '<', '"', '\'', '`']);
+    inserted.trim().is_empty() || closer.is_some_and(policy::only_closers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_one_key;
+
+    #[test]
+    fn one_key_is_no_acceptance() {
+        assert!(["\n    ", "()", "\"\""].into_iter().all(is_of_one_key));
+        assert!(!["\n    a", "(a", "a)", "tln"].into_iter().any(is_of_one_key));
     }
 }
