@@ -21,6 +21,7 @@ mod doctor_and_models;
 mod eval;
 mod faults;
 mod focus;
+mod handshakes;
 mod hostile_input;
 mod http;
 mod lenient_input;

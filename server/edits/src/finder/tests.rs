@@ -221,7 +221,7 @@ fn third_place_of_a_repeated_change_is_offered() {
         &expect![[r#"
             open(a, "r")
             open(b, "r")
-            open(c)
+            open(c‹1? →, "r"›)
             close(d)
             open(e, f)
         "#]],
