@@ -210,7 +210,7 @@ test('Tab right after an accepted edit waits for the next one', async () => {
   expect(calls()).toEqual(['replace by tall', 'foretell.acceptEdit', ...SHOWN.slice(1), 'reveal']);
   await nextEdits.accept();
   const last = nextEdits.goOrAccept();
-  await vi.advanceTimersByTimeAsync(500);
+  await vi.advanceTimersByTimeAsync(800);
   expect(await last, 'it does not indent').toBe(true);
   expect(calls()).toEqual(['replace by tall', 'foretell.acceptEdit', 'foretell.nextEdit off']);
   expect(await nextEdits.goOrAccept()).toBe(false);
