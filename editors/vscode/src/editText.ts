@@ -51,6 +51,11 @@ export function onOneLine(text: string): string {
   return shown.replaceAll(' ', '\u00a0').replaceAll('\t', '\u00a0\u00a0');
 }
 
+/** The last line that an edit changes: removed lines end at the start of the line below. */
+export function lastLine({ start, end }: Range): number {
+  return end.character === 0 && end.line > start.line ? end.line - 1 : end.line;
+}
+
 /** What Tab does. `lines` are those on screen. */
 export type Hint = { at: 'edit'; text: 'to accept' | 'to go here' } | { at: 'line'; line: number; text: string };
 

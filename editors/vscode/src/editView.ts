@@ -1,6 +1,6 @@
 /** Draws an offered edit: the old text struck through, the new text next to it, and what Tab does. */
 import * as vscode from 'vscode';
-import { changeOf, hintOf, isHere, isInsertion, onOneLine } from './editText';
+import { changeOf, hintOf, isHere, isInsertion, lastLine, onOneLine } from './editText';
 
 const colour = (name: string) => new vscode.ThemeColor(name);
 
@@ -75,7 +75,7 @@ export class EditView implements vscode.Disposable {
   private hintAt(editor: vscode.TextEditor, range: vscode.Range, cursor: vscode.Position): vscode.DecorationOptions {
     const lines = editor.visibleRanges.map(({ start, end }) => ({ first: start.line, last: end.line }));
     const hint = hintOf(range, cursor, lines);
-    const line = hint.at === 'edit' ? range.end.line : hint.line;
+    const line = hint.at === 'edit' ? lastLine(range) : hint.line;
     return { range: new vscode.Range(line, LINE_END, line, LINE_END), renderOptions: { after: { contentText: onOneLine(` Tab ${hint.text} `) } } };
   }
 

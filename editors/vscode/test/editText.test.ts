@@ -1,6 +1,6 @@
 /** An offered edit as text. */
 import { expect, test } from 'vitest';
-import { changeOf, hintOf, isHere, isInsertion, onOneLine, sentence } from '../src/editText';
+import { changeOf, hintOf, isHere, isInsertion, lastLine, onOneLine, sentence } from '../src/editText';
 
 const at = (line: number, character: number) => ({ line, character });
 const range = (line: number, from: number, to: number) => ({ start: at(line, from), end: at(line, to) });
@@ -18,6 +18,12 @@ test('edit is here if it is near the cursor in its line', () => {
   expect(isHere(range(3, 8, 14), at(3, 0))).toBe(true);
   expect(isHere(range(3, 8, 14), at(4, 8))).toBe(false);
   expect(isHere(range(3, 80, 90), at(3, 0))).toBe(false);
+});
+
+test('removed line is the last line of its edit', () => {
+  expect(lastLine({ start: at(2, 0), end: at(3, 0) })).toBe(2);
+  expect(lastLine({ start: at(2, 4), end: at(3, 4) })).toBe(3);
+  expect(lastLine(range(2, 0, 0))).toBe(2);
 });
 
 test('hint is at the edit, or at the cursor if the edit is off-screen', () => {
