@@ -30,6 +30,9 @@ struct Syntax {
     is_untyped: bool,
 }
 
+/// A call in Rust, Go, C and C++.
+const CALL: &[(&str, &str, &str)] = &[("call_expression", "function", "arguments")];
+
 fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
     Some(match grammar {
         Grammar::Python => Syntax {
@@ -50,7 +53,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: uri.ends_with("js") || uri.ends_with(".jsx"),
         },
         Grammar::Rust => Syntax {
-            calls: &[("call_expression", "function", "arguments")],
+            calls: CALL,
             definitions: &[
                 ("function_item", "name", "parameters"),
                 ("function_signature_item", "name", "parameters"),
@@ -58,7 +61,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: false,
         },
         Grammar::Go => Syntax {
-            calls: &[("call_expression", "function", "arguments")],
+            calls: CALL,
             definitions: &[
                 ("function_declaration", "name", "parameters"),
                 ("method_declaration", "name", "parameters"),
@@ -77,7 +80,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: false,
         },
         Grammar::C | Grammar::Cpp => Syntax {
-            calls: &[("call_expression", "function", "arguments")],
+            calls: CALL,
             definitions: &[("function_declarator", "declarator", "parameters")],
             is_untyped: false,
         },
@@ -101,6 +104,13 @@ struct List<'t> {
     is_definition: bool,
     /// The elements that calls do not have: `self`.
     n_receivers: usize,
+}
+
+impl List<'_> {
+    /// How many elements a call has.
+    fn n_arguments(&self) -> usize {
+        self.elements.len() - self.n_receivers
+    }
 }
 
 /// The element that a list got or lost.
@@ -135,8 +145,12 @@ pub(crate) fn last_edit(placed: &[Placed]) -> Option<Placed> {
 
 /// Whether an edit may have added or removed an element: a cheap look.
 pub(crate) fn may_change_a_list(Placed { before, after, .. }: &Placed) -> bool {
-    let is_space = |it: &str| it.chars().all(|c| c == ',' || c.is_whitespace());
-    is_space(before) != is_space(after)
+    is_gap(before) != is_gap(after)
+}
+
+/// Whether a text may stand between two elements.
+fn is_gap(text: &str) -> bool {
+    text.chars().all(|c| c == ',' || c.is_whitespace())
 }
 
 /// The lists that should agree with the one that the last edit changed, in the order of the text.
@@ -197,24 +211,23 @@ impl<'t> Calls<'t> {
         is_plain.then_some(List { node, name, elements, is_definition, n_receivers })
     }
 
-    /// What the last edit changed in a list; `None` if it is not one element with its comma.
+    /// The element that the last edit added to a list or removed from it. `None` for any other edit.
     fn changed(&self, list: &List<'t>, last: &Placed) -> Option<Changed<'t>> {
         let Placed { range, before, after, .. } = last;
         let is_in = range.start > list.node.start_byte() && range.end < list.node.end_byte();
-        let is_space = |it: &str| it.chars().all(|c| c == ',' || c.is_whitespace());
         if !is_in {
             return None;
         }
-        let n_elements = list.elements.len().checked_sub(list.n_receivers)?;
+        let n_elements = list.n_arguments();
         let index = list.elements.iter().position(|it| it.end_byte() > range.start);
         let index = index.unwrap_or(list.elements.len()).checked_sub(list.n_receivers)?;
-        if is_space(before) {
+        if is_gap(before) {
             let new = *list.elements.get(index + list.n_receivers)?;
             let (start, end) = (new.start_byte(), new.end_byte());
             let is_whole = start >= range.start
                 && end <= range.end
-                && is_space(&after[..start - range.start])
-                && is_space(&after[end - range.start..]);
+                && is_gap(&after[..start - range.start])
+                && is_gap(&after[end - range.start..]);
             let is_short = end - start <= MAX_ARGUMENT && !self.slice(new).contains('\n');
             return (is_whole && is_short).then(|| Changed {
                 index,
@@ -225,7 +238,7 @@ impl<'t> Calls<'t> {
         let removed = before.trim_matches(|c: char| c == ',' || c.is_whitespace());
         let is_one = !removed.contains([',', '(', ')', '[', ']', '{', '}', '\n']);
         let has_comma = removed.len() < before.trim().len() || n_elements == 0;
-        (is_space(after) && is_one && has_comma).then_some(Changed {
+        (is_gap(after) && is_one && has_comma).then_some(Changed {
             index,
             n_before: n_elements + 1,
             new: None,
@@ -242,8 +255,7 @@ impl<'t> Calls<'t> {
             };
             let other = path.steps().iter().skip(1).take(4).find_map(|it| self.list(it));
             let Some(other) = other.filter(is_named) else { continue };
-            let n_elements = other.elements.len() - other.n_receivers.min(other.elements.len());
-            if other.node != list.node && n_elements == changed.n_before {
+            if other.node != list.node && other.n_arguments() == changed.n_before {
                 found.extend(self.agreement(list, changed, &other, &path));
             }
         }
@@ -278,8 +290,7 @@ impl<'t> Calls<'t> {
         };
         let gap = |a: Node<'_>, b: Node<'_>| {
             let gap = &self.text[a.end_byte()..b.start_byte()];
-            let is_plain = gap.chars().all(|c| c == ',' || c.is_whitespace());
-            is_plain.then_some(gap)
+            is_gap(gap).then_some(gap)
         };
         let usual = match elements.as_slice() {
             [.., a, b] => gap(*a, *b)?,

@@ -235,4 +235,4 @@ impl Edit {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,8 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::History;
+use crate::{History, history::tests::replaced};
+
 mod calls;
 mod quiet;
 
@@ -9,28 +10,21 @@ fn query(uri: Arc<str>, text: &str, placed: Vec<Placed>) -> Query {
     Query { uri, language: "".into(), text: text.into(), placed, others: Some(Vec::new()) }
 }
 
-/// Replaces `«old»` by `new` at the marked places, as a user would, and marks the offered edits:
+/// Replaces `«old»` by `new` at the marked places and marks the offered edits:
 /// `‹old→new›`, numbered in their order, with a question mark if they are guesses.
 fn offered(uri: &str, marked: &str, new: &str) -> String {
     let uri: Arc<str> = uri.into();
-    let (mut text, mut history) = (marked.to_owned(), History::default());
-    while let (Some(start), Some(end)) = (text.find('«'), text.find('»')) {
-        let old = text[start + '«'.len_utf8()..end].to_owned();
-        text.replace_range(start..end + '»'.len_utf8(), new);
-        history.record(&uri, start, &old, new);
-    }
-    let text: Arc<str> = text.into();
+    let (mut text, history) = replaced(&uri, marked, new);
     let placed = history.placed(&uri);
     let found = Finder::default().find(&query(uri, &text, placed));
     let mut numbered: Vec<(usize, &Candidate)> = found.iter().enumerate().collect();
     numbered.sort_by_key(|(_, it)| std::cmp::Reverse(it.range.start));
-    let mut shown = text.to_string();
     for (i, it) in numbered {
         let guess = if it.kind == Kind::Similar { "?" } else { "" };
         let new = format!("‹{}{guess} {}→{}›", i + 1, it.old, it.new);
-        shown.replace_range(it.range.clone(), &new);
+        text.replace_range(it.range.clone(), &new);
     }
-    shown
+    text
 }
 
 fn check(uri: &str, marked: &str, new: &str, expected: &Expect) {

@@ -142,3 +142,14 @@ proptest! {
         prop_assert_eq!(text, first);
     }
 }
+
+/// Replaces `«old»` by `new` at the marked places, one after the other, as a user would.
+pub(crate) fn replaced(uri: &Arc<str>, marked: &str, new: &str) -> (String, History) {
+    let (mut text, mut history) = (marked.to_owned(), History::default());
+    while let (Some(start), Some(end)) = (text.find('«'), text.find('»')) {
+        let old = text[start + '«'.len_utf8()..end].to_owned();
+        text.replace_range(start..end + '»'.len_utf8(), new);
+        history.record(uri, start, &old, new);
+    }
+    (text, history)
+}

@@ -3,18 +3,13 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::{Finder, History, Kind, Query};
+use crate::{Finder, History, Kind, Query, history::tests::replaced};
 
 /// Replaces `«old»` by `new` at the marked places, one after the other, and applies what is offered
 /// for the imports. Other documents have `others`.
 fn with_imports(uri: &str, marked: &str, new: &str, others: &[&str]) -> (String, Vec<Kind>) {
     let uri: Arc<str> = uri.into();
-    let (mut text, mut history) = (marked.to_owned(), History::default());
-    while let (Some(start), Some(end)) = (text.find('«'), text.find('»')) {
-        let old = text[start + '«'.len_utf8()..end].to_owned();
-        text.replace_range(start..end + '»'.len_utf8(), new);
-        history.record(&uri, start, &old, new);
-    }
+    let (mut text, history) = replaced(&uri, marked, new);
     let others = others.iter().map(|it| imports(&uri, "", it).into()).collect();
     let (text_now, placed) = (text.as_str().into(), history.placed(&uri));
     let query = Query { uri, language: "".into(), text: text_now, placed, others: Some(others) };

@@ -22,10 +22,11 @@ fn offered_in_copy(uri: &str, marked: &str, is_above: bool, words: &[(&str, &str
         let at = end + text[end..].find(old).unwrap();
         placed = replace(&mut text, at..at + old.len(), new);
     }
-    let text = text.into();
-    let query =
-        Query { uri: uri.clone(), language: "".into(), text, placed, others: Some(Vec::new()) };
-    Finder::default().find(&query).into_iter().map(|it| it.new).collect()
+    Finder::default()
+        .find(&query(uri.clone(), &text, placed))
+        .into_iter()
+        .map(|it| it.new)
+        .collect()
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) enum Stage {
 pub(super) struct Judging {
     /// Those that are left, the current one first.
     pub(super) left: VecDeque<Candidate>,
-    /// What is offered after the pause if the model accepts none.
+    /// An import to offer after the pause, unless the model accepts one of them.
     pub(super) import: Option<Candidate>,
     /// The generation that scores the current one, once the user pauses.
     pub(super) generation: Option<GenerationId>,
