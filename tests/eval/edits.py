@@ -12,15 +12,25 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# The most bytes of a file, and of the text that a case shows of it.
-MAX_FILE, MAX_MULTI, MAX_ONE = 20_000, 3_300, 900
+# The most bytes that a case with one hunk shows.
+MAX_ONE = 900
 # The most changes of a case, and the most characters that they insert.
 MAX_CHANGES, MAX_INSERTED = 30, 1_600
+# The most lines of an insertion at several places.
+MAX_LINES = 4
 # The lines that a case shows at least before and after its changes, and the most that it shows.
 MIN_MARGIN, MAX_MARGIN = 4, 60
 # Unchanged lines on both sides of a hunk, as `diff -u` prints them.
 CONTEXT = 3
 TOKEN = re.compile(r"[\w$]+|[^\S\n]+|\n|.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most bytes of a file, and of the text that a case shows of it."""
+
+    file: int = 20_000
+    shown: int = 3_300
 
 
 @dataclass(frozen=True)
@@ -33,9 +43,12 @@ class Change:
     hunk: int
 
 
-def case(path: str, language: str, old: str, new: str) -> tuple[dict, dict] | None:
+def case(
+    path: str, language: str, old: str, new: str, limits: Limits | None = None
+) -> tuple[dict, dict] | None:
     """The case of two versions of a file, and the same with the whole file; None if unsuitable."""
-    if max(len(old.encode()), len(new.encode())) > MAX_FILE:
+    limits = limits or Limits()
+    if max(len(old.encode()), len(new.encode())) > limits.file:
         return None
     found = changes(old, new)
     if not 1 <= len(found) <= MAX_CHANGES or sum(len(it.inserted) for it in found) > MAX_INSERTED:
@@ -44,7 +57,7 @@ def case(path: str, language: str, old: str, new: str) -> tuple[dict, dict] | No
     if n_hunks > 1 and not groups:
         return None
     kind = kind_of(old, max(groups, key=len)) if n_hunks > 1 else "one_hunk"
-    window = around(old, found[0].start, found[-1].end, MAX_MULTI if n_hunks > 1 else MAX_ONE)
+    window = around(old, found[0].start, found[-1].end, limits.shown if n_hunks > 1 else MAX_ONE)
     if window is None:
         return None
 
@@ -131,6 +144,19 @@ def kind_of(old: str, group: list[Change]) -> str:
         return "delete"
     is_word = all(re.fullmatch(r"[^\W\d]\w*", it) for it in (removed, inserted))
     return "word" if is_word else "replace"
+
+
+def inserts_lines(_: dict, whole: dict) -> bool:
+    """Whether the same whole lines are inserted at several places."""
+    text = whole["text"].encode()
+    groups = defaultdict(list)
+    for at, n_deleted, inserted, group in whole["changes"]:
+        is_at_line = at == 0 or text[at - 1 : at] == b"\n"
+        n_lines = inserted.count("\n")
+        is_whole = not n_deleted and inserted.endswith("\n") and n_lines <= MAX_LINES
+        groups[group].append(is_at_line and is_whole)
+    groups.pop(None, None)
+    return any(map(all, groups.values()))
 
 
 def around(old: str, first: int, last: int, limit: int) -> tuple[int, int] | None:

@@ -2,7 +2,8 @@
 
     python make_edits.py [--check] [--whole FOLDER]
 
-The same seed and packages give the same bytes. `edits.sha256` records their hashes; `--check` only
+`edits-*.jsonl` are samples of all edits; `edits-lines-*.jsonl` have the other ones in which whole
+lines are inserted at several places. The same seed and packages give the same bytes. `edits.sha256` records their hashes; `--check` only
 compares them. With `--whole`, the same edits are also written with their whole files.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from edits import case
+from edits import Limits, case, inserts_lines
 from make_cases import is_generated, write_licences, write_sets
 from packages import Package, sources
 from replays import path_of
@@ -30,6 +31,8 @@ SEED = 20251129
 QUOTA = 11
 # The most cases of each kind from two versions of a package, and the most with the same change.
 MAX_PER_PAIR, MAX_ALIKE = 8, 2
+# The same lines at several places are rare, and far from each other.
+LIMITS_OF_LINES = Limits(file=20_000, shown=20_000)
 
 SEPARATORS = (",", ":")
 
@@ -51,6 +54,7 @@ def main() -> None:
     sets: dict[str, str] = {}
     for half in ("dev", "held_out"):
         rows: list[Row] = []
+        lines: list[Row] = []
         for language in sorted({it.language for it in packages}):
             of_half = [
                 (it, of)
@@ -61,12 +65,20 @@ def main() -> None:
             for is_one in (False, True):
                 of_kind = [it for it in pool if (it[0]["kind"] == "one_hunk") == is_one]
                 rows += sample(of_kind, f"{half} {language} {is_one}")
+            chosen = {it[0]["path"] for it in rows}
+            of_lines = [
+                row
+                for it, of in of_half
+                for row in candidates(it, of, arguments.cache, LIMITS_OF_LINES)
+                if inserts_lines(*row) and row[0]["path"] not in chosen
+            ]
+            lines += sample(of_lines, f"{half} {language} lines", of_all=True)
         random.Random(f"{SEED} order").shuffle(rows)
-        sets[f"edits-{half}.jsonl"] = to_jsonl([it for it, _ in rows])
-        if arguments.whole:
-            arguments.whole.mkdir(exist_ok=True)
-            whole = to_jsonl([it for _, it in rows])
-            (arguments.whole / f"edits-{half}.jsonl").write_text(whole)
+        for name, of_set in ((f"edits-{half}.jsonl", rows), (f"edits-lines-{half}.jsonl", lines)):
+            sets[name] = to_jsonl([it for it, _ in of_set])
+            if arguments.whole:
+                arguments.whole.mkdir(exist_ok=True)
+                (arguments.whole / name).write_text(to_jsonl([it for _, it in of_set]))
     if not write_sets(sets, HERE / "edits.sha256", check=arguments.check):
         raise SystemExit("the edits do not match edits.sha256")
     if arguments.check:
@@ -77,7 +89,9 @@ def main() -> None:
     write_licences(packages, arguments.cache, "EDITS.md", "edits")
 
 
-def candidates(package: Package, versions: list[str], cache: Path) -> Iterator[Row]:
+def candidates(
+    package: Package, versions: list[str], cache: Path, limits: Limits | None = None
+) -> Iterator[Row]:
     """The cases of all consecutive versions of a package, in a fixed order."""
     for before, after in pairwise(versions):
         old = sources(replace(package, version=before), cache)
@@ -86,13 +100,13 @@ def candidates(package: Package, versions: list[str], cache: Path) -> Iterator[R
             if old[path] == new[path] or is_generated(old[path]):
                 continue
             name = path_of(replace(package, version=after), path)
-            row = case(name, package.language, old[path], new[path])
+            row = case(name, package.language, old[path], new[path], limits)
             if row and "://" not in json.dumps(row[0]):
                 yield row
 
 
-def sample(pool: list[Row], seed: str) -> list[Row]:
-    """A random sample, with at most one case of a file, and few alike."""
+def sample(pool: list[Row], seed: str, *, of_all: bool = False) -> list[Row]:
+    """A random sample, or all, with at most one case of a file, and few alike."""
     random.Random(f"{SEED} {seed}").shuffle(pool)
     chosen: list[Row] = []
     of_pair: Counter[str] = Counter()
@@ -104,12 +118,12 @@ def sample(pool: list[Row], seed: str) -> list[Row]:
         name = f"{package.rpartition('-')[0]}/{file}"
         if name in files or of_pair[package] >= MAX_PER_PAIR or alike[key] >= MAX_ALIKE:
             continue
-        if len(chosen) < QUOTA:
+        if of_all or len(chosen) < QUOTA:
             files.add(name)
             of_pair[package] += 1
             alike[key] += 1
             chosen.append(row)
-    if len(chosen) < QUOTA:
+    if not of_all and len(chosen) < QUOTA:
         print(f"{seed}: only {len(chosen)} of {len(pool)}")
     return chosen
 

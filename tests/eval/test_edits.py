@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import make_typical
-from edits import case, changes
+from edits import case, changes, inserts_lines
 
 OLD = "def area(width, height):\n    return width * height\n\n\nprint(area(2, 3))\n"
 
@@ -36,6 +36,18 @@ def test_one_hunk_and_unsuitable_files() -> None:
     assert case("a.py", "python", OLD, OLD) is None
     apart = f"a = 1\n{OLD}{OLD}b = 1\n"
     assert case("a.py", "python", apart, apart.replace("a = 1", "a = 2").replace("b", "c")) is None
+
+
+def test_whole_lines_at_several_places() -> None:
+    old = f"{OLD}{OLD}"
+    for new, is_found in (
+        (old.replace("    return", "    check()\n    return"), True),
+        (old.replace("    return", "    check()\n    return", 1), False),
+        (old.replace("    return", "    # return"), False),
+        (old.replace("    return", "    a\n    b\n    c\n    d\n    e\n    return"), False),
+    ):
+        rows = case("a.py", "python", old, new)
+        assert rows is not None and inserts_lines(*rows) == is_found, new
 
 
 def test_typical_edits_are_those_of_the_list() -> None:

@@ -1,6 +1,7 @@
-//! The other calls of a function, and its definition, after one of them got or lost an argument.
+//! The other calls of a function, and its definition, after one of them got or lost an argument; and
+//! the other literals of a type, after one of them got a field.
 //!
-//! A list belongs to the function whose name stands before it; another function of that name may be
+//! A list belongs to the function or type whose name stands before it; another one of that name may be
 //! meant, so its candidates are guesses. It must have had as many elements as the changed list.
 
 use std::ops::Range;
@@ -21,8 +22,8 @@ const MAX_CALLS: usize = 200;
 /// The maximum length of an argument that is repeated, in bytes.
 const MAX_ARGUMENT: usize = 60;
 
-/// How a grammar writes calls and definitions: the node, the field of the function's name, and that
-/// of the list.
+/// How a grammar writes calls, literals and definitions: the node, the field of the function's or
+/// type's name, and that of the list.
 struct Syntax {
     calls: &'static [(&'static str, &'static str, &'static str)],
     definitions: &'static [(&'static str, &'static str, &'static str)],
@@ -31,7 +32,14 @@ struct Syntax {
 }
 
 /// A call in Rust, Go, C and C++.
-const CALL: &[(&str, &str, &str)] = &[("call_expression", "function", "arguments")];
+const CALL: (&str, &str, &str) = ("call_expression", "function", "arguments");
+
+/// The other fields in a literal in Rust: `..base`.
+const BASE: &str = "base_field_initializer";
+
+/// The type before a literal whose elements are of the named type, in Go.
+const ELEMENT_TYPES: [&str; 4] =
+    ["slice_type", "array_type", "implicit_length_array_type", "map_type"];
 
 fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
     Some(match grammar {
@@ -53,7 +61,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: uri.ends_with("js") || uri.ends_with(".jsx"),
         },
         Grammar::Rust => Syntax {
-            calls: CALL,
+            calls: &[CALL, ("struct_expression", "name", "body")],
             definitions: &[
                 ("function_item", "name", "parameters"),
                 ("function_signature_item", "name", "parameters"),
@@ -61,7 +69,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: false,
         },
         Grammar::Go => Syntax {
-            calls: CALL,
+            calls: &[CALL, ("composite_literal", "type", "body")],
             definitions: &[
                 ("function_declaration", "name", "parameters"),
                 ("method_declaration", "name", "parameters"),
@@ -80,7 +88,7 @@ fn syntax(grammar: Grammar, uri: &str) -> Option<Syntax> {
             is_untyped: false,
         },
         Grammar::C | Grammar::Cpp => Syntax {
-            calls: CALL,
+            calls: &[CALL, ("compound_literal_expression", "type", "value")],
             definitions: &[("function_declarator", "declarator", "parameters")],
             is_untyped: false,
         },
@@ -122,25 +130,6 @@ struct Changed<'t> {
     n_before: usize,
     /// The new element; `None` if it was removed.
     new: Option<Node<'t>>,
-}
-
-/// The last edit, with the edits that it adjoins: the history separates the words of a text.
-pub(crate) fn last_edit(placed: &[Placed]) -> Option<Placed> {
-    let (mut last, others) = placed.split_first().map(|(last, it)| (last.clone(), it))?;
-    for Placed { range, before, after, .. } in others {
-        if range.end == last.range.start {
-            last.range.start = range.start;
-            last.after.insert_str(0, after);
-            last.before.insert_str(0, before);
-        } else if range.start == last.range.end {
-            last.range.end = range.end;
-            last.after += after;
-            last.before += before;
-        } else {
-            break;
-        }
-    }
-    Some(last)
 }
 
 /// Whether an edit may have added or removed an element: a cheap look.
@@ -191,6 +180,9 @@ impl<'t> Calls<'t> {
         let definition = find(self.syntax.definitions);
         let (name, list) = definition.or_else(|| find(self.syntax.calls))?;
         let (name, node) = (step.child(name)?, step.child(list)?);
+        if ELEMENT_TYPES.contains(&name.kind()) {
+            return None;
+        }
         let end = name.end_byte();
         let name = &self.text[end - words::n_before(self.text, end)..end];
         let mut cursor = node.walk();
@@ -206,7 +198,7 @@ impl<'t> Calls<'t> {
         let has_one_name =
             |it: &Node<'t>| it.children_by_field_name("name", &mut it.walk()).count() < 2;
         let is_plain = !name.is_empty()
-            && self.slice(node).starts_with('(')
+            && self.slice(node).starts_with(['(', '{'])
             && elements.iter().all(has_one_name);
         is_plain.then_some(List { node, name, elements, is_definition, n_receivers })
     }
@@ -255,11 +247,24 @@ impl<'t> Calls<'t> {
             };
             let other = path.steps().iter().skip(1).take(4).find_map(|it| self.list(it));
             let Some(other) = other.filter(is_named) else { continue };
-            if other.node != list.node && other.n_arguments() == changed.n_before {
+            let is_alike = other.n_arguments() == changed.n_before && !self.has(&other, changed);
+            if other.node != list.node && is_alike {
                 found.extend(self.agreement(list, changed, &other, &path));
             }
         }
         found
+    }
+
+    /// Whether a list has an element of the same name as the new one (`name=1`, `name: 1`), or one that
+    /// stands for several.
+    fn has(&self, list: &List<'t>, Changed { new, .. }: &Changed<'t>) -> bool {
+        let name = |it: Node<'_>| {
+            let end = self.slice(it).find([':', '='])?;
+            Some(self.slice(it)[..end].trim_end()).filter(|it| words::is_identifier(it))
+        };
+        let own = new.and_then(name);
+        let is_same = |it: &Node<'_>| it.kind() == BASE || own.is_some() && name(*it) == own;
+        list.elements.iter().any(is_same)
     }
 
     /// The change of another list that had as many elements.

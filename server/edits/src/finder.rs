@@ -7,7 +7,7 @@ use foretell_policy::{Grammar, MAX_SYNTAX_BYTES, Parsed, Trees, errors};
 use crate::{
     adapted::adapted,
     calls::{self, Agreement},
-    history::Placed,
+    history::{Placed, joined},
     imports::{self, Import},
     languages::{Rules, rules},
     path::Path,
@@ -228,7 +228,7 @@ fn mentions(query: &Query, Rename { old, new, .. }: &Rename) -> Vec<Candidate> {
 /// The calls and the definition of a function, one of which got or lost an argument.
 fn agreements(query: &Query, grammar: Grammar, parsed: &Parsed) -> Vec<Candidate> {
     let Query { uri, text, placed, .. } = query;
-    let last = calls::last_edit(placed).filter(calls::may_change_a_list);
+    let last = joined(placed).into_iter().next().filter(calls::may_change_a_list);
     let Some((last, rules)) = last.zip(rules(grammar)) else { return Vec::new() };
     let found = calls::agreements(text, &parsed.tree, rules, uri, &last);
     let candidate = |it: Agreement| {

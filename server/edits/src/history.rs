@@ -134,14 +134,19 @@ impl History {
         Some(range)
     }
 
-    /// The text that an edit before edit `i` inserted around it, in the current text.
+    /// The text that an edit before edit `i` inserted around it, in the current text. An insertion
+    /// at its start or end is not in it.
     fn written_around(&self, i: usize) -> Option<Range<usize>> {
         let Edit { uri, start, before, .. } = &self.edits[i];
+        let end = start + before.len();
         let is_around = |it: &usize| {
             let earlier = &self.edits[*it];
             let is_written = earlier.uri == *uri && earlier.before.is_empty();
             let around = is_written.then(|| self.extent_before(*it, i)).flatten();
-            around.is_some_and(|it| it.start <= *start && start + before.len() <= it.end)
+            around.is_some_and(|it| {
+                let is_next_to = before.is_empty() && (it.start == end || it.end == *start);
+                it.start <= *start && end <= it.end && !is_next_to
+            })
         };
         let earlier = (0..i).rev().find(is_around)?;
         self.extent_before(earlier, self.edits.len())
@@ -232,6 +237,29 @@ impl Edit {
         self.start = self.start.min(start);
         true
     }
+}
+
+/// The edits, the last one first, each with those before it that it adjoins: the history separates
+/// the words and lines of a text.
+pub(crate) fn joined(placed: &[Placed]) -> Vec<Placed> {
+    let mut joined: Vec<Placed> = Vec::new();
+    for it in placed {
+        let Placed { range, before, after, .. } = it;
+        match joined.last_mut() {
+            Some(last) if range.end == last.range.start => {
+                last.range.start = range.start;
+                last.after.insert_str(0, after);
+                last.before.insert_str(0, before);
+            }
+            Some(last) if range.start == last.range.end => {
+                last.range.end = range.end;
+                last.after += after;
+                last.before += before;
+            }
+            _ => joined.push(it.clone()),
+        }
+    }
+    joined
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! probably next. One edit alone does not show what it has in common with other lines, so its
 //! neighbours must agree on both sides, and the place is only a guess.
 
+mod inserted_lines;
 mod line_change;
 mod whole_lines;
 
@@ -59,7 +60,13 @@ pub(crate) fn repeats(text: &str, placed: &[Placed], is_in_text: &dyn Fn() -> bo
             let others: Vec<&Placed> = edits.into_iter().filter(|other| *other != it).collect();
             LineChange::of(text, &[it], &others)
         };
-        let Some(own) = change(last) else { return whole_lines::deleted(text, placed) };
+        let Some(own) = change(last) else {
+            found = whole_lines::deleted(text, placed);
+            if found.is_empty() {
+                found = inserted_lines::inserted(text, placed);
+            }
+            return found;
+        };
         let examples = placed[1..].iter().filter_map(change);
         let changes: Vec<LineChange<'_>> = std::iter::once(own).chain(examples).collect();
         let next_line = whole_lines::next_line(text, &changes);

@@ -4,6 +4,7 @@ use super::*;
 use crate::{History, history::tests::replaced};
 
 mod calls;
+mod insertions;
 mod quiet;
 
 fn query(uri: Arc<str>, text: &str, placed: Vec<Placed>) -> Query {
@@ -453,10 +454,13 @@ fn documented_parameters_follow() {
     );
 }
 
-const PIECES: [&str; 17] = [
+const PIECES: [&str; 20] = [
     "from b import (a, b)\n",
     "use a::{a, b};\n",
     "import { a, b } from \"b\";\n",
+    "a(B {\n    a: 1,\n    b: 2,\n})\n",
+    "match a {\n    a => 1,\n    b => 2\n}\n",
+    "    a: 1,\n",
     "let a = ",
     "fn f(a: u8) {",
     "def f(a, b=a):\n",
@@ -472,6 +476,8 @@ const PIECES: [&str; 17] = [
     "\"{a} é\"",
     "for a in b ",
 ];
+/// What is inserted, as a regular expression.
+const INSERTED: &str = r"[abc(){}:é]{0,2}|\n    (c: 3,|a,)|    (c => 3,|a\(\))\n";
 const FILES: [&str; 8] = ["a.rs", "a.py", "a.ts", "a.go", "a.java", "a.c", "a.cpp", "a.json"];
 
 proptest::proptest! {
@@ -479,7 +485,7 @@ proptest::proptest! {
     #[test]
     fn random_edits_lead_to_valid_offers(
         pieces in proptest::collection::vec(0..PIECES.len(), 1..30),
-        edits in proptest::collection::vec((0..200usize, 0..3usize, "[abc(){}:é]{0,2}"), 1..8),
+        edits in proptest::collection::vec((0..200usize, 0..3usize, INSERTED), 1..8),
         file in 0..FILES.len(),
     ) {
         let uri: Arc<str> = FILES[file].into();

@@ -21,7 +21,11 @@ fn folder() -> PathBuf {
 
 fn measured() -> Floors {
     let mut floors = Floors::new();
-    for (set, file) in [("", "edits-dev.jsonl"), ("typical: ", "edits-typical.jsonl")] {
+    for (set, file) in [
+        ("", "edits-dev.jsonl"),
+        ("lines: ", "edits-lines-dev.jsonl"),
+        ("typical: ", "edits-typical.jsonl"),
+    ] {
         let cases = cases(&folder().join(file)).unwrap();
         for (name, offers) in WITHOUT_MODEL {
             let mut tallies = Tallies::default();

@@ -1,0 +1,232 @@
+//! Inserted lines and fields.
+
+use expect_test::expect;
+
+use super::check;
+
+#[test]
+fn other_literals_of_a_type_get_the_field() {
+    check(
+        "a.rs",
+        "fn f() {\n    g(P { x: 1, y: 2«» });\n    g(P { x: 3, y });\n    let p = P {\n        x: 5,\n        y: 6,\n    };\n    P { y, ..p }.h();\n    P { z: 1, x: 0 }.h();\n}\n",
+        ", z: 0",
+        &expect![[r#"
+            fn f() {
+                g(P { x: 1, y: 2, z: 0 });
+                g(P { x: 3, y‹1? →, z: 0› });
+                let p = P {
+                    x: 5,
+                    y: 6‹2? →,
+                    z: 0›,
+                };
+                P { y, ..p }.h();
+                P { z: 1, x: 0 }.h();
+            }
+        "#]],
+    );
+    check(
+        "a.go",
+        "package a\n\nvar (\n\ta = P{x: 1, y: 2}\n\tb = []P{{x: 1}, {y: 1}}\n\tc = &P{\n\t\tx: 5,\n\t\ty: 6,\n«»\t}\n)\n",
+        "\t\tz: 7,\n",
+        &expect![[r#"
+            package a
+
+            var (
+            	a = P{x: 1, y: 2‹1? →, z: 7›}
+            	b = []P{{x: 1}, {y: 1}}
+            	c = &P{
+            		x: 5,
+            		y: 6,
+            		z: 7,
+            	}
+            )
+        "#]],
+    );
+}
+
+#[test]
+fn field_is_inserted_in_objects_that_look_alike() {
+    check(
+        "a.ts",
+        "open({\n  name: 'a',\n  size: 1«»\n})\nopen({\n  name: 'b',\n  size: 2\n})\nopen({\n  name: 'c',\n  size: 3,\n})\nopen({\n  name: 'c',\n  strict: false,\n  size: 3,\n})\nother({\n  name: 'c',\n  size: 3,\n})\nopen({ name: 'd', size: 4 })\n",
+        ",\n  strict: true",
+        &expect![[r#"
+            open({
+              name: 'a',
+              size: 1,
+              strict: true
+            })
+            open({
+              name: 'b',
+              size: 2‹1? →,
+              strict: true›
+            })
+            open({
+              name: 'c',
+              size: 3,‹2? →
+              strict: true,›
+            })
+            open({
+              name: 'c',
+              strict: false,
+              size: 3,
+            })
+            other({
+              name: 'c',
+              size: 3,
+            })
+            open({ name: 'd', size: 4 })
+        "#]],
+    );
+}
+
+#[test]
+fn arm_is_inserted_in_matches_that_look_alike() {
+    check(
+        "a.rs",
+        "fn f(kind: Kind) -> u8 {\n    match kind {\n        Kind::A => 1,\n«»        Kind::C => 3,\n    }\n}\n\nfn g(kind: Kind) -> bool {\n    match kind {\n        Kind::A => true,\n        Kind::C => false,\n    }\n}\n\nfn h(c: char) -> bool {\n    match c {\n        'a' => true,\n        'b' => false,\n    }\n}\n",
+        "        Kind::B => unreachable!(),\n",
+        &expect![[r#"
+            fn f(kind: Kind) -> u8 {
+                match kind {
+                    Kind::A => 1,
+                    Kind::B => unreachable!(),
+                    Kind::C => 3,
+                }
+            }
+
+            fn g(kind: Kind) -> bool {
+                match kind {
+                    Kind::A => true,‹1? →
+                    Kind::B => unreachable!(),›
+                    Kind::C => false,
+                }
+            }
+
+            fn h(c: char) -> bool {
+                match c {
+                    'a' => true,
+                    'b' => false,
+                }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn statement_is_inserted_between_equal_lines() {
+    check(
+        "a.py",
+        "def f():\n    start()\n«»    run()\n\n\ndef g():\n    if x:\n        start()\n        run()\n    start()\n    stop()\n",
+        "    check(1)\n",
+        &expect![[r#"
+            def f():
+                start()
+                check(1)
+                run()
+
+
+            def g():
+                if x:
+                    start()‹1? →
+                    check(1)›
+                    run()
+                start()
+                stop()
+        "#]],
+    );
+    check(
+        "a.py",
+        "def f():\n    start()\n«»    return 1\n\n\ndef g():\n    start()\n    return 2\n",
+        "    check(1)\n",
+        &expect![[r#"
+            def f():
+                start()
+                check(1)
+                return 1
+
+
+            def g():
+                start()
+                return 2
+        "#]],
+    );
+}
+
+#[test]
+fn line_is_inserted_where_two_examples_agree() {
+    check(
+        "a_test.go",
+        "package a\n\nfunc TestA(t *testing.T) {\n«»\tf(1)\n}\n\nfunc TestB(t *testing.T) {\n«»\tg()\n}\n\nfunc h(t *testing.T, n int) {\n\tf(n)\n}\n\nfunc TestC(t *testing.T) {\n\tg()\n}\n\nfunc TestD(t *testing.T) {\n\tt.Parallel()\n\tg()\n}\n",
+        "\tt.Parallel()\n",
+        &expect![[r#"
+            package a
+
+            func TestA(t *testing.T) {
+            	t.Parallel()
+            	f(1)
+            }
+
+            func TestB(t *testing.T) {
+            	t.Parallel()
+            	g()
+            }
+
+            func h(t *testing.T, n int) {
+            	f(n)
+            }
+
+            func TestC(t *testing.T) {‹1? →
+            	t.Parallel()›
+            	g()
+            }
+
+            func TestD(t *testing.T) {
+            	t.Parallel()
+            	g()
+            }
+        "#]],
+    );
+    check(
+        "a.rs",
+        "«»macro_rules! a {\n    () => {};\n}\n\n«»macro_rules! b {\n    () => {};\n}\n\nmacro_rules! c {\n    () => {};\n}\n\nfn d() {}\n",
+        "#[allow(unused_macros)]\n",
+        &expect![[r#"
+            #[allow(unused_macros)]
+            macro_rules! a {
+                () => {};
+            }
+
+            #[allow(unused_macros)]
+            macro_rules! b {
+                () => {};
+            }
+            ‹1? →
+            #[allow(unused_macros)]›
+            macro_rules! c {
+                () => {};
+            }
+
+            fn d() {}
+        "#]],
+    );
+}
+
+#[test]
+fn line_endings_of_the_text_are_kept() {
+    check(
+        "a.ts",
+        "f({\r\n  name: 1,\r\n«»})\r\nf({\r\n  name: 2\r\n})\r\n",
+        "  strict: true,\r\n",
+        &expect![[r#"
+            f({
+              name: 1,
+              strict: true,
+            })
+            f({
+              name: 2‹1? →,
+              strict: true›
+            })
+        "#]],
+    );
+}
