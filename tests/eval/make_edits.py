@@ -3,8 +3,9 @@
     python make_edits.py [--check] [--whole FOLDER]
 
 `edits-*.jsonl` are samples of all edits; `edits-lines-*.jsonl` have the other ones in which whole
-lines are inserted at several places. The same seed and packages give the same bytes. `edits.sha256` records their hashes; `--check` only
-compares them. With `--whole`, the same edits are also written with their whole files.
+lines are inserted at several places. The same seed and packages give the same bytes. `edits.sha256`
+records their hashes; `--check` only compares them. With `--whole`, the same edits are also written
+with their whole files.
 """
 
 from __future__ import annotations

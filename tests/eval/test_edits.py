@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import make_arguments
 import make_typical
 from edits import case, changes, inserts_lines
 
@@ -53,3 +54,15 @@ def test_whole_lines_at_several_places() -> None:
 def test_typical_edits_are_those_of_the_list() -> None:
     written = (make_typical.HERE / "edits-typical.jsonl").read_text()
     assert written == make_typical.cases(), "run make_typical.py"
+
+
+def test_arguments_are_those_of_the_files() -> None:
+    written = (make_arguments.HERE / "edits-arguments.jsonl").read_text()
+    assert written == make_arguments.cases(), "run make_arguments.py"
+
+
+def test_calls_have_whole_arguments() -> None:
+    text = 'f(a, "x, (y)", g(b, c))\nf(a,\n  b)\ndef f(a, b):\n'
+    calls = make_arguments.calls(text)
+    found = [(name, [text[it.start : it.end] for it in of]) for name, of in calls]
+    assert found == [("f", [', "x, (y)"', ", g(b, c)"]), ("g", [", c"])]

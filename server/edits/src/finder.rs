@@ -242,10 +242,15 @@ fn touches_any(found: &[Candidate], it: &Candidate) -> bool {
     found.iter().any(|of| of.range.start <= it.range.end && of.range.end >= it.range.start)
 }
 
-/// Whether a range is in a string or comment.
+/// Whether a range is in a string or comment. An insertion next to a string is not in it.
 fn is_text(parsed: &Parsed, grammar: Grammar, range: &Range<usize>) -> bool {
     let texts = rules(grammar).map_or(&[][..], |it| it.texts);
-    Path::to(&parsed.tree, range).is_in(texts)
+    Path::to(&parsed.tree, range).steps().iter().filter(|it| texts.contains(&it.kind())).any(|it| {
+        let node = it.node.byte_range();
+        let is_open_end = it.kind().contains("comment");
+        let is_inside = node.start < range.start && (range.end < node.end || is_open_end);
+        !range.is_empty() || is_inside
+    })
 }
 
 fn repeats(query: &Query, is_in_text: &dyn Fn() -> bool) -> Vec<Candidate> {

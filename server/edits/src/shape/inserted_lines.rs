@@ -87,7 +87,12 @@ impl<'a> Lines<'a> {
 
     /// Whether the place below a line looks like those of the examples. `common` is what the lines
     /// above them, and those below them, have in common.
-    fn is_site(&self, examples: &[Range<usize>], common: &[Common<'_>; 2], line_idx: usize) -> bool {
+    fn is_site(
+        &self,
+        examples: &[Range<usize>],
+        common: &[Common<'_>; 2],
+        line_idx: usize,
+    ) -> bool {
         let own = [self.line(line_idx), self.line(line_idx + 1)];
         let is_alike = match examples {
             [one] => self.is_like_one(one, own, line_idx),

@@ -23,6 +23,17 @@ fn other_calls_get_the_argument() {
         "#]],
     );
     check(
+        "a.c",
+        "void f() {\n    g(a«», \"{}\");\n    g(b, \"{}\");\n}\n",
+        ", \"raw\"",
+        &expect![[r#"
+            void f() {
+                g(a, "raw", "{}");
+                g(b, ‹1? →"raw", ›"{}");
+            }
+        "#]],
+    );
+    check(
         "a.rs",
         "fn f() {\n    g(«»1);\n    T::g(x + 1);\n    g();\n}\n",
         "&log, ",

@@ -189,25 +189,27 @@ fn line_is_inserted_where_two_examples_agree() {
     );
     check(
         "a.rs",
-        "«»macro_rules! a {\n    () => {};\n}\n\n«»macro_rules! b {\n    () => {};\n}\n\nmacro_rules! c {\n    () => {};\n}\n\nfn d() {}\n",
-        "#[allow(unused_macros)]\n",
+        "impl A {\n«»    pub fn b(self) -> Self {\n        self\n    }\n\n«»    pub fn c(self, n: u8) -> Self {\n        self\n    }\n\n    pub fn d(self) -> Self {\n        self\n    }\n\n    pub fn e(self) {}\n}\n",
+        "    #[must_use]\n",
         &expect![[r#"
-            #[allow(unused_macros)]
-            macro_rules! a {
-                () => {};
-            }
+            impl A {
+                #[must_use]
+                pub fn b(self) -> Self {
+                    self
+                }
 
-            #[allow(unused_macros)]
-            macro_rules! b {
-                () => {};
-            }
+                #[must_use]
+                pub fn c(self, n: u8) -> Self {
+                    self
+                }
             ‹1? →
-            #[allow(unused_macros)]›
-            macro_rules! c {
-                () => {};
-            }
+                #[must_use]›
+                pub fn d(self) -> Self {
+                    self
+                }
 
-            fn d() {}
+                pub fn e(self) {}
+            }
         "#]],
     );
 }

@@ -23,6 +23,7 @@ fn measured() -> Floors {
     let mut floors = Floors::new();
     for (set, file) in [
         ("", "edits-dev.jsonl"),
+        ("arguments: ", "edits-arguments.jsonl"),
         ("lines: ", "edits-lines-dev.jsonl"),
         ("typical: ", "edits-typical.jsonl"),
     ] {
