@@ -31,4 +31,6 @@ def test_extension_contains_the_program(tmp_path: Path) -> None:
     assert printed.startswith("foretell ")
     assert "tower-lsp" in licences
     with zipfile.ZipFile(ROOT / "target/editors/foretell.vsix") as archive:
+        bundled = archive.read("extension/LICENSE-PACKAGES.txt").decode()
         assert not [name for name in archive.namelist() if name.startswith("extension/bin")]
+    assert "vscode-languageclient" in bundled and "Microsoft Corporation" in bundled

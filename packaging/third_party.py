@@ -17,7 +17,7 @@ HEAD = """\
 # Third-party components
 
 Generated from `Cargo.lock` and `editors/vscode/package-lock.json` by `make docs-generated`.
-Licence texts are in each package's source, and in `licences/` of the packages that `make dist` makes.
+Licence texts are in each package's source, in `licences/` of the packages that `make dist` makes, and in `LICENSE-PACKAGES.txt` of the extension.
 
 - **ONNX Runtime** is fetched by `foretell setup` or `make model` from the package `onnxruntime`, or `onnxruntime-gpu` for CUDA; its plugins from `onnxruntime-ep-webgpu` and `onnxruntime-ep-mlx`. Their licence is MIT; the packages include their third-party notices.
 - **Models** have their own licences, listed in the catalogue and in each bundle's manifest. The default model, Qwen2.5-Coder 0.5B Instruct, is under Apache-2.0.
