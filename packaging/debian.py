@@ -64,8 +64,9 @@ def lay_out(folder: Path, root: Path) -> None:
             shutil.copytree(folder / source, target)
         else:
             shutil.copy2(folder / source, target)
-    # Target of the links in the documentation.
+    # Targets of the links between the documentation and the editors' pages.
     (root / "usr/share/doc/foretell/editors").symlink_to("../../foretell/editors")
+    (root / "usr/share/foretell/docs").symlink_to("../doc/foretell/docs")
     manual = root / "usr/share/man/man1"
     manual.mkdir(parents=True)
     for page in sorted((folder / "man/man1").iterdir()):
@@ -75,7 +76,7 @@ def lay_out(folder: Path, root: Path) -> None:
     (root / "usr/share/doc/foretell/copyright").write_text(text, "utf-8")
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
-            is_program = path.is_dir() or path.parent == program
+            is_program = path.is_dir() or path == program / "foretell"
             path.chmod(0o755 if is_program else 0o644)
 
 

@@ -25,12 +25,12 @@ _PLACES = {
     "completions/_foretell": "share/zsh/site-functions/_foretell",
     "completions/foretell.fish": "share/fish/vendor_completions.d/foretell.fish",
     # pip removes an emptied folder only if a file is directly in it.
-    "README.md": "share/foretell/README.md",
+    "LICENSE-MIT": "share/foretell/LICENSE-MIT",
     "editors/neovim": "share/foretell/editors/neovim",
     "editors/helix": "share/foretell/editors/helix",
 }
 _LICENCES = ("LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY.md", "licences/crates.txt")
-_RELATIVE_LINK = re.compile(r"\]\((?!https?:|#)")
+_RELATIVE_LINK = re.compile(r"(!?)(\[[^\]]*\]\()(?!https?:|#)")
 
 
 def build(folder: Path, version: str, out: Path, repository: str = "") -> Path:
@@ -73,7 +73,10 @@ def metadata_of(version: str, readme: str, repository: str) -> str:
     """The content of METADATA. Without a repository, links in the README are left relative."""
     project = tomllib.loads((ROOT / "model-scripts/pyproject.toml").read_text("utf-8"))["project"]
     if repository:
-        readme = _RELATIVE_LINK.sub(f"]({repository}/raw/v{version}/", readme)
+        # Pages open rendered, so that links to their sections work.
+        readme = _RELATIVE_LINK.sub(
+            lambda it: f"{it[0]}{repository}/{'raw' if it[1] else 'blob'}/v{version}/", readme
+        )
     lines = [
         "Metadata-Version: 2.4",
         "Name: foretell",

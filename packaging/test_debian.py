@@ -31,6 +31,7 @@ def test_package_has_files_in_place(tmp_path: Path) -> None:
     rows = [line.split(maxsplit=5) for line in listing.splitlines()]
     modes = {row[5]: row[0] for row in rows}
     assert modes["./usr/lib/foretell/foretell"] == "-rwxr-xr-x"
+    assert modes["./usr/lib/foretell/libonnxruntime.so.1"] == "-rw-r--r--"
     assert modes["./usr/bin/foretell -> ../lib/foretell/foretell"].startswith("l")
     link = "./usr/share/doc/foretell/editors -> ../../foretell/editors"
     assert modes[link].startswith("l")
@@ -63,6 +64,7 @@ def test_package_installs_and_purges_cleanly(tmp_path: Path) -> None:
               "usr/share/man/man1/foretell.1.gz", "usr/share/doc/foretell/docs/guide.md",
               "usr/share/doc/foretell/editors/neovim/plugin/foretell.lua",
               "usr/share/foretell/editors/neovim/plugin/foretell.lua",
+              "usr/share/foretell/docs/guide.md",
               "usr/share/bash-completion/completions/foretell",
               "usr/share/zsh/vendor-completions/_foretell",
               "usr/share/fish/vendor_completions.d/foretell.fish"}  # fmt: skip

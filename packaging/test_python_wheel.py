@@ -18,8 +18,9 @@ MODEL = "qwen2.5-coder-0.5b"
 def test_links_of_the_description_are_absolute() -> None:
     readme = "[a](docs/a.md) ![b](b.svg) [c](https://c.org) [d](#d)"
     text = python_wheel.metadata_of("1.2", readme, "https://example.org/it")
-    raw = "https://example.org/it/raw/v1.2"
-    assert text.endswith(f"\n\n[a]({raw}/docs/a.md) ![b]({raw}/b.svg) [c](https://c.org) [d](#d)")
+    it = "https://example.org/it"
+    page, image = f"[a]({it}/blob/v1.2/docs/a.md)", f"![b]({it}/raw/v1.2/b.svg)"
+    assert text.endswith(f"\n\n{page} {image} [c](https://c.org) [d](#d)")
     assert "\nProject-URL: Source, https://example.org/it\n" in text
 
 
