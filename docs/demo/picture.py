@@ -221,7 +221,8 @@ def _caption(frame: Frame, so_far: list[Frame], height: int) -> str:
         )
     keys = [it.key for n, it in enumerate(so_far) if n == 0 or it.typed != so_far[n - 1].typed]
     n_keys = sum(1 for key in keys if key)
-    note = f"{len(frame.typed)} characters with {n_keys} keys" if n_keys else ""
+    plural = "" if n_keys == 1 else "s"
+    note = f"{len(frame.typed)} characters with {n_keys} key{plural}" if n_keys else ""
     if frame.latency_ms is not None:
         note = f"suggestion after {_milliseconds(frame.latency_ms)}"
     parts.append(f'<text class="note" x="{LEFT + 78}" y="{y}">{note}</text>')
