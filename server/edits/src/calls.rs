@@ -310,7 +310,13 @@ impl<'t> Calls<'t> {
                 let last = elements.last();
                 let at = last.map_or(other.node.start_byte() + 1, |it| it.end_byte());
                 let usual = if last.is_some() { usual } else { "" };
-                Agreement { range: at..at, new: format!("{usual}{new}") }
+                // On lines of their own, each element is drawn with its comma.
+                match usual.strip_prefix(',') {
+                    Some(gap) if gap.contains('\n') && self.text[at..].starts_with(',') => {
+                        Agreement { range: at + 1..at + 1, new: format!("{gap}{new},") }
+                    }
+                    _ => Agreement { range: at..at, new: format!("{usual}{new}") },
+                }
             }
         })
     }

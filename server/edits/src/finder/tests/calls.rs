@@ -17,8 +17,8 @@ fn other_calls_get_the_argument() {
                 app.add("/c")
                 other.add(
                     "/d",
-                    h‹2? →,
-                    login=True›,
+                    h,‹2? →
+                    login=True,›
                 )
         "#]],
     );

@@ -16,8 +16,8 @@ fn other_literals_of_a_type_get_the_field() {
                 g(P { x: 3, y‹1? →, z: 0› });
                 let p = P {
                     x: 5,
-                    y: 6‹2? →,
-                    z: 0›,
+                    y: 6,‹2? →
+                    z: 0,›
                 };
                 P { y, ..p }.h();
                 P { z: 1, x: 0 }.h();
