@@ -10,6 +10,8 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
+use crate::words;
+
 /// The maximum number of edits.
 const MAX_EDITS: usize = 64;
 /// The maximum size of all edits.
@@ -237,6 +239,15 @@ impl Edit {
         self.start = self.start.min(start);
         true
     }
+}
+
+/// Whether the user may still be writing the last word of an edit: it occurs nowhere else in `text`.
+#[must_use]
+pub fn may_go_on(text: &str, Placed { range, .. }: &Placed) -> bool {
+    let Some(before) = text.get(..range.end) else { return false };
+    let word = &before[range.end - words::n_before(text, range.end)..];
+    let is_new = || words::occurrences(text, word).nth(1).is_none();
+    !range.is_empty() && !word.is_empty() && !words::is_value(word) && is_new()
 }
 
 /// The edits, the last one first, each with those before it that it adjoins: the history separates

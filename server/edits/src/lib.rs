@@ -25,5 +25,5 @@ mod shape;
 mod words;
 
 pub use finder::{Candidate, Finder, Kind, Query};
-pub use history::{History, Placed, Recorded};
+pub use history::{History, Placed, Recorded, may_go_on};
 pub use imports::{Import, imports};

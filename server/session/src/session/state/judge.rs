@@ -15,7 +15,7 @@ use std::{
 };
 
 use foretell_config::{engine, prefetch::OnBattery};
-use foretell_edits::Candidate;
+use foretell_edits::{Candidate, Kind, may_go_on};
 use foretell_engine::{FinishReason, Progress};
 
 use super::{
@@ -30,6 +30,8 @@ use crate::{
 
 /// How long after the last edit the judge starts.
 pub(super) const PAUSE: Duration = Duration::from_millis(300);
+/// The same for a guess after a word that occurs nowhere else, because it may be unfinished.
+pub(super) const PAUSE_IN_WORD: Duration = Duration::from_millis(700);
 /// How long after the start it ends, even if unfinished.
 const END_AFTER: Duration = Duration::from_secs(3);
 /// How much more likely the text must be with the edit than without it, in nats (docs/eval.md).
@@ -64,15 +66,22 @@ impl State {
             candidates.clear();
         }
         let left = VecDeque::from(candidates);
-        search.stage = Stage::Judging(Judging { left, import, generation: None, since: None });
-        let at = last_edit.map_or(now, |it| it + PAUSE).max(now);
+        let is_guess = left.front().is_some_and(|it| it.kind == Kind::Similar);
+        let last = search.placed.first().filter(|_| is_guess);
+        let is_in_word =
+            last.is_some_and(|it| may_go_on(&search.snapshot.rope.to_string(), it));
+        let pause = if is_in_word { PAUSE_IN_WORD } else { PAUSE };
+        search.stage =
+            Stage::Judging(Judging { left, import, generation: None, pause, since: None });
+        let at = last_edit.map_or(now, |it| it + pause).max(now);
         self.effects.push(Effect::SetJudgeTimer { at });
     }
 
     /// Handles the judge's timer: the user pauses, or the judge has taken too long.
     pub(super) fn judge_timer(&mut self, on_battery: bool, now: Instant) {
-        let is_pausing = self.next_edit.last_edit.is_none_or(|it| now >= it + PAUSE);
-        let Some(judging) = self.judging().filter(|_| is_pausing) else { return };
+        let last_edit = self.next_edit.last_edit;
+        let is_pausing = |it: &&mut Judging| last_edit.is_none_or(|at| now >= at + it.pause);
+        let Some(judging) = self.judging().filter(is_pausing) else { return };
         match judging.since {
             None => {
                 judging.since = Some(now);
