@@ -17,6 +17,11 @@ use crate::{
     words,
 };
 
+/// Functions of libraries that take any number of arguments: one call says nothing about another.
+const VARIADIC: [&str; 14] = [
+    "append", "concat", "debug", "error", "format", "info", "join", "log", "max", "min", "of",
+    "print", "println", "push",
+];
 /// The most occurrences of a function's name that are looked at.
 const MAX_CALLS: usize = 200;
 /// The maximum length of an argument that is repeated, in bytes.
@@ -239,6 +244,9 @@ impl<'t> Calls<'t> {
 
     fn others(&self, list: &List<'t>, changed: &Changed<'t>) -> Vec<Agreement> {
         let mut found: Vec<Agreement> = Vec::new();
+        if VARIADIC.contains(&list.name) && !list.is_definition {
+            return found;
+        }
         for range in words::occurrences(self.text, list.name).take(MAX_CALLS) {
             let path = Path::to(self.tree, &range);
             let is_named = |it: &List<'t>| {

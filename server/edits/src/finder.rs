@@ -142,7 +142,13 @@ impl Finder {
         // In strings and comments, only a change of a string or comment is repeated. They mention a
         // renamed name; elsewhere, only the syntax tree decides what it refers to.
         let was_text = is_rename || is_text(&last.range);
-        let is_like = |it: &Candidate| it.kind.is_name() || is_text(&it.range) == was_text;
+        let at_place = |it: &Candidate| {
+            // Lines are inserted before the line break, which a comment above them does not contain.
+            let end = it.range.end;
+            let inserts_lines = it.new.contains('\n') && text[end..].starts_with(['\r', '\n']);
+            if inserts_lines { end..end + 1 } else { it.range.clone() }
+        };
+        let is_like = |it: &Candidate| it.kind.is_name() || is_text(&at_place(it)) == was_text;
         let n_edits = rename.as_ref().map_or(placed.len(), |it| it.n_edits);
         let is_good = |it: &Candidate| {
             is_like(it) && !is_recent(placed, n_edits, it) && !adds_errors(parsed, it)

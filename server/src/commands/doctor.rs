@@ -325,8 +325,9 @@ fn slower(state: EngineState) -> Option<Check> {
 fn check_command(places: &Places) -> Check {
     match places.program("foretell") {
         Some(path) => Check::good("command", path.display().to_string()),
-        None => Check::new("command", Mark::Attention, "`foretell` is not in PATH")
-            .with_to_do("add the folder of this program to PATH, or set the program's path in your editor"),
+        None => Check::new("command", Mark::Attention, "`foretell` is not in PATH").with_to_do(
+            "add the folder of this program to PATH, or set the program's path in your editor",
+        ),
     }
 }
 

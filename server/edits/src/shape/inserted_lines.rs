@@ -30,8 +30,12 @@ pub(super) fn inserted(text: &str, placed: &[Placed]) -> Vec<Repeat> {
         it.clone().map(|i| lines.line(i).trim()).filter(|it| !it.is_empty()).collect()
     };
     let is_same = |it: &Range<usize>| texts(it) == texts(&last);
+    let is_comment = last.clone().all(|i| lines.line(i).is_empty() || is_comment(lines.line(i)));
     let mut examples = vec![last.clone()];
     examples.extend(insertions.filter_map(|it| lines.insertion(&it)).filter(is_same));
+    if is_comment && examples.len() == 1 {
+        return Vec::new();
+    }
     let around = |it: &Range<usize>| (lines.line_above(it.start), lines.line(it.end));
     let (above, below): (Vec<&str>, Vec<&str>) = examples.iter().map(around).unzip();
     let common = [Common::of(&above), Common::of(&below)];
@@ -76,12 +80,15 @@ impl<'a> Lines<'a> {
         (is_blank(before) && n_lines > 0).then_some(first_line..first_line + n_lines)
     }
 
-    /// Whether inserted lines are few and contain a word.
+    /// Whether inserted lines are few, contain a word, and are finished.
     fn is_short(&self, insertion: &Range<usize>) -> bool {
         let has_word = |line: &str| line.split(|c| !words::is_word(c)).any(|it| it.len() > 1);
         let n_bytes: usize = insertion.clone().map(|i| self.line(i).len()).sum();
+        // An editor has closed a block that the user will fill.
+        let is_open = insertion.clone().any(|i| self.line(i).ends_with("{}"));
         insertion.len() <= MAX_LINES
             && n_bytes <= MAX_BYTES
+            && !is_open
             && insertion.clone().any(|i| has_word(self.line(i)))
     }
 
@@ -94,13 +101,11 @@ impl<'a> Lines<'a> {
         line_idx: usize,
     ) -> bool {
         let own = [self.line(line_idx), self.line(line_idx + 1)];
-        let is_alike = match examples {
-            [one] => self.is_like_one(one, own, line_idx),
-            _ => {
-                let is_in = |(it, line): (&Common<'_>, &str)| it.is_in(line);
-                common.iter().any(Common::says_enough) && common.iter().zip(own).all(is_in)
-            }
-        };
+        // If one side says enough, the lines on the other side may be any.
+        let are_alike = common.iter().any(Common::says_enough)
+            && common.iter().zip(own).all(|(it, line)| it.is_in(line));
+        let is_alike =
+            examples.len() > 1 && are_alike || self.is_like_one(&examples[0], own, line_idx);
         let is_in = |it: &Range<usize>| it.start <= line_idx + 1 && line_idx < it.end;
         is_alike && !examples.iter().any(is_in) && !self.is_there(&examples[0], line_idx)
     }
@@ -115,15 +120,15 @@ impl<'a> Lines<'a> {
             ([true, false], [true, _]) if has_common(below, own[1]) => true,
             ([false, true], [_, true]) if has_common(above, own[0]) => true,
             (_, [true, _] | [_, true]) => {
-                let head = || self.head(example.start.saturating_sub(1));
                 let is_like = is_like(above, own[0]) && is_like(below, own[1]);
-                is_like && head().is_some_and(|it| self.head(line_idx) == Some(it))
+                is_like && self.have_same_head(example.start.saturating_sub(1), line_idx)
             }
             _ => false,
         }
     }
 
-    /// Whether the inserted lines are next to a place, or its block has a line that sets the same.
+    /// Whether the inserted lines are there already: next to a place, or in its block, or if the block
+    /// has a line that sets the same. An attribute is there only if it is next to it.
     fn is_there(&self, insertion: &Range<usize>, line_idx: usize) -> bool {
         let Some(first) = insertion.clone().map(|i| self.line(i)).find(|it| !it.is_empty()) else {
             return true;
@@ -140,22 +145,32 @@ impl<'a> Lines<'a> {
         };
         let above = (0..next).rev().take(MAX_BLOCK_LINES).take_while(is_in_block);
         let below = (next..self.lines.len()).take(MAX_BLOCK_LINES).take_while(is_in_block);
-        above.chain(below).any(|i| sets_same(self.line(i), first))
+        let is_statement = depth > 0 && !first.trim_start().starts_with(['@', '#', '[']);
+        let is_same = |i: usize| {
+            let line = self.line(i);
+            let is_equal = is_statement && indent(line).len() == depth && is_equal(line, first);
+            is_equal || sets_same(line, first)
+        };
+        above.chain(below).any(is_same)
     }
 
-    /// The last word before the bracket that opens the block around a line.
-    fn head(&self, line_idx: usize) -> Option<&'a str> {
+    /// Whether the blocks around two lines are opened by the same name, or are elements of one block.
+    fn have_same_head(&self, a: usize, b: usize) -> bool {
+        let Some((a, b)) = self.opener(a).zip(self.opener(b)) else { return false };
+        let is_element = |it: &str| it.trim() == "{" || key(it).is_some() && head(it).is_none();
+        let are_elements = is_element(a) && is_element(b) && indent(a) == indent(b);
+        are_elements || head(a).is_some() && head(a) == head(b)
+    }
+
+    /// The line that opens the block around a line.
+    fn opener(&self, line_idx: usize) -> Option<&'a str> {
         let line = self.line(line_idx);
-        let opener = if is_opener(line) {
-            line
-        } else {
-            let depth = indent(line).len();
-            let above = (0..line_idx).rev().take(MAX_BLOCK_LINES).map(|i| self.line(i));
-            above.into_iter().find(|it| !it.is_empty() && indent(it).len() < depth)?
-        };
-        let name = opener.trim_end_matches(|c: char| !words::is_word(c));
-        let name = &name[name.len() - words::n_before(name, name.len())..];
-        Some(name).filter(|it| !it.is_empty())
+        if is_opener(line) {
+            return Some(line);
+        }
+        let depth = indent(line).len();
+        let above = (0..line_idx).rev().take(MAX_BLOCK_LINES).map(|i| self.line(i));
+        above.into_iter().find(|it| !it.is_empty() && indent(it).len() < depth)
     }
 
     /// The edit that inserts the lines of the examples below a line, with its indentation and commas.
@@ -166,30 +181,36 @@ impl<'a> Lines<'a> {
         let eol = &self.text[end..];
         let eol = ["\r\n", "\n"].into_iter().find(|it| eol.starts_with(it))?;
         let (its_above, its_below) = (self.line_above(example.start), self.line(example.end));
-        let its_indent = example.clone().map(|i| self.line(i)).find(|it| !it.is_empty());
-        let its_indent = indent(its_indent?);
+        let inserted: Vec<&str> = example.clone().map(|i| self.line(i)).collect();
+        // A last line of white space alone is where the user goes on.
+        let ends_with_cursor = self.text[self.lines[example.end - 1].0..].starts_with([' ', '\t']);
+        let n_lines = inserted.len() - usize::from(ends_with_cursor && inserted.ends_with(&[""]));
+        let its_indent = indent(inserted.iter().find(|it| !it.is_empty())?);
         let below = self.line(line_idx + 1);
         let own_indent = if indent(its_above) == its_indent {
             indent(above).to_owned()
-        } else if indent(its_below) == its_indent {
+        } else if indent(its_below) == its_indent && !below.is_empty() && !is_closer(below) {
             indent(below).to_owned()
         } else {
             format!("{}{}", indent(above), its_indent.strip_prefix(indent(its_above))?)
         };
         let mut new = String::new();
-        for line in example.clone().map(|i| self.line(i)) {
+        for line in &inserted[..n_lines] {
             let rest = line.strip_prefix(its_indent).or_else(|| line.is_empty().then_some(""))?;
             let own_indent = if rest.is_empty() { "" } else { &own_indent };
             new += &format!("{eol}{own_indent}{rest}");
         }
         // The last element may have no comma.
-        let has_commas = new.ends_with(',') || its_above.ends_with(',');
+        let (code, its_code) = (code(above), code(its_above));
+        let has_commas = new.ends_with(',') || its_code.ends_with(',');
         if has_commas && !is_opener(above) {
             new.truncate(new.trim_end_matches(',').len());
-            if above.ends_with(',') || !is_closer(below) {
+            if code.ends_with(',') || !is_closer(below) {
                 new += ",";
-            } else if its_above.ends_with(',') {
-                new.insert(0, ',');
+            } else if its_code.ends_with(',') {
+                // Before the comment at the end of the line.
+                let comment = &above[code.len()..];
+                return Some((start + code.len()..end, format!(",{comment}{new}")));
             }
         }
         Some((end..end, new))
@@ -240,9 +261,34 @@ fn indent(line: &str) -> &str {
     &line[..line.len() - line.trim_start().len()]
 }
 
+/// A line without the comment at its end.
+fn code(line: &str) -> &str {
+    let is_comment = |at: &usize| {
+        let before = &line[..*at];
+        let is_closed = |quote| before.matches(quote).count() % 2 == 0;
+        is_closed('"') && is_closed('\'') && !before.trim().is_empty()
+    };
+    let starts = [" //", " # ", " /*"].iter().flat_map(|it| line.match_indices(it));
+    let end = starts.map(|it| it.0).filter(is_comment).min().unwrap_or(line.len());
+    line[..end].trim_end()
+}
+
+/// Whether a line is a comment.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    ["//", "# ", "/*", "*", "--"].iter().any(|it| line.starts_with(it)) || line == "#"
+}
+
 /// Whether a line opens a block.
 fn is_opener(line: &str) -> bool {
-    line.ends_with(['{', '(', '[', ':'])
+    code(line).ends_with(['{', '(', '[', ':'])
+}
+
+/// The word before the first bracket of a line that opens a block.
+fn head(opener: &str) -> Option<&str> {
+    let before = opener[..opener.find(['(', '{', '['])?].trim_end();
+    let head = &before[before.len() - words::n_before(before, before.len())..];
+    Some(head).filter(|it| !it.is_empty())
 }
 
 /// Whether a line begins with the end of a block.
@@ -273,17 +319,30 @@ fn is_telling(line: &str) -> bool {
     has_word && !is_opener(line) && !is_closer(line)
 }
 
-/// The field, pattern or variable that a line sets: its text before `:`, `=` or `=>`.
+/// The field, pattern or variable that a line sets: its text before `:`, `=`, `=>` or `->`. What a
+/// pattern binds is left out.
 fn key(line: &str) -> Option<&str> {
     let line = line.trim();
-    let is_end = |at: &usize| {
+    let mut depth = 0;
+    let is_end = |(at, c): &(usize, char)| {
         let (before, rest) = line.split_at(*at);
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
         let is_comparison = before.ends_with(['=', '!', '<', '>']) || rest.starts_with("==");
         let is_path = before.ends_with(':') || rest.starts_with("::");
-        !is_comparison && !is_path
+        let is_arrow = rest.starts_with("-> ") && before.ends_with(' ');
+        let is_sign = matches!(c, ':' | '=') && !is_comparison && !is_path;
+        depth == 0 && (is_sign || is_arrow)
     };
-    let end = line.match_indices([':', '=']).map(|it| it.0).find(is_end)?;
-    let key = line[..end].trim_end();
+    let end = line.char_indices().find(is_end)?.0;
+    let is_arm = line[end..].starts_with("=>") || line[end..].starts_with("->");
+    let mut key = line[..end].trim_end().trim_end_matches(['?', '!']);
+    if is_arm {
+        key = key[..key.find(['(', '{', '[']).unwrap_or(key.len())].trim_end();
+    }
     let is_word = key.ends_with(|c| words::is_word(c) || c == '"' || c == '\'');
     (is_word && !key.contains(['(', '{', '['])).then_some(key)
 }

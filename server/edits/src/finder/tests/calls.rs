@@ -62,6 +62,13 @@ fn other_calls_get_the_argument() {
 }
 
 #[test]
+fn calls_with_any_number_of_arguments_differ() {
+    let text = "console.log('a', id«»);\nconsole.log('b', id);\nconsole.table('c', id);\n";
+    let offered = super::offered("a.ts", text, ", this.name");
+    assert!(!offered.contains('‹'), "{offered}");
+}
+
+#[test]
 fn calls_follow_the_definition() {
     check(
         "a.py",

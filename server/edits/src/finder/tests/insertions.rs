@@ -220,3 +220,144 @@ fn line_endings_of_the_text_are_kept() {
     let offered = offered("a.ts", text, "  strict: true,\r\n");
     assert!(offered.ends_with("  name: 2‹1? →,\r\n  strict: true›\r\n})\r\n"), "{offered:?}");
 }
+
+#[test]
+fn nothing_is_inserted_twice() {
+    let quiet = |uri, text: &str, new| {
+        let offered = offered(uri, text, new);
+        assert!(!offered.contains('‹'), "{offered}");
+    };
+    quiet(
+        "a.rs",
+        "fn f() {\n    match a {\n        E::A(n) => n,\n«»        E::B => 1,\n    }\n    match a {\n        E::A(n) => n,\n        E::B => 1,\n        E::C(i) => i,\n    }\n}\n",
+        "        E::C(inner) => todo!(),\n",
+    );
+    quiet(
+        "a.ts",
+        "interface A {\n  id: string;\n«»  at: Date;\n}\ninterface B {\n  id: string;\n  at: Date;\n  end?: Date;\n}\n",
+        "  end?: Date;\n",
+    );
+    quiet(
+        "A.java",
+        "class A {\n  int f(S s) {\n    return switch (s) {\n      case X -> 1;\n«»      case Z -> 3;\n    };\n  }\n  int g(S s) {\n    return switch (s) {\n      case X -> 1;\n      case Z -> 3;\n      case Y -> 4;\n    };\n  }\n}\n",
+        "      case Y -> 2;\n",
+    );
+    quiet(
+        "a.py",
+        "def f():\n    start()\n«»    run()\n\n\ndef g():\n    start()\n    run()\n    check(1)\n",
+        "    check(1)\n",
+    );
+}
+
+#[test]
+fn comma_is_inserted_before_the_comment() {
+    check(
+        "a.rs",
+        "fn f() {\n    match a {\n        Up => 1,\n«»    };\n    match a {\n        Up => \"//\" // no\n    };\n    match a {\n        Up => 3, // yes\n    };\n}\n",
+        "        Down => 2,\n",
+        &expect![[r#"
+            fn f() {
+                match a {
+                    Up => 1,
+                    Down => 2,
+                };
+                match a {
+                    Up => "//"‹1?  // no→, // no
+                    Down => 2›
+                };
+                match a {
+                    Up => 3, // yes‹2? →
+                    Down => 2,›
+                };
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn elements_of_a_list_are_alike() {
+    check(
+        "a.js",
+        "f({\n  dev: {\n    min: 1,\n«»  },\n  test: {\n    min: 2,\n  },\n  get('/x', {\n    min: 3,\n  }),\n});\ng([\n  {\n    min: 1,\n  },\n]);\n",
+        "    max: 2,\n",
+        &expect![[r#"
+            f({
+              dev: {
+                min: 1,
+                max: 2,
+              },
+              test: {
+                min: 2,‹1? →
+                max: 2,›
+              },
+              get('/x', {
+                min: 3,
+              }),
+            });
+            g([
+              {
+                min: 1,‹2? →
+                max: 2,›
+              },
+            ]);
+        "#]],
+    );
+    check(
+        "a.js",
+        "get('/x', {\n  min: 3,\n«»});\nget('/y', {\n  min: 4,\n});\n",
+        "  max: 2,\n",
+        &expect![[r#"
+            get('/x', {
+              min: 3,
+              max: 2,
+            });
+            get('/y', {
+              min: 4,‹1? →
+              max: 2,›
+            });
+        "#]],
+    );
+}
+
+#[test]
+fn places_follow_one_after_the_other() {
+    check(
+        "a.js",
+        "const a = {\n  a: rule({\n    min: 0,\n«»  }),\n  b: rule({\n    min: 1,\n«»  }),\n  c: rule({\n    min: 2,\n  }),\n};\n",
+        "    strict: true,\n",
+        &expect![[r#"
+            const a = {
+              a: rule({
+                min: 0,
+                strict: true,
+              }),
+              b: rule({
+                min: 1,
+                strict: true,
+              }),
+              c: rule({
+                min: 2,‹1? →
+                strict: true,›
+              }),
+            };
+        "#]],
+    );
+}
+
+/// The user has pressed Enter after the field, and the editor closes a new block.
+#[test]
+fn empty_line_and_open_block_are_not_repeated() {
+    let text = "interface A {\n  id: string;«»\n  at: Date;\n}\ninterface B {\n  id: string;\n  at: Date;\n}\n";
+    let offered_fields = offered("a.ts", text, "\n  end: Date;\n  ");
+    assert!(offered_fields.contains("id: string;‹1? →\n  end: Date;›\n  at"), "{offered_fields}");
+    let text = "def f():\n    start()\n    # a\n«»    run()\n\ndef g():\n    start()\n    # a\n    run()\n";
+    let quiet = [
+        offered("a.py", text, "    # b\n"),
+        offered(
+            "a.go",
+            "package a\n\nfunc f() {\n\tg()\n«»\th()\n\tg()\n\th()\n}\n",
+            "\tif a {}\n",
+        ),
+    ];
+    assert!(quiet.iter().all(|it| !it.contains('‹')), "{quiet:?}");
+}

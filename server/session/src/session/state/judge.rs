@@ -68,8 +68,7 @@ impl State {
         let left = VecDeque::from(candidates);
         let is_guess = left.front().is_some_and(|it| it.kind == Kind::Similar);
         let last = search.placed.first().filter(|_| is_guess);
-        let is_in_word =
-            last.is_some_and(|it| may_go_on(&search.snapshot.rope.to_string(), it));
+        let is_in_word = last.is_some_and(|it| may_go_on(&search.snapshot.rope.to_string(), it));
         let pause = if is_in_word { PAUSE_IN_WORD } else { PAUSE };
         search.stage =
             Stage::Judging(Judging { left, import, generation: None, pause, since: None });
