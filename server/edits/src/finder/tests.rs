@@ -477,7 +477,7 @@ const PIECES: [&str; 20] = [
     "for a in b ",
 ];
 /// What is inserted, as a regular expression.
-const INSERTED: &str = r"[abc(){}:é]{0,2}|\n    (c: 3,|a,)|    (c => 3,|a\(\))\n";
+const INSERTED: &str = r"[abc(){}:é]{0,2}|\n    (c: 3,|a,)\n{0,2}|    (c => 3,|a\(\))\n";
 const FILES: [&str; 8] = ["a.rs", "a.py", "a.ts", "a.go", "a.java", "a.c", "a.cpp", "a.json"];
 
 proptest::proptest! {

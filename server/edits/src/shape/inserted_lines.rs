@@ -183,7 +183,8 @@ impl<'a> Lines<'a> {
         let (its_above, its_below) = (self.line_above(example.start), self.line(example.end));
         let inserted: Vec<&str> = example.clone().map(|i| self.line(i)).collect();
         // A last line of white space alone is where the user goes on.
-        let ends_with_cursor = self.text[self.lines[example.end - 1].0..].starts_with([' ', '\t']);
+        let last_line = self.lines.get(example.end - 1).map_or("", |it| &self.text[it.0..]);
+        let ends_with_cursor = last_line.starts_with([' ', '\t']);
         let n_lines = inserted.len() - usize::from(ends_with_cursor && inserted.ends_with(&[""]));
         let its_indent = indent(inserted.iter().find(|it| !it.is_empty())?);
         let below = self.line(line_idx + 1);

@@ -344,6 +344,27 @@ fn places_follow_one_after_the_other() {
     );
 }
 
+#[test]
+fn lines_at_the_end_of_the_text_are_repeated() {
+    check(
+        "a.py",
+        "start()\n\nrun()\n\nstart()«»",
+        "\ncheck(1)\n\n",
+        &expect![[r#"
+            start()‹1? →
+            check(1)
+
+            ›
+
+            run()
+
+            start()
+            check(1)
+
+        "#]],
+    );
+}
+
 /// The user has pressed Enter after the field, and the editor closes a new block.
 #[test]
 fn empty_line_and_open_block_are_not_repeated() {
