@@ -44,7 +44,7 @@ def estimate(done: float, took_s: float) -> str:
     """How long it takes, after a time in which a share of the crates was compiled."""
     took = f"{_minutes(took_s)} so far"
     if done < LEAST_DONE:
-        return f"{took}; under 10 minutes on 2 cores"
+        return f"{took}; about 6 minutes on 2 cores"
     # The last crates are the largest, and the model is imported at the same time.
     left_s = 1.3 * took_s * (1 - min(done, 0.98)) / done
     return f"{took}, about {_minutes(left_s)} left"

@@ -1,7 +1,8 @@
 //! Whole lines that were inserted: a field of a literal, an arm of a match, a statement.
 //!
-//! Another place looks the same if the lines above and below it do. After one example, both must be
-//! equal or set the same; after two, they must have what the lines around the examples have in common.
+//! Another place looks the same if the lines above and below it are like those around the last
+//! insertion: equal, or setting the same in a block of the same name. After two insertions, it is
+//! enough if they have what the lines around both have in common.
 
 use std::ops::Range;
 
@@ -82,7 +83,6 @@ impl<'a> Lines<'a> {
 
     /// Whether inserted lines are few, contain a word, and are finished.
     fn is_short(&self, insertion: &Range<usize>) -> bool {
-        let has_word = |line: &str| line.split(|c| !words::is_word(c)).any(|it| it.len() > 1);
         let n_bytes: usize = insertion.clone().map(|i| self.line(i).len()).sum();
         // An editor has closed a block that the user will fill.
         let is_open = insertion.clone().any(|i| self.line(i).ends_with("{}"));
@@ -101,7 +101,6 @@ impl<'a> Lines<'a> {
         line_idx: usize,
     ) -> bool {
         let own = [self.line(line_idx), self.line(line_idx + 1)];
-        // If one side says enough, the lines on the other side may be any.
         let are_alike = common.iter().any(Common::says_enough)
             && common.iter().zip(own).all(|(it, line)| it.is_in(line));
         let is_alike =
@@ -127,8 +126,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Whether the inserted lines are there already: next to a place, or in its block, or if the block
-    /// has a line that sets the same. An attribute is there only if it is next to it.
+    /// Whether a place has the inserted lines already: next to it, or, unless they begin with an
+    /// attribute, anywhere in its block; or whether its block sets the same.
     fn is_there(&self, insertion: &Range<usize>, line_idx: usize) -> bool {
         let Some(first) = insertion.clone().map(|i| self.line(i)).find(|it| !it.is_empty()) else {
             return true;
@@ -139,10 +138,8 @@ impl<'a> Lines<'a> {
             return true;
         }
         let depth = indent(self.line(line_idx)).len().max(indent(self.line(next)).len());
-        let is_in_block = |i: &usize| {
-            let line = self.line(*i);
-            line.is_empty() || indent(line).len() >= depth
-        };
+        let is_in_block =
+            |i: &usize| self.line(*i).is_empty() || indent(self.line(*i)).len() >= depth;
         let above = (0..next).rev().take(MAX_BLOCK_LINES).take_while(is_in_block);
         let below = (next..self.lines.len()).take(MAX_BLOCK_LINES).take_while(is_in_block);
         let is_statement = depth > 0 && !first.trim_start().starts_with(['@', '#', '[']);
@@ -154,7 +151,7 @@ impl<'a> Lines<'a> {
         above.chain(below).any(is_same)
     }
 
-    /// Whether the blocks around two lines are opened by the same name, or are elements of one block.
+    /// Whether the blocks around two lines are opened by the same name, or are elements of a list.
     fn have_same_head(&self, a: usize, b: usize) -> bool {
         let Some((a, b)) = self.opener(a).zip(self.opener(b)) else { return false };
         let is_element = |it: &str| it.trim() == "{" || key(it).is_some() && head(it).is_none();
@@ -222,6 +219,7 @@ impl<'a> Lines<'a> {
 struct Common<'a> {
     start: Vec<&'a str>,
     end: Vec<&'a str>,
+    /// Whether all of them are empty.
     are_empty: bool,
 }
 
@@ -229,9 +227,10 @@ impl<'a> Common<'a> {
     fn of(lines: &[&'a str]) -> Self {
         let mut lines = lines.iter().map(|it| texts(it));
         let mut start = lines.next().unwrap_or_default();
-        let are_empty = start.is_empty();
+        let mut are_empty = start.is_empty();
         let mut end = start.clone();
         for line in lines {
+            are_empty &= line.is_empty();
             let n = start.iter().zip(&line).take_while(|(a, b)| a == b).count();
             start.truncate(n);
             let n = end.iter().rev().zip(line.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -277,7 +276,7 @@ fn code(line: &str) -> &str {
 /// Whether a line is a comment.
 fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
-    ["//", "# ", "/*", "*", "--"].iter().any(|it| line.starts_with(it)) || line == "#"
+    ["//", "# ", "/*", "* ", "*/"].iter().any(|it| line.starts_with(it)) || line == "*"
 }
 
 /// Whether a line opens a block.
@@ -306,8 +305,8 @@ fn is_like(a: &str, b: &str) -> bool {
 }
 
 fn is_equal(a: &str, b: &str) -> bool {
-    let text = |it: &'_ str| it.trim().trim_end_matches(',').to_owned();
-    text(a) == text(b)
+    let [a, b] = [a, b].map(|it| it.trim().trim_end_matches(','));
+    a == b
 }
 
 fn sets_same(a: &str, b: &str) -> bool {
@@ -316,8 +315,12 @@ fn sets_same(a: &str, b: &str) -> bool {
 
 /// Whether a line says what it is about.
 fn is_telling(line: &str) -> bool {
-    let has_word = line.split(|c| !words::is_word(c)).any(|it| it.len() > 1);
-    has_word && !is_opener(line) && !is_closer(line)
+    has_word(line) && !is_opener(line) && !is_closer(line)
+}
+
+/// Whether a line has a word of more than one character.
+fn has_word(line: &str) -> bool {
+    line.split(|c| !words::is_word(c)).any(|it| it.len() > 1)
 }
 
 /// The field, pattern or variable that a line sets: its text before `:`, `=`, `=>` or `->`. What a
