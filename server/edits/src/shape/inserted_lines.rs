@@ -219,31 +219,30 @@ impl<'a> Lines<'a> {
 struct Common<'a> {
     start: Vec<&'a str>,
     end: Vec<&'a str>,
-    /// Whether all of them are empty.
-    are_empty: bool,
+    /// Whether the first of them is empty: then so must others be.
+    is_first_empty: bool,
 }
 
 impl<'a> Common<'a> {
     fn of(lines: &[&'a str]) -> Self {
         let mut lines = lines.iter().map(|it| texts(it));
         let mut start = lines.next().unwrap_or_default();
-        let mut are_empty = start.is_empty();
+        let is_first_empty = start.is_empty();
         let mut end = start.clone();
         for line in lines {
-            are_empty &= line.is_empty();
             let n = start.iter().zip(&line).take_while(|(a, b)| a == b).count();
             start.truncate(n);
             let n = end.iter().rev().zip(line.iter().rev()).take_while(|(a, b)| a == b).count();
             end.drain(..end.len() - n);
         }
-        Self { start, end, are_empty }
+        Self { start, end, is_first_empty }
     }
 
     fn is_in(&self, line: &str) -> bool {
         let texts = texts(line);
         texts.starts_with(&self.start)
             && texts.ends_with(&self.end)
-            && (!self.are_empty || texts.is_empty())
+            && (!self.is_first_empty || texts.is_empty())
     }
 
     fn says_enough(&self) -> bool {
