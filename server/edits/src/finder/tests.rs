@@ -476,7 +476,7 @@ const PIECES: [&str; 20] = [
     "\"{a} é\"",
     "for a in b ",
 ];
-/// What is inserted, as a regular expression.
+/// A regular expression for the texts to insert.
 const INSERTED: &str = r"[abc(){}:é]{0,2}|\n    (c: 3,|a,)\n{0,2}|    (c => 3,|a\(\))\n";
 const FILES: [&str; 8] = ["a.rs", "a.py", "a.ts", "a.go", "a.java", "a.c", "a.cpp", "a.json"];
 

@@ -322,8 +322,8 @@ fn has_word(line: &str) -> bool {
     line.split(|c| !words::is_word(c)).any(|it| it.len() > 1)
 }
 
-/// The field, pattern or variable that a line sets: its text before `:`, `=`, `=>` or `->`. What a
-/// pattern binds is left out.
+/// The field, pattern or variable that a line sets, from the text before `:`, `=`, `=>` or `->`: for
+/// `Shape::Circle(r) => 1`, it is `Shape::Circle`.
 fn key(line: &str) -> Option<&str> {
     let line = line.trim();
     let mut depth = 0;

@@ -1,11 +1,6 @@
 //! The search for the next edit, and what is remembered of earlier ones.
 
-use std::{
-    collections::VecDeque,
-    ops::Range,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Instant};
 
 use foretell_edits::{Candidate, History, Placed};
 
@@ -68,8 +63,6 @@ pub(super) struct Judging {
     pub(super) import: Option<Candidate>,
     /// The generation that scores the current one, once the user pauses.
     pub(super) generation: Option<GenerationId>,
-    /// How long after the last edit the first one starts.
-    pub(super) pause: Duration,
     /// When the first one started.
     pub(super) since: Option<Instant>,
 }

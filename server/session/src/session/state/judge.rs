@@ -66,21 +66,18 @@ impl State {
             candidates.clear();
         }
         let left = VecDeque::from(candidates);
-        let is_guess = left.front().is_some_and(|it| it.kind == Kind::Similar);
-        let last = search.placed.first().filter(|_| is_guess);
-        let is_in_word = last.is_some_and(|it| may_go_on(&search.snapshot.rope.to_string(), it));
-        let pause = if is_in_word { PAUSE_IN_WORD } else { PAUSE };
-        search.stage =
-            Stage::Judging(Judging { left, import, generation: None, pause, since: None });
-        let at = last_edit.map_or(now, |it| it + pause).max(now);
+        search.stage = Stage::Judging(Judging { left, import, generation: None, since: None });
+        let at = last_edit.map_or(now, |it| it + PAUSE).max(now);
         self.effects.push(Effect::SetJudgeTimer { at });
     }
 
     /// Handles the judge's timer: the user pauses, or the judge has taken too long.
     pub(super) fn judge_timer(&mut self, on_battery: bool, now: Instant) {
-        let last_edit = self.next_edit.last_edit;
-        let is_pausing = |it: &&mut Judging| last_edit.is_none_or(|at| now >= at + it.pause);
-        let Some(judging) = self.judging().filter(is_pausing) else { return };
+        let is_pausing = self.next_edit.last_edit.is_none_or(|it| now >= it + PAUSE);
+        if let Some(at) = self.end_of_word().filter(|at| is_pausing && now < *at) {
+            return self.effects.push(Effect::SetJudgeTimer { at });
+        }
+        let Some(judging) = self.judging().filter(|_| is_pausing) else { return };
         match judging.since {
             None => {
                 judging.since = Some(now);
@@ -96,6 +93,20 @@ impl State {
             Some(since) if now >= since + END_AFTER => self.give_up_judging(),
             Some(_) => {}
         }
+    }
+
+    /// Until when a guess waits because the last word of the edit may be unfinished.
+    fn end_of_word(&self) -> Option<Instant> {
+        let NextEdit { search, last_edit, .. } = &self.next_edit;
+        let Search { snapshot, placed, stage: Stage::Judging(judging), .. } = search.as_ref()?
+        else {
+            return None;
+        };
+        let last = placed.first()?;
+        let is_guess = judging.left.front()?.kind == Kind::Similar;
+        let is_in_word = || may_go_on(&snapshot.rope.to_string(), last);
+        let end = (*last_edit)? + PAUSE_IN_WORD;
+        (is_guess && judging.since.is_none() && is_in_word()).then_some(end)
     }
 
     /// Ends the pause before the judge starts.

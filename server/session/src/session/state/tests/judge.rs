@@ -175,8 +175,8 @@ fn judge_starts_after_a_pause_and_decides() {
 #[test]
 fn guess_in_a_new_word_waits_longer() {
     let guess = [('c', Kind::Similar)];
-    edits().edit(&guess).wait(699).check(&[]);
-    edits().edit(&guess).wait(700).check(&["700 ms", "judge c → C"]);
+    edits().edit(&guess).wait(699).check(&["300 ms"]);
+    edits().edit(&guess).wait(700).check(&["300 ms", "700 ms", "judge c → C"]);
     // Elsewhere, the word is there already.
     let mut known = edits();
     let (uri, language) = (URI.to_owned(), "rust".to_owned());
@@ -254,7 +254,7 @@ fn default_offers_only_what_the_model_prefers() {
     let with = |eagerness| Edits::new(move |config| config.next_edit.eagerness = eagerness);
     let found = [('c', Kind::Similar)];
     let judged = with(EditEagerness::Balanced).edit(&found).wait(800).prefers(0.1);
-    judged.check(&["700 ms", "judge c → C", "offer c → C"]);
+    judged.check(&["300 ms", "700 ms", "judge c → C", "offer c → C"]);
     let unjudged = with(EditEagerness::Balanced).repeats("c").wait(5_000);
     unjudged.check(&["300 ms", "judge c → C", "3300 ms", "cancel"]);
     with(EditEagerness::Calm).repeats("c").wait(400).check(&[]);
@@ -297,7 +297,7 @@ fn import_is_offered_after_the_pause_unless_the_model_prefers_another_edit() {
     alone().wait(400).check(&["300 ms", "offer c → C"]);
     alone().wait(299).check(&[]);
     let both = || edits().edit(&[('c', Kind::Import), ('d', Kind::Similar)]).wait(800);
-    let judged = ["700 ms", "judge d → D"];
+    let judged = ["300 ms", "700 ms", "judge d → D"];
     both().prefers(0.1).check(&[&judged[..], &["offer d → D"]].concat());
     both().prefers(-0.1).check(&[&judged[..], &["offer c → C"]].concat());
     let renamed = edits().edit(&[('c', Kind::Import), ('d', Kind::Rename)]);
@@ -311,7 +311,7 @@ fn import_needs_no_model() {
     Edits::new(remote).edit(&found).wait(400).check(&["300 ms", "offer c → C"]);
     let mut on_battery = edits();
     on_battery.on_battery = true;
-    on_battery.edit(&found).wait(800).check(&["700 ms", "offer c → C"]);
+    on_battery.edit(&found).wait(800).check(&["300 ms", "700 ms", "offer c → C"]);
     let calm = |config: &mut Config| config.next_edit.eagerness = EditEagerness::Calm;
     Edits::new(calm).edit(&found).wait(400).check(&[]);
 }
