@@ -17,26 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FILES = HERE.parent / "oracle/files"
+from make_typical import FILES, HERE, window
+
 SEED = 20261130
 # The most cases of a language, of a file, and of a function.
 PER_LANGUAGE, PER_FILE, PER_NAME = 12, 3, 1
-# The most bytes of a text, of an argument, and of the lines between two calls.
-MAX_TEXT, MAX_ARGUMENT, MAX_APART = 8_000, 40, 3_000
+# The most characters of an argument, and between the first and the last call.
+MAX_ARGUMENT, MAX_APART = 40, 3_000
 N_AROUND = 12
 
-LANGUAGES = {
-    ".py": "python",
-    ".js": "javascript",
-    ".ts": "typescript",
-    ".rs": "rust",
-    ".go": "go",
-    ".java": "java",
-    ".c": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-}
+SUFFIXES = {".py", ".js", ".ts", ".rs", ".go", ".java", ".c", ".cc", ".cpp"}
 KEYWORDS = {"if", "for", "while", "switch", "match", "return", "catch", "fn", "func", "function"}
 NAME = re.compile(r"(?<![\w$])([A-Za-z_$][\w$]*)\(")
 DEFINES = re.compile(r"\b(def|fn|func|function|class|new)\s+$")
@@ -59,15 +49,20 @@ def main() -> None:
 def cases() -> str:
     """The lines of the set."""
     pools: dict[str, list[dict]] = defaultdict(list)
-    for path in sorted(it for it in FILES.rglob("*.*") if it.is_file() and it.suffix in LANGUAGES):
+    for path in sorted(it for it in FILES.rglob("*.*") if it.is_file() and it.suffix in SUFFIXES):
         found = list(of_file(path))
         random.Random(f"{SEED} {path.name}").shuffle(found)
-        pools[LANGUAGES[path.suffix]] += found[:PER_FILE]
+        pools[language_of(path)] += found[:PER_FILE]
     rows: list[dict] = []
     for language, pool in sorted(pools.items()):
         random.Random(f"{SEED} {language}").shuffle(pool)
         rows += pool[:PER_LANGUAGE]
     return "".join(json.dumps(it, ensure_ascii=False) + "\n" for it in rows)
+
+
+def language_of(path: Path) -> str:
+    """The language of a file, which its folder is named after."""
+    return path.relative_to(FILES).parts[0]
 
 
 def of_file(path: Path) -> Iterator[dict]:
@@ -137,22 +132,16 @@ def split(text: str, start: int) -> list[str]:
 
 def case(path: Path, text: str, of: list[Argument]) -> dict:
     """The case of arguments that are removed from a text."""
-    lines = text.splitlines(keepends=True)
-    first, last = text.count("\n", 0, of[0].start), text.count("\n", 0, of[-1].end)
-    first = max(0, first - N_AROUND)
-    while first and (lines[first - 1].strip() or lines[first][:1].isspace()):
-        first -= 1
-    start, end = len("".join(lines[:first])), len("".join(lines[: last + N_AROUND]))
+    start, end = window(text, of[0].start, of[-1].end, N_AROUND)
     shown, done, changes = "", start, []
     for it in of:
         shown += text[done : it.start]
         changes.append([len(shown.encode()), 0, text[it.start : it.end], 0])
         done = it.end
     shown += text[done:end]
-    name = str(path.relative_to(FILES))
     return {
-        "path": name,
-        "language": LANGUAGES[path.suffix],
+        "path": str(path.relative_to(FILES)),
+        "language": language_of(path),
         "kind": "argument",
         "text": shown,
         "changes": changes,

@@ -49,13 +49,7 @@ def case(
         found = changes_of(marked, text, at)
         changes += found
         at = found[-1][0] + found[-1][1]
-    lines = text.splitlines(keepends=True)
-    first, last = (text[:it].count("\n") for it in (changes[0][0], at))
-    first = max(0, first - N_AROUND)
-    while first > 0 and (lines[first - 1].strip() or lines[first][0].isspace()):
-        first -= 1
-    start = len("".join(lines[:first]))
-    shown = "".join(lines[first : last + N_AROUND])
+    start, end = window(text, changes[0][0], at, N_AROUND)
 
     def n_bytes(until: int) -> int:
         return len(text[start:until].encode())
@@ -67,11 +61,22 @@ def case(
         "path": file,
         "language": file.split("/")[0],
         "kind": "alike" if alike else "one_hunk",
-        "text": shown,
+        "text": text[start:end],
         "changes": [
             (n_bytes(it), n_bytes(it + n) - n_bytes(it), new, group) for it, n, new in changes
         ],
     }
+
+
+def window(text: str, first: int, last: int, n_around: int) -> tuple[int, int]:
+    """The range of the lines around two places, from the start of a definition on."""
+    lines = text.splitlines(keepends=True)
+    first_line, last_line = (text.count("\n", 0, it) for it in (first, last))
+    first_line = max(0, first_line - n_around)
+    while first_line > 0 and (lines[first_line - 1].strip() or lines[first_line][0].isspace()):
+        first_line -= 1
+    start, end = first_line, last_line + n_around
+    return len("".join(lines[:start])), len("".join(lines[:end]))
 
 
 def in_copy(marked: str, text: str) -> list[Change]:
